@@ -1,0 +1,3 @@
+//! A publisher's signing toolkit.
+pub mod mattermost;
+pub mod openpgp;

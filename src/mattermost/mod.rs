@@ -1,0 +1,2 @@
+//! What the Mattermost server does.
+pub mod server;

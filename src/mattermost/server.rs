@@ -1,0 +1,1 @@
+//! The server's verdict on a key file and a signature.

@@ -1,0 +1,209 @@
+//! Hashing an artifact once for every judge that wants its digest.
+//!
+//! A signature hashes the content first and a trailer of its own after it (RFC 9580, section
+//! 5.2.4). The content is read once, into one state for each way the judges want it hashed;
+//! each judge then finishes a copy of its state with its own trailer.
+
+use std::io::{self, Read};
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::crypto::hash::Context;
+
+/// A hash algorithm of OpenPGP version 4 signatures (RFC 9580, section 9.5).
+///
+/// All of them can be computed; which of them a signature may use is the judges' affair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum HashAlgorithm {
+    Md5,
+    Sha1,
+    Ripemd160,
+    Sha224,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl HashAlgorithm {
+    /// Returns the algorithm with this number, if it is one of ours.
+    pub fn from_id(id: u8) -> Option<HashAlgorithm> {
+        Some(match id {
+            1 => HashAlgorithm::Md5,
+            2 => HashAlgorithm::Sha1,
+            3 => HashAlgorithm::Ripemd160,
+            8 => HashAlgorithm::Sha256,
+            9 => HashAlgorithm::Sha384,
+            10 => HashAlgorithm::Sha512,
+            11 => HashAlgorithm::Sha224,
+            _ => return None,
+        })
+    }
+
+    /// Returns the algorithm's number.
+    pub fn id(self) -> u8 {
+        match self {
+            HashAlgorithm::Md5 => 1,
+            HashAlgorithm::Sha1 => 2,
+            HashAlgorithm::Ripemd160 => 3,
+            HashAlgorithm::Sha256 => 8,
+            HashAlgorithm::Sha384 => 9,
+            HashAlgorithm::Sha512 => 10,
+            HashAlgorithm::Sha224 => 11,
+        }
+    }
+
+    fn context(self) -> Option<Context> {
+        let algorithm = openpgp::types::HashAlgorithm::from(self.id());
+        algorithm.context().ok().map(|builder| builder.for_digest())
+    }
+}
+
+/// How a signature wants the content hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentHash {
+    /// The hash algorithm.
+    pub algorithm: HashAlgorithm,
+    /// Whether bare line feeds become CR LF first, as text signatures (type 0x01) have it.
+    pub text: bool,
+}
+
+impl ContentHash {
+    /// SHA-256 over the bytes as they are: what plugsign's own signatures use.
+    pub const SHA256: ContentHash = ContentHash { algorithm: HashAlgorithm::Sha256, text: false };
+}
+
+/// Hashes content in each of the wanted ways at once.
+pub struct Hasher {
+    states: Vec<State>,
+}
+
+#[derive(Clone)]
+struct State {
+    way: ContentHash,
+    context: Context,
+    after_carriage_return: bool,
+}
+
+impl Hasher {
+    /// Starts hashing in the wanted ways. Doubles are hashed once; an algorithm that the
+    /// cryptographic backend lacks is left out, and has no digest in the end.
+    pub fn new(wanted: impl IntoIterator<Item = ContentHash>) -> Hasher {
+        let mut states: Vec<State> = Vec::new();
+        for way in wanted {
+            if states.iter().any(|state| state.way == way) {
+                continue;
+            }
+            if let Some(context) = way.algorithm.context() {
+                states.push(State { way, context, after_carriage_return: false });
+            }
+        }
+        Hasher { states }
+    }
+
+    /// Hashes more of the content.
+    pub fn update(&mut self, bytes: &[u8]) {
+        for state in &mut self.states {
+            state.update(bytes);
+        }
+    }
+
+    /// Reads the content to its end, in pieces of 64 KiB.
+    pub fn read(mut self, mut content: impl Read) -> io::Result<Hashed> {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match content.read(&mut buffer) {
+                Ok(0) => return Ok(self.finish()),
+                Ok(n) => self.update(&buffer[..n]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Ends the content.
+    pub fn finish(self) -> Hashed {
+        Hashed { states: self.states }
+    }
+}
+
+impl State {
+    fn update(&mut self, bytes: &[u8]) {
+        if !self.way.text {
+            self.context.update(bytes);
+            return;
+        }
+        let mut start = 0;
+        for (i, &byte) in bytes.iter().enumerate() {
+            if byte == b'\n' && !self.after_carriage_return {
+                self.context.update(&bytes[start..i]);
+                self.context.update(b"\r\n");
+                start = i + 1;
+            }
+            self.after_carriage_return = byte == b'\r';
+        }
+        self.context.update(&bytes[start..]);
+    }
+}
+
+/// Content that has been hashed, ready for any number of trailers.
+pub struct Hashed {
+    states: Vec<State>,
+}
+
+impl Hashed {
+    /// Returns the digest of the content followed by the trailer, or nothing if this way was
+    /// not asked for at the start.
+    pub fn digest(&self, way: ContentHash, trailer: &[u8]) -> Option<Vec<u8>> {
+        let state = self.states.iter().find(|state| state.way == way)?;
+        let mut context = state.context.clone();
+        context.update(trailer);
+        context.into_digest().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn the_trailer_follows_the_content() {
+        let mut hasher = Hasher::new([ContentHash::SHA256]);
+        hasher.update(b"a");
+        hasher.update(b"b");
+        let digest = hasher.finish().digest(ContentHash::SHA256, b"c").unwrap();
+        // FIPS 180-2, appendix B.1: SHA-256 of "abc".
+        assert_eq!(
+            hex(&digest),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    fn text_lines_end_in_cr_lf_wherever_the_pieces_are_cut() {
+        let text = ContentHash { algorithm: HashAlgorithm::Sha256, text: true };
+        let input = b"a\nb\r\nc\r\r\n\nd\r";
+        let canonical = b"a\r\nb\r\nc\r\r\n\r\nd\r";
+        let expected = {
+            let mut hasher = Hasher::new([ContentHash::SHA256]);
+            hasher.update(canonical);
+            hasher.finish().digest(ContentHash::SHA256, b"").unwrap()
+        };
+        for cut in 0..input.len() {
+            let mut hasher = Hasher::new([text]);
+            hasher.update(&input[..cut]);
+            hasher.update(&input[cut..]);
+            assert_eq!(hasher.finish().digest(text, b"").unwrap(), expected, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_way_that_was_not_asked_for_has_no_digest() {
+        let text = ContentHash { algorithm: HashAlgorithm::Sha256, text: true };
+        assert!(Hasher::new([ContentHash::SHA256]).finish().digest(text, b"").is_none());
+    }
+}

@@ -65,6 +65,8 @@ pub struct ContentHash {
     /// The hash algorithm.
     pub algorithm: HashAlgorithm,
     /// Whether bare line feeds become CR LF first, as text signatures (type 0x01) have it.
+    /// Lines are ended as the Mattermost server does (golang.org/x/crypto/openpgp,
+    /// canonical_text.go).
     pub text: bool,
 }
 
@@ -140,7 +142,9 @@ impl State {
                 self.context.update(b"\r\n");
                 start = i + 1;
             }
-            self.after_carriage_return = byte == b'\r';
+            // As the server has it: of two carriage returns the second one starts nothing, and a
+            // line feed behind them is a bare one.
+            self.after_carriage_return = byte == b'\r' && !self.after_carriage_return;
         }
         self.context.update(&bytes[start..]);
     }
@@ -159,6 +163,14 @@ impl Hashed {
         let mut context = state.context.clone();
         context.update(trailer);
         context.into_digest().ok()
+    }
+
+    /// Returns the content with a trailer behind it, hashed in one of the ways, for judges that
+    /// try one trailer after the other.
+    pub fn followed_by(&self, way: ContentHash, trailer: &[u8]) -> Option<Hashed> {
+        let mut state = self.states.iter().find(|state| state.way == way)?.clone();
+        state.context.update(trailer);
+        Some(Hashed { states: vec![state] })
     }
 }
 
@@ -187,7 +199,7 @@ mod tests {
     fn text_lines_end_in_cr_lf_wherever_the_pieces_are_cut() {
         let text = ContentHash { algorithm: HashAlgorithm::Sha256, text: true };
         let input = b"a\nb\r\nc\r\r\n\nd\r";
-        let canonical = b"a\r\nb\r\nc\r\r\n\r\nd\r";
+        let canonical = b"a\r\nb\r\nc\r\r\r\n\r\nd\r";
         let expected = {
             let mut hasher = Hasher::new([ContentHash::SHA256]);
             hasher.update(canonical);

@@ -1,0 +1,164 @@
+//! Why a thing could not be done.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::openpgp::certificate::Fingerprint;
+use crate::openpgp::policy::Weakness;
+use crate::openpgp::verify::Bad;
+use crate::safe::Safe;
+
+/// The library's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a thing could not be done: one variant for each way that a caller would react.
+///
+/// That a signature is not good is no error but a [`Verdict`](crate::openpgp::verify::Verdict).
+/// Messages say what happened and to what, on one line, with foreign text made safe; what to try
+/// next is the program's to say.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {action} {}", Safe::path(path))]
+    Io {
+        /// What was tried: "read", "create", "rename".
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+
+    /// Not a regular file where one is needed.
+    #[error("{} is {kind}, not a file", Safe::path(path))]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+        /// What it is: "a folder", "a FIFO".
+        kind: &'static str,
+    },
+
+    /// A symbolic link that leads out of its folder.
+    #[error("{} is a link to outside its folder", Safe::path(.0))]
+    LinkOutside(PathBuf),
+
+    /// More bytes than a thing of this kind may have.
+    #[error("{} is larger than {limit} bytes, the most that {what} may have", Safe::text(name))]
+    TooLarge {
+        /// The file, or where the bytes came from.
+        name: String,
+        /// What it should be: "a key file".
+        what: &'static str,
+        /// The limit in bytes.
+        limit: u64,
+    },
+
+    /// An artifact that did not hold still while it was read.
+    #[error("{} changed while it was being read", Safe::path(.0))]
+    Changed(PathBuf),
+
+    /// A file stands where the result should go.
+    #[error("{} exists already", Safe::path(.0))]
+    Exists(PathBuf),
+
+    /// No OpenPGP key can be read from these bytes.
+    #[error("no OpenPGP key can be read: {0}")]
+    NoKey(String),
+
+    /// A secret key is needed, and this has none.
+    #[error("{0} has no secret key here")]
+    NoSecret(Fingerprint),
+
+    /// The passphrase does not unlock the key.
+    #[error("wrong passphrase for {0}")]
+    WrongPassphrase(Fingerprint),
+
+    /// The key is protected, and no passphrase was given.
+    #[error("{0} is protected by a passphrase, and none was given")]
+    PassphraseNeeded(Fingerprint),
+
+    /// The key is refused by the publisher's policy.
+    #[error("{key}: {weakness}")]
+    Refused {
+        /// The key, or the option, that is refused.
+        key: String,
+        /// Why.
+        weakness: Weakness,
+    },
+
+    /// No key matches.
+    #[error("no key matches \"{}\"", Safe::text(.0))]
+    UnknownKey(String),
+
+    /// Several keys match.
+    #[error("\"{}\" matches {} keys", Safe::text(query), candidates.len())]
+    AmbiguousKey {
+        /// What was asked for.
+        query: String,
+        /// The keys that match, with their first user ID.
+        candidates: Vec<(Fingerprint, String)>,
+    },
+
+    /// An 8-digit key ID, which anybody can make another key for.
+    #[error("\"{}\" is a short key ID, which does not identify a key", Safe::text(.0))]
+    ShortKeyId(String),
+
+    /// A known secret key would be replaced by another.
+    #[error("the home has another secret key for {0}")]
+    SecretKeyDiffers(Fingerprint),
+
+    /// Others can write to the home, or it belongs to somebody else.
+    #[error("{} {problem}", Safe::path(path))]
+    UnsafeHome {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// The home's lock is held by another command.
+    #[error("another command is using {}", Safe::path(.0))]
+    Busy(PathBuf),
+
+    /// A signature that was just made, or should be, does not pass our own judges.
+    #[error("the signature would not be good ({}): {}", .0.reason(), .0.detail())]
+    NotGood(Bad),
+
+    /// A name that cannot be a file's base name.
+    #[error("\"{}\" cannot be the name of a trusted certificate", Safe::text(.0))]
+    BadName(String),
+
+    /// Nothing trusted has this name.
+    #[error("no trusted certificate is named \"{}\"", Safe::text(.0))]
+    UnknownName(String),
+
+    /// A time, validity or user ID that is not well-formed.
+    #[error("{0}")]
+    Malformed(String),
+
+    /// Something that cannot happen with valid input did, deep in a cryptographic library.
+    #[error("{what} failed")]
+    Crypto {
+        /// What was computed.
+        what: &'static str,
+        /// The library's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// Wraps an operating system error with what was tried on which file.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+        let path = path.to_owned();
+        move |source| Error::Io { action, path, source }
+    }
+
+    /// Wraps a cryptographic library's error.
+    pub(crate) fn crypto<E>(what: &'static str) -> impl FnOnce(E) -> Error
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        move |source| Error::Crypto { what, source: source.into() }
+    }
+}

@@ -1,0 +1,429 @@
+//! Certificates: what is public of a key.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::KeyHandle;
+use openpgp::cert::amalgamation::{ValidAmalgamation, ValidateAmalgamation};
+use openpgp::packet::Key;
+use openpgp::packet::key::{KeyParts, KeyRole, PublicParts, UnspecifiedRole};
+use openpgp::parse::Parse;
+use openpgp::serialize::MarshalInto;
+use openpgp::types::{ReasonForRevocation, RevocationStatus};
+use openpgp::{Cert, Packet};
+
+use super::policy::{Policy, Weakness, check_key};
+use crate::error::{Error, Result};
+use crate::safe::Safe;
+
+/// A version 4 fingerprint: 40 hexadecimal digits. Other versions print as they are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(openpgp::Fingerprint);
+
+impl Fingerprint {
+    /// Reads a fingerprint of 40 hexadecimal digits.
+    pub fn from_hex(hex: &str) -> Option<Fingerprint> {
+        let is_hex = hex.len() == 40 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hex.then(|| hex.parse().ok().map(Fingerprint)).flatten()
+    }
+
+    /// Returns the key ID: the last 16 digits of a version 4 fingerprint.
+    pub fn key_id(&self) -> KeyId {
+        KeyId(openpgp::KeyID::from(&self.0))
+    }
+
+    /// Returns the fingerprint in groups of four digits, for reading aloud and comparing.
+    pub fn grouped(&self) -> String {
+        self.0.to_spaced_hex()
+    }
+
+    pub(super) fn handle(&self) -> KeyHandle {
+        KeyHandle::Fingerprint(self.0.clone())
+    }
+}
+
+impl From<openpgp::Fingerprint> for Fingerprint {
+    fn from(fingerprint: openpgp::Fingerprint) -> Fingerprint {
+        Fingerprint(fingerprint)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:X}", self.0)
+    }
+}
+
+/// A key ID: 16 hexadecimal digits. Others can be made to collide with it, so it selects
+/// candidates and never decides.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyId(openpgp::KeyID);
+
+impl KeyId {
+    /// Reads a key ID of 16 hexadecimal digits.
+    pub fn from_hex(hex: &str) -> Option<KeyId> {
+        let is_hex = hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hex.then(|| hex.parse().ok().map(KeyId)).flatten()
+    }
+}
+
+impl From<openpgp::KeyID> for KeyId {
+    fn from(key_id: openpgp::KeyID) -> KeyId {
+        KeyId(key_id)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:X}", self.0)
+    }
+}
+
+/// A certificate (RFC 9580, section 10.1). It holds no secret key by construction.
+#[derive(Clone)]
+pub struct Certificate {
+    cert: Cert,
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({})", self.fingerprint())
+    }
+}
+
+impl Certificate {
+    /// Takes what is public of `cert`, without certifications by others: they say nothing to
+    /// us, weigh up to megabytes (CVE-2019-13050), and one by an Ed25519 key makes the server
+    /// drop the whole certificate.
+    pub(super) fn new(cert: Cert) -> Certificate {
+        Certificate { cert: cert.strip_secret_key_material() }.without_foreign_certifications()
+    }
+
+    fn without_foreign_certifications(self) -> Certificate {
+        let primary = self.cert.key_handle();
+        let is_own = |packet: &Packet| match packet {
+            Packet::Signature(signature) => {
+                let issuers = signature.get_issuers();
+                issuers.is_empty() || issuers.iter().any(|issuer| issuer.aliases(&primary))
+            }
+            _ => true,
+        };
+        let packets: Vec<Packet> = self.cert.clone().into_packets().filter(is_own).collect();
+        match Cert::from_packets(packets.into_iter()) {
+            Ok(cert) => Certificate { cert },
+            Err(_) => self,
+        }
+    }
+
+    /// Reads one binary certificate of nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoKey`] if there is none.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Certificate> {
+        Cert::from_bytes(bytes)
+            .map(Certificate::new)
+            .map_err(|error| Error::NoKey(error.to_string()))
+    }
+
+    pub(super) fn cert(&self) -> &Cert {
+        &self.cert
+    }
+
+    /// Returns the primary key's fingerprint, which names the certificate.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.cert.fingerprint().into()
+    }
+
+    /// Returns the fingerprints of all its keys, the primary's first.
+    pub fn fingerprints(&self) -> Vec<Fingerprint> {
+        self.cert.keys().map(|key| key.key().fingerprint().into()).collect()
+    }
+
+    /// Returns the user IDs as they stand, unchecked and not safe to show.
+    pub fn user_ids(&self) -> Vec<Vec<u8>> {
+        self.cert.userids().map(|id| id.userid().value().to_vec()).collect()
+    }
+
+    /// Returns the certificate as binary OpenPGP packets.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        self.cert.to_vec().map_err(Error::crypto("writing the certificate"))
+    }
+
+    /// Returns the certificate armored, as "PGP PUBLIC KEY BLOCK" without comments.
+    pub fn to_armored(&self) -> Result<Vec<u8>> {
+        armored(openpgp::armor::Kind::PublicKey, &self.to_bytes()?)
+    }
+
+    /// Adds what another copy of this certificate has: nothing is ever lost, revocations least
+    /// of all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`] if the other is not a copy of this one.
+    pub fn merge(&self, other: &Certificate) -> Result<Certificate> {
+        self.cert
+            .clone()
+            .merge_public(other.cert.clone())
+            .map(Certificate::new)
+            .map_err(Error::crypto("merging certificates"))
+    }
+
+    /// Returns whether both hold the same packets.
+    pub fn same_as(&self, other: &Certificate) -> bool {
+        self.cert == other.cert
+    }
+
+    /// Checks that the primary key is one that plugsign works with at all: version 4, RSA, of a
+    /// sound size, and that some user ID is bound to it.
+    pub fn check_primary(&self) -> Result<(), Weakness> {
+        check_key(self.cert.primary_key().key())
+    }
+
+    /// Checks that this is the certificate of a signer: the primary key and at least one signing
+    /// key keep the rules, and no signing key breaks them. Expiry and revocation are not looked
+    /// at, see [`Certificate::describe`].
+    pub fn check_signer(&self, policy: &Policy) -> Result<(), Weakness> {
+        self.check_primary()?;
+        let view = match self.cert.with_policy(policy, policy.now()) {
+            Ok(view) => view,
+            Err(error) => return Err(self.why_unbound(policy, error.as_ref())),
+        };
+        let mut signing_keys = 0;
+        let lax = openpgp::policy::StandardPolicy::at(policy.now());
+        if let Ok(lax_view) = self.cert.with_policy(&lax, policy.now()) {
+            for key in lax_view.keys().for_signing() {
+                check_key(key.key())?;
+            }
+        }
+        for key in view.keys().for_signing() {
+            check_key(key.key())?;
+            signing_keys += 1;
+        }
+        if signing_keys == 0 {
+            return Err(Weakness::CannotSign);
+        }
+        Ok(())
+    }
+
+    /// Says why there is no view of the certificate under the policy: it may lie in the
+    /// future, or its self-signatures may be too weak.
+    fn why_unbound(&self, policy: &Policy, error: &(dyn std::error::Error + 'static)) -> Weakness {
+        let created = self.cert.primary_key().key().creation_time();
+        if created > policy.now() {
+            return Weakness::NotYetValid(created);
+        }
+        if self.cert.userids().next().is_none() {
+            return Weakness::Unbound("it has no user ID".into());
+        }
+        Weakness::Unbound(innermost(error))
+    }
+
+    /// Describes the certificate as of the policy's time.
+    pub fn describe(&self, policy: &Policy) -> Description {
+        let keys: Vec<KeyDescription> =
+            self.cert.keys().map(|key| self.describe_key(key.key(), policy)).collect();
+        let primary_user_id = self
+            .cert
+            .with_policy(policy, policy.now())
+            .and_then(|view| Ok(view.primary_userid()?.userid().value().to_vec()))
+            .ok();
+        let mut user_ids = self.user_ids();
+        if let Some(first) = primary_user_id
+            && let Some(place) = user_ids.iter().position(|id| *id == first)
+        {
+            user_ids[..=place].rotate_right(1);
+        }
+        Description { keys, user_ids }
+    }
+
+    fn describe_key<P: KeyParts>(
+        &self,
+        key: &Key<P, UnspecifiedRole>,
+        policy: &Policy,
+    ) -> KeyDescription {
+        let valid = self.valid_key(&key.fingerprint().into(), policy, policy.now());
+        let lax = openpgp::policy::StandardPolicy::at(policy.now());
+        let flags = self
+            .cert
+            .keys()
+            .key_handle(key.fingerprint())
+            .next()
+            .and_then(|key| key.with_policy(&lax, policy.now()).ok())
+            .map(|key| (key.key_flags(), key.key_expiration_time()));
+        let (usage, expires) = match flags {
+            Some((flags, expires)) => {
+                let flags = flags.unwrap_or_else(openpgp::types::KeyFlags::empty);
+                let mut usage = Vec::new();
+                for (set, name) in [
+                    (flags.for_certification(), "certify"),
+                    (flags.for_signing(), "sign"),
+                    (flags.for_storage_encryption() || flags.for_transport_encryption(), "encrypt"),
+                    (flags.for_authentication(), "authenticate"),
+                ] {
+                    if set {
+                        usage.push(name);
+                    }
+                }
+                (usage, expires)
+            }
+            None => (Vec::new(), None),
+        };
+        KeyDescription {
+            fingerprint: key.fingerprint().into(),
+            algorithm: algorithm_name(key),
+            created: key.creation_time(),
+            expires,
+            usage,
+            weakness: valid.err(),
+        }
+    }
+
+    /// Checks one of the keys, given by its fingerprint, as of `time`: bound by acceptable
+    /// self-signatures, neither it nor the primary key expired or revoked, a signing key.
+    pub(super) fn valid_key(
+        &self,
+        fingerprint: &Fingerprint,
+        policy: &Policy,
+        time: SystemTime,
+    ) -> Result<Key<PublicParts, UnspecifiedRole>, Weakness> {
+        let component = self
+            .cert
+            .keys()
+            .key_handle(fingerprint.handle())
+            .next()
+            .ok_or_else(|| Weakness::Unbound("it is not in the certificate".into()))?;
+        self.check_primary()?;
+        check_key(component.key())?;
+        if let RevocationStatus::Revoked(revocations) = self.cert.revocation_status(policy, time) {
+            return Err(Weakness::Revoked(reason(&revocations)));
+        }
+        if component.key().creation_time() > time {
+            return Err(Weakness::NotYetValid(component.key().creation_time()));
+        }
+        let view = self
+            .cert
+            .with_policy(policy, time)
+            .map_err(|error| self.why_unbound(policy, error.as_ref()))?;
+        let key = component
+            .clone()
+            .with_policy(policy, time)
+            .map_err(|error| Weakness::Unbound(innermost(error.as_ref())))?;
+        if let RevocationStatus::Revoked(revocations) = key.revocation_status() {
+            return Err(Weakness::Revoked(reason(&revocations)));
+        }
+        let primary = view.primary_key();
+        for expires in [primary.key_expiration_time(), key.key_expiration_time()] {
+            if let Some(expires) = expires.filter(|expires| *expires <= time) {
+                return Err(Weakness::Expired(expires));
+            }
+        }
+        if let Err(error) = view.alive().and_then(|()| key.alive()) {
+            return Err(Weakness::Unbound(innermost(error.as_ref())));
+        }
+        if !key.for_signing() {
+            return Err(Weakness::CannotSign);
+        }
+        Ok(component.key().clone())
+    }
+}
+
+/// What a certificate says of itself, checked as of some time.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// The keys, the primary first. Never empty.
+    pub keys: Vec<KeyDescription>,
+    /// The user IDs, the primary one first. Foreign text.
+    pub user_ids: Vec<Vec<u8>>,
+}
+
+impl Description {
+    /// Returns whether one of the keys can sign.
+    pub fn can_sign(&self) -> bool {
+        self.keys.iter().any(|key| key.weakness.is_none())
+    }
+
+    /// Says what is wrong with the certificate as a whole: what is wrong with its primary key,
+    /// apart from its not being a signing key.
+    pub fn weakness(&self) -> Option<&Weakness> {
+        let weakness = self.keys.first()?.weakness.as_ref()?;
+        if *weakness == Weakness::CannotSign && self.can_sign() { None } else { Some(weakness) }
+    }
+}
+
+/// What a certificate says of one of its keys.
+#[derive(Clone, Debug)]
+pub struct KeyDescription {
+    /// The key's fingerprint.
+    pub fingerprint: Fingerprint,
+    /// The algorithm and size, as "RSA-3072".
+    pub algorithm: String,
+    /// When it was made.
+    pub created: SystemTime,
+    /// When it stops being valid, if ever.
+    pub expires: Option<SystemTime>,
+    /// What it may be used for: certify, sign, encrypt, authenticate.
+    pub usage: Vec<&'static str>,
+    /// Why it cannot make signatures now, if it cannot.
+    pub weakness: Option<Weakness>,
+}
+
+fn algorithm_name<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> String {
+    use openpgp::types::PublicKeyAlgorithm::*;
+    #[allow(deprecated)]
+    let name = match key.pk_algo() {
+        RSAEncryptSign | RSAEncrypt | RSASign => "RSA",
+        DSA => "DSA",
+        ElGamalEncrypt | ElGamalEncryptSign => "ElGamal",
+        other => return other.to_string(),
+    };
+    match key.mpis().bits() {
+        Some(bits) => format!("{name}-{bits}"),
+        None => name.to_string(),
+    }
+}
+
+/// Returns the reason of the first revocation, as words of ours and the revoker's safe ones.
+fn reason(revocations: &[&openpgp::packet::Signature]) -> String {
+    let reason = revocations.iter().find_map(|revocation| revocation.reason_for_revocation());
+    let Some((code, message)) = reason else { return "no reason given".into() };
+    let words = match code {
+        ReasonForRevocation::KeySuperseded => "superseded",
+        ReasonForRevocation::KeyCompromised => "compromised",
+        ReasonForRevocation::KeyRetired => "retired",
+        _ => "no reason given",
+    };
+    match Safe::bytes(message).to_string() {
+        message if message.is_empty() => words.into(),
+        message => format!("{words}: {message}"),
+    }
+}
+
+/// Returns the last cause of a chain: sequoia's outer messages speak of its inside.
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    Safe::text(&cause.to_string()).to_string()
+}
+
+/// Armors packets.
+pub(super) fn armored(kind: openpgp::armor::Kind, packets: &[u8]) -> Result<Vec<u8>> {
+    let write = || -> std::io::Result<Vec<u8>> {
+        let mut writer = openpgp::armor::Writer::new(Vec::new(), kind)?;
+        std::io::Write::write_all(&mut writer, packets)?;
+        writer.finalize()
+    };
+    write().map_err(Error::crypto("armoring"))
+}
+
+/// Writes a time as ISO 8601, in UTC.
+pub fn show_time(time: SystemTime) -> String {
+    match jiff::Timestamp::try_from(time) {
+        Ok(time) => format!("{time:.0}"),
+        Err(_) => "a time out of range".into(),
+    }
+}

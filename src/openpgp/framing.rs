@@ -1,0 +1,103 @@
+//! The outermost shape of OpenPGP data: where one packet ends and the next begins.
+//!
+//! sequoia's parser goes into containers, passes markers over and reads lengths of any form;
+//! whoever must know that there is exactly one packet, and nothing else, asks here first.
+
+/// A packet's tag and body, with what follows it.
+pub(super) struct Frame<'a> {
+    pub(super) tag: u8,
+    pub(super) body: &'a [u8],
+    pub(super) rest: &'a [u8],
+}
+
+/// Why no packet begins here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BadFrame {
+    /// The first octet is no packet's.
+    NotAPacket,
+    /// Fewer bytes than the length promises.
+    CutShort,
+    /// A partial or indeterminate length, which keys and signatures never have (RFC 9580,
+    /// sections 4.2.1.4 and 4.2.2).
+    Indefinite,
+}
+
+/// Splits the first packet off (RFC 9580, section 4.2).
+pub(super) fn split(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
+    let (&head, rest) = bytes.split_first().ok_or(BadFrame::CutShort)?;
+    if head & 0x80 == 0 {
+        return Err(BadFrame::NotAPacket);
+    }
+    let (tag, (length, rest)) = if head & 0x40 != 0 {
+        let (&first, after) = rest.split_first().ok_or(BadFrame::CutShort)?;
+        let sized = match first {
+            0..=191 => (usize::from(first), after),
+            192..=223 => {
+                let (second, after) = number(after, 1)?;
+                (((usize::from(first) - 192) << 8) + second + 192, after)
+            }
+            224..=254 => return Err(BadFrame::Indefinite),
+            255 => number(after, 4)?,
+        };
+        (head & 0x3F, sized)
+    } else {
+        let sized = match head & 0x03 {
+            0 => number(rest, 1)?,
+            1 => number(rest, 2)?,
+            2 => number(rest, 4)?,
+            _ => return Err(BadFrame::Indefinite),
+        };
+        ((head >> 2) & 0x0F, sized)
+    };
+    let (body, rest) = rest.split_at_checked(length).ok_or(BadFrame::CutShort)?;
+    Ok(Frame { tag, body, rest })
+}
+
+/// Takes a big-endian number of so many octets.
+fn number(bytes: &[u8], octets: usize) -> Result<(usize, &[u8]), BadFrame> {
+    let (number, rest) = bytes.split_at_checked(octets).ok_or(BadFrame::CutShort)?;
+    Ok((number.iter().fold(0, |sum, &octet| sum << 8 | usize::from(octet)), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split_all(mut bytes: &[u8]) -> Result<Vec<u8>, BadFrame> {
+        let mut tags = Vec::new();
+        while !bytes.is_empty() {
+            let frame = split(bytes)?;
+            tags.push(frame.tag);
+            bytes = frame.rest;
+        }
+        Ok(tags)
+    }
+
+    #[test]
+    fn old_and_new_lengths_are_read() {
+        let mut two_octets = vec![0xC2, 192, 0];
+        two_octets.extend([0; 192]);
+        assert_eq!(split_all(&two_octets), Ok(vec![2]));
+        let mut five_octets = vec![0xC2, 255, 0, 0, 0, 1, 9];
+        five_octets.extend([0x88, 1, 9]); // old format, one octet
+        five_octets.extend([0x89, 0, 1, 9]); // old format, two octets
+        assert_eq!(split_all(&five_octets), Ok(vec![2, 2, 2]));
+    }
+
+    #[test]
+    fn a_length_of_four_gib_is_cut_short_at_once() {
+        assert_eq!(split_all(&[0xC6, 255, 255, 255, 255, 255, 4]), Err(BadFrame::CutShort));
+        assert_eq!(split_all(&[0x9A, 255, 255, 255, 255]), Err(BadFrame::CutShort));
+    }
+
+    #[test]
+    fn lengths_without_an_end_are_refused() {
+        assert_eq!(split_all(&[0xC2, 224, 0]), Err(BadFrame::Indefinite));
+        assert_eq!(split_all(&[0x8B, 0]), Err(BadFrame::Indefinite));
+    }
+
+    #[test]
+    fn text_is_no_packet() {
+        assert_eq!(split_all(b"-----BEGIN"), Err(BadFrame::NotAPacket));
+    }
+}

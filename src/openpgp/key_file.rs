@@ -1,0 +1,216 @@
+//! Reading keys in every shape that people keep them in.
+//!
+//! gpg writes binary and armored files; mail adds text around the armor and CR LF; secrets of CI
+//! systems arrive in base64, or with `\n` for every line end. All of these are read, many keys
+//! to a file, each on its own: one that cannot be read does not hide the others.
+
+use std::io::Read;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sequoia_openpgp as openpgp;
+use zeroize::Zeroizing;
+
+use openpgp::Cert;
+use openpgp::armor::{Kind, Reader, ReaderMode};
+use openpgp::cert::CertParser;
+use openpgp::parse::Parse;
+
+use super::certificate::{Certificate, armored, innermost};
+use super::framing::{self, BadFrame};
+use super::secret_key::SecretKey;
+use crate::error::{Error, Result};
+
+/// The most bytes that are read of a key file.
+pub const MAX_KEY_FILE: u64 = 4 * 1024 * 1024;
+
+/// The most packets that are read of one file: each may cost a signature verification.
+const MAX_PACKETS: usize = 5_000;
+
+/// A key as a file has it.
+pub enum Key {
+    /// Public parts alone.
+    Certificate(Certificate),
+    /// With at least one secret part.
+    Secret(SecretKey),
+}
+
+/// Reads all keys of a file. Each is there or says why it is not; nothing at all is an error.
+///
+/// # Errors
+///
+/// [`Error::TooLarge`] over [`MAX_KEY_FILE`], [`Error::NoKey`] if nothing resembles a key.
+pub fn read_keys(bytes: &[u8]) -> Result<Vec<Result<Key>>> {
+    if bytes.len() as u64 > MAX_KEY_FILE {
+        return Err(Error::TooLarge {
+            name: "the key".into(),
+            what: "a key file",
+            limit: MAX_KEY_FILE,
+        });
+    }
+    let mut keys = Vec::new();
+    for packets in key_blocks(bytes)? {
+        keys.extend(read_packets(&packets));
+    }
+    if keys.is_empty() {
+        return Err(Error::NoKey("there is none in it".into()));
+    }
+    Ok(keys)
+}
+
+/// Armors the packets of one or more keys as one block: the server reads only the first of
+/// several.
+///
+/// # Errors
+///
+/// [`Error::Crypto`] if the armor cannot be written.
+pub fn armor_keys(packets: &[u8], secret: bool) -> Result<Zeroizing<Vec<u8>>> {
+    let kind = if secret { Kind::SecretKey } else { Kind::PublicKey };
+    armored(kind, packets).map(Zeroizing::new)
+}
+
+/// Returns how many armored keys there are in a file.
+pub fn count_armor(bytes: &[u8]) -> usize {
+    let begins = |line: &&[u8]| line.trim_ascii_start().starts_with(BEGIN);
+    bytes.split(|byte| *byte == b'\n').filter(begins).count()
+}
+
+/// Returns the binary packets of each block.
+fn key_blocks(bytes: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(Error::NoKey("it is empty".into()));
+    }
+    if bytes.first().is_some_and(|byte| byte & 0x80 != 0) && !bytes.starts_with(b"\xEF\xBB\xBF") {
+        return Ok(vec![Zeroizing::new(bytes.to_vec())]);
+    }
+    let text = unescaped(bytes);
+    let blocks = armor_blocks(&text)?;
+    if !blocks.is_empty() {
+        return Ok(blocks);
+    }
+    let inner = decode_base64(&text)
+        .ok_or_else(|| Error::NoKey("it is neither OpenPGP, nor armored, nor base64".into()))?;
+    if inner.first().is_some_and(|byte| byte & 0x80 != 0) {
+        return Ok(vec![inner]);
+    }
+    let blocks = armor_blocks(&unescaped(&inner))?;
+    if blocks.is_empty() {
+        return Err(Error::NoKey("its base64 holds no OpenPGP key".into()));
+    }
+    Ok(blocks)
+}
+
+/// Turns `\n` and `\r` spelled out into line ends, where real line ends are missing.
+fn unescaped(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    let trimmed = bytes.trim_ascii();
+    if trimmed.contains(&b'\n') || !trimmed.windows(2).any(|pair| pair == b"\\n") {
+        return Zeroizing::new(bytes.to_vec());
+    }
+    let mut text = Zeroizing::new(Vec::with_capacity(trimmed.len()));
+    let mut rest = trimmed;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = match (byte, after.first()) {
+            (b'\\', Some(b'n')) => {
+                text.push(b'\n');
+                &after[1..]
+            }
+            (b'\\', Some(b'r')) => &after[1..],
+            _ => {
+                text.push(byte);
+                after
+            }
+        };
+    }
+    text
+}
+
+fn decode_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut compact = Zeroizing::new(Vec::with_capacity(text.len()));
+    compact.extend(text.iter().filter(|byte| !byte.is_ascii_whitespace()));
+    let padding = compact.iter().rev().take_while(|byte| **byte == b'=').count();
+    let missing = (4 - compact.len() % 4) % 4;
+    if padding == 0 && missing < 3 {
+        compact.extend(std::iter::repeat_n(b'=', missing));
+    }
+    let mut decoded = Zeroizing::new(vec![0; compact.len() / 4 * 3 + 3]);
+    let length = STANDARD.decode_slice(compact.as_slice(), &mut decoded).ok()?;
+    decoded.truncate(length);
+    Some(decoded)
+}
+
+const BEGIN: &[u8] = b"-----BEGIN PGP ";
+const END: &[u8] = b"-----END PGP ";
+
+/// Finds and decodes the armored keys in a text. Armor of other kinds is passed over.
+fn armor_blocks(text: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
+    let mut blocks = Vec::new();
+    let mut rest = text;
+    while let Some(begin) = find(rest, BEGIN) {
+        let block = rest.get(begin..).unwrap_or_default();
+        let after_begin = block.get(BEGIN.len()..).unwrap_or_default();
+        let is_key = after_begin.starts_with(b"PUBLIC KEY BLOCK-----")
+            || after_begin.starts_with(b"PRIVATE KEY BLOCK-----");
+        let end = find(after_begin, END).map(|end| {
+            let tail = BEGIN.len() + end;
+            let line = block.get(tail..).unwrap_or_default();
+            tail + line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len())
+        });
+        if is_key {
+            let Some(end) = end else {
+                return Err(Error::NoKey("its armor has no end line: it is cut short".into()));
+            };
+            blocks.push(decode_armor(block.get(..end).unwrap_or_default())?);
+        }
+        rest = block.get(end.unwrap_or(BEGIN.len())..).unwrap_or_default();
+    }
+    Ok(blocks)
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+fn decode_armor(block: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    let kind =
+        if find(block, b"PRIVATE KEY BLOCK").is_some() { Kind::SecretKey } else { Kind::PublicKey };
+    let mut packets = Zeroizing::new(Vec::with_capacity(block.len()));
+    Reader::from_bytes(block, ReaderMode::Tolerant(Some(kind)))
+        .read_to_end(&mut packets)
+        .map_err(|error| Error::NoKey(format!("its armor is damaged: {error}")))?;
+    Ok(packets)
+}
+
+/// Reads the keys of a sequence of packets.
+fn read_packets(packets: &[u8]) -> Vec<Result<Key>> {
+    if let Err(error) = check_framing(packets) {
+        return vec![Err(error)];
+    }
+    let parser = match CertParser::from_bytes(packets) {
+        Ok(parser) => parser,
+        Err(error) => return vec![Err(Error::NoKey(innermost(error.as_ref())))],
+    };
+    parser
+        .map(|cert: openpgp::Result<Cert>| match cert {
+            Ok(cert) if cert.is_tsk() => Ok(Key::Secret(SecretKey::new(cert))),
+            Ok(cert) => Ok(Key::Certificate(Certificate::new(cert))),
+            Err(error) => Err(Error::NoKey(innermost(error.as_ref()))),
+        })
+        .collect()
+}
+
+/// Walks the packet headers alone: whole packets of definite length, and not too many. A length
+/// that promises more than there is costs nothing this way.
+fn check_framing(packets: &[u8]) -> Result<()> {
+    let mut rest = packets;
+    for _ in 0..MAX_PACKETS {
+        if rest.is_empty() {
+            return Ok(());
+        }
+        rest = match framing::split(rest) {
+            Ok(frame) => frame.rest,
+            Err(BadFrame::CutShort) => return Err(Error::NoKey("it is cut short".into())),
+            Err(_) => return Err(Error::NoKey("it is damaged, or no OpenPGP at all".into())),
+        };
+    }
+    Err(Error::NoKey(format!("it has more than {MAX_PACKETS} packets")))
+}

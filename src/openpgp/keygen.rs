@@ -1,0 +1,277 @@
+//! A new certificate and its secret key.
+
+use std::time::{Duration, SystemTime};
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::Cert;
+use openpgp::crypto::Signer as _;
+use openpgp::packet::key::{Key4, PrimaryRole, SecretKeyMaterial, SecretParts, SubordinateRole};
+use openpgp::packet::key::{KeyRole, PublicParts, Unencrypted, UnspecifiedRole};
+use openpgp::packet::signature::SignatureBuilder;
+use openpgp::packet::{Key, Signature, UserID};
+use openpgp::serialize::MarshalInto;
+use openpgp::types::{
+    Features, HashAlgorithm, KeyFlags, PublicKeyAlgorithm, ReasonForRevocation, SignatureType,
+};
+
+use super::certificate::armored;
+use super::policy::KeySizeBits;
+use super::rsa::{self, PrivateKey, Signer};
+use super::secret_key::{Passphrase, SecretKey, lock};
+use crate::error::{Error, Result};
+use crate::safe::Safe;
+
+/// What kind of key to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One RSA key that certifies and signs: gpg's "RSA (sign only)".
+    Sign,
+    /// The same with a RSA subkey for encryption: gpg's "RSA and RSA".
+    RsaRsa,
+}
+
+/// The key to make.
+#[derive(Clone, Debug)]
+pub struct KeyPlan {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its size.
+    pub bits: KeySizeBits,
+    /// Its user ID: UTF-8, 1 to 2048 bytes, see [`user_id`].
+    pub user_id: String,
+    /// When it is made; sub-seconds are dropped.
+    pub created: SystemTime,
+    /// How long it is valid, or for ever.
+    pub validity: Option<Duration>,
+}
+
+/// A key that was made.
+pub struct NewKey {
+    /// The secret key, protected if there was a passphrase.
+    pub secret: SecretKey,
+    /// A revocation certificate for it, armored with words on what it is for. Whoever has it
+    /// can end the key: it is kept like a secret.
+    pub revocation: Vec<u8>,
+}
+
+/// Puts a user ID together as gpg does: `Name (Comment) <email>`.
+///
+/// # Errors
+///
+/// [`Error::Malformed`] says which part is not acceptable, and why: the rules of gpg's dialog,
+/// without its ban on short names and on names that begin with a digit.
+pub fn user_id(name: &str, comment: &str, email: &str) -> Result<String> {
+    let (name, comment, email) = (name.trim(), comment.trim(), email.trim());
+    check_name(name)?;
+    check_comment(comment)?;
+    check_email(email)?;
+    let mut user_id = name.to_string();
+    if !comment.is_empty() {
+        user_id.push_str(&format!(" ({comment})"));
+    }
+    match (user_id.is_empty(), email.is_empty()) {
+        (_, true) => {}
+        (true, false) => user_id.push_str(email),
+        (false, false) => user_id.push_str(&format!(" <{email}>")),
+    }
+    check_user_id(&user_id)?;
+    Ok(user_id)
+}
+
+/// Checks a real name: no angle brackets or parentheses.
+pub fn check_name(name: &str) -> Result<()> {
+    no_controls("name", name)?;
+    if name.contains(['<', '>', '(', ')']) {
+        return Err(Error::Malformed("a name has no angle brackets or parentheses".into()));
+    }
+    Ok(())
+}
+
+/// Checks a comment: no parentheses.
+pub fn check_comment(comment: &str) -> Result<()> {
+    no_controls("comment", comment)?;
+    if comment.contains(['(', ')']) {
+        return Err(Error::Malformed("a comment has no parentheses".into()));
+    }
+    Ok(())
+}
+
+/// Checks an e-mail address: one `@` with something on either side, no spaces or brackets.
+pub fn check_email(email: &str) -> Result<()> {
+    no_controls("e-mail address", email)?;
+    if email.is_empty() {
+        return Ok(());
+    }
+    let sound = email.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty() && !domain.is_empty() && !domain.contains('@')
+    }) && !email.contains(|c: char| c.is_whitespace() || "<>()[],;:\\\"".contains(c));
+    if sound {
+        Ok(())
+    } else {
+        Err(Error::Malformed(format!("\"{}\" is not an e-mail address", Safe::text(email))))
+    }
+}
+
+/// Checks a whole user ID: not empty, of at most 2048 bytes (what gpg reads), and nothing in it
+/// that would have to be escaped to be shown.
+pub fn check_user_id(user_id: &str) -> Result<()> {
+    no_controls("user ID", user_id)?;
+    match user_id.len() {
+        0 => {
+            Err(Error::Malformed("a user ID is needed: a name, an e-mail address, or both".into()))
+        }
+        1..=2048 => Ok(()),
+        _ => Err(Error::Malformed("a user ID has at most 2048 bytes".into())),
+    }
+}
+
+fn no_controls(what: &str, text: &str) -> Result<()> {
+    let shown = Safe::text(text).to_string();
+    if text.chars().count() <= Safe::LONGEST && shown != text {
+        return Err(Error::Malformed(format!(
+            "the {what} \"{shown}\" has control or invisible characters, or a backslash"
+        )));
+    }
+    Ok(())
+}
+
+/// Makes a key.
+///
+/// The certificate has what gpg's has and nothing that the server cannot read: version 4 RSA
+/// keys with e = 65537, SHA-256 self-signatures, key flags, validity.
+///
+/// # Errors
+///
+/// [`Error::Malformed`] for a user ID or a time that OpenPGP cannot hold.
+pub fn generate(plan: &KeyPlan, passphrase: Option<&Passphrase>) -> Result<NewKey> {
+    check_user_id(&plan.user_id)?;
+    check_times(plan)?;
+    let (primary, private) = new_key::<PrimaryRole>(plan, passphrase)?;
+    let public = primary.parts_as_public().role_as_unspecified().clone();
+    let mut signer = Signer::new(&public, &private);
+    let user_id = UserID::from(plan.user_id.as_str());
+    let binding = certification(plan)?
+        .sign_userid_binding(&mut signer, None, &user_id)
+        .map_err(Error::crypto("signing the user ID"))?;
+    let mut packets: Vec<openpgp::Packet> =
+        vec![primary.clone().into(), user_id.into(), binding.into()];
+    if plan.kind == Kind::RsaRsa {
+        let (subkey, _) = new_key::<SubordinateRole>(plan, passphrase)?;
+        let binding = subkey_binding(plan)?
+            .sign_subkey_binding(&mut signer, None, subkey.parts_as_public())
+            .map_err(Error::crypto("binding the subkey"))?;
+        packets.extend([openpgp::Packet::from(subkey), binding.into()]);
+    }
+    let revocation = revocation(plan, &mut signer)?;
+    let cert = Cert::from_packets(packets.into_iter())
+        .map_err(Error::crypto("putting the certificate together"))?;
+    Ok(NewKey { secret: SecretKey::new(cert), revocation })
+}
+
+/// Makes one key, its secret part protected if there is a passphrase.
+fn new_key<R>(
+    plan: &KeyPlan,
+    passphrase: Option<&Passphrase>,
+) -> Result<(Key<SecretParts, R>, PrivateKey)>
+where
+    R: KeyRole + Clone,
+    Key<SecretParts, R>: From<Key4<SecretParts, R>>,
+{
+    let (private, parts) = rsa::generate(plan.bits)?;
+    let bare: Key<PublicParts, UnspecifiedRole> =
+        Key4::new(plan.created, PublicKeyAlgorithm::RSAEncryptSign, parts.public.clone())
+            .map_err(Error::crypto("making the key packet"))?
+            .into();
+    let secret = Unencrypted::from(parts.secret);
+    let secret = match passphrase {
+        Some(passphrase) => lock(&bare, secret, passphrase)?,
+        None => SecretKeyMaterial::Unencrypted(secret),
+    };
+    let key = Key4::<SecretParts, R>::with_secret(
+        plan.created,
+        PublicKeyAlgorithm::RSAEncryptSign,
+        parts.public,
+        secret,
+    )
+    .map_err(Error::crypto("making the key packet"))?;
+    Ok((key.into(), private))
+}
+
+/// OpenPGP's times and durations are 32-bit numbers of seconds (RFC 9580, section 3.5).
+fn check_times(plan: &KeyPlan) -> Result<()> {
+    let seconds =
+        |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map(|d| d.as_secs());
+    let latest = u64::from(u32::MAX);
+    match seconds(plan.created) {
+        // 1980: before OpenPGP, so the clock is wrong.
+        Ok(created) if created > 315_532_800 && created < latest => {}
+        _ => {
+            return Err(Error::Malformed(
+                "the clock shows a time that a key cannot be made at".into(),
+            ));
+        }
+    }
+    match plan.validity {
+        Some(validity) if validity.as_secs() == 0 || validity.as_secs() > latest => {
+            Err(Error::Malformed("the key would be valid for longer than OpenPGP can say".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn self_signature(typ: SignatureType, plan: &KeyPlan) -> openpgp::Result<SignatureBuilder> {
+    SignatureBuilder::new(typ)
+        .set_hash_algo(HashAlgorithm::SHA256)
+        .set_signature_creation_time(plan.created)?
+        .set_key_validity_period(plan.validity)
+}
+
+fn certification(plan: &KeyPlan) -> Result<SignatureBuilder> {
+    self_signature(SignatureType::PositiveCertification, plan)
+        .and_then(|builder| {
+            builder
+                .set_key_flags(KeyFlags::empty().set_certification().set_signing())?
+                .set_preferred_hash_algorithms(vec![
+                    HashAlgorithm::SHA256,
+                    HashAlgorithm::SHA512,
+                    HashAlgorithm::SHA384,
+                ])?
+                .set_features(Features::empty().set_seipdv1())
+        })
+        .map_err(Error::crypto("preparing the self-signature"))
+}
+
+fn subkey_binding(plan: &KeyPlan) -> Result<SignatureBuilder> {
+    let flags = KeyFlags::empty().set_storage_encryption().set_transport_encryption();
+    self_signature(SignatureType::SubkeyBinding, plan)
+        .and_then(|builder| builder.set_key_flags(flags))
+        .map_err(Error::crypto("preparing the subkey's signature"))
+}
+
+/// Makes the revocation certificate, with words around it so that nobody imports it by mistake.
+fn revocation(plan: &KeyPlan, signer: &mut Signer<'_>) -> Result<Vec<u8>> {
+    let primary = signer.public().clone().role_into_primary();
+    let signature: Signature = SignatureBuilder::new(SignatureType::KeyRevocation)
+        .set_hash_algo(HashAlgorithm::SHA256)
+        .set_signature_creation_time(plan.created)
+        .and_then(|builder| {
+            builder.set_reason_for_revocation(ReasonForRevocation::Unspecified, b"")
+        })
+        .and_then(|builder| builder.sign_direct_key(signer, &primary))
+        .map_err(Error::crypto("making the revocation certificate"))?;
+    let packet = openpgp::Packet::from(signature)
+        .to_vec()
+        .map_err(Error::crypto("writing the revocation certificate"))?;
+    let mut text = format!(
+        "Revocation certificate for {}\n{}\n\n\
+         Publishing it ends this key for good: do so when the key is lost or in\n\
+         somebody else's hands. A colon keeps it from being imported by mistake;\n\
+         take it away from the line below first.\n\n:",
+        primary.fingerprint(),
+        plan.user_id,
+    )
+    .into_bytes();
+    text.extend(armored(openpgp::armor::Kind::PublicKey, &packet)?);
+    Ok(text)
+}

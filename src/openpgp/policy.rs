@@ -1,0 +1,277 @@
+//! What a publisher's key and signature must be: one place for every command.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::cert::amalgamation::key::ValidErasedKeyAmalgamation;
+use openpgp::crypto::mpi;
+use openpgp::packet::key::{KeyParts, KeyRole, PublicParts};
+use openpgp::packet::{Key, Signature};
+use openpgp::policy::{AsymmetricAlgorithm, HashAlgoSecurity, StandardPolicy};
+use openpgp::types::{HashAlgorithm, PublicKeyAlgorithm, SignatureType};
+
+use super::certificate::show_time;
+
+/// The sizes that keys are generated in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySizeBits {
+    /// 3072 bits, the default: what Mattermost asks for at the least.
+    Rsa3072,
+    /// 4096 bits.
+    Rsa4096,
+}
+
+impl KeySizeBits {
+    /// Returns the size of that many bits.
+    ///
+    /// # Errors
+    ///
+    /// [`Weakness::TooShort`] below 3072 bits, [`Weakness::Unsupported`] for other sizes.
+    pub fn from_bits(bits: u32) -> Result<KeySizeBits, Weakness> {
+        match bits {
+            3072 => Ok(KeySizeBits::Rsa3072),
+            4096 => Ok(KeySizeBits::Rsa4096),
+            _ if bits < 3072 => Err(Weakness::TooShort(bits as usize)),
+            _ => Err(Weakness::Unsupported(format!(
+                "a RSA key of {bits} bits (3072 and 4096 are made here)"
+            ))),
+        }
+    }
+
+    /// Returns the size in bits.
+    pub fn bits(self) -> u32 {
+        match self {
+            KeySizeBits::Rsa3072 => 3072,
+            KeySizeBits::Rsa4096 => 4096,
+        }
+    }
+}
+
+/// Why a key is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Weakness {
+    /// Not RSA.
+    Algorithm(String),
+    /// Not a version 4 key.
+    Version(u8),
+    /// A RSA modulus of fewer than 3072 bits.
+    TooShort(usize),
+    /// More than is supported here.
+    Unsupported(String),
+    /// A public exponent that is even, below 65537, or of more than three octets.
+    Exponent,
+    /// A modulus that is even, or carries the mark of ROCA (CVE-2017-15361).
+    Modulus,
+    /// The public and the secret parts do not belong together.
+    Inconsistent,
+    /// Revoked, and why.
+    Revoked(String),
+    /// Expired, and when.
+    Expired(SystemTime),
+    /// Not valid before this time.
+    NotYetValid(SystemTime),
+    /// No signing capability.
+    CannotSign,
+    /// No self-signature that is acceptable today binds the key.
+    Unbound(String),
+    /// The secret part is not here: on a smart card, or kept off-line.
+    SecretElsewhere,
+    /// The secret part is not protected, and that was not asked for.
+    Unprotected,
+    /// Deriving the key from the passphrase would take more than is reasonable.
+    CostlyPassphrase(String),
+}
+
+impl fmt::Display for Weakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Weakness::Algorithm(name) => write!(f, "{name} is not accepted, only RSA is"),
+            Weakness::Version(version) => {
+                write!(f, "it is a version {version} key, only version 4 is accepted")
+            }
+            Weakness::TooShort(bits) => {
+                write!(f, "RSA of {bits} bits is too weak, at least 3072 are needed")
+            }
+            Weakness::Unsupported(what) => write!(f, "{what} is not supported"),
+            Weakness::Exponent => {
+                f.write_str("its RSA exponent is not an odd number from 65537 to 2^24")
+            }
+            Weakness::Modulus => {
+                f.write_str("its RSA modulus is weak (even, or made by a chip with ROCA)")
+            }
+            Weakness::Inconsistent => {
+                f.write_str("its public and secret parts do not belong together")
+            }
+            Weakness::Revoked(reason) => write!(f, "it is revoked ({reason})"),
+            Weakness::Expired(time) => write!(f, "it expired on {}", show_time(*time)),
+            Weakness::NotYetValid(time) => {
+                write!(f, "it is not valid before {}", show_time(*time))
+            }
+            Weakness::CannotSign => f.write_str("it is not a signing key"),
+            Weakness::Unbound(why) => {
+                write!(f, "no acceptable self-signature binds it ({why})")
+            }
+            Weakness::SecretElsewhere => {
+                f.write_str("its secret part is not here (on a smart card, or kept off-line)")
+            }
+            Weakness::Unprotected => f.write_str("it is not protected by a passphrase"),
+            Weakness::CostlyPassphrase(what) => {
+                write!(f, "unlocking it would take {what}, which is refused")
+            }
+        }
+    }
+}
+
+/// The most bits that a RSA modulus may have: sequoia's Rust backend verifies up to here.
+const MOST_BITS: usize = 4096;
+
+/// Checks a key's public part: version 4, RSA, 3072 to 4096 bits, a sound modulus, and an
+/// exponent from 65537 to 2^24, which is the most that the server reads (x/crypto,
+/// packet/public_key.go).
+pub(super) fn check_key<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Result<(), Weakness> {
+    if key.version() != 4 {
+        return Err(Weakness::Version(key.version()));
+    }
+    #[allow(deprecated)] // RFC 9580 deprecates 2 and 3, which only say less than 1 does.
+    let is_rsa = matches!(
+        key.pk_algo(),
+        PublicKeyAlgorithm::RSAEncryptSign
+            | PublicKeyAlgorithm::RSASign
+            | PublicKeyAlgorithm::RSAEncrypt
+    );
+    let mpi::PublicKey::RSA { e, n } = key.mpis() else {
+        return Err(Weakness::Algorithm(key.pk_algo().to_string()));
+    };
+    if !is_rsa {
+        return Err(Weakness::Algorithm(key.pk_algo().to_string()));
+    }
+    if n.bits() < 3072 {
+        return Err(Weakness::TooShort(n.bits()));
+    }
+    if n.bits() > MOST_BITS {
+        return Err(Weakness::Unsupported(format!(
+            "RSA of {} bits (up to {MOST_BITS} are)",
+            n.bits()
+        )));
+    }
+    let exponent = match *e.value() {
+        [a, b, c] => u32::from_be_bytes([0, a, b, c]),
+        _ => return Err(Weakness::Exponent),
+    };
+    if exponent < 65537 || exponent % 2 == 0 {
+        return Err(Weakness::Exponent);
+    }
+    if n.value().last().is_none_or(|byte| byte % 2 == 0) || has_roca_mark(n.value()) {
+        return Err(Weakness::Modulus);
+    }
+    Ok(())
+}
+
+/// Returns whether a modulus, big-endian, was made by the generator of CVE-2017-15361: modulo
+/// each of these primes it is a power of 65537, which happens by chance once in 2^27.
+fn has_roca_mark(modulus: &[u8]) -> bool {
+    const PRIMES: [u32; 38] = [
+        3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89,
+        97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+    ];
+    PRIMES.iter().all(|&prime| {
+        let rest = modulus.iter().fold(0, |rest, &byte| (rest * 256 + u32::from(byte)) % prime);
+        let mut power = 1;
+        (0..prime).any(|_| {
+            power = power * (65537 % prime) % prime;
+            power == rest
+        })
+    })
+}
+
+/// The publisher's policy at a point in time.
+///
+/// Self-signatures and signatures must use SHA-256, SHA-384 or SHA-512, keys must pass the rules
+/// of `check_key`. Revocations are judged by sequoia's milder standard policy: to refuse one
+/// would make a key good again.
+#[derive(Debug)]
+pub struct Policy {
+    now: SystemTime,
+    strict: StandardPolicy<'static>,
+    standard: StandardPolicy<'static>,
+}
+
+impl Policy {
+    /// How far in the future a signature's time may lie: clocks differ.
+    pub const CLOCK_DIFFERENCE: Duration = Duration::from_secs(5 * 60);
+
+    /// Makes the policy as of `now`.
+    pub fn new(now: SystemTime) -> Policy {
+        let mut strict = StandardPolicy::at(now);
+        strict.reject_all_hashes();
+        for hash in [HashAlgorithm::SHA256, HashAlgorithm::SHA384, HashAlgorithm::SHA512] {
+            strict.accept_hash(hash);
+        }
+        strict.reject_all_asymmetric_algos();
+        strict.accept_asymmetric_algo(AsymmetricAlgorithm::RSA3072);
+        strict.accept_asymmetric_algo(AsymmetricAlgorithm::RSA4096);
+        Policy { now, strict, standard: StandardPolicy::at(now) }
+    }
+
+    /// Returns the time that the policy judges as of.
+    pub fn now(&self) -> SystemTime {
+        self.now
+    }
+}
+
+impl openpgp::policy::Policy for Policy {
+    fn signature(&self, signature: &Signature, security: HashAlgoSecurity) -> openpgp::Result<()> {
+        match signature.typ() {
+            SignatureType::KeyRevocation
+            | SignatureType::SubkeyRevocation
+            | SignatureType::CertificationRevocation => {
+                self.standard.signature(signature, security)
+            }
+            _ => self.strict.signature(signature, security),
+        }
+    }
+
+    fn key(&self, key: &ValidErasedKeyAmalgamation<PublicParts>) -> openpgp::Result<()> {
+        self.strict.key(key)?;
+        check_key(key.key())
+            .map_err(|weakness| openpgp::Error::PolicyViolation(weakness.to_string(), None).into())
+    }
+
+    fn symmetric_algorithm(
+        &self,
+        algorithm: openpgp::types::SymmetricAlgorithm,
+    ) -> openpgp::Result<()> {
+        self.strict.symmetric_algorithm(algorithm)
+    }
+
+    fn aead_algorithm(&self, algorithm: openpgp::types::AEADAlgorithm) -> openpgp::Result<()> {
+        self.strict.aead_algorithm(algorithm)
+    }
+
+    fn packet(&self, packet: &openpgp::Packet) -> openpgp::Result<()> {
+        self.strict.packet(packet)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_below_3072_bits_are_refused_and_odd_ones_not_supported() {
+        assert_eq!(KeySizeBits::from_bits(2048), Err(Weakness::TooShort(2048)));
+        assert_eq!(KeySizeBits::from_bits(3071), Err(Weakness::TooShort(3071)));
+        assert_eq!(KeySizeBits::from_bits(3072), Ok(KeySizeBits::Rsa3072));
+        assert!(matches!(KeySizeBits::from_bits(3073), Err(Weakness::Unsupported(_))));
+    }
+
+    #[test]
+    fn a_power_of_65537_carries_the_mark_of_roca_and_its_neighbour_does_not() {
+        let power = 65537u128.pow(7);
+        assert!(has_roca_mark(&power.to_be_bytes()));
+        assert!(!has_roca_mark(&(power + 2).to_be_bytes()));
+    }
+}

@@ -1,0 +1,121 @@
+//! Naming a key on the command line.
+
+use super::certificate::{Certificate, Fingerprint, KeyId};
+use crate::error::{Error, Result};
+
+/// What a KEY argument asks for.
+#[derive(Clone, Debug)]
+pub struct KeyQuery {
+    text: String,
+    asks: Asks,
+    exactly: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Asks {
+    Fingerprint(Fingerprint),
+    KeyId(KeyId),
+    UserId(String),
+}
+
+impl KeyQuery {
+    /// Reads a KEY: a fingerprint or 16-digit key ID (spaces, `0x` and a final `!` allowed), an
+    /// e-mail address or another part of a user ID.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShortKeyId`] for eight digits, [`Error::Malformed`] for nothing at all.
+    pub fn parse(text: &str) -> Result<KeyQuery> {
+        let (body, exactly) = match text.trim().strip_suffix('!') {
+            Some(body) => (body, true),
+            None => (text.trim(), false),
+        };
+        let digits: String = body.chars().filter(|c| !c.is_whitespace()).collect();
+        let digits =
+            digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")).unwrap_or(&digits);
+        let is_short = digits.len() == 8 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if is_short {
+            return Err(Error::ShortKeyId(text.to_string()));
+        }
+        let asks = if let Some(fingerprint) = Fingerprint::from_hex(digits) {
+            Asks::Fingerprint(fingerprint)
+        } else if let Some(key_id) = KeyId::from_hex(digits) {
+            Asks::KeyId(key_id)
+        } else if body.is_empty() {
+            return Err(Error::Malformed("an empty KEY names no key".into()));
+        } else if exactly {
+            // The mark belongs to a fingerprint or key ID; a user ID may well end in one.
+            return Ok(KeyQuery {
+                text: text.to_string(),
+                asks: Asks::UserId(text.trim().to_lowercase()),
+                exactly: false,
+            });
+        } else {
+            Asks::UserId(body.to_lowercase())
+        };
+        Ok(KeyQuery { text: text.to_string(), asks, exactly })
+    }
+
+    /// Returns the KEY as it was given.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns whether the certificate has what was asked for: the key, or a user ID with that
+    /// part in it, whatever the case of its letters.
+    pub fn matches(&self, certificate: &Certificate) -> bool {
+        match &self.asks {
+            Asks::UserId(part) => certificate
+                .user_ids()
+                .iter()
+                .any(|user_id| String::from_utf8_lossy(user_id).to_lowercase().contains(part)),
+            _ => self.key_in(certificate).is_some(),
+        }
+    }
+
+    /// Returns the very key that was asked for with a final `!`.
+    pub fn exactly(&self, certificate: &Certificate) -> Option<Fingerprint> {
+        if self.exactly { self.key_in(certificate) } else { None }
+    }
+
+    fn key_in(&self, certificate: &Certificate) -> Option<Fingerprint> {
+        certificate.fingerprints().into_iter().find(|fingerprint| match &self.asks {
+            Asks::Fingerprint(asked) => asked == fingerprint,
+            Asks::KeyId(asked) => *asked == fingerprint.key_id(),
+            Asks::UserId(_) => false,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_may_have_spaces_and_a_prefix() {
+        for text in [
+            "F3FACE45E0DE642C8BD6A8E64C7C6562C192CC1F",
+            "0xf3face45e0de642c8bd6a8e64c7c6562c192cc1f",
+            "F3FA CE45 E0DE 642C 8BD6  A8E6 4C7C 6562 C192 CC1F",
+        ] {
+            assert!(matches!(KeyQuery::parse(text).unwrap().asks, Asks::Fingerprint(_)), "{text}");
+        }
+        assert!(KeyQuery::parse("4C7C6562C192CC1F!").unwrap().exactly);
+    }
+
+    #[test]
+    fn eight_digits_are_refused() {
+        for text in ["C192CC1F", "0xC192CC1F", " c192cc1f! "] {
+            assert!(matches!(KeyQuery::parse(text), Err(Error::ShortKeyId(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_ask_for_user_ids_and_nothing_asks_for_nothing() {
+        assert!(
+            matches!(KeyQuery::parse("Release!").unwrap().asks, Asks::UserId(part) if part == "release!")
+        );
+        assert!(matches!(KeyQuery::parse("  "), Err(Error::Malformed(_))));
+        assert!(matches!(KeyQuery::parse("!"), Err(Error::Malformed(_))));
+    }
+}

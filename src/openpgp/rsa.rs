@@ -1,0 +1,170 @@
+//! Every RSA private-key operation, on AWS-LC.
+//!
+//! sequoia's Rust backend computes with secrets in variable time (RUSTSEC-2023-0071) and is slow;
+//! it hashes, verifies and decrypts key files for us, but never sees an RSA private key at work.
+//! AWS-LC is constant-time and blinded, and refuses a key whose parts do not belong together.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{self, Digest};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeyPairComponents, KeySize, PublicKeyComponents};
+use aws_lc_rs::signature::{
+    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaSignatureEncoding,
+};
+use crypto_bigint::{BoxedUint, NonZero};
+use pkcs1::RsaPrivateKey;
+use pkcs8::PrivateKeyInfo;
+use pkcs8::der::Decode;
+use sequoia_openpgp as openpgp;
+use zeroize::{Zeroize, Zeroizing};
+
+use openpgp::crypto::mpi;
+use openpgp::packet::Key;
+use openpgp::packet::key::{PublicParts, UnspecifiedRole};
+use openpgp::types::HashAlgorithm;
+
+use super::policy::{KeySizeBits, Weakness};
+use crate::error::{Error, Result};
+
+/// The public and secret parts of a generated key, as OpenPGP writes them.
+pub(super) struct GeneratedParts {
+    pub(super) public: mpi::PublicKey,
+    pub(super) secret: mpi::SecretKeyMaterial,
+}
+
+/// Generates a key with e = 65537.
+pub(super) fn generate(bits: KeySizeBits) -> Result<(PrivateKey, GeneratedParts)> {
+    let size = match bits {
+        KeySizeBits::Rsa3072 => KeySize::Rsa3072,
+        KeySizeBits::Rsa4096 => KeySize::Rsa4096,
+    };
+    let pair = KeyPair::generate(size).map_err(Error::crypto("generating a RSA key"))?;
+    let der: Pkcs8V1Der<'static> =
+        pair.as_der().map_err(Error::crypto("encoding the generated key"))?;
+    let unexpected = |error: pkcs8::der::Error| Error::Crypto {
+        what: "decoding the generated key",
+        source: error.to_string().into(),
+    };
+    let info = PrivateKeyInfo::from_der(der.as_ref()).map_err(unexpected)?;
+    let key = RsaPrivateKey::from_der(info.private_key).map_err(unexpected)?;
+    // RFC 9580, section 5.5.5.1: u is p^-1 mod q. PKCS #1 has q^-1 mod p, so the primes change
+    // places and the coefficient stays.
+    let parts = GeneratedParts {
+        public: mpi::PublicKey::RSA {
+            e: mpi::MPI::new(key.public_exponent.as_bytes()),
+            n: mpi::MPI::new(key.modulus.as_bytes()),
+        },
+        secret: mpi::SecretKeyMaterial::RSA {
+            d: mpi::ProtectedMPI::from(key.private_exponent.as_bytes().to_vec()),
+            p: mpi::ProtectedMPI::from(key.prime2.as_bytes().to_vec()),
+            q: mpi::ProtectedMPI::from(key.prime1.as_bytes().to_vec()),
+            u: mpi::ProtectedMPI::from(key.coefficient.as_bytes().to_vec()),
+        },
+    };
+    Ok((PrivateKey(Arc::new(pair)), parts))
+}
+
+/// A RSA private key that can sign. Wiped by AWS-LC when the last copy is dropped.
+#[derive(Clone)]
+pub(super) struct PrivateKey(Arc<KeyPair>);
+
+impl PrivateKey {
+    /// Loads a key from OpenPGP's parts.
+    ///
+    /// # Errors
+    ///
+    /// [`Weakness::Inconsistent`] if n, e, d, p, q and u do not belong to one key: signing with a
+    /// key whose public part was swapped gives the secret part away (KOpenPGP,
+    /// <https://www.kopenpgp.com/>).
+    pub(super) fn load(
+        public: &mpi::PublicKey,
+        secret: &mpi::SecretKeyMaterial,
+    ) -> Result<PrivateKey, Weakness> {
+        let (mpi::PublicKey::RSA { e, n }, mpi::SecretKeyMaterial::RSA { d, p, q, u }) =
+            (public, secret)
+        else {
+            return Err(Weakness::Inconsistent);
+        };
+        let components = KeyPairComponents {
+            public_key: PublicKeyComponents { n: n.value(), e: e.value() },
+            d: d.value(),
+            // The primes change places, see `generate`.
+            p: q.value(),
+            q: p.value(),
+            dP: &*exponent(d.value(), q.value())?,
+            dQ: &*exponent(d.value(), p.value())?,
+            qInv: u.value(),
+        };
+        let pair = KeyPair::from_components(&components).map_err(|_| Weakness::Inconsistent)?;
+        Ok(PrivateKey(Arc::new(pair)))
+    }
+
+    /// Signs a digest with PKCS #1 v1.5 padding (RFC 9580, section 5.2.3.1).
+    fn sign(&self, algorithm: HashAlgorithm, value: &[u8]) -> Result<Vec<u8>> {
+        let (digest_algorithm, encoding): (_, &'static RsaSignatureEncoding) = match algorithm {
+            HashAlgorithm::SHA256 => (&digest::SHA256, &RSA_PKCS1_SHA256),
+            HashAlgorithm::SHA384 => (&digest::SHA384, &RSA_PKCS1_SHA384),
+            HashAlgorithm::SHA512 => (&digest::SHA512, &RSA_PKCS1_SHA512),
+            other => {
+                return Err(Error::Crypto {
+                    what: "signing",
+                    source: format!("{other} is not used here").into(),
+                });
+            }
+        };
+        let digest =
+            Digest::import_less_safe(value, digest_algorithm).map_err(Error::crypto("signing"))?;
+        let mut signature = vec![0; self.0.public_modulus_len()];
+        self.0.sign_digest(encoding, &digest, &mut signature).map_err(Error::crypto("signing"))?;
+        Ok(signature)
+    }
+}
+
+/// Returns d mod (prime - 1), in constant time.
+fn exponent(d: &[u8], prime: &[u8]) -> Result<Zeroizing<Vec<u8>>, Weakness> {
+    let bits = u32::try_from(8 * d.len().max(prime.len())).map_err(|_| Weakness::Inconsistent)?;
+    let number =
+        |bytes: &[u8]| BoxedUint::from_be_slice(bytes, bits).map_err(|_| Weakness::Inconsistent);
+    let one = BoxedUint::one_with_precision(bits);
+    let modulus: Option<NonZero<BoxedUint>> =
+        NonZero::new(number(prime)?.wrapping_sub(&one)).into();
+    let mut modulus = modulus.ok_or(Weakness::Inconsistent)?;
+    let mut dividend = number(d)?;
+    let mut exponent = dividend.rem(&modulus);
+    let bytes = Zeroizing::new(exponent.to_be_bytes().into_vec());
+    modulus.zeroize();
+    dividend.zeroize();
+    exponent.zeroize();
+    Ok(bytes)
+}
+
+/// A private key and the public key packet it belongs to: what sequoia signs with.
+pub(super) struct Signer<'a> {
+    public: &'a Key<PublicParts, UnspecifiedRole>,
+    private: &'a PrivateKey,
+}
+
+impl<'a> Signer<'a> {
+    pub(super) fn new(
+        public: &'a Key<PublicParts, UnspecifiedRole>,
+        private: &'a PrivateKey,
+    ) -> Signer<'a> {
+        Signer { public, private }
+    }
+}
+
+impl openpgp::crypto::Signer for Signer<'_> {
+    fn public(&self) -> &Key<PublicParts, UnspecifiedRole> {
+        self.public
+    }
+
+    fn acceptable_hashes(&self) -> &[HashAlgorithm] {
+        &[HashAlgorithm::SHA256, HashAlgorithm::SHA384, HashAlgorithm::SHA512]
+    }
+
+    fn sign(&mut self, algorithm: HashAlgorithm, digest: &[u8]) -> openpgp::Result<mpi::Signature> {
+        let signature = self.private.sign(algorithm, digest)?;
+        Ok(mpi::Signature::RSA { s: mpi::MPI::new(&signature) })
+    }
+}

@@ -1,0 +1,363 @@
+//! Secret keys: locked as they are stored, unlocked as they sign.
+
+use std::time::SystemTime;
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::Cert;
+use openpgp::crypto::mpi::SecretKeyChecksum;
+use openpgp::crypto::{Password, S2K};
+use openpgp::packet::Key;
+use openpgp::packet::key::{
+    Encrypted, KeyParts, PublicParts, SecretKeyMaterial, SecretParts, UnspecifiedRole,
+};
+use openpgp::serialize::MarshalInto;
+use openpgp::types::{HashAlgorithm, PublicKeyAlgorithm, SymmetricAlgorithm};
+use zeroize::Zeroizing;
+
+use super::certificate::{Certificate, Fingerprint, armored};
+use super::policy::{Policy, Weakness, check_key};
+use super::rsa::{PrivateKey, Signer};
+use crate::error::{Error, Result};
+
+/// A passphrase: any bytes, taken as they are. It is kept encrypted in memory and wiped when
+/// dropped; it can neither be printed, compared nor copied.
+pub struct Passphrase(Password);
+
+impl Passphrase {
+    /// Takes the bytes and wipes them where they were.
+    pub fn new(bytes: Zeroizing<Vec<u8>>) -> Passphrase {
+        Passphrase(Password::from(bytes.as_slice()))
+    }
+
+    /// Returns whether it has no bytes at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.map(|bytes| bytes.is_empty())
+    }
+
+    /// Returns whether both are the same.
+    pub fn same_as(&self, other: &Passphrase) -> bool {
+        self.0 == other.0
+    }
+
+    pub(super) fn password(&self) -> &Password {
+        &self.0
+    }
+}
+
+/// How the secret parts of a key are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// All that are here need a passphrase.
+    Passphrase,
+    /// At least one can be used by whoever has the file.
+    None,
+}
+
+/// A transferable secret key (RFC 9580, section 10.2), as it is stored: protected or not, but
+/// unlocked never. It has neither Debug nor Clone.
+pub struct SecretKey {
+    cert: Cert,
+}
+
+impl SecretKey {
+    pub(super) fn new(cert: Cert) -> SecretKey {
+        SecretKey { cert }
+    }
+
+    /// Returns what is public of it.
+    pub fn certificate(&self) -> Certificate {
+        Certificate::new(self.cert.clone())
+    }
+
+    /// Returns the primary key's fingerprint.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.cert.fingerprint().into()
+    }
+
+    /// Returns whether using it takes a passphrase.
+    pub fn protection(&self) -> Protection {
+        let open = self.cert.keys().secret().any(|key| !key.key().secret().is_encrypted());
+        if open { Protection::None } else { Protection::Passphrase }
+    }
+
+    /// Returns the key as binary OpenPGP packets, secret parts as protected as they are here.
+    pub fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>> {
+        self.cert
+            .as_tsk()
+            .to_vec()
+            .map(Zeroizing::new)
+            .map_err(Error::crypto("writing the secret key"))
+    }
+
+    /// Returns the key armored, as "PGP PRIVATE KEY BLOCK".
+    pub fn to_armored(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let bytes = self.to_bytes()?;
+        armored(openpgp::armor::Kind::SecretKey, &bytes).map(Zeroizing::new)
+    }
+
+    /// Returns whether every secret part of the other is here too: that of the same public key
+    /// is the same, however it is protected.
+    pub fn has_all_secrets_of(&self, other: &SecretKey) -> bool {
+        let here = |fingerprint| {
+            self.cert.keys().secret().any(|key| {
+                key.key().fingerprint() == fingerprint && !is_elsewhere(key.key().secret())
+            })
+        };
+        let mut others = other.cert.keys().secret().filter(|key| !is_elsewhere(key.key().secret()));
+        others.all(|key| here(key.key().fingerprint()))
+    }
+
+    /// Adds what a certificate knows of this key; the secret parts stay as they are.
+    pub fn merge(&self, certificate: &Certificate) -> Result<SecretKey> {
+        self.cert
+            .clone()
+            .merge_public(certificate.cert().clone())
+            .map(SecretKey::new)
+            .map_err(Error::crypto("merging the certificate"))
+    }
+
+    /// Proves that every secret part that is here can be unlocked and belongs to its public
+    /// part, and that all RSA parts keep the rules.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongPassphrase`], [`Error::PassphraseNeeded`], or [`Error::Refused`] with
+    /// [`Weakness::Inconsistent`] or [`Weakness::SecretElsewhere`].
+    pub fn check(&self, passphrase: Option<&Passphrase>) -> Result<()> {
+        let mut usable = 0;
+        for component in self.cert.keys().secret() {
+            let key = component.key();
+            if is_elsewhere(key.secret()) {
+                continue;
+            }
+            let unlocked = unlock(key, passphrase)?;
+            if is_rsa(key) {
+                load(key, &unlocked)?;
+                usable += 1;
+            }
+        }
+        if usable == 0 {
+            return Err(self.refused(Weakness::SecretElsewhere));
+        }
+        Ok(())
+    }
+
+    /// Protects every secret part anew with the passphrase, where it has none or only a weak
+    /// one: iterated and salted SHA-256 over 62 MiB, AES-256 in CFB mode and a SHA-1 checksum
+    /// (usage octet 254), the strongest form that gpg reads.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretKey::check`].
+    pub fn protect(&self, passphrase: &Passphrase) -> Result<SecretKey> {
+        let mut cert = self.cert.clone();
+        let keys: Vec<Key<SecretParts, UnspecifiedRole>> = self
+            .cert
+            .keys()
+            .secret()
+            .map(|component| component.key().clone())
+            .filter(|key| !is_elsewhere(key.secret()) && !is_well_protected(key.secret()))
+            .collect();
+        let primary = self.cert.fingerprint();
+        for key in keys {
+            let unlocked = unlock(&key, Some(passphrase))?;
+            let locked = lock(&key, unlocked, passphrase)?;
+            let is_primary = key.fingerprint() == primary;
+            let (key, _) = key.take_secret();
+            let (key, _) = key.add_secret(locked);
+            let packet = if is_primary {
+                openpgp::Packet::from(key.role_into_primary())
+            } else {
+                openpgp::Packet::from(key.role_into_subordinate())
+            };
+            cert =
+                cert.insert_packets(Some(packet)).map_err(Error::crypto("protecting the key"))?.0;
+        }
+        Ok(SecretKey { cert })
+    }
+
+    /// Unlocks the key that signs at the policy's time: the newest of those that may, or the one
+    /// that `exactly` names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] says why there is none, or that its parts do not belong together;
+    /// [`Error::WrongPassphrase`] and [`Error::PassphraseNeeded`] speak for themselves.
+    pub fn unlock(
+        &self,
+        passphrase: Option<&Passphrase>,
+        exactly: Option<&Fingerprint>,
+        policy: &Policy,
+    ) -> Result<SigningKey> {
+        let certificate = self.certificate();
+        let key = self.choose(&certificate, exactly, policy)?;
+        let unlocked = unlock(&key, passphrase)?;
+        let private = load(&key, &unlocked)?;
+        Ok(SigningKey { private, public: key.take_secret().0, certificate })
+    }
+
+    /// Returns the key that would sign, without unlocking it.
+    pub fn check_can_sign(&self, exactly: Option<&Fingerprint>, policy: &Policy) -> Result<()> {
+        self.choose(&self.certificate(), exactly, policy).map(|_| ())
+    }
+
+    fn choose(
+        &self,
+        certificate: &Certificate,
+        exactly: Option<&Fingerprint>,
+        policy: &Policy,
+    ) -> Result<Key<SecretParts, UnspecifiedRole>> {
+        let mut best: Option<Key<SecretParts, UnspecifiedRole>> = None;
+        let mut weakness = Weakness::CannotSign;
+        for component in self.cert.keys() {
+            let key = component.key();
+            let fingerprint = Fingerprint::from(key.fingerprint());
+            if exactly.is_some_and(|exactly| *exactly != fingerprint) {
+                continue;
+            }
+            if let Err(why) = certificate.valid_key(&fingerprint, policy, policy.now()) {
+                // The first reason that is more than "it is for something else" is the best.
+                if weakness == Weakness::CannotSign {
+                    weakness = why;
+                }
+                continue;
+            }
+            match key.optional_secret() {
+                Some(secret) if !is_elsewhere(secret) => {}
+                _ => {
+                    weakness = Weakness::SecretElsewhere;
+                    continue;
+                }
+            }
+            let Ok(key) = key.clone().parts_into_secret() else { continue };
+            if best.as_ref().is_none_or(|best| best.creation_time() < key.creation_time()) {
+                best = Some(key);
+            }
+        }
+        best.ok_or_else(|| self.refused(weakness))
+    }
+
+    fn refused(&self, weakness: Weakness) -> Error {
+        Error::Refused { key: self.fingerprint().to_string(), weakness }
+    }
+}
+
+/// A key that is unlocked and can sign. Dropping it wipes it.
+pub struct SigningKey {
+    private: PrivateKey,
+    public: Key<PublicParts, UnspecifiedRole>,
+    certificate: Certificate,
+}
+
+impl SigningKey {
+    /// Returns the certificate it belongs to.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// Returns the fingerprint of the key itself, a subkey's where a subkey signs.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.public.fingerprint().into()
+    }
+
+    /// Returns when the key was made: no signature can be older.
+    pub fn created(&self) -> SystemTime {
+        self.public.creation_time()
+    }
+
+    pub(super) fn signer(&self) -> Signer<'_> {
+        Signer::new(&self.public, &self.private)
+    }
+
+    pub(super) fn public(&self) -> &Key<PublicParts, UnspecifiedRole> {
+        &self.public
+    }
+}
+
+/// Unlocks one secret part.
+fn unlock(
+    key: &Key<SecretParts, UnspecifiedRole>,
+    passphrase: Option<&Passphrase>,
+) -> Result<openpgp::packet::key::Unencrypted> {
+    let fingerprint = || Fingerprint::from(key.fingerprint());
+    let encrypted = match key.secret() {
+        SecretKeyMaterial::Unencrypted(open) => return Ok(open.clone()),
+        SecretKeyMaterial::Encrypted(encrypted) => encrypted,
+    };
+    let passphrase = passphrase.ok_or_else(|| Error::PassphraseNeeded(fingerprint()))?;
+    check_cost(encrypted)
+        .map_err(|weakness| Error::Refused { key: fingerprint().to_string(), weakness })?;
+    encrypted.decrypt(key, passphrase.password()).map_err(|_| Error::WrongPassphrase(fingerprint()))
+}
+
+/// Refuses a key derivation that costs more than 128 MiB (Argon2 takes up to 2^31 KiB on a
+/// file's word) or uses a method that cannot be unlocked.
+fn check_cost(encrypted: &Encrypted) -> Result<(), Weakness> {
+    match encrypted.s2k() {
+        S2K::Argon2 { t, p, m, .. } => {
+            let (t, p, m) = (u32::from(*t), u32::from(*p), u32::from(*m));
+            if m > 17 || t > 16 || p > 16 {
+                return Err(Weakness::CostlyPassphrase(format!(
+                    "Argon2 with {t} passes, {p} lanes and 2^{m} KiB"
+                )));
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Loads an unlocked part, proving that it belongs to the public one.
+fn load(
+    key: &Key<SecretParts, UnspecifiedRole>,
+    unlocked: &openpgp::packet::key::Unencrypted,
+) -> Result<PrivateKey> {
+    check_key(key)
+        .and_then(|()| unlocked.map(|secret| PrivateKey::load(key.mpis(), secret)))
+        .map_err(|weakness| Error::Refused { key: key.fingerprint().to_string(), weakness })
+}
+
+pub(super) fn lock<P: KeyParts>(
+    key: &Key<P, UnspecifiedRole>,
+    unlocked: openpgp::packet::key::Unencrypted,
+    passphrase: &Passphrase,
+) -> Result<SecretKeyMaterial> {
+    let method = S2K::new_iterated(HashAlgorithm::SHA256, 0x3e0_0000)
+        .map_err(Error::crypto("protecting the key"))?;
+    unlocked
+        .encrypt_with(key, method, SymmetricAlgorithm::AES256, None, passphrase.password())
+        .map(SecretKeyMaterial::Encrypted)
+        .map_err(Error::crypto("protecting the key"))
+}
+
+/// Returns whether the secret is a stub: gpg's "gnu-dummy", or a pointer to a smart card.
+fn is_elsewhere(secret: &SecretKeyMaterial) -> bool {
+    match secret {
+        SecretKeyMaterial::Encrypted(encrypted) => {
+            matches!(encrypted.s2k(), S2K::Private { .. } | S2K::Unknown { .. })
+        }
+        SecretKeyMaterial::Unencrypted(_) => false,
+    }
+}
+
+/// Returns whether a stored secret needs no better protection: iterated or Argon2, with more
+/// than a 16-bit checksum.
+fn is_well_protected(secret: &SecretKeyMaterial) -> bool {
+    let SecretKeyMaterial::Encrypted(encrypted) = secret else { return false };
+    let derivation = matches!(encrypted.s2k(), S2K::Iterated { .. } | S2K::Argon2 { .. });
+    let checksum =
+        encrypted.aead_algo().is_some() || encrypted.checksum() == Some(SecretKeyChecksum::SHA1);
+    derivation && checksum
+}
+
+fn is_rsa(key: &Key<SecretParts, UnspecifiedRole>) -> bool {
+    #[allow(deprecated)]
+    let is_rsa = matches!(
+        key.pk_algo(),
+        PublicKeyAlgorithm::RSAEncryptSign
+            | PublicKeyAlgorithm::RSASign
+            | PublicKeyAlgorithm::RSAEncrypt
+    );
+    is_rsa
+}

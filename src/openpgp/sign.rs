@@ -1,0 +1,96 @@
+//! Making detached signatures.
+
+use std::io::{self, Read};
+use std::time::SystemTime;
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::crypto::{Signer as _, mpi};
+use openpgp::packet::Signature;
+use openpgp::packet::signature::Signature4;
+use openpgp::packet::signature::subpacket::{Subpacket, SubpacketArea, SubpacketValue};
+use openpgp::serialize::MarshalInto;
+use openpgp::types::{HashAlgorithm, SignatureType, Timestamp};
+
+use super::hash::{ContentHash, Hashed, Hasher};
+use super::policy::Weakness;
+use super::secret_key::SigningKey;
+use super::signature::{DetachedSignature, trailer};
+use crate::error::{Error, Result};
+
+/// Signs everything that the reader yields.
+///
+/// # Errors
+///
+/// The reader's own error outside, [`sign_hashed`]'s inside.
+pub fn sign(
+    artifact: impl Read,
+    key: &SigningKey,
+    created: SystemTime,
+) -> io::Result<Result<DetachedSignature>> {
+    let content = Hasher::new([ContentHash::SHA256]).read(artifact)?;
+    Ok(sign_hashed(&content, key, created))
+}
+
+/// Signs content that was hashed with [`ContentHash::SHA256`].
+///
+/// The signature has what the server needs and nothing more: type 0x00, RSA, SHA-256, and in its
+/// hashed area the creation time, the issuer fingerprint and the issuer key ID. There is no salt
+/// in it, unlike in what sequoia builds: it is a function of key, content and time alone, and
+/// SHA-256 needs none.
+///
+/// # Errors
+///
+/// [`Error::Refused`] for a time before the key was made, [`Error::Malformed`] for one after 2106.
+pub fn sign_hashed(
+    content: &Hashed,
+    key: &SigningKey,
+    created: SystemTime,
+) -> Result<DetachedSignature> {
+    let failed = "making the signature";
+    let mut signer = key.signer();
+    let public = key.public();
+    if created < key.created() {
+        return Err(Error::Refused {
+            key: key.fingerprint().to_string(),
+            weakness: Weakness::NotYetValid(key.created()),
+        });
+    }
+    let time = Timestamp::try_from(created).map_err(|_| {
+        Error::Malformed("the signature's time is not one that OpenPGP can hold".into())
+    })?;
+    let mut hashed_area = SubpacketArea::default();
+    for value in [
+        SubpacketValue::SignatureCreationTime(time),
+        SubpacketValue::IssuerFingerprint(public.fingerprint()),
+        SubpacketValue::Issuer(public.keyid()),
+    ] {
+        Subpacket::new(value, false)
+            .and_then(|subpacket| hashed_area.add(subpacket))
+            .map_err(Error::crypto(failed))?;
+    }
+    let area = hashed_area.to_vec().map_err(Error::crypto(failed))?;
+    let head = [
+        4,
+        u8::from(SignatureType::Binary),
+        u8::from(public.pk_algo()),
+        u8::from(HashAlgorithm::SHA256),
+    ];
+    let digest = content
+        .digest(ContentHash::SHA256, &trailer(head, &area))
+        .ok_or_else(|| Error::crypto(failed)("the content was not hashed with SHA-256"))?;
+    let value: mpi::Signature =
+        signer.sign(HashAlgorithm::SHA256, &digest).map_err(Error::crypto(failed))?;
+    let prefix = [digest[0], digest[1]];
+    let signature = Signature4::new(
+        SignatureType::Binary,
+        public.pk_algo(),
+        HashAlgorithm::SHA256,
+        hashed_area,
+        SubpacketArea::default(),
+        prefix,
+        value,
+    );
+    DetachedSignature::new(Signature::from(signature))
+        .map_err(|bad| Error::crypto(failed)(bad.detail().to_string()))
+}

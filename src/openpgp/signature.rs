@@ -1,0 +1,240 @@
+//! Detached signatures: one signature packet and nothing else.
+
+use std::io::Read;
+use std::time::SystemTime;
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::armor::{Kind, Reader, ReaderMode};
+use openpgp::packet::Signature;
+use openpgp::packet::signature::subpacket::{SubpacketTag, SubpacketValue};
+use openpgp::parse::Parse;
+use openpgp::serialize::MarshalInto;
+use openpgp::types::SignatureType;
+
+use super::certificate::{KeyId, armored, innermost};
+use super::framing::{self, BadFrame};
+use super::hash::{ContentHash, HashAlgorithm};
+use super::verify::{Bad, Reason};
+use crate::error::{Error, Result};
+
+/// The most bytes that a signature file may have. A RSA-4096 signature has under 600.
+pub const MAX_SIGNATURE_FILE: u64 = 64 * 1024;
+
+/// A detached signature (RFC 9580, section 10.4): exactly one version 4 signature packet of type
+/// 0x00, with one creation time that it vouches for itself. Nobody has checked it yet.
+#[derive(Clone, Debug)]
+pub struct DetachedSignature {
+    signature: Signature,
+    created: SystemTime,
+}
+
+impl DetachedSignature {
+    /// Reads a signature file, binary or armored.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::NotDetached`] for anything else that OpenPGP knows (inline and cleartext signed
+    /// messages, several packets, text signatures, keys), [`Reason::Malformed`] for the rest.
+    pub fn read(file: &[u8]) -> Result<DetachedSignature, Bad> {
+        if file.len() as u64 > MAX_SIGNATURE_FILE {
+            return Err(malformed(format!("it is larger than {MAX_SIGNATURE_FILE} bytes")));
+        }
+        match file.first() {
+            None => Err(malformed("the signature file is empty")),
+            Some(byte) if byte & 0x80 != 0 => Self::read_packet(file),
+            Some(_) => Self::read_packet(&dearmor(file)?),
+        }
+    }
+
+    fn read_packet(packet: &[u8]) -> Result<DetachedSignature, Bad> {
+        let frame = framing::split(packet).map_err(|error| match error {
+            BadFrame::CutShort => malformed("it is cut short"),
+            BadFrame::NotAPacket => malformed("it is no OpenPGP packet"),
+            BadFrame::Indefinite => not_detached("its length is partial or indeterminate"),
+        })?;
+        if frame.tag != 2 {
+            return Err(not_detached(format!("it begins with {}", packet_name(frame.tag))));
+        }
+        if !frame.rest.is_empty() {
+            return Err(not_detached("more follows the signature packet"));
+        }
+        let signature = Signature::from_bytes(frame.body)
+            .map_err(|error| malformed(innermost(error.as_ref())))?;
+        Self::new(signature)
+    }
+
+    pub(super) fn new(signature: Signature) -> Result<DetachedSignature, Bad> {
+        if signature.version() != 4 {
+            return Err(malformed(format!(
+                "it is a version {} signature, only version 4 is accepted",
+                signature.version()
+            )));
+        }
+        match signature.typ() {
+            SignatureType::Binary => {}
+            SignatureType::Text => {
+                return Err(not_detached("it is a text signature (type 0x01)"));
+            }
+            other => {
+                return Err(not_detached(format!(
+                    "it is a signature of type 0x{:02x}, not over a file",
+                    u8::from(other)
+                )));
+            }
+        }
+        let times: Vec<SystemTime> = signature
+            .hashed_area()
+            .subpackets(SubpacketTag::SignatureCreationTime)
+            .filter_map(|subpacket| match subpacket.value() {
+                SubpacketValue::SignatureCreationTime(time) => Some(SystemTime::from(*time)),
+                _ => None,
+            })
+            .collect();
+        let created = match times[..] {
+            [created] => created,
+            [] => return Err(malformed("it does not vouch for when it was made")),
+            _ => return Err(malformed("it has several creation times")),
+        };
+        Ok(DetachedSignature { signature, created })
+    }
+
+    pub(super) fn packet(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// Returns when it claims to have been made.
+    pub fn created(&self) -> SystemTime {
+        self.created
+    }
+
+    /// Returns the key IDs that it claims to be made by.
+    pub fn claimed_issuers(&self) -> Vec<KeyId> {
+        let mut issuers: Vec<KeyId> = Vec::new();
+        for issuer in self.signature.get_issuers() {
+            let issuer = KeyId::from(openpgp::KeyID::from(issuer));
+            if !issuers.contains(&issuer) {
+                issuers.push(issuer);
+            }
+        }
+        issuers
+    }
+
+    /// Returns how it wants its file hashed.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::WeakHash`] for everything but SHA-256, SHA-384 and SHA-512.
+    pub fn content_hash(&self) -> Result<ContentHash, Bad> {
+        let algorithm = self.signature.hash_algo();
+        match HashAlgorithm::from_id(algorithm.into()) {
+            Some(
+                algorithm @ (HashAlgorithm::Sha256 | HashAlgorithm::Sha384 | HashAlgorithm::Sha512),
+            ) => Ok(ContentHash { algorithm, text: false }),
+            _ => Err(Bad::new(
+                Reason::WeakHash,
+                format!("it uses {algorithm}, only SHA-256, SHA-384 and SHA-512 are accepted"),
+            )),
+        }
+    }
+
+    /// Returns what is hashed after the file's own bytes (RFC 9580, section 5.2.4).
+    pub(super) fn trailer(&self) -> Result<Vec<u8>> {
+        let failed = Error::crypto("writing the signature's hashed part");
+        let area = match self.signature.hashed_area().to_vec() {
+            Ok(area) => area,
+            Err(error) => return Err(failed(error)),
+        };
+        Ok(trailer(
+            [
+                4,
+                u8::from(self.signature.typ()),
+                u8::from(self.signature.pk_algo()),
+                u8::from(self.signature.hash_algo()),
+            ],
+            &area,
+        ))
+    }
+
+    /// Returns the signature as one binary packet.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        openpgp::Packet::from(self.signature.clone())
+            .to_vec()
+            .map_err(Error::crypto("writing the signature"))
+    }
+
+    /// Returns the signature armored, as "PGP SIGNATURE".
+    pub fn to_armored(&self) -> Result<Vec<u8>> {
+        armored(Kind::Signature, &self.to_bytes()?)
+    }
+}
+
+/// Builds a version 4 trailer from version, type, algorithms and hashed subpackets. An area has
+/// at most 65,535 octets, so the lengths fit.
+pub(super) fn trailer(head: [u8; 4], hashed_area: &[u8]) -> Vec<u8> {
+    let mut trailer = Vec::with_capacity(hashed_area.len() + 12);
+    trailer.extend(head);
+    trailer.extend((hashed_area.len() as u16).to_be_bytes());
+    trailer.extend(hashed_area);
+    let hashed = trailer.len() as u32;
+    trailer.extend([4, 0xFF]);
+    trailer.extend(hashed.to_be_bytes());
+    trailer
+}
+
+/// Decodes a file that is one "PGP SIGNATURE" armor and nothing else.
+///
+/// Lines are counted before anything is decoded: text around the armor and a second block are
+/// what other tools pass over in silence.
+fn dearmor(file: &[u8]) -> Result<Vec<u8>, Bad> {
+    let text = file.trim_ascii();
+    if !text.starts_with(b"-----BEGIN PGP ") {
+        return Err(malformed("it is neither binary OpenPGP nor armored"));
+    }
+    if text.starts_with(b"-----BEGIN PGP SIGNED MESSAGE-----") {
+        return Err(not_detached("it is a cleartext signed message"));
+    }
+    let mut dashes = text
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii_end)
+        .filter(|line| line.starts_with(b"-----"));
+    if dashes.next() != Some(b"-----BEGIN PGP SIGNATURE-----") {
+        return Err(not_detached("its armor is not a signature's"));
+    }
+    if dashes.next() != Some(b"-----END PGP SIGNATURE-----") {
+        return Err(malformed("its armor has no end line: it is cut short"));
+    }
+    if dashes.next().is_some() || !text.ends_with(b"-----END PGP SIGNATURE-----") {
+        return Err(not_detached("more follows its armor"));
+    }
+    let mut packets = Vec::new();
+    Reader::from_bytes(text, ReaderMode::Tolerant(Some(Kind::Signature)))
+        .take(MAX_SIGNATURE_FILE)
+        .read_to_end(&mut packets)
+        .map_err(|error| malformed(format!("its armor is damaged: {error}")))?;
+    Ok(packets)
+}
+
+fn not_detached(detail: impl Into<String>) -> Bad {
+    Bad::new(Reason::NotDetached, detail)
+}
+
+fn malformed(detail: impl Into<String>) -> Bad {
+    Bad::new(Reason::Malformed, detail)
+}
+
+fn packet_name(tag: u8) -> String {
+    match tag {
+        1 | 3 | 9 | 18 | 20 => "an encrypted message".into(),
+        4 => "a signed message (one-pass signature)".into(),
+        5 | 7 => "a secret key".into(),
+        6 | 14 => "a certificate".into(),
+        8 => "a compressed message".into(),
+        10 => "a marker packet".into(),
+        11 => "a message (literal data)".into(),
+        12 => "a trust packet".into(),
+        13 => "a user ID".into(),
+        21 => "a padding packet".into(),
+        other => format!("a packet of type {other}"),
+    }
+}

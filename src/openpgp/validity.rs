@@ -1,0 +1,155 @@
+//! How long a key is valid, and times, as people write them.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+
+use crate::error::{Error, Result};
+use crate::safe::Safe;
+
+/// Reads a validity: `0` or `never`, `N` or `Nd` days, `Nw` weeks, `Nm` calendar months, `Ny`
+/// calendar years, or `YYYY-MM-DD`, the last day of it. Returns its length from `now`, or
+/// nothing for one without end.
+///
+/// # Errors
+///
+/// [`Error::Malformed`] for anything else, a day that is past, and what OpenPGP's 32 bits of
+/// seconds cannot hold (RFC 9580, section 5.2.3.13).
+pub fn parse_validity(text: &str, now: SystemTime) -> Result<Option<Duration>> {
+    let text = text.trim();
+    if text == "0" || text.eq_ignore_ascii_case("never") {
+        return Ok(None);
+    }
+    let malformed = || {
+        Error::Malformed(format!(
+            "\"{}\" is no validity: say 0, or a number of days, or one with w, m or y behind it, or YYYY-MM-DD",
+            Safe::text(text)
+        ))
+    };
+    let start = Timestamp::try_from(now).map_err(|_| malformed())?.to_zoned(TimeZone::UTC);
+    let end = match text.parse::<Date>() {
+        Ok(date) if text.len() == 10 => {
+            date.at(23, 59, 59, 0).to_zoned(TimeZone::UTC).map_err(|_| malformed())?
+        }
+        _ => start.checked_add(parse_span(text).ok_or_else(malformed)?).map_err(|_| too_long())?,
+    };
+    let end = SystemTime::from(end.timestamp());
+    match end.duration_since(now) {
+        Ok(validity) if validity.as_secs() == 0 => Err(malformed()),
+        Ok(validity) if validity.as_secs() <= u64::from(u32::MAX) => {
+            Ok(Some(Duration::from_secs(validity.as_secs())))
+        }
+        Ok(_) => Err(too_long()),
+        Err(_) => Err(Error::Malformed(format!("{} is past", Safe::text(text)))),
+    }
+}
+
+fn parse_span(text: &str) -> Option<Span> {
+    let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(end) => text.split_at(end),
+        None => (text, "d"),
+    };
+    let number: i64 = number.parse().ok().filter(|number| *number > 0)?;
+    let span = Span::new();
+    match unit {
+        "d" => span.try_days(number).ok(),
+        "w" => span.try_weeks(number).ok(),
+        "m" => span.try_months(number).ok(),
+        "y" => span.try_years(number).ok(),
+        _ => None,
+    }
+}
+
+fn too_long() -> Error {
+    Error::Malformed("a key can be valid for at most 136 years".into())
+}
+
+/// Reads a time: ISO 8601 (`2026-11-22T20:00:00Z`, `2026-11-22`), or seconds since 1970 as
+/// `SOURCE_DATE_EPOCH` has them.
+///
+/// # Errors
+///
+/// [`Error::Malformed`] for anything else, and for times that OpenPGP's 32 bits cannot hold.
+pub fn parse_time(text: &str) -> Result<SystemTime> {
+    let malformed = || {
+        Error::Malformed(format!(
+            "\"{}\" is no time: say 2026-11-22T20:00:00Z, or seconds since 1970",
+            Safe::text(text)
+        ))
+    };
+    let seconds = match text.trim().parse::<i64>() {
+        Ok(seconds) => seconds,
+        Err(_) => match text.trim().parse::<Timestamp>() {
+            Ok(time) => time.as_second(),
+            Err(_) => {
+                let date: Date = text.trim().parse().map_err(|_| malformed())?;
+                let start = date.to_zoned(TimeZone::UTC).map_err(|_| malformed())?;
+                start.timestamp().as_second()
+            }
+        },
+    };
+    let seconds = u32::try_from(seconds).map_err(|_| malformed())?;
+    Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(seconds)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 24 * 60 * 60;
+
+    fn days(text: &str) -> Option<u64> {
+        // 2027-01-31, noon: a day that shows what a calendar month is.
+        let now = parse_time("2027-01-31T12:00:00Z").unwrap();
+        parse_validity(text, now).unwrap().map(|validity| validity.as_secs() / DAY)
+    }
+
+    #[test]
+    fn the_units_are_days_weeks_calendar_months_and_years() {
+        assert_eq!(days("0"), None);
+        assert_eq!(days("never"), None);
+        assert_eq!(days("10"), Some(10));
+        assert_eq!(days("10d"), Some(10));
+        assert_eq!(days("2w"), Some(14));
+        assert_eq!(days("1m"), Some(28)); // to 28 February
+        assert_eq!(days("2y"), Some(731)); // 2028 is a leap year
+        assert_eq!(days("2027-02-10"), Some(10));
+    }
+
+    #[test]
+    fn what_is_no_validity_is_refused() {
+        let now = parse_time("2027-01-31").unwrap();
+        for text in [
+            "",
+            "-1",
+            "1x",
+            "1 d",
+            "0d",
+            "d",
+            "2027-01-30",
+            "2027-02-30",
+            "137y",
+            "99999999999999999999",
+            "9999y",
+            "1e3",
+        ] {
+            assert!(parse_validity(text, now).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_iso_8601_or_seconds() {
+        let seconds = |text| {
+            parse_time(text).unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
+        };
+        assert_eq!(seconds("1700000000"), 1_700_000_000);
+        assert_eq!(seconds("2023-11-14T22:13:20Z"), 1_700_000_000);
+        assert_eq!(seconds("2023-11-14T23:13:20+01:00"), 1_700_000_000);
+        assert_eq!(seconds("1970-01-02"), DAY);
+        for text in ["", "yesterday", "-1", "4294967296", "2107-01-01"] {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
+    }
+}

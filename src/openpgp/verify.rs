@@ -1,0 +1,316 @@
+//! The publisher's verdict on a detached signature.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::time::{Duration, SystemTime};
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::packet::Key;
+use openpgp::packet::key::{PublicParts, UnspecifiedRole};
+use openpgp::policy::{HashAlgoSecurity, Policy as _};
+
+use super::certificate::{Certificate, Fingerprint, innermost, show_time};
+use super::hash::{Hashed, Hasher};
+use super::policy::{Policy, Weakness, check_key};
+use super::signature::DetachedSignature;
+
+/// Why a signature is not good. The names are a promise to scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The signature is not one over these bytes by this key.
+    BadSignature,
+    /// No accepted certificate has the key that made it.
+    UnknownSigner,
+    /// There is no signature file.
+    MissingSignature,
+    /// There is a signature file, but nothing that it could be of.
+    OrphanSignature,
+    /// The file is OpenPGP, but not exactly one detached signature.
+    NotDetached,
+    /// The key is not RSA of 3072 bits or more.
+    WeakKey,
+    /// A hash other than SHA-256, SHA-384 and SHA-512, in it or in the certificate.
+    WeakHash,
+    /// The key was expired when it was made, or is now.
+    ExpiredKey,
+    /// The key is revoked.
+    RevokedKey,
+    /// The signature itself has expired.
+    ExpiredSignature,
+    /// It claims to be made more than five minutes from now.
+    FutureSignature,
+    /// The key may not sign, or is not properly bound to its certificate.
+    NotASigningKey,
+    /// It cannot be read.
+    Malformed,
+    /// Good by our rules, but the Mattermost server would refuse it.
+    ServerRefuses,
+}
+
+impl Reason {
+    /// All reasons there are.
+    pub const ALL: [Reason; 14] = [
+        Reason::BadSignature,
+        Reason::UnknownSigner,
+        Reason::MissingSignature,
+        Reason::OrphanSignature,
+        Reason::NotDetached,
+        Reason::WeakKey,
+        Reason::WeakHash,
+        Reason::ExpiredKey,
+        Reason::RevokedKey,
+        Reason::ExpiredSignature,
+        Reason::FutureSignature,
+        Reason::NotASigningKey,
+        Reason::Malformed,
+        Reason::ServerRefuses,
+    ];
+
+    /// Returns the reason's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::BadSignature => "bad-signature",
+            Reason::UnknownSigner => "unknown-signer",
+            Reason::MissingSignature => "missing-signature",
+            Reason::OrphanSignature => "orphan-signature",
+            Reason::NotDetached => "not-detached",
+            Reason::WeakKey => "weak-key",
+            Reason::WeakHash => "weak-hash",
+            Reason::ExpiredKey => "expired-key",
+            Reason::RevokedKey => "revoked-key",
+            Reason::ExpiredSignature => "expired-signature",
+            Reason::FutureSignature => "future-signature",
+            Reason::NotASigningKey => "not-a-signing-key",
+            Reason::Malformed => "malformed",
+            Reason::ServerRefuses => "server-refuses",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A signature that is not good, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bad {
+    reason: Reason,
+    detail: String,
+}
+
+impl Bad {
+    /// Says why, in a name and a clause that begins in lower case. The clause is shown as it is:
+    /// foreign text in it must be safe already.
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Bad {
+        Bad { reason, detail: detail.into() }
+    }
+
+    /// Returns the reason.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// Returns what exactly is wrong.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+/// A signature that is good, and by whom.
+#[derive(Clone, Debug)]
+pub struct Good {
+    certificate: Certificate,
+    key: Fingerprint,
+    created: SystemTime,
+}
+
+impl Good {
+    /// Returns the signer's certificate.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// Returns the fingerprint of the key that made it, a subkey's where a subkey signed.
+    pub fn key(&self) -> &Fingerprint {
+        &self.key
+    }
+
+    /// Returns when it was made.
+    pub fn created(&self) -> SystemTime {
+        self.created
+    }
+}
+
+/// What the publisher's policy says of a signature.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// It is good.
+    Good(Good),
+    /// It is not.
+    Bad(Bad),
+}
+
+/// Judges a signature over everything that the reader yields, by the publisher's policy alone.
+/// See [`Judge`](crate::judge::Judge) for the server's verdict beside it.
+///
+/// # Errors
+///
+/// Only the reader's.
+pub fn verify(
+    artifact: impl Read,
+    signature: &DetachedSignature,
+    accepted: &[Certificate],
+    policy: &Policy,
+) -> io::Result<Verdict> {
+    let content = Hasher::new(signature.content_hash().ok()).read(artifact)?;
+    Ok(verify_hashed(&content, signature, accepted, policy))
+}
+
+/// Judges a signature over content that was hashed the way it wants.
+pub fn verify_hashed(
+    content: &Hashed,
+    signature: &DetachedSignature,
+    accepted: &[Certificate],
+    policy: &Policy,
+) -> Verdict {
+    match judge(content, signature, accepted, policy) {
+        Ok(good) => Verdict::Good(good),
+        Err(bad) => Verdict::Bad(bad),
+    }
+}
+
+fn judge(
+    content: &Hashed,
+    signature: &DetachedSignature,
+    accepted: &[Certificate],
+    policy: &Policy,
+) -> Result<Good, Bad> {
+    let issuers = signature.packet().get_issuers();
+    let mut worst: Option<Bad> = None;
+    for certificate in accepted {
+        for component in certificate.cert().keys() {
+            let key = component.key();
+            if !issuers.iter().any(|issuer| issuer.aliases(key.key_handle())) {
+                continue;
+            }
+            match judge_by_key(content, signature, certificate, key, policy) {
+                Ok(()) => {
+                    return Ok(Good {
+                        certificate: certificate.clone(),
+                        key: key.fingerprint().into(),
+                        created: signature.created(),
+                    });
+                }
+                // Key IDs collide, and a hostile certificate may adopt another's subkey. What is
+                // said of the key that really made the signature says more than "bad signature".
+                Err(bad) => match &worst {
+                    Some(seen) if seen.reason != Reason::BadSignature => {}
+                    _ => worst = Some(bad),
+                },
+            }
+        }
+    }
+    Err(worst.unwrap_or_else(|| unknown_signer(signature)))
+}
+
+fn unknown_signer(signature: &DetachedSignature) -> Bad {
+    let issuers: Vec<String> =
+        signature.claimed_issuers().iter().map(ToString::to_string).collect();
+    let detail = match issuers.is_empty() {
+        true => "it does not say which key made it".into(),
+        false => format!("made by {}, which is none of the accepted keys", issuers.join(", ")),
+    };
+    Bad::new(Reason::UnknownSigner, detail)
+}
+
+fn judge_by_key(
+    content: &Hashed,
+    signature: &DetachedSignature,
+    certificate: &Certificate,
+    key: &Key<PublicParts, UnspecifiedRole>,
+    policy: &Policy,
+) -> Result<(), Bad> {
+    check_key(key).map_err(|weakness| Bad::new(Reason::WeakKey, weakness.to_string()))?;
+    check_digest(content, signature, key)?;
+    let packet = signature.packet();
+    policy.signature(packet, HashAlgoSecurity::CollisionResistance).map_err(|error| {
+        Bad::new(Reason::Malformed, format!("its subpackets: {}", innermost(error.as_ref())))
+    })?;
+    check_signature_times(signature, policy)?;
+    if signature.created() < key.creation_time() {
+        return Err(Bad::new(Reason::BadSignature, "it claims to be older than its key"));
+    }
+    let fingerprint = Fingerprint::from(key.fingerprint());
+    for (time, when) in [(signature.created(), "when it was made"), (policy.now(), "now")] {
+        // A clock that is slow by a little must not make a new key "not valid yet".
+        let time = time.max(key.creation_time());
+        certificate
+            .valid_key(&fingerprint, policy, time)
+            .map_err(|weakness| because(&weakness, when))?;
+    }
+    Ok(())
+}
+
+/// Checks the mathematics, and the two octets of the digest that the signature carries in clear:
+/// sequoia leaves them alone, the server does not.
+fn check_digest(
+    content: &Hashed,
+    signature: &DetachedSignature,
+    key: &Key<PublicParts, UnspecifiedRole>,
+) -> Result<(), Bad> {
+    let way = signature.content_hash()?;
+    let packet = signature.packet();
+    let digest = signature
+        .trailer()
+        .ok()
+        .and_then(|trailer| content.digest(way, &trailer))
+        .ok_or_else(|| Bad::new(Reason::Malformed, "its digest cannot be computed"))?;
+    if digest.get(..2) != Some(&packet.digest_prefix()[..]) {
+        return Err(bad_signature());
+    }
+    key.verify(packet.mpis(), packet.hash_algo(), &digest).map_err(|_| bad_signature())
+}
+
+fn bad_signature() -> Bad {
+    Bad::new(
+        Reason::BadSignature,
+        "the file or the signature was changed, or they do not belong together",
+    )
+}
+
+fn check_signature_times(signature: &DetachedSignature, policy: &Policy) -> Result<(), Bad> {
+    let created = signature.created();
+    if created > policy.now() + Policy::CLOCK_DIFFERENCE {
+        return Err(Bad::new(
+            Reason::FutureSignature,
+            format!("it claims to be made on {}", show_time(created)),
+        ));
+    }
+    match signature.packet().signature_validity_period() {
+        Some(validity) if validity > Duration::ZERO && created + validity <= policy.now() => {
+            Err(Bad::new(
+                Reason::ExpiredSignature,
+                format!("it was valid until {}", show_time(created + validity)),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn because(weakness: &Weakness, when: &str) -> Bad {
+    let reason = match weakness {
+        Weakness::Revoked(_) => Reason::RevokedKey,
+        Weakness::Expired(_) => Reason::ExpiredKey,
+        Weakness::Algorithm(_)
+        | Weakness::Version(_)
+        | Weakness::TooShort(_)
+        | Weakness::Unsupported(_)
+        | Weakness::Exponent
+        | Weakness::Modulus => Reason::WeakKey,
+        _ => Reason::NotASigningKey,
+    };
+    Bad::new(reason, format!("the key that made it, {when}: {weakness}"))
+}

@@ -1,2 +1,3 @@
 //! What the Mattermost server does.
+pub mod public_key;
 pub mod server;

@@ -1,1 +1,244 @@
-//! The server's verdict on a key file and a signature.
+//! The Mattermost server's verdict on a key file and a signature.
+//!
+//! The server verifies plugins with golang.org/x/crypto/openpgp (`ReadKeyRing`,
+//! `CheckDetachedSignature`), a package frozen since 2021. What that package says is said here,
+//! in its words, for every key file and every signature: where it is stricter than RFC 9580, where
+//! it is looser, and where it is odd. The rules are read from its source and held against it by
+//! tests/server_parity.rs.
+//!
+//! A verdict here is not a recommendation: the server takes MD5, keys of 1024 bits, expired keys
+//! and expired signatures.
+//!
+//! # Known differences
+//!
+//! In all of them the answer here is a refusal.
+//!
+//! - *What newer Go refuses.* The server is built with Go 1.24 or later, whose crypto/rsa refuses
+//!   moduli under 1024 bits or even, exponents under 3 or even, and signatures that are not below
+//!   the modulus. The oracle of the tests, built with any Go, may accept them ([`Cause::WeakKey`]).
+//! - *What depends on chance.* The server looks at the self-signature of an arbitrary user ID. If
+//!   that decides whether a key may sign, the answer is [`Cause::Undecided`].
+//! - *What takes too long.* Signatures embedded more than 16 deep, and certificates that take
+//!   seconds to verify ([`Cause::Excessive`]).
+//! - *Even numbers in DSA keys*, with which Go computes.
+//! - *Base64 that is padded or damaged in the middle of a line* where a packet ends in that line:
+//!   Go's answer depends on the sizes of buffers that are only partly followed here.
+
+mod armor;
+mod base64;
+mod elliptic;
+mod key;
+mod numbers;
+mod other;
+mod packet;
+mod refusal;
+mod ring;
+mod secret;
+mod signature;
+mod source;
+mod subpackets;
+mod verify;
+
+use std::io;
+
+use self::key::PublicKey;
+use self::numbers::Budget;
+use self::packet::{Packet, Packets};
+pub use self::refusal::{Cause, Refusal};
+use self::ring::Certificate;
+use self::signature::{Signature, is_available};
+use self::subpackets::Subpackets;
+use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
+
+/// What the server makes of a key file.
+pub struct KeyRing {
+    certificates: Vec<Certificate>,
+    passed_over: Option<Refusal>,
+}
+
+/// What the server says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The signature is good.
+    Accepts {
+        /// The key ID of the signer's primary key, whichever of its keys signed.
+        key_id: u64,
+    },
+    /// The signature is not good, or one of the files cannot be read.
+    Refuses(Refusal),
+}
+
+/// A signature that only waits for the content to be hashed.
+pub struct Pending<'a> {
+    signature: Box<Signature>,
+    /// The keys with the issuer's ID that may sign, each with its primary key. There is one at
+    /// least.
+    keys: Vec<(&'a PublicKey, &'a Certificate)>,
+}
+
+/// Returns the server's verdict on an artifact, reading it once and only if need be.
+///
+/// Both files may be armored or binary. The caller limits their size: memory grows with it.
+/// An error is one of reading the artifact.
+pub fn verdict(
+    key_file: &[u8],
+    signature_file: &[u8],
+    artifact: impl io::Read,
+) -> io::Result<Verdict> {
+    let ring = match KeyRing::read(key_file) {
+        Ok(ring) => ring,
+        Err(refusal) => return Ok(Verdict::Refuses(refusal)),
+    };
+    let pending = match ring.choose(signature_file) {
+        Ok(pending) => pending,
+        Err(refusal) => return Ok(Verdict::Refuses(refusal)),
+    };
+    let content = Hasher::new([pending.content_hash()]).read(artifact)?;
+    Ok(pending.finish(&content))
+}
+
+impl KeyRing {
+    /// Reads a key file, armored (the first block alone) or binary.
+    ///
+    /// An empty file is an empty key ring, not an error (golang.org/x/crypto/openpgp, keys.go).
+    pub fn read(key_file: &[u8]) -> Result<KeyRing, Refusal> {
+        let (certificates, passed_over) = ring::read(key_file)?;
+        Ok(KeyRing { certificates, passed_over: passed_over.map(Refusal::from) })
+    }
+
+    /// Returns the key IDs of the primary keys, in the file's order.
+    pub fn key_ids(&self) -> impl Iterator<Item = u64> + '_ {
+        self.certificates.iter().map(|certificate| certificate.primary.id)
+    }
+
+    /// Returns why the last of the certificates that the server passes over is unreadable. The
+    /// server itself does not tell.
+    pub fn passed_over(&self) -> Option<&Refusal> {
+        self.passed_over.as_ref()
+    }
+
+    /// Chooses the signature that decides: the first one by a key of this ring that may sign
+    /// (golang.org/x/crypto/openpgp, read.go). Whatever follows it is not looked at.
+    pub fn choose(&self, signature_file: &[u8]) -> Result<Pending<'_>, Refusal> {
+        let mut packets = Packets::new(signature_file);
+        let mut unusable = None;
+        while let Some(packet) = packets.next_or_end()? {
+            let (Packet::Signature(signature) | Packet::OldSignature(signature)) = packet else {
+                let words = "openpgp: invalid data: non signature packet found";
+                return Err(Refusal::new(Cause::NotDetached, words));
+            };
+            let issuer = signature.subpackets.issuer.ok_or_else(|| {
+                let words = "openpgp: invalid data: signature doesn't have an issuer";
+                Refusal::new(Cause::NoIssuer, words)
+            })?;
+            let keys = match self.signing_keys(issuer) {
+                Ok(keys) => keys,
+                Err(Cause::Undecided) => return Err(Refusal::unknown_entity(Cause::Undecided)),
+                Err(cause) => {
+                    // A reason that somebody can act on is better than "unknown".
+                    unusable = unusable.filter(|&it| it != Cause::UnknownIssuer).or(Some(cause));
+                    continue;
+                }
+            };
+            check_kind(&signature)?;
+            return Ok(Pending { signature, keys });
+        }
+        Err(Refusal::unknown_entity(unusable.unwrap_or(Cause::NoSignature)))
+    }
+
+    /// Returns the keys with this ID that may sign, or why there are none.
+    fn signing_keys(&self, id: u64) -> Result<Vec<(&PublicKey, &Certificate)>, Cause> {
+        let mut keys = Vec::new();
+        let mut unusable = Cause::UnknownIssuer;
+        for certificate in &self.certificates {
+            let primary = (certificate.primary.id == id)
+                .then(|| (&certificate.primary, primary_may_sign(certificate)));
+            let subkeys = certificate
+                .subkeys
+                .iter()
+                .filter(|subkey| subkey.key.id == id)
+                .map(|subkey| (&subkey.key, may_sign(&subkey.signature.subpackets)));
+            for (key, permission) in primary.into_iter().chain(subkeys) {
+                match permission {
+                    _ if certificate.is_revoked => unusable = Cause::RevokedKey,
+                    Ok(()) => keys.push((key, certificate)),
+                    Err(Cause::Undecided) => return Err(Cause::Undecided),
+                    Err(cause) => unusable = cause,
+                }
+            }
+        }
+        if keys.is_empty() { Err(unusable) } else { Ok(keys) }
+    }
+}
+
+/// Tells whether a key may sign by its binding. A reason for revocation makes it a revocation;
+/// without one, even a revocation lets it sign.
+fn may_sign(subpackets: &Subpackets) -> Result<(), Cause> {
+    if subpackets.has_revocation_reason {
+        return Err(Cause::RevokedKey);
+    }
+    if subpackets.allow_signing() { Ok(()) } else { Err(Cause::NotASigningKey) }
+}
+
+/// Tells whether a primary key may sign by the self-signature that the server happens to choose:
+/// a primary user ID's if there is one, otherwise any (Go's maps have no order).
+fn primary_may_sign(certificate: &Certificate) -> Result<(), Cause> {
+    let all = || certificate.user_ids.values().map(|signature| &signature.subpackets);
+    let any_is_primary = all().any(|it| it.is_primary_user_id);
+    let mut answers = all().filter(|it| it.is_primary_user_id || !any_is_primary).map(may_sign);
+    let first = answers.next().unwrap_or(Err(Cause::NotASigningKey));
+    match answers.any(|answer| answer.is_ok() != first.is_ok()) {
+        true => Err(Cause::Undecided),
+        false => first,
+    }
+}
+
+/// Checks that a signature is over a file, and of a hash that the server has.
+fn check_kind(signature: &Signature) -> Result<(), Refusal> {
+    if !is_available(signature.hash) {
+        // 9 is RIPEMD-160's number in Go.
+        let words = "openpgp: unsupported feature: hash not available: 9";
+        return Err(Refusal::new(Cause::HashAlgorithm, words));
+    }
+    if signature.kind > 1 {
+        let kind = signature.kind;
+        let words = format!("openpgp: unsupported feature: unsupported signature type: {kind}");
+        return Err(Refusal::new(Cause::SignatureType, words));
+    }
+    Ok(())
+}
+
+impl Pending<'_> {
+    /// Returns how the content is to be hashed.
+    pub fn content_hash(&self) -> ContentHash {
+        ContentHash { algorithm: self.signature.hash, text: self.signature.kind == 1 }
+    }
+
+    /// Returns the verdict on content that was hashed in this way, among others.
+    pub fn finish(&self, content: &Hashed) -> Verdict {
+        let way = self.content_hash();
+        let mut budget = Budget::new();
+        let mut refusal: Option<Refusal> = None;
+        let mut followed = None;
+        for (key, certificate) in &self.keys {
+            // The library hashes the trailer anew for each key, behind those that are hashed
+            // already, so that as a rule only the first key with an ID can succeed.
+            let hashed = followed.as_ref().unwrap_or(content);
+            followed = hashed.followed_by(way, &self.signature.trailer);
+            let Some(digest) = followed.as_ref().and_then(|it| it.digest(way, &[])) else {
+                let words = "plugsign: the content was not hashed in the signature's way";
+                return Verdict::Refuses(Refusal::new(Cause::HashAlgorithm, words));
+            };
+            match verify::verify(key, &self.signature, &digest, &mut budget) {
+                Ok(()) => return Verdict::Accepts { key_id: certificate.primary.id },
+                // The library says the last key's words, but the first key's cause is the one.
+                Err(fault) => {
+                    let cause = refusal.map_or(fault.cause, |first| first.cause);
+                    refusal = Some(Refusal::new(cause, fault.words));
+                }
+            }
+        }
+        let none = || Refusal::unknown_entity(Cause::UnknownIssuer);
+        Verdict::Refuses(refusal.unwrap_or_else(none))
+    }
+}

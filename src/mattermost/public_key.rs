@@ -1,0 +1,100 @@
+//! A key file that a server can be given.
+
+use std::fmt;
+
+use super::server::{KeyRing, Refusal};
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::key_file::{Key, count_armor, read_keys};
+use crate::openpgp::policy::Policy;
+
+/// Why a key file should not be given to a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// What is wrong with it.
+    pub problem: String,
+    /// One sentence that tells what mends it.
+    pub advice: String,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.problem, self.advice)
+    }
+}
+
+impl Unfit {
+    fn new(problem: impl Into<String>, advice: impl Into<String>) -> Unfit {
+        Unfit { problem: problem.into(), advice: advice.into() }
+    }
+
+    /// The certificate is not the one that was asked for.
+    pub fn other_fingerprint(found: &str) -> Unfit {
+        Unfit::new(
+            format!("its fingerprint is {found}, not the one that was asked for"),
+            "Get the key file again from its owner, and compare the fingerprint.",
+        )
+    }
+}
+
+impl From<Refusal> for Unfit {
+    fn from(refusal: Refusal) -> Unfit {
+        Unfit::new(refusal.words.clone(), refusal.advice)
+    }
+}
+
+/// Reads a key file that holds exactly one certificate of a signer, and that the server reads.
+///
+/// The server itself checks nothing when it is given a key file: it stores secret keys, reads
+/// only the first of several armored keys, and passes over in silence what it cannot read.
+///
+/// # Errors
+///
+/// [`Unfit`] for no certificate at all, several, several armored blocks, a secret key, anything
+/// that the server cannot read anywhere in it, no user ID, and keys that break the publisher's
+/// rules.
+pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfit> {
+    if count_armor(file) > 1 {
+        return Err(Unfit::new(
+            "it has several armored blocks, and the server reads only the first",
+            "Put each certificate into a file of its own.",
+        ));
+    }
+    let keys = read_keys(file).map_err(|error| {
+        Unfit::new(error.to_string(), "Export the certificate again: plugsign export KEY -o FILE.")
+    })?;
+    let mut certificates = Vec::new();
+    for key in keys {
+        match key {
+            Ok(Key::Certificate(certificate)) => certificates.push(certificate),
+            Ok(Key::Secret(_)) => {
+                return Err(Unfit::new(
+                    "it has a secret key, which nobody but its owner must have",
+                    "Export the certificate instead (plugsign export KEY), and treat this key as compromised if the file was handed out.",
+                ));
+            }
+            Err(error) => {
+                return Err(Unfit::new(
+                    error.to_string(),
+                    "Export the certificate again, as a version 4 RSA key.",
+                ));
+            }
+        }
+    }
+    let (Some(certificate), true) = (certificates.pop(), certificates.is_empty()) else {
+        return Err(Unfit::new(
+            "it has several certificates",
+            "Put each certificate into a file of its own.",
+        ));
+    };
+    let ring = KeyRing::read(file)?;
+    if let Some(refusal) = ring.passed_over() {
+        return Err(refusal.clone().into());
+    }
+    certificate.check_signer(policy).map_err(|weakness| {
+        Unfit::new(
+            format!("{}: {weakness}", certificate.fingerprint()),
+            "Use the certificate of a RSA key of 3072 bits or more that may sign: plugsign keygen.",
+        )
+    })?;
+    Ok(certificate)
+}

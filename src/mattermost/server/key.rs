@@ -1,0 +1,189 @@
+//! Public keys as the server reads them (golang.org/x/crypto/openpgp/packet, public_key.go,
+//! public_key_v3.go).
+
+use super::elliptic::{Curve, Point};
+use super::refusal::{Cause, Fault};
+use super::signature::mpi;
+use super::source::Source;
+use crate::openpgp::hash::{ContentHash, HashAlgorithm, Hasher};
+
+/// The number of an algorithm that keys and signatures have in common (RFC 9580, section 9.1).
+pub(super) mod algorithm {
+    pub(crate) const RSA: u8 = 1;
+    pub(crate) const RSA_ENCRYPT: u8 = 2;
+    pub(crate) const RSA_SIGN: u8 = 3;
+    pub(crate) const ELGAMAL: u8 = 16;
+    pub(crate) const DSA: u8 = 17;
+    pub(crate) const ECDH: u8 = 18;
+    pub(crate) const ECDSA: u8 = 19;
+}
+
+/// A version 4 public key or subkey.
+pub(super) struct PublicKey {
+    pub(super) algorithm: u8,
+    pub(super) id: u64,
+    pub(super) is_subkey: bool,
+    pub(super) material: Material,
+    /// What signatures over the key hash (RFC 9580, section 5.2.4).
+    pub(super) hashed_form: Vec<u8>,
+}
+
+/// A key's numbers, big-endian.
+pub(super) enum Material {
+    Rsa {
+        n: Vec<u8>,
+        e: u32,
+    },
+    Dsa {
+        p: Vec<u8>,
+        q: Vec<u8>,
+        g: Vec<u8>,
+        y: Vec<u8>,
+    },
+    Ecdsa(Point),
+    /// ElGamal and ECDH, which sign nothing.
+    Encryption,
+}
+
+impl PublicKey {
+    /// Reads a version 4 key.
+    pub(super) fn parse(body: &mut impl Source, is_subkey: bool) -> Result<PublicKey, Fault> {
+        let fields @ [version, .., algorithm]: [u8; 6] = body.array()?;
+        if version != 4 {
+            return Err(Fault::unsupported(Cause::KeyVersion, "public key version"));
+        }
+        let mut canonical = fields.to_vec();
+        let material = match algorithm {
+            algorithm::RSA | algorithm::RSA_ENCRYPT | algorithm::RSA_SIGN => {
+                parse_rsa(body, &mut canonical)?
+            }
+            algorithm::DSA => {
+                let mut number = || number(body, &mut canonical);
+                Material::Dsa { p: number()?, q: number()?, g: number()?, y: number()? }
+            }
+            algorithm::ELGAMAL => {
+                for _ in 0..3 {
+                    number(body, &mut canonical)?;
+                }
+                Material::Encryption
+            }
+            algorithm::ECDSA => Material::Ecdsa(RawPoint::parse(body, &mut canonical)?.on_curve()?),
+            algorithm::ECDH => parse_ecdh(body, &mut canonical)?,
+            unknown => {
+                let what = format_args!("public key type: {unknown}");
+                return Err(Fault::unsupported(Cause::KeyAlgorithm, what));
+            }
+        };
+        let hashed_form =
+            [&[0x99], &(canonical.len() as u16).to_be_bytes()[..], &canonical].concat();
+        Ok(PublicKey { algorithm, id: key_id(&hashed_form), is_subkey, material, hashed_form })
+    }
+
+    /// Reads a key of version 2 or 3, which the server parses and never uses.
+    pub(super) fn skip_old(body: &mut impl Source) -> Result<(), Fault> {
+        let [version, .., algorithm]: [u8; 8] = body.array()?;
+        if !matches!(version, 2 | 3) {
+            return Err(Fault::unsupported(Cause::KeyVersion, "public key version"));
+        }
+        if !matches!(algorithm, algorithm::RSA | algorithm::RSA_ENCRYPT | algorithm::RSA_SIGN) {
+            let what = format_args!("public key type: {algorithm}");
+            return Err(Fault::unsupported(Cause::KeyAlgorithm, what));
+        }
+        let (_, n) = mpi(body)?;
+        let (_, e) = mpi(body)?;
+        if n.len() < 8 {
+            let what = "v3 public key modulus is too short";
+            return Err(Fault::structural(Cause::MalformedKey, what));
+        }
+        exponent(&e).map(|_| ())
+    }
+
+    /// Tells whether the library takes a certificate with this primary key.
+    pub(super) fn may_be_primary(&self) -> bool {
+        !matches!(self.algorithm, algorithm::RSA_ENCRYPT | algorithm::ELGAMAL | algorithm::ECDH)
+    }
+
+    /// Tells whether the library tries to verify with this key; ECDH is not left out there.
+    pub(super) fn may_verify(&self) -> bool {
+        !matches!(self.algorithm, algorithm::RSA_ENCRYPT | algorithm::ELGAMAL)
+    }
+}
+
+/// Returns the end of the fingerprint (RFC 9580, section 5.5.4.2).
+fn key_id(hashed_form: &[u8]) -> u64 {
+    let way = ContentHash { algorithm: HashAlgorithm::Sha1, text: false };
+    let fingerprint = Hasher::new([way]).finish().digest(way, hashed_form).unwrap_or_default();
+    fingerprint.last_chunk().map_or(0, |id| u64::from_be_bytes(*id))
+}
+
+/// Reads a number, and notes it down as it stands.
+fn number(body: &mut impl Source, canonical: &mut Vec<u8>) -> Result<Vec<u8>, Fault> {
+    let (bits, octets) = mpi(body)?;
+    canonical.extend(bits);
+    canonical.extend(&octets);
+    Ok(octets)
+}
+
+fn parse_rsa(body: &mut impl Source, canonical: &mut Vec<u8>) -> Result<Material, Fault> {
+    let n = number(body, canonical)?;
+    let e = exponent(&number(body, canonical)?)?;
+    Ok(Material::Rsa { n, e })
+}
+
+fn exponent(octets: &[u8]) -> Result<u32, Fault> {
+    if octets.len() > 3 {
+        return Err(Fault::unsupported(Cause::MalformedKey, "large public exponent"));
+    }
+    Ok(octets.iter().fold(0, |e, &octet| e << 8 | u32::from(octet)))
+}
+
+/// A curve's object identifier and a point, before it is known whether the server has them.
+struct RawPoint {
+    oid: Vec<u8>,
+    point: Vec<u8>,
+}
+
+impl RawPoint {
+    fn parse(body: &mut impl Source, canonical: &mut Vec<u8>) -> Result<RawPoint, Fault> {
+        const LONGEST_OID: u8 = 8;
+        let length = body.octet()?;
+        if length > LONGEST_OID {
+            let what = format_args!("invalid oid length: {length}");
+            return Err(Fault::unsupported(Cause::KeyAlgorithm, what));
+        }
+        let oid = body.octets(length.into())?;
+        canonical.push(length);
+        canonical.extend(&oid);
+        let point = number(body, canonical)?;
+        Ok(RawPoint { oid, point })
+    }
+
+    fn on_curve(self) -> Result<Point, Fault> {
+        let curve = Curve::from_oid(&self.oid).ok_or_else(|| {
+            let hex: String = self.oid.iter().map(|octet| format!("{octet:02x}")).collect();
+            Fault::unsupported(Cause::KeyAlgorithm, format_args!("unsupported oid: {hex}"))
+        })?;
+        curve
+            .point(&self.point)
+            .ok_or_else(|| Fault::unsupported(Cause::MalformedKey, "failed to parse EC point"))
+    }
+}
+
+/// Reads an ECDH key. Its point is judged last, behind the key derivation parameters.
+fn parse_ecdh(body: &mut impl Source, canonical: &mut Vec<u8>) -> Result<Material, Fault> {
+    let point = RawPoint::parse(body, canonical)?;
+    let length = body.octet()?;
+    if length < 3 {
+        let what = format_args!("Unsupported ECDH KDF length: {length}");
+        return Err(Fault::unsupported(Cause::MalformedKey, what));
+    }
+    let [reserved, hash, cipher] = body.array()?;
+    body.octets(u16::from(length) - 3)?;
+    if reserved != 1 {
+        let what = format_args!("Unsupported KDF reserved field: {reserved}");
+        return Err(Fault::unsupported(Cause::MalformedKey, what));
+    }
+    // Longer parameters are cut off, in the fingerprint too.
+    canonical.extend([3, 1, hash, cipher]);
+    point.on_curve().map(|_| Material::Encryption)
+}

@@ -1,0 +1,166 @@
+//! RSA and DSA on numbers that anybody may have chosen (Go's crypto/rsa and crypto/dsa).
+
+use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
+use crypto_bigint::{BoxedUint, ConcatenatingMul, NonZero, Odd, Resize};
+
+use crate::openpgp::hash::HashAlgorithm;
+
+/// How much more time may go into verifying, about in word multiplications.
+///
+/// Every verification of a key file is paid from one budget: hostile key files of 4 MiB would
+/// otherwise take hours. 7000 signatures of RSA-4096 are affordable, more than 4 MiB hold.
+pub(super) struct Budget(u64);
+
+impl Budget {
+    pub(super) fn new() -> Budget {
+        Budget(2_000_000_000)
+    }
+
+    /// Pays for a verification, if there is enough left.
+    pub(super) fn pay(&mut self, price: u64) -> bool {
+        match self.0.checked_sub(price) {
+            Some(left) => {
+                self.0 = left;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// The price of an elliptic curve verification.
+pub(super) const CURVE_PRICE: u64 = 1_000_000;
+
+/// Returns the price of raising a number to a power.
+fn power_price(modulus: &[u8], exponent_bits: u64) -> u64 {
+    let words = modulus.len().div_ceil(8) as u64;
+    2 * words * words * exponent_bits
+}
+
+/// Returns what verifying with this modulus costs.
+pub(super) fn rsa_price(n: &[u8]) -> u64 {
+    power_price(n, 24)
+}
+
+/// Returns what verifying with this modulus and this order costs.
+pub(super) fn dsa_price(p: &[u8], q: &[u8]) -> u64 {
+    power_price(p, 2 * 8 * q.len() as u64).saturating_add(power_price(q, 100))
+}
+
+/// An RSA public key that servers compute with.
+pub(super) struct Rsa {
+    n: Odd<BoxedUint>,
+    e: u32,
+}
+
+impl Rsa {
+    /// Returns the key, unless servers that were built with Go 1.24 or later refuse it (crypto/rsa,
+    /// checkKeySize and checkPublicKey).
+    pub(super) fn new(n: &[u8], e: u32) -> Option<Rsa> {
+        const FEWEST_BITS: u32 = 1024;
+        let n = odd_modulus(n)?;
+        (n.bits_vartime() >= FEWEST_BITS && e >= 3 && e % 2 == 1).then_some(Rsa { n, e })
+    }
+
+    /// Tells whether this is a signature of the digest (RFC 8017, section 8.2.2).
+    pub(super) fn verifies(&self, hash: HashAlgorithm, digest: &[u8], signature: &[u8]) -> bool {
+        let length = self.n.bits_vartime().div_ceil(8) as usize;
+        let Some(expected) = encode(hash, digest, length) else { return false };
+        // Shorter signatures are padded, longer ones refused, even if they begin with zeros.
+        if signature.len() > length {
+            return false;
+        }
+        let precision = self.n.bits_precision();
+        let signature = BoxedUint::from_be_slice_truncated(signature, precision);
+        if signature >= *self.n.as_ref() {
+            return false;
+        }
+        let expected = BoxedUint::from_be_slice_truncated(&expected, precision);
+        power(&self.n, signature, &BoxedUint::from(self.e)) == expected
+    }
+}
+
+/// Encodes a digest for a key of this length in octets (RFC 8017, section 9.2); nothing if the
+/// key is too short for it.
+fn encode(hash: HashAlgorithm, digest: &[u8], length: usize) -> Option<Vec<u8>> {
+    let info = [digest_info(hash)?, digest].concat();
+    let padding = length.checked_sub(info.len() + 3).filter(|&padding| padding >= 8)?;
+    Some([&[0, 1], vec![0xff; padding].as_slice(), &[0], &info].concat())
+}
+
+/// Returns what stands before the digest in a DigestInfo (RFC 8017, section 9.2, note 1).
+fn digest_info(hash: HashAlgorithm) -> Option<&'static [u8]> {
+    Some(match hash {
+        HashAlgorithm::Md5 => {
+            b"\x30\x20\x30\x0c\x06\x08\x2a\x86\x48\x86\xf7\x0d\x02\x05\x05\x00\x04\x10"
+        }
+        HashAlgorithm::Sha1 => b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
+        HashAlgorithm::Sha224 => {
+            b"\x30\x2d\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x04\x05\x00\x04\x1c"
+        }
+        HashAlgorithm::Sha256 => {
+            b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
+        }
+        HashAlgorithm::Sha384 => {
+            b"\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30"
+        }
+        HashAlgorithm::Sha512 => {
+            b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40"
+        }
+        // Never computed, see is_available().
+        HashAlgorithm::Ripemd160 => return None,
+    })
+}
+
+/// Tells whether `r` and `s` are a DSA signature of the digest (FIPS 186-4, section 4.7).
+///
+/// Nothing is asked of the numbers but what the computation needs, as in Go; but even p and q,
+/// which Go computes with, are refused.
+pub(super) fn dsa_verifies(
+    [p, q, g, y]: [&[u8]; 4],
+    digest: &[u8],
+    [r, s]: [&[u8]; 2],
+) -> Option<bool> {
+    let number = BoxedUint::from_be_slice_vartime;
+    let (p, q) = (odd_modulus(p)?, odd_modulus(q)?);
+    let (r, s) = (number(r), number(s));
+    let zero = BoxedUint::zero();
+    if r <= zero || s <= zero || r >= *q.as_ref() || s >= *q.as_ref() {
+        return Some(false);
+    }
+    let order = q.as_ref().as_nz_vartime()?;
+    let inverse = reduce(&s, order).invert_odd_mod_vartime(&q).into_option()?;
+    let bits = q.bits_vartime();
+    if !bits.is_multiple_of(8) {
+        return Some(false);
+    }
+    let digest = number(digest.get(..bits as usize / 8).unwrap_or(digest));
+    let exponent = |factor: &BoxedUint| inverse.concatenating_mul(factor).rem_vartime(order);
+    let modulus = p.as_ref().as_nz_vartime()?;
+    let one = power(&p, reduce(&number(g), modulus), &exponent(&digest));
+    let other = power(&p, reduce(&number(y), modulus), &exponent(&r));
+    let v = one.concatenating_mul(&other).rem_vartime(modulus).rem_vartime(order);
+    Some(v == r)
+}
+
+/// Returns an odd number greater than one, with no more words than it needs.
+fn odd_modulus(octets: &[u8]) -> Option<Odd<BoxedUint>> {
+    let number = BoxedUint::from_be_slice_vartime(octets);
+    let bits = number.bits_vartime();
+    if bits < 2 {
+        return None;
+    }
+    Odd::new(number.resize(bits)).into_option()
+}
+
+fn reduce(number: &BoxedUint, modulus: &NonZero<BoxedUint>) -> BoxedUint {
+    number.rem_vartime(modulus).resize(modulus.bits_precision())
+}
+
+/// Raises a number below the modulus, and of its precision, to a power.
+fn power(modulus: &Odd<BoxedUint>, base: BoxedUint, exponent: &BoxedUint) -> BoxedUint {
+    let parameters = BoxedMontyParams::new_vartime(modulus.clone());
+    BoxedMontyForm::new(base, &parameters)
+        .pow_bounded_exp(exponent, exponent.bits_vartime())
+        .retrieve()
+}

@@ -1,0 +1,254 @@
+//! Why the server refuses, in its words and in ours.
+
+use std::fmt;
+
+/// Why the server refuses: one variant for each thing that somebody can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The file is neither OpenPGP packets nor armor that the server recognises.
+    NotOpenPgp,
+    /// The armor is damaged: its checksum, its base64 or the length of a line.
+    DamagedArmor,
+    /// The file ends in the middle of a packet.
+    Truncated,
+    /// The key file holds no key.
+    NoKey,
+    /// A key, somewhere in the certificate, is of a kind that the server cannot read.
+    KeyAlgorithm,
+    /// A key packet is of a version that the server cannot read.
+    KeyVersion,
+    /// A key packet is malformed, or has parameters that the server cannot read.
+    MalformedKey,
+    /// A secret key packet is malformed, or protected in a way the server cannot read.
+    SecretKey,
+    /// The certificate has no user ID that its own key has certified.
+    NoUserId,
+    /// A self-signature or a subkey's binding does not verify.
+    InvalidBinding,
+    /// A signing subkey lacks the signature that it makes over its primary key.
+    NoBackSignature,
+    /// The certificate carries a revocation that its own key did not make.
+    ForeignRevocation,
+    /// The server's process panics when it reads the key file.
+    Panics,
+    /// The signature file holds no signature.
+    NoSignature,
+    /// The signature file holds something else than signatures.
+    NotDetached,
+    /// A signature is of an algorithm that the server cannot read.
+    SignatureAlgorithm,
+    /// A signature is of a version that the server cannot read.
+    SignatureVersion,
+    /// A signature is over a hash that the server does not have.
+    HashAlgorithm,
+    /// A signature has a critical subpacket that the server does not know.
+    CriticalSubpacket,
+    /// A signature's fields do not fit together.
+    MalformedSignature,
+    /// The signature does not name its issuer by key ID.
+    NoIssuer,
+    /// No key of the key file made any of the signatures.
+    UnknownIssuer,
+    /// The key that the signature names has been revoked.
+    RevokedKey,
+    /// The key that the signature names is not for signing.
+    NotASigningKey,
+    /// The server's answer changes from one run to the next.
+    Undecided,
+    /// The signature is not one over a file.
+    SignatureType,
+    /// The signature is over other content.
+    OtherContent,
+    /// The signature is of another algorithm than the key that it names.
+    OtherAlgorithm,
+    /// The signature's numbers do not verify.
+    BadSignature,
+    /// The RSA key is one that servers built with Go 1.24 or later refuse to compute with.
+    WeakKey,
+    /// Looking further would take more time or depth than any honest file needs.
+    Excessive,
+}
+
+impl Cause {
+    /// Returns one sentence that tells what mends it.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Cause::NotOpenPgp => {
+                "Export the file again, binary or armored, without a byte order mark, with a \
+                 blank line after the armor headers and no header without a value."
+            }
+            Cause::DamagedArmor => {
+                "Export the file again, and do not rewrap its lines or edit its checksum."
+            }
+            Cause::Truncated => "Copy the file again, for its end is missing.",
+            Cause::NoKey => "Give the server the exported certificate of the signing key.",
+            Cause::KeyAlgorithm => {
+                "Sign with an RSA key whose certificate has RSA subkeys only, because the server \
+                 reads neither Ed25519 nor Curve25519."
+            }
+            Cause::KeyVersion => "Make a version 4 key, the only version that the server reads.",
+            Cause::MalformedKey => "Export the certificate again, or make a new RSA key.",
+            Cause::SecretKey => "Export the certificate, never the secret key, for the server.",
+            Cause::NoUserId => {
+                "Export the certificate with a user ID and its self-signature (type 0x10 or 0x13)."
+            }
+            Cause::InvalidBinding => {
+                "Export the certificate again from the key ring it was made in, because one of \
+                 its own signatures does not verify."
+            }
+            Cause::NoBackSignature => {
+                "Bind the signing subkey again, so that it signs its primary key too."
+            }
+            Cause::ForeignRevocation => {
+                "Export the certificate without the revocation that another key made."
+            }
+            Cause::Panics => {
+                "Take this secret key out of the key file at once, because it crashes the server."
+            }
+            Cause::NoSignature => "Sign the file again, because the signature file is empty.",
+            Cause::NotDetached => {
+                "Make a detached signature (gpg --detach-sign), not a signed message."
+            }
+            Cause::SignatureAlgorithm => {
+                "Use RSA signatures only, and export the certificate without the certifications \
+                 of other keys (gpg --export-options export-minimal)."
+            }
+            Cause::SignatureVersion => {
+                "Make a version 4 signature, and let no other signature come before it."
+            }
+            Cause::HashAlgorithm => "Sign with SHA-256.",
+            Cause::CriticalSubpacket => {
+                "Sign without critical notations, policy URLs and other critical subpackets."
+            }
+            Cause::MalformedSignature => "Sign the file again, because the signature is malformed.",
+            Cause::NoIssuer => {
+                "Sign with a program that adds the issuer's key ID (subpacket 16), not only its \
+                 fingerprint."
+            }
+            Cause::UnknownIssuer => {
+                "Give the server the certificate of the key that signed, in a file of its own."
+            }
+            Cause::RevokedKey => "Sign with a key that is not revoked.",
+            Cause::NotASigningKey => {
+                "Sign with a key whose self-signature carries the signing flag."
+            }
+            Cause::Undecided => {
+                "Mark one user ID as primary and give all of them the same key flags, because \
+                 the server looks at an arbitrary one."
+            }
+            Cause::SignatureType => "Make a signature over a binary file (type 0x00).",
+            Cause::OtherContent => "Sign this very file, because the signature is over another.",
+            Cause::OtherAlgorithm => "Sign again with the key whose ID the signature names.",
+            Cause::BadSignature => "Sign the file again, because the signature is damaged.",
+            Cause::WeakKey => "Sign with an RSA key of 3072 bits and the exponent 65537.",
+            Cause::Excessive => "Export the certificate again without what does not belong to it.",
+        }
+    }
+}
+
+/// Why the server refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What went wrong.
+    pub cause: Cause,
+    /// The library's own message, such as `openpgp: unsupported feature: public key type: 22`.
+    /// Where the library has none (see the known differences), it begins with `plugsign: `.
+    pub words: String,
+    /// One sentence that tells what mends it.
+    pub advice: &'static str,
+}
+
+impl Refusal {
+    pub(super) fn new(cause: Cause, words: impl Into<String>) -> Refusal {
+        Refusal { cause, words: words.into(), advice: cause.advice() }
+    }
+
+    /// "signature made by unknown entity", which the library says for many a reason.
+    pub(super) fn unknown_entity(cause: Cause) -> Refusal {
+        Refusal::new(cause, "openpgp: signature made by unknown entity")
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// What the library does when it meets an error (golang.org/x/crypto/openpgp/errors).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `io.EOF`: whatever reads takes the file to be at its end.
+    End,
+    /// `UnknownPacketTypeError`: the packet is passed over.
+    UnknownPacket,
+    /// `UnsupportedError`: the certificate is passed over, and so are packets after it.
+    Unsupported,
+    /// `StructuralError`: the certificate is passed over.
+    Structural,
+    /// Any other error: nothing more is read.
+    Fatal,
+}
+
+/// An error on the way, before it is known whether it decides.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    pub(super) kind: Kind,
+    pub(super) cause: Cause,
+    pub(super) words: String,
+}
+
+impl Fault {
+    pub(super) fn end() -> Fault {
+        Fault { kind: Kind::End, cause: Cause::Truncated, words: "EOF".into() }
+    }
+
+    pub(super) fn unexpected_end() -> Fault {
+        Fault::fatal(Cause::Truncated, "unexpected EOF")
+    }
+
+    pub(super) fn unknown_packet() -> Fault {
+        Fault { kind: Kind::UnknownPacket, cause: Cause::NotDetached, words: String::new() }
+    }
+
+    pub(super) fn unsupported(cause: Cause, what: impl fmt::Display) -> Fault {
+        let words = format!("openpgp: unsupported feature: {what}");
+        Fault { kind: Kind::Unsupported, cause, words }
+    }
+
+    pub(super) fn structural(cause: Cause, what: impl fmt::Display) -> Fault {
+        let words = format!("openpgp: invalid data: {what}");
+        Fault { kind: Kind::Structural, cause, words }
+    }
+
+    pub(super) fn argument(cause: Cause, what: impl fmt::Display) -> Fault {
+        Fault::fatal(cause, format!("openpgp: invalid argument: {what}"))
+    }
+
+    pub(super) fn signature(cause: Cause, what: impl fmt::Display) -> Fault {
+        Fault::fatal(cause, format!("openpgp: invalid signature: {what}"))
+    }
+
+    pub(super) fn fatal(cause: Cause, words: impl Into<String>) -> Fault {
+        Fault { kind: Kind::Fatal, cause, words: words.into() }
+    }
+
+    /// Says where it happened, as a structural error that keeps its first cause.
+    pub(super) fn within(self, place: &str) -> Fault {
+        if self.cause == Cause::Excessive {
+            // Ours, not the library's: it must end the reading, or less would be read than the
+            // library reads.
+            return self;
+        }
+        Fault::structural(self.cause, format_args!("{place}: {}", self.words))
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Refusal {
+        Refusal::new(fault.cause, fault.words)
+    }
+}

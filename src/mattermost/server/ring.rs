@@ -1,0 +1,235 @@
+//! Certificates as the server reads them (golang.org/x/crypto/openpgp, keys.go).
+
+use std::collections::BTreeMap;
+
+use super::key::PublicKey;
+use super::numbers::Budget;
+use super::packet::{Packet, Packets};
+use super::refusal::{Cause, Fault, Kind};
+use super::signature::Signature;
+use super::verify::Statement;
+
+/// A certificate: a primary key that signs, and what its own signatures bind to it.
+pub(super) struct Certificate {
+    pub(super) primary: PublicKey,
+    /// The last self-signature of each user ID that has one.
+    pub(super) user_ids: BTreeMap<Vec<u8>, Signature>,
+    pub(super) subkeys: Vec<Subkey>,
+    pub(super) is_revoked: bool,
+}
+
+/// A subkey with its newest binding, or with a revocation, which is not overridden.
+pub(super) struct Subkey {
+    pub(super) key: PublicKey,
+    pub(super) signature: Signature,
+}
+
+/// Reads all certificates of a key file, and why the last of the unreadable ones is so.
+///
+/// Unreadable certificates are passed over, as long as there is a readable one.
+pub(super) fn read(key_file: &[u8]) -> Result<(Vec<Certificate>, Option<Fault>), Fault> {
+    let mut packets = Packets::new(key_file);
+    let mut budget = Budget::new();
+    let mut certificates = Vec::new();
+    let mut passed_over = None;
+    loop {
+        let fault = match read_certificate(&mut packets, &mut budget) {
+            Ok(certificate) => {
+                certificates.push(certificate);
+                continue;
+            }
+            Err(fault) => fault,
+        };
+        match fault.kind {
+            Kind::End => break,
+            Kind::Unsupported | Kind::Structural => passed_over = Some(fault),
+            Kind::Fatal | Kind::UnknownPacket => return Err(fault),
+        }
+        if !skip_to_public_key(&mut packets)? {
+            break;
+        }
+    }
+    match passed_over {
+        Some(fault) if certificates.is_empty() => Err(fault),
+        passed_over => Ok((certificates, passed_over)),
+    }
+}
+
+/// Passes over everything up to the next public key (a secret key is not one); false at the end.
+fn skip_to_public_key(packets: &mut Packets<'_>) -> Result<bool, Fault> {
+    loop {
+        match packets.next_or_end() {
+            Ok(None) => return Ok(false),
+            Ok(Some(Packet::PublicKey(key))) if !key.is_subkey => {
+                packets.unread(Packet::PublicKey(key));
+                return Ok(true);
+            }
+            Ok(Some(_)) => {}
+            Err(fault) if fault.kind == Kind::Unsupported => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+fn read_certificate(packets: &mut Packets<'_>, budget: &mut Budget) -> Result<Certificate, Fault> {
+    let primary = match packets.next()? {
+        Packet::PublicKey(key) | Packet::SecretKey(key) => key,
+        other => {
+            packets.unread(other);
+            let what = "first packet was not a public/private key";
+            return Err(Fault::structural(Cause::NoKey, what));
+        }
+    };
+    if !primary.may_be_primary() {
+        let what = "primary key cannot be used for signatures";
+        return Err(Fault::structural(Cause::KeyAlgorithm, what));
+    }
+
+    let mut revocations = Vec::new();
+    let mut user_ids = BTreeMap::new();
+    let mut subkeys = Vec::new();
+    while let Some(packet) = packets.next_or_end()? {
+        match packet {
+            Packet::UserId(id) => {
+                if let Some(signature) = read_user_id(packets, &primary, &id, budget)? {
+                    user_ids.insert(id, signature);
+                }
+            }
+            Packet::Signature(signature) if signature.kind == 0x20 => revocations.push(signature),
+            Packet::PublicKey(key) if key.is_subkey => {
+                subkeys.push(read_subkey(packets, &primary, key, budget)?);
+            }
+            Packet::SecretKey(key) if key.is_subkey => {
+                subkeys.push(read_subkey(packets, &primary, key, budget)?);
+            }
+            key @ (Packet::PublicKey(_) | Packet::SecretKey(_)) => {
+                packets.unread(key);
+                break;
+            }
+            // Direct key signatures, among others: read, and never looked at.
+            Packet::Signature(_) | Packet::OldSignature(_) | Packet::Other => {}
+        }
+    }
+
+    if user_ids.is_empty() {
+        let what = "entity without any identities";
+        return Err(Fault::structural(Cause::NoUserId, what));
+    }
+    let mut statement = Statement::new(vec![&primary.hashed_form]);
+    for revocation in &revocations {
+        statement.verify(&primary, revocation, budget).map_err(|fault| match fault.cause {
+            Cause::Excessive => fault,
+            _ => Fault::structural(
+                Cause::ForeignRevocation,
+                "revocation signature signed by alternate key",
+            ),
+        })?;
+    }
+    let is_revoked = !revocations.is_empty();
+    Ok(Certificate { primary, user_ids, subkeys, is_revoked })
+}
+
+/// Reads the signatures behind a user ID; the last self-signature counts, if there is one.
+///
+/// Only what claims to be of the primary key is checked. A revocation of the user ID, or of the
+/// key, is passed over here.
+fn read_user_id(
+    packets: &mut Packets<'_>,
+    primary: &PublicKey,
+    id: &[u8],
+    budget: &mut Budget,
+) -> Result<Option<Signature>, Fault> {
+    let header = [&[0xb4], &(id.len() as u32).to_be_bytes()[..]].concat();
+    let mut statement = Statement::new(vec![&primary.hashed_form, &header, id]);
+    let mut last = None;
+    while let Some(signature) = next_signature(packets)? {
+        let is_certification = matches!(signature.kind, 0x10 | 0x13);
+        if is_certification && signature.subpackets.issuer == Some(primary.id) {
+            statement
+                .verify(primary, &signature, budget)
+                .map_err(|fault| binding("user ID self-signature invalid", fault))?;
+            last = Some(*signature);
+        }
+    }
+    Ok(last)
+}
+
+/// Reads the signatures behind a subkey, which must all be the primary key's.
+fn read_subkey(
+    packets: &mut Packets<'_>,
+    primary: &PublicKey,
+    key: PublicKey,
+    budget: &mut Budget,
+) -> Result<Subkey, Fault> {
+    const INVALID: &str = "subkey signature invalid";
+    const REVOCATION: u8 = 0x28;
+    let mut chosen: Option<Signature> = None;
+    let mut statement = Statement::new(vec![&primary.hashed_form, &key.hashed_form]);
+    while let Some(signature) = next_signature(packets).map_err(|fault| fault.within(INVALID))? {
+        if !matches!(signature.kind, 0x18 | REVOCATION) {
+            let what = "subkey signature with wrong type";
+            return Err(Fault::structural(Cause::InvalidBinding, what));
+        }
+        verify_subkey(&mut statement, primary, &key, &signature, budget)
+            .map_err(|fault| binding(INVALID, fault))?;
+        let replaces = match &chosen {
+            None => true,
+            Some(_) if signature.kind == REVOCATION => true,
+            Some(chosen) if chosen.kind == REVOCATION => false,
+            Some(chosen) => signature.subpackets.created > chosen.subpackets.created,
+        };
+        if replaces {
+            chosen = Some(*signature);
+        }
+    }
+    let signature = chosen.ok_or_else(|| {
+        let what = "subkey packet not followed by signature";
+        Fault::structural(Cause::InvalidBinding, what)
+    })?;
+    Ok(Subkey { key, signature })
+}
+
+/// Checks a subkey's signature, and its back-signature if it has the signing flag.
+fn verify_subkey(
+    statement: &mut Statement<'_>,
+    primary: &PublicKey,
+    subkey: &PublicKey,
+    signature: &Signature,
+    budget: &mut Budget,
+) -> Result<(), Fault> {
+    statement.verify(primary, signature, budget)?;
+    if !signature.subpackets.has_signing_flag() {
+        return Ok(());
+    }
+    let Some(back) = &signature.subpackets.embedded else {
+        let what = "signing subkey is missing cross-signature";
+        return Err(Fault::structural(Cause::NoBackSignature, what));
+    };
+    statement.verify(subkey, back, budget).map_err(|fault| {
+        fault.within(match super::signature::is_available(back.hash) {
+            true => "error while verifying cross-signature",
+            false => "error while hashing for cross-signature",
+        })
+    })
+}
+
+/// Says that a binding does not verify, unless there is a closer cause than that.
+fn binding(place: &str, fault: Fault) -> Fault {
+    let cause = match fault.cause {
+        Cause::OtherContent | Cause::BadSignature | Cause::OtherAlgorithm => Cause::InvalidBinding,
+        cause => cause,
+    };
+    Fault { cause, ..fault }.within(place)
+}
+
+/// Returns the next packet if it is a version 4 signature.
+fn next_signature(packets: &mut Packets<'_>) -> Result<Option<Box<Signature>>, Fault> {
+    match packets.next_or_end()? {
+        Some(Packet::Signature(signature)) => Ok(Some(signature)),
+        Some(other) => {
+            packets.unread(other);
+            Ok(None)
+        }
+        None => Ok(None),
+    }
+}

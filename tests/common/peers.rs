@@ -1,0 +1,120 @@
+//! Programs that judge what we do, or that make what we judge: gpg, gpgv, sqv, the Go library.
+
+use std::env;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+
+/// Looks for a program on the PATH.
+///
+/// When it is missing, says which test goes without it; with `PLUGSIGN_REQUIRE_PEERS=1` panics
+/// instead.
+pub fn peer(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|it| it.is_file());
+    if found.is_none() {
+        missing(&format!("{name}, which is not installed"));
+    }
+    found
+}
+
+fn missing(what: &str) {
+    let test = thread::current().name().unwrap_or("a test").to_owned();
+    let required = env::var_os("PLUGSIGN_REQUIRE_PEERS").is_some_and(|value| value == "1");
+    assert!(!required, "{test} needs {what}, and PLUGSIGN_REQUIRE_PEERS=1");
+    eprintln!("skipped: {test} needs {what}");
+}
+
+/// A key file, a signature file and the data that it should be over.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    pub key: &'a [u8],
+    pub signature: &'a [u8],
+    pub data: &'a [u8],
+}
+
+/// The library that the server uses, as a program (tests/go/verdict.go).
+pub struct GoVerdict {
+    program: PathBuf,
+}
+
+/// Builds the program, once in a process.
+pub fn go_verdict() -> Option<GoVerdict> {
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| {
+        const LIBRARY: &str = "/usr/share/gocode/src/golang.org/x/crypto/openpgp";
+        let go = peer("go")?;
+        if !Path::new(LIBRARY).is_dir() {
+            missing(&format!("{LIBRARY} (golang-golang-x-crypto-dev), which is not there"));
+            return None;
+        }
+        Some(build(&go))
+    });
+    program.clone().map(|program| GoVerdict { program })
+}
+
+/// Several test programs may build at once: each builds a file of its own, and the last one wins.
+fn build(go: &Path) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("go");
+    fs::create_dir_all(&folder).expect("the target folder can be written");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/go/verdict.go");
+    let mine = folder.join(format!("verdict.{}", process::id()));
+    let program = folder.join("verdict");
+    let status = Command::new(go)
+        .arg("build")
+        .arg("-o")
+        .arg(&mine)
+        .arg(source)
+        .env("GO111MODULE", "off")
+        .env("GOPATH", "/usr/share/gocode")
+        .env("GOCACHE", folder.join("cache"))
+        .env("GOFLAGS", "")
+        .status()
+        .expect("go runs");
+    assert!(status.success(), "tests/go/verdict.go does not build");
+    fs::rename(&mine, &program).expect("the target folder can be written");
+    program
+}
+
+impl GoVerdict {
+    /// Asks for one verdict: `ACCEPT <key ID>`, `REFUSE <message>` or `PANIC <message>`.
+    pub fn ask(&self, question: Question<'_>) -> String {
+        self.ask_all([question]).pop().expect("one answer for one question")
+    }
+
+    /// Asks for many verdicts of one process.
+    pub fn ask_all<'a>(&self, questions: impl IntoIterator<Item = Question<'a>>) -> Vec<String> {
+        let mut child = Command::new(&self.program)
+            .arg("-batch")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the oracle runs");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let reader = thread::spawn(move || {
+            BufReader::new(stdout)
+                .lines()
+                .collect::<io::Result<Vec<_>>>()
+                .expect("answers are text")
+        });
+        let mut stdin = io::BufWriter::new(child.stdin.take().expect("stdin is piped"));
+        let mut asked = 0;
+        for Question { key, signature, data } in questions {
+            for file in [key, signature, data] {
+                let length = u32::try_from(file.len()).expect("files are small");
+                stdin.write_all(&length.to_be_bytes()).expect("the oracle reads");
+                stdin.write_all(file).expect("the oracle reads");
+            }
+            asked += 1;
+        }
+        stdin.flush().expect("the oracle reads");
+        drop(stdin);
+        let answers = reader.join().expect("the reader does not panic");
+        assert!(child.wait().expect("the oracle ends").success(), "the oracle failed");
+        assert_eq!(answers.len(), asked, "an answer for each question");
+        answers
+    }
+}

@@ -1,0 +1,272 @@
+//! Files: read within bounds, written whole or not at all.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::OFlags;
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+
+/// Who may read a new file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// The owner alone: 0600, whatever the umask.
+    Secret,
+    /// Everybody, as far as this umask lets them: 0644 less the mask.
+    Public {
+        /// The process's file mode creation mask.
+        umask: u32,
+    },
+}
+
+impl Access {
+    fn mode(self) -> u32 {
+        match self {
+            Access::Secret => 0o600,
+            Access::Public { umask } => 0o644 & !umask,
+        }
+    }
+}
+
+/// What happens when a file stands where the new one goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays, and the new one is refused.
+    Keep,
+    /// The new one takes its place in one step.
+    Replace,
+}
+
+/// Writes a file whole and durably, or leaves everything as it was.
+///
+/// The bytes go to a temporary file in the same folder (`.NAME.RANDOM.tmp`, 0600 from the
+/// start), which is synced, given its mode and renamed; then the folder is synced. Success is
+/// success on disk. A link in the way is replaced or refused, never followed.
+///
+/// # Errors
+///
+/// [`Error::Exists`] with [`Existing::Keep`], [`Error::Io`] else. No error leaves a part behind.
+pub fn write_new(path: &Path, bytes: &[u8], access: Access, existing: Existing) -> Result<()> {
+    let folder = folder_of(path);
+    let name = path
+        .file_name()
+        .ok_or_else(|| Error::io("write", path)(io::Error::from(io::ErrorKind::InvalidInput)))?;
+    let mut prefix = std::ffi::OsString::from(".");
+    prefix.push(shortened(name));
+    prefix.push(".");
+    let temporary = Temporary::create(folder, &prefix).map_err(Error::io("write", path))?;
+    temporary.fill(bytes, access.mode()).map_err(Error::io("write", path))?;
+    match temporary.rename(path, existing) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(Error::Exists(path.to_owned()));
+        }
+        Err(error) => return Err(Error::io("write", path)(error)),
+    }
+    sync_folder(folder)
+}
+
+/// Makes the names in a folder durable.
+pub fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
+}
+
+/// Returns the folder that a path's last component is in.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// A name has at most 255 bytes, and the temporary one is longer than the final one.
+fn shortened(name: &std::ffi::OsStr) -> &std::ffi::OsStr {
+    use std::os::unix::ffi::OsStrExt;
+    let bytes = name.as_bytes();
+    std::ffi::OsStr::from_bytes(bytes.get(..200).unwrap_or(bytes))
+}
+
+/// The names of temporary files that are being written, for [`remove_temporary_files`].
+static IN_PROGRESS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Removes the temporary files of writes in progress: for a signal handler that ends the
+/// process before their owners can. The lock that it takes is kept until then, so no new one
+/// appears.
+pub fn remove_temporary_files() {
+    let paths = IN_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner);
+    for path in paths.iter() {
+        let _ = fs::remove_file(path);
+    }
+    std::mem::forget(paths);
+}
+
+/// A file under a temporary name. Dropping it removes it.
+struct Temporary {
+    file: NamedTempFile,
+    _registered: Registered,
+}
+
+/// A name in [`IN_PROGRESS`].
+struct Registered(PathBuf);
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        IN_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
+}
+
+impl Temporary {
+    fn create(folder: &Path, prefix: &std::ffi::OsStr) -> io::Result<Temporary> {
+        let mut in_progress = IN_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = tempfile::Builder::new()
+            .prefix(prefix)
+            .suffix(".tmp")
+            .permissions(Permissions::from_mode(0o600))
+            .tempfile_in(folder)
+            .map_err(unwrap_temporary)?;
+        let path = file.path().to_owned();
+        in_progress.insert(path.clone());
+        Ok(Temporary { file, _registered: Registered(path) })
+    }
+
+    fn fill(&self, bytes: &[u8], mode: u32) -> io::Result<()> {
+        let mut file = self.file.as_file();
+        file.write_all(bytes)?;
+        if mode != 0o600 {
+            file.set_permissions(Permissions::from_mode(mode))?;
+        }
+        file.sync_all()
+    }
+
+    fn rename(self, path: &Path, existing: Existing) -> io::Result<()> {
+        let renamed = match existing {
+            Existing::Keep => self.file.persist_noclobber(path).map(drop),
+            Existing::Replace => self.file.persist(path).map(drop),
+        };
+        renamed.map_err(|error| unwrap_temporary(error.error))
+    }
+}
+
+/// Takes the operating system's error out of tempfile's, which adds the temporary name: that
+/// would only puzzle the reader.
+fn unwrap_temporary(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(_) => error,
+        None => io::Error::from(error.kind()),
+    }
+}
+
+/// Whether a link at the end of a path is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// It is.
+    Follow,
+    /// It is refused, also one that took a file's place since it was listed.
+    Refuse,
+}
+
+/// Opens a regular file for reading. Anything else is refused at once, without waiting for a
+/// FIFO's other end or touching a device.
+///
+/// # Errors
+///
+/// [`Error::NotAFile`], or [`Error::Io`].
+pub fn open_regular(path: &Path, links: Links) -> Result<(File, fs::Metadata)> {
+    let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    if links == Links::Refuse {
+        flags |= OFlags::NOFOLLOW;
+    }
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path).map_err(
+        |error| match fs::metadata(path) {
+            // A socket cannot be opened at all.
+            Ok(metadata) if !metadata.is_file() => {
+                Error::NotAFile { path: path.to_owned(), kind: kind(&metadata) }
+            }
+            _ => Error::io("read", path)(error),
+        },
+    )?;
+    let metadata = file.metadata().map_err(Error::io("read", path))?;
+    if !metadata.is_file() {
+        return Err(Error::NotAFile { path: path.to_owned(), kind: kind(&metadata) });
+    }
+    Ok((file, metadata))
+}
+
+fn kind(metadata: &fs::Metadata) -> &'static str {
+    let file_type = metadata.file_type();
+    if file_type.is_dir() {
+        "a folder"
+    } else if file_type.is_fifo() {
+        "a FIFO"
+    } else if file_type.is_socket() {
+        "a socket"
+    } else if file_type.is_block_device() || file_type.is_char_device() {
+        "a device"
+    } else {
+        "something else"
+    }
+}
+
+/// Reads a small file whole.
+///
+/// # Errors
+///
+/// [`Error::TooLarge`] if it has more than `limit` bytes, and as [`open_regular`].
+pub fn read_small(path: &Path, what: &'static str, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
+    let (file, metadata) = open_regular(path, Links::Follow)?;
+    let name = path.to_string_lossy();
+    if metadata.len() > limit {
+        return Err(Error::TooLarge { name: name.into_owned(), what, limit });
+    }
+    read_bounded(file, &name, what, limit).map_err(|error| match error {
+        Error::Io { source, .. } => Error::io("read", path)(source),
+        other => other,
+    })
+}
+
+/// Reads at most `limit` bytes to the end. The buffer is wiped when dropped.
+///
+/// # Errors
+///
+/// [`Error::TooLarge`] if there are more, [`Error::Io`] with `name` as the path.
+pub fn read_bounded(
+    reader: impl Read,
+    name: &str,
+    what: &'static str,
+    limit: u64,
+) -> Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    reader.take(limit + 1).read_to_end(&mut bytes).map_err(Error::io("read", Path::new(name)))?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::TooLarge { name: name.to_string(), what, limit });
+    }
+    Ok(bytes)
+}
+
+/// What must stay the same of a file while it is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl From<&fs::Metadata> for Stamp {
+    fn from(metadata: &fs::Metadata) -> Stamp {
+        Stamp {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}

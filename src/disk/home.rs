@@ -1,0 +1,436 @@
+//! The home: secret keys, certificates, trusted certificates, revocation certificates.
+//!
+//! ```text
+//! HOME/                    0700
+//!   lock                   held by whoever writes
+//!   keys/FPR.pgp           0600  secret keys, as protected as they came
+//!   certificates/FPR.pgp   0600  certificates, also newer ones of the secret keys
+//!   trusted/NAME.FPR.pgp   0600  signers that `verify` accepts
+//!   revocations/FPR.asc    0600  what ends a key when it is lost
+//! ```
+//!
+//! There is no index that could disagree with the files. Each file appears whole under its
+//! final name, so readers need no lock, and a crash leaves the old state or the new one.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::file::{Access, Existing, folder_of, read_small, sync_folder, write_new};
+use crate::error::{Error, Result};
+use crate::openpgp::certificate::{Certificate, Fingerprint};
+use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
+use crate::openpgp::query::KeyQuery;
+use crate::openpgp::secret_key::SecretKey;
+
+const KEYS: &str = "keys";
+const CERTIFICATES: &str = "certificates";
+const TRUSTED: &str = "trusted";
+const REVOCATIONS: &str = "revocations";
+
+/// A home folder. It need not exist to be read: then it is empty.
+#[derive(Clone, Debug)]
+pub struct Home {
+    root: PathBuf,
+}
+
+/// A key of the home.
+pub struct HomeKey {
+    /// Its certificate, with everything that any file of the home knows of it.
+    pub certificate: Certificate,
+    /// Its secret key, if the home has it.
+    pub secret: Option<SecretKey>,
+}
+
+/// A trusted certificate.
+#[derive(Clone, Debug)]
+pub struct TrustedKey {
+    /// The name that it was added under.
+    pub name: String,
+    /// The certificate.
+    pub certificate: Certificate,
+}
+
+/// What a folder holds: what could be read, and what could not.
+pub struct Shelf<T> {
+    /// The readable ones, in the order of their file names.
+    pub items: Vec<T>,
+    /// The others, and why.
+    pub unreadable: Vec<(PathBuf, Error)>,
+}
+
+/// The right to write, held until it is dropped. Proof of it is asked for by every method that
+/// writes.
+pub struct Lock {
+    _file: File,
+}
+
+impl Home {
+    /// Names a home. Nothing is touched.
+    pub fn new(root: PathBuf) -> Home {
+        Home { root }
+    }
+
+    /// Returns the folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Refuses a home that others can write to, or that belongs to somebody else: they could
+    /// put their keys in the place of ours.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsafeHome`], or [`Error::Io`] if it cannot be looked at.
+    pub fn check(&self) -> Result<()> {
+        for folder in ["", KEYS, CERTIFICATES, TRUSTED, REVOCATIONS] {
+            let path = if folder.is_empty() { self.root.clone() } else { self.root.join(folder) };
+            match fs::metadata(&path) {
+                Ok(metadata) => check_folder(&path, &metadata)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::io("read", &path)(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the lock, making the home if need be, and removes what a killed command left.
+    /// Waits for another command up to `patience`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`], [`Error::UnsafeHome`], or [`Error::Io`].
+    pub fn lock(&self, patience: Duration) -> Result<Lock> {
+        self.check()?;
+        self.make_folders()?;
+        let path = self.root.join("lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(Error::io("lock", &path))?;
+        const STEP: Duration = Duration::from_millis(50);
+        let mut waited = Duration::ZERO;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if waited < patience => {
+                    std::thread::sleep(STEP);
+                    waited += STEP;
+                }
+                Err(TryLockError::WouldBlock) => return Err(Error::Busy(self.root.clone())),
+                Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
+            }
+        }
+        self.sweep();
+        Ok(Lock { _file: file })
+    }
+
+    fn make_folders(&self) -> Result<()> {
+        for folder in ["", KEYS, CERTIFICATES, TRUSTED, REVOCATIONS] {
+            let path = if folder.is_empty() { self.root.clone() } else { self.root.join(folder) };
+            if path.is_dir() {
+                continue;
+            }
+            DirBuilder::new()
+                .mode(0o700)
+                .recursive(true)
+                .create(&path)
+                .map_err(Error::io("create", &path))?;
+            sync_folder(folder_of(&path))?;
+        }
+        Ok(())
+    }
+
+    /// Removes temporary files. Only who has the lock writes, so they belong to nobody.
+    fn sweep(&self) {
+        for folder in [KEYS, CERTIFICATES, TRUSTED, REVOCATIONS] {
+            for path in entries(&self.root.join(folder)).unwrap_or_default() {
+                if is_temporary(&path) {
+                    let _ = fs::remove_file(path);
+                }
+            }
+        }
+    }
+
+    /// Reads all keys, those with secret parts and those without.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsafeHome`], or [`Error::Io`] if a folder cannot be listed. A single file that
+    /// cannot be read is no error here, see [`Shelf::unreadable`].
+    pub fn keys(&self) -> Result<Shelf<HomeKey>> {
+        self.check()?;
+        let mut shelf = Shelf { items: Vec::<HomeKey>::new(), unreadable: Vec::new() };
+        for path in entries(&self.root.join(KEYS))? {
+            match read_named(&path) {
+                Ok(Some(Key::Secret(secret))) => shelf
+                    .items
+                    .push(HomeKey { certificate: secret.certificate(), secret: Some(secret) }),
+                Ok(Some(Key::Certificate(_))) => shelf.unreadable.push((
+                    path,
+                    Error::NoKey("it is among the secret keys and has no secret part".into()),
+                )),
+                Ok(None) => {}
+                Err(error) => shelf.unreadable.push((path, error)),
+            }
+        }
+        for path in entries(&self.root.join(CERTIFICATES))? {
+            match read_named(&path).and_then(|key| key.map(certificate_of).transpose()) {
+                Ok(Some(certificate)) => {
+                    if let Err(error) = shelf.add(certificate) {
+                        shelf.unreadable.push((path, error));
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => shelf.unreadable.push((path, error)),
+            }
+        }
+        Ok(shelf)
+    }
+
+    /// Reads the trusted certificates.
+    ///
+    /// # Errors
+    ///
+    /// As [`Home::keys`].
+    pub fn trusted(&self) -> Result<Shelf<TrustedKey>> {
+        self.check()?;
+        let mut shelf = Shelf { items: Vec::new(), unreadable: Vec::new() };
+        for path in entries(&self.root.join(TRUSTED))? {
+            if is_temporary(&path) {
+                continue;
+            }
+            match read_trusted(&path) {
+                Ok(trusted) => shelf.items.push(trusted),
+                Err(error) => shelf.unreadable.push((path, error)),
+            }
+        }
+        Ok(shelf)
+    }
+
+    /// Stores a new secret key with its revocation certificate, which goes first: no key is
+    /// ever without one.
+    pub fn add_new_key(&self, _: &Lock, secret: &SecretKey, revocation: &[u8]) -> Result<()> {
+        let fingerprint = secret.fingerprint();
+        write_new(&self.revocation_path(&fingerprint), revocation, Access::Secret, Existing::Keep)?;
+        let path = self.key_path(&fingerprint);
+        write_new(&path, &secret.to_bytes()?, Access::Secret, Existing::Keep)
+    }
+
+    /// Stores a secret key in the place of the one with its fingerprint, if there is one.
+    pub fn put_secret(&self, _: &Lock, secret: &SecretKey) -> Result<()> {
+        let path = self.key_path(&secret.fingerprint());
+        write_new(&path, &secret.to_bytes()?, Access::Secret, Existing::Replace)
+    }
+
+    /// Stores a certificate in the place of the one with its fingerprint, if there is one.
+    pub fn put_certificate(&self, _: &Lock, certificate: &Certificate) -> Result<()> {
+        let name = file_name(&certificate.fingerprint());
+        let path = self.root.join(CERTIFICATES).join(name);
+        write_new(&path, &certificate.to_bytes()?, Access::Secret, Existing::Replace)
+    }
+
+    /// Adds a trusted certificate under a name, in the place of this certificate's older copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadName`], or [`Error::Exists`] if another certificate has the name.
+    pub fn trust(&self, _: &Lock, name: &str, certificate: &Certificate) -> Result<()> {
+        check_name(name)?;
+        let fingerprint = certificate.fingerprint();
+        for path in entries(&self.root.join(TRUSTED))? {
+            if let Some((taken, other)) = trusted_name(&path)
+                && taken == name
+                && other != fingerprint
+            {
+                return Err(Error::Exists(PathBuf::from(name)));
+            }
+        }
+        let path = self.root.join(TRUSTED).join(format!("{name}.{fingerprint}.pgp"));
+        write_new(&path, &certificate.to_bytes()?, Access::Secret, Existing::Replace)
+    }
+
+    /// Removes the trusted certificate of this name, readable or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownName`].
+    pub fn distrust(&self, _: &Lock, name: &str) -> Result<()> {
+        let folder = self.root.join(TRUSTED);
+        let named = entries(&folder)?
+            .into_iter()
+            .find(|path| trusted_name(path).is_some_and(|(taken, _)| taken == name));
+        let path = named.ok_or_else(|| Error::UnknownName(name.to_string()))?;
+        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        sync_folder(&folder)
+    }
+
+    /// Returns where a key's revocation certificate is kept.
+    pub fn revocation_path(&self, fingerprint: &Fingerprint) -> PathBuf {
+        self.root.join(REVOCATIONS).join(format!("{fingerprint}.asc"))
+    }
+
+    fn key_path(&self, fingerprint: &Fingerprint) -> PathBuf {
+        self.root.join(KEYS).join(file_name(fingerprint))
+    }
+}
+
+impl Shelf<HomeKey> {
+    /// Adds a certificate, to the secret key's if that is here.
+    fn add(&mut self, certificate: Certificate) -> Result<()> {
+        let fingerprint = certificate.fingerprint();
+        match self.items.iter_mut().find(|key| key.certificate.fingerprint() == fingerprint) {
+            Some(key) => key.certificate = key.certificate.merge(&certificate)?,
+            None => self.items.push(HomeKey { certificate, secret: None }),
+        }
+        Ok(())
+    }
+
+    /// Returns the one key that matches.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownKey`], [`Error::AmbiguousKey`].
+    pub fn find(&self, query: &KeyQuery) -> Result<&HomeKey> {
+        one_of(self.items.iter().filter(|key| query.matches(&key.certificate)), query.text())
+    }
+
+    /// Returns the one key with a secret part that matches, or the only one there is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSecret`] if only certificates match, else as [`Shelf::find`].
+    pub fn find_secret(&self, query: Option<&KeyQuery>) -> Result<&HomeKey> {
+        let secrets = self.items.iter().filter(|key| key.secret.is_some());
+        let Some(query) = query else { return one_of(secrets, "") };
+        let mut matching = secrets.filter(|key| query.matches(&key.certificate)).peekable();
+        if matching.peek().is_none() {
+            return Err(Error::NoSecret(self.find(query)?.certificate.fingerprint()));
+        }
+        one_of(matching, query.text())
+    }
+}
+
+fn one_of<'a>(mut keys: impl Iterator<Item = &'a HomeKey>, query: &str) -> Result<&'a HomeKey> {
+    let first = keys.next().ok_or_else(|| Error::UnknownKey(query.to_string()))?;
+    let others: Vec<&HomeKey> = keys.collect();
+    if others.is_empty() {
+        return Ok(first);
+    }
+    let candidates = std::iter::once(first)
+        .chain(others)
+        .map(|key| {
+            let user_ids = key.certificate.user_ids();
+            let user_id = user_ids.first().map(|id| String::from_utf8_lossy(id).into_owned());
+            (key.certificate.fingerprint(), user_id.unwrap_or_default())
+        })
+        .collect();
+    Err(Error::AmbiguousKey { query: query.to_string(), candidates })
+}
+
+fn check_folder(path: &Path, metadata: &fs::Metadata) -> Result<()> {
+    let unsafe_home = |problem| Err(Error::UnsafeHome { path: path.to_owned(), problem });
+    if !metadata.is_dir() {
+        return unsafe_home("is not a folder");
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return unsafe_home("can be written to by others");
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return unsafe_home("belongs to another user");
+    }
+    Ok(())
+}
+
+fn file_name(fingerprint: &Fingerprint) -> String {
+    format!("{fingerprint}.pgp")
+}
+
+/// Lists a folder, sorted. A folder that is not there is empty.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let listing = match fs::read_dir(folder) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("list", folder)(error)),
+    };
+    let mut paths = listing
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(Error::io("list", folder))?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn is_temporary(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.starts_with(b".") && name.ends_with(b".tmp")
+}
+
+/// Reads a file that is named by the fingerprint of the one key in it. Temporary files are no
+/// keys yet.
+fn read_named(path: &Path) -> Result<Option<Key>> {
+    if is_temporary(path) {
+        return Ok(None);
+    }
+    let named = path
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .filter(|_| path.extension().is_some_and(|extension| extension == "pgp"))
+        .and_then(Fingerprint::from_hex)
+        .ok_or_else(|| Error::NoKey("its name is not a fingerprint and .pgp".into()))?;
+    read_as(path, &named).map(Some)
+}
+
+fn read_as(path: &Path, named: &Fingerprint) -> Result<Key> {
+    let bytes = read_small(path, "a key file", MAX_KEY_FILE)?;
+    let mut keys = read_keys(&bytes)?;
+    let key = match (keys.pop(), keys.is_empty()) {
+        (Some(key), true) => key?,
+        _ => return Err(Error::NoKey("it has more than one key".into())),
+    };
+    let found = match &key {
+        Key::Certificate(certificate) => certificate.fingerprint(),
+        Key::Secret(secret) => secret.fingerprint(),
+    };
+    if found != *named {
+        return Err(Error::NoKey(format!("it has another key than it is named for: {found}")));
+    }
+    Ok(key)
+}
+
+fn certificate_of(key: Key) -> Result<Certificate> {
+    match key {
+        Key::Certificate(certificate) => Ok(certificate),
+        Key::Secret(_) => Err(Error::NoKey("it is a secret key among the certificates".into())),
+    }
+}
+
+fn read_trusted(path: &Path) -> Result<TrustedKey> {
+    let (name, fingerprint) = trusted_name(path)
+        .ok_or_else(|| Error::NoKey("its name is not NAME.FINGERPRINT.pgp".into()))?;
+    let certificate = certificate_of(read_as(path, &fingerprint)?)?;
+    Ok(TrustedKey { name, certificate })
+}
+
+/// Takes `NAME.FINGERPRINT.pgp` apart.
+fn trusted_name(path: &Path) -> Option<(String, Fingerprint)> {
+    let stem = path.file_name()?.to_str()?.strip_suffix(".pgp")?;
+    let (name, fingerprint) = stem.rsplit_once('.')?;
+    Some((name.to_string(), Fingerprint::from_hex(fingerprint)?))
+}
+
+/// Checks that a name can be a part of a file name: 1 to 200 bytes, no slash, no dot in front,
+/// nothing that would have to be escaped.
+fn check_name(name: &str) -> Result<()> {
+    let shown = crate::safe::Safe::text(name).to_string();
+    let sound = (1..=200).contains(&name.len())
+        && !name.starts_with('.')
+        && !name.contains('/')
+        && shown == name;
+    if sound { Ok(()) } else { Err(Error::BadName(name.to_string())) }
+}

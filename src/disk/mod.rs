@@ -1,0 +1,5 @@
+//! What lives on disk: files that appear whole or not at all, the home, and releases.
+
+pub mod file;
+pub mod home;
+pub mod release;

@@ -1,0 +1,176 @@
+//! Both judges over one pass of the bytes: the publisher's policy, and the Mattermost server.
+
+use std::io::{self, Read};
+
+use crate::error::Result;
+use crate::mattermost::server::{self, Cause, KeyRing, Refusal};
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
+use crate::openpgp::policy::Policy;
+use crate::openpgp::signature::DetachedSignature;
+use crate::openpgp::verify::{Bad, Reason, Verdict, verify_hashed};
+
+/// Judges detached signatures by some certificates. A signature is good only if the publisher's
+/// policy accepts it *and* the server, given the signer's certificate as its key file, would.
+pub struct Judge {
+    policy: Policy,
+    accepted: Vec<Certificate>,
+    /// What the server makes of each certificate, in the same order.
+    key_rings: Vec<Result<KeyRing, Refusal>>,
+}
+
+impl Judge {
+    /// Makes a judge for whom signatures by these certificates count.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`](crate::error::Error::Crypto) if a certificate cannot be written.
+    pub fn new(accepted: Vec<Certificate>, policy: Policy) -> Result<Judge> {
+        let key_rings = accepted
+            .iter()
+            .map(|certificate| Ok(KeyRing::read(&certificate.to_bytes()?)))
+            .collect::<Result<_>>()?;
+        Ok(Judge { policy, accepted, key_rings })
+    }
+
+    /// Returns the policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Judges a signature file over everything that the reader yields. A signature that is not
+    /// good whatever it is over is judged without reading.
+    ///
+    /// # Errors
+    ///
+    /// Only the reader's.
+    pub fn verify(&self, signature_file: &[u8], artifact: impl Read) -> io::Result<Verdict> {
+        let (signature, way) = match self.open(signature_file) {
+            Ok(opened) => opened,
+            Err(bad) => return Ok(Verdict::Bad(bad)),
+        };
+        let content = Hasher::new([way]).read(artifact)?;
+        Ok(self.verify_opened(signature_file, &signature, &content))
+    }
+
+    /// Judges a signature file over content that was hashed with SHA-256 already.
+    pub fn verify_sha256(&self, signature_file: &[u8], content: &Hashed) -> Verdict {
+        match self.open(signature_file) {
+            Ok((signature, ContentHash::SHA256)) => {
+                self.verify_opened(signature_file, &signature, content)
+            }
+            Ok(_) => Verdict::Bad(Bad::new(Reason::WeakHash, "it is not over SHA-256")),
+            Err(bad) => Verdict::Bad(bad),
+        }
+    }
+
+    fn open(&self, signature_file: &[u8]) -> Result<(DetachedSignature, ContentHash), Bad> {
+        let signature = DetachedSignature::read(signature_file)?;
+        let way = signature.content_hash()?;
+        Ok((signature, way))
+    }
+
+    fn verify_opened(
+        &self,
+        signature_file: &[u8],
+        signature: &DetachedSignature,
+        content: &Hashed,
+    ) -> Verdict {
+        let verdict = verify_hashed(content, signature, &self.accepted, &self.policy);
+        let Verdict::Good(good) = &verdict else { return verdict };
+        let signer = good.certificate().fingerprint();
+        let key_ring = self
+            .accepted
+            .iter()
+            .zip(&self.key_rings)
+            .find(|(certificate, _)| certificate.fingerprint() == signer)
+            .map(|(_, key_ring)| key_ring);
+        match key_ring {
+            Some(Ok(key_ring)) => match ask(key_ring, signature_file, content) {
+                Ok(()) => verdict,
+                Err(refusal) => Verdict::Bad(refused(&refusal)),
+            },
+            Some(Err(refusal)) => Verdict::Bad(refused(refusal)),
+            None => Verdict::Bad(Bad::new(Reason::UnknownSigner, "its signer is not accepted")),
+        }
+    }
+}
+
+/// What the server says of a signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerVerdict {
+    /// It accepts.
+    Accepts {
+        /// The key ID of the signer's primary key.
+        key_id: u64,
+    },
+    /// It refuses.
+    Refuses {
+        /// The server's own words, which it logs but does not show.
+        words: String,
+        /// What mends it.
+        advice: String,
+    },
+}
+
+/// Asks the server alone, with these key files in the order of its configuration: the first that
+/// accepts decides, and one that cannot be read is passed over.
+///
+/// # Errors
+///
+/// Only the reader's.
+pub fn ask_server(
+    key_files: &[Vec<u8>],
+    signature_file: &[u8],
+    artifact: impl Read,
+) -> io::Result<ServerVerdict> {
+    let rings: Vec<Result<KeyRing, Refusal>> =
+        key_files.iter().map(|file| KeyRing::read(file)).collect();
+    let pending: Vec<_> = rings
+        .iter()
+        .map(|ring| match ring {
+            Ok(ring) => ring.choose(signature_file),
+            Err(refusal) => Err(refusal.clone()),
+        })
+        .collect();
+    let ways = pending.iter().flatten().map(server::Pending::content_hash);
+    let content = Hasher::new(ways).read(artifact)?;
+    let mut telling: Option<Refusal> = None;
+    for pending in pending {
+        let refusal = match pending.map(|pending| pending.finish(&content)) {
+            Ok(server::Verdict::Accepts { key_id }) => {
+                return Ok(ServerVerdict::Accepts { key_id });
+            }
+            Ok(server::Verdict::Refuses(refusal)) | Err(refusal) => refusal,
+        };
+        // "Unknown entity" says only that another of the key files is the signer's.
+        let says_more = |told: &Refusal| {
+            told.cause == Cause::UnknownIssuer && refusal.cause != Cause::UnknownIssuer
+        };
+        if telling.as_ref().is_none_or(says_more) {
+            telling = Some(refusal);
+        }
+    }
+    Ok(match telling {
+        Some(refusal) => {
+            ServerVerdict::Refuses { words: refusal.words, advice: refusal.advice.to_string() }
+        }
+        None => ServerVerdict::Refuses {
+            words: "no key files".into(),
+            advice: "Configure a key file.".into(),
+        },
+    })
+}
+
+/// Asks the server. A good signature and the one that decides for the server are the same
+/// packet, as there is just one, so the content is hashed the way that both want.
+fn ask(key_ring: &KeyRing, signature_file: &[u8], content: &Hashed) -> Result<(), Refusal> {
+    match key_ring.choose(signature_file)?.finish(content) {
+        server::Verdict::Accepts { .. } => Ok(()),
+        server::Verdict::Refuses(refusal) => Err(refusal),
+    }
+}
+
+fn refused(refusal: &Refusal) -> Bad {
+    Bad::new(Reason::ServerRefuses, format!("{}: {}", refusal.words, refusal.advice))
+}

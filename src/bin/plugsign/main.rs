@@ -1,2 +1,68 @@
-//! placeholder
-fn main() {}
+//! plugsign: parse, run, show, exit.
+//!
+//! The clock, the environment and the umask are read here and nowhere else; words reach a
+//! person through `terminal` alone.
+
+mod args;
+mod commands;
+mod failure;
+mod passphrase;
+mod report;
+mod signals;
+mod terminal;
+mod work;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+use crate::world::World;
+
+/// Wipes every heap block that is freed, whatever a dependency forgot.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+fn main() -> ExitCode {
+    harden();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return args::explain(&error),
+    };
+    let terminal = Terminal::new(&cli.global);
+    let command = cli.command.name();
+    if let Err(error) = signals::install() {
+        return terminal.fail(command, &Failure::Signals(error));
+    }
+    let world = match World::read(&cli.global, terminal.clone()) {
+        Ok(world) => world,
+        Err(failure) => return terminal.fail(command, &failure),
+    };
+    match cli.command.run(&world) {
+        Ok(report) => terminal.show(command, report.as_ref()),
+        Err(failure) => terminal.fail(command, &failure),
+    }
+}
+
+/// No core dumps, no debugger of the same user, no memory in the swap where that is allowed.
+/// Each is done as far as the system lets us: SECURITY.md says what that is worth.
+fn harden() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::mm::{MlockAllFlags, mlockall};
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+        // Beyond the limit, locking what is mapped later would make allocations fail.
+        let mut flags = MlockAllFlags::CURRENT | MlockAllFlags::ONFAULT;
+        if getrlimit(Resource::Memlock).current.is_none() {
+            flags |= MlockAllFlags::FUTURE;
+        }
+        let _ = mlockall(flags);
+    }
+}

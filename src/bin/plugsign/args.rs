@@ -1,0 +1,103 @@
+//! The command line: one variant a subcommand.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::{export, import, keygen, list, sign, trust, verify};
+use crate::failure::{EXIT_USAGE, Failure};
+use crate::report::Report;
+use crate::terminal::print_json;
+use crate::world::World;
+
+/// Make an organisation's key, keep it, hand out its certificate, sign releases, verify them
+#[derive(Parser)]
+#[command(name = "plugsign", version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Args, Clone)]
+pub struct Global {
+    /// Use this folder as the home, instead of $PLUGSIGN_HOME or the user's data folder
+    #[arg(long, global = true, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// Print exactly one JSON document on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    Keygen(keygen::Arguments),
+    List(list::Arguments),
+    Export(export::Arguments),
+    Import(import::Arguments),
+    Sign(sign::Arguments),
+    Verify(verify::Arguments),
+    Trust(trust::Arguments),
+}
+
+impl Command {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Keygen(_) => "keygen",
+            Command::List(_) => "list",
+            Command::Export(_) => "export",
+            Command::Import(_) => "import",
+            Command::Sign(_) => "sign",
+            Command::Verify(_) => "verify",
+            Command::Trust(_) => "trust",
+        }
+    }
+
+    pub fn run(self, world: &World) -> Result<Box<dyn Report>, Failure> {
+        Ok(match self {
+            Command::Keygen(arguments) => Box::new(keygen::run(arguments, world)?),
+            Command::List(arguments) => Box::new(list::run(arguments, world)?),
+            Command::Export(arguments) => Box::new(export::run(arguments, world)?),
+            Command::Import(arguments) => Box::new(import::run(arguments, world)?),
+            Command::Sign(arguments) => Box::new(sign::run(arguments, world)?),
+            Command::Verify(arguments) => Box::new(verify::run(arguments, world)?),
+            Command::Trust(arguments) => Box::new(trust::run(arguments, world)?),
+        })
+    }
+}
+
+/// Shows clap's message, or help and version, which are no errors. `--json` promises a document
+/// for wrong usage too; the command line could not be parsed, so it is looked for by its name.
+pub fn explain(error: &clap::Error) -> ExitCode {
+    let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if is_help {
+        return if error.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(3) };
+    }
+    let before_files = std::env::args_os().take_while(|argument| argument != "--");
+    if before_files.into_iter().any(|argument| argument == "--json") {
+        let failure = Failure::Usage(error.render().to_string().trim().to_string());
+        print_json(&failure.json(""));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(EXIT_USAGE)
+}

@@ -1,0 +1,129 @@
+//! `plugsign export`
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use plugsign::disk::file::{Access, Existing, write_new};
+use plugsign::disk::home::HomeKey;
+use plugsign::error::Error;
+use plugsign::openpgp::certificate::Fingerprint;
+use plugsign::openpgp::key_file::armor_keys;
+use plugsign::openpgp::policy::Weakness;
+use plugsign::openpgp::query::KeyQuery;
+use plugsign::openpgp::secret_key::Protection;
+use plugsign::safe::Safe;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::report::Report;
+use crate::world::World;
+
+/// Hand out a certificate, or a secret key
+#[derive(Args)]
+pub struct Arguments {
+    /// Which keys: fingerprint, key ID, e-mail address or part of a user ID
+    #[arg(value_name = "KEY", required = true)]
+    keys: Vec<String>,
+    /// Export the secret key, as protected as it is stored
+    #[arg(long)]
+    secret: bool,
+    /// Allow a secret key that has no passphrase to leave
+    #[arg(long, requires = "secret")]
+    unprotected: bool,
+    /// Write ASCII armor instead of binary
+    #[arg(short, long)]
+    armor: bool,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long, requires = "output")]
+    force: bool,
+}
+
+pub fn run(arguments: Arguments, world: &World) -> Result<Exported, Failure> {
+    let output = arguments.output.as_ref().filter(|path| path.as_os_str() != "-");
+    if output.is_none() && world.terminal.json() {
+        return Err(Failure::Usage(
+            "--json speaks on standard output, so the key needs a file: -o FILE".into(),
+        ));
+    }
+    let shelf = world.home()?.keys()?;
+    let mut packets = Zeroizing::new(Vec::new());
+    let mut fingerprints: Vec<Fingerprint> = Vec::new();
+    for key in &arguments.keys {
+        let query = KeyQuery::parse(key)?;
+        let key =
+            if arguments.secret { shelf.find_secret(Some(&query))? } else { shelf.find(&query)? };
+        let fingerprint = key.certificate.fingerprint();
+        if !fingerprints.contains(&fingerprint) {
+            packets.extend_from_slice(&export(key, &arguments)?);
+            fingerprints.push(fingerprint);
+        }
+    }
+    world.readable(shelf);
+    let bytes = match arguments.armor {
+        true => armor_keys(&packets, arguments.secret)?,
+        false => packets,
+    };
+    match output {
+        Some(path) => {
+            let access = match arguments.secret {
+                true => Access::Secret,
+                false => Access::Public { umask: world.umask },
+            };
+            let existing = if arguments.force { Existing::Replace } else { Existing::Keep };
+            write_new(path, &bytes, access, existing)?;
+        }
+        None if world.terminal.out_is_terminal() && !arguments.armor => {
+            return Err(Failure::BinaryToTerminal);
+        }
+        None => world.terminal.write_bytes(&bytes)?,
+    }
+    Ok(Exported { fingerprints, output: output.cloned(), secret: arguments.secret })
+}
+
+fn export(key: &HomeKey, arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let secret = key.secret.as_ref().filter(|_| arguments.secret);
+    let Some(secret) = secret else {
+        return Ok(Zeroizing::new(key.certificate.to_bytes()?));
+    };
+    if secret.protection() == Protection::None && !arguments.unprotected {
+        let key = secret.fingerprint().to_string();
+        return Err(Error::Refused { key, weakness: Weakness::Unprotected }.into());
+    }
+    Ok(secret.merge(&key.certificate)?.to_bytes()?)
+}
+
+/// Keys that were exported.
+pub struct Exported {
+    fingerprints: Vec<Fingerprint>,
+    output: Option<PathBuf>,
+    secret: bool,
+}
+
+impl Report for Exported {
+    fn results(&self, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        let Some(output) = &self.output else { return Ok(()) };
+        let what = if self.secret { "secret key" } else { "certificate" };
+        for fingerprint in &self.fingerprints {
+            writeln!(talk, "{what} {fingerprint} written to {}", Safe::path(output))?;
+        }
+        Ok(())
+    }
+
+    fn json(&self) -> Map<String, Value> {
+        let mut map = Map::new();
+        let fingerprints: Vec<String> = self.fingerprints.iter().map(ToString::to_string).collect();
+        map.insert("fingerprints".into(), fingerprints.into());
+        map.insert("secret".into(), self.secret.into());
+        map.insert("output".into(), self.output.as_ref().map(|path| path.to_string_lossy()).into());
+        map
+    }
+}

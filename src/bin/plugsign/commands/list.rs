@@ -1,0 +1,189 @@
+//! `plugsign list`
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use plugsign::disk::home::HomeKey;
+use plugsign::error::Error;
+use plugsign::openpgp::certificate::{Certificate, Description, show_time};
+use plugsign::openpgp::policy::{Policy, Weakness};
+use plugsign::openpgp::query::KeyQuery;
+use plugsign::openpgp::secret_key::Protection;
+use plugsign::safe::Safe;
+use serde_json::{Map, Value, json};
+
+use crate::failure::{EXIT_COULD_NOT, Failure, error_json, one_line};
+use crate::report::{Report, certificate_json, status};
+use crate::world::World;
+
+/// List the keys of the home
+///
+/// Exits with 3 if a file of the home could not be read; the others are listed all the same.
+#[derive(Args)]
+pub struct Arguments {
+    /// Only keys whose secret part is here
+    #[arg(long)]
+    secret: bool,
+    /// Only these keys
+    #[arg(value_name = "KEY")]
+    keys: Vec<String>,
+}
+
+pub fn run(arguments: Arguments, world: &World) -> Result<Listing, Failure> {
+    let policy = world.policy();
+    let mut shelf = world.home()?.keys()?;
+    if arguments.secret {
+        shelf.items.retain(|key| key.secret.is_some());
+    }
+    let mut chosen = Vec::new();
+    for key in &arguments.keys {
+        let query = KeyQuery::parse(key)?;
+        let found = shelf.find(&query)?.certificate.fingerprint();
+        if !chosen.contains(&found) {
+            chosen.push(found);
+        }
+    }
+    if !arguments.keys.is_empty() {
+        shelf.items.retain(|key| chosen.contains(&key.certificate.fingerprint()));
+    }
+    let keys = shelf.items.iter().map(|key| Listed::new(key, &policy)).collect();
+    Ok(Listing { keys, unreadable: shelf.unreadable })
+}
+
+/// The keys of the home.
+pub struct Listing {
+    keys: Vec<Listed>,
+    unreadable: Vec<(PathBuf, Error)>,
+}
+
+struct Listed {
+    certificate: Certificate,
+    description: Description,
+    protection: Option<Protection>,
+    cannot_sign: Option<String>,
+}
+
+impl Listed {
+    fn new(key: &HomeKey, policy: &Policy) -> Listed {
+        let cannot_sign = match &key.secret {
+            None => Some("its secret key is not here".to_string()),
+            Some(secret) => match secret
+                .merge(&key.certificate)
+                .and_then(|secret| secret.check_can_sign(None, policy))
+            {
+                Ok(()) => None,
+                Err(Error::Refused { weakness, .. }) => Some(weakness.to_string()),
+                Err(error) => Some(one_line(&error)),
+            },
+        };
+        Listed {
+            certificate: key.certificate.clone(),
+            description: key.certificate.describe(policy),
+            protection: key
+                .secret
+                .as_ref()
+                .map(plugsign::openpgp::secret_key::SecretKey::protection),
+            cannot_sign,
+        }
+    }
+
+    fn secret(&self) -> &'static str {
+        match self.protection {
+            Some(Protection::Passphrase) => "secret key, protected",
+            Some(Protection::None) => "secret key, NOT protected",
+            None => "certificate",
+        }
+    }
+
+    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Some((primary, subkeys)) = self.description.keys.split_first() else { return Ok(()) };
+        writeln!(out, "{}", self.certificate.fingerprint())?;
+        for user_id in &self.description.user_ids {
+            writeln!(out, "  {}", Safe::bytes(user_id))?;
+        }
+        let dates = |key: &plugsign::openpgp::certificate::KeyDescription| {
+            let expires = key
+                .expires
+                .map_or("never expires".into(), |end| format!("expires {}", show_time(end)));
+            format!(
+                "{}, {}, made {}, {expires}",
+                key.algorithm,
+                key.usage.join("+"),
+                show_time(key.created)
+            )
+        };
+        writeln!(out, "  {}: {}", self.secret(), dates(primary))?;
+        for subkey in subkeys {
+            let weakness = match &subkey.weakness {
+                None | Some(Weakness::CannotSign) => String::new(),
+                Some(weakness) => format!(", {weakness}"),
+            };
+            writeln!(out, "  subkey {}: {}{weakness}", subkey.fingerprint, dates(subkey))?;
+        }
+        match (&self.cannot_sign, self.description.weakness()) {
+            (None, _) => writeln!(out, "  valid, can sign now"),
+            (_, Some(weakness)) => {
+                writeln!(out, "  {}: {weakness}", status(&self.description))
+            }
+            (Some(why), None) => writeln!(out, "  valid, cannot sign here: {why}"),
+        }
+    }
+}
+
+impl Report for Listing {
+    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+        for (place, key) in self.keys.iter().enumerate() {
+            if place > 0 {
+                writeln!(out)?;
+            }
+            key.show(out)?;
+        }
+        Ok(())
+    }
+
+    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        if self.keys.is_empty() && self.unreadable.is_empty() {
+            writeln!(talk, "no keys yet: make one with plugsign keygen, or plugsign import FILE")?;
+        }
+        Ok(())
+    }
+
+    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
+        for (path, error) in &self.unreadable {
+            writeln!(talk, "cannot read {}: {}", Safe::path(path), one_line(error))?;
+        }
+        Ok(())
+    }
+
+    fn json(&self) -> Map<String, Value> {
+        let keys: Vec<Value> = self
+            .keys
+            .iter()
+            .map(|key| {
+                let mut map = certificate_json(&key.certificate, &key.description);
+                map.insert("secret".into(), key.protection.is_some().into());
+                let protected = key.protection.map(|how| how == Protection::Passphrase);
+                map.insert("protected".into(), protected.into());
+                map.insert("can_sign".into(), key.cannot_sign.is_none().into());
+                map.insert("cannot_sign_because".into(), key.cannot_sign.clone().into());
+                Value::Object(map)
+            })
+            .collect();
+        let unreadable: Vec<Value> = self
+            .unreadable
+            .iter()
+            .map(
+                |(path, error)| json!({"path": path.to_string_lossy(), "error": error_json(error)}),
+            )
+            .collect();
+        let mut map = Map::new();
+        map.insert("keys".into(), keys.into());
+        map.insert("unreadable".into(), unreadable.into());
+        map
+    }
+
+    fn exit(&self) -> u8 {
+        if self.unreadable.is_empty() { 0 } else { EXIT_COULD_NOT }
+    }
+}

@@ -1,0 +1,10 @@
+//! One file a subcommand: its arguments, what it does, what it reports.
+
+pub mod dialog;
+pub mod export;
+pub mod import;
+pub mod keygen;
+pub mod list;
+pub mod sign;
+pub mod trust;
+pub mod verify;

@@ -1,0 +1,386 @@
+//! `plugsign sign`
+
+use std::io::{self, Write};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use clap::Args;
+use plugsign::disk::file::{Access, Existing, read_bounded, read_small, write_new};
+use plugsign::disk::release::{Artifact, Release, Selection, Signed, Signing};
+use plugsign::error::Error;
+use plugsign::judge::Judge;
+use plugsign::openpgp::certificate::{Fingerprint, show_time};
+use plugsign::openpgp::key_file::{MAX_KEY_FILE, read_keys};
+use plugsign::openpgp::query::KeyQuery;
+use plugsign::openpgp::secret_key::{SecretKey, SigningKey};
+use plugsign::safe::Safe;
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use super::import::one_secret;
+use crate::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, hint, one_line};
+use crate::passphrase::PassphraseSource;
+use crate::report::{Report, first_user_id};
+use crate::work;
+use crate::world::World;
+
+/// Sign files, or the release archives of folders
+///
+/// Writes FILE.sig for every FILE. A folder is walked without following links, and its release
+/// archives are taken: *.tar, *.tar.*, *.tgz, *.tbz2, *.txz, *.tzst, *.zip. A signature that is
+/// good already is left alone. Prints each signature that was written.
+#[derive(Args)]
+pub struct Arguments {
+    /// Files and folders; - is standard input
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// Sign with this key: fingerprint, key ID, e-mail address or part of a user ID
+    #[arg(short = 'u', long = "key", value_name = "KEY")]
+    key: Option<String>,
+    /// Sign with the secret key in this file; - is standard input
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// Write ASCII armor, to FILE.asc
+    #[arg(short, long)]
+    armor: bool,
+    /// Write the one signature to this file; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace other files in the signatures' places
+    #[arg(long)]
+    force: bool,
+    /// Take files of this name from folders, instead of release archives
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<String>,
+    /// Leave files of this name out
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// Sign so many files at once
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZero<usize>>,
+    /// Sign as of this time, instead of $SOURCE_DATE_EPOCH or now
+    #[arg(long, value_name = "TIME")]
+    time: Option<String>,
+    /// Do everything but write
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    passphrase: PassphraseSource,
+}
+
+pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
+    check_arguments(&arguments, world)?;
+    let created = world.time(arguments.time.as_deref())?;
+    let selection = Selection::new(&arguments.include, &arguments.exclude)?;
+    let is_stream = is_dash(&arguments.paths[0]);
+    let release = match is_stream {
+        true => Release::default(),
+        false => Release::to_sign(&arguments.paths, &selection),
+    };
+    if arguments.output.is_some() && !is_stream {
+        check_single(&release)?;
+    }
+    let key = unlock(&arguments, world)?;
+    world.terminal.whisper(&format!("signing with {}", key.fingerprint()));
+    let judge = Judge::new(vec![key.certificate().clone()], world.policy())?;
+    let signing = Signing {
+        key: &key,
+        judge: &judge,
+        created,
+        armored: arguments.armor,
+        existing: if arguments.force { Existing::Replace } else { Existing::Keep },
+        umask: world.umask,
+        dry_run: arguments.dry_run,
+    };
+    let done = match is_stream {
+        true => vec![sign_stream(&signing, &arguments, world)?],
+        false => {
+            work::for_each(&release.artifacts, arguments.jobs, &world.terminal, |file, read| {
+                sign_file(&signing, &arguments, file, read, world)
+            })?
+        }
+    };
+    Ok(Done {
+        signer: key.fingerprint(),
+        certificate: key.certificate().fingerprint(),
+        user_id: first_user_id(key.certificate()),
+        created,
+        dry_run: arguments.dry_run,
+        files: done,
+        passed_over: release.passed_over,
+        unreadable: release.unreadable,
+    })
+}
+
+fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn check_arguments(arguments: &Arguments, world: &World) -> Result<(), Failure> {
+    let usage = |message: &str| Err(Failure::Usage(message.into()));
+    let stdin_users = arguments.paths.iter().filter(|path| is_dash(path)).count()
+        + usize::from(arguments.key_file.as_deref().is_some_and(is_dash))
+        + usize::from(arguments.passphrase.uses_stdin());
+    if stdin_users > 1 {
+        return usage("standard input can be one thing only: a file, the key or the passphrase");
+    }
+    let stream = arguments.paths.iter().any(|path| is_dash(path));
+    if stream && arguments.paths.len() > 1 {
+        return usage("standard input is signed alone, without other files");
+    }
+    let to_stdout = match &arguments.output {
+        Some(output) => is_dash(output),
+        None => stream,
+    };
+    if to_stdout && world.terminal.json() {
+        return usage("--json speaks on standard output, so the signature needs a file: -o FILE");
+    }
+    if to_stdout && !arguments.armor && world.terminal.out_is_terminal() {
+        return Err(Failure::BinaryToTerminal);
+    }
+    Ok(())
+}
+
+fn check_single(release: &Release) -> Result<(), Failure> {
+    if release.artifacts.len() == 1 && release.unreadable.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "-o names one signature, and there are {} files to sign",
+        release.artifacts.len()
+    )))
+}
+
+/// Finds the key and unlocks it, once.
+fn unlock(arguments: &Arguments, world: &World) -> Result<SigningKey, Failure> {
+    let query = arguments.key.as_deref().map(KeyQuery::parse).transpose()?;
+    let query = query.as_ref();
+    if let Some(path) = &arguments.key_file {
+        let bytes = match is_dash(path) {
+            true => read_bounded(io::stdin().lock(), "standard input", "a key file", MAX_KEY_FILE)?,
+            false => read_small(path, "a key file", MAX_KEY_FILE)?,
+        };
+        return unlock_one(&bytes, query, arguments, world);
+    }
+    if query.is_none()
+        && let Some(text) = world.variable("PLUGSIGN_KEY")
+    {
+        let text = Zeroizing::new(text.into_encoded_bytes());
+        return unlock_one(&text, query, arguments, world);
+    }
+    let shelf = world.home()?.keys()?;
+    let key = shelf.find_secret(query)?;
+    let exactly = query.and_then(|query| query.exactly(&key.certificate));
+    let secret = match &key.secret {
+        Some(secret) => secret.merge(&key.certificate)?,
+        None => return Err(Error::NoSecret(key.certificate.fingerprint()).into()),
+    };
+    world.readable(shelf);
+    arguments.passphrase.unlock(world, &secret, exactly.as_ref())
+}
+
+/// Unlocks the one secret key of a text. What the home knows of it, a revocation above all,
+/// counts for it too.
+fn unlock_one(
+    text: &[u8],
+    query: Option<&KeyQuery>,
+    arguments: &Arguments,
+    world: &World,
+) -> Result<SigningKey, Failure> {
+    let mut secret: SecretKey = one_secret(read_keys(text)?, query)?;
+    let exactly = query.and_then(|query| query.exactly(&secret.certificate()));
+    if let Ok(home) = world.home()
+        && let Ok(shelf) = home.keys()
+        && let Some(known) =
+            shelf.items.iter().find(|key| key.certificate.fingerprint() == secret.fingerprint())
+    {
+        secret = secret.merge(&known.certificate)?;
+    }
+    arguments.passphrase.unlock(world, &secret, exactly.as_ref())
+}
+
+fn sign_file(
+    signing: &Signing<'_>,
+    arguments: &Arguments,
+    artifact: &Artifact,
+    read: &std::sync::atomic::AtomicU64,
+    world: &World,
+) -> File {
+    let path = artifact.path.clone();
+    match &arguments.output {
+        Some(output) if is_dash(output) => {
+            let signed = signing.sign_to_bytes(artifact, read).and_then(|bytes| {
+                world.terminal.write_bytes(&bytes).map_err(|failure| match failure {
+                    Failure::Stream(_, error) => {
+                        Error::io("write", Path::new("standard output"))(error)
+                    }
+                    _ => {
+                        Error::io("write", Path::new("standard output"))(io::Error::other("closed"))
+                    }
+                })
+            });
+            File { path, signature: None, result: signed.map(|()| Signed::Written) }
+        }
+        output => {
+            let signature =
+                output.clone().unwrap_or_else(|| artifact.signature_path(arguments.armor));
+            let result = signing.sign(artifact, &signature, read);
+            File { path, signature: Some(signature), result }
+        }
+    }
+}
+
+fn sign_stream(
+    signing: &Signing<'_>,
+    arguments: &Arguments,
+    world: &World,
+) -> Result<File, Failure> {
+    let bytes = signing.sign_stream(io::stdin().lock(), "standard input")?;
+    let output = arguments.output.as_ref().filter(|output| !is_dash(output));
+    match output {
+        Some(output) if !arguments.dry_run => {
+            let access = Access::Public { umask: world.umask };
+            write_new(output, &bytes, access, signing.existing)?;
+        }
+        Some(_) => {}
+        None => world.terminal.write_bytes(&bytes)?,
+    }
+    Ok(File { path: PathBuf::from("-"), signature: output.cloned(), result: Ok(Signed::Written) })
+}
+
+/// What became of each file.
+pub struct Done {
+    signer: Fingerprint,
+    certificate: Fingerprint,
+    user_id: String,
+    created: SystemTime,
+    dry_run: bool,
+    files: Vec<File>,
+    passed_over: usize,
+    unreadable: Vec<(PathBuf, Error)>,
+}
+
+struct File {
+    path: PathBuf,
+    /// Where the signature is, unless it went to standard output.
+    signature: Option<PathBuf>,
+    result: Result<Signed, Error>,
+}
+
+impl Done {
+    fn count(&self, is: impl Fn(&Result<Signed, Error>) -> bool) -> usize {
+        self.files.iter().filter(|file| is(&file.result)).count()
+    }
+
+    fn errors(&self) -> impl Iterator<Item = (&Path, &Error)> {
+        let of_files = self
+            .files
+            .iter()
+            .filter_map(|file| Some((file.path.as_path(), file.result.as_ref().err()?)));
+        of_files.chain(self.unreadable.iter().map(|(path, error)| (path.as_path(), error)))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.unreadable.is_empty()
+    }
+}
+
+impl Report for Done {
+    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+        for file in &self.files {
+            if let (Ok(Signed::Written), Some(signature)) = (&file.result, &file.signature) {
+                writeln!(out, "{}", Safe::path(signature))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        if self.files.len() == 1 && self.signature_on_stdout() {
+            return Ok(());
+        }
+        let verb = if self.dry_run { "would be signed" } else { "signed" };
+        let written = self.count(|result| matches!(result, Ok(Signed::Written)));
+        let current = self.count(|result| matches!(result, Ok(Signed::UpToDate)));
+        let failed = self.errors().count();
+        write!(talk, "{written} {verb}, {current} up to date")?;
+        if failed > 0 {
+            write!(talk, ", {failed} failed")?;
+        }
+        if self.passed_over > 0 {
+            write!(talk, ", {} passed over", self.passed_over)?;
+        }
+        writeln!(talk, "; by {} ({})", self.signer, self.user_id)
+    }
+
+    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
+        for (path, error) in self.errors() {
+            writeln!(talk, "failed: {}: {}", Safe::path(path), one_line(error))?;
+            if let Some(hint) = hint(error) {
+                writeln!(talk, "  hint: {hint}")?;
+            }
+        }
+        if self.is_empty() {
+            writeln!(
+                talk,
+                "there is nothing to sign: no release archives here; --include GLOB takes others"
+            )?;
+        }
+        Ok(())
+    }
+
+    fn json(&self) -> Map<String, Value> {
+        let files: Vec<Value> = self
+            .files
+            .iter()
+            .map(|file| {
+                let state = match &file.result {
+                    Ok(Signed::Written) if self.dry_run => "would-sign",
+                    Ok(Signed::Written) => "signed",
+                    Ok(Signed::UpToDate) => "up-to-date",
+                    Err(_) => "failed",
+                };
+                json!({
+                    "path": file.path.to_string_lossy(),
+                    "signature": file.signature.as_ref().map(|path| path.to_string_lossy()),
+                    "state": state,
+                    "error": file.result.as_ref().err().map(error_json),
+                })
+            })
+            .collect();
+        let unreadable: Vec<Value> = self
+            .unreadable
+            .iter()
+            .map(
+                |(path, error)| json!({"path": path.to_string_lossy(), "error": error_json(error)}),
+            )
+            .collect();
+        let mut map = Map::new();
+        map.insert("key".into(), self.signer.to_string().into());
+        map.insert("certificate".into(), self.certificate.to_string().into());
+        map.insert("created".into(), show_time(self.created).into());
+        map.insert("files".into(), files.into());
+        map.insert("unreadable".into(), unreadable.into());
+        map.insert("passed_over".into(), self.passed_over.into());
+        map
+    }
+
+    fn exit(&self) -> u8 {
+        let codes = self.errors().map(|(_, error)| exit_of(error));
+        match codes.max() {
+            Some(EXIT_REFUSED) if self.errors().all(|(_, e)| exit_of(e) == EXIT_REFUSED) => {
+                EXIT_REFUSED
+            }
+            Some(_) => EXIT_COULD_NOT,
+            None if self.is_empty() => EXIT_COULD_NOT,
+            None => 0,
+        }
+    }
+}
+
+impl Done {
+    fn signature_on_stdout(&self) -> bool {
+        self.files.iter().all(|file| file.signature.is_none())
+    }
+}

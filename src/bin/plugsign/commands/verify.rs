@@ -1,0 +1,284 @@
+//! `plugsign verify`
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use plugsign::disk::file::read_small;
+use plugsign::disk::release::Release;
+use plugsign::error::Error;
+use plugsign::judge::{Judge, ServerVerdict};
+use plugsign::openpgp::certificate::{Certificate, show_time};
+use plugsign::openpgp::key_file::MAX_KEY_FILE;
+use plugsign::openpgp::query::KeyQuery;
+use plugsign::openpgp::verify::{Bad, Reason, Verdict};
+use plugsign::safe::Safe;
+use serde_json::{Map, Value, json};
+
+use super::import::read_certificates;
+use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
+use crate::report::{Report, first_user_id};
+use crate::terminal::{BAD, GOOD};
+use crate::work;
+use crate::world::World;
+
+/// Verify files, signatures and folders
+///
+/// Good means: exactly one detached signature by a signer that counts, over exactly these bytes,
+/// by a key that was valid then and is valid now, and the Mattermost server would accept it.
+/// Exits with 0 if every artifact is good, with 1 if one is not.
+#[derive(Args)]
+pub struct Arguments {
+    /// Artifacts, signatures, or folders
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// Whose signatures count: a certificate file, or a key of the home. Else: trusted
+    /// certificates and the home's own secret keys
+    #[arg(long = "key", value_name = "FILE|KEY")]
+    keys: Vec<String>,
+    /// The signature of the one artifact
+    #[arg(long, value_name = "SIG")]
+    signature: Option<PathBuf>,
+    /// Say only what the Mattermost server would, with exactly these key files in this order
+    #[arg(long, requires = "keys")]
+    as_server: bool,
+}
+
+pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
+    let release = match &arguments.signature {
+        Some(_) if arguments.paths.len() == 1 && !arguments.paths[0].is_dir() => {
+            Release::of_one(&arguments.paths[0])
+        }
+        Some(_) => {
+            return Err(Failure::Usage("--signature goes with exactly one artifact".into()));
+        }
+        None => Release::to_verify(&arguments.paths)?,
+    };
+    let signature = arguments.signature.as_deref();
+    let lines = if arguments.as_server {
+        let keys = read_key_files(&arguments.keys)?;
+        work::for_each(&release.artifacts, None, &world.terminal, |artifact, read| Line {
+            path: artifact.path.clone(),
+            result: artifact.ask_server(signature, &keys, read).map(Shown::server),
+        })?
+    } else {
+        let accepted = signers(&arguments.keys, world)?;
+        if accepted.is_empty() {
+            return Err(Failure::NobodyTrusted);
+        }
+        let judge = Judge::new(accepted, world.policy())?;
+        work::for_each(&release.artifacts, None, &world.terminal, |artifact, read| Line {
+            path: artifact.path.clone(),
+            result: artifact.verify(signature, &judge, read).map(Shown::policy),
+        })?
+    };
+    let mut checked = Checked { lines, passed_over: release.passed_over };
+    for path in release.orphans {
+        let bad = Bad::new(Reason::OrphanSignature, "there is no file that it could be of");
+        checked.lines.push(Line { path, result: Ok(Shown::policy(Verdict::Bad(bad))) });
+    }
+    for (path, error) in release.unreadable {
+        checked.lines.push(Line { path, result: Err(error) });
+    }
+    Ok(checked)
+}
+
+fn read_key_files(names: &[String]) -> Result<Vec<Vec<u8>>, Failure> {
+    names
+        .iter()
+        .map(|name| Ok(read_small(Path::new(name), "a key file", MAX_KEY_FILE)?.to_vec()))
+        .collect()
+}
+
+/// Returns the certificates whose signatures count.
+fn signers(keys: &[String], world: &World) -> Result<Vec<Certificate>, Failure> {
+    let mut certificates = Vec::new();
+    for key in keys {
+        let path = Path::new(key);
+        if path.exists() {
+            certificates.extend(read_certificates(path)?);
+            continue;
+        }
+        certificates.push(find_signer(key, world)?);
+    }
+    if keys.is_empty() {
+        let home = world.home()?;
+        let trusted = world.readable(home.trusted()?);
+        certificates.extend(trusted.into_iter().map(|trusted| trusted.certificate));
+        let own = world.readable(home.keys()?).into_iter().filter(|key| key.secret.is_some());
+        certificates.extend(own.map(|key| key.certificate));
+    }
+    Ok(certificates)
+}
+
+/// Finds a certificate of the home by a KEY, or a trusted one by its name or a KEY.
+fn find_signer(key: &str, world: &World) -> Result<Certificate, Failure> {
+    let home = world.home()?;
+    let trusted = home.trusted()?;
+    if let Some(named) = trusted.items.iter().find(|trusted| trusted.name == key) {
+        return Ok(named.certificate.clone());
+    }
+    let query = KeyQuery::parse(key)?;
+    match home.keys()?.find(&query) {
+        Ok(found) => Ok(found.certificate.clone()),
+        Err(Error::UnknownKey(_)) => {
+            let mut matching =
+                trusted.items.iter().filter(|trusted| query.matches(&trusted.certificate));
+            match (matching.next(), matching.next()) {
+                (Some(only), None) => Ok(only.certificate.clone()),
+                _ => Err(Error::UnknownKey(key.to_string()).into()),
+            }
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The verdict on each artifact.
+pub struct Checked {
+    lines: Vec<Line>,
+    passed_over: usize,
+}
+
+struct Line {
+    path: PathBuf,
+    result: Result<Shown, Error>,
+}
+
+/// A verdict as it is shown, whoever's it is.
+enum Shown {
+    Good { words: String, json: Value },
+    Bad { reason: String, detail: String },
+}
+
+impl Shown {
+    fn policy(verdict: Verdict) -> Shown {
+        match verdict {
+            Verdict::Good(good) => {
+                let signer = good.certificate().fingerprint();
+                let user_id = first_user_id(good.certificate());
+                let created = show_time(good.created());
+                Shown::Good {
+                    words: format!("{signer}  {user_id}  {created}"),
+                    json: json!({
+                        "certificate": signer.to_string(),
+                        "key": good.key().to_string(),
+                        "user_id": user_id,
+                        "created": created,
+                    }),
+                }
+            }
+            Verdict::Bad(bad) => {
+                Shown::Bad { reason: bad.reason().to_string(), detail: bad.detail().to_string() }
+            }
+        }
+    }
+
+    fn server(verdict: ServerVerdict) -> Shown {
+        match verdict {
+            ServerVerdict::Accepts { key_id } => {
+                let key_id = format!("{key_id:016X}");
+                Shown::Good {
+                    words: format!("the server accepts it, by {key_id}"),
+                    json: json!({ "key_id": key_id }),
+                }
+            }
+            ServerVerdict::Refuses { words, advice } => Shown::Bad {
+                reason: Reason::ServerRefuses.to_string(),
+                detail: format!("{words}: {advice}"),
+            },
+        }
+    }
+}
+
+impl Checked {
+    fn count(&self, good: bool) -> usize {
+        self.lines
+            .iter()
+            .filter(|line| match &line.result {
+                Ok(Shown::Good { .. }) => good,
+                Ok(Shown::Bad { .. }) => !good,
+                Err(_) => false,
+            })
+            .count()
+    }
+}
+
+impl Report for Checked {
+    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+        for line in &self.lines {
+            let path = Safe::path(&line.path);
+            match &line.result {
+                Ok(Shown::Good { words, .. }) => {
+                    writeln!(out, "{GOOD}good{GOOD:#}  {path}  {words}")?;
+                }
+                Ok(Shown::Bad { reason, detail }) => {
+                    writeln!(out, "{BAD}BAD{BAD:#}   {path}  {reason}: {detail}")?;
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        if self.lines.len() + self.passed_over > 1 {
+            write!(talk, "{} good, {} bad", self.count(true), self.count(false))?;
+            if self.passed_over > 0 {
+                write!(talk, ", {} passed over", self.passed_over)?;
+            }
+            writeln!(talk)?;
+        }
+        Ok(())
+    }
+
+    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
+        for line in &self.lines {
+            if let Err(error) = &line.result {
+                writeln!(talk, "cannot verify {}: {}", Safe::path(&line.path), one_line(error))?;
+                if let Some(hint) = hint(error) {
+                    writeln!(talk, "  hint: {hint}")?;
+                }
+            }
+        }
+        if self.lines.is_empty() {
+            writeln!(talk, "there is nothing to verify: no release archives and no signatures")?;
+        }
+        Ok(())
+    }
+
+    fn json(&self) -> Map<String, Value> {
+        let artifacts: Vec<Value> = self
+            .lines
+            .iter()
+            .map(|line| {
+                let path = line.path.to_string_lossy();
+                match &line.result {
+                    Ok(Shown::Good { json, .. }) => {
+                        json!({"path": path, "verdict": "good", "signer": json})
+                    }
+                    Ok(Shown::Bad { reason, detail }) => {
+                        json!({"path": path, "verdict": "bad", "reason": reason, "detail": detail})
+                    }
+                    Err(error) => {
+                        json!({"path": path, "verdict": "unknown", "error": error_json(error)})
+                    }
+                }
+            })
+            .collect();
+        let mut map = Map::new();
+        map.insert("artifacts".into(), artifacts.into());
+        map.insert("passed_over".into(), self.passed_over.into());
+        map
+    }
+
+    /// Zero artifacts never pass.
+    fn exit(&self) -> u8 {
+        if self.lines.is_empty() || self.lines.iter().any(|line| line.result.is_err()) {
+            EXIT_COULD_NOT
+        } else if self.count(false) > 0 {
+            EXIT_NO
+        } else {
+            0
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a command has to say: one value for people, scripts and the exit code.
+
+use std::io::{self, Write};
+
+use plugsign::openpgp::certificate::{Certificate, Description, show_time};
+use plugsign::openpgp::policy::Weakness;
+use plugsign::safe::Safe;
+use serde_json::{Map, Value, json};
+
+/// A command's result.
+pub trait Report {
+    /// Writes the result itself, for standard output.
+    fn results(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Writes what a person wants to know beside it, for standard error. Not shown with
+    /// `--quiet`.
+    fn remarks(&self, _talk: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Writes what went wrong with parts of the work, for standard error.
+    fn problems(&self, _talk: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Returns the same as fields of the JSON document.
+    fn json(&self) -> Map<String, Value>;
+
+    /// Returns the exit code.
+    fn exit(&self) -> u8 {
+        0
+    }
+}
+
+/// Returns the user ID to show for a certificate, made safe.
+pub fn first_user_id(certificate: &Certificate) -> String {
+    match certificate.user_ids().first() {
+        Some(user_id) => Safe::bytes(user_id).to_string(),
+        None => "(no user ID)".into(),
+    }
+}
+
+/// Returns a certificate's state in one word.
+pub fn status(description: &Description) -> &'static str {
+    match description.weakness() {
+        None => "valid",
+        Some(Weakness::Expired(_)) => "expired",
+        Some(Weakness::Revoked(_)) => "revoked",
+        Some(Weakness::NotYetValid(_)) => "not-yet-valid",
+        Some(_) => "refused",
+    }
+}
+
+/// Returns what JSON says of a certificate everywhere.
+pub fn certificate_json(
+    certificate: &Certificate,
+    description: &Description,
+) -> Map<String, Value> {
+    let keys: Vec<Value> = description
+        .keys
+        .iter()
+        .map(|key| {
+            json!({
+                "fingerprint": key.fingerprint.to_string(),
+                "key_id": key.fingerprint.key_id().to_string(),
+                "algorithm": key.algorithm,
+                "created": show_time(key.created),
+                "expires": key.expires.map(show_time),
+                "usage": key.usage,
+            })
+        })
+        .collect();
+    let mut map = Map::new();
+    if let Some(Value::Object(primary)) = keys.first() {
+        map.extend(primary.clone());
+    }
+    map.insert("fingerprint".into(), certificate.fingerprint().to_string().into());
+    map.insert("status".into(), status(description).into());
+    let weakness = description.weakness().map(ToString::to_string);
+    map.insert("problem".into(), weakness.into());
+    let user_ids: Vec<String> =
+        description.user_ids.iter().map(|id| String::from_utf8_lossy(id).into_owned()).collect();
+    map.insert("user_ids".into(), user_ids.into());
+    map.insert("subkeys".into(), keys.into_iter().skip(1).collect());
+    map
+}

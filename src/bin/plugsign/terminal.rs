@@ -1,0 +1,371 @@
+//! The person's end: standard output, standard error, colour, prompts.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use rpassword::{ConfigBuilder, read_password_with_config};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::args::{Color, Global};
+use crate::failure::{EXIT_COULD_NOT, Failure};
+use crate::report::Report;
+
+pub const GOOD: Style = AnsiColor::Green.on_default();
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default();
+
+/// Where words go, and which words.
+#[derive(Clone)]
+pub struct Terminal {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    color: ColorChoice,
+}
+
+impl Terminal {
+    pub fn new(global: &Global) -> Terminal {
+        let color = match global.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        Terminal { json: global.json, quiet: global.quiet, verbose: global.verbose, color }
+    }
+
+    /// Returns whether standard output is for a JSON document.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    fn err(&self) -> AutoStream<io::Stderr> {
+        AutoStream::new(io::stderr(), self.choice(&io::stderr()))
+    }
+
+    fn choice(&self, stream: &impl anstream::stream::RawStream) -> ColorChoice {
+        match self.color {
+            ColorChoice::Auto => AutoStream::choice(stream),
+            other => other,
+        }
+    }
+
+    /// Says something that only the curious want to know.
+    pub fn whisper(&self, words: &str) {
+        if self.verbose && !self.json {
+            let _ = writeln!(self.err(), "{words}");
+        }
+    }
+
+    /// Warns.
+    pub fn warn(&self, words: &str) {
+        let _ = writeln!(self.err(), "{BAD}warning:{BAD:#} {words}");
+    }
+
+    /// Shows a report and returns the exit code that says the same.
+    pub fn show(&self, command: &str, report: &dyn Report) -> ExitCode {
+        let shown = if self.json {
+            let mut document = serde_json::Map::new();
+            document.insert("schema".into(), 1.into());
+            document.insert("command".into(), command.into());
+            document.insert("ok".into(), (report.exit() == 0).into());
+            document.insert("exit".into(), report.exit().into());
+            document.extend(report.json());
+            write_json(&Value::Object(document))
+        } else {
+            self.show_text(report)
+        };
+        match shown {
+            Ok(()) => ExitCode::from(report.exit()),
+            Err(error) => {
+                let failure = Failure::Stream("write to standard output", error);
+                self.explain(&failure);
+                ExitCode::from(EXIT_COULD_NOT.max(report.exit()))
+            }
+        }
+    }
+
+    fn show_text(&self, report: &dyn Report) -> io::Result<()> {
+        // Standard output first: were the reader gone, the rest would only mislead.
+        let mut text = Vec::new();
+        report.results(&mut text)?;
+        let mut out = AutoStream::new(io::stdout(), self.choice(&io::stdout()));
+        out.write_all(&text)?;
+        out.flush()?;
+        let mut talk = Vec::new();
+        report.problems(&mut talk)?;
+        if !self.quiet {
+            report.remarks(&mut talk)?;
+        }
+        let _ = self.err().write_all(&talk);
+        Ok(())
+    }
+
+    /// Shows why there is no report and returns the exit code.
+    pub fn fail(&self, command: &str, failure: &Failure) -> ExitCode {
+        if self.json {
+            print_json(&failure.json(command));
+        } else {
+            self.explain(failure);
+        }
+        ExitCode::from(failure.exit())
+    }
+
+    fn explain(&self, failure: &Failure) {
+        let mut err = self.err();
+        let _ = write!(err, "{BAD}error:{BAD:#} {}", failure.message());
+        for cause in failure.causes() {
+            let _ = write!(err, ": {cause}");
+        }
+        let _ = writeln!(err);
+        if let Some(hint) = failure.hint() {
+            let _ = writeln!(err, "{HINT}hint:{HINT:#} {hint}");
+        }
+    }
+
+    /// Returns whether progress may be drawn.
+    pub fn draws_progress(&self) -> bool {
+        !self.json && !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// Returns whether binary output would end on a screen.
+    pub fn out_is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Writes bytes to standard output as they are.
+    pub fn write_bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)
+            .and_then(|()| out.flush())
+            .map_err(|error| Failure::Stream("write to standard output", error))
+    }
+}
+
+/// Prints a JSON document; if even that fails, the exit code must do.
+pub fn print_json(document: &Value) {
+    let _ = write_json(document);
+}
+
+fn write_json(document: &Value) -> io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(document)?;
+    text.push(b'\n');
+    let mut out = io::stdout().lock();
+    out.write_all(&text)?;
+    out.flush()
+}
+
+/// A conversation on the controlling terminal, whatever standard input and output are.
+pub struct Conversation {
+    lines: BufReader<File>,
+    words: File,
+}
+
+impl Conversation {
+    /// Opens the controlling terminal, if there is one.
+    pub fn open() -> Option<Conversation> {
+        let open = || OpenOptions::new().read(true).write(true).open("/dev/tty").ok();
+        Some(Conversation { lines: BufReader::new(open()?), words: open()? })
+    }
+
+    /// Says a line or part of one. A terminal that is gone ends the next question.
+    pub fn say(&mut self, words: &str) {
+        let _ = self.words.write_all(words.as_bytes());
+        let _ = self.words.flush();
+    }
+
+    /// Asks for a line. None at the end of input, where the person has left.
+    pub fn ask(&mut self, question: &str) -> Option<String> {
+        self.say(question);
+        let mut line = Vec::new();
+        let mut limited = (&mut self.lines).take(64 * 1024);
+        match limited.read_until(b'\n', &mut line) {
+            Ok(n) if n > 0 => {
+                Some(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_string())
+            }
+            _ => {
+                self.say("\n");
+                None
+            }
+        }
+    }
+
+    /// Asks for a passphrase without showing it.
+    ///
+    /// rpassword reads and edits the line. The terminal is ours to set: rpassword would turn
+    /// the signal keys off and raise SIGINT itself before the echo is back. What it would drop
+    /// or replace, controls and bytes that are no UTF-8, passes through it in disguise.
+    pub fn ask_passphrase(&mut self, question: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+        self.say(question);
+        let keyboard = OpenOptions::new().read(true).open("/dev/tty")?;
+        let quiet = Quiet::begin(&keyboard)?;
+        let config =
+            ConfigBuilder::new().input_reader(Disguise::new(keyboard)).output_discard().build();
+        let line = read_password_with_config(config).map(Zeroizing::new);
+        drop(quiet);
+        self.say("\n");
+        Ok(undisguised(&line?))
+    }
+}
+
+/// The terminal's settings before the echo was turned off, for [`restore`].
+static BEFORE: Mutex<Option<(File, Termios)>> = Mutex::new(None);
+
+/// Turns the echo on again, if it is off. Called by the signal thread.
+pub fn restore() {
+    if let Some((terminal, before)) = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
+    }
+}
+
+/// No echo and no line editing by the terminal, until dropped. Signal keys stay.
+struct Quiet;
+
+impl Quiet {
+    fn begin(terminal: &File) -> io::Result<Quiet> {
+        let before = tcgetattr(terminal)?;
+        let mut quiet = before.clone();
+        quiet.local_modes &= !(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON);
+        quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
+        quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((terminal.try_clone()?, before));
+        tcsetattr(terminal, OptionalActions::Flush, &quiet)?;
+        Ok(Quiet)
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Bytes that rpassword would drop or replace travel as characters from here on: the last
+/// private use plane, which no keyboard has.
+const DISGUISE: u32 = 0x10_FE00;
+
+/// Lets bytes through that rpassword would not: those that are no UTF-8, and TAB.
+struct Disguise<R> {
+    reader: R,
+    /// Read from the terminal, not looked at yet.
+    pending: Zeroizing<Vec<u8>>,
+    /// To be handed on.
+    ready: Zeroizing<Vec<u8>>,
+}
+
+impl<R: Read> Disguise<R> {
+    fn new(reader: R) -> Disguise<R> {
+        let buffer = || Zeroizing::new(Vec::with_capacity(8));
+        Disguise { reader, pending: buffer(), ready: buffer() }
+    }
+
+    /// Reads one character, in disguise if it needs one.
+    fn advance(&mut self) -> io::Result<()> {
+        while self.ready.is_empty() {
+            if !self.pending.is_empty() {
+                match std::str::from_utf8(&self.pending) {
+                    Ok("\t") => self.disguise(1),
+                    Ok(_) => {
+                        self.ready.extend_from_slice(&self.pending);
+                        self.pending.clear();
+                    }
+                    // It may yet become a character.
+                    Err(error) if error.error_len().is_none() => {}
+                    Err(_) => self.disguise(1),
+                }
+                if !self.ready.is_empty() {
+                    return Ok(());
+                }
+            }
+            let mut byte = Zeroizing::new([0u8; 1]);
+            if self.reader.read(&mut *byte)? == 0 {
+                let rest = self.pending.len();
+                self.disguise(rest);
+                return Ok(());
+            }
+            // A line end ends an unfinished character.
+            if byte[0] == b'\n' && !self.pending.is_empty() {
+                let rest = self.pending.len();
+                self.disguise(rest);
+                self.ready.push(b'\n');
+            } else {
+                self.pending.push(byte[0]);
+            }
+        }
+        Ok(())
+    }
+
+    fn disguise(&mut self, count: usize) {
+        for byte in self.pending.drain(..count) {
+            if let Some(character) = char::from_u32(DISGUISE + u32::from(byte)) {
+                self.ready.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+        }
+    }
+}
+
+impl<R: Read> Read for Disguise<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.advance()?;
+        let n = buffer.len().min(self.ready.len());
+        buffer[..n].copy_from_slice(&self.ready[..n]);
+        self.ready.drain(..n);
+        Ok(n)
+    }
+}
+
+/// Turns disguised characters into the bytes that they were.
+fn undisguised(line: &str) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(line.len()));
+    for character in line.chars() {
+        match u32::from(character).checked_sub(DISGUISE).map(u8::try_from) {
+            Some(Ok(byte)) => bytes.push(byte),
+            _ => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(keys: &[u8]) -> Vec<u8> {
+        let config = ConfigBuilder::new()
+            .input_reader(Disguise::new(io::Cursor::new(keys.to_vec())))
+            .output_discard()
+            .build();
+        undisguised(&read_password_with_config(config).unwrap()).to_vec()
+    }
+
+    #[test]
+    fn a_passphrase_arrives_byte_for_byte() {
+        for passphrase in [
+            &b"plain"[..],
+            b"caf\xe9",
+            b"tab\there",
+            "Zo\u{eb} \u{1f511}".as_bytes(),
+            b"trailing ",
+            b"\xff\xfe",
+            b"x\xc3",
+        ] {
+            let mut keys = passphrase.to_vec();
+            keys.push(b'\n');
+            assert_eq!(typed(&keys), passphrase, "{passphrase:?}");
+        }
+    }
+
+    #[test]
+    fn backspace_takes_whole_characters_away() {
+        assert_eq!(typed("ab\u{e9}\u{7f}c\n".as_bytes()), b"abc");
+        assert_eq!(typed(b"ab\xe9\x7fc\n"), b"abc");
+    }
+}

@@ -1,0 +1,85 @@
+//! The same work for many files, in parallel, with progress.
+
+use std::fs;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use plugsign::disk::release::Artifact;
+use rayon::iter::{ParallelBridge, ParallelIterator};
+
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+
+/// Does `work` for every artifact, on `jobs` threads or as many as there are cores, and returns
+/// the results in the artifacts' order. The longest files come first, so that none of them is
+/// left for the end.
+pub fn for_each<T: Send>(
+    artifacts: &[Artifact],
+    jobs: Option<NonZero<usize>>,
+    terminal: &Terminal,
+    work: impl Fn(&Artifact, &AtomicU64) -> T + Sync,
+) -> Result<Vec<T>, Failure> {
+    let read = AtomicU64::new(0);
+    let sizes: Vec<u64> = artifacts
+        .iter()
+        .map(|artifact| fs::metadata(&artifact.path).map_or(0, |metadata| metadata.len()))
+        .collect();
+    let mut order: Vec<usize> = (0..artifacts.len()).collect();
+    order.sort_by_key(|&place| std::cmp::Reverse(sizes[place]));
+    let cores = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    let threads = jobs.unwrap_or(cores).get().min(artifacts.len());
+    let bar = progress_bar(terminal, sizes.iter().sum(), artifacts.len());
+    let mut results: Vec<Option<T>> = artifacts.iter().map(|_| None).collect();
+    if threads <= 1 && bar.is_hidden() {
+        for place in order {
+            results[place] = Some(work(&artifacts[place], &read));
+        }
+    } else {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map_err(|error| Failure::Stream("start threads", std::io::Error::other(error)))?;
+        let (sender, receiver) = mpsc::channel();
+        std::thread::scope(|scope| {
+            let (read, work) = (&read, &work);
+            scope.spawn(move || {
+                pool.install(|| {
+                    order.into_iter().par_bridge().for_each_with(sender, |sender, place| {
+                        let _ = sender.send((place, work(&artifacts[place], read)));
+                    });
+                });
+            });
+            let mut done = 0;
+            loop {
+                match receiver.recv_timeout(Duration::from_millis(100)) {
+                    Ok((place, result)) => {
+                        results[place] = Some(result);
+                        done += 1;
+                        bar.set_message(format!("{done}/{}", artifacts.len()));
+                    }
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+                bar.set_position(read.load(Ordering::Relaxed));
+            }
+        });
+    }
+    bar.finish_and_clear();
+    Ok(results.into_iter().flatten().collect())
+}
+
+fn progress_bar(terminal: &Terminal, bytes: u64, files: usize) -> ProgressBar {
+    if !terminal.draws_progress() || bytes == 0 {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr_with_hz(10));
+    let template = "{msg} files  {wide_bar}  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_message(format!("0/{files}"));
+    bar
+}

@@ -1,0 +1,99 @@
+//! The world as a command finds it: clock, environment, umask, home.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use plugsign::disk::home::{Home, Lock, Shelf};
+use plugsign::error::Error;
+use plugsign::openpgp::policy::Policy;
+use plugsign::safe::Safe;
+
+use crate::args::Global;
+use crate::failure::{Failure, one_line};
+use crate::terminal::Terminal;
+
+/// How long a command waits for another one's lock.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub struct World {
+    home: Option<Home>,
+    pub now: SystemTime,
+    pub umask: u32,
+    pub terminal: Terminal,
+}
+
+impl World {
+    /// Reads the clock, the environment and the umask; from here on the umask is 077.
+    pub fn read(global: &Global, terminal: Terminal) -> Result<World, Failure> {
+        let umask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077)).as_raw_mode();
+        Ok(World {
+            home: home_folder(global).map(Home::new),
+            now: SystemTime::now(),
+            umask,
+            terminal,
+        })
+    }
+
+    /// Returns the home. Commands that need none run without.
+    pub fn home(&self) -> Result<&Home, Failure> {
+        self.home.as_ref().ok_or(Failure::NoHome)
+    }
+
+    pub fn lock(&self) -> Result<Lock, Failure> {
+        Ok(self.home()?.lock(PATIENCE)?)
+    }
+
+    pub fn policy(&self) -> Policy {
+        Policy::new(self.now)
+    }
+
+    /// Says which files of the home could not be read, and returns the others.
+    pub fn readable<T>(&self, shelf: Shelf<T>) -> Vec<T> {
+        for (path, error) in &shelf.unreadable {
+            self.terminal.warn(&format!("{}: {}", Safe::path(path), one_line(error)));
+        }
+        shelf.items
+    }
+
+    /// Returns a variable of the environment, if it is set and not empty.
+    pub fn variable(&self, name: &str) -> Option<OsString> {
+        variable(name)
+    }
+
+    /// Returns the time that `--time` or `SOURCE_DATE_EPOCH` fixes, else the clock's.
+    pub fn time(&self, option: Option<&str>) -> Result<SystemTime, Failure> {
+        use plugsign::openpgp::validity::parse_time;
+        if let Some(text) = option {
+            return Ok(parse_time(text)?);
+        }
+        match variable("SOURCE_DATE_EPOCH") {
+            Some(text) => {
+                let text = text.to_string_lossy();
+                parse_time(&text).map_err(|error| match error {
+                    Error::Malformed(why) => Failure::Usage(format!("SOURCE_DATE_EPOCH: {why}")),
+                    other => other.into(),
+                })
+            }
+            None => Ok(self.now),
+        }
+    }
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn home_folder(global: &Global) -> Option<PathBuf> {
+    if let Some(home) = global.home.clone().or_else(|| variable("PLUGSIGN_HOME").map(PathBuf::from))
+    {
+        return Some(home);
+    }
+    // The XDG specification: a relative path is to be ignored.
+    let data = variable("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let platform =
+        if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/share" };
+    let data = data.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(platform)));
+    data.map(|data| data.join("plugsign"))
+}

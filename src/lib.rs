@@ -1,7 +1,72 @@
-//! placeholder docs
+//! A publisher's signing toolkit: make an organisation's key, keep it, hand out its certificate,
+//! sign release archives, verify them, on OpenPGP and without GnuPG.
+//!
+//! This library computes; the program `plugsign` talks. Nothing here prints, prompts, reads the
+//! environment or a clock, or ends the process: readers, times and trust come in as arguments,
+//! values and errors come back.
+//!
+//! # Sign and verify
+//!
+//! ```
+//! use std::time::{Duration, SystemTime};
+//!
+//! use plugsign::judge::Judge;
+//! use plugsign::openpgp::keygen::{self, KeyPlan, Kind};
+//! use plugsign::openpgp::policy::{KeySizeBits, Policy};
+//! use plugsign::openpgp::sign::sign;
+//! use plugsign::openpgp::verify::{Reason, Verdict};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
+//! let plan = KeyPlan {
+//!     kind: Kind::Sign,
+//!     bits: KeySizeBits::Rsa3072,
+//!     user_id: keygen::user_id("Example Org", "", "releases@example.org")?,
+//!     created: now,
+//!     validity: None,
+//! };
+//! let key = keygen::generate(&plan, None)?.secret;
+//!
+//! // Sign. The key is unlocked once, for as many artifacts as there are.
+//! let signing_key = key.unlock(None, None, &Policy::new(now))?;
+//! let artifact = b"a release archive";
+//! let signature = sign(&artifact[..], &signing_key, now)??.to_bytes()?;
+//!
+//! // Verify, as both the publisher's policy and the Mattermost server do.
+//! let judge = Judge::new(vec![key.certificate()], Policy::new(now))?;
+//! let verdict = judge.verify(&signature, &artifact[..])?;
+//! assert!(matches!(verdict, Verdict::Good(_)));
+//!
+//! match judge.verify(&signature, &b"another archive"[..])? {
+//!     Verdict::Bad(bad) => assert_eq!(bad.reason(), Reason::BadSignature),
+//!     Verdict::Good(_) => unreachable!("the signature is over other bytes"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where things are
+//!
+//! Each line may use those below it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`disk`] | files that appear whole, the home, releases as artifacts and signatures |
+//! | [`judge`] | both judges over one pass of the bytes |
+//! | [`mattermost`] | what the Mattermost server does |
+//! | [`openpgp`] | what an OpenPGP thing is; the only one that names sequoia |
+//! | [`error`], [`safe`] | why a thing could not be done; foreign text made fit to show |
+//!
+//! A signature that is not good is a [`Verdict`](openpgp::verify::Verdict), never an error; an
+//! [`Error`] means that we could not look.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod disk;
 pub mod error;
 pub mod judge;
 pub mod mattermost;
 pub mod openpgp;
 pub mod safe;
+
+pub use error::{Error, Result};

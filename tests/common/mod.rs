@@ -11,3 +11,4 @@
 )]
 
 pub mod peers;
+pub mod sandbox;

@@ -1,0 +1,82 @@
+//! A folder, a home and an environment of their own for the program under test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+/// The passphrase of the example's key, and of every key that a sandbox makes.
+pub const PASSPHRASE: &str = "correct horse battery staple";
+
+/// A fresh folder that is removed when dropped.
+pub struct Sandbox {
+    folder: tempfile::TempDir,
+}
+
+/// What a command said.
+pub struct Said {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Said {
+    /// Returns everything, for a failed assertion.
+    pub fn shown(&self) -> String {
+        format!("{}\nstdout:\n{}\nstderr:\n{}", self.status, self.stdout, self.stderr)
+    }
+}
+
+impl Sandbox {
+    pub fn new(name: &str) -> Sandbox {
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("{name}-"))
+            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+            .unwrap();
+        fs::create_dir(folder.path().join("bin")).unwrap();
+        std::os::unix::fs::symlink(
+            env!("CARGO_BIN_EXE_plugsign"),
+            folder.path().join("bin/plugsign"),
+        )
+        .unwrap();
+        fs::create_dir(folder.path().join("work")).unwrap();
+        Sandbox { folder }
+    }
+
+    /// Returns the folder that commands run in.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    /// Runs a shell command with plugsign on its PATH, an empty home and the passphrase in the
+    /// environment.
+    pub fn shell(&self, command: &str) -> Said {
+        self.shell_with(command, &[("PLUGSIGN_PASSPHRASE", PASSPHRASE)])
+    }
+
+    /// The same with these variables instead of the passphrase.
+    pub fn shell_with(&self, command: &str, variables: &[(&str, &str)]) -> Said {
+        let system = std::env::var("PATH").unwrap_or_default();
+        let output = Command::new("sh")
+            .args(["-euc", command])
+            .current_dir(self.path())
+            .env_clear()
+            .env("PATH", format!("{}:{system}", self.folder.path().join("bin").display()))
+            .env("HOME", self.folder.path().join("home"))
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Said {
+            status: output.status,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Copies a file of the tree into the folder.
+    pub fn copy(&self, from: &str, to: &str) {
+        let to = self.path().join(to);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(from), to).unwrap();
+    }
+}

@@ -1,0 +1,123 @@
+//! The templates, used as their readers would use them.
+
+mod common;
+
+use std::fs;
+
+use common::peers::peer;
+use common::sandbox::{PASSPHRASE, Sandbox};
+
+/// A plugin's working copy after `make dist`, with the certificate that the templates ask for.
+fn plugin(name: &str) -> Sandbox {
+    let sandbox = Sandbox::new(name);
+    sandbox.copy("keys-example/organisation.asc", "release-key.asc");
+    sandbox.copy(
+        "keys-example/dist/com.example.plugin-1.2.0.tar.gz",
+        "dist/com.example.plugin-1.2.0.tar.gz",
+    );
+    sandbox
+}
+
+fn secrets(key: &str) -> [(&str, &str); 2] {
+    [("PLUGSIGN_KEY", key), ("PLUGSIGN_PASSPHRASE", PASSPHRASE)]
+}
+
+/// Returns the commands of a workflow that are plugsign's: those after `run:`, or list items.
+fn plugsign_commands(template: &str) -> Vec<String> {
+    template
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.strip_prefix("run: ").or_else(|| line.strip_prefix("- ")))
+        .filter(|command| command.starts_with("plugsign "))
+        .map(str::to_string)
+        .collect()
+}
+
+#[test]
+fn the_github_workflow_signs_and_verifies() {
+    let commands = plugsign_commands(include_str!("../templates/github-actions.yml"));
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    let sandbox = plugin("templates-github");
+    let key = include_str!("../keys-example/organisation.secret.asc");
+    let signed = sandbox.shell_with(&commands[0], &secrets(key));
+    assert!(signed.status.success(), "{}", signed.shown());
+    let verified = sandbox.shell_with(&commands[1], &[]);
+    assert!(verified.status.success(), "{}", verified.shown());
+    assert!(!sandbox.path().join("../home").exists(), "a CI job needs no home");
+}
+
+#[test]
+fn the_gitlab_job_signs_and_verifies_with_the_key_on_one_line() {
+    use base64::Engine;
+    let commands = plugsign_commands(include_str!("../templates/gitlab-ci.yml"));
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    let sandbox = plugin("templates-gitlab");
+    let key = base64::engine::general_purpose::STANDARD
+        .encode(include_str!("../keys-example/organisation.secret.asc"));
+    for command in commands {
+        let said = sandbox.shell_with(&command, &secrets(&key));
+        assert!(said.status.success(), "{command}\n{}", said.shown());
+    }
+}
+
+#[test]
+fn the_makefile_include_signs_and_verifies() {
+    if peer("make").is_none() {
+        return;
+    }
+    let sandbox = plugin("templates-make");
+    sandbox.copy("templates/plugsign.mk", "plugsign.mk");
+    fs::write(
+        sandbox.path().join("Makefile"),
+        "all: sign verify-dist\n.PHONY: dist\ndist:\n\t@echo building\ninclude plugsign.mk\n",
+    )
+    .unwrap();
+    let import = sandbox.shell(&format!(
+        "plugsign import '{}/keys-example/organisation.secret.asc'",
+        env!("CARGO_MANIFEST_DIR")
+    ));
+    assert!(import.status.success(), "{}", import.shown());
+    let signed = sandbox.shell("make PLUGSIGN_SIGNER=releases@example.org");
+    assert!(signed.status.success(), "{}", signed.shown());
+    assert!(sandbox.path().join("dist/com.example.plugin-1.2.0.tar.gz.sig").exists());
+    fs::write(sandbox.path().join("dist/com.example.plugin-1.2.0.tar.gz"), "changed").unwrap();
+    let refused = sandbox.shell("make verify-dist");
+    assert!(!refused.status.success(), "{}", refused.shown());
+}
+
+#[test]
+fn the_announcement_has_a_place_for_everything_and_its_commands_work() {
+    let template = include_str!("../templates/announcement.md");
+    let sandbox = plugin("templates-announcement");
+    let listed = sandbox.shell(&format!(
+        "plugsign import '{0}/keys-example/organisation.asc' >/dev/null && plugsign list --json",
+        env!("CARGO_MANIFEST_DIR")
+    ));
+    let document: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+    let key = &document["keys"][0];
+    sandbox.copy(
+        "keys-example/dist/com.example.plugin-1.2.0.tar.gz.sig",
+        "dist/com.example.plugin-1.2.0.tar.gz.sig",
+    );
+    let text = template
+        .replace("{{DATE}}", "1 December 2026")
+        .replace("{{ORGANISATION}}", "Example Organisation")
+        .replace("{{FINGERPRINT}}", key["fingerprint"].as_str().unwrap())
+        .replace("{{USER_ID}}", key["user_ids"][0].as_str().unwrap())
+        .replace("{{KEY_FILE}}", "release-key.asc")
+        .replace("{{SECOND_PLACE}}", "https://example.org/keys")
+        .replace("{{ARTIFACT}}", "dist/com.example.plugin-1.2.0.tar.gz");
+    assert!(!text.contains("{{"), "{text}");
+    let commands: Vec<&str> =
+        text.lines().map(str::trim).filter(|line| line.starts_with("plugsign ")).collect();
+    assert_eq!(commands.len(), 2, "{text}");
+    for command in commands {
+        let said = sandbox.shell(command);
+        assert!(said.status.success(), "{command}\n{}", said.shown());
+    }
+    let stranger = "0123456789ABCDEF0123456789ABCDEF01234567";
+    let refused =
+        sandbox.shell(&format!("plugsign trust add --fingerprint {stranger} release-key.asc"));
+    assert_eq!(refused.status.code(), Some(4), "{}", refused.shown());
+}

@@ -62,6 +62,14 @@ pub enum Error {
     #[error("{} exists already", Safe::path(.0))]
     Exists(PathBuf),
 
+    /// A signature stands in the new one's place, over other bytes or by another key.
+    #[error("{} is there already, and is no good signature by this key over these bytes", Safe::path(.0))]
+    Stale(PathBuf),
+
+    /// The list of checksums would lack a file that could not be signed.
+    #[error("{} is not written, as not every file could be signed", Safe::path(.0))]
+    Incomplete(PathBuf),
+
     /// No OpenPGP key can be read from these bytes.
     #[error("no OpenPGP key can be read: {0}")]
     NoKey(String),

@@ -45,38 +45,22 @@ impl Judge {
     ///
     /// Only the reader's.
     pub fn verify(&self, signature_file: &[u8], artifact: impl Read) -> io::Result<Verdict> {
-        let (signature, way) = match self.open(signature_file) {
-            Ok(opened) => opened,
-            Err(bad) => return Ok(Verdict::Bad(bad)),
-        };
-        let content = Hasher::new([way]).read(artifact)?;
-        Ok(self.verify_opened(signature_file, &signature, &content))
-    }
-
-    /// Judges a signature file over content that was hashed with SHA-256 already.
-    pub fn verify_sha256(&self, signature_file: &[u8], content: &Hashed) -> Verdict {
-        match self.open(signature_file) {
-            Ok((signature, ContentHash::SHA256)) => {
-                self.verify_opened(signature_file, &signature, content)
+        match content_hash(signature_file) {
+            Ok(way) => {
+                let content = Hasher::new([way]).read(artifact)?;
+                Ok(self.verify_content(signature_file, &content))
             }
-            Ok(_) => Verdict::Bad(Bad::new(Reason::WeakHash, "it is not over SHA-256")),
-            Err(bad) => Verdict::Bad(bad),
+            Err(bad) => Ok(Verdict::Bad(bad)),
         }
     }
 
-    fn open(&self, signature_file: &[u8]) -> Result<(DetachedSignature, ContentHash), Bad> {
-        let signature = DetachedSignature::read(signature_file)?;
-        let way = signature.content_hash()?;
-        Ok((signature, way))
-    }
-
-    fn verify_opened(
-        &self,
-        signature_file: &[u8],
-        signature: &DetachedSignature,
-        content: &Hashed,
-    ) -> Verdict {
-        let verdict = verify_hashed(content, signature, &self.accepted, &self.policy);
+    /// Judges a signature file over content that was hashed the way that [`content_hash`] says.
+    pub fn verify_content(&self, signature_file: &[u8], content: &Hashed) -> Verdict {
+        let signature = match DetachedSignature::read(signature_file) {
+            Ok(signature) => signature,
+            Err(bad) => return Verdict::Bad(bad),
+        };
+        let verdict = verify_hashed(content, &signature, &self.accepted, &self.policy);
         let Verdict::Good(good) = &verdict else { return verdict };
         let signer = good.certificate().fingerprint();
         let key_ring = self
@@ -94,6 +78,15 @@ impl Judge {
             None => Verdict::Bad(Bad::new(Reason::UnknownSigner, "its signer is not accepted")),
         }
     }
+}
+
+/// Returns how a signature wants its file hashed.
+///
+/// # Errors
+///
+/// Why it is not good, whatever it is over.
+pub fn content_hash(signature_file: &[u8]) -> Result<ContentHash, Bad> {
+    DetachedSignature::read(signature_file)?.content_hash()
 }
 
 /// What the server says of a signature.

@@ -11,9 +11,10 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use walkdir::WalkDir;
 use zeroize::Zeroizing;
 
+use super::checksums::{Checksums, MAX_CHECKSUMS, Sha256};
 use super::file::{Access, Existing, Links, Stamp, folder_of, open_regular, read_small, write_new};
 use crate::error::{Error, Result};
-use crate::judge::{Judge, ServerVerdict, ask_server};
+use crate::judge::{Judge, ServerVerdict, ask_server, content_hash};
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 use crate::openpgp::secret_key::SigningKey;
 use crate::openpgp::sign::sign_hashed;
@@ -109,6 +110,8 @@ pub struct Release {
     pub passed_over: usize,
     /// What could not be looked at.
     pub unreadable: Vec<(PathBuf, Error)>,
+    /// The folders among the paths.
+    pub folders: Vec<PathBuf>,
     seen: BTreeSet<PathBuf>,
 }
 
@@ -130,6 +133,7 @@ impl Release {
                         .walk(path)
                         .into_iter()
                         .partition(|file| selection.takes(base_name(file)));
+                    release.folders.push(path.clone());
                     release.passed_over +=
                         others.iter().filter(|file| signed_by(file).is_none()).count();
                     release.add_found(taken);
@@ -164,6 +168,7 @@ impl Release {
 
     fn add_folder(&mut self, folder: &Path, selection: &Selection) {
         let files = self.walk(folder);
+        self.folders.push(folder.to_owned());
         let (signatures, others): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|file| signed_by(file).is_some());
         let mut found = BTreeSet::new();
@@ -302,12 +307,34 @@ pub struct Signing<'a> {
 }
 
 /// What became of an artifact.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Signed {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
     /// The signature was written, or would have been.
     Written,
     /// There is a good signature by this key.
     UpToDate,
+}
+
+/// An artifact that has a good signature now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Whether the signature is new.
+    pub state: State,
+    /// The digest of the artifact, from the same pass over its bytes.
+    pub sha256: Sha256,
+}
+
+/// The verdict on an artifact.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// Whether it is good.
+    pub verdict: Verdict,
+    /// The artifact's digest, if it was asked for and the artifact was read.
+    pub sha256: Option<Sha256>,
+}
+
+fn sha256(content: &Hashed) -> Option<Sha256> {
+    content.digest(ContentHash::SHA256, b"")?.try_into().ok()
 }
 
 impl Signing<'_> {
@@ -321,12 +348,20 @@ impl Signing<'_> {
     /// [`Error::NotGood`] if the signature does not pass, and whatever the disk says.
     pub fn sign(&self, artifact: &Artifact, output: &Path, read: &AtomicU64) -> Result<Signed> {
         let content = self.hash(artifact, read)?;
+        let signed = |state| {
+            let sha256 = sha256(&content);
+            let sha256 = sha256.ok_or_else(|| Error::crypto("hashing")("no SHA-256"))?;
+            Ok(Signed { state, sha256 })
+        };
         if let Ok(metadata) = fs::symlink_metadata(output) {
             if metadata.is_file() && self.is_good(output, &content) {
-                return Ok(Signed::UpToDate);
+                return signed(State::UpToDate);
             }
             if self.existing == Existing::Keep {
-                return Err(Error::Exists(output.to_owned()));
+                return Err(match metadata.is_file() {
+                    true => Error::Stale(output.to_owned()),
+                    false => Error::Exists(output.to_owned()),
+                });
             }
         }
         let bytes = self.signature(&content)?;
@@ -334,7 +369,26 @@ impl Signing<'_> {
             let access = Access::Public { umask: self.umask };
             write_new(output, &bytes, access, self.existing)?;
         }
-        Ok(Signed::Written)
+        signed(State::Written)
+    }
+
+    /// Writes a folder's list of checksums, unless the same one is there, and signs it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signing::sign`].
+    pub fn sign_checksums(&self, list: &Artifact, checksums: &Checksums) -> Result<State> {
+        let bytes = checksums.to_bytes();
+        let there = read_small(&list.path, "a list of checksums", MAX_CHECKSUMS);
+        let is_same = there.is_ok_and(|there| *there == bytes);
+        if !is_same && !self.dry_run {
+            let access = Access::Public { umask: self.umask };
+            write_new(&list.path, &bytes, access, self.existing)?;
+        } else if !is_same {
+            return Ok(State::Written);
+        }
+        let output = list.signature_path(self.armored);
+        self.sign(list, &output, &AtomicU64::new(0)).map(|signed| signed.state)
     }
 
     /// Signs what a reader yields, and returns the signature instead of writing it.
@@ -368,7 +422,7 @@ impl Signing<'_> {
     fn signature(&self, content: &Hashed) -> Result<Vec<u8>> {
         let signature = sign_hashed(content, self.key, self.created)?;
         let bytes = if self.armored { signature.to_armored()? } else { signature.to_bytes()? };
-        match self.judge.verify_sha256(&bytes, content) {
+        match self.judge.verify_content(&bytes, content) {
             Verdict::Good(_) => Ok(bytes),
             Verdict::Bad(bad) => Err(Error::NotGood(bad)),
         }
@@ -378,7 +432,7 @@ impl Signing<'_> {
         let Ok(bytes) = read_small(output, "a signature", MAX_SIGNATURE_FILE) else {
             return false;
         };
-        match self.judge.verify_sha256(&bytes, content) {
+        match self.judge.verify_content(&bytes, content) {
             Verdict::Good(good) => *good.key() == self.key.fingerprint(),
             Verdict::Bad(_) => false,
         }
@@ -395,13 +449,40 @@ impl Artifact {
         &self,
         signature: Option<&Path>,
         judge: &Judge,
+        want_digest: bool,
         read: &AtomicU64,
-    ) -> Result<Verdict> {
-        match self.read_signature(signature)? {
-            Ok(signature) => self
-                .read_once(|file| judge.verify(&signature, Counted { reader: file, count: read })),
-            Err(bad) => Ok(Verdict::Bad(bad)),
-        }
+    ) -> Result<Verified> {
+        let bad = |bad| Verified { verdict: Verdict::Bad(bad), sha256: None };
+        let signature = match self.read_signature(signature)? {
+            Ok(signature) => signature,
+            Err(reason) => return Ok(bad(reason)),
+        };
+        let way = match content_hash(&signature) {
+            Ok(way) => way,
+            Err(reason) => {
+                self.open()?;
+                return Ok(bad(reason));
+            }
+        };
+        let ways = want_digest.then_some(ContentHash::SHA256).into_iter().chain([way]);
+        let content =
+            self.read_once(|file| Hasher::new(ways).read(Counted { reader: file, count: read }))?;
+        Ok(Verified {
+            verdict: judge.verify_content(&signature, &content),
+            sha256: want_digest.then(|| sha256(&content)).flatten(),
+        })
+    }
+
+    /// Returns the digest of the artifact.
+    ///
+    /// # Errors
+    ///
+    /// As [`Artifact::verify`].
+    pub fn digest(&self, read: &AtomicU64) -> Result<Sha256> {
+        let content = self.read_once(|file| {
+            Hasher::new([ContentHash::SHA256]).read(Counted { reader: file, count: read })
+        })?;
+        sha256(&content).ok_or_else(|| Error::crypto("hashing")("no SHA-256"))
     }
 
     /// Asks the server alone, with these key files.

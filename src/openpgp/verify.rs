@@ -46,11 +46,13 @@ pub enum Reason {
     Malformed,
     /// Good by our rules, but the Mattermost server would refuse it.
     ServerRefuses,
+    /// The signature is good, but the folder's signed checksums say otherwise of this name.
+    ChecksumMismatch,
 }
 
 impl Reason {
     /// All reasons there are.
-    pub const ALL: [Reason; 14] = [
+    pub const ALL: [Reason; 15] = [
         Reason::BadSignature,
         Reason::UnknownSigner,
         Reason::MissingSignature,
@@ -65,6 +67,7 @@ impl Reason {
         Reason::NotASigningKey,
         Reason::Malformed,
         Reason::ServerRefuses,
+        Reason::ChecksumMismatch,
     ];
 
     /// Returns the reason's name.
@@ -84,6 +87,7 @@ impl Reason {
             Reason::NotASigningKey => "not-a-signing-key",
             Reason::Malformed => "malformed",
             Reason::ServerRefuses => "server-refuses",
+            Reason::ChecksumMismatch => "checksum-mismatch",
         }
     }
 }

@@ -162,6 +162,7 @@ pub fn exit_of(error: &Error) -> u8 {
 pub fn hint(error: &Error) -> Option<String> {
     use plugsign::openpgp::policy::Weakness;
     Some(match error {
+        Error::Stale(_) => "sign anew with --force, if the file is what it should be".into(),
         Error::Exists(_) => "write elsewhere, or replace it with --force".into(),
         Error::UnknownKey(query) if query.is_empty() => {
             "make a key with: plugsign keygen; or import one with: plugsign import FILE".into()

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::Args;
+use plugsign::disk::checksums::{CHECKSUMS, Checksums, Sha256};
 use plugsign::disk::file::{Access, Existing, read_bounded, read_small, write_new};
-use plugsign::disk::release::{Artifact, Release, Selection, Signed, Signing};
+use plugsign::disk::release::{Artifact, Release, Selection, Signing, State};
 use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::openpgp::certificate::{Fingerprint, show_time};
@@ -62,6 +63,9 @@ pub struct Arguments {
     /// Sign as of this time, instead of $SOURCE_DATE_EPOCH or now
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
+    /// Also write and sign SHA256SUMS in every folder, so that names are covered too
+    #[arg(long)]
+    checksums: bool,
     /// Do everything but write
     #[arg(long)]
     dry_run: bool,
@@ -93,7 +97,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
         umask: world.umask,
         dry_run: arguments.dry_run,
     };
-    let done = match is_stream {
+    let mut files = match is_stream {
         true => vec![sign_stream(&signing, &arguments, world)?],
         false => {
             work::for_each(&release.artifacts, arguments.jobs, &world.terminal, |file, read| {
@@ -101,13 +105,18 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
             })?
         }
     };
+    if arguments.checksums {
+        for folder in &release.folders {
+            files.push(sign_checksums(&signing, folder, &files, &release.unreadable));
+        }
+    }
     Ok(Done {
         signer: key.fingerprint(),
         certificate: key.certificate().fingerprint(),
         user_id: first_user_id(key.certificate()),
         created,
         dry_run: arguments.dry_run,
-        files: done,
+        files,
         passed_over: release.passed_over,
         unreadable: release.unreadable,
     })
@@ -126,6 +135,9 @@ fn check_arguments(arguments: &Arguments, world: &World) -> Result<(), Failure> 
         return usage("standard input can be one thing only: a file, the key or the passphrase");
     }
     let stream = arguments.paths.iter().any(|path| is_dash(path));
+    if arguments.checksums && arguments.paths.iter().any(|path| !path.is_dir()) {
+        return usage("--checksums goes with folders: SHA256SUMS lists all of one");
+    }
     if stream && arguments.paths.len() > 1 {
         return usage("standard input is signed alone, without other files");
     }
@@ -220,15 +232,42 @@ fn sign_file(
                     }
                 })
             });
-            File { path, signature: None, result: signed.map(|()| Signed::Written) }
+            File { path, signature: None, result: signed.map(|()| State::Written), sha256: None }
         }
         output => {
             let signature =
                 output.clone().unwrap_or_else(|| artifact.signature_path(arguments.armor));
-            let result = signing.sign(artifact, &signature, read);
-            File { path, signature: Some(signature), result }
+            let signed = signing.sign(artifact, &signature, read);
+            let sha256 = signed.as_ref().ok().map(|signed| signed.sha256);
+            let result = signed.map(|signed| signed.state);
+            File { path, signature: Some(signature), result, sha256 }
         }
     }
+}
+
+/// Lists the signed files of a folder and signs the list; none of it if one of them failed.
+fn sign_checksums(
+    signing: &Signing<'_>,
+    folder: &Path,
+    files: &[File],
+    unreadable: &[(PathBuf, Error)],
+) -> File {
+    let path = folder.join(CHECKSUMS);
+    let list = Artifact { path: path.clone(), named: true };
+    let mut checksums = Checksums::default();
+    let mut complete = unreadable.iter().all(|(path, _)| !path.starts_with(folder));
+    for file in files {
+        let Ok(name) = file.path.strip_prefix(folder) else { continue };
+        match file.sha256 {
+            Some(sha256) => checksums.insert(name.to_owned(), sha256),
+            None => complete = false,
+        }
+    }
+    let result = match complete {
+        true => signing.sign_checksums(&list, &checksums),
+        false => Err(Error::Incomplete(path.clone())),
+    };
+    File { signature: Some(list.signature_path(signing.armored)), path, result, sha256: None }
 }
 
 fn sign_stream(
@@ -246,7 +285,12 @@ fn sign_stream(
         Some(_) => {}
         None => world.terminal.write_bytes(&bytes)?,
     }
-    Ok(File { path: PathBuf::from("-"), signature: output.cloned(), result: Ok(Signed::Written) })
+    Ok(File {
+        path: PathBuf::from("-"),
+        signature: output.cloned(),
+        result: Ok(State::Written),
+        sha256: None,
+    })
 }
 
 /// What became of each file.
@@ -265,11 +309,13 @@ struct File {
     path: PathBuf,
     /// Where the signature is, unless it went to standard output.
     signature: Option<PathBuf>,
-    result: Result<Signed, Error>,
+    result: Result<State, Error>,
+    /// The file's digest, if it was signed where it is.
+    sha256: Option<Sha256>,
 }
 
 impl Done {
-    fn count(&self, is: impl Fn(&Result<Signed, Error>) -> bool) -> usize {
+    fn count(&self, is: impl Fn(&Result<State, Error>) -> bool) -> usize {
         self.files.iter().filter(|file| is(&file.result)).count()
     }
 
@@ -289,7 +335,7 @@ impl Done {
 impl Report for Done {
     fn results(&self, out: &mut dyn Write) -> io::Result<()> {
         for file in &self.files {
-            if let (Ok(Signed::Written), Some(signature)) = (&file.result, &file.signature) {
+            if let (Ok(State::Written), Some(signature)) = (&file.result, &file.signature) {
                 writeln!(out, "{}", Safe::path(signature))?;
             }
         }
@@ -301,8 +347,8 @@ impl Report for Done {
             return Ok(());
         }
         let verb = if self.dry_run { "would be signed" } else { "signed" };
-        let written = self.count(|result| matches!(result, Ok(Signed::Written)));
-        let current = self.count(|result| matches!(result, Ok(Signed::UpToDate)));
+        let written = self.count(|result| matches!(result, Ok(State::Written)));
+        let current = self.count(|result| matches!(result, Ok(State::UpToDate)));
         let failed = self.errors().count();
         write!(talk, "{written} {verb}, {current} up to date")?;
         if failed > 0 {
@@ -336,9 +382,9 @@ impl Report for Done {
             .iter()
             .map(|file| {
                 let state = match &file.result {
-                    Ok(Signed::Written) if self.dry_run => "would-sign",
-                    Ok(Signed::Written) => "signed",
-                    Ok(Signed::UpToDate) => "up-to-date",
+                    Ok(State::Written) if self.dry_run => "would-sign",
+                    Ok(State::Written) => "signed",
+                    Ok(State::UpToDate) => "up-to-date",
                     Err(_) => "failed",
                 };
                 json!({

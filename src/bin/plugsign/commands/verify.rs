@@ -2,13 +2,16 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 
 use clap::Args;
+use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
 use plugsign::disk::file::read_small;
-use plugsign::disk::release::Release;
+use plugsign::disk::release::{Artifact, Release};
 use plugsign::error::Error;
 use plugsign::judge::{Judge, ServerVerdict};
 use plugsign::openpgp::certificate::{Certificate, show_time};
+use plugsign::openpgp::hash::{ContentHash, Hasher};
 use plugsign::openpgp::key_file::MAX_KEY_FILE;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::verify::{Bad, Reason, Verdict};
@@ -55,11 +58,11 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
         None => Release::to_verify(&arguments.paths)?,
     };
     let signature = arguments.signature.as_deref();
-    let lines = if arguments.as_server {
+    let mut lines = if arguments.as_server {
         let keys = read_key_files(&arguments.keys)?;
-        work::for_each(&release.artifacts, None, &world.terminal, |artifact, read| Line {
-            path: artifact.path.clone(),
-            result: artifact.ask_server(signature, &keys, read).map(Shown::server),
+        work::for_each(&release.artifacts, None, &world.terminal, |artifact, read| {
+            let verdict = artifact.ask_server(signature, &keys, read);
+            Line::new(&artifact.path, verdict.map(Shown::server))
         })?
     } else {
         let accepted = signers(&arguments.keys, world)?;
@@ -67,20 +70,75 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
             return Err(Failure::NobodyTrusted);
         }
         let judge = Judge::new(accepted, world.policy())?;
-        work::for_each(&release.artifacts, None, &world.terminal, |artifact, read| Line {
-            path: artifact.path.clone(),
-            result: artifact.verify(signature, &judge, read).map(Shown::policy),
+        let want_digest = !release.folders.is_empty();
+        work::for_each(&release.artifacts, None, &world.terminal, |artifact, read| {
+            let verified = artifact.verify(signature, &judge, want_digest, read);
+            let sha256 = verified.as_ref().ok().and_then(|verified| verified.sha256);
+            let result = verified.map(|verified| Shown::policy(verified.verdict));
+            Line { sha256, ..Line::new(&artifact.path, result) }
         })?
     };
-    let mut checked = Checked { lines, passed_over: release.passed_over };
+    for folder in &release.folders {
+        check_names(folder, &mut lines);
+    }
     for path in release.orphans {
         let bad = Bad::new(Reason::OrphanSignature, "there is no file that it could be of");
-        checked.lines.push(Line { path, result: Ok(Shown::policy(Verdict::Bad(bad))) });
+        lines.push(Line::new(&path, Ok(Shown::bad(bad))));
     }
-    for (path, error) in release.unreadable {
-        checked.lines.push(Line { path, result: Err(error) });
+    lines.extend(release.unreadable.into_iter().map(|(path, error)| Line::new(&path, Err(error))));
+    Ok(Checked { lines, passed_over: release.passed_over })
+}
+
+/// Holds a folder against its list of checksums, if that has a good signature: every artifact
+/// must be on it under its name, and every file on it must be there.
+fn check_names(folder: &Path, lines: &mut Vec<Line>) {
+    let path = folder.join(CHECKSUMS);
+    let Some(list) = lines.iter().find(|line| line.path == path && line.is_good()) else { return };
+    let signed = list.sha256;
+    let checksums = match read_list(&path, signed) {
+        Ok(checksums) => checksums,
+        Err(error) => return lines.push(Line::new(&path, Err(error))),
+    };
+    let mismatch = |detail: String| Ok(Shown::bad(Bad::new(Reason::ChecksumMismatch, detail)));
+    for line in lines.iter_mut().filter(|line| line.is_good() && line.path != path) {
+        let Ok(name) = line.path.strip_prefix(folder) else { continue };
+        match checksums.get(name) {
+            None => line.result = mismatch("it is not on the signed SHA256SUMS".into()),
+            Some(digest) if Some(*digest) != line.sha256 => {
+                line.result =
+                    mismatch("the signed SHA256SUMS has another file of this name".into());
+            }
+            Some(_) => {}
+        }
     }
-    Ok(checked)
+    for name in checksums.names() {
+        let listed = folder.join(name);
+        if lines.iter().any(|line| line.path == listed) {
+            continue;
+        }
+        let artifact = Artifact { path: listed.clone(), named: false };
+        let result = match artifact.digest(&AtomicU64::new(0)) {
+            Ok(digest) if checksums.get(name) == Some(&digest) => continue,
+            Ok(_) => mismatch("its bytes are not those on the signed SHA256SUMS".into()),
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                mismatch("it is on the signed SHA256SUMS, but not here".into())
+            }
+            Err(error) => Err(error),
+        };
+        lines.push(Line::new(&listed, result));
+    }
+}
+
+/// Reads the list again, and makes sure that it is the one whose signature was good.
+fn read_list(path: &Path, signed: Option<Sha256>) -> Result<Checksums, Error> {
+    let bytes = read_small(path, "a list of checksums", MAX_CHECKSUMS)?;
+    let mut hasher = Hasher::new([ContentHash::SHA256]);
+    hasher.update(&bytes);
+    let digest = hasher.finish().digest(ContentHash::SHA256, b"");
+    if digest.as_deref() != signed.as_ref().map(<[u8; 32]>::as_slice) {
+        return Err(Error::Changed(path.to_owned()));
+    }
+    Checksums::read(&bytes)
 }
 
 fn read_key_files(names: &[String]) -> Result<Vec<Vec<u8>>, Failure> {
@@ -142,6 +200,17 @@ pub struct Checked {
 struct Line {
     path: PathBuf,
     result: Result<Shown, Error>,
+    sha256: Option<Sha256>,
+}
+
+impl Line {
+    fn new(path: &Path, result: Result<Shown, Error>) -> Line {
+        Line { path: path.to_owned(), result, sha256: None }
+    }
+
+    fn is_good(&self) -> bool {
+        matches!(self.result, Ok(Shown::Good { .. }))
+    }
 }
 
 /// A verdict as it is shown, whoever's it is.
@@ -167,10 +236,12 @@ impl Shown {
                     }),
                 }
             }
-            Verdict::Bad(bad) => {
-                Shown::Bad { reason: bad.reason().to_string(), detail: bad.detail().to_string() }
-            }
+            Verdict::Bad(bad) => Shown::bad(bad),
         }
+    }
+
+    fn bad(bad: Bad) -> Shown {
+        Shown::Bad { reason: bad.reason().to_string(), detail: bad.detail().to_string() }
     }
 
     fn server(verdict: ServerVerdict) -> Shown {

@@ -6,9 +6,8 @@
 
 use std::io::{self, Read};
 
+use aws_lc_rs::digest;
 use sequoia_openpgp as openpgp;
-
-use openpgp::crypto::hash::Context;
 
 /// A hash algorithm of OpenPGP version 4 signatures (RFC 9580, section 9.5).
 ///
@@ -54,8 +53,45 @@ impl HashAlgorithm {
     }
 
     fn context(self) -> Option<Context> {
-        let algorithm = openpgp::types::HashAlgorithm::from(self.id());
-        algorithm.context().ok().map(|builder| builder.for_digest())
+        let fast = match self {
+            HashAlgorithm::Sha224 => &digest::SHA224,
+            HashAlgorithm::Sha256 => &digest::SHA256,
+            HashAlgorithm::Sha384 => &digest::SHA384,
+            HashAlgorithm::Sha512 => &digest::SHA512,
+            HashAlgorithm::Md5 | HashAlgorithm::Sha1 | HashAlgorithm::Ripemd160 => {
+                let algorithm = openpgp::types::HashAlgorithm::from(self.id());
+                let builder = algorithm.context().ok()?;
+                return Some(Context::Sequoia(builder.for_digest()));
+            }
+        };
+        Some(Context::AwsLc(digest::Context::new(fast)))
+    }
+}
+
+/// The state of one hash computation.
+///
+/// SHA-2 runs on AWS-LC, which is as fast as OpenSSL also where the processor has no SHA
+/// instructions; the backend of sequoia takes twice as long there. What the Mattermost server
+/// accepts beyond SHA-2 stays with sequoia, whose SHA-1 detects collision attacks.
+#[derive(Clone)]
+enum Context {
+    AwsLc(digest::Context),
+    Sequoia(openpgp::crypto::hash::Context),
+}
+
+impl Context {
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Context::AwsLc(context) => context.update(bytes),
+            Context::Sequoia(context) => context.update(bytes),
+        }
+    }
+
+    fn into_digest(self) -> Option<Vec<u8>> {
+        match self {
+            Context::AwsLc(context) => Some(context.finish().as_ref().to_vec()),
+            Context::Sequoia(context) => context.into_digest().ok(),
+        }
     }
 }
 
@@ -162,7 +198,7 @@ impl Hashed {
         let state = self.states.iter().find(|state| state.way == way)?;
         let mut context = state.context.clone();
         context.update(trailer);
-        context.into_digest().ok()
+        context.into_digest()
     }
 
     /// Returns the content with a trailer behind it, hashed in one of the ways, for judges that

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{export, import, keygen, list, sign, trust, verify};
+use crate::commands::{completions, export, import, keygen, list, man, sign, trust, verify};
 use crate::failure::{EXIT_USAGE, Failure};
 use crate::report::Report;
 use crate::terminal::print_json;
@@ -57,6 +57,8 @@ pub enum Command {
     Sign(sign::Arguments),
     Verify(verify::Arguments),
     Trust(trust::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 impl Command {
@@ -69,6 +71,8 @@ impl Command {
             Command::Sign(_) => "sign",
             Command::Verify(_) => "verify",
             Command::Trust(_) => "trust",
+            Command::Completions(_) => "completions",
+            Command::Man(_) => "man",
         }
     }
 
@@ -81,6 +85,8 @@ impl Command {
             Command::Sign(arguments) => Box::new(sign::run(arguments, world)?),
             Command::Verify(arguments) => Box::new(verify::run(arguments, world)?),
             Command::Trust(arguments) => Box::new(trust::run(arguments, world)?),
+            Command::Completions(arguments) => Box::new(completions::run(&arguments)),
+            Command::Man(arguments) => Box::new(man::run(&arguments, world)?),
         })
     }
 }

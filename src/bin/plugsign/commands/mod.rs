@@ -1,10 +1,12 @@
 //! One file a subcommand: its arguments, what it does, what it reports.
 
+pub mod completions;
 pub mod dialog;
 pub mod export;
 pub mod import;
 pub mod keygen;
 pub mod list;
+pub mod man;
 pub mod sign;
 pub mod trust;
 pub mod verify;

@@ -1,0 +1,324 @@
+//! Whole processes, side by side: `cargo bench --bench peers`.
+//!
+//! Times plugsign and whichever peers are installed on the same work, in turns, and prints
+//! medians and ratios. The last lines go into benches/README.md, the plot beside it.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic)]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const PLUGSIGN: &str = env!("CARGO_BIN_EXE_plugsign");
+const FILES: usize = 200;
+const ROUNDS: usize = 5;
+const LARGE: u64 = 1 << 30;
+
+fn main() {
+    // `cargo test --benches` builds and runs benches too; this one is no test.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        println!("not run: say cargo bench --bench peers");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::new(folder.path());
+    let mut rows = Vec::new();
+    rows.extend(stage.sign_many());
+    rows.extend(stage.verify_many());
+    rows.extend(stage.large());
+    rows.extend(stage.keygen());
+    rows.extend(stage.start());
+    for row in &rows {
+        println!("{row}");
+    }
+    let svg = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers.svg");
+    fs::write(&svg, plot(&rows)).unwrap();
+    println!("plot: {}", svg.display());
+}
+
+/// One program's time for one piece of work.
+struct Row {
+    work: &'static str,
+    program: &'static str,
+    median: Duration,
+}
+
+impl std::fmt::Display for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:<28} {:<22} {:>9.4} s", self.work, self.program, self.median.as_secs_f64())
+    }
+}
+
+struct Stage {
+    root: PathBuf,
+    gnupg: PathBuf,
+}
+
+impl Stage {
+    fn new(root: &Path) -> Stage {
+        let stage = Stage { root: root.to_owned(), gnupg: root.join("g") };
+        fs::create_dir(root.join("many")).unwrap();
+        for number in 0..FILES {
+            let content: Vec<u8> = (0..4096).map(|i| (i * 31 + number * 7) as u8).collect();
+            fs::write(root.join(format!("many/{number:03}.tar.gz")), content).unwrap();
+        }
+        let large = fs::File::create(root.join("large.tar")).unwrap();
+        large.set_len(LARGE).unwrap();
+        let keygen = ["keygen", "--user-id", "Bench <bench@example.org>", "--no-passphrase", "-q"];
+        run(stage.plugsign().args(keygen));
+        run(stage.plugsign().args(["export", "Bench", "-q", "-o"]).arg(root.join("cert.pgp")));
+        let secret = ["export", "Bench", "--secret", "--unprotected", "-q", "-o"];
+        run(stage.plugsign().args(secret).arg(root.join("key.pgp")));
+        if has("gpg") {
+            fs::create_dir(&stage.gnupg).unwrap();
+            run(Command::new("chmod").arg("700").arg(&stage.gnupg));
+            run(stage.gpg().arg("--import").arg(root.join("key.pgp")));
+        }
+        stage
+    }
+
+    fn plugsign(&self) -> Command {
+        let mut command = Command::new(PLUGSIGN);
+        command.env("PLUGSIGN_HOME", self.root.join("home")).env_remove("PLUGSIGN_KEY");
+        command
+    }
+
+    fn gpg(&self) -> Command {
+        let mut command = Command::new("gpg");
+        command.env("GNUPGHOME", &self.gnupg).args(["--batch", "--quiet", "--yes"]);
+        command
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        (0..FILES).map(|number| self.root.join(format!("many/{number:03}.tar.gz"))).collect()
+    }
+
+    fn remove_signatures(&self) {
+        for file in self.files() {
+            let _ = fs::remove_file(with_sig(&file));
+        }
+    }
+
+    fn sign_many(&self) -> Vec<Row> {
+        let work = "sign 200 x 4 KiB";
+        let many = self.root.join("many");
+        let mut runs: Vec<Run<'_>> = vec![
+            ("plugsign", Box::new(|| run(self.plugsign().args(["sign", "-q"]).arg(&many)))),
+            (
+                "plugsign -j 1",
+                Box::new(|| run(self.plugsign().args(["sign", "-q", "-j", "1"]).arg(&many))),
+            ),
+        ];
+        if has("gpg") {
+            runs.push((
+                "gpg, a loop",
+                Box::new(|| {
+                    for file in self.files() {
+                        run(self.gpg().arg("--detach-sign").arg(file));
+                    }
+                }),
+            ));
+        }
+        if has("sq") {
+            runs.push((
+                "sq, a loop",
+                Box::new(|| {
+                    for file in self.files() {
+                        run(Command::new("sq")
+                            .args(["sign", "--detached", "--signer-key"])
+                            .arg(self.root.join("key.pgp"))
+                            .arg("--output")
+                            .arg(with_sig(&file))
+                            .arg(file));
+                    }
+                }),
+            ));
+        }
+        race(work, &mut runs, || self.remove_signatures())
+    }
+
+    fn verify_many(&self) -> Vec<Row> {
+        run(self.plugsign().args(["sign", "-q"]).arg(self.root.join("many")));
+        let certificate = self.root.join("cert.pgp");
+        let many = self.root.join("many");
+        let mut runs: Vec<Run<'_>> = vec![(
+            "plugsign",
+            Box::new(|| {
+                run(self.plugsign().args(["verify", "-q", "--key"]).arg(&certificate).arg(&many));
+            }),
+        )];
+        for peer in ["gpgv", "sqv"] {
+            if has(peer) {
+                let certificate = certificate.clone();
+                runs.push((
+                    if peer == "gpgv" { "gpgv, a loop" } else { "sqv, a loop" },
+                    Box::new(move || {
+                        for file in self.files() {
+                            run(Command::new(peer)
+                                .arg("--keyring")
+                                .arg(&certificate)
+                                .arg(with_sig(&file))
+                                .arg(file));
+                        }
+                    }),
+                ));
+            }
+        }
+        race("verify 200 x 4 KiB", &mut runs, || {})
+    }
+
+    fn large(&self) -> Vec<Row> {
+        let large = self.root.join("large.tar");
+        let mut runs: Vec<Run<'_>> =
+            vec![("plugsign", Box::new(|| run(self.plugsign().args(["sign", "-q"]).arg(&large))))];
+        if has("openssl") {
+            runs.push((
+                "openssl dgst -sha256",
+                Box::new(|| run(Command::new("openssl").args(["dgst", "-sha256"]).arg(&large))),
+            ));
+        }
+        if has("gpg") {
+            runs.push(("gpg", Box::new(|| run(self.gpg().arg("--detach-sign").arg(&large)))));
+        }
+        let mut rows = race("sign 1 GiB", &mut runs, || {
+            let _ = fs::remove_file(with_sig(&large));
+        });
+        drop(runs);
+        run(self.plugsign().args(["sign", "-q", "--force"]).arg(&large));
+        let certificate = self.root.join("cert.pgp");
+        let mut runs: Vec<Run<'_>> = vec![(
+            "plugsign",
+            Box::new(|| {
+                run(self.plugsign().args(["verify", "-q", "--key"]).arg(&certificate).arg(&large));
+            }),
+        )];
+        if has("gpgv") {
+            runs.push((
+                "gpgv",
+                Box::new(|| {
+                    run(Command::new("gpgv")
+                        .arg("--keyring")
+                        .arg(&certificate)
+                        .arg(with_sig(&large))
+                        .arg(&large));
+                }),
+            ));
+        }
+        rows.extend(race("verify 1 GiB", &mut runs, || {}));
+        rows
+    }
+
+    fn keygen(&self) -> Vec<Row> {
+        let arguments = ["keygen", "--user-id", "Another", "--no-passphrase", "-q"];
+        let mut runs: Vec<Run<'_>> = vec![(
+            "plugsign",
+            Box::new(|| run(self.plugsign().arg("--home").arg(self.root.join("h2")).args(arguments))),
+        )];
+        if has("gpg") {
+            runs.push((
+                "gpg",
+                Box::new(|| {
+                    run(self.gpg().args([
+                        "--pinentry-mode",
+                        "loopback",
+                        "--passphrase",
+                        "",
+                        "--quick-generate-key",
+                        "Another",
+                        "rsa3072",
+                        "sign",
+                        "never",
+                    ]));
+                }),
+            ));
+        }
+        race("keygen, RSA-3072", &mut runs, || {})
+    }
+
+    fn start(&self) -> Vec<Row> {
+        let mut runs: Vec<Run<'_>> =
+            vec![("plugsign", Box::new(|| run(self.plugsign().arg("--version"))))];
+        race("--version", &mut runs, || {})
+    }
+}
+
+type Run<'a> = (&'static str, Box<dyn Fn() + 'a>);
+
+/// Runs each in turn, round after round, so that a noisy minute hits all of them.
+fn race(work: &'static str, runs: &mut [Run<'_>], prepare: impl Fn()) -> Vec<Row> {
+    let mut times = vec![Vec::new(); runs.len()];
+    for _ in 0..ROUNDS {
+        for (place, (_, run)) in runs.iter().enumerate() {
+            prepare();
+            let start = Instant::now();
+            run();
+            times[place].push(start.elapsed());
+        }
+    }
+    runs.iter()
+        .zip(times)
+        .map(|((program, _), mut times)| {
+            times.sort();
+            Row { work, program, median: times[times.len() / 2] }
+        })
+        .collect()
+}
+
+fn has(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if found.is_err() {
+        println!("not measured: {program} is not installed");
+    }
+    found.is_ok()
+}
+
+fn run(command: &mut Command) {
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    assert!(status.as_ref().is_ok_and(|status| status.success()), "{command:?}: {status:?}");
+}
+
+fn with_sig(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".sig");
+    PathBuf::from(name)
+}
+
+/// Draws the rows as bars, each group on a scale of its own.
+fn plot(rows: &[Row]) -> String {
+    let (bar, gap, left, width) = (18, 6, 250, 420);
+    let mut works: Vec<&str> = rows.iter().map(|row| row.work).collect();
+    works.dedup();
+    let height = rows.len() * (bar + gap) + works.len() * 30 + 20;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"780\" height=\"{height}\" \
+         font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+    );
+    let mut y = 10;
+    for work in works {
+        let group: Vec<&Row> = rows.iter().filter(|row| row.work == work).collect();
+        let longest = group.iter().map(|row| row.median).max().unwrap_or_default().as_secs_f64();
+        y += 20;
+        let _ = writeln!(svg, "<text x=\"10\" y=\"{y}\" font-weight=\"bold\">{work}</text>");
+        y += 10;
+        for row in group {
+            let seconds = row.median.as_secs_f64();
+            let length = (seconds / longest * f64::from(width)).max(1.0);
+            let fill = if row.program.starts_with("plugsign") { "#166de0" } else { "#9aa7b5" };
+            let text = y + 13;
+            let _ = writeln!(
+                svg,
+                "<text x=\"{}\" y=\"{text}\" text-anchor=\"end\">{}</text>\
+                 <rect x=\"{left}\" y=\"{y}\" width=\"{length:.0}\" height=\"{bar}\" fill=\"{fill}\"/>\
+                 <text x=\"{:.0}\" y=\"{text}\">{seconds:.3} s</text>",
+                left - 8,
+                row.program,
+                f64::from(left) + length + 6.0,
+            );
+            y += bar + gap;
+        }
+    }
+    svg.push_str("</svg>\n");
+    svg
+}

@@ -1,0 +1,80 @@
+//! `plugsign man`
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory};
+use plugsign::disk::file::{Access, Existing, write_new};
+use plugsign::error::Error;
+use plugsign::safe::Safe;
+use serde_json::{Map, Value};
+
+use crate::args::Cli;
+use crate::failure::Failure;
+use crate::report::Report;
+use crate::world::World;
+
+/// Print the manual page, or write those of all commands to a folder
+#[derive(Args)]
+pub struct Arguments {
+    /// Write plugsign.1, plugsign-sign.1 and so on into this folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub fn run(arguments: &Arguments, world: &World) -> Result<Pages, Failure> {
+    let mut command = Cli::command();
+    command.build();
+    let Some(folder) = &arguments.out else {
+        return Ok(Pages { text: Some(render(command, "plugsign")?), written: Vec::new() });
+    };
+    let mut written = Vec::new();
+    let subcommands: Vec<clap::Command> =
+        command.get_subcommands().filter(|sub| sub.get_name() != "help").cloned().collect();
+    for (name, page) in std::iter::once(("plugsign".to_string(), command))
+        .chain(subcommands.into_iter().map(|sub| (format!("plugsign-{}", sub.get_name()), sub)))
+    {
+        let path = folder.join(format!("{name}.1"));
+        let text = render(page, &name)?;
+        write_new(&path, &text, Access::Public { umask: world.umask }, Existing::Replace)?;
+        written.push(path);
+    }
+    Ok(Pages { text: None, written })
+}
+
+fn render(command: clap::Command, name: &str) -> Result<Vec<u8>, Failure> {
+    let mut text = Vec::new();
+    clap_mangen::Man::new(command.name(name.to_string()))
+        .render(&mut text)
+        .map_err(|error| Error::io("write", std::path::Path::new(name))(error))?;
+    Ok(text)
+}
+
+/// Manual pages.
+pub struct Pages {
+    /// The one page that goes to standard output.
+    text: Option<Vec<u8>>,
+    written: Vec<PathBuf>,
+}
+
+impl Report for Pages {
+    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(text) = &self.text {
+            out.write_all(text)?;
+        }
+        for path in &self.written {
+            writeln!(out, "{}", Safe::path(path))?;
+        }
+        Ok(())
+    }
+
+    fn json(&self) -> Map<String, Value> {
+        let mut map = Map::new();
+        let text = self.text.as_ref().map(|text| String::from_utf8_lossy(text).into_owned());
+        let written: Vec<String> =
+            self.written.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+        map.insert("page".into(), text.into());
+        map.insert("written".into(), written.into());
+        map
+    }
+}

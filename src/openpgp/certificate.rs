@@ -171,6 +171,18 @@ impl Certificate {
             .map_err(Error::crypto("merging certificates"))
     }
 
+    /// Drops the subkeys that a newer copy of this certificate has no more and that never count
+    /// here: of another algorithm than RSA, or too short. Revoked ones stay.
+    pub fn without_subkeys_gone_from(&self, newer: &Certificate) -> Certificate {
+        let kept = newer.fingerprints();
+        let cert = self.cert.clone().retain_subkeys(|subkey| {
+            check_key(subkey.key()).is_ok()
+                || subkey.self_revocations().next().is_some()
+                || kept.contains(&subkey.key().fingerprint().into())
+        });
+        Certificate { cert }
+    }
+
     /// Returns whether both hold the same packets.
     pub fn same_as(&self, other: &Certificate) -> bool {
         self.cert == other.cert

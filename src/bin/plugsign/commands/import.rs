@@ -192,7 +192,10 @@ fn store_secret(
         let Some(key) = known(&shelf, certificate) else {
             return home.put_secret(&lock, secret).map(|()| Outcome::New);
         };
-        let merged = key.certificate.merge(certificate)?;
+        let merged = match replace {
+            true => key.certificate.without_subkeys_gone_from(certificate).merge(certificate)?,
+            false => key.certificate.merge(certificate)?,
+        };
         let publish = |outcome| match merged.same_as(&key.certificate) {
             true => Ok(outcome),
             false => home.put_certificate(&lock, &merged).map(|()| Outcome::Updated),

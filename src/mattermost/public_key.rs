@@ -42,6 +42,19 @@ impl From<Refusal> for Unfit {
     }
 }
 
+/// Checks that the server reads all that is in a key file: what it cannot read, it passes over,
+/// and then says of every signature that it was made by an unknown entity.
+///
+/// # Errors
+///
+/// [`Unfit`] says what the server cannot read.
+pub fn check_readable(file: &[u8]) -> Result<(), Unfit> {
+    match KeyRing::read(file)?.passed_over() {
+        Some(refusal) => Err(refusal.clone().into()),
+        None => Ok(()),
+    }
+}
+
 /// Reads a key file that holds exactly one certificate of a signer, and that the server reads.
 ///
 /// The server itself checks nothing when it is given a key file: it stores secret keys, reads
@@ -86,10 +99,7 @@ pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfi
             "Put each certificate into a file of its own.",
         ));
     };
-    let ring = KeyRing::read(file)?;
-    if let Some(refusal) = ring.passed_over() {
-        return Err(refusal.clone().into());
-    }
+    check_readable(file)?;
     certificate.check_signer(policy).map_err(|weakness| {
         Unfit::new(
             format!("{}: {weakness}", certificate.fingerprint()),

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::io;
 
 use plugsign::error::Error;
+use plugsign::openpgp::verify::Reason;
 use plugsign::safe::Safe;
 use serde_json::{Value, json};
 
@@ -11,6 +12,9 @@ pub const EXIT_NO: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;
 pub const EXIT_COULD_NOT: u8 = 3;
 pub const EXIT_REFUSED: u8 = 4;
+
+/// What to do about a key whose certificate the server does not take.
+pub const UNREADABLE: &str = "take out of the key what the server cannot read (gpg --edit-key KEY: key N, delkey, save), export its secret key and the certificate again, and: plugsign import --replace FILE; or make a key for releases alone: plugsign keygen";
 
 /// Why a command ended without a report.
 #[derive(Debug)]
@@ -194,6 +198,9 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::UnknownName(_) => "see the names: plugsign trust list".into(),
         Error::NoKey(_) => {
             "a key file is what `gpg --export` or `plugsign export` writes, armored or not".into()
+        }
+        Error::NotGood(bad) if bad.reason() == Reason::ServerRefuses => {
+            format!("no signature was written; {UNREADABLE}")
         }
         Error::NotGood(_) => "no signature was written; see the key with: plugsign list".into(),
         Error::Refused { weakness, .. } => match weakness {

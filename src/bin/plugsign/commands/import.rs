@@ -7,6 +7,7 @@ use clap::Args;
 use plugsign::disk::file::{read_bounded, read_small};
 use plugsign::disk::home::{HomeKey, Shelf};
 use plugsign::error::Error;
+use plugsign::mattermost::public_key::check_readable;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
 use plugsign::openpgp::policy::Policy;
@@ -16,7 +17,9 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, hint, one_line};
+use crate::failure::{
+    EXIT_COULD_NOT, EXIT_REFUSED, Failure, UNREADABLE, error_json, exit_of, hint, one_line,
+};
 use crate::passphrase::PassphraseSource;
 use crate::report::{Report, first_user_id};
 use crate::world::World;
@@ -142,6 +145,14 @@ fn import_secret(secret: SecretKey, arguments: &Arguments, world: &World) -> Res
         Ok(outcome) => outcome,
         Err(error) => Outcome::Refused(error),
     };
+    if !matches!(outcome, Outcome::Refused(_))
+        && let Err(unfit) = check_readable(&certificate.to_bytes()?)
+    {
+        let fingerprint = certificate.fingerprint();
+        world.terminal.warn(&format!(
+            "{fingerprint} cannot sign here, for the server cannot read its certificate: {unfit}\n  hint: {UNREADABLE}"
+        ));
+    }
     line(outcome)
 }
 

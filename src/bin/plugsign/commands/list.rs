@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use plugsign::disk::home::HomeKey;
 use plugsign::error::Error;
+use plugsign::mattermost::public_key::{Unfit, check_readable};
 use plugsign::openpgp::certificate::{Certificate, Description, show_time};
 use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::query::KeyQuery;
@@ -64,6 +65,10 @@ struct Listed {
     cannot_sign: Option<String>,
 }
 
+fn unreadable(unfit: &Unfit) -> String {
+    format!("the server cannot read its certificate: {unfit}")
+}
+
 impl Listed {
     fn new(key: &HomeKey, policy: &Policy) -> Listed {
         let cannot_sign = match &key.secret {
@@ -72,7 +77,10 @@ impl Listed {
                 .merge(&key.certificate)
                 .and_then(|secret| secret.check_can_sign(None, policy))
             {
-                Ok(()) => None,
+                Ok(()) => key.certificate.to_bytes().map_or_else(
+                    |error| Some(one_line(&error)),
+                    |file| check_readable(&file).err().map(|unfit| unreadable(&unfit)),
+                ),
                 Err(Error::Refused { weakness, .. }) => Some(weakness.to_string()),
                 Err(error) => Some(one_line(&error)),
             },

@@ -1,0 +1,112 @@
+//! Those who must accept what is signed here.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pgp::composed::{Deserializable, DetachedSignature, SignedPublicKey};
+use tempfile::TempDir;
+
+use crate::common::peers::{Question, go_verdict, peer};
+use crate::plugsign::Said;
+
+/// gpgv and sqv, with one certificate.
+pub(crate) struct Programs {
+    folder: TempDir,
+    gpgv: Option<PathBuf>,
+    sqv: Option<PathBuf>,
+}
+
+impl Programs {
+    pub(crate) fn new(certificate: &[u8]) -> Programs {
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        fs::write(folder.path().join("certificate"), certificate).unwrap();
+        Programs { folder, gpgv: peer("gpgv"), sqv: peer("sqv") }
+    }
+
+    /// Asks gpgv. What it says goes by its exit code and a GOODSIG line.
+    pub(crate) fn gpgv(&self, signature: &Path, data: &Path) -> Result<(), String> {
+        let Some(gpgv) = &self.gpgv else { return Ok(()) };
+        let said: Said = Command::new(gpgv)
+            .arg("--homedir")
+            .arg(self.folder.path())
+            .arg("--keyring")
+            .arg(self.folder.path().join("certificate"))
+            .args(["--status-fd", "1"])
+            .args([signature, data])
+            .output()
+            .unwrap()
+            .into();
+        let good = said.exit == 0 && said.text().contains("[GNUPG:] GOODSIG ");
+        if good { Ok(()) } else { Err(format!("gpgv: {said:?}")) }
+    }
+
+    /// Asks sqv.
+    pub(crate) fn sqv(&self, signature: &Path, data: &Path) -> Result<(), String> {
+        let Some(sqv) = &self.sqv else { return Ok(()) };
+        let said: Said = Command::new(sqv)
+            .arg("--keyring")
+            .arg(self.folder.path().join("certificate"))
+            .args([signature, data])
+            .output()
+            .unwrap()
+            .into();
+        let good = said.exit == 0 && said.text().trim().len() == 40;
+        if good { Ok(()) } else { Err(format!("sqv: {said:?}")) }
+    }
+}
+
+/// Asks rPGP, which checks all the certificate's bindings too. Either file may be armored.
+pub(crate) fn rpgp(certificate: &[u8], signature: &[u8], data: &[u8]) -> Result<(), String> {
+    let error = |error: pgp::errors::Error| format!("rPGP: {error}");
+    let (key, _) = SignedPublicKey::from_reader_single(certificate).map_err(error)?;
+    key.verify_bindings().map_err(error)?;
+    let (signature, _) = DetachedSignature::from_reader_single(signature).map_err(error)?;
+    let by_primary = signature.verify(&key, data).map_err(error);
+    key.public_subkeys.iter().fold(by_primary, |verdict, subkey| {
+        verdict.or_else(|_| signature.verify(subkey, data).map_err(error))
+    })
+}
+
+/// Asks the server's library.
+pub(crate) fn go(certificate: &[u8], signature: &[u8], data: &[u8]) -> Result<(), String> {
+    let Some(go) = go_verdict() else { return Ok(()) };
+    let answer = go.ask(Question { key: certificate, signature, data });
+    if answer.starts_with("ACCEPT ") { Ok(()) } else { Err(format!("Go: {answer}")) }
+}
+
+/// Asserts that all of them accept a signature. The certificate is binary, as gpgv needs it.
+pub(crate) fn all_accept(certificate: &[u8], signature: &[u8], data: &[u8]) {
+    let programs = Programs::new(certificate);
+    let signature_file = programs.folder.path().join("signature");
+    let data_file = programs.folder.path().join("data");
+    fs::write(&signature_file, signature).unwrap();
+    fs::write(&data_file, data).unwrap();
+    programs.gpgv(&signature_file, &data_file).unwrap();
+    programs.sqv(&signature_file, &data_file).unwrap();
+    go(certificate, signature, data).unwrap();
+    rpgp(certificate, signature, data).unwrap();
+}
+
+#[test]
+fn none_of_the_judges_accepts_other_data() {
+    let plugsign = crate::plugsign::Plugsign::new();
+    let key = plugsign.keygen(&["--no-passphrase"]);
+    let file = plugsign.file("a.tar", b"signed");
+    let signature = plugsign.sign(&file);
+    let certificate = plugsign.certificate(&key);
+    all_accept(&certificate, &signature, b"signed");
+    let other = plugsign.file("b.tar", b"other");
+    let signature_file = crate::plugsign::signature_of(&file);
+    let programs = Programs::new(&certificate);
+    if programs.gpgv.is_some() {
+        assert!(programs.gpgv(&signature_file, &other).is_err());
+    }
+    if programs.sqv.is_some() {
+        assert!(programs.sqv(&signature_file, &other).is_err());
+    }
+    if go_verdict().is_some() {
+        assert!(go(&certificate, &signature, b"other").is_err());
+    }
+    assert!(rpgp(&certificate, &signature, b"other").is_err());
+}

@@ -1,0 +1,242 @@
+//! Keys that gpg makes, here.
+
+use std::ffi::OsStr;
+use std::fs;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::gpg::{self, Gpg, GpgKey};
+use crate::judges;
+use crate::plugsign::Plugsign;
+
+const DATA: &[u8] = b"a release";
+
+/// Imports a secret key, signs with it, and asserts that everybody accepts the signature.
+fn signs(plugsign: &Plugsign, secret: &[u8], options: &[&str], key: &GpgKey) -> String {
+    let fingerprint = plugsign.import(secret, options);
+    let listed = plugsign.must(["list", &fingerprint]);
+    assert!(listed.text().contains("valid, can sign now"), "{listed:?}");
+    let file = plugsign.file("release.tar", DATA);
+    let signature = plugsign.sign(&file);
+    // By the certificate that gpg exports, and by the one that is exported here.
+    judges::all_accept(&key.certificate, &signature, DATA);
+    judges::all_accept(&plugsign.certificate(&fingerprint), &signature, DATA);
+    plugsign.must([OsStr::new("verify"), file.as_os_str()]);
+    fingerprint
+}
+
+#[test]
+fn a_rsa_and_rsa_key_is_imported_in_every_shape_and_signs() {
+    let Some(key) = gpg::rsa_and_rsa() else { return };
+    let base64 = |bytes: &[u8]| STANDARD.encode(bytes).into_bytes();
+    let wrapped = |bytes: &[u8]| {
+        let lines: Vec<Vec<u8>> = base64(bytes).chunks(76).map(<[u8]>::to_vec).collect();
+        lines.join(&b'\n')
+    };
+    let windows = String::from_utf8(key.secret_armored.clone()).unwrap().replace('\n', "\r\n");
+    let mail = [b"Hi,\n\nhere it is:\n\n", &key.secret_armored[..], b"\nBye\n"].concat();
+    let shapes: [(&str, Vec<u8>); 7] = [
+        ("binary", key.secret.clone()),
+        ("armored", key.secret_armored.clone()),
+        ("base64 of binary", base64(&key.secret)),
+        ("wrapped base64 of binary", wrapped(&key.secret)),
+        ("base64 of armored", base64(&key.secret_armored)),
+        ("armored with CR LF", windows.into_bytes()),
+        ("armored in a mail", mail),
+    ];
+    for (shape, secret) in shapes {
+        let plugsign = Plugsign::new();
+        let file = plugsign.file("key", &secret);
+        let said = plugsign.run([OsStr::new("import"), file.as_os_str()]);
+        assert_eq!(said.exit, 0, "{shape}: {said:?}");
+        assert!(said.text().starts_with("new  "), "{shape}: {said:?}");
+        assert!(said.text().contains("  secret key  Acme Release <release@acme.test>"), "{said:?}");
+        let again = plugsign.must([OsStr::new("import"), file.as_os_str()]);
+        assert!(again.text().starts_with("unchanged  "), "{shape}: {again:?}");
+    }
+    signs(&Plugsign::new(), &key.secret_armored, &[], key);
+}
+
+#[test]
+fn a_key_from_the_environment_signs_without_a_home() {
+    let Some(key) = gpg::rsa_and_rsa() else { return };
+    let armored = String::from_utf8(key.secret_armored.clone()).unwrap();
+    for text in [armored.clone(), armored.replace('\n', "\\n"), STANDARD.encode(&key.secret)] {
+        let plugsign = Plugsign::new();
+        let file = plugsign.file("release.tar", DATA);
+        let output =
+            plugsign.command(["sign"]).arg(&file).env("PLUGSIGN_KEY", text).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let signature = fs::read(plugsign.path("release.tar.sig")).unwrap();
+        judges::go(&key.certificate_armored, &signature, DATA).unwrap();
+        judges::rpgp(&key.certificate, &signature, DATA).unwrap();
+        assert!(!plugsign.path("home/keys").exists(), "the key is written nowhere");
+    }
+}
+
+#[test]
+fn a_wrong_passphrase_keeps_a_key_out() {
+    let Some(key) = gpg::rsa_and_rsa() else { return };
+    let plugsign = Plugsign::new();
+    let file = plugsign.file("key", &key.secret);
+    let output = plugsign
+        .command(["import"])
+        .arg(&file)
+        .env("PLUGSIGN_PASSPHRASE", "wrong")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("wrong passphrase"), "{output:?}");
+    assert!(plugsign.must(["list"]).text().is_empty());
+}
+
+#[test]
+fn a_signing_subkey_signs_and_all_accept_it() {
+    let Some(key) = gpg::signing_subkey() else { return };
+    let plugsign = Plugsign::new();
+    let fingerprint = signs(&plugsign, &key.secret, &[], key);
+    let listed = plugsign.must(["list", &fingerprint]);
+    let subkey = listed.text().lines().find(|line| line.contains("RSA-3072, sign,")).unwrap();
+    let subkey = subkey.split_whitespace().nth(1).unwrap().trim_end_matches(':').to_string();
+    assert_ne!(subkey, fingerprint);
+    let file = plugsign.file("other.tar", DATA);
+    let said = plugsign.must([OsStr::new("sign"), file.as_os_str()]);
+    assert!(said.err.contains(&format!("by {subkey} ")), "the subkey signs: {said:?}");
+
+    // The primary key signs too, if it is told to.
+    let exactly = format!("{fingerprint}!");
+    let options = ["sign", "--force", "-u", &exactly].map(OsStr::new);
+    let said = plugsign.must(options.into_iter().chain([file.as_os_str()]));
+    assert!(said.err.contains(&format!("by {fingerprint} ")), "{said:?}");
+    judges::all_accept(&key.certificate, &fs::read(plugsign.path("other.tar.sig")).unwrap(), DATA);
+}
+
+#[test]
+fn a_signing_subkey_alone_signs_while_its_primary_key_is_off_line() {
+    let Some(key) = gpg::signing_subkey() else { return };
+    let plugsign = Plugsign::new();
+    let fingerprint = signs(&plugsign, &key.secret_subkeys, &[], key);
+    let file = plugsign.file("other.tar", DATA);
+    let exactly = format!("{fingerprint}!");
+    let options = ["sign", "-u", &exactly].map(OsStr::new);
+    let said = plugsign.run(options.into_iter().chain([file.as_os_str()]));
+    assert_eq!(said.exit, 4, "{said:?}");
+    assert!(said.err.contains("its secret part is not here"), "{said:?}");
+
+    // What leaves is what came: gpg takes it, and its primary key is still a stub.
+    let exported = plugsign.must(["export", &fingerprint, "--secret"]).out;
+    let Some(gpg) = Gpg::with(&exported) else { return };
+    let listing = gpg.text(&["--with-colons", "--list-secret-keys"]);
+    let primary = listing.lines().find(|line| line.starts_with("sec:")).unwrap();
+    assert_eq!(primary.split(':').nth(14), Some("#"), "{listing}");
+    assert!(!gpg.sign(&file, &[]).is_empty());
+}
+
+#[test]
+fn an_encryption_subkey_alone_cannot_sign_and_is_refused() {
+    let Some(key) = gpg::rsa_and_rsa() else { return };
+    let plugsign = Plugsign::new();
+    let file = plugsign.file("key", &key.secret_subkeys);
+    plugsign.run([OsStr::new("import"), file.as_os_str()]);
+    let release = plugsign.file("release.tar", DATA);
+    let said = plugsign.run([OsStr::new("sign"), release.as_os_str()]);
+    assert_eq!(said.exit, 4, "{said:?}");
+    assert!(said.err.contains("its secret part is not here"), "{said:?}");
+    assert!(!plugsign.path("release.tar.sig").exists());
+}
+
+#[test]
+fn an_unprotected_key_gets_a_passphrase_or_says_that_it_has_none() {
+    let Some(key) = gpg::unprotected() else { return };
+    let plugsign = Plugsign::new();
+    let fingerprint = signs(&plugsign, &key.secret, &[], key);
+    let listed = plugsign.must(["list", &fingerprint]);
+    assert!(listed.text().contains("secret key, protected"), "{listed:?}");
+    let exported = plugsign.must(["export", &fingerprint, "--secret"]).out;
+    let Some(gpg) = Gpg::with(&exported) else { return };
+    let packets = gpg.path("packets");
+    fs::write(&packets, &exported).unwrap();
+    let listing = gpg.text(&["--list-packets", packets.to_str().unwrap()]);
+    assert!(listing.contains("iter+salt S2K, algo: 9, SHA1 protection, hash: 8"), "{listing}");
+    gpg.sign(&plugsign.path("release.tar"), &[]);
+
+    let open = Plugsign::new();
+    let fingerprint = signs(&open, &key.secret, &["--no-passphrase"], key);
+    let listed = open.must(["list", &fingerprint]);
+    assert!(listed.text().contains("secret key, NOT protected"), "{listed:?}");
+}
+
+#[test]
+fn a_key_of_4096_bits_signs_and_all_accept_it() {
+    let Some(key) = gpg::rsa_4096() else { return };
+    signs(&Plugsign::new(), &key.secret, &[], key);
+}
+
+#[test]
+fn a_key_of_2048_bits_and_an_ed25519_key_are_refused_by_policy() {
+    for (key, reason) in [
+        (gpg::rsa_2048(), "RSA of 2048 bits is too weak, at least 3072 are needed"),
+        (gpg::curves(), "EdDSA is not accepted, only RSA is"),
+    ] {
+        let Some(key) = key else { return };
+        let plugsign = Plugsign::new();
+        for shape in [&key.secret, &key.secret_armored, &key.certificate, &key.certificate_armored]
+        {
+            let file = plugsign.file("key", shape);
+            let said = plugsign.run([OsStr::new("import"), file.as_os_str()]);
+            assert_eq!(said.exit, 4, "{said:?}");
+            assert!(said.text().contains(reason), "{said:?}");
+        }
+        assert!(plugsign.must(["list"]).text().is_empty());
+    }
+}
+
+#[test]
+fn a_key_with_a_curve25519_subkey_signs_nothing_and_says_how_it_could() {
+    let Some(key) = gpg::curve_subkey() else { return };
+    let Some(go) = crate::common::peers::go_verdict() else { return };
+    let plugsign = Plugsign::new();
+    let key_file = plugsign.file("key", &key.secret);
+    let imported = plugsign.must([OsStr::new("import"), key_file.as_os_str()]);
+    assert!(imported.err.contains("Curve25519"), "said at once: {imported:?}");
+    let fingerprint = imported.text().split_whitespace().nth(1).unwrap().to_string();
+
+    let listed = plugsign.must(["list", &fingerprint]);
+    assert!(!listed.text().contains("can sign now"), "{listed:?}");
+    assert!(listed.text().contains("cannot sign here: the server"), "{listed:?}");
+    let file = plugsign.file("release.tar", DATA);
+    let said = plugsign.run([OsStr::new("sign"), file.as_os_str()]);
+    assert_eq!(said.exit, 4, "{said:?}");
+    assert!(!plugsign.path("release.tar.sig").exists());
+    for words in ["server-refuses", "Curve25519", "delkey", "import --replace"] {
+        assert!(said.err.contains(words), "{words}: {said:?}");
+    }
+
+    // The server's library does say no to what gpg signs with this key.
+    let Some(gpg) = Gpg::with(&key.secret) else { return };
+    let signature = gpg.sign(&file, &[]);
+    let question =
+        crate::common::peers::Question { key: &key.certificate, signature: &signature, data: DATA };
+    assert!(go.ask(question).starts_with("REFUSE "));
+}
+
+#[test]
+fn the_way_out_of_a_curve25519_subkey_is_one_that_works() {
+    let Some(key) = gpg::curve_subkey() else { return };
+    let plugsign = Plugsign::new();
+    let fingerprint = plugsign.import(&key.secret, &[]);
+    let Some(gpg) = Gpg::with(&key.secret) else { return };
+    // As the hint has it. The subkey is the second one.
+    let said = gpg
+        .run_with(&["--command-fd", "0", "--edit-key", &fingerprint], "key 2\ndelkey\ny\nsave\n");
+    assert_eq!(said.exit, 0, "{said:?}");
+    assert!(!gpg.text(&["--with-colons", "--list-keys"]).contains(":18:"), "it is gone");
+    let secret = gpg.must(&["--export-secret-keys"]);
+    plugsign.import(&secret, &["--replace"]);
+    let listed = plugsign.must(["list", &fingerprint]);
+    assert!(listed.text().contains("valid, can sign now"), "{listed:?}");
+    let file = plugsign.file("release.tar", DATA);
+    let signature = plugsign.sign(&file);
+    judges::all_accept(&plugsign.certificate(&fingerprint), &signature, DATA);
+}

@@ -1,0 +1,229 @@
+//! Keys that are made here, elsewhere.
+
+use std::ffi::OsStr;
+use std::fs;
+
+use pgp::composed::{Deserializable, SignedPublicKey};
+use pgp::crypto::hash::HashAlgorithm;
+use pgp::types::{KeyDetails, KeyVersion, PublicParams};
+
+use crate::common::peers::peer;
+use crate::gpg::Gpg;
+use crate::judges;
+use crate::packet::{packets, signature_fields};
+use crate::plugsign::{PASSPHRASE, Plugsign};
+
+const DATA: &[u8] = b"a release";
+
+/// A way to make a key, and what gpg's colon listing says of its primary key.
+struct Plan {
+    options: &'static [&'static str],
+    bits: &'static str,
+    subkeys: usize,
+    expires: bool,
+}
+
+const PLANS: [Plan; 5] = [
+    Plan { options: &[], bits: "3072", subkeys: 0, expires: false },
+    Plan { options: &["--kind", "rsa-rsa"], bits: "3072", subkeys: 1, expires: false },
+    Plan {
+        options: &["--kind", "sign", "--bits", "4096", "--expires", "2y"],
+        bits: "4096",
+        subkeys: 0,
+        expires: true,
+    },
+    Plan {
+        options: &["--kind", "rsa-rsa", "--bits", "4096", "--no-passphrase"],
+        bits: "4096",
+        subkeys: 1,
+        expires: false,
+    },
+    Plan {
+        options: &["--kind", "rsa-rsa", "--no-passphrase", "--expires", "30"],
+        bits: "3072",
+        subkeys: 1,
+        expires: true,
+    },
+];
+
+/// Runs a check for each plan, with the key made by it.
+fn for_each_plan(check: impl Fn(&Plan, &Plugsign, &str)) {
+    for plan in &PLANS {
+        let plugsign = Plugsign::new();
+        let fingerprint = plugsign.keygen(plan.options);
+        check(plan, &plugsign, &fingerprint);
+    }
+}
+
+#[test]
+fn gpg_shows_and_imports_the_certificate_binary_and_armored() {
+    for_each_plan(|plan, plugsign, fingerprint| {
+        let Some(gpg) = Gpg::new() else { return };
+        for armor in [&[][..], &["--armor"]] {
+            let file = plugsign.path(&format!("certificate{}", armor.len()));
+            let mut arguments = vec!["export", fingerprint, "-o", file.to_str().unwrap()];
+            arguments.extend(armor);
+            plugsign.must(arguments);
+            let shown = gpg.text(&["--with-colons", "--show-keys", file.to_str().unwrap()]);
+            let lines: Vec<Vec<&str>> =
+                shown.lines().map(|line| line.split(':').collect()).collect();
+            let primary = lines.iter().find(|line| line[0] == "pub").unwrap();
+            assert_eq!((primary[2], primary[3]), (plan.bits, "1"), "{shown}");
+            assert_eq!(!primary[6].is_empty(), plan.expires, "{shown}");
+            assert!(primary[11].starts_with("sc"), "{shown}");
+            let subkeys: Vec<_> = lines.iter().filter(|line| line[0] == "sub").collect();
+            assert_eq!(subkeys.len(), plan.subkeys, "{shown}");
+            assert!(subkeys.iter().all(|subkey| subkey[2] == plan.bits && subkey[11] == "e"));
+            assert!(shown.contains(&format!(":{fingerprint}:")), "{shown}");
+            assert!(shown.contains(":Acme Release <r@acme.test>:"), "{shown}");
+            gpg.import(&fs::read(&file).unwrap());
+        }
+        assert_eq!(gpg.fingerprint(), fingerprint);
+        let status = gpg.text(&["--with-colons", "--check-signatures"]);
+        let good = status.lines().filter(|line| line.starts_with("sig:!:")).count();
+        assert_eq!(good, 1 + plan.subkeys, "{status}");
+    });
+}
+
+#[test]
+fn gpg_signs_with_the_exported_secret_key_and_the_signature_is_good_here() {
+    for_each_plan(|plan, plugsign, fingerprint| {
+        let mut arguments = vec!["export", fingerprint, "--secret", "--armor"];
+        if plan.options.contains(&"--no-passphrase") {
+            arguments.push("--unprotected");
+        }
+        let secret = plugsign.must(arguments).out;
+        let Some(gpg) = Gpg::with(&secret) else { return };
+        let file = plugsign.file("release.tar", DATA);
+        let signature = gpg.sign(&file, &["--digest-algo", "SHA256"]);
+        plugsign.file("release.tar.sig", &signature);
+        let said = plugsign.must([OsStr::new("verify"), file.as_os_str()]);
+        assert!(said.text().starts_with("good "), "{said:?}");
+    });
+}
+
+#[test]
+fn gpg_needs_the_passphrase_of_a_protected_key() {
+    let plugsign = Plugsign::new();
+    let fingerprint = plugsign.keygen(&[]);
+    let secret = plugsign.must(["export", &fingerprint, "--secret"]).out;
+    let Some(gpg) = Gpg::with(&secret) else { return };
+    let file = plugsign.file("release.tar", DATA);
+    let output = gpg.path("none");
+    let (output, data) = (output.to_str().unwrap(), file.to_str().unwrap());
+    gpg.forget_passphrases();
+    let sign = ["--passphrase-fd", "0", "-o", output, "--detach-sign", data];
+    let said = gpg.run_with(&sign, "wrong\n");
+    assert_ne!(said.exit, 0, "{said:?}");
+    assert!(said.err.contains("Bad passphrase"), "{said:?}");
+    assert!(!gpg.sign(&file, &[]).is_empty(), "{PASSPHRASE} unlocks it");
+}
+
+#[test]
+fn go_sqv_gpgv_and_rpgp_accept_signatures_of_every_kind_of_key() {
+    for_each_plan(|_, plugsign, fingerprint| {
+        let file = plugsign.file("release.tar", DATA);
+        let signature = plugsign.sign(&file);
+        let certificate = plugsign.certificate(fingerprint);
+        judges::all_accept(&certificate, &signature, DATA);
+        let armored = plugsign.must(["export", "--armor", fingerprint]).out;
+        plugsign.must([OsStr::new("sign"), OsStr::new("--armor"), file.as_os_str()]);
+        let armored_signature = fs::read(plugsign.path("release.tar.asc")).unwrap();
+        judges::go(&armored, &armored_signature, DATA).unwrap();
+        judges::rpgp(&armored, &armored_signature, DATA).unwrap();
+        judges::all_accept(&certificate, &armored_signature, DATA);
+    });
+}
+
+#[test]
+fn sq_finds_nothing_to_complain_about() {
+    let Some(sq) = peer("sq") else { return };
+    for_each_plan(|_, plugsign, fingerprint| {
+        let file = plugsign.file("certificate", &plugsign.certificate(fingerprint));
+        let linted = std::process::Command::new(&sq).arg("cert").arg("lint").arg("--help").output();
+        let new_tongue = linted.unwrap().status.success();
+        let words: &[&str] =
+            if new_tongue { &["cert", "lint", "--cert-file"] } else { &["keyring", "list"] };
+        let said: crate::plugsign::Said =
+            std::process::Command::new(&sq).args(words).arg(&file).output().unwrap().into();
+        assert_eq!(said.exit, 0, "{said:?}");
+    });
+}
+
+#[test]
+fn rpgp_reads_version_4_rsa_keys_with_the_exponent_65537() {
+    for_each_plan(|plan, plugsign, fingerprint| {
+        let certificate = plugsign.certificate(fingerprint);
+        let key = SignedPublicKey::from_bytes(&certificate[..]).unwrap();
+        key.verify_bindings().unwrap();
+        assert_eq!(key.fingerprint().to_string().to_uppercase(), fingerprint);
+        assert_eq!(key.public_subkeys.len(), plan.subkeys);
+        let primary = (key.primary_key.version(), key.primary_key.public_params());
+        let subkeys =
+            key.public_subkeys.iter().map(|it| (it.key.version(), it.key.public_params()));
+        for (version, parameters) in subkeys.chain([primary]) {
+            assert_eq!(version, KeyVersion::V4);
+            assert!(matches!(parameters, PublicParams::RSA(_)), "{parameters:?}");
+        }
+        let user = &key.details.users[..];
+        assert_eq!(user.len(), 1);
+        let [binding] = &user[0].signatures[..] else { panic!("one self-signature") };
+        assert_eq!(binding.hash_alg(), Some(HashAlgorithm::Sha256));
+        let flags = binding.key_flags();
+        assert!(flags.certify() && flags.sign() && !flags.encrypt_comms());
+        assert_eq!(binding.key_expiration_time().is_some(), plan.expires);
+        for subkey in &key.public_subkeys {
+            let [binding] = &subkey.signatures[..] else { panic!("one binding") };
+            assert_eq!(binding.hash_alg(), Some(HashAlgorithm::Sha256));
+            let flags = binding.key_flags();
+            assert!(!flags.certify() && !flags.sign());
+            assert!(flags.encrypt_comms() && flags.encrypt_storage());
+        }
+    });
+}
+
+#[test]
+fn every_byte_of_a_key_packet_is_as_it_should_be() {
+    for_each_plan(|plan, plugsign, fingerprint| {
+        let certificate = plugsign.certificate(fingerprint);
+        let packets = packets(&certificate);
+        let tags: Vec<u8> = packets.iter().map(|(tag, _)| *tag).collect();
+        let expected: &[u8] = if plan.subkeys == 0 { &[6, 13, 2] } else { &[6, 13, 2, 14, 2] };
+        assert_eq!(tags, expected);
+        let octets = plan.bits.parse::<usize>().unwrap() / 8;
+        for (tag, body) in &packets {
+            match tag {
+                6 | 14 => {
+                    assert_eq!((body[0], body[5]), (4, 1), "version 4, RSA");
+                    assert_eq!(usize::from(u16::from_be_bytes([body[6], body[7]])), octets * 8);
+                    assert_eq!(body[8 + octets..], [0, 17, 1, 0, 1], "e = 65537");
+                }
+                2 => {
+                    let fields = signature_fields(body);
+                    assert_eq!((fields.version, fields.algorithm, fields.hash), (4, 1, 8));
+                    let kind = if fields.kind == 0x18 { 0x18 } else { 0x13 };
+                    assert_eq!(fields.kind, kind);
+                    let flags = fields.hashed.iter().find(|it| it.kind == 27).unwrap();
+                    assert_eq!(flags.body, [if kind == 0x18 { 0x0C } else { 0x03 }]);
+                }
+                _ => assert_eq!(body, b"Acme Release <r@acme.test>"),
+            }
+        }
+    });
+}
+
+#[test]
+fn gpg_takes_the_revocation_certificate_and_the_key_is_revoked() {
+    let plugsign = Plugsign::new();
+    let fingerprint = plugsign.keygen(&[]);
+    let Some(gpg) = Gpg::with(&plugsign.certificate(&fingerprint)) else { return };
+    let revocation = plugsign.path(&format!("home/revocations/{fingerprint}.asc"));
+    let guarded = fs::read_to_string(revocation).unwrap();
+    let file = gpg.path("guarded");
+    fs::write(&file, &guarded).unwrap();
+    assert_eq!(gpg.run(&["--import", file.to_str().unwrap()]).exit, 2, "not by mistake");
+    assert!(guarded.contains("\n:-----BEGIN PGP "), "{guarded}");
+    gpg.import(guarded.replace("\n:-----", "\n-----").as_bytes());
+    let listing = gpg.text(&["--with-colons", "--list-keys"]);
+    assert!(listing.lines().any(|line| line.starts_with("pub:r:")), "{listing}");
+}

@@ -1,0 +1,20 @@
+//! What is signed here is accepted elsewhere, and what was made elsewhere is read here.
+//!
+//! gpg, gpgv, sqv, the server's Go library and rPGP each get their say.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod five_hundred;
+mod gpg;
+mod judges;
+mod library;
+mod made_by_gpg;
+mod made_here;
+mod packet;
+mod plugsign;
+mod real_keys;
+mod short_number;
+mod signed_by_gpg;

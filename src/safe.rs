@@ -71,7 +71,7 @@ impl fmt::Display for Safe<'_> {
 ///
 /// The ranges are Unicode's general categories Cc, Cf, Zl, Zp and Co as far as they bear on
 /// that, the variation selectors, and the blank letters used to fake spaces.
-fn is_unsafe(character: char) -> bool {
+pub fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(u32::from(character),
             0xAD | 0x34F | 0x600..=0x605 | 0x61C | 0x6DD | 0x70F | 0x890..=0x891 | 0x8E2

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use plugsign::safe::is_unsafe;
 use rpassword::{ConfigBuilder, read_password_with_config};
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
@@ -155,11 +156,28 @@ pub fn print_json(document: &Value) {
 }
 
 fn write_json(document: &Value) -> io::Result<()> {
-    let mut text = serde_json::to_vec_pretty(document)?;
-    text.push(b'\n');
+    let mut text = serde_json::to_string_pretty(document)?;
+    text.push('\n');
+    let text = tame_json(&text);
     let mut out = io::stdout().lock();
-    out.write_all(&text)?;
+    out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// Escapes what serde_json leaves raw although a terminal obeys or hides it, as `\uXXXX`: the
+/// document says the same. All of it stands within strings, except line ends.
+fn tame_json(text: &str) -> String {
+    let mut tame = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character != '\n' && is_unsafe(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                tame.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            tame.push(character);
+        }
+    }
+    tame
 }
 
 /// A conversation on the controlling terminal, whatever standard input and output are.

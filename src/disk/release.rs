@@ -96,6 +96,8 @@ pub struct Artifact {
     pub path: PathBuf,
     /// Whether it was named outright, and not found in a folder.
     pub named: bool,
+    /// The signature file to judge it by, if another than the one beside it was named.
+    pub signature: Option<PathBuf>,
 }
 
 /// The artifacts of some paths: files as they are named, folders as they are walked.
@@ -112,14 +114,14 @@ pub struct Release {
     pub unreadable: Vec<(PathBuf, Error)>,
     /// The folders among the paths.
     pub folders: Vec<PathBuf>,
-    seen: BTreeSet<PathBuf>,
+    seen: BTreeSet<Artifact>,
 }
 
 impl Release {
     /// Takes the one file that is named, whatever it is.
     pub fn of_one(path: &Path) -> Release {
         let mut release = Release::default();
-        release.add(Artifact { path: path.to_owned(), named: true });
+        release.add(Artifact::named(path.to_owned()));
         release
     }
 
@@ -138,7 +140,7 @@ impl Release {
                         others.iter().filter(|file| signed_by(file).is_none()).count();
                     release.add_found(taken);
                 }
-                _ => release.add(Artifact { path: path.clone(), named: true }),
+                _ => release.add(Artifact::named(path.clone())),
             }
         }
         release
@@ -154,12 +156,16 @@ impl Release {
                 Ok(metadata) if metadata.is_dir() => release.add_folder(path, &selection),
                 _ => match signed_by(path) {
                     Some(artifact) if fs::symlink_metadata(&artifact).is_ok() => {
-                        release.add(Artifact { path: artifact, named: true });
+                        let mut artifact = Artifact::named(artifact);
+                        if artifact.find_signature().as_ref() != Some(path) {
+                            artifact.signature = Some(path.clone());
+                        }
+                        release.add(artifact);
                     }
                     Some(_) if fs::symlink_metadata(path).is_ok() => {
                         release.orphans.push(path.clone());
                     }
-                    _ => release.add(Artifact { path: path.clone(), named: true }),
+                    _ => release.add(Artifact::named(path.clone())),
                 },
             }
         }
@@ -214,12 +220,12 @@ impl Release {
 
     fn add_found(&mut self, files: impl IntoIterator<Item = PathBuf>) {
         for path in files {
-            self.add(Artifact { path, named: false });
+            self.add(Artifact { path, named: false, signature: None });
         }
     }
 
     fn add(&mut self, artifact: Artifact) {
-        if self.seen.insert(artifact.path.clone()) {
+        if self.seen.insert(artifact.clone()) {
             self.artifacts.push(artifact);
         }
     }
@@ -245,6 +251,11 @@ fn is_certificate(path: &Path) -> bool {
 }
 
 impl Artifact {
+    /// Returns a file that is named outright.
+    pub fn named(path: PathBuf) -> Artifact {
+        Artifact { path, named: true, signature: None }
+    }
+
     /// Returns where its signature goes: `FILE.sig`, or `FILE.asc` if armored.
     pub fn signature_path(&self, armored: bool) -> PathBuf {
         let mut name = self.path.as_os_str().to_owned();
@@ -440,7 +451,8 @@ impl Signing<'_> {
 }
 
 impl Artifact {
-    /// Judges the artifact by the signature file that is given, or by the one beside it.
+    /// Judges the artifact by the signature file that is given or was named, or by the one
+    /// beside it.
     ///
     /// # Errors
     ///
@@ -508,7 +520,8 @@ impl Artifact {
     }
 
     fn read_signature(&self, signature: Option<&Path>) -> Result<Result<Zeroizing<Vec<u8>>, Bad>> {
-        let Some(path) = signature.map(Path::to_owned).or_else(|| self.find_signature()) else {
+        let named = signature.or(self.signature.as_deref()).map(Path::to_owned);
+        let Some(path) = named.or_else(|| self.find_signature()) else {
             self.open()?;
             return Ok(Err(Bad::new(
                 Reason::MissingSignature,

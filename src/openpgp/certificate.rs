@@ -14,7 +14,7 @@ use openpgp::serialize::MarshalInto;
 use openpgp::types::{ReasonForRevocation, RevocationStatus};
 use openpgp::{Cert, Packet};
 
-use super::policy::{Policy, Weakness, check_key};
+use super::policy::{ACCEPTED_HASHES, Policy, Weakness, check_key};
 use crate::error::{Error, Result};
 use crate::safe::Safe;
 
@@ -147,6 +147,14 @@ impl Certificate {
         self.cert.userids().map(|id| id.userid().value().to_vec()).collect()
     }
 
+    /// Returns the first user ID as text, or nothing. Not safe to show.
+    pub fn first_user_id(&self) -> String {
+        let user_id = self.cert.userids().next();
+        user_id
+            .map(|id| String::from_utf8_lossy(id.userid().value()).into_owned())
+            .unwrap_or_default()
+    }
+
     /// Returns the certificate as binary OpenPGP packets.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         self.cert.to_vec().map_err(Error::crypto("writing the certificate"))
@@ -230,7 +238,9 @@ impl Certificate {
         if self.cert.userids().next().is_none() {
             return Weakness::Unbound("it has no user ID".into());
         }
-        Weakness::Unbound(innermost(error))
+        let user_ids = self.cert.userids().flat_map(|id| id.self_signatures());
+        let own = user_ids.chain(self.cert.primary_key().self_signatures());
+        weak_hash(own).unwrap_or_else(|| Weakness::Unbound(innermost(error)))
     }
 
     /// Describes the certificate as of the policy's time.
@@ -319,10 +329,10 @@ impl Certificate {
             .cert
             .with_policy(policy, time)
             .map_err(|error| self.why_unbound(policy, error.as_ref()))?;
-        let key = component
-            .clone()
-            .with_policy(policy, time)
-            .map_err(|error| Weakness::Unbound(innermost(error.as_ref())))?;
+        let key = component.clone().with_policy(policy, time).map_err(|error| {
+            weak_hash(component.self_signatures())
+                .unwrap_or_else(|| Weakness::Unbound(innermost(error.as_ref())))
+        })?;
         if let RevocationStatus::Revoked(revocations) = key.revocation_status() {
             return Err(Weakness::Revoked(reason(&revocations)));
         }
@@ -395,6 +405,21 @@ fn algorithm_name<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> String {
         Some(bits) => format!("{name}-{bits}"),
         None => name.to_string(),
     }
+}
+
+/// Says so if there are self-signatures, and all of them use hashes that are too weak.
+fn weak_hash<'a>(
+    signatures: impl Iterator<Item = &'a openpgp::packet::Signature>,
+) -> Option<Weakness> {
+    let mut weak = None;
+    for signature in signatures {
+        let hash = signature.hash_algo();
+        if ACCEPTED_HASHES.contains(&hash) {
+            return None;
+        }
+        weak = Some(Weakness::Hash(hash.to_string()));
+    }
+    weak
 }
 
 /// Returns the reason of the first revocation, as words of ours and the revoker's safe ones.

@@ -75,6 +75,8 @@ pub enum Weakness {
     NotYetValid(SystemTime),
     /// No signing capability.
     CannotSign,
+    /// Every self-signature that binds it uses a hash other than SHA-256, SHA-384 and SHA-512.
+    Hash(String),
     /// No self-signature that is acceptable today binds the key.
     Unbound(String),
     /// The secret part is not here: on a smart card, or kept off-line.
@@ -111,6 +113,9 @@ impl fmt::Display for Weakness {
                 write!(f, "it is not valid before {}", show_time(*time))
             }
             Weakness::CannotSign => f.write_str("it is not a signing key"),
+            Weakness::Hash(name) => {
+                write!(f, "its self-signature uses {name}, which is too weak")
+            }
             Weakness::Unbound(why) => {
                 write!(f, "no acceptable self-signature binds it ({why})")
             }
@@ -124,6 +129,10 @@ impl fmt::Display for Weakness {
         }
     }
 }
+
+/// The hashes that signatures and self-signatures may use.
+pub(super) const ACCEPTED_HASHES: [HashAlgorithm; 3] =
+    [HashAlgorithm::SHA256, HashAlgorithm::SHA384, HashAlgorithm::SHA512];
 
 /// The most bits that a RSA modulus may have: sequoia's Rust backend verifies up to here.
 const MOST_BITS: usize = 4096;
@@ -207,7 +216,7 @@ impl Policy {
     pub fn new(now: SystemTime) -> Policy {
         let mut strict = StandardPolicy::at(now);
         strict.reject_all_hashes();
-        for hash in [HashAlgorithm::SHA256, HashAlgorithm::SHA384, HashAlgorithm::SHA512] {
+        for hash in ACCEPTED_HASHES {
             strict.accept_hash(hash);
         }
         strict.reject_all_asymmetric_algos();

@@ -314,6 +314,7 @@ fn because(weakness: &Weakness, when: &str) -> Bad {
         | Weakness::Unsupported(_)
         | Weakness::Exponent
         | Weakness::Modulus => Reason::WeakKey,
+        Weakness::Hash(_) => Reason::WeakHash,
         _ => Reason::NotASigningKey,
     };
     Bad::new(reason, format!("the key that made it, {when}: {weakness}"))

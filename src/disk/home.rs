@@ -324,11 +324,7 @@ fn one_of<'a>(mut keys: impl Iterator<Item = &'a HomeKey>, query: &str) -> Resul
     }
     let candidates = std::iter::once(first)
         .chain(others)
-        .map(|key| {
-            let user_ids = key.certificate.user_ids();
-            let user_id = user_ids.first().map(|id| String::from_utf8_lossy(id).into_owned());
-            (key.certificate.fingerprint(), user_id.unwrap_or_default())
-        })
+        .map(|key| (key.certificate.fingerprint(), key.certificate.first_user_id()))
         .collect();
     Err(Error::AmbiguousKey { query: query.to_string(), candidates })
 }

@@ -220,7 +220,7 @@ impl Release {
 
     fn add_found(&mut self, files: impl IntoIterator<Item = PathBuf>) {
         for path in files {
-            self.add(Artifact { path, named: false, signature: None });
+            self.add(Artifact::found(path));
         }
     }
 
@@ -251,6 +251,11 @@ fn is_certificate(path: &Path) -> bool {
 }
 
 impl Artifact {
+    /// Returns a file that was found in a folder.
+    pub fn found(path: PathBuf) -> Artifact {
+        Artifact { path, named: false, signature: None }
+    }
+
     /// Returns a file that is named outright.
     pub fn named(path: PathBuf) -> Artifact {
         Artifact { path, named: true, signature: None }

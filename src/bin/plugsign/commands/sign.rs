@@ -253,7 +253,7 @@ fn sign_checksums(
     unreadable: &[(PathBuf, Error)],
 ) -> File {
     let path = folder.join(CHECKSUMS);
-    let list = Artifact { path: path.clone(), named: true };
+    let list = Artifact::named(path.clone());
     let mut checksums = Checksums::default();
     let mut complete = unreadable.iter().all(|(path, _)| !path.starts_with(folder));
     for file in files {

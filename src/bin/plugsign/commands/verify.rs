@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use clap::Args;
 use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
 use plugsign::disk::file::read_small;
+use plugsign::disk::home::{HomeKey, Shelf, TrustedKey};
 use plugsign::disk::release::{Artifact, Release};
 use plugsign::error::Error;
 use plugsign::judge::{Judge, ServerVerdict};
@@ -116,7 +117,7 @@ fn check_names(folder: &Path, lines: &mut Vec<Line>) {
         if lines.iter().any(|line| line.path == listed) {
             continue;
         }
-        let artifact = Artifact { path: listed.clone(), named: false };
+        let artifact = Artifact::found(listed.clone());
         let result = match artifact.digest(&AtomicU64::new(0)) {
             Ok(digest) if checksums.get(name) == Some(&digest) => continue,
             Ok(_) => mismatch("its bytes are not those on the signed SHA256SUMS".into()),
@@ -148,46 +149,91 @@ fn read_key_files(names: &[String]) -> Result<Vec<Vec<u8>>, Failure> {
         .collect()
 }
 
-/// Returns the certificates whose signatures count.
+/// Returns the certificates whose signatures count, each with everything that the home knows of
+/// it: a revocation counts whichever copy of a certificate was named or trusted.
 fn signers(keys: &[String], world: &World) -> Result<Vec<Certificate>, Failure> {
+    // Key files alone need no home.
+    let names_home = keys.is_empty() || keys.iter().any(|key| !Path::new(key).exists());
+    let known = match world.home().and_then(|home| Ok((home.keys()?, home.trusted()?))) {
+        Ok((own, trusted)) => Known { own, trusted },
+        Err(failure) if names_home => return Err(failure),
+        Err(_) => Known::default(),
+    };
     let mut certificates = Vec::new();
     for key in keys {
         let path = Path::new(key);
         if path.exists() {
             certificates.extend(read_certificates(path)?);
-            continue;
+        } else {
+            certificates.push(known.find(key)?);
         }
-        certificates.push(find_signer(key, world)?);
     }
     if keys.is_empty() {
-        let home = world.home()?;
-        let trusted = world.readable(home.trusted()?);
-        certificates.extend(trusted.into_iter().map(|trusted| trusted.certificate));
-        let own = world.readable(home.keys()?).into_iter().filter(|key| key.secret.is_some());
-        certificates.extend(own.map(|key| key.certificate));
+        let own = known.own.items.iter().filter(|key| key.secret.is_some());
+        certificates.extend(own.map(|key| key.certificate.clone()));
+        certificates.extend(known.trusted.items.iter().map(|key| key.certificate.clone()));
+    }
+    let certificates = certificates.iter().map(|certificate| known.complete(certificate));
+    let certificates = certificates.collect::<Result<_, Failure>>()?;
+    if names_home {
+        world.readable(known.own);
+        world.readable(known.trusted);
     }
     Ok(certificates)
 }
 
-/// Finds a certificate of the home by a KEY, or a trusted one by its name or a KEY.
-fn find_signer(key: &str, world: &World) -> Result<Certificate, Failure> {
-    let home = world.home()?;
-    let trusted = home.trusted()?;
-    if let Some(named) = trusted.items.iter().find(|trusted| trusted.name == key) {
-        return Ok(named.certificate.clone());
+/// The certificates of the home.
+struct Known {
+    own: Shelf<HomeKey>,
+    trusted: Shelf<TrustedKey>,
+}
+
+impl Default for Known {
+    fn default() -> Known {
+        Known {
+            own: Shelf { items: Vec::new(), unreadable: Vec::new() },
+            trusted: Shelf { items: Vec::new(), unreadable: Vec::new() },
+        }
     }
-    let query = KeyQuery::parse(key)?;
-    match home.keys()?.find(&query) {
-        Ok(found) => Ok(found.certificate.clone()),
-        Err(Error::UnknownKey(_)) => {
-            let mut matching =
-                trusted.items.iter().filter(|trusted| query.matches(&trusted.certificate));
-            match (matching.next(), matching.next()) {
-                (Some(only), None) => Ok(only.certificate.clone()),
-                _ => Err(Error::UnknownKey(key.to_string()).into()),
+}
+
+impl Known {
+    fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        let own = self.own.items.iter().map(|key| &key.certificate);
+        own.chain(self.trusted.items.iter().map(|key| &key.certificate))
+    }
+
+    /// Finds a trusted certificate by its name, or any by a KEY.
+    fn find(&self, key: &str) -> Result<Certificate, Failure> {
+        if let Some(named) = self.trusted.items.iter().find(|trusted| trusted.name == key) {
+            return Ok(named.certificate.clone());
+        }
+        let query = KeyQuery::parse(key)?;
+        let mut found: Vec<&Certificate> = Vec::new();
+        for certificate in self.certificates().filter(|certificate| query.matches(certificate)) {
+            if found.iter().all(|other| other.fingerprint() != certificate.fingerprint()) {
+                found.push(certificate);
             }
         }
-        Err(error) => Err(error.into()),
+        match found[..] {
+            [only] => Ok(only.clone()),
+            [] => Err(Error::UnknownKey(key.to_string()).into()),
+            _ => {
+                let candidates = found.iter().map(|it| (it.fingerprint(), it.first_user_id()));
+                let candidates = candidates.collect();
+                Err(Error::AmbiguousKey { query: key.to_string(), candidates }.into())
+            }
+        }
+    }
+
+    /// Adds to a certificate what the home's copies of it have.
+    fn complete(&self, certificate: &Certificate) -> Result<Certificate, Failure> {
+        let fingerprint = certificate.fingerprint();
+        let mut whole = certificate.clone();
+        for copy in self.certificates().filter(|copy| copy.fingerprint() == fingerprint) {
+            whole = whole.merge(copy)?;
+        }
+        Ok(whole)
     }
 }
 

@@ -238,12 +238,14 @@ impl Fault {
 
     /// Says where it happened, as a structural error that keeps its first cause.
     pub(super) fn within(self, place: &str) -> Fault {
-        if self.cause == Cause::Excessive {
+        match self.cause {
+            // A panic is no error that could be passed on.
+            Cause::Panics => self,
             // Ours, not the library's: it must end the reading, or less would be read than the
             // library reads.
-            return self;
+            Cause::Excessive => self,
+            _ => Fault::structural(self.cause, format_args!("{place}: {}", self.words)),
         }
-        Fault::structural(self.cause, format_args!("{place}: {}", self.words))
     }
 }
 

@@ -127,6 +127,12 @@ pub fn signature(random: &mut Random, recipe: &Recipe<'_>) -> Vec<u8> {
     if random.permille(6) {
         hashed.push(random.byte());
     }
+    // More than fits into the library's read-ahead.
+    if random.permille(6) {
+        let n = random.below(9000);
+        let notation = subpacket(random, 20, &vec![0; n]);
+        if random.permille(500) { &mut hashed } else { &mut unhashed }.extend(notation);
+    }
     let length = (hashed.len() as u16).to_be_bytes();
     let head = [&[4, recipe.kind, recipe.signer.algorithm(), hash], &length[..], &hashed].concat();
     let trailer = [head.as_slice(), &[4, 0xff], &(head.len() as u32).to_be_bytes()[..]].concat();
@@ -169,9 +175,12 @@ fn digest_and_numbers(random: &mut Random, signer: Key, hash: u8, parts: &[&[u8]
             _ => body.extend(mpi(&number)),
         }
     }
-    if random.permille(6) {
-        let n = random.below(9);
-        body.extend(random.bytes(n));
+    if random.permille(10) {
+        let most = if random.permille(700) { 9 } else { 9000 };
+        let n = random.below(most);
+        // Beyond the read-ahead, what is left in the packet is read as packets.
+        let filler = random.pick(&[0x00, 0xb4, 0xcd, 0xca]);
+        body.extend(if random.permille(500) { vec![filler; n] } else { random.bytes(n) });
     }
     if random.permille(4) {
         body.pop();

@@ -99,7 +99,8 @@ impl Builder<'_> {
     fn user_id(&mut self) {
         let id =
             self.random.pick(&["Alice <a@example.org>", "Alice <a@example.org>", "Bob", "", "C"]);
-        let id = id.as_bytes();
+        let long = if self.random.permille(20) { self.random.below(6000) } else { 0 };
+        let id = &[id.as_bytes(), &vec![b'x'; long]].concat();
         self.file.extend(any_packet(self.random, 13, id));
         let form = self.primary.hashed_form.clone();
         let header = id_packet_parts(id);
@@ -138,7 +139,7 @@ impl Builder<'_> {
             1..=4 => self.random.pick(&[Key::RsaEncrypt, Key::ElGamal, Key::Ecdh]),
             5 => self.primary.key,
             6..=9 => Key::Dsa,
-            10..=13 => self.random.pick(&[Key::P256, Key::P384]),
+            10..=13 => self.random.pick(&[Key::P256, Key::P256, Key::P256, Key::P384]),
             _ => Key::Subkey,
         };
         let made = MadeKey::new(key);
@@ -201,7 +202,7 @@ pub fn key_file(random: &mut Random) -> (Vec<u8>, Vec<(Key, u64)>) {
             0 => random.pick(&[Key::RsaEncrypt, Key::Ed25519, Key::Small, Key::Ecdh]),
             1 | 2 => Key::PrimarySignOnly,
             3..=5 => Key::Dsa,
-            6..=8 => random.pick(&[Key::P256, Key::P384]),
+            6..=8 => random.pick(&[Key::P256, Key::P256, Key::P256, Key::P384]),
             _ => Key::Primary,
         };
         let secret = random.permille(100);

@@ -37,7 +37,7 @@ use common::peers::{GoVerdict, Question, go_verdict};
 use random::Random;
 
 const DEFAULT_SEED: u64 = 0x6d61_7474_6572_6d6f;
-const DEFAULT_COMPOSED: usize = 16_000;
+const DEFAULT_COMPOSED: usize = 14_000;
 
 /// Two files and the data, and where they come from.
 pub struct Case {

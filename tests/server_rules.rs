@@ -100,6 +100,17 @@ fn of_two_keys_with_one_id_the_second_sees_the_trailer_twice() {
 }
 
 #[test]
+fn empty_files_are_told_apart() {
+    const UNKNOWN: &str = "openpgp: signature made by unknown entity";
+    let key = MadeKey::new(Key::Primary);
+    let (file, signature) = (certificate(&key), over_data(&key));
+    check(&[], &signature, Err((Cause::NoKey, UNKNOWN)));
+    check(&file, &[], Err((Cause::NoSignature, UNKNOWN)));
+    let stranger = over_data(&MadeKey::new(Key::Stranger));
+    check(&file, &stranger, Err((Cause::UnknownIssuer, UNKNOWN)));
+}
+
+#[test]
 fn an_unprotected_ecdh_secret_key_crashes_the_server() {
     let key = MadeKey::new(Key::Primary);
     let subkey = [MadeKey::new(Key::Ecdh).body, vec![0], Key::P256.secret_fields()].concat();

@@ -196,17 +196,19 @@ fn power_with_primes(key: &RsaKey, base: &[u8]) -> Vec<u8> {
 }
 
 fn sign_dsa(digest: &[u8]) -> Vec<Vec<u8>> {
-    let key = &keys::DSA;
-    let q = NonZero::new(number(&unhex(key.q))).unwrap();
-    // Not a secret: any k will do.
-    let k = number(&[0x11; 20]).resize(q.bits_precision());
-    let r = number(&power(&unhex(key.g), &k.to_be_bytes(), &unhex(key.p))).rem_vartime(&q);
+    /// r and k^-1, for a k that is no secret.
+    static R_AND_INVERSE: LazyLock<[BoxedUint; 2]> = LazyLock::new(|| {
+        let q = Odd::new(number(&unhex(keys::DSA.q))).unwrap();
+        let k = number(&[0x11; 20]).resize(q.bits_precision());
+        let r = number(&power(&unhex(keys::DSA.g), &k.to_be_bytes(), &unhex(keys::DSA.p)));
+        [r.rem_vartime(q.as_nz_ref()), k.invert_odd_mod_vartime(&q).unwrap()]
+    });
+    let [r, inverse] = &*R_AND_INVERSE;
+    let q = NonZero::new(number(&unhex(keys::DSA.q))).unwrap();
     let z = number(&digest[..digest.len().min(28)]);
-    let sum = number(&unhex(key.x)).concatenating_mul(&r) + &z;
-    let modulus = Odd::new(number(&unhex(key.q))).unwrap();
-    let inverse = k.invert_odd_mod_vartime(&modulus).unwrap();
+    let sum = number(&unhex(keys::DSA.x)).concatenating_mul(r) + &z;
     let s = inverse.concatenating_mul(&sum.rem_vartime(&q)).rem_vartime(&q);
-    [r, s].map(|it| it.to_be_bytes_trimmed_vartime().into_vec()).into()
+    [r, &s].map(|it| it.to_be_bytes_trimmed_vartime().into_vec()).into()
 }
 
 fn number(octets: &[u8]) -> BoxedUint {

@@ -130,7 +130,7 @@ impl Tally {
             _ if case.weak => Some(Cause::WeakKey),
             _ => None,
         };
-        if let Some(excuse) = excuse.filter(|_| !ours.starts_with("ACCEPT")) {
+        if let Some(excuse) = excuse {
             *self.excused.entry(format!("{excuse:?}")).or_default() += 1;
         } else if ours.starts_with("ACCEPT") || accepted {
             save(case, self.differences.len());

@@ -15,6 +15,8 @@ use plugsign::mattermost::server::{Cause, KeyRing, Verdict};
 use plugsign::openpgp::hash::Hasher;
 use rayon::prelude::*;
 
+#[path = "parity/cases.rs"]
+mod cases;
 #[path = "parity/certificate.rs"]
 mod certificate;
 mod common;
@@ -33,22 +35,11 @@ mod random;
 #[path = "parity/signer.rs"]
 mod signer;
 
+use cases::{Case, composed, damaged, flipped, vectors};
 use common::peers::{GoVerdict, Question, go_verdict};
-use random::Random;
 
 const DEFAULT_SEED: u64 = 0x6d61_7474_6572_6d6f;
 const DEFAULT_COMPOSED: usize = 14_000;
-
-/// Two files and the data, and where they come from.
-pub struct Case {
-    name: String,
-    key: Vec<u8>,
-    signature: Vec<u8>,
-    data: Vec<u8>,
-    /// Whether there is a key in it that newer Go refuses, see "Known differences" in
-    /// src/mattermost/server.rs: what follows it may be read in another way.
-    weak: bool,
-}
 
 fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
     env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
@@ -148,123 +139,6 @@ fn save(case: &Case, number: usize) {
     fs::write(folder.join("key"), &case.key).unwrap();
     fs::write(folder.join("signature"), &case.signature).unwrap();
     fs::write(folder.join("data"), &case.data).unwrap();
-}
-
-/// Composes one case; afterwards it may be damaged, and armored.
-fn composed(seed: u64, number: usize) -> Case {
-    let mut random = Random::of_case(seed, number as u64);
-    let random = &mut random;
-    let (mut key, signers) = compose::key_file(random);
-    let mut signature = compose::signature_file(random, &signers);
-    let mut data = compose::DATA.to_vec();
-    if random.permille(100) {
-        mutate::bytes(random, &mut key);
-    }
-    if random.permille(60) {
-        mutate::bytes(random, &mut signature);
-    }
-    if random.permille(10) {
-        mutate::bytes(random, &mut data);
-    }
-    if random.permille(150) {
-        key = mutate::armor(random, &key, "PUBLIC KEY BLOCK");
-    }
-    if random.permille(150) {
-        signature = mutate::armor(random, &signature, "SIGNATURE");
-    }
-    let weak = signers.iter().any(|(key, _)| *key == signer::Key::Small);
-    Case { name: format!("composed {number} of seed {seed}"), key, signature, data, weak }
-}
-
-/// Flips something in every byte of a plain key and of a plain signature, binary and armored.
-fn flipped(seed: u64) -> Vec<Case> {
-    let (key, signature) = compose::plain();
-    let mut random = Random::of_case(seed, u64::MAX);
-    let data = compose::DATA;
-    let mut cases = Vec::new();
-    let mut random_again = random.clone();
-    let armored_key = tidy_armor(&key);
-    for (name, file, is_key) in [
-        ("key", &key, true),
-        ("armored key", &armored_key, true),
-        ("signature", &signature, false),
-        ("armored signature", &tidy_armor(&signature), false),
-    ] {
-        for at in 0..file.len() {
-            for mask in [1 << random.below(8), random.byte().max(1)] {
-                let mut damaged = file.clone();
-                damaged[at] ^= mask;
-                let name = format!("{name}: byte {at} ^ {mask:#04x}");
-                let (key, signature) =
-                    if is_key { (damaged, signature.clone()) } else { (key.clone(), damaged) };
-                cases.push(Case { name, key, signature, data: data.to_vec(), weak: false });
-            }
-        }
-    }
-    let cut = |file: &[u8], random: &mut Random| file[..random.below(file.len())].to_vec();
-    for _ in 0..100 {
-        let name = "truncated".to_owned();
-        let key_cut = cut(&key, &mut random_again);
-        let (signature, data) = (signature.clone(), data.to_vec());
-        cases.push(Case { name, key: key_cut, signature, data, weak: false });
-    }
-    cases
-}
-
-fn tidy_armor(file: &[u8]) -> Vec<u8> {
-    use base64::Engine;
-    let digits = base64::engine::general_purpose::STANDARD.encode(file).into_bytes();
-    let lines: Vec<&[u8]> = digits.chunks(64).collect();
-    let head = b"-----BEGIN PGP DATA-----\nVersion: 1\n\n";
-    [head, lines.join(&b'\n').as_slice(), b"\n-----END PGP DATA-----\n"].concat()
-}
-
-/// Damages pairs of key and signature that were made elsewhere.
-fn damaged(seed: u64, pairs: &[Case], each: usize) -> Vec<Case> {
-    let mut cases = Vec::new();
-    for (number, pair) in pairs.iter().enumerate() {
-        let (key, signature) = (mutate::dearmor(&pair.key), mutate::dearmor(&pair.signature));
-        for i in 0..each {
-            let random = &mut Random::of_case(seed, (1 << 40 | number << 20 | i) as u64);
-            let other = &pairs[random.below(pairs.len())];
-            let (mut key, mut signature) = (key.clone(), signature.clone());
-            match random.below(10) {
-                0..=3 => key = mutate::packets(random, &key, &mutate::dearmor(&other.key)),
-                4..=5 => {
-                    let foreign = mutate::dearmor(&other.signature);
-                    signature = mutate::packets(random, &signature, &foreign);
-                }
-                6 => mutate::bytes(random, &mut key),
-                7 => mutate::bytes(random, &mut signature),
-                8 => key = mutate::armor(random, &key, "PUBLIC KEY BLOCK"),
-                _ => signature = mutate::armor(random, &signature, "SIGNATURE"),
-            }
-            let name = format!("{}, damaged {i}", pair.name);
-            cases.push(Case { name, key, signature, data: pair.data.clone(), weak: false });
-        }
-    }
-    cases
-}
-
-/// The given key files and signatures (see tests/vectors.rs), and the same with little data.
-fn vectors() -> Vec<Case> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/server-verdicts");
-    let table = fs::read_to_string(folder.join("verdicts.tsv")).unwrap();
-    let file = |name: &str| fs::read(folder.join("files").join(name)).unwrap();
-    let data = file("message.tar.gz");
-    let cases = table.lines().skip(1).map(|line| {
-        let mut columns = line.split('\t');
-        let mut column = || columns.next().unwrap();
-        let (name, key, signature) = (column(), column(), column());
-        Case {
-            name: name.into(),
-            key: file(key),
-            signature: file(signature),
-            data: data.clone(),
-            weak: false,
-        }
-    });
-    cases.filter(|case| !case.key.is_empty() && !case.signature.is_empty()).collect()
 }
 
 #[test]

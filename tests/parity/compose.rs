@@ -1,13 +1,13 @@
 //! Key files and signature files, composed of what `certificate` makes.
 
 use super::certificate::{MadeKey, Recipe, digest, key_packet, signature, subpacket};
-use super::packets::{any_packet, packet};
+use super::packets::any_packet;
 use super::random::Random;
 use super::signer::Key;
 
 pub const DATA: &[u8] = b"one\ntwo\r\nthree\r\r\n\nfour\r";
 
-fn id_packet_parts(id: &[u8]) -> Vec<u8> {
+pub fn id_packet_parts(id: &[u8]) -> Vec<u8> {
     [&[0xb4], &(id.len() as u32).to_be_bytes()[..]].concat()
 }
 
@@ -276,40 +276,4 @@ fn twice_hashed(signer: Key, issuer: u64, kind: u8, data: &[u8]) -> Vec<u8> {
         body.extend(super::packets::mpi(&number));
     }
     body
-}
-
-/// A plain certificate and a plain signature, for bytes to be flipped in.
-pub fn plain() -> (Vec<u8>, Vec<u8>) {
-    let primary = MadeKey::new(Key::Primary);
-    let id = b"Alice <a@example.org>";
-    let plain = |key: &MadeKey, signer: Key, kind: u8, parts: &[&[u8]], extra: &[u8]| {
-        let issuer = [&[9, 16], &key.id.to_be_bytes()[..]].concat();
-        let hashed = [&[5, 2, 0x5f, 0, 0, 0], extra].concat();
-        let length = (hashed.len() as u16).to_be_bytes();
-        let head = [&[4, kind, signer.algorithm(), 8], &length[..], &hashed].concat();
-        let trailer =
-            [head.as_slice(), &[4, 0xff], &(head.len() as u32).to_be_bytes()[..]].concat();
-        let digest = digest(8, &[parts, &[&trailer]].concat());
-        let mut body =
-            [head.as_slice(), &[0, issuer.len() as u8], issuer.as_slice(), &digest[..2]].concat();
-        signer.sign(8, &digest).iter().for_each(|it| body.extend(super::packets::mpi(it)));
-        body
-    };
-    let subkey = MadeKey::new(Key::Subkey);
-    let form = primary.hashed_form.as_slice();
-    let certification =
-        plain(&primary, Key::Primary, 0x13, &[form, &id_packet_parts(id), id], &[2, 27, 3]);
-    let parts = [form, &subkey.hashed_form];
-    let back = plain(&subkey, Key::Subkey, 0x19, &parts, &[]);
-    let embedded = [&[back.len() as u8 + 1, 32], back.as_slice()].concat();
-    let binding =
-        plain(&primary, Key::Primary, 0x18, &parts, &[&[2, 27, 2], &embedded[..]].concat());
-    let key = [
-        packet(6, &primary.body),
-        packet(13, id),
-        packet(2, &certification),
-        packet(14, &subkey.body),
-        packet(2, &binding),
-    ];
-    (key.concat(), packet(2, &plain(&subkey, Key::Subkey, 0, &[DATA], &[])))
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::Case;
+use super::cases::Case;
 use super::common::peers::peer;
 
 /// A folder with keys that is gone in the end, agent and all.

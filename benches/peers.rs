@@ -214,7 +214,9 @@ impl Stage {
         let arguments = ["keygen", "--user-id", "Another", "--no-passphrase", "-q"];
         let mut runs: Vec<Run<'_>> = vec![(
             "plugsign",
-            Box::new(|| run(self.plugsign().arg("--home").arg(self.root.join("h2")).args(arguments))),
+            Box::new(|| {
+                run(self.plugsign().arg("--home").arg(self.root.join("h2")).args(arguments))
+            }),
         )];
         if has("gpg") {
             runs.push((
@@ -267,7 +269,8 @@ fn race(work: &'static str, runs: &mut [Run<'_>], prepare: impl Fn()) -> Vec<Row
 }
 
 fn has(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let found =
+        Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if found.is_err() {
         println!("not measured: {program} is not installed");
     }

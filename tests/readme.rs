@@ -1,5 +1,7 @@
 //! The README's commands, run as they are printed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! The templates, used as their readers would use them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
 mod common;
 
 use std::fs;

@@ -152,7 +152,7 @@ impl Good {
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// It is good.
-    Good(Good),
+    Good(Box<Good>),
     /// It is not.
     Bad(Bad),
 }
@@ -181,7 +181,7 @@ pub fn verify_hashed(
     policy: &Policy,
 ) -> Verdict {
     match judge(content, signature, accepted, policy) {
-        Ok(good) => Verdict::Good(good),
+        Ok(good) => Verdict::Good(Box::new(good)),
         Err(bad) => Verdict::Bad(bad),
     }
 }

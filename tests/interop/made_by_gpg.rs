@@ -240,3 +240,82 @@ fn the_way_out_of_a_curve25519_subkey_is_one_that_works() {
     let signature = plugsign.sign(&file);
     judges::all_accept(&plugsign.certificate(&fingerprint), &signature, DATA);
 }
+
+const QUICK_SIGNER: [&str; 4] = ["Old <old@acme.test>", "rsa3072", "sign,cert", "never"];
+
+#[test]
+fn self_signatures_over_sha1_are_refused_until_they_are_renewed_as_the_hint_says() {
+    let Some(gpg) = Gpg::new() else { return };
+    let generate = ["--cert-digest-algo", "SHA1", "--quick-gen-key"];
+    gpg.must(&[&generate[..], &QUICK_SIGNER].concat());
+    let plugsign = Plugsign::new();
+    let key = plugsign.file("key", &gpg.must(&["--export-secret-keys"]));
+    let said = plugsign.run([OsStr::new("import"), key.as_os_str()]);
+    assert_eq!(said.exit, 4, "{said:?}");
+    assert!(said.text().contains("SHA1 is not considered secure"), "{said:?}");
+    let renew = ["--cert-digest-algo", "SHA256", "--quick-set-expire"];
+    assert!(said.err.contains(&renew.join(" ")), "{said:?}");
+
+    gpg.must(&[&renew[..], &[&gpg.fingerprint(), "0"]].concat());
+    plugsign.import(&gpg.must(&["--export-secret-keys"]), &[]);
+    let signature = plugsign.sign(&plugsign.file("release.tar", DATA));
+    judges::all_accept(&gpg.must(&["--export"]), &signature, DATA);
+}
+
+#[test]
+fn an_expired_key_signs_again_once_it_is_extended_and_never_once_it_is_revoked() {
+    let Some(gpg) = Gpg::new() else { return };
+    let mut generate = vec!["--faked-system-time", "20250101T000000", "--quick-gen-key"];
+    generate.extend([QUICK_SIGNER[0], QUICK_SIGNER[1], QUICK_SIGNER[2], "20250201T000000"]);
+    gpg.must(&generate);
+    let fingerprint = gpg.fingerprint();
+    let plugsign = Plugsign::new();
+    plugsign.import(&gpg.must(&["--export-secret-keys"]), &[]);
+    let file = plugsign.file("release.tar", DATA);
+    let said = plugsign.run([OsStr::new("sign"), file.as_os_str()]);
+    assert_eq!(said.exit, 4, "{said:?}");
+    assert!(said.err.contains("it expired on 2025-02-01T00:00:00Z"), "{said:?}");
+    assert!(said.err.contains("--quick-set-expire"), "{said:?}");
+
+    gpg.must(&["--quick-set-expire", &fingerprint, "1y"]);
+    let extended = gpg.must(&["--export-secret-keys"]);
+    plugsign.import(&extended, &[]);
+    let signature = plugsign.sign(&file);
+    judges::all_accept(&gpg.must(&["--export"]), &signature, DATA);
+
+    let revocation = fs::read_to_string(gpg.path(&format!("openpgp-revocs.d/{fingerprint}.rev")));
+    gpg.import(revocation.unwrap().replace("\n:-----", "\n-----").as_bytes());
+    plugsign.import(&gpg.must(&["--export"]), &[]);
+    // Neither the key as it was before nor its file brings it back.
+    plugsign.import(&extended, &["--replace"]);
+    let key_file = plugsign.file("key", &extended);
+    for arguments in [&["sign"][..], &["sign", "--key-file", key_file.to_str().unwrap()]] {
+        let arguments = arguments.iter().map(OsStr::new).chain([file.as_os_str()]);
+        let said = plugsign.run(arguments);
+        assert_eq!(said.exit, 4, "{said:?}");
+        assert!(said.err.contains("it is revoked"), "{said:?}");
+    }
+    let said = plugsign.run([OsStr::new("verify"), file.as_os_str()]);
+    assert_eq!(said.exit, 1, "{said:?}");
+    assert!(said.text().contains("revoked-key: "), "{said:?}");
+}
+
+#[test]
+fn a_certificate_that_an_ed25519_key_certified_is_not_for_the_server_as_it_is() {
+    let (Some(key), Some(friend)) = (gpg::rsa_and_rsa(), gpg::curves()) else { return };
+    let Some(gpg) = Gpg::with(&friend.secret) else { return };
+    gpg.import(&key.certificate);
+    let plugsign = Plugsign::new();
+    let fingerprint = plugsign.import(&key.certificate, &[]);
+    gpg.must(&["--quick-sign-key", &fingerprint]);
+    let certified = gpg.must(&["--export", &fingerprint]);
+    assert!(certified.len() > key.certificate.len());
+    let file = plugsign.file("acme.gpg", &certified);
+    let said = plugsign.run([OsStr::new("trust"), OsStr::new("add"), file.as_os_str()]);
+    assert_eq!(said.exit, 4, "{said:?}");
+    assert!(said.text().contains("export-minimal"), "{said:?}");
+    // What leaves the home has no certifications by others, and is.
+    plugsign.import(&certified, &[]);
+    let file = plugsign.file("clean.gpg", &plugsign.certificate(&fingerprint));
+    plugsign.must([OsStr::new("trust"), OsStr::new("add"), file.as_os_str()]);
+}

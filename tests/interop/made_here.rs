@@ -2,6 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::process::Command;
+use std::sync::OnceLock;
 
 use pgp::composed::{Deserializable, SignedPublicKey};
 use pgp::crypto::hash::HashAlgorithm;
@@ -11,7 +13,7 @@ use crate::common::peers::peer;
 use crate::gpg::Gpg;
 use crate::judges;
 use crate::packet::{packets, signature_fields};
-use crate::plugsign::{PASSPHRASE, Plugsign};
+use crate::plugsign::{PASSPHRASE, Plugsign, Said};
 
 const DATA: &[u8] = b"a release";
 
@@ -21,6 +23,12 @@ struct Plan {
     bits: &'static str,
     subkeys: usize,
     expires: bool,
+}
+
+impl Plan {
+    fn protected(&self) -> bool {
+        !self.options.contains(&"--no-passphrase")
+    }
 }
 
 const PLANS: [Plan; 5] = [
@@ -46,12 +54,30 @@ const PLANS: [Plan; 5] = [
     },
 ];
 
-/// Runs a check for each plan, with the key made by it.
-fn for_each_plan(check: impl Fn(&Plan, &Plugsign, &str)) {
-    for plan in &PLANS {
+/// Makes the key of a plan, once, and returns its fingerprint and what `export --secret` gives.
+fn made(plan: &Plan) -> &'static (String, Vec<u8>) {
+    static MADE: [OnceLock<(String, Vec<u8>)>; PLANS.len()] = [const { OnceLock::new() }; 5];
+    let place = PLANS.iter().position(|it| it.options == plan.options).unwrap();
+    MADE[place].get_or_init(|| {
         let plugsign = Plugsign::new();
         let fingerprint = plugsign.keygen(plan.options);
-        check(plan, &plugsign, &fingerprint);
+        let mut arguments = vec!["export", &fingerprint, "--secret"];
+        if !plan.protected() {
+            arguments.push("--unprotected");
+        }
+        let secret = plugsign.must(arguments).out;
+        (fingerprint, secret)
+    })
+}
+
+/// Runs a check for each plan, with a home that has the key made by it.
+fn for_each_plan(check: impl Fn(&Plan, &Plugsign, &str)) {
+    for plan in &PLANS {
+        let (fingerprint, secret) = made(plan);
+        let plugsign = Plugsign::new();
+        let options: &[&str] = if plan.protected() { &[] } else { &["--no-passphrase"] };
+        assert_eq!(plugsign.import(secret, options), *fingerprint);
+        check(plan, &plugsign, fingerprint);
     }
 }
 
@@ -89,7 +115,7 @@ fn gpg_shows_and_imports_the_certificate_binary_and_armored() {
 fn gpg_signs_with_the_exported_secret_key_and_the_signature_is_good_here() {
     for_each_plan(|plan, plugsign, fingerprint| {
         let mut arguments = vec!["export", fingerprint, "--secret", "--armor"];
-        if plan.options.contains(&"--no-passphrase") {
+        if !plan.protected() {
             arguments.push("--unprotected");
         }
         let secret = plugsign.must(arguments).out;
@@ -136,17 +162,16 @@ fn go_sqv_gpgv_and_rpgp_accept_signatures_of_every_kind_of_key() {
 }
 
 #[test]
-fn sq_finds_nothing_to_complain_about() {
+fn sq_inspects_the_certificate_and_finds_a_key_that_signs() {
     let Some(sq) = peer("sq") else { return };
-    for_each_plan(|_, plugsign, fingerprint| {
+    for_each_plan(|plan, plugsign, fingerprint| {
         let file = plugsign.file("certificate", &plugsign.certificate(fingerprint));
-        let linted = std::process::Command::new(&sq).arg("cert").arg("lint").arg("--help").output();
-        let new_tongue = linted.unwrap().status.success();
-        let words: &[&str] =
-            if new_tongue { &["cert", "lint", "--cert-file"] } else { &["keyring", "list"] };
-        let said: crate::plugsign::Said =
-            std::process::Command::new(&sq).args(words).arg(&file).output().unwrap().into();
+        let said: Said = Command::new(&sq).arg("inspect").arg(&file).output().unwrap().into();
         assert_eq!(said.exit, 0, "{said:?}");
+        for words in [fingerprint, &format!("{} bits", plan.bits), "signing"] {
+            assert!(said.text().contains(words), "{words}: {said:?}");
+        }
+        assert!(!said.text().contains("nvalid"), "{said:?}");
     });
 }
 

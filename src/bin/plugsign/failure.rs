@@ -213,6 +213,12 @@ pub fn hint(error: &Error) -> Option<String> {
             Weakness::Unprotected => {
                 "give it a passphrase, or say that it shall have none: --no-passphrase, or --unprotected for export".into()
             }
+            Weakness::Expired(_) => {
+                "extend it where it was made (gpg --quick-set-expire KEY 1y), export it and import it again; or make a new one: plugsign keygen".into()
+            }
+            Weakness::Unbound(_) => {
+                "it needs a user ID and self-signatures with SHA-256 or stronger: renew them where it was made (gpg --cert-digest-algo SHA256 --quick-set-expire KEY 0), export it and import it again".into()
+            }
             Weakness::SecretElsewhere => "import the key with its secret part".into(),
             _ => return None,
         },

@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments, world: &World) -> Result<Pages, Failure> {
 
 fn render(command: clap::Command, name: &str) -> Result<Vec<u8>, Failure> {
     let mut text = Vec::new();
-    clap_mangen::Man::new(command.name(name.to_string()))
+    clap_mangen::Man::new(command)
         .render(&mut text)
         .map_err(|error| Error::io("write", std::path::Path::new(name))(error))?;
     Ok(text)

@@ -1,0 +1,354 @@
+//! A whole dist/ at once, as release scripts and CI jobs sign it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod common;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+
+use common::peers::peer;
+use common::sandbox::{PASSPHRASE, Sandbox};
+
+const KEY: &str = include_str!("../keys-example/organisation.secret.asc");
+
+/// A dist/ with two archives, an unpacked plugin and a stray file, signed in an environment that
+/// has nothing but the key.
+struct Release {
+    sandbox: Sandbox,
+}
+
+impl Release {
+    fn new(name: &str) -> Release {
+        let sandbox = Sandbox::new(name);
+        sandbox.copy("keys-example/organisation.asc", "release-key.asc");
+        sandbox.copy("keys-example/dist/com.example.plugin-1.2.0.tar.gz", "dist/a-1.0.0.tar.gz");
+        let release = Release { sandbox };
+        release.write("dist/b-1.0.0.zip", "another archive");
+        release.write("dist/com.example.plugin/plugin.json", "{}");
+        release.write("dist/notes.txt", "not an archive");
+        release
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.sandbox.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    fn run(&self, command: &str) -> common::sandbox::Said {
+        self.run_with(command, &[])
+    }
+
+    fn run_with(&self, command: &str, more: &[(&str, &str)]) -> common::sandbox::Said {
+        let mut variables = vec![("PLUGSIGN_KEY", KEY), ("PLUGSIGN_PASSPHRASE", PASSPHRASE)];
+        variables.extend(more);
+        self.sandbox.shell_with(&format!("unset HOME; {command}"), &variables)
+    }
+
+    fn verify(&self) -> common::sandbox::Said {
+        self.run("plugsign verify --key release-key.asc dist")
+    }
+
+    fn sign(&self) {
+        let said = self.run("plugsign sign --checksums dist");
+        assert!(said.status.success(), "{}", said.shown());
+    }
+}
+
+#[test]
+fn the_archives_of_a_dist_are_signed_and_nothing_else() {
+    let release = Release::new("dist");
+    let said = release.run("plugsign sign dist");
+    assert!(said.status.success(), "{}", said.shown());
+    assert_eq!(said.stdout, "dist/a-1.0.0.tar.gz.sig\ndist/b-1.0.0.zip.sig\n");
+    assert!(said.stderr.contains("2 signed, 0 up to date, 2 passed over"), "{}", said.stderr);
+    let again = release.run("plugsign sign dist");
+    assert_eq!(again.stdout, "");
+    assert!(again.stderr.contains("0 signed, 2 up to date"), "{}", again.stderr);
+}
+
+#[test]
+fn a_stale_signature_is_named_and_kept() {
+    let release = Release::new("stale");
+    release.sign();
+    let old = fs::read(release.path("dist/b-1.0.0.zip.sig")).unwrap();
+    release.write("dist/b-1.0.0.zip", "built again");
+    let said = release.run("plugsign sign dist");
+    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
+    assert!(said.stderr.contains("dist/b-1.0.0.zip.sig is there already"), "{}", said.stderr);
+    assert_eq!(fs::read(release.path("dist/b-1.0.0.zip.sig")).unwrap(), old);
+    let forced = release.run("plugsign sign --force dist");
+    assert_eq!(forced.stdout, "dist/b-1.0.0.zip.sig\n", "{}", forced.shown());
+}
+
+#[test]
+fn verify_fails_on_what_is_missing_orphaned_empty_or_foreign() {
+    let release = Release::new("complete");
+    release.run("plugsign sign dist");
+    assert!(release.verify().status.success());
+    let good = fs::read(release.path("dist/a-1.0.0.tar.gz.sig")).unwrap();
+    for (break_it, reason) in [
+        ("rm dist/a-1.0.0.tar.gz.sig", "missing-signature"),
+        (": > dist/a-1.0.0.tar.gz.sig", "malformed"),
+        ("cp dist/b-1.0.0.zip.sig dist/a-1.0.0.tar.gz.sig", "bad-signature"),
+        ("mv dist/a-1.0.0.tar.gz dist/gone", "orphan-signature"),
+    ] {
+        fs::write(release.path("dist/a-1.0.0.tar.gz.sig"), &good).unwrap();
+        release.run(break_it);
+        let said = release.verify();
+        assert_eq!(said.status.code(), Some(1), "{break_it}\n{}", said.shown());
+        assert!(said.stdout.contains(reason), "{break_it}\n{}", said.shown());
+        assert!(said.stdout.contains("good  dist/b-1.0.0.zip"), "{break_it}\n{}", said.shown());
+    }
+}
+
+#[test]
+fn checksums_are_what_coreutils_writes_and_cover_the_names() {
+    let release = Release::new("checksums");
+    release.sign();
+    let list = release.run("cat dist/SHA256SUMS");
+    let expected = release.run("cd dist && sha256sum a-1.0.0.tar.gz b-1.0.0.zip");
+    assert_eq!(list.stdout, expected.stdout);
+    assert!(release.run("cd dist && sha256sum --strict -c SHA256SUMS").status.success());
+    let good = release.verify();
+    assert!(good.status.success(), "{}", good.shown());
+    assert!(good.stdout.contains("good  dist/SHA256SUMS"), "{}", good.shown());
+
+    // An old, genuine archive under the new version's name.
+    release.run(
+        "cp dist/b-1.0.0.zip dist/b-2.0.0.zip && cp dist/b-1.0.0.zip.sig dist/b-2.0.0.zip.sig",
+    );
+    let renamed = release.verify();
+    assert_eq!(renamed.status.code(), Some(1), "{}", renamed.shown());
+    assert!(
+        renamed.stdout.contains("BAD   dist/b-2.0.0.zip  checksum-mismatch"),
+        "{}",
+        renamed.shown()
+    );
+    release.run("rm dist/b-2.0.0.zip* && mv dist/b-1.0.0.zip dist/a-1.0.0.tar.gz");
+    release.run("mv dist/b-1.0.0.zip.sig dist/a-1.0.0.tar.gz.sig");
+    let swapped = release.verify();
+    assert!(
+        swapped.stdout.contains("BAD   dist/a-1.0.0.tar.gz  checksum-mismatch")
+            && swapped.stdout.contains("BAD   dist/b-1.0.0.zip  checksum-mismatch"),
+        "{}",
+        swapped.shown()
+    );
+}
+
+#[test]
+fn a_list_that_was_changed_is_not_believed() {
+    let release = Release::new("list");
+    release.sign();
+    release.run("sed -i 's/a-1.0.0/c-1.0.0/' dist/SHA256SUMS");
+    let said = release.verify();
+    assert_eq!(said.status.code(), Some(1), "{}", said.shown());
+    assert!(said.stdout.contains("BAD   dist/SHA256SUMS  bad-signature"), "{}", said.shown());
+}
+
+#[test]
+fn a_list_is_not_written_if_a_file_failed() {
+    let release = Release::new("incomplete");
+    fs::create_dir(release.path("dist/b-1.0.0.zip.sig")).unwrap();
+    let said = release.run("plugsign sign --checksums dist");
+    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
+    assert_eq!(said.stdout, "dist/a-1.0.0.tar.gz.sig\n");
+    assert!(!release.path("dist/SHA256SUMS").exists());
+}
+
+#[test]
+fn gpg_accepts_the_list() {
+    if peer("gpgv").is_none() || peer("gpg").is_none() {
+        return;
+    }
+    let release = Release::new("list-gpg");
+    release.sign();
+    let said = release.run(
+        "export GNUPGHOME=\"$PWD/g\"; mkdir -m 700 g && gpg -q --dearmor < release-key.asc > ring.gpg \
+         && gpgv --keyring ./ring.gpg dist/SHA256SUMS.sig dist/SHA256SUMS",
+    );
+    assert!(said.status.success(), "{}", said.shown());
+}
+
+#[test]
+fn a_fixed_time_makes_every_file_the_same_on_every_run() {
+    let sign = |name: &str, how: &str, variables: &[(&str, &str)]| {
+        let release = Release::new(name);
+        let said = release.run_with(&format!("plugsign sign --checksums {how} dist"), variables);
+        assert!(said.status.success(), "{}", said.shown());
+        ["a-1.0.0.tar.gz.sig", "b-1.0.0.zip.sig", "SHA256SUMS", "SHA256SUMS.sig"]
+            .map(|file| fs::read(release.path("dist").join(file)).unwrap())
+    };
+    let by_variable = sign("fixed-1", "-j 1", &[("SOURCE_DATE_EPOCH", "1795382400")]);
+    let by_option = sign("fixed-2", "-j 8 --time 2026-11-22T21:20:00Z", &[]);
+    assert_eq!(by_variable, by_option);
+}
+
+#[test]
+fn a_nonsense_time_is_wrong_usage() {
+    let release = Release::new("time");
+    for (how, variables) in [
+        ("", &[("SOURCE_DATE_EPOCH", "soon")][..]),
+        ("--time yesterday", &[]),
+        ("--time 4294967296", &[]),
+    ] {
+        let said = release.run_with(&format!("plugsign sign {how} dist"), variables);
+        assert_eq!(said.status.code(), Some(2), "{}", said.shown());
+    }
+    assert!(!release.path("dist/a-1.0.0.tar.gz.sig").exists());
+}
+
+#[test]
+fn the_key_of_a_ci_secret_is_read_in_every_shape() {
+    use base64::Engine;
+    let base64 = base64::engine::general_purpose::STANDARD;
+    for (name, key) in [
+        ("armored", KEY.to_string()),
+        ("crlf", KEY.replace('\n', "\r\n")),
+        ("escaped", KEY.replace('\n', "\\n")),
+        ("base64", base64.encode(KEY)),
+    ] {
+        let release = Release::new("ci");
+        let said = release.sandbox.shell_with(
+            "unset HOME; plugsign sign dist && find . -newer release-key.asc -type f",
+            &[("PLUGSIGN_KEY", &key), ("PLUGSIGN_PASSPHRASE", PASSPHRASE)],
+        );
+        assert!(said.status.success(), "{name}\n{}", said.shown());
+        assert!(release.verify().status.success(), "{name}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_missing_or_empty_is_an_error() {
+    let release = Release::new("empty");
+    fs::create_dir(release.path("empty")).unwrap();
+    for folder in ["empty", "missing"] {
+        for command in ["sign", "verify --key release-key.asc"] {
+            let said = release.run(&format!("plugsign {command} {folder}"));
+            assert_eq!(said.status.code(), Some(3), "{command} {folder}\n{}", said.shown());
+        }
+    }
+}
+
+#[test]
+fn a_link_in_a_folder_is_passed_over_and_a_link_to_a_folder_is_walked() {
+    let release = Release::new("links");
+    symlink("/etc/hostname", release.path("dist/link-1.0.0.tar.gz")).unwrap();
+    symlink("dist", release.path("latest")).unwrap();
+    let said = release.run("plugsign sign latest");
+    assert!(said.status.success(), "{}", said.shown());
+    assert_eq!(said.stdout, "latest/a-1.0.0.tar.gz.sig\nlatest/b-1.0.0.zip.sig\n");
+}
+
+#[test]
+fn odd_names_are_signed_listed_and_verified() {
+    let release = Release::new("names");
+    for name in [&b"-dash.zip"[..], b"new\nline.zip", b"back\\slash.zip", b"latin-\xe9.zip"] {
+        fs::write(release.path("dist").join(OsStr::from_bytes(name)), "content").unwrap();
+    }
+    // 255 bytes for the signature itself is the most that the file system takes.
+    let long = format!("dist/{}.zip", "x".repeat(247));
+    release.write(&long, "content");
+    release.sign();
+    assert!(release.path(&format!("{long}.sig")).exists());
+    let said = release.verify();
+    assert!(said.status.success(), "{}", said.shown());
+    assert!(said.stdout.contains("new\\nline.zip") && said.stdout.contains("latin-\\xe9"));
+    assert!(release.run("cd dist && sha256sum --strict -c SHA256SUMS").status.success());
+}
+
+#[test]
+fn a_full_disk_leaves_earlier_signatures_whole_and_no_others() {
+    let release = Release::new("full");
+    let mounted = release.run("mkdir full && unshare -m true");
+    if !mounted.status.success() {
+        eprintln!("skipped: a full disk needs the right to mount one");
+        return;
+    }
+    let said = release.run(
+        "export PLUGSIGN_KEY PLUGSIGN_PASSPHRASE; unshare -m sh -euc '
+            mount -t tmpfs -o size=96k tmpfs full
+            i=0; while [ $i -lt 20 ]; do echo $i > full/$i.zip; i=$((i+1)); done
+            code=0; plugsign sign -j 1 full > written 2> errors || code=$?
+            ls -A full > left
+            for s in full/*.sig; do plugsign verify --key release-key.asc \"$s\"; done > verified
+            exit $code'",
+    );
+    if said.status.code() != Some(3) {
+        // The file system may round its size up.
+        assert!(said.status.success(), "{}", said.shown());
+    }
+    let left = fs::read_to_string(release.path("left")).unwrap();
+    let signatures = left.lines().filter(|name| name.ends_with(".sig")).count();
+    let written = fs::read_to_string(release.path("written")).unwrap().lines().count();
+    assert_eq!(signatures, written, "{left}");
+    assert!(signatures < 20, "the disk was not full\n{left}");
+    assert!(!left.contains(".tmp"), "{left}");
+    let verified = fs::read_to_string(release.path("verified")).unwrap();
+    assert_eq!(verified.matches("good  ").count(), signatures, "{verified}");
+}
+
+#[test]
+fn two_runs_at_once_leave_one_good_signature_a_file() {
+    let release = Release::new("twice");
+    for number in 0..40 {
+        release.write(&format!("dist/n{number}.zip"), &number.to_string());
+    }
+    release.run("plugsign sign dist & plugsign sign dist; wait");
+    let said = release.verify();
+    assert!(said.status.success(), "{}", said.shown());
+    let left = release.run("ls -A dist | grep -c tmp || true");
+    assert_eq!(left.stdout.trim(), "0");
+}
+
+#[test]
+fn a_closed_or_full_standard_output_is_said_and_the_signatures_are_there() {
+    let release = Release::new("stdout");
+    let said = release.run("plugsign sign dist > /dev/full");
+    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
+    assert!(said.stderr.contains("standard output"), "{}", said.stderr);
+    assert!(release.verify().status.success());
+}
+
+#[test]
+fn nothing_is_drawn_where_there_is_no_terminal() {
+    let release = Release::new("pipe");
+    let said = release.run("plugsign sign dist");
+    assert!(!said.stderr.contains('\x1b') && !said.stderr.contains('\r'), "{:?}", said.stderr);
+}
+
+#[test]
+fn a_read_only_folder_is_an_error_before_anything_is_written() {
+    if rustix::process::geteuid().is_root() {
+        eprintln!("skipped: root writes to read-only folders");
+        return;
+    }
+    let release = Release::new("read-only");
+    fs::set_permissions(release.path("dist"), fs::Permissions::from_mode(0o555)).unwrap();
+    let said = release.run("plugsign sign dist");
+    fs::set_permissions(release.path("dist"), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
+}
+
+#[test]
+fn completions_and_manual_pages_are_made_for_every_shell_and_command() {
+    let release = Release::new("pages");
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let said = release.run(&format!("plugsign completions {shell}"));
+        assert!(said.status.success() && said.stdout.contains("keygen"), "{shell}");
+    }
+    let said = release.run("mkdir man && plugsign man --out man && ls man");
+    assert!(said.status.success(), "{}", said.shown());
+    for page in ["plugsign.1", "plugsign-sign.1", "plugsign-verify.1", "plugsign-keygen.1"] {
+        let text = fs::read_to_string(release.path("man").join(page)).unwrap();
+        assert!(text.contains(".TH"), "{page}");
+    }
+}

@@ -18,6 +18,7 @@ use openpgp::parse::Parse;
 
 use super::certificate::{Certificate, armored, innermost};
 use super::framing::{self, BadFrame};
+use super::policy::Weakness;
 use super::secret_key::SecretKey;
 use crate::error::{Error, Result};
 
@@ -193,9 +194,21 @@ fn read_packets(packets: &[u8]) -> Vec<Result<Key>> {
         .map(|cert: openpgp::Result<Cert>| match cert {
             Ok(cert) if cert.is_tsk() => Ok(Key::Secret(SecretKey::new(cert))),
             Ok(cert) => Ok(Key::Certificate(Certificate::new(cert))),
-            Err(error) => Err(Error::NoKey(innermost(error.as_ref()))),
+            Err(error) => Err(why_no_key(&error)),
         })
         .collect()
+}
+
+/// Tells keys of versions that sequoia does not read from what is no key at all.
+fn why_no_key(error: &openpgp::anyhow::Error) -> Error {
+    if let Some(openpgp::Error::UnsupportedCert(_, packets)) = error.downcast_ref()
+        && let Some(openpgp::Packet::Unknown(packet)) = packets.first()
+        && let Some(&version) = packet.body().first()
+        && version != 4
+    {
+        return Error::Refused { key: "the key".into(), weakness: Weakness::Version(version) };
+    }
+    Error::NoKey(innermost(error.as_ref()))
 }
 
 /// Walks the packet headers alone: whole packets of definite length, and not too many. A length

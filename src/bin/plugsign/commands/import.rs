@@ -279,7 +279,11 @@ impl Line {
     }
 
     fn failed(file: String, error: Error) -> Line {
-        Line { what: file, user_id: None, secret: false, outcome: Outcome::Unreadable(error) }
+        let outcome = match error {
+            Error::Refused { .. } => Outcome::Refused(error),
+            _ => Outcome::Unreadable(error),
+        };
+        Line { what: file, user_id: None, secret: false, outcome }
     }
 }
 

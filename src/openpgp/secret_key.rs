@@ -208,6 +208,11 @@ impl SecretKey {
         exactly: Option<&Fingerprint>,
         policy: &Policy,
     ) -> Result<Key<SecretParts, UnspecifiedRole>> {
+        if exactly.is_none() {
+            // What import refuses is refused here too: other programs would sign with the weak
+            // subkey beside a strong primary key.
+            certificate.check_signer(policy).map_err(|weakness| self.refused(weakness))?;
+        }
         let mut best: Option<Key<SecretParts, UnspecifiedRole>> = None;
         let mut weakness = Weakness::CannotSign;
         for component in self.cert.keys() {

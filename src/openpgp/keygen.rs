@@ -20,7 +20,7 @@ use super::policy::KeySizeBits;
 use super::rsa::{self, PrivateKey, Signer};
 use super::secret_key::{Passphrase, SecretKey, lock};
 use crate::error::{Error, Result};
-use crate::safe::Safe;
+use crate::safe::{Safe, is_unsafe};
 
 /// What kind of key to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,8 +127,8 @@ pub fn check_user_id(user_id: &str) -> Result<()> {
 }
 
 fn no_controls(what: &str, text: &str) -> Result<()> {
-    let shown = Safe::text(text).to_string();
-    if text.chars().count() <= Safe::LONGEST && shown != text {
+    if text.chars().any(|character| character == '\\' || is_unsafe(character)) {
+        let shown = Safe::text(text);
         return Err(Error::Malformed(format!(
             "the {what} \"{shown}\" has control or invisible characters, or a backslash"
         )));

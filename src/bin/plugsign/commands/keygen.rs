@@ -91,9 +91,9 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
     let home = world.home()?;
     home.check()?;
     let bits = arguments.bits.as_deref().map(parse_bits).transpose()?;
-    let validity =
-        arguments.expires.as_deref().map(|when| parse_validity(when, world.now)).transpose()?;
     let created = whole_seconds(world.now);
+    let validity =
+        arguments.expires.as_deref().map(|when| parse_validity(when, created)).transpose()?;
     let (plan, passphrase) = if arguments.has_identity() {
         let plan = KeyPlan {
             kind: arguments.kind.map_or(Kind::Sign, Kind::from),

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use plugsign::safe::{Safe, is_unsafe};
 
 use crate::commands::{completions, export, import, keygen, list, man, sign, trust, verify};
 use crate::failure::{EXIT_USAGE, Failure};
 use crate::report::Report;
-use crate::terminal::print_json;
+use crate::terminal::{print_json, say};
 use crate::world::World;
 
 /// Make an organisation's key, keep it, hand out its certificate, sign releases, verify them
@@ -91,6 +92,19 @@ impl Command {
     }
 }
 
+/// Shows clap's message. It repeats arguments, which may be the names of files: without colour
+/// and made safe if there is something in them that a terminal obeys.
+fn show(error: &clap::Error) {
+    let text = error.render().to_string();
+    let is_tame = |character: char| character == '\n' || !is_unsafe(character);
+    if text.chars().all(is_tame) {
+        let _ = error.print();
+        return;
+    }
+    let lines: Vec<String> = text.lines().map(|line| Safe::text(line).to_string()).collect();
+    say(&lines.join("\n"));
+}
+
 /// Shows clap's message, or help and version, which are no errors. `--json` promises a document
 /// for wrong usage too; the command line could not be parsed, so it is looked for by its name.
 pub fn explain(error: &clap::Error) -> ExitCode {
@@ -103,7 +117,7 @@ pub fn explain(error: &clap::Error) -> ExitCode {
         let failure = Failure::Usage(error.render().to_string().trim().to_string());
         print_json(&failure.json(""));
     } else {
-        let _ = error.print();
+        show(error);
     }
     ExitCode::from(EXIT_USAGE)
 }

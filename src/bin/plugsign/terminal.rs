@@ -150,6 +150,11 @@ impl Terminal {
     }
 }
 
+/// Says a line before there is a [`Terminal`].
+pub fn say(words: &str) {
+    let _ = writeln!(io::stderr(), "{words}");
+}
+
 /// Prints a JSON document; if even that fails, the exit code must do.
 pub fn print_json(document: &Value) {
     let _ = write_json(document);

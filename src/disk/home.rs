@@ -235,7 +235,8 @@ impl Home {
         write_new(&path, &certificate.to_bytes()?, Access::Secret, Existing::Replace)
     }
 
-    /// Adds a trusted certificate under a name, in the place of this certificate's older copy.
+    /// Adds a trusted certificate under a name, in the place of this certificate's older copy,
+    /// with everything that older copies know of it: a revocation above all.
     ///
     /// # Errors
     ///
@@ -243,6 +244,7 @@ impl Home {
     pub fn trust(&self, _: &Lock, name: &str, certificate: &Certificate) -> Result<()> {
         check_name(name)?;
         let fingerprint = certificate.fingerprint();
+        let mut whole = certificate.clone();
         for path in entries(&self.root.join(TRUSTED))? {
             if let Some((taken, other)) = trusted_name(&path)
                 && taken == name
@@ -250,9 +252,14 @@ impl Home {
             {
                 return Err(Error::Exists(PathBuf::from(name)));
             }
+            if let Ok(copy) = read_trusted(&path)
+                && copy.certificate.fingerprint() == fingerprint
+            {
+                whole = whole.merge(&copy.certificate)?;
+            }
         }
         let path = self.root.join(TRUSTED).join(format!("{name}.{fingerprint}.pgp"));
-        write_new(&path, &certificate.to_bytes()?, Access::Secret, Existing::Replace)
+        write_new(&path, &whole.to_bytes()?, Access::Secret, Existing::Replace)
     }
 
     /// Removes the trusted certificate of this name, readable or not.

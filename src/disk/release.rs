@@ -20,6 +20,7 @@ use crate::openpgp::secret_key::SigningKey;
 use crate::openpgp::sign::sign_hashed;
 use crate::openpgp::signature::MAX_SIGNATURE_FILE;
 use crate::openpgp::verify::{Bad, Reason, Verdict};
+use crate::safe::Safe;
 
 /// The names of release archives.
 const ARCHIVES: [&str; 7] = ["*.tar", "*.tar.*", "*.tgz", "*.tbz2", "*.txz", "*.tzst", "*.zip"];
@@ -81,7 +82,9 @@ impl Selection {
 }
 
 fn globs(patterns: &[impl AsRef<str>]) -> Result<GlobSet> {
-    let malformed = |error: globset::Error| Error::Malformed(format!("not a pattern: {error}"));
+    let malformed = |error: globset::Error| {
+        Error::Malformed(format!("not a pattern: {}", Safe::text(&error.to_string())))
+    };
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         set.add(Glob::new(pattern.as_ref()).map_err(malformed)?);
@@ -364,13 +367,26 @@ impl Signing<'_> {
     /// [`Error::NotGood`] if the signature does not pass, and whatever the disk says.
     pub fn sign(&self, artifact: &Artifact, output: &Path, read: &AtomicU64) -> Result<Signed> {
         let content = self.hash(artifact, read)?;
+        self.place(&content, output)
+    }
+
+    /// Signs what a reader yields, as [`Signing::sign`] does an artifact.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signing::sign`], or [`Error::Io`] with `name` for the reader's.
+    pub fn sign_stream(&self, content: impl Read, name: &str, output: &Path) -> Result<Signed> {
+        self.place(&hash_stream(content, name)?, output)
+    }
+
+    fn place(&self, content: &Hashed, output: &Path) -> Result<Signed> {
         let signed = |state| {
-            let sha256 = sha256(&content);
+            let sha256 = sha256(content);
             let sha256 = sha256.ok_or_else(|| Error::crypto("hashing")("no SHA-256"))?;
             Ok(Signed { state, sha256 })
         };
         if let Ok(metadata) = fs::symlink_metadata(output) {
-            if metadata.is_file() && self.is_good(output, &content) {
+            if metadata.is_file() && self.is_good(output, content) {
                 return signed(State::UpToDate);
             }
             if self.existing == Existing::Keep {
@@ -380,7 +396,7 @@ impl Signing<'_> {
                 });
             }
         }
-        let bytes = self.signature(&content)?;
+        let bytes = self.signature(content)?;
         if !self.dry_run {
             let access = Access::Public { umask: self.umask };
             write_new(output, &bytes, access, self.existing)?;
@@ -412,11 +428,8 @@ impl Signing<'_> {
     /// # Errors
     ///
     /// [`Error::NotGood`], or [`Error::Io`] with `name` for the reader's.
-    pub fn sign_stream(&self, content: impl Read, name: &str) -> Result<Vec<u8>> {
-        let content = Hasher::new([ContentHash::SHA256])
-            .read(content)
-            .map_err(Error::io("read", Path::new(name)))?;
-        self.signature(&content)
+    pub fn sign_stream_to_bytes(&self, content: impl Read, name: &str) -> Result<Vec<u8>> {
+        self.signature(&hash_stream(content, name)?)
     }
 
     /// Signs an artifact, and returns the signature instead of writing it.
@@ -453,6 +466,10 @@ impl Signing<'_> {
             Verdict::Bad(_) => false,
         }
     }
+}
+
+fn hash_stream(content: impl Read, name: &str) -> Result<Hashed> {
+    Hasher::new([ContentHash::SHA256]).read(content).map_err(Error::io("read", Path::new(name)))
 }
 
 impl Artifact {

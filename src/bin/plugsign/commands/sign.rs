@@ -1,13 +1,15 @@
 //! `plugsign sign`
 
+use std::fs;
 use std::io::{self, Write};
 use std::num::NonZero;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::Args;
 use plugsign::disk::checksums::{CHECKSUMS, Checksums, Sha256};
-use plugsign::disk::file::{Access, Existing, read_bounded, read_small, write_new};
+use plugsign::disk::file::{Existing, read_bounded, read_small};
 use plugsign::disk::release::{Artifact, Release, Selection, Signing, State};
 use plugsign::error::Error;
 use plugsign::judge::Judge;
@@ -82,8 +84,10 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
         true => Release::default(),
         false => Release::to_sign(&arguments.paths, &selection),
     };
-    if arguments.output.is_some() && !is_stream {
-        check_single(&release)?;
+    if let Some(output) = &arguments.output
+        && !is_stream
+    {
+        check_single(&release, output)?;
     }
     let key = unlock(&arguments, world)?;
     world.terminal.whisper(&format!("signing with {}", key.fingerprint()));
@@ -154,14 +158,24 @@ fn check_arguments(arguments: &Arguments, world: &World) -> Result<(), Failure> 
     Ok(())
 }
 
-fn check_single(release: &Release) -> Result<(), Failure> {
-    if release.artifacts.len() == 1 && release.unreadable.is_empty() {
+fn check_single(release: &Release, output: &Path) -> Result<(), Failure> {
+    if let ([artifact], true) = (&release.artifacts[..], release.unreadable.is_empty()) {
+        if is_same_file(output, &artifact.path) {
+            return Err(Failure::Usage("-o names the very file that is to be signed".into()));
+        }
         return Ok(());
     }
     Err(Failure::Usage(format!(
         "-o names one signature, and there are {} files to sign",
         release.artifacts.len()
     )))
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (fs::symlink_metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
 }
 
 /// Finds the key and unlocks it, once.
@@ -223,6 +237,9 @@ fn sign_file(
     match &arguments.output {
         Some(output) if is_dash(output) => {
             let signed = signing.sign_to_bytes(artifact, read).and_then(|bytes| {
+                if arguments.dry_run {
+                    return Ok(());
+                }
                 world.terminal.write_bytes(&bytes).map_err(|failure| match failure {
                     Failure::Stream(_, error) => {
                         Error::io("write", Path::new("standard output"))(error)
@@ -275,20 +292,22 @@ fn sign_stream(
     arguments: &Arguments,
     world: &World,
 ) -> Result<File, Failure> {
-    let bytes = signing.sign_stream(io::stdin().lock(), "standard input")?;
+    let (content, name) = (io::stdin().lock(), "standard input");
     let output = arguments.output.as_ref().filter(|output| !is_dash(output));
-    match output {
-        Some(output) if !arguments.dry_run => {
-            let access = Access::Public { umask: world.umask };
-            write_new(output, &bytes, access, signing.existing)?;
+    let state = match output {
+        Some(output) => signing.sign_stream(content, name, output)?.state,
+        None => {
+            let bytes = signing.sign_stream_to_bytes(content, name)?;
+            if !arguments.dry_run {
+                world.terminal.write_bytes(&bytes)?;
+            }
+            State::Written
         }
-        Some(_) => {}
-        None => world.terminal.write_bytes(&bytes)?,
-    }
+    };
     Ok(File {
         path: PathBuf::from("-"),
         signature: output.cloned(),
-        result: Ok(State::Written),
+        result: Ok(state),
         sha256: None,
     })
 }

@@ -10,5 +10,7 @@
     clippy::print_stderr
 )]
 
+pub mod craft;
 pub mod peers;
+pub mod run;
 pub mod sandbox;

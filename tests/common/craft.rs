@@ -1,0 +1,452 @@
+//! Crafts OpenPGP data, good and hostile, with sequoia's builders where they let us and byte by
+//! byte where they do not.
+
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::cert::CertBuilder;
+use openpgp::crypto::mpi::{self, ProtectedMPI};
+use openpgp::crypto::{KeyPair, Signer as _};
+use openpgp::packet::key::{
+    Key4, KeyRole, PrimaryRole, SecretKeyMaterial, SecretParts, SubordinateRole, UnspecifiedRole,
+};
+use openpgp::packet::signature::SignatureBuilder;
+use openpgp::packet::{Key, UserID};
+use openpgp::parse::Parse;
+use openpgp::serialize::MarshalInto;
+use openpgp::types::{
+    HashAlgorithm, KeyFlags, PublicKeyAlgorithm, ReasonForRevocation, SignatureType,
+};
+use openpgp::{Cert, Packet, Profile};
+
+use plugsign::openpgp::keygen::{KeyPlan, Kind, generate};
+use plugsign::openpgp::policy::KeySizeBits;
+
+pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// An artifact's bytes.
+pub const DATA: &[u8] = b"\x1f\x8b\x08 release archive, not really: any bytes do";
+
+/// The time that everything in this process is dated by, so that the same recipe gives the same
+/// key.
+pub fn now() -> SystemTime {
+    static NOW: OnceLock<SystemTime> = OnceLock::new();
+    *NOW.get_or_init(SystemTime::now)
+}
+
+/// So many days ago.
+pub fn ago(days: u32) -> SystemTime {
+    now() - DAY * days
+}
+
+pub fn seconds(time: SystemTime) -> u32 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
+}
+
+/// The numbers of an RSA key, from which keys of any age and kind are made.
+#[derive(Clone)]
+pub struct Material {
+    public: mpi::PublicKey,
+    secret: mpi::SecretKeyMaterial,
+}
+
+impl Material {
+    fn of(cert: &Cert) -> Material {
+        let key = cert.primary_key().key().clone().parts_into_secret().unwrap();
+        Material::of_key(key.role_into_unspecified())
+    }
+
+    fn of_key(key: Key<SecretParts, UnspecifiedRole>) -> Material {
+        let SecretKeyMaterial::Unencrypted(open) = key.secret() else { panic!("it is locked") };
+        Material { public: key.mpis().clone(), secret: open.map(Clone::clone) }
+    }
+
+    /// The signer's: 3072 bits.
+    pub fn a() -> &'static Material {
+        static KEY: OnceLock<Material> = OnceLock::new();
+        KEY.get_or_init(|| Material::of(&made(KeySizeBits::Rsa3072)))
+    }
+
+    /// Somebody else's: 3072 bits.
+    pub fn b() -> &'static Material {
+        static KEY: OnceLock<Material> = OnceLock::new();
+        KEY.get_or_init(|| Material::of(&made(KeySizeBits::Rsa3072)))
+    }
+
+    /// 4096 bits.
+    pub fn strong() -> &'static Material {
+        static KEY: OnceLock<Material> = OnceLock::new();
+        KEY.get_or_init(|| Material::of(&made(KeySizeBits::Rsa4096)))
+    }
+
+    /// 2048 bits.
+    pub fn weak() -> &'static Material {
+        static KEY: OnceLock<Material> = OnceLock::new();
+        KEY.get_or_init(|| {
+            let key: Key<SecretParts, UnspecifiedRole> =
+                Key4::<SecretParts, UnspecifiedRole>::generate_rsa(2048).unwrap().into();
+            Material::of_key(key)
+        })
+    }
+
+    /// Makes a key of these numbers.
+    pub fn key<R: KeyRole>(&self, created: SystemTime) -> Key<SecretParts, R>
+    where
+        Key<SecretParts, R>: From<Key4<SecretParts, R>>,
+    {
+        Key4::<SecretParts, R>::with_secret(
+            created,
+            PublicKeyAlgorithm::RSAEncryptSign,
+            self.public.clone(),
+            self.secret.clone().into(),
+        )
+        .unwrap()
+        .into()
+    }
+
+    pub fn signer(&self, created: SystemTime) -> KeyPair {
+        self.key::<UnspecifiedRole>(created).into_keypair().unwrap()
+    }
+
+    /// d, p and q, as bytes.
+    pub fn secrets(&self) -> Vec<Vec<u8>> {
+        let mpi::SecretKeyMaterial::RSA { d, p, q, .. } = &self.secret else { panic!("not RSA") };
+        [d, p, q].iter().map(|number| ProtectedMPI::value(number).to_vec()).collect()
+    }
+}
+
+fn made(bits: KeySizeBits) -> Cert {
+    let plan = KeyPlan {
+        kind: Kind::Sign,
+        bits,
+        user_id: "Material".into(),
+        created: ago(10),
+        validity: None,
+    };
+    let key = generate(&plan, None).unwrap();
+    Cert::from_bytes(&*key.secret.to_bytes().unwrap()).unwrap()
+}
+
+/// A certificate to be made.
+#[derive(Clone)]
+pub struct Recipe {
+    pub material: &'static Material,
+    pub created: SystemTime,
+    /// When the self-signatures are made.
+    pub bound: SystemTime,
+    pub validity: Option<Duration>,
+    pub flags: KeyFlags,
+    pub hash: HashAlgorithm,
+    pub user_ids: Vec<Vec<u8>>,
+}
+
+pub fn certify_and_sign() -> KeyFlags {
+    KeyFlags::empty().set_certification().set_signing()
+}
+
+impl Recipe {
+    /// A good one, ten days old.
+    pub fn of(material: &'static Material) -> Recipe {
+        Recipe {
+            material,
+            created: ago(10),
+            bound: ago(10),
+            validity: None,
+            flags: certify_and_sign(),
+            hash: HashAlgorithm::SHA256,
+            user_ids: vec![b"Release <release@example.org>".to_vec()],
+        }
+    }
+
+    pub fn user_id(mut self, user_id: impl AsRef<[u8]>) -> Recipe {
+        self.user_ids = vec![user_id.as_ref().to_vec()];
+        self
+    }
+
+    pub fn signer(&self) -> KeyPair {
+        self.material.signer(self.created)
+    }
+
+    pub fn build(&self) -> Cert {
+        let primary = self.material.key::<PrimaryRole>(self.created);
+        let mut signer = self.signer();
+        let mut packets: Vec<Packet> = vec![primary.clone().into()];
+        for user_id in &self.user_ids {
+            let user_id = UserID::from(user_id.as_slice());
+            let binding = SignatureBuilder::new(SignatureType::PositiveCertification)
+                .set_hash_algo(self.hash)
+                .set_signature_creation_time(self.bound)
+                .unwrap()
+                .set_key_validity_period(self.validity)
+                .unwrap()
+                .set_key_flags(self.flags.clone())
+                .unwrap()
+                .sign_userid_binding(&mut signer, primary.parts_as_public(), &user_id)
+                .unwrap();
+            packets.extend([Packet::from(user_id), binding.into()]);
+        }
+        Cert::from_packets(packets.into_iter()).unwrap()
+    }
+}
+
+/// The signer's certificate with its secret key: good in every way.
+pub fn alice() -> &'static Cert {
+    static CERT: OnceLock<Cert> = OnceLock::new();
+    CERT.get_or_init(|| Recipe::of(Material::a()).user_id("Alice <alice@example.org>").build())
+}
+
+/// Somebody else's.
+pub fn bob() -> &'static Cert {
+    static CERT: OnceLock<Cert> = OnceLock::new();
+    CERT.get_or_init(|| Recipe::of(Material::b()).user_id("Bob <bob@example.org>").build())
+}
+
+/// How a subkey is bound.
+pub struct Binding {
+    pub flags: KeyFlags,
+    pub back_signature: bool,
+}
+
+/// Adds a subkey to a certificate whose primary key is `primary`'s.
+pub fn with_subkey(cert: Cert, primary: &mut KeyPair, material: &Material, how: &Binding) -> Cert {
+    let subkey = material.key::<SubordinateRole>(ago(9));
+    let mut builder = SignatureBuilder::new(SignatureType::SubkeyBinding)
+        .set_hash_algo(HashAlgorithm::SHA256)
+        .set_signature_creation_time(ago(9))
+        .unwrap()
+        .set_key_flags(how.flags.clone())
+        .unwrap();
+    if how.back_signature {
+        let back = SignatureBuilder::new(SignatureType::PrimaryKeyBinding)
+            .set_hash_algo(HashAlgorithm::SHA256)
+            .set_signature_creation_time(ago(9))
+            .unwrap()
+            .sign_primary_key_binding(
+                &mut material.signer(ago(9)),
+                cert.primary_key().key(),
+                subkey.parts_as_public(),
+            )
+            .unwrap();
+        builder = builder.set_embedded_signature(back).unwrap();
+    }
+    let binding = builder
+        .sign_subkey_binding(primary, cert.primary_key().key(), subkey.parts_as_public())
+        .unwrap();
+    cert.insert_packets([Packet::from(subkey), binding.into()]).unwrap().0
+}
+
+/// Revokes a certificate.
+pub fn revoked(cert: Cert, signer: &mut KeyPair, reason: ReasonForRevocation) -> Cert {
+    let revocation = SignatureBuilder::new(SignatureType::KeyRevocation)
+        .set_hash_algo(HashAlgorithm::SHA256)
+        .set_signature_creation_time(ago(1))
+        .unwrap()
+        .set_reason_for_revocation(reason, b"")
+        .unwrap()
+        .sign_direct_key(signer, cert.primary_key().key())
+        .unwrap();
+    cert.insert_packets(Some(Packet::from(revocation))).unwrap().0
+}
+
+/// What is public of it.
+pub fn public(cert: &Cert) -> Vec<u8> {
+    cert.clone().strip_secret_key_material().to_vec().unwrap()
+}
+
+/// With its secret parts.
+pub fn secret(cert: &Cert) -> Vec<u8> {
+    cert.as_tsk().to_vec().unwrap()
+}
+
+/// Armors packets as gpg does.
+pub fn armor(kind: openpgp::armor::Kind, packets: &[u8]) -> Vec<u8> {
+    let mut writer = openpgp::armor::Writer::new(Vec::new(), kind).unwrap();
+    std::io::Write::write_all(&mut writer, packets).unwrap();
+    writer.finalize().unwrap()
+}
+
+/// A certificate of another kind, with secret parts.
+pub fn other(suite: openpgp::cert::CipherSuite, profile: Profile) -> Cert {
+    CertBuilder::general_purpose(Some("Other <other@example.org>"))
+        .set_profile(profile)
+        .unwrap()
+        .set_cipher_suite(suite)
+        .set_creation_time(ago(10))
+        .generate()
+        .unwrap()
+        .0
+}
+
+/// Writes a packet with a new-format header.
+pub fn packet(tag: u8, body: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0xC0 | tag, 255];
+    packet.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
+    packet.extend(body);
+    packet
+}
+
+/// Writes a number as OpenPGP does; the first octet must not be zero.
+pub fn number(bytes: &[u8]) -> Vec<u8> {
+    let bits = 8 * bytes.len() - bytes[0].leading_zeros() as usize;
+    let mut number = u16::try_from(bits).unwrap().to_be_bytes().to_vec();
+    number.extend(bytes);
+    number
+}
+
+/// Writes a key of any version and algorithm from its numbers, without any self-signature: the
+/// rules about algorithms come before those about signatures. With a secret number, it is a
+/// secret key.
+pub fn bare_key(version: u8, algorithm: u8, numbers: &[&[u8]], secret: Option<&[u8]>) -> Vec<u8> {
+    let mut body = vec![version];
+    body.extend(seconds(ago(10)).to_be_bytes());
+    if version == 3 {
+        body.extend([0, 0]);
+    }
+    body.push(algorithm);
+    for value in numbers {
+        body.extend(number(value));
+    }
+    let tag = match secret {
+        None => 6,
+        Some(secret) => {
+            let secret = number(secret);
+            let sum = secret.iter().fold(0u16, |sum, byte| sum.wrapping_add(u16::from(*byte)));
+            body.push(0);
+            body.extend(secret);
+            body.extend(sum.to_be_bytes());
+            5
+        }
+    };
+    let mut key = packet(tag, &body);
+    key.extend(packet(13, b"Bare <bare@example.org>"));
+    key
+}
+
+/// An odd number of so many bits, and nobody's product.
+pub fn odd(bits: usize) -> Vec<u8> {
+    let mut bytes = vec![0xA5; bits / 8];
+    *bytes.last_mut().unwrap() = 0x97;
+    bytes
+}
+
+/// Writes a subpacket.
+pub fn subpacket(tag: u8, body: &[u8]) -> Vec<u8> {
+    let mut subpacket = vec![u8::try_from(body.len() + 1).unwrap(), tag];
+    subpacket.extend(body);
+    subpacket
+}
+
+pub const CREATED: u8 = 2;
+pub const EXPIRES: u8 = 3;
+pub const ISSUER: u8 = 16;
+pub const NOTATION: u8 = 20;
+pub const FINGERPRINT: u8 = 33;
+
+/// A detached signature to be made, every octet of it as one likes.
+#[derive(Clone)]
+pub struct Forge {
+    pub kind: u8,
+    pub hash: HashAlgorithm,
+    pub hashed: Vec<Vec<u8>>,
+    pub unhashed: Vec<Vec<u8>>,
+}
+
+impl Forge {
+    /// What plugsign itself would make, an hour ago.
+    pub fn by(key: &KeyPair) -> Forge {
+        Forge::at(key, now() - Duration::from_secs(3600))
+    }
+
+    pub fn at(key: &KeyPair, time: SystemTime) -> Forge {
+        Forge {
+            kind: 0,
+            hash: HashAlgorithm::SHA256,
+            hashed: vec![created(time), issuer_fingerprint(key), issuer(key)],
+            unhashed: Vec::new(),
+        }
+    }
+
+    /// Signs, and returns the packet.
+    pub fn sign(&self, key: &mut KeyPair, data: &[u8]) -> Vec<u8> {
+        let mut head = vec![4, self.kind, 1, u8::from(self.hash)];
+        let hashed = self.hashed.concat();
+        head.extend(u16::try_from(hashed.len()).unwrap().to_be_bytes());
+        head.extend(&hashed);
+        let mut trailer = head.clone();
+        trailer.extend([4, 0xFF]);
+        trailer.extend(u32::try_from(head.len()).unwrap().to_be_bytes());
+        let digest = digest(self.hash, &[data, &trailer]);
+        let mut body = head;
+        let unhashed = self.unhashed.concat();
+        body.extend(u16::try_from(unhashed.len()).unwrap().to_be_bytes());
+        body.extend(unhashed);
+        body.extend(&digest[..2]);
+        body.extend(value(key, self.hash, &digest));
+        packet(2, &body)
+    }
+}
+
+/// Makes a version 3 signature.
+pub fn version_3(key: &mut KeyPair, data: &[u8]) -> Vec<u8> {
+    let mut hashed = vec![0];
+    hashed.extend(seconds(now()).to_be_bytes());
+    let digest = digest(HashAlgorithm::SHA256, &[data, &hashed]);
+    let mut body = vec![3, 5];
+    body.extend(hashed);
+    body.extend(key.public().keyid().as_bytes());
+    body.extend([1, 8]);
+    body.extend(&digest[..2]);
+    body.extend(value(key, HashAlgorithm::SHA256, &digest));
+    packet(2, &body)
+}
+
+fn digest(hash: HashAlgorithm, parts: &[&[u8]]) -> Vec<u8> {
+    let mut context = hash.context().unwrap().for_digest();
+    for part in parts {
+        context.update(part);
+    }
+    context.into_digest().unwrap()
+}
+
+fn value(key: &mut KeyPair, hash: HashAlgorithm, digest: &[u8]) -> Vec<u8> {
+    match key.sign(hash, digest).unwrap() {
+        mpi::Signature::RSA { s } => number(s.value()),
+        _ => panic!("not an RSA key"),
+    }
+}
+
+pub fn created(time: SystemTime) -> Vec<u8> {
+    subpacket(CREATED, &seconds(time).to_be_bytes())
+}
+
+pub fn issuer(key: &KeyPair) -> Vec<u8> {
+    subpacket(ISSUER, key.public().keyid().as_bytes())
+}
+
+pub fn issuer_fingerprint(key: &KeyPair) -> Vec<u8> {
+    let mut body = vec![4];
+    body.extend(key.public().fingerprint().as_bytes());
+    subpacket(FINGERPRINT, &body)
+}
+
+/// A good signature over [`DATA`] by a certificate's primary key.
+pub fn signature(recipe: &Recipe) -> Vec<u8> {
+    let mut key = recipe.signer();
+    Forge::by(&key).sign(&mut key, DATA)
+}
+
+/// Alice's signer.
+pub fn alices_key() -> KeyPair {
+    signer_of(alice())
+}
+
+pub fn bobs_key() -> KeyPair {
+    signer_of(bob())
+}
+
+pub fn signer_of(cert: &Cert) -> KeyPair {
+    let key = cert.primary_key().key().clone().parts_into_secret().unwrap();
+    key.role_into_unspecified().into_keypair().unwrap()
+}

@@ -1,0 +1,356 @@
+//! The dialog of key generation, and passphrase prompts, on a real pseudo-terminal.
+
+use std::fs::File;
+use std::io::Write;
+use std::process::Command;
+
+use rexpect::process::WaitStatus;
+use rexpect::session::{PtySession, spawn_command};
+use rustix::termios::{LocalModes, tcgetattr};
+use sequoia_openpgp as openpgp;
+
+use openpgp::Cert;
+use openpgp::parse::Parse;
+
+use crate::common::craft::*;
+use crate::common::run::{PROGRAM, Sandbox};
+
+/// Somebody at a terminal.
+struct Person {
+    session: PtySession,
+    /// The terminal's other end, for bytes that are no text and for its settings.
+    terminal: File,
+}
+
+impl Person {
+    /// Starts the program on a terminal that echoes, as terminals do.
+    fn starts(sandbox: &Sandbox, line: &str) -> Person {
+        let mut command = Command::new("sh");
+        command.args(["-c", "stty echo; exec \"$@\"", "sh", PROGRAM]).args(line.split(' '));
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("PLUGSIGN_HOME", sandbox.home()).env("TERM", "dumb");
+        command.current_dir(sandbox.folder());
+        let session = spawn_command(command, Some(30_000)).unwrap();
+        let terminal = session.process().get_file_handle().unwrap();
+        Person { session, terminal }
+    }
+
+    #[track_caller]
+    fn sees(&mut self, words: &str) -> String {
+        match self.session.exp_string(words) {
+            Ok(before) => before,
+            Err(error) => panic!("waited for \"{words}\": {error}"),
+        }
+    }
+
+    fn types(&mut self, bytes: &[u8]) {
+        self.terminal.write_all(bytes).unwrap();
+    }
+
+    #[track_caller]
+    fn answers(&mut self, question: &str, answer: &str) {
+        self.sees(question);
+        self.types(format!("{answer}\n").as_bytes());
+    }
+
+    /// Answers once the echo is off.
+    #[track_caller]
+    fn whispers(&mut self, question: &str, passphrase: &[u8]) {
+        self.sees(question);
+        self.waits_for_echo(false);
+        self.types(&[passphrase, b"\n"].concat());
+    }
+
+    fn echo(&self) -> bool {
+        tcgetattr(&self.terminal).unwrap().local_modes.contains(LocalModes::ECHO)
+    }
+
+    #[track_caller]
+    fn waits_for_echo(&self, on: bool) {
+        for _ in 0..500 {
+            if self.echo() == on {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("the echo is not {}", if on { "on" } else { "off" });
+    }
+
+    /// Reads to the end, and returns what was said and the exit code.
+    fn ends(mut self) -> (String, i32) {
+        let rest = self.session.exp_eof().unwrap();
+        match self.session.process().wait().unwrap() {
+            WaitStatus::Exited(_, code) => (rest, code),
+            other => panic!("{other:?}: {rest}"),
+        }
+    }
+}
+
+fn only_key(sandbox: &Sandbox) -> Cert {
+    let names = sandbox.names("home/keys");
+    assert_eq!(names.len(), 1, "{names:?}");
+    Cert::from_bytes(&sandbox.read(format!("home/keys/{}", names[0]))).unwrap()
+}
+
+#[test]
+fn the_documented_answers_make_a_key() {
+    let sandbox = Sandbox::new();
+    let mut person = Person::starts(&sandbox, "keygen");
+    person.sees("(4) RSA (sign only)");
+    person.answers("Your selection? ", "4");
+    person.answers("What keysize do you want? (3072) ", "3072");
+    person.sees("Requested keysize is 3072 bits");
+    person.answers("Key is valid for? (0) ", "0");
+    person.sees("Key does not expire at all");
+    person.answers("Is this correct? (y/N) ", "y");
+    person.answers("Real name: ", "Example Org");
+    person.answers("Email address: ", "release@example.org");
+    person.answers("Comment: ", "plugins");
+    person.sees("\"Example Org (plugins) <release@example.org>\"");
+    person.answers("(O)kay/(Q)uit? ", "O");
+    person.whispers("New passphrase for ", b"secret words");
+    person.whispers("The same again: ", b"secret words");
+    let (rest, code) = person.ends();
+    assert_eq!(code, 0, "{rest}");
+    assert!(!rest.contains("secret words"), "{rest}");
+    let cert = only_key(&sandbox);
+    assert!(rest.contains(&cert.fingerprint().to_string()), "{rest}");
+    let user_id = cert.userids().next().unwrap().userid().value().to_vec();
+    assert_eq!(user_id, b"Example Org (plugins) <release@example.org>");
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.call(["sign", "a.tar.gz"]).env("PLUGSIGN_PASSPHRASE", "secret words").run().exits(0);
+}
+
+#[test]
+fn the_defaults_are_sign_only_3072_bits_and_for_ever() {
+    let sandbox = Sandbox::new();
+    let mut person = Person::starts(&sandbox, "keygen --no-passphrase");
+    person.answers("Your selection? ", "");
+    person.answers("keysize do you want? (3072) ", "");
+    person.answers("Key is valid for? (0) ", "");
+    person.answers("Is this correct? (y/N) ", "yes");
+    person.answers("Real name: ", "Example");
+    person.answers("Email address: ", "");
+    person.answers("Comment: ", "");
+    person.answers("(O)kay/(Q)uit? ", "o");
+    let (rest, code) = person.ends();
+    assert_eq!(code, 0, "{rest}");
+    let cert = only_key(&sandbox);
+    assert_eq!(cert.keys().count(), 1);
+    assert_eq!(cert.primary_key().key().mpis().bits(), Some(3072));
+}
+
+#[test]
+fn wrong_answers_are_asked_again_and_weak_sizes_refused_with_the_reason() {
+    let sandbox = Sandbox::new();
+    let mut person = Person::starts(&sandbox, "keygen --no-passphrase");
+    person.answers("Your selection? ", "9");
+    person.sees("Invalid selection");
+    person.answers("Your selection? ", "2");
+    person.sees("only RSA is");
+    person.answers("Your selection? ", "1");
+    for size in ["1024", "2048"] {
+        person.answers("keysize do you want? (3072) ", size);
+        person.sees(&format!("RSA of {size} bits is too weak, at least 3072 are needed"));
+    }
+    person.answers("keysize do you want? (3072) ", "abc");
+    person.sees("no size in bits");
+    person.answers("keysize do you want? (3072) ", "8192");
+    person.sees("not supported");
+    person.answers("keysize do you want? (3072) ", "3072");
+    person.answers("Key is valid for? (0) ", "1x");
+    person.answers("Key is valid for? (0) ", "2001-01-01");
+    person.answers("Key is valid for? (0) ", "1y");
+    person.answers("Is this correct? (y/N) ", "n");
+    person.answers("Key is valid for? (0) ", "2w");
+    person.answers("Is this correct? (y/N) ", "y");
+    person.answers("Real name: ", "A <B>");
+    person.sees("no angle brackets");
+    person.answers("Real name: ", "");
+    person.answers("Email address: ", "nonsense");
+    person.sees("not an e-mail address");
+    person.answers("Email address: ", "");
+    person.answers("Comment: ", "(x)");
+    person.sees("no parentheses");
+    person.answers("Comment: ", "");
+    person.sees("a user ID is needed");
+    person.answers("(O)kay/(Q)uit? ", "o");
+    person.answers("(O)kay/(Q)uit? ", "n");
+    person.answers("Real name: ", "Carol");
+    person.answers("(O)kay/(Q)uit? ", "e");
+    person.answers("Email address: ", "carol@example.org");
+    person.answers("(O)kay/(Q)uit? ", "c");
+    person.answers("Comment: ", "new");
+    person.sees("\"Carol (new) <carol@example.org>\"");
+    person.answers("(O)kay/(Q)uit? ", "o");
+    let (rest, code) = person.ends();
+    assert_eq!(code, 0, "{rest}");
+    let cert = only_key(&sandbox);
+    assert_eq!(cert.keys().count(), 2);
+    let user_id = cert.userids().next().unwrap().userid().value().to_vec();
+    assert_eq!(user_id, b"Carol (new) <carol@example.org>");
+}
+
+fn to_the_passphrase(sandbox: &Sandbox) -> Person {
+    let mut person = Person::starts(sandbox, "keygen --kind sign --bits 3072 --expires 0");
+    person.answers("Real name: ", "Example");
+    person.answers("Email address: ", "");
+    person.answers("Comment: ", "");
+    person.answers("(O)kay/(Q)uit? ", "o");
+    person
+}
+
+#[test]
+fn passphrases_that_differ_are_asked_again_three_times() {
+    let sandbox = Sandbox::new();
+    let mut person = to_the_passphrase(&sandbox);
+    person.whispers("New passphrase for ", b"one");
+    person.whispers("The same again: ", b"two");
+    person.sees("They are not the same");
+    person.whispers("New passphrase for ", b"three");
+    person.whispers("The same again: ", b"three");
+    assert_eq!(person.ends().1, 0);
+    let key = only_key(&sandbox).primary_key().key().clone().parts_into_secret().unwrap();
+    assert!(key.decrypt_secret(&"three".into()).is_ok());
+
+    let sandbox = Sandbox::new();
+    let mut person = to_the_passphrase(&sandbox);
+    for _ in 0..3 {
+        person.whispers("New passphrase for ", b"one");
+        person.whispers("The same again: ", b"two");
+    }
+    let (rest, code) = person.ends();
+    assert_eq!(code, 3, "{rest}");
+    assert!(!sandbox.has("home"));
+}
+
+#[test]
+fn an_empty_passphrase_is_refused_in_the_dialog_too() {
+    let sandbox = Sandbox::new();
+    let mut person = to_the_passphrase(&sandbox);
+    person.whispers("New passphrase for ", b"");
+    person.whispers("The same again: ", b"");
+    let (rest, code) = person.ends();
+    assert!(code == 3 && rest.contains("--no-passphrase"), "{code}: {rest}");
+    assert!(!sandbox.has("home"));
+}
+
+#[test]
+fn leaving_the_dialog_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    let mut person = Person::starts(&sandbox, "keygen --kind sign --bits 3072 --expires 0");
+    person.answers("Real name: ", "Example");
+    person.answers("Email address: ", "");
+    person.answers("Comment: ", "");
+    person.answers("(O)kay/(Q)uit? ", "q");
+    let (rest, code) = person.ends();
+    assert!(code == 3 && rest.contains("nothing was made"), "{code}: {rest}");
+    // Ctrl-D.
+    let mut person = Person::starts(&sandbox, "keygen");
+    person.sees("Your selection? ");
+    person.types(b"\x04");
+    assert_eq!(person.ends().1, 3);
+    // Ctrl-C.
+    let mut person = Person::starts(&sandbox, "keygen");
+    person.sees("Your selection? ");
+    person.types(b"\x03");
+    assert_eq!(person.ends().1, 130);
+    assert!(!sandbox.has("home"));
+}
+
+#[test]
+fn an_interrupted_passphrase_gives_the_echo_back_and_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    for again in [false, true] {
+        let mut person = to_the_passphrase(&sandbox);
+        if again {
+            person.whispers("New passphrase for ", b"half a");
+            person.sees("The same again: ");
+        } else {
+            person.sees("New passphrase for ");
+        }
+        person.waits_for_echo(false);
+        person.types(b"half");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        person.types(b"\x03");
+        person.waits_for_echo(true);
+        let modes = tcgetattr(&person.terminal).unwrap().local_modes;
+        assert!(modes.contains(LocalModes::ICANON | LocalModes::ISIG), "{modes:?}");
+        let (rest, code) = person.ends();
+        assert_eq!(code, 130, "{rest}");
+        assert!(!rest.contains("half"), "{rest}");
+        assert!(!sandbox.has("home"));
+    }
+}
+
+#[test]
+fn a_terminated_passphrase_prompt_gives_the_echo_back() {
+    let sandbox = Sandbox::new();
+    let mut person = to_the_passphrase(&sandbox);
+    person.sees("New passphrase for ");
+    person.waits_for_echo(false);
+    person.session.process_mut().signal(rexpect::process::Signal::SIGTERM).unwrap();
+    person.waits_for_echo(true);
+    assert_eq!(person.ends().1, 143);
+    assert!(!sandbox.has("home"));
+}
+
+#[test]
+fn a_passphrase_of_any_bytes_is_taken_as_it_is() {
+    for (number, passphrase) in
+        [&b"caf\xe9"[..], b"tab\there", b" spaces around ", "\u{e9}\u{1f511}".as_bytes()]
+            .into_iter()
+            .enumerate()
+    {
+        let sandbox = Sandbox::new();
+        let mut person = to_the_passphrase(&sandbox);
+        person.whispers("New passphrase for ", passphrase);
+        person.whispers("The same again: ", passphrase);
+        let (rest, code) = person.ends();
+        assert_eq!(code, 0, "{number}: {rest}");
+        let key = only_key(&sandbox).primary_key().key().clone().parts_into_secret().unwrap();
+        assert!(key.decrypt_secret(&passphrase.into()).is_ok(), "{number}");
+        sandbox.write("pass", [passphrase, b"\n"].concat());
+        sandbox.write("a.tar.gz", DATA);
+        sandbox.run("sign --passphrase-file pass a.tar.gz").exits(0);
+        sandbox
+            .call(["sign", "--force", "a.tar.gz"])
+            .env_bytes("PLUGSIGN_PASSPHRASE", passphrase)
+            .run()
+            .exits(0);
+    }
+}
+
+#[test]
+fn a_wrong_passphrase_may_be_tried_three_times() {
+    let sandbox = Sandbox::new();
+    sandbox.call(["keygen", "--name", "T"]).env("PLUGSIGN_PASSPHRASE", "right").run().exits(0);
+    sandbox.write("a.tar.gz", DATA);
+    let mut person = Person::starts(&sandbox, "sign a.tar.gz");
+    person.whispers("Passphrase for ", b"wrong");
+    person.sees("try again");
+    person.whispers("Passphrase for ", b"right");
+    assert_eq!(person.ends().1, 0);
+    assert!(sandbox.has("a.tar.gz.sig"));
+    std::fs::remove_file(sandbox.path("a.tar.gz.sig")).unwrap();
+    let mut person = Person::starts(&sandbox, "sign a.tar.gz");
+    for _ in 0..3 {
+        person.whispers("Passphrase for ", b"wrong");
+    }
+    let (rest, code) = person.ends();
+    assert!(code == 3 && rest.contains("wrong passphrase"), "{code}: {rest}");
+    assert!(!sandbox.has("a.tar.gz.sig"));
+}
+
+#[test]
+fn binary_data_does_not_go_to_a_terminal() {
+    let sandbox = Sandbox::new();
+    sandbox.import(&secret(alice()));
+    sandbox.write("a.tar.gz", DATA);
+    for line in ["export Alice", "sign a.tar.gz -o -"] {
+        let (rest, code) = Person::starts(&sandbox, line).ends();
+        assert!(code == 3 && rest.contains("armor"), "{line}: {code}: {rest}");
+    }
+    let (rest, code) = Person::starts(&sandbox, "export -a Alice").ends();
+    assert!(code == 0 && rest.contains("-----BEGIN PGP PUBLIC KEY BLOCK-----"), "{rest}");
+}

@@ -1,0 +1,242 @@
+//! The home: who may write to it, what is in it, who uses it at the same time.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::symlink;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::common::craft::*;
+use crate::common::run::{Sandbox, is_root};
+
+#[test]
+fn eight_keygens_at_once_lose_nothing() {
+    let sandbox = Sandbox::new();
+    thread::scope(|scope| {
+        let runs: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| sandbox.run("keygen -q --name Same --no-passphrase").exits(0).out())
+            })
+            .collect();
+        let mut made: Vec<String> =
+            runs.into_iter().map(|run| run.join().unwrap().trim().to_string()).collect();
+        made.sort();
+        made.dedup();
+        assert_eq!(made.len(), 8);
+        let files: Vec<String> = made.iter().map(|it| format!("{it}.pgp")).collect();
+        assert_eq!(sandbox.names("home/keys"), files);
+        assert_eq!(sandbox.names("home/revocations").len(), 8);
+    });
+    let json = sandbox.run("--json list").exits(0).json();
+    assert_eq!(json["keys"].as_array().unwrap().len(), 8);
+}
+
+#[test]
+fn imports_and_trust_at_once_lose_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("alice", public(alice()));
+    sandbox.write("bob", public(bob()));
+    sandbox.write("secret", secret(alice()));
+    thread::scope(|scope| {
+        for line in [
+            "import alice",
+            "import --no-passphrase secret",
+            "import bob",
+            "trust add alice",
+            "trust add bob",
+        ] {
+            for _ in 0..3 {
+                scope.spawn(|| sandbox.run(line).exits(0));
+            }
+        }
+    });
+    assert_eq!(sandbox.names("home/keys").len(), 1);
+    assert_eq!(sandbox.names("home/trusted").len(), 2);
+    let json = sandbox.run("--json list").exits(0).json();
+    assert_eq!(json["keys"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_lock_that_is_held_times_out_with_a_message_and_readers_do_not_wait() {
+    let sandbox = Sandbox::new();
+    sandbox.keygen("--name First --no-passphrase");
+    let lock = OpenOptions::new().write(true).open(sandbox.path("home/lock")).unwrap();
+    lock.lock().unwrap();
+    let before = sandbox.snapshot();
+    let start = Instant::now();
+    sandbox.run("list").exits(0);
+    assert!(start.elapsed() < Duration::from_secs(5));
+    let start = Instant::now();
+    let done = sandbox
+        .call(["keygen", "--name", "Second", "--no-passphrase"])
+        .limit(Duration::from_secs(40))
+        .run()
+        .exits(3)
+        .says("another command is using");
+    assert!(start.elapsed() >= Duration::from_secs(9), "{:?}", start.elapsed());
+    assert!(done.stdout.is_empty());
+    assert_eq!(before, sandbox.snapshot());
+}
+
+#[test]
+fn a_stale_lock_file_and_left_temporary_files_do_not_block() {
+    let sandbox = Sandbox::new();
+    let fingerprint = sandbox.keygen("--name First --no-passphrase");
+    let stale = format!("home/keys/.{fingerprint}.pgp.abc.tmp");
+    sandbox.write(&stale, "half a key");
+    sandbox.run("list").exits(0);
+    sandbox.keygen("--name Second --no-passphrase");
+    assert!(!sandbox.has(&stale));
+    sandbox.run("list").exits(0);
+}
+
+#[test]
+fn a_home_that_others_can_write_to_is_refused_by_every_command() {
+    for folder in ["home", "home/keys", "home/certificates", "home/trusted", "home/revocations"] {
+        let sandbox = Sandbox::new();
+        sandbox.keygen("--name Test --no-passphrase");
+        sandbox.write("key", public(alice()));
+        sandbox.write("a.tar.gz", DATA);
+        for mode in [0o770, 0o702, 0o777] {
+            sandbox.chmod(folder, mode);
+            let before = sandbox.snapshot();
+            for line in [
+                "keygen --name Other --no-passphrase",
+                "list",
+                "export Test",
+                "import key",
+                "sign a.tar.gz",
+                "verify a.tar.gz",
+                "trust add key",
+                "trust list",
+                "trust remove key",
+            ] {
+                let done = sandbox.run(line);
+                assert!(
+                    done.code() == Some(3) && done.err().contains("chmod 700"),
+                    "{folder} {mode:o} {line}: {done:?}"
+                );
+                assert_eq!(before, sandbox.snapshot(), "{folder} {mode:o} {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_home_that_is_no_folder_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write("home", "a file");
+    let before = sandbox.snapshot();
+    for line in ["keygen --name Test --no-passphrase", "list"] {
+        sandbox.run(line).exits(3).says("is not a folder");
+        assert_eq!(before, sandbox.snapshot());
+    }
+}
+
+#[test]
+fn a_read_only_home_can_be_read_and_not_written() {
+    if is_root() {
+        eprintln!("run as root: permissions do not bind, so only reading is looked at");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.keygen("--name Test --no-passphrase");
+    sandbox.write("a.tar.gz", DATA);
+    for folder in ["home/keys", "home/certificates", "home/trusted", "home/revocations", "home"] {
+        sandbox.chmod(folder, 0o500);
+    }
+    sandbox.run("list").exits(0);
+    sandbox.run("sign a.tar.gz").exits(0);
+    sandbox.run("verify a.tar.gz").exits(0);
+    if !is_root() {
+        let before = sandbox.snapshot();
+        sandbox.run("keygen --name Other --no-passphrase").exits(3).prints_nothing();
+        assert_eq!(before, sandbox.snapshot());
+    }
+    for folder in ["home", "home/keys", "home/certificates", "home/trusted", "home/revocations"] {
+        sandbox.chmod(folder, 0o700);
+    }
+}
+
+#[test]
+fn files_that_are_no_keys_are_reported_and_the_others_are_listed() {
+    let sandbox = Sandbox::new();
+    let good = sandbox.keygen("--name Good --no-passphrase");
+    sandbox.import(&public(alice()));
+    let key = sandbox.read(format!("home/keys/{good}.pgp"));
+    let zeros = "0".repeat(40);
+    let ones = "1".repeat(40);
+    let twos = "2".repeat(40);
+    let threes = "3".repeat(40);
+    let cases = [
+        (format!("home/keys/{zeros}.pgp"), key.clone()),
+        (format!("home/keys/{ones}.pgp"), Vec::new()),
+        (format!("home/keys/{twos}.pgp"), key[..key.len() / 2].to_vec()),
+        ("home/keys/notes.txt".into(), b"foreign".to_vec()),
+        ("home/keys/\u{1b}[2J\nx.pgp".into(), b"foreign".to_vec()),
+        (format!("home/keys/{}.pgp", bob().fingerprint()), public(bob())),
+        (format!("home/certificates/{}.pgp", bob().fingerprint()), secret(bob())),
+        (format!("home/certificates/{threes}.pgp"), b"text".to_vec()),
+    ];
+    for (name, bytes) in &cases {
+        sandbox.write(name, bytes);
+    }
+    fs::create_dir(sandbox.path(format!("home/keys/{}.pgp", "4".repeat(40)))).unwrap();
+    sandbox.fifo(&format!("home/keys/{}.pgp", "5".repeat(40)));
+    symlink("nowhere", sandbox.path(format!("home/keys/{}.pgp", "6".repeat(40)))).unwrap();
+    let bad = cases.len() + 3;
+    let before = sandbox.snapshot();
+    let done = sandbox.call(["list"]).limit(Duration::from_secs(10)).run().exits(3);
+    assert!(done.out().contains(&good) && done.out().contains("Alice"), "{done:?}");
+    assert_eq!(
+        done.err().lines().filter(|line| line.starts_with("cannot read ")).count(),
+        bad,
+        "{done:?}"
+    );
+    let json = sandbox.run("--json list").exits(3).json();
+    assert_eq!(json["unreadable"].as_array().unwrap().len(), bad);
+    assert_eq!(json["keys"].as_array().unwrap().len(), 2);
+    assert_eq!(before, sandbox.snapshot());
+    // The good key still signs, and the others are warned about.
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.run("sign a.tar.gz").exits(0).says("warning: ");
+}
+
+#[test]
+fn trusted_files_that_cannot_be_read_are_reported() {
+    let sandbox = Sandbox::new();
+    sandbox.write("key", public(alice()));
+    sandbox.run("trust add key").exits(0);
+    sandbox.write("home/trusted/foreign", "x");
+    sandbox.write(format!("home/trusted/bob.{}.pgp", bob().fingerprint()), public(alice()));
+    sandbox.run("trust list").exits(3).prints("key").says("foreign").says("another key");
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.write("a.tar.gz.sig", {
+        let mut key = alices_key();
+        Forge::by(&key).sign(&mut key, DATA)
+    });
+    sandbox.run("verify a.tar.gz").exits(0).says("warning: ");
+    sandbox.run("trust remove bob").exits(0);
+}
+
+#[test]
+fn the_home_is_found_where_the_interface_says() {
+    let sandbox = Sandbox::new();
+    let run = |arguments: &[&str], environment: &[(&str, &str)]| {
+        let mut call = sandbox.call(arguments).homeless();
+        for (name, value) in environment {
+            call = call.env(name, sandbox.path(value));
+        }
+        call.args(["keygen", "-q", "--name", "T", "--no-passphrase"]).run().exits(0)
+    };
+    run(
+        &["--home", "one"],
+        &[("PLUGSIGN_HOME", "two"), ("XDG_DATA_HOME", "three"), ("HOME", "four")],
+    );
+    assert_eq!(sandbox.names("."), ["one"]);
+    run(&[], &[("PLUGSIGN_HOME", "two"), ("XDG_DATA_HOME", "three"), ("HOME", "four")]);
+    assert_eq!(sandbox.names("."), ["one", "two"]);
+    run(&[], &[("XDG_DATA_HOME", "three"), ("HOME", "four")]);
+    assert!(sandbox.has("three/plugsign/keys"));
+    run(&[], &[("HOME", "four")]);
+    assert!(sandbox.has("four/.local/share/plugsign/keys") || cfg!(target_os = "macos"));
+    sandbox.call(["list"]).homeless().run().exits(3).says("--home");
+}

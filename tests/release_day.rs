@@ -339,6 +339,19 @@ fn a_read_only_folder_is_an_error_before_anything_is_written() {
 }
 
 #[test]
+fn a_large_file_is_streamed() {
+    let release = Release::new("large");
+    fs::File::create(release.path("large.tar")).unwrap().set_len(1 << 30).unwrap();
+    // Half of the file's length, for everything that the process has mapped.
+    let limit = "ulimit -v 524288";
+    let signed = release.run(&format!("{limit}; plugsign sign large.tar"));
+    assert!(signed.status.success(), "{}", signed.shown());
+    let verified =
+        release.run(&format!("{limit}; plugsign verify --key release-key.asc large.tar"));
+    assert!(verified.status.success(), "{}", verified.shown());
+}
+
+#[test]
 fn completions_and_manual_pages_are_made_for_every_shell_and_command() {
     let release = Release::new("pages");
     for shell in ["bash", "zsh", "fish", "powershell"] {

@@ -66,7 +66,7 @@ fn what_is_up_to_date_is_left_alone_and_anything_else_is_kept_without_force() {
     // The file changed.
     sandbox.write("a.tar.gz", "other bytes");
     let before = sandbox.snapshot();
-    sandbox.run("sign a.tar.gz").exits(3).says("exists already").says("--force");
+    sandbox.run("sign a.tar.gz").exits(3).says("is there already").says("--force");
     assert_eq!(before, sandbox.snapshot());
     sandbox.run("sign --force a.tar.gz").exits(0).prints("a.tar.gz.sig");
     sandbox.run("verify a.tar.gz").exits(0);

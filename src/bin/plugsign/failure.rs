@@ -216,7 +216,7 @@ pub fn hint(error: &Error) -> Option<String> {
             Weakness::Expired(_) => {
                 "extend it where it was made (gpg --quick-set-expire KEY 1y), export it and import it again; or make a new one: plugsign keygen".into()
             }
-            Weakness::Unbound(_) => {
+            Weakness::Unbound(_) | Weakness::Hash(_) => {
                 "it needs a user ID and self-signatures with SHA-256 or stronger: renew them where it was made (gpg --cert-digest-algo SHA256 --quick-set-expire KEY 0), export it and import it again".into()
             }
             Weakness::SecretElsewhere => "import the key with its secret part".into(),

@@ -141,6 +141,25 @@ pub enum Error {
     #[error("no trusted certificate is named \"{}\"", Safe::text(.0))]
     UnknownName(String),
 
+    /// A server's configuration that is not in a file.
+    #[error("the server's configuration lives in a {0} database, not in a file")]
+    ConfigInDatabase(&'static str),
+
+    /// A JSON file that is not what it should be.
+    #[error("{} is no {what} that could be worked with: {}", Safe::path(path), Safe::text(why))]
+    BadDocument {
+        /// The file.
+        path: PathBuf,
+        /// What it should be: "server configuration".
+        what: &'static str,
+        /// What is wrong with it, and where.
+        why: String,
+    },
+
+    /// The server uses a file of this name for SAML, and refuses it as a key file.
+    #[error("\"{}\" is the name of a SAML file of this server", Safe::text(.0))]
+    SamlFile(String),
+
     /// A time, validity or user ID that is not well-formed.
     #[error("{0}")]
     Malformed(String),

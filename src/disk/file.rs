@@ -1,11 +1,12 @@
 //! Files: read within bounds, written whole or not at all.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
@@ -23,6 +24,13 @@ pub enum Access {
         /// The process's file mode creation mask.
         umask: u32,
     },
+    /// Whoever may read another file: in the place of one, or beside it for the same reader.
+    Exactly {
+        /// The permission bits.
+        mode: u32,
+        /// The user and the group that it belongs to.
+        owner: (u32, u32),
+    },
 }
 
 impl Access {
@@ -30,6 +38,7 @@ impl Access {
         match self {
             Access::Secret => 0o600,
             Access::Public { umask } => 0o644 & !umask,
+            Access::Exactly { mode, .. } => mode & 0o7777,
         }
     }
 }
@@ -61,7 +70,7 @@ pub fn write_new(path: &Path, bytes: &[u8], access: Access, existing: Existing) 
     prefix.push(shortened(name));
     prefix.push(".");
     let temporary = Temporary::create(folder, &prefix).map_err(Error::io("write", path))?;
-    temporary.fill(bytes, access.mode()).map_err(Error::io("write", path))?;
+    temporary.fill(bytes, access).map_err(Error::io("write", path))?;
     match temporary.rename(path, existing) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -75,6 +84,29 @@ pub fn write_new(path: &Path, bytes: &[u8], access: Access, existing: Existing) 
 /// Makes the names in a folder durable.
 pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
+}
+
+/// Takes a folder for changes, by a lock on itself that leaves nothing in it. Waits for another
+/// command up to `patience`. The lock is held until the file is dropped.
+///
+/// # Errors
+///
+/// [`Error::Busy`], or [`Error::Io`].
+pub fn lock_folder(folder: &Path, patience: Duration) -> Result<File> {
+    const STEP: Duration = Duration::from_millis(50);
+    let lock = File::open(folder).map_err(Error::io("read", folder))?;
+    let mut waited = Duration::ZERO;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if waited < patience => {
+                std::thread::sleep(STEP);
+                waited += STEP;
+            }
+            Err(TryLockError::WouldBlock) => return Err(Error::Busy(folder.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(Error::io("lock", folder)(error)),
+        }
+    }
 }
 
 /// Returns the folder that a path's last component is in.
@@ -135,9 +167,16 @@ impl Temporary {
         Ok(Temporary { file, _registered: Registered(path) })
     }
 
-    fn fill(&self, bytes: &[u8], mode: u32) -> io::Result<()> {
+    fn fill(&self, bytes: &[u8], access: Access) -> io::Result<()> {
         let mut file = self.file.as_file();
         file.write_all(bytes)?;
+        if let Access::Exactly { owner: (user, group), .. } = access {
+            let metadata = file.metadata()?;
+            if (metadata.uid(), metadata.gid()) != (user, group) {
+                std::os::unix::fs::fchown(file, Some(user), Some(group))?;
+            }
+        }
+        let mode = access.mode();
         if mode != 0o600 {
             file.set_permissions(Permissions::from_mode(mode))?;
         }

@@ -4,3 +4,4 @@ pub mod checksums;
 pub mod file;
 pub mod home;
 pub mod release;
+pub mod server_config;

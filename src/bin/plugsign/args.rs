@@ -85,7 +85,7 @@ impl Command {
             Command::Import(arguments) => Box::new(import::run(arguments, world)?),
             Command::Sign(arguments) => Box::new(sign::run(arguments, world)?),
             Command::Verify(arguments) => Box::new(verify::run(arguments, world)?),
-            Command::Trust(arguments) => Box::new(trust::run(arguments, world)?),
+            Command::Trust(arguments) => trust::run(arguments, world)?,
             Command::Completions(arguments) => Box::new(completions::run(&arguments)),
             Command::Man(arguments) => Box::new(man::run(&arguments, world)?),
         })

@@ -222,6 +222,11 @@ pub fn hint(error: &Error) -> Option<String> {
             Weakness::SecretElsewhere => "import the key with its secret part".into(),
             _ => return None,
         },
+        Error::ConfigInDatabase(_) => {
+            "plugsign edits config.json only: in a database, the key file is a row of the table ConfigurationFiles, and its name an entry of PluginSettings.SignaturePublicKeyFiles; if the server does read the file, unset MM_CONFIG".into()
+        }
+        Error::BadDocument { .. } => "nothing was changed; mend the file first".into(),
+        Error::SamlFile(_) => "use another name: --name NAME".into(),
         Error::NotAFile { .. } => "name a regular file, or use - for standard input".into(),
         _ => return None,
     })

@@ -15,7 +15,7 @@ use crate::failure::{Failure, one_line};
 use crate::terminal::Terminal;
 
 /// How long a command waits for another one's lock.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct World {
     home: Option<Home>,

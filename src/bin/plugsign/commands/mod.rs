@@ -9,4 +9,6 @@ pub mod list;
 pub mod man;
 pub mod sign;
 pub mod trust;
+pub mod trust_check;
+pub mod trust_server;
 pub mod verify;

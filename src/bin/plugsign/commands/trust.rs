@@ -12,15 +12,20 @@ use plugsign::openpgp::key_file::MAX_KEY_FILE;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
+use super::{trust_check, trust_server};
 use crate::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, one_line};
 use crate::report::{Report, certificate_json, first_user_id};
 use crate::world::World;
 
 /// Choose whose signatures count
 ///
-/// The trusted certificates live in the home, each under the name of its key file.
+/// The trusted certificates live in the home, each under the name of its key file. With --config
+/// they are a Mattermost server's: key files beside its config.json, and listed in it.
 #[derive(Args)]
 pub struct Arguments {
+    /// Work on the server with this configuration file, instead of on the home
+    #[arg(long, global = true, value_name = "CONFIG.JSON")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     action: Action,
 }
@@ -40,6 +45,9 @@ enum Action {
         /// Refuse any certificate but the one with this fingerprint
         #[arg(long, value_name = "FINGERPRINT")]
         fingerprint: Option<String>,
+        /// Replace another certificate of the same name
+        #[arg(long)]
+        force: bool,
     },
     /// List the trusted certificates
     List,
@@ -49,54 +57,97 @@ enum Action {
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
     },
+    /// Check a server's key files, and the settings that go with them
+    ///
+    /// Exits with 1 if a key file is missing, cannot be used, or expires soon.
+    Check {
+        /// How many days a key must still be valid
+        #[arg(long, value_name = "N", default_value_t = 30)]
+        min_days: u32,
+    },
 }
 
-pub fn run(arguments: Arguments, world: &World) -> Result<Trust, Failure> {
-    match arguments.action {
-        Action::Add { files, name, fingerprint } => add(&files, name, fingerprint, world),
-        Action::List => list(world),
-        Action::Remove { names } => remove(&names, world),
-    }
+pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failure> {
+    let config = arguments.config.as_deref();
+    Ok(match arguments.action {
+        Action::Add { files, name, fingerprint, force } => {
+            if (name.is_some() || fingerprint.is_some()) && files.len() > 1 {
+                let words = "--name and --fingerprint go with exactly one file";
+                return Err(Failure::Usage(words.into()));
+            }
+            let wanted = Wanted { files: &files, name, fingerprint, force };
+            Box::new(match config {
+                Some(config) => trust_server::add(config, &wanted, world)?,
+                None => add(&wanted, world)?,
+            })
+        }
+        Action::List => Box::new(match config {
+            Some(config) => trust_server::list(config, world)?,
+            None => list(world)?,
+        }),
+        Action::Remove { names } => Box::new(match config {
+            Some(config) => trust_server::remove(config, &names, world)?,
+            None => remove(&names, world)?,
+        }),
+        Action::Check { min_days } => match config {
+            Some(config) => Box::new(trust_check::run(config, min_days, world)?),
+            None => return Err(Failure::Usage("trust check needs --config CONFIG.JSON".into())),
+        },
+    })
 }
 
-fn add(
-    files: &[PathBuf],
+/// What is to be added.
+pub struct Wanted<'a> {
+    pub files: &'a [PathBuf],
     name: Option<String>,
     fingerprint: Option<String>,
-    world: &World,
-) -> Result<Trust, Failure> {
-    if (name.is_some() || fingerprint.is_some()) && files.len() > 1 {
-        return Err(Failure::Usage("--name and --fingerprint go with exactly one file".into()));
-    }
-    let home = world.home()?;
-    home.check()?;
-    let mut trust = Trust { action: "added", entries: Vec::new(), unreadable: Vec::new() };
-    for file in files {
-        let name = match &name {
+    pub force: bool,
+}
+
+impl Wanted<'_> {
+    /// Returns the name that a file is added under.
+    pub fn name_of(&self, file: &Path) -> String {
+        match &self.name {
             Some(name) => name.clone(),
             None => file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        };
-        let outcome = read_fit(file, fingerprint.as_deref(), world).and_then(|certificate| {
+        }
+    }
+
+    /// Reads a key file that may be trusted, and its certificate.
+    pub fn read(&self, file: &Path, world: &World) -> Result<(Vec<u8>, Certificate), Why> {
+        let bytes = read_small(file, "a key file", MAX_KEY_FILE).map_err(Why::Error)?;
+        let certificate = read_public_key(&bytes, &world.policy()).map_err(Why::Unfit)?;
+        let asked = self.fingerprint.as_ref().map(|text| text.replace(' ', "").to_uppercase());
+        let found = certificate.fingerprint().to_string();
+        match asked {
+            Some(asked) if asked.trim_start_matches("0X") != found => {
+                Err(Why::Unfit(Unfit::other_fingerprint(&found)))
+            }
+            _ => Ok((bytes.to_vec(), certificate)),
+        }
+    }
+}
+
+fn add(wanted: &Wanted<'_>, world: &World) -> Result<Trust, Failure> {
+    let home = world.home()?;
+    home.check()?;
+    let mut trust = Trust::new("added");
+    for file in wanted.files {
+        let name = wanted.name_of(file);
+        let outcome = wanted.read(file, world).and_then(|(_, certificate)| {
             let lock = world.lock().map_err(Why::from)?;
-            home.trust(&lock, &name, &certificate).map_err(Why::Error)?;
+            match home.trust(&lock, &name, &certificate) {
+                Err(Error::Exists(_)) if wanted.force => home
+                    .distrust(&lock, &name)
+                    .and_then(|()| home.trust(&lock, &name, &certificate)),
+                other => other,
+            }
+            .map_err(Why::Error)?;
             Ok(certificate)
         });
         trust.entries.push(Entry::new(name, outcome, world));
     }
     Ok(trust)
-}
-
-fn read_fit(file: &Path, fingerprint: Option<&str>, world: &World) -> Result<Certificate, Why> {
-    let bytes = read_small(file, "a key file", MAX_KEY_FILE).map_err(Why::Error)?;
-    let certificate = read_public_key(&bytes, &world.policy()).map_err(Why::Unfit)?;
-    let asked = fingerprint.map(|text| text.replace(' ', "").to_uppercase());
-    let found = certificate.fingerprint().to_string();
-    match asked {
-        Some(asked) if asked.trim_start_matches("0X") != found => {
-            Err(Why::Unfit(Unfit::other_fingerprint(&found)))
-        }
-        _ => Ok(certificate),
-    }
 }
 
 fn list(world: &World) -> Result<Trust, Failure> {
@@ -106,19 +157,19 @@ fn list(world: &World) -> Result<Trust, Failure> {
         .into_iter()
         .map(|trusted| Entry::new(trusted.name, Ok(trusted.certificate), world))
         .collect();
-    Ok(Trust { action: "trusted", entries, unreadable: shelf.unreadable })
+    Ok(Trust { entries, unreadable: shelf.unreadable, ..Trust::new("trusted") })
 }
 
 fn remove(names: &[String], world: &World) -> Result<Trust, Failure> {
     let home = world.home()?;
     home.check()?;
-    let mut trust = Trust { action: "removed", entries: Vec::new(), unreadable: Vec::new() };
+    let mut trust = Trust::new("removed");
     // The documented command takes the names that `add` printed, or the paths they came from.
     for name in names {
         let base = Path::new(name).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let lock = world.lock()?;
         let outcome = home.distrust(&lock, &base).map_err(Why::Error);
-        trust.entries.push(Entry { name: base, outcome: outcome.map(|()| None) });
+        trust.entries.push(Entry { name: base, outcome: outcome.map(|()| None), word: None });
     }
     Ok(trust)
 }
@@ -126,24 +177,45 @@ fn remove(names: &[String], world: &World) -> Result<Trust, Failure> {
 /// What became of each name.
 pub struct Trust {
     action: &'static str,
-    entries: Vec<Entry>,
+    pub entries: Vec<Entry>,
     unreadable: Vec<(PathBuf, Error)>,
+    /// The server's configuration, if it is not about the home.
+    pub server: Option<Server>,
 }
 
-struct Entry {
-    name: String,
-    outcome: Result<Option<Shown>, Why>,
+pub struct Entry {
+    pub name: String,
+    pub outcome: Result<Option<Shown>, Why>,
+    /// What to say instead of the action.
+    pub word: Option<&'static str>,
+}
+
+/// A server's configuration that was worked on.
+pub struct Server {
+    pub config: PathBuf,
+    /// The configuration before, if it was changed.
+    pub backup: Option<PathBuf>,
+}
+
+impl Trust {
+    pub fn new(action: &'static str) -> Trust {
+        Trust { action, entries: Vec::new(), unreadable: Vec::new(), server: None }
+    }
+
+    pub fn is_changed(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| server.backup.is_some())
+    }
 }
 
 /// A certificate as it is shown.
-struct Shown {
+pub struct Shown {
     fingerprint: String,
     user_id: String,
     json: Map<String, Value>,
 }
 
 /// Why it did not happen.
-enum Why {
+pub enum Why {
     Error(Error),
     Unfit(Unfit),
     Failure(Failure),
@@ -189,7 +261,7 @@ impl Why {
 }
 
 impl Entry {
-    fn new(name: String, outcome: Result<Certificate, Why>, world: &World) -> Entry {
+    pub fn new(name: String, outcome: Result<Certificate, Why>, world: &World) -> Entry {
         let outcome = outcome.map(|certificate| {
             Some(Shown {
                 fingerprint: certificate.fingerprint().to_string(),
@@ -197,7 +269,7 @@ impl Entry {
                 json: certificate_json(&certificate, &certificate.describe(&world.policy())),
             })
         });
-        Entry { name, outcome }
+        Entry { name, outcome, word: None }
     }
 }
 
@@ -205,16 +277,16 @@ impl Report for Trust {
     fn results(&self, out: &mut dyn Write) -> io::Result<()> {
         for entry in &self.entries {
             let name = Safe::text(&entry.name);
+            let action = entry.word.unwrap_or(self.action);
             match &entry.outcome {
                 Ok(Some(shown)) => {
-                    writeln!(
-                        out,
-                        "{}  {name}  {}  {}",
-                        self.action, shown.fingerprint, shown.user_id
-                    )?;
+                    writeln!(out, "{action}  {name}  {}  {}", shown.fingerprint, shown.user_id)?;
                 }
-                Ok(None) => writeln!(out, "{}  {name}", self.action)?,
-                Err(why) => writeln!(out, "refused  {name}: {}", why.words())?,
+                Ok(None) => writeln!(out, "{action}  {name}")?,
+                Err(why) => {
+                    let word = entry.word.unwrap_or("refused");
+                    writeln!(out, "{word}  {name}: {}", why.words())?;
+                }
             }
         }
         Ok(())
@@ -229,11 +301,20 @@ impl Report for Trust {
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
         let any = self.entries.iter().any(|entry| entry.outcome.is_ok());
+        if self.is_changed() {
+            writeln!(talk, "restart the server, or run `mmctl config reload`, for this to count")?;
+        }
+        if let Some(backup) = self.server.as_ref().and_then(|server| server.backup.as_ref()) {
+            writeln!(talk, "the configuration before: {}", Safe::path(backup))?;
+        }
         match (self.action, any) {
             ("added", true) => writeln!(
                 talk,
                 "Compare the fingerprint with what the signer says in another place."
             ),
+            ("trusted", false) if self.server.is_some() => {
+                writeln!(talk, "this server trusts Mattermost's own keys only")
+            }
             ("trusted", false) => writeln!(talk, "nothing is trusted yet: plugsign trust add FILE"),
             _ => Ok(()),
         }
@@ -246,12 +327,12 @@ impl Report for Trust {
             .map(|entry| match &entry.outcome {
                 Ok(shown) => json!({
                     "name": entry.name,
-                    "outcome": self.action,
+                    "outcome": entry.word.unwrap_or(self.action),
                     "certificate": shown.as_ref().map(|shown| shown.json.clone()),
                 }),
                 Err(why) => json!({
                     "name": entry.name,
-                    "outcome": "refused",
+                    "outcome": entry.word.unwrap_or("refused"),
                     "error": why.json(),
                 }),
             })
@@ -266,6 +347,12 @@ impl Report for Trust {
         let mut map = Map::new();
         map.insert("entries".into(), entries.into());
         map.insert("unreadable".into(), unreadable.into());
+        if let Some(server) = &self.server {
+            let backup = server.backup.as_ref().map(|backup| backup.to_string_lossy());
+            map.insert("config".into(), server.config.to_string_lossy().into());
+            map.insert("backup".into(), json!(backup));
+            map.insert("restart_needed".into(), self.is_changed().into());
+        }
         map
     }
 

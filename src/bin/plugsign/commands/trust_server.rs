@@ -1,0 +1,74 @@
+//! `plugsign trust --config CONFIG.JSON`: the key files of a Mattermost server.
+
+use std::path::Path;
+
+use plugsign::disk::file::Existing;
+use plugsign::disk::server_config::{Added, Removed, ServerConfig, database_of};
+use plugsign::error::Error;
+use plugsign::mattermost::public_key::read_public_key;
+
+use super::trust::{Entry, Server, Trust, Wanted, Why};
+use crate::failure::Failure;
+use crate::world::{PATIENCE, World};
+
+/// Refuses to work on a file when the environment says that the server does not read it.
+pub fn check_environment(world: &World) -> Result<(), Failure> {
+    let source = world.variable("MM_CONFIG").unwrap_or_default();
+    match database_of(&source.to_string_lossy()) {
+        Some(database) => Err(Error::ConfigInDatabase(database).into()),
+        None => Ok(()),
+    }
+}
+
+pub fn add(config: &Path, wanted: &Wanted<'_>, world: &World) -> Result<Trust, Failure> {
+    check_environment(world)?;
+    let existing = if wanted.force { Existing::Replace } else { Existing::Keep };
+    let mut change = ServerConfig::change(config, PATIENCE)?;
+    let mut trust = Trust::new("added");
+    for file in wanted.files {
+        let name = wanted.name_of(file);
+        let mut word = None;
+        let outcome = wanted.read(file, world).and_then(|(bytes, certificate)| {
+            if change.add(&name, &bytes, existing).map_err(Why::Error)? == Added::Unchanged {
+                word = Some("unchanged");
+            }
+            Ok(certificate)
+        });
+        trust.entries.push(Entry { word, ..Entry::new(name, outcome, world) });
+    }
+    trust.server = Some(Server { config: config.to_owned(), backup: change.commit()? });
+    Ok(trust)
+}
+
+pub fn list(config: &Path, world: &World) -> Result<Trust, Failure> {
+    check_environment(world)?;
+    let server = ServerConfig::open(config)?;
+    let mut trust = Trust::new("trusted");
+    for key in server.keys() {
+        let outcome = key
+            .file
+            .map_err(Why::Error)
+            .and_then(|bytes| read_public_key(&bytes, &world.policy()).map_err(Why::Unfit));
+        let word = outcome.is_err().then_some("unusable");
+        trust.entries.push(Entry { word, ..Entry::new(key.name, outcome, world) });
+    }
+    trust.server = Some(Server { config: config.to_owned(), backup: None });
+    Ok(trust)
+}
+
+pub fn remove(config: &Path, names: &[String], world: &World) -> Result<Trust, Failure> {
+    check_environment(world)?;
+    let mut change = ServerConfig::change(config, PATIENCE)?;
+    let mut trust = Trust::new("removed");
+    for name in names {
+        let (name, outcome, word) = match change.remove(name) {
+            Ok((entry, Removed::WithFile)) => (entry, Ok(None), None),
+            Ok((entry, Removed::FileMissing)) => (entry, Ok(None), Some("removed (no file)")),
+            Ok((entry, Removed::FileKept)) => (entry, Ok(None), Some("removed (file kept)")),
+            Err(error) => (name.clone(), Err(Why::Error(error)), None),
+        };
+        trust.entries.push(Entry { name, outcome, word });
+    }
+    trust.server = Some(Server { config: config.to_owned(), backup: change.commit()? });
+    Ok(trust)
+}

@@ -1,0 +1,192 @@
+//! `config.json`: which key files a server trusts, and what else decides about plugins.
+//!
+//! The file is the administrator's. It is edited as text, so that the order of its keys, its
+//! numbers, escapes and line ends stay to the letter: only the list of key files changes.
+
+mod edit;
+mod scan;
+
+use serde_json::Value;
+
+use self::scan::List;
+
+/// The most bytes that are read of a `config.json`.
+pub const MAX_CONFIG: u64 = 16 * 1024 * 1024;
+
+const SECTION: &str = "PluginSettings";
+const KEY: &str = "SignaturePublicKeyFiles";
+
+/// A server's configuration, as text that makes sense.
+#[derive(Clone, Debug)]
+pub struct Config {
+    text: String,
+    value: Value,
+    list: List,
+}
+
+/// What decides about plugins and their signatures. What the file does not say is the server's
+/// default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `PluginSettings.Enable`.
+    pub enable: bool,
+    /// `PluginSettings.RequirePluginSignature`.
+    pub require_signature: bool,
+    /// `PluginSettings.EnableUploads`.
+    pub enable_uploads: bool,
+    /// `PluginSettings.EnableMarketplace`.
+    pub enable_marketplace: bool,
+    /// `PluginSettings.EnableRemoteMarketplace`.
+    pub enable_remote_marketplace: bool,
+    /// `PluginSettings.MarketplaceURL`.
+    pub marketplace_url: String,
+    /// `PluginSettings.AutomaticPrepackagedPlugins`.
+    pub automatic_prepackaged: bool,
+}
+
+/// The marketplace that servers ask by default.
+pub const DEFAULT_MARKETPLACE: &str = "https://api.integrations.mattermost.com";
+
+impl Config {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it: no JSON, no object, a section or a list of the wrong type or there
+    /// twice. The server, too, cannot start with most of these.
+    pub fn read(bytes: &[u8]) -> Result<Config, String> {
+        let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if !value.is_object() {
+            return Err("it is not a JSON object".into());
+        }
+        let list = List::find(text)?;
+        let config = Config { text: text.to_owned(), value, list };
+        let parsed = config.setting(SECTION, KEY);
+        let agrees = match parsed {
+            None | Some(Value::Null) => config.list.names().is_empty(),
+            Some(Value::Array(names)) => {
+                names.iter().map(Value::as_str).eq(config.list.names().into_iter().map(Some))
+            }
+            Some(_) => false,
+        };
+        if !agrees {
+            return Err(format!("{SECTION}.{KEY} is not a list of strings"));
+        }
+        Ok(config)
+    }
+
+    /// Returns the text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the names of the key files, in the order that the server tries them.
+    pub fn key_files(&self) -> Vec<&str> {
+        self.list.names()
+    }
+
+    /// Returns the names of SAML's files, which the server refuses as key files.
+    pub fn saml_files(&self) -> Vec<&str> {
+        ["IdpCertificateFile", "PublicCertificateFile", "PrivateKeyFile"]
+            .into_iter()
+            .filter_map(|key| self.setting("SamlSettings", key)?.as_str())
+            .filter(|name| !name.is_empty())
+            .collect()
+    }
+
+    /// Returns what decides about plugins.
+    pub fn settings(&self) -> Settings {
+        let is =
+            |key, default| self.setting(SECTION, key).and_then(Value::as_bool).unwrap_or(default);
+        let url = self.setting(SECTION, "MarketplaceURL").and_then(Value::as_str);
+        Settings {
+            enable: is("Enable", true),
+            require_signature: is("RequirePluginSignature", false),
+            enable_uploads: is("EnableUploads", false),
+            enable_marketplace: is("EnableMarketplace", true),
+            enable_remote_marketplace: is("EnableRemoteMarketplace", true),
+            marketplace_url: url
+                .filter(|url| !url.is_empty())
+                .unwrap_or(DEFAULT_MARKETPLACE)
+                .into(),
+            automatic_prepackaged: is("AutomaticPrepackagedPlugins", true),
+        }
+    }
+
+    /// Returns whether the file says nothing about a plugin setting, so that the server's default
+    /// counts.
+    pub fn is_default(&self, key: &str) -> bool {
+        self.setting(SECTION, key).is_none_or(Value::is_null)
+    }
+
+    /// Finds a setting. Go matches names without regard to case.
+    fn setting(&self, section: &str, key: &str) -> Option<&Value> {
+        member(member(&self.value, section)?, key)
+    }
+
+    /// Returns the configuration with a key file at the end of the list, if it is not in it.
+    ///
+    /// # Errors
+    ///
+    /// If the result were not the same configuration but for the list.
+    pub fn with_key_file(&self, name: &str) -> Result<Config, String> {
+        if self.key_files().contains(&name) {
+            return Ok(self.clone());
+        }
+        let mut names = self.key_files();
+        names.push(name);
+        self.checked(edit::with(&self.text, &self.list, name), &names)
+    }
+
+    /// Returns the configuration without an entry of the list.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::with_key_file`].
+    pub fn without_key_file(&self, name: &str) -> Result<Config, String> {
+        let mut config = self.clone();
+        while let Some(place) = config.key_files().iter().position(|listed| *listed == name) {
+            let mut names = config.key_files();
+            names.remove(place);
+            config = config.checked(edit::without(&config.text, &config.list, place), &names)?;
+        }
+        Ok(config)
+    }
+
+    /// Reads an edited text, and makes sure that nothing but the list differs.
+    fn checked(&self, text: Option<String>, names: &[&str]) -> Result<Config, String> {
+        let failed = || "its text cannot be edited safely".to_string();
+        let edited = Config::read(text.ok_or_else(failed)?.as_bytes())?;
+        let without_list = |config: &Config| {
+            let mut value = config.value.clone();
+            let section = value
+                .as_object_mut()
+                .and_then(|object| object.iter_mut().find(|(key, _)| is(key, SECTION)))
+                .and_then(|(_, section)| section.as_object_mut());
+            if let Some(section) = section {
+                section.retain(|key, _| !is(key, KEY));
+                if section.is_empty()
+                    && let Some(object) = value.as_object_mut()
+                {
+                    object.retain(|key, _| !is(key, SECTION));
+                }
+            }
+            value
+        };
+        if edited.key_files() != names || without_list(&edited) != without_list(self) {
+            return Err(failed());
+        }
+        Ok(edited)
+    }
+}
+
+/// Returns whether a key has this name. Go matches names without regard to case.
+fn is(key: &str, name: &str) -> bool {
+    key.eq_ignore_ascii_case(name)
+}
+
+fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    let object = value.as_object()?;
+    object.get(name).or_else(|| object.iter().find(|(key, _)| is(key, name)).map(|(_, v)| v))
+}

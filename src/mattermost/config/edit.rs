@@ -1,0 +1,121 @@
+//! An entry more or less in the list, and not a byte else.
+
+use std::ops::Range;
+
+use super::scan::{List, Member, Place};
+use super::{KEY, SECTION};
+
+/// Returns the text with a name more at the end of the list, laid out like its neighbours.
+pub(super) fn with(text: &str, list: &List, name: &str) -> Option<String> {
+    let name = serde_json::to_string(name).ok()?;
+    match &list.place {
+        Place::Array { span, indent } => match list.entries.last() {
+            Some((_, last)) => {
+                let before = match list.entries.iter().rev().nth(1) {
+                    Some((_, previous)) => text.get(previous.end..last.start)?.split_once(',')?.1,
+                    None => text.get(span.start + 1..last.start)?,
+                };
+                // Neighbours on one line are parted by a space, however the first one stands.
+                let before = match before.is_empty() && list.entries.len() == 1 {
+                    true => " ",
+                    false => before,
+                };
+                Some(replaced(text, last.end..last.end, &format!(",{before}{name}")))
+            }
+            None if span.len() == 2 => {
+                let member = text.get(indent.0.clone())?;
+                let section = text.get(indent.1.clone())?;
+                Some(replaced(text, span.clone(), &array(&name, member, section)))
+            }
+            // A list that is empty but for white space gets it back when it is empty again.
+            None => Some(replaced(text, span.start + 1..span.start + 1, &name)),
+        },
+        Place::Null(span) => Some(replaced(text, span.clone(), &format!("[{name}]"))),
+        Place::NoKey { section, members, indent } => {
+            let outer = text.get(indent.clone())?;
+            let inner = before_members(text, members, outer)?;
+            let member = format!("\"{KEY}\": {}", array(&name, &inner, outer));
+            insert(text, section, members, &inner, outer, &member)
+        }
+        Place::NoSection { object, members } => {
+            let inner = before_members(text, members, "")?;
+            let deeper = deeper(&inner, "");
+            let list = array(&name, &deeper, &inner);
+            let close = if inner.contains('\n') { inner.as_str() } else { "" };
+            let member = format!("\"{SECTION}\": {{{deeper}\"{KEY}\": {list}{close}}}");
+            let outer = if inner.contains('\n') { "\n" } else { "" };
+            insert(text, object, members, &inner, outer, &member)
+        }
+    }
+}
+
+/// Returns the text without an entry of the list.
+pub(super) fn without(text: &str, list: &List, place: usize) -> Option<String> {
+    let Place::Array { span, .. } = &list.place else { return None };
+    let (_, entry) = list.entries.get(place)?;
+    let gap = if place > 0 {
+        list.entries.get(place - 1)?.1.end..entry.end
+    } else if let Some((_, next)) = list.entries.get(1) {
+        entry.start..next.start
+    } else if entry.start == span.start + 1 {
+        entry.clone()
+    } else {
+        span.start + 1..span.end - 1
+    };
+    Some(replaced(text, gap, ""))
+}
+
+/// Writes a list of one name: on lines of its own, if its key stands on one.
+fn array(name: &str, member: &str, section: &str) -> String {
+    match member.contains('\n') {
+        true => format!("[{}{name}{member}]", deeper(member, section)),
+        false => format!("[{name}]"),
+    }
+}
+
+/// Returns the white space one level deeper than `inner`, which is one deeper than `outer`.
+fn deeper(inner: &str, outer: &str) -> String {
+    if !inner.contains('\n') {
+        return inner.to_string();
+    }
+    let line = |space: &str| space.rsplit('\n').next().unwrap_or_default().to_string();
+    let (own, parent) = (line(inner), line(outer));
+    let unit = own.strip_prefix(parent.as_str()).filter(|unit| !unit.is_empty());
+    format!("{inner}{}", unit.unwrap_or("    "))
+}
+
+/// Returns the white space before the members of an object, or what it would be.
+fn before_members(text: &str, members: &[Member], outer: &str) -> Option<String> {
+    match members.last() {
+        Some(member) => text.get(member.before.clone()).map(str::to_string),
+        None => Some(match outer.contains('\n') {
+            true => deeper(outer, ""),
+            false => String::new(),
+        }),
+    }
+}
+
+/// Adds a member at the end of an object.
+fn insert(
+    text: &str,
+    object: &Range<usize>,
+    members: &[Member],
+    inner: &str,
+    outer: &str,
+    member: &str,
+) -> Option<String> {
+    match members.last() {
+        Some(last) => {
+            Some(replaced(text, last.value.end..last.value.end, &format!(",{inner}{member}")))
+        }
+        None => {
+            let close = if inner.contains('\n') { outer } else { "" };
+            Some(replaced(text, object.clone(), &format!("{{{inner}{member}{close}}}")))
+        }
+    }
+}
+
+fn replaced(text: &str, span: Range<usize>, with: &str) -> String {
+    let (before, after) = (text.get(..span.start), text.get(span.end..));
+    format!("{}{with}{}", before.unwrap_or_default(), after.unwrap_or_default())
+}

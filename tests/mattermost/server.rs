@@ -1,0 +1,286 @@
+//! `plugsign trust --config`: the key files of a real server's folder.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::thread;
+
+use serde_json::Value;
+
+use super::common::sandbox::Sandbox;
+use super::config::REAL;
+use super::{fails, publisher, read, run, write};
+
+const ADD: &str = "plugsign trust add --config server/config.json release-key.asc";
+
+/// A publisher with a server.
+fn server(name: &str) -> Sandbox {
+    let sandbox = publisher(name);
+    write(&sandbox, "server/config.json", REAL);
+    sandbox
+}
+
+fn mode(sandbox: &Sandbox, name: &str) -> u32 {
+    fs::metadata(sandbox.path().join(name)).unwrap().permissions().mode() & 0o7777
+}
+
+/// The names in the server's folder.
+fn files(sandbox: &Sandbox) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(sandbox.path().join("server"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[track_caller]
+fn is_untouched(sandbox: &Sandbox) {
+    assert_eq!(read(sandbox, "server/config.json"), REAL);
+    assert_eq!(files(sandbox), ["config.json"]);
+}
+
+#[test]
+fn a_key_is_added_listed_checked_and_removed() {
+    let sandbox = server("trust-round");
+    fs::set_permissions(
+        sandbox.path().join("server/config.json"),
+        fs::Permissions::from_mode(0o640),
+    )
+    .unwrap();
+    let added = run(&sandbox, ADD);
+    let fingerprint = read(&sandbox, "fingerprint");
+    assert!(added.stdout.contains(fingerprint.trim()), "{}", added.shown());
+    assert!(added.stderr.contains("restart the server"), "{}", added.shown());
+    assert_eq!(files(&sandbox), ["config.json", "config.json.bak", "release-key.asc"]);
+    assert_eq!(mode(&sandbox, "server/release-key.asc"), 0o600);
+    assert_eq!(mode(&sandbox, "server/config.json"), 0o640);
+    assert_eq!(mode(&sandbox, "server/config.json.bak"), 0o640);
+    assert_eq!(read(&sandbox, "server/config.json.bak"), REAL);
+    assert_eq!(read(&sandbox, "server/release-key.asc"), read(&sandbox, "release-key.asc"));
+    let json: Value = serde_json::from_str(&read(&sandbox, "server/config.json")).unwrap();
+    assert_eq!(json["PluginSettings"]["SignaturePublicKeyFiles"][0], "release-key.asc");
+
+    let listed = run(&sandbox, "plugsign trust list --config server/config.json");
+    assert!(listed.stdout.contains("release-key.asc"), "{}", listed.shown());
+    run(&sandbox, "plugsign trust check --config server/config.json");
+    let again = run(&sandbox, ADD);
+    assert!(again.stdout.starts_with("unchanged"), "{}", again.shown());
+
+    let removed =
+        run(&sandbox, "plugsign trust remove --config server/config.json release-key.asc");
+    assert!(removed.stderr.contains("restart the server"), "{}", removed.shown());
+    assert_eq!(read(&sandbox, "server/config.json"), REAL);
+    assert_eq!(files(&sandbox), ["config.json", "config.json.bak"]);
+    fails(&sandbox, 3, "plugsign trust remove --config server/config.json release-key.asc");
+}
+
+#[test]
+fn several_go_at_once_and_a_bad_one_stops_none_of_the_others() {
+    let sandbox = server("trust-several");
+    write(&sandbox, "junk.asc", "no key");
+    run(&sandbox, "cp release-key.asc second.asc");
+    let said = fails(
+        &sandbox,
+        4,
+        "plugsign trust add --config server/config.json release-key.asc junk.asc second.asc",
+    );
+    assert!(said.stdout.contains("refused  junk.asc"), "{}", said.shown());
+    assert_eq!(
+        files(&sandbox),
+        ["config.json", "config.json.bak", "release-key.asc", "second.asc"]
+    );
+    run(&sandbox, "plugsign trust remove --config server/config.json release-key.asc second.asc");
+    assert_eq!(read(&sandbox, "server/config.json"), REAL);
+}
+
+#[test]
+fn a_name_that_is_taken_is_refused_without_force() {
+    let sandbox = server("trust-taken");
+    write(&sandbox, "server/release-key.asc", "somebody's");
+    let said = fails(&sandbox, 3, ADD);
+    assert!(said.stdout.contains("exists already"), "{}", said.shown());
+    assert_eq!(read(&sandbox, "server/release-key.asc"), "somebody's");
+    assert_eq!(read(&sandbox, "server/config.json"), REAL);
+    run(&sandbox, &format!("{ADD} --force"));
+    assert_eq!(read(&sandbox, "server/release-key.asc"), read(&sandbox, "release-key.asc"));
+    // What a crash between both writes leaves is finished by the same command.
+    write(&sandbox, "server/config.json", REAL);
+    run(&sandbox, ADD);
+    assert!(read(&sandbox, "server/config.json").contains("release-key.asc"));
+}
+
+#[test]
+fn names_that_serve_something_else_are_refused() {
+    let sandbox = server("trust-names");
+    for name in ["saml-idp.crt", "saml-public.crt", "saml-private.key"] {
+        let said = fails(&sandbox, 3, &format!("{ADD} --name {name}"));
+        assert!(said.stdout.contains("SAML"), "{}", said.shown());
+        let config = REAL.replace(
+            "\"SignaturePublicKeyFiles\": []",
+            &format!("\"SignaturePublicKeyFiles\": [\"{name}\"]"),
+        );
+        write(&sandbox, "server/config.json", &config);
+        write(&sandbox, &format!("server/{name}"), "SAML's");
+        let remove = format!("plugsign trust remove --config server/config.json {name}");
+        fails(&sandbox, 3, &remove);
+        assert_eq!(read(&sandbox, "server/config.json"), config);
+        fs::remove_file(sandbox.path().join(format!("server/{name}"))).unwrap();
+        write(&sandbox, "server/config.json", REAL);
+    }
+    for name in ["config.json", "config.json.bak", "a/b", "../x", ".hidden"] {
+        fails(&sandbox, 2, &format!("{ADD} --name {name}"));
+    }
+    is_untouched(&sandbox);
+}
+
+#[test]
+fn a_configuration_in_a_database_is_said_to_be_one() {
+    let sandbox = server("trust-database");
+    for source in ["postgres://mm:secret@db/mm", "mysql://mm:secret@tcp(db)/mm"] {
+        for command in ["add release-key.asc", "list", "remove x", "check"] {
+            let said = fails(&sandbox, 3, &format!("plugsign trust {command} --config '{source}'"));
+            assert!(said.stderr.contains("database, not in a file"), "{}", said.shown());
+            assert!(!said.shown().contains("secret"), "{}", said.shown());
+        }
+        let variable = format!("MM_CONFIG='{source}' {ADD}");
+        assert!(fails(&sandbox, 3, &variable).stderr.contains("MM_CONFIG"));
+    }
+    is_untouched(&sandbox);
+}
+
+#[test]
+fn a_configuration_that_is_missing_or_malformed_is_left_alone() {
+    let sandbox = server("trust-malformed");
+    let said = fails(&sandbox, 3, "plugsign trust add --config server/no.json release-key.asc");
+    assert!(said.stderr.contains("cannot read server/no.json"), "{}", said.shown());
+    for text in ["", "{", "{\"PluginSettings\": 1}", "{} trailing"] {
+        write(&sandbox, "server/config.json", text);
+        let said = fails(&sandbox, 3, ADD);
+        assert!(said.stderr.contains("no server configuration"), "{}", said.shown());
+        assert_eq!(read(&sandbox, "server/config.json"), text);
+        assert_eq!(files(&sandbox), ["config.json"]);
+    }
+    fails(&sandbox, 3, "plugsign trust add --config server release-key.asc");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_left_alone() {
+    let sandbox = server("trust-read-only");
+    let lock = "chmod -R a+rX . ; chmod 555 server";
+    run(&sandbox, lock);
+    let is_root = run(&sandbox, "id -u").stdout.trim() == "0";
+    if is_root {
+        // Root may write anywhere, so nobody does it; the folders above must let nobody in.
+        let path = sandbox.path();
+        let above = path.parent().unwrap();
+        fs::set_permissions(above, fs::Permissions::from_mode(0o755)).unwrap();
+        let nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+        let probe = sandbox.shell(&format!("{nobody} plugsign --version"));
+        if !probe.status.success() {
+            run(&sandbox, "chmod 755 server");
+            let is_required = std::env::var_os("PLUGSIGN_REQUIRE_PEERS").is_some();
+            assert!(!is_required, "nobody cannot run plugsign here: {}", probe.shown());
+            eprintln!("skipped: a_folder_that_cannot_be_written_to needs setpriv, and a way in");
+            return;
+        }
+        let said = sandbox.shell(&format!("{nobody} {ADD}"));
+        assert_eq!(said.status.code(), Some(3), "{}", said.shown());
+    } else {
+        fails(&sandbox, 3, ADD);
+    }
+    run(&sandbox, "chmod 755 server");
+    is_untouched(&sandbox);
+}
+
+#[test]
+fn parallel_runs_lose_nothing() {
+    let sandbox = server("trust-parallel");
+    thread::scope(|scope| {
+        for n in 0..8 {
+            let (sandbox, add) = (&sandbox, format!("{ADD} --name key{n}"));
+            scope.spawn(move || run(sandbox, &add));
+        }
+    });
+    let listed = run(&sandbox, "plugsign trust list --config server/config.json");
+    assert_eq!(listed.stdout.lines().count(), 8, "{}", listed.shown());
+    assert_eq!(files(&sandbox).len(), 10, "{:?}", files(&sandbox));
+}
+
+#[test]
+fn an_absolute_entry_goes_and_its_file_stays() {
+    let sandbox = server("trust-absolute");
+    let key = sandbox.path().join("release-key.asc");
+    let config = |names: &str| {
+        REAL.replace(
+            "\"SignaturePublicKeyFiles\": []",
+            &format!("\"SignaturePublicKeyFiles\": [{names}]"),
+        )
+    };
+    write(&sandbox, "server/config.json", config(&format!("\"{}\", \"gone\"", key.display())));
+    let checked = fails(&sandbox, 1, "plugsign trust check --config server/config.json");
+    assert!(checked.stdout.contains("missing  gone"), "{}", checked.shown());
+    assert!(checked.stdout.contains("good  /"), "{}", checked.shown());
+    // The base name alone is another name.
+    fails(&sandbox, 3, "plugsign trust remove --config server/config.json release-key.asc");
+    let removed = run(
+        &sandbox,
+        &format!("plugsign trust remove --config server/config.json {} gone", key.display()),
+    );
+    assert!(removed.stdout.contains("removed (file kept)"), "{}", removed.shown());
+    assert!(removed.stdout.contains("removed (no file)  gone"), "{}", removed.shown());
+    assert!(key.exists());
+    assert_eq!(read(&sandbox, "server/config.json"), REAL);
+}
+
+#[test]
+fn a_link_to_the_configuration_stays_a_link() {
+    let sandbox = server("trust-link");
+    write(&sandbox, "real/config.json", REAL);
+    fs::remove_file(sandbox.path().join("server/config.json")).unwrap();
+    symlink("../real/config.json", sandbox.path().join("server/config.json")).unwrap();
+    run(&sandbox, ADD);
+    let link = fs::symlink_metadata(sandbox.path().join("server/config.json")).unwrap();
+    assert!(link.is_symlink());
+    assert!(read(&sandbox, "real/config.json").contains("release-key.asc"));
+    // The server looks beside the name that it was given.
+    assert!(sandbox.path().join("server/release-key.asc").exists());
+}
+
+#[test]
+fn check_says_what_is_wrong_with_each_key_and_what_the_settings_mean() {
+    let sandbox = server("trust-check");
+    run(
+        &sandbox,
+        "plugsign keygen --name Soon --email soon@example.org --expires 20d
+         plugsign export soon@example.org -o soon.pub
+         plugsign export soon@example.org --secret -o server/secret.key
+         plugsign trust add --config server/config.json release-key.asc soon.pub",
+    );
+    let check = |more: &str| format!("plugsign trust check --config server/config.json {more}");
+    let said = fails(&sandbox, 1, &check(""));
+    assert!(said.stdout.contains("good  release-key.asc"), "{}", said.shown());
+    assert!(said.stdout.contains("expiring  soon.pub"), "{}", said.shown());
+    for setting in [
+        "RequirePluginSignature   true",
+        "EnableUploads            false",
+        "MarketplaceURL           https://api.integrations.mattermost.com",
+        "EnableRemoteMarketplace  true",
+        "SignaturePublicKeyFiles  release-key.asc, soon.pub",
+    ] {
+        assert!(said.stdout.contains(setting), "{setting}\n{}", said.shown());
+    }
+    assert!(said.stderr.contains("uploads, install-url"), "{}", said.shown());
+    run(&sandbox, &check("--min-days 10"));
+    // A secret key, junk, and a file that the server may not read.
+    let config = read(&sandbox, "server/config.json");
+    let names = "\"soon.pub\",\n            \"secret.key\",\n            \"junk\"";
+    write(&sandbox, "server/config.json", config.replace("\"soon.pub\"", names));
+    write(&sandbox, "server/junk", "junk");
+    let said = fails(&sandbox, 1, &check("--min-days 10 --json"));
+    let json: Value = serde_json::from_str(&said.stdout).unwrap();
+    let states: Vec<&str> =
+        json["keys"].as_array().unwrap().iter().map(|key| key["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["good", "good", "unfit", "unfit"], "{}", said.shown());
+    assert_eq!(json["settings"]["RequirePluginSignature"]["value"], true);
+    fails(&sandbox, 2, "plugsign trust check");
+}

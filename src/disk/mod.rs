@@ -1,5 +1,6 @@
 //! What lives on disk: files that appear whole or not at all, the home, and releases.
 
+pub mod bundle;
 pub mod checksums;
 pub mod file;
 pub mod home;

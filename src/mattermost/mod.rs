@@ -1,4 +1,7 @@
 //! What the Mattermost server does.
+pub mod bundle;
 pub mod config;
+pub mod json;
 pub mod public_key;
 pub mod server;
+pub mod shape;

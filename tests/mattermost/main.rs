@@ -5,6 +5,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod archives;
+mod check;
 mod config;
 mod keys;
 mod refusals;

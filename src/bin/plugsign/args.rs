@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use plugsign::safe::{Safe, is_unsafe};
 
-use crate::commands::{completions, export, import, keygen, list, man, sign, trust, verify};
+use crate::commands::{check, completions, export, import, keygen, list, man, sign, trust, verify};
 use crate::failure::{EXIT_USAGE, Failure};
 use crate::report::Report;
 use crate::terminal::{print_json, say};
@@ -58,6 +58,7 @@ pub enum Command {
     Sign(sign::Arguments),
     Verify(verify::Arguments),
     Trust(trust::Arguments),
+    Check(check::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -72,6 +73,7 @@ impl Command {
             Command::Sign(_) => "sign",
             Command::Verify(_) => "verify",
             Command::Trust(_) => "trust",
+            Command::Check(_) => "check",
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
         }
@@ -86,6 +88,7 @@ impl Command {
             Command::Sign(arguments) => Box::new(sign::run(arguments, world)?),
             Command::Verify(arguments) => Box::new(verify::run(arguments, world)?),
             Command::Trust(arguments) => trust::run(arguments, world)?,
+            Command::Check(arguments) => Box::new(check::run(arguments, world)?),
             Command::Completions(arguments) => Box::new(completions::run(&arguments)),
             Command::Man(arguments) => Box::new(man::run(&arguments, world)?),
         })

@@ -21,6 +21,7 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use super::check::warn_of_bundles;
 use super::import::one_secret;
 use crate::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, hint, one_line};
 use crate::passphrase::PassphraseSource;
@@ -109,6 +110,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
             })?
         }
     };
+    warn_of_bundles(files.iter().map(|file| file.path.as_path()), world);
     if arguments.checksums {
         for folder in &release.folders {
             files.push(sign_checksums(&signing, folder, &files, &release.unreadable));

@@ -151,7 +151,7 @@ fn read_key_files(names: &[String]) -> Result<Vec<Vec<u8>>, Failure> {
 
 /// Returns the certificates whose signatures count, each with everything that the home knows of
 /// it: a revocation counts whichever copy of a certificate was named or trusted.
-fn signers(keys: &[String], world: &World) -> Result<Vec<Certificate>, Failure> {
+pub fn signers(keys: &[String], world: &World) -> Result<Vec<Certificate>, Failure> {
     // Key files alone need no home.
     let names_home = keys.is_empty() || keys.iter().any(|key| !Path::new(key).exists());
     let known = match world.home().and_then(|home| Ok((home.keys()?, home.trusted()?))) {

@@ -1,0 +1,333 @@
+//! `plugsign check`
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use plugsign::disk::bundle::{Beside, BundleFile};
+use plugsign::disk::file::Links;
+use plugsign::error::Error;
+use plugsign::judge::Judge;
+use plugsign::mattermost::bundle::{Bundle, Finding, Severity};
+use plugsign::mattermost::shape::{Shape, shape};
+use plugsign::openpgp::certificate::show_time;
+use plugsign::openpgp::verify::Verdict;
+use plugsign::safe::Safe;
+use serde_json::{Map, Value, json};
+
+use super::verify::signers;
+use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
+use crate::report::{Report, first_user_id};
+use crate::terminal::{BAD, GOOD};
+use crate::world::World;
+
+/// Tell whether the Mattermost server would install these plugins, and could start them
+///
+/// Looks at the shape of the archive, the manifest, the files that it names, the bundle's own
+/// name and the signature beside it. Whose signatures count is as in verify; without any signers,
+/// only the signature's shape is looked at. Exits with 0 if nothing keeps a plugin from being
+/// installed, with 1 otherwise.
+#[derive(Args)]
+pub struct Arguments {
+    /// Plugin bundles: *.tar.gz
+    #[arg(value_name = "BUNDLE", required = true)]
+    bundles: Vec<PathBuf>,
+    /// Whose signatures count: a certificate file, or a key of the home. Else: trusted
+    /// certificates and the home's own secret keys
+    #[arg(long = "key", value_name = "FILE|KEY")]
+    keys: Vec<String>,
+}
+
+pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
+    let accepted = match signers(&arguments.keys, world) {
+        Err(Failure::NoHome) if arguments.keys.is_empty() => Vec::new(),
+        other => other?,
+    };
+    let judge = match accepted.is_empty() {
+        true => None,
+        false => Some(Judge::new(accepted, world.policy())?),
+    };
+    let bundles = arguments
+        .bundles
+        .into_iter()
+        .map(|path| {
+            let result = look(&path, judge.as_ref());
+            Line { path, result }
+        })
+        .collect();
+    Ok(Checked { bundles, has_signers: judge.is_some() })
+}
+
+fn look(path: &Path, judge: Option<&Judge>) -> Result<Seen, Error> {
+    let mut file = BundleFile::open(path, Links::Follow)?;
+    let mut bundle = file.inspect()?;
+    if file.size() > UPLOAD_LIMIT {
+        bundle.findings.warning(
+            "upload-limit",
+            format!("it has more than {} MiB", UPLOAD_LIMIT >> 20),
+            "servers refuse to upload it unless FileSettings.MaxFileSize is raised",
+        );
+    }
+    let signature = match file.signature()? {
+        Beside::Nothing => {
+            bundle.findings.warning(
+                "no-signature",
+                "there is no .sig file beside it",
+                "the marketplace and, since 10.11, prepackaged plugins need one",
+            );
+            Signature::None
+        }
+        Beside::OnlyArmored => {
+            bundle.findings.warning(
+                "no-signature",
+                "there is an .asc file beside it, but no .sig",
+                "the server looks for .sig only: rename it",
+            );
+            Signature::None
+        }
+        Beside::Signature(bytes) => match judge {
+            Some(judge) => judged(file.verify(&bytes, judge)?, &mut bundle),
+            None => shaped(&bytes, &mut bundle),
+        },
+    };
+    Ok(Seen { bundle, signature })
+}
+
+/// `FileSettings.MaxFileSize` as servers come.
+const UPLOAD_LIMIT: u64 = 100 * 1024 * 1024;
+
+const NOT_VERIFIED: &str = "the server does not install it: \"Unable to verify plugin signature.\"";
+
+fn judged(verdict: Verdict, bundle: &mut Bundle) -> Signature {
+    match verdict {
+        Verdict::Good(good) => Signature::Good {
+            certificate: good.certificate().fingerprint().to_string(),
+            user_id: first_user_id(good.certificate()),
+            created: show_time(good.created()),
+        },
+        Verdict::Bad(bad) => {
+            let what = format!("the signature is not good: {}: {}", bad.reason(), bad.detail());
+            bundle.findings.error("bad-signature", what, NOT_VERIFIED);
+            Signature::Bad(bad.reason().to_string())
+        }
+    }
+}
+
+fn shaped(bytes: &[u8], bundle: &mut Bundle) -> Signature {
+    match shape(bytes) {
+        Shape::Signature { issuers } => {
+            Signature::Unjudged(issuers.iter().map(ToString::to_string).collect())
+        }
+        Shape::Refused(why) => {
+            let what = format!("the signature is refused by every server: {why}");
+            bundle.findings.error("bad-signature", what, NOT_VERIFIED);
+            Signature::Bad("server-refuses".into())
+        }
+    }
+}
+
+/// What there is to say of each bundle.
+pub struct Checked {
+    bundles: Vec<Line>,
+    has_signers: bool,
+}
+
+struct Line {
+    path: PathBuf,
+    result: Result<Seen, Error>,
+}
+
+struct Seen {
+    bundle: Bundle,
+    signature: Signature,
+}
+
+enum Signature {
+    Good {
+        certificate: String,
+        user_id: String,
+        created: String,
+    },
+    /// By whom it says to be, without anybody's key to check it with.
+    Unjudged(Vec<String>),
+    Bad(String),
+    None,
+}
+
+impl Signature {
+    fn words(&self) -> String {
+        match self {
+            Signature::Good { certificate, user_id, created } => {
+                format!("signed by {certificate}  {user_id}  {created}")
+            }
+            Signature::Unjudged(issuers) => {
+                format!("has a signature by {}, not verified", issuers.join(", "))
+            }
+            Signature::Bad(_) => "signature not good".into(),
+            Signature::None => "not signed".into(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Signature::Good { certificate, user_id, created } => json!({
+                "state": "good", "certificate": certificate, "user_id": user_id,
+                "created": created,
+            }),
+            Signature::Unjudged(issuers) => json!({"state": "not-verified", "issuers": issuers}),
+            Signature::Bad(reason) => json!({"state": "bad", "reason": reason}),
+            Signature::None => json!({"state": "missing"}),
+        }
+    }
+}
+
+fn level(finding: &Finding) -> &'static str {
+    match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+impl Report for Checked {
+    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+        for line in &self.bundles {
+            let Ok(seen) = &line.result else { continue };
+            let findings = &seen.bundle.findings;
+            match findings.errors().next() {
+                None => write!(out, "{GOOD}good{GOOD:#}")?,
+                Some(_) => write!(out, "{BAD}BAD{BAD:#} ")?,
+            }
+            write!(out, "  {}", Safe::path(&line.path))?;
+            if let Some(manifest) = &seen.bundle.manifest {
+                let (id, version) = (Safe::text(&manifest.id), Safe::text(&manifest.version));
+                write!(out, "  {id} {version}")?;
+            }
+            writeln!(out, "  {}", seen.signature.words())?;
+            for finding in findings.iter() {
+                let (what, consequence) =
+                    (Safe::text(&finding.what), Safe::text(&finding.consequence));
+                writeln!(out, "  {}: {what}; {consequence}", level(finding))?;
+            }
+            if findings.left_out() > 0 {
+                writeln!(out, "  and {} more of these", findings.left_out())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        let is_unjudged = |line: &Line| {
+            line.result.as_ref().is_ok_and(|seen| matches!(seen.signature, Signature::Unjudged(_)))
+        };
+        if !self.has_signers && self.bundles.iter().any(is_unjudged) {
+            writeln!(talk, "nobody is trusted, so signatures were not verified: --key FILE")?;
+        }
+        Ok(())
+    }
+
+    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
+        for line in &self.bundles {
+            if let Err(error) = &line.result {
+                writeln!(talk, "cannot check {}: {}", Safe::path(&line.path), one_line(error))?;
+                if let Some(hint) = hint(error) {
+                    writeln!(talk, "  hint: {hint}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn json(&self) -> Map<String, Value> {
+        let bundles: Vec<Value> = self
+            .bundles
+            .iter()
+            .map(|line| {
+                let path = line.path.to_string_lossy();
+                match &line.result {
+                    Ok(seen) => seen.json(&path),
+                    Err(error) => {
+                        json!({"path": path, "verdict": "unknown", "error": error_json(error)})
+                    }
+                }
+            })
+            .collect();
+        let mut map = Map::new();
+        map.insert("bundles".into(), bundles.into());
+        map
+    }
+
+    fn exit(&self) -> u8 {
+        let is_bad = |line: &Line| {
+            line.result.as_ref().is_ok_and(|seen| seen.bundle.findings.errors().next().is_some())
+        };
+        if self.bundles.iter().any(|line| line.result.is_err()) {
+            EXIT_COULD_NOT
+        } else if self.bundles.iter().any(is_bad) {
+            EXIT_NO
+        } else {
+            0
+        }
+    }
+}
+
+impl Seen {
+    fn json(&self, path: &str) -> Value {
+        let findings: Vec<Value> = self
+            .bundle
+            .findings
+            .iter()
+            .map(|finding| {
+                json!({
+                    "severity": level(finding),
+                    "code": finding.code,
+                    "what": finding.what,
+                    "consequence": finding.consequence,
+                })
+            })
+            .collect();
+        let is_good = self.bundle.findings.errors().next().is_none();
+        json!({
+            "path": path,
+            "verdict": if is_good { "good" } else { "bad" },
+            "manifest": self.bundle.manifest.as_ref().map(|manifest| json!({
+                "file": manifest.file,
+                "id": manifest.id,
+                "version": manifest.version,
+                "min_server_version": manifest.min_server_version,
+            })),
+            "signature": self.signature.json(),
+            "findings": findings,
+            "left_out": self.bundle.findings.left_out(),
+        })
+    }
+}
+
+/// The largest bundle that is looked at beside signing it, and how long all of them may take.
+const QUICK_SIZE: u64 = 32 * 1024 * 1024;
+const QUICK_TIME: Duration = Duration::from_secs(2);
+
+/// Warns of plugin bundles among these files that the server would not install. It changes
+/// nothing, and what cannot be looked at quickly is left alone.
+pub fn warn_of_bundles<'a>(paths: impl Iterator<Item = &'a Path>, world: &World) {
+    let start = Instant::now();
+    for path in paths.filter(|path| path.as_os_str().as_encoded_bytes().ends_with(b".tar.gz")) {
+        if start.elapsed() > QUICK_TIME {
+            return;
+        }
+        let Ok(mut file) = BundleFile::open(path, Links::Follow) else { continue };
+        if file.size() > QUICK_SIZE {
+            continue;
+        }
+        let Ok(bundle) = file.inspect() else { continue };
+        let mut errors = bundle.findings.errors();
+        if let (true, Some(first)) = (bundle.is_plugin, errors.next()) {
+            let more = match errors.count() {
+                0 => String::new(),
+                more => format!(" (and {more} more: plugsign check)"),
+            };
+            let (path, what) = (Safe::path(path), Safe::text(&first.what));
+            world.terminal.warn(&format!("{path}: {what}; {}{more}", first.consequence));
+        }
+    }
+}

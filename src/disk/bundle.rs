@@ -1,0 +1,111 @@
+//! A plugin bundle on disk, looked at and judged while it holds still.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::file::{Links, Stamp, open_regular, read_small};
+use crate::error::{Error, Result};
+use crate::judge::Judge;
+use crate::mattermost::bundle::{self, Bundle};
+use crate::openpgp::signature::MAX_SIGNATURE_FILE;
+use crate::openpgp::verify::Verdict;
+
+/// An open bundle. Every pass is over the same file, from its start.
+pub struct BundleFile {
+    path: PathBuf,
+    file: File,
+    before: Stamp,
+    size: u64,
+}
+
+/// The signature beside a bundle.
+pub enum Beside {
+    /// `BUNDLE.sig`, as the server wants it.
+    Signature(Zeroizing<Vec<u8>>),
+    /// Only `BUNDLE.asc`, which the server never looks at.
+    OnlyArmored,
+    /// None.
+    Nothing,
+}
+
+impl BundleFile {
+    /// Opens a bundle.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_regular`].
+    pub fn open(path: &Path, links: Links) -> Result<BundleFile> {
+        let (file, metadata) = open_regular(path, links)?;
+        let (before, size) = (Stamp::from(&metadata), metadata.len());
+        Ok(BundleFile { path: path.to_owned(), file, before, size })
+    }
+
+    /// Returns its size in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Returns its base name.
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Looks at it as the server would.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], or [`Error::Changed`].
+    pub fn inspect(&mut self) -> Result<Bundle> {
+        let name = self.name();
+        self.pass(|file| bundle::inspect(file, &name))
+    }
+
+    /// Reads a file in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`BundleFile::inspect`].
+    pub fn read_file(&mut self, path: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        self.pass(|file| bundle::read_file(file, path, limit))
+    }
+
+    /// Judges a signature over it.
+    ///
+    /// # Errors
+    ///
+    /// As [`BundleFile::inspect`].
+    pub fn verify(&mut self, signature: &[u8], judge: &Judge) -> Result<Verdict> {
+        self.pass(|file| judge.verify(signature, file))
+    }
+
+    /// Reads the signature beside it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`], or [`Error::Io`].
+    pub fn signature(&self) -> Result<Beside> {
+        let beside = |ending: &str| {
+            let mut name = self.path.as_os_str().to_owned();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        let (sig, asc) = (beside(".sig"), beside(".asc"));
+        if fs::symlink_metadata(&sig).is_ok() {
+            return read_small(&sig, "a signature", MAX_SIGNATURE_FILE).map(Beside::Signature);
+        }
+        Ok(if fs::symlink_metadata(&asc).is_ok() { Beside::OnlyArmored } else { Beside::Nothing })
+    }
+
+    fn pass<T>(&mut self, read: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> Result<T> {
+        self.file.seek(SeekFrom::Start(0)).map_err(Error::io("read", &self.path))?;
+        let value = read(&mut self.file).map_err(Error::io("read", &self.path))?;
+        let after = self.file.metadata().map_err(Error::io("read", &self.path))?;
+        if self.before != Stamp::from(&after) {
+            return Err(Error::Changed(self.path.clone()));
+        }
+        Ok(value)
+    }
+}

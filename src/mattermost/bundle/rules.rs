@@ -1,0 +1,252 @@
+//! What the server asks of a manifest and of the files around it.
+
+use semver::Version;
+
+use super::Platform;
+use super::archive::Contents;
+use super::finding::Findings;
+use super::manifest::{MANIFEST_NAMES, Manifest, Server};
+
+/// Says that there is no manifest where the server looks, and where there is one.
+pub(super) fn no_manifest(contents: &Contents, findings: &mut Findings) {
+    let consequence = "the server does not install it";
+    let elsewhere = contents
+        .files()
+        .find(|path| MANIFEST_NAMES.contains(&path.rsplit('/').next().unwrap_or_default()));
+    let top = contents.top_names();
+    let what = match elsewhere {
+        None => "there is no plugin.json, plugin.yaml or plugin.yml".to_string(),
+        Some(path) => {
+            let from_macos = top.iter().any(|name| name.starts_with("._"));
+            let why = match from_macos {
+                true => "macOS put ._ files beside its folder: use tar --disable-copyfile",
+                false if top.len() > 1 => "its folder is not the only thing at the top",
+                false => "only the top and a single folder there are looked into",
+            };
+            format!("{path} is not where the server looks: {why}")
+        }
+    };
+    findings.error("no-manifest", what, consequence);
+}
+
+/// Checks what the manifest says of itself: the identifier, which decides on installation, then
+/// what decides on starting, then what the marketplace asks (`Manifest.IsValid`).
+pub(super) fn check_manifest(manifest: &Manifest, findings: &mut Findings) {
+    if !is_valid_id(&manifest.id) {
+        findings.error(
+            "bad-id",
+            format!(
+                "the id \"{}\" is not 3 to 190 letters, digits, dots, hyphens and underscores",
+                manifest.id
+            ),
+            "the server does not install it",
+        );
+    }
+    if !manifest.min_server_version.is_empty()
+        && Version::parse(&manifest.min_server_version).is_err()
+    {
+        findings.error(
+            "bad-min-server-version",
+            format!("min_server_version \"{}\" is not like 9.0.0", manifest.min_server_version),
+            "no server can start it: \"failed to parse MinServerVersion\"",
+        );
+    }
+    if manifest.version.is_empty() {
+        findings.warning(
+            "no-version",
+            "the manifest has no version",
+            "a marketplace with it does not start, and servers cannot tell newer from older",
+        );
+    } else if Version::parse(&manifest.version).is_err() {
+        findings.warning(
+            "bad-version",
+            format!("the version \"{}\" is not like 1.2.0, without a v", manifest.version),
+            "the marketplace calls it invalid, and servers cannot tell newer from older",
+        );
+    }
+    let invalid = "the marketplace calls the manifest invalid";
+    if manifest.name.trim().is_empty() {
+        findings.warning("no-name", "the manifest has no name", invalid);
+    }
+    for (field, url) in [
+        ("homepage_url", &manifest.homepage_url),
+        ("support_url", &manifest.support_url),
+        ("release_notes_url", &manifest.release_notes_url),
+    ] {
+        if !url.is_empty() && !is_valid_url(url) {
+            findings.warning("bad-url", format!("{field} \"{url}\" is no web address"), invalid);
+        }
+    }
+    const TYPES: [&str; 9] = [
+        "bool",
+        "dropdown",
+        "generated",
+        "radio",
+        "text",
+        "number",
+        "longtext",
+        "username",
+        "custom",
+    ];
+    for kind in &manifest.setting_types {
+        if !TYPES.contains(&kind.as_str()) {
+            findings.warning(
+                "bad-setting",
+                format!("there is no type \"{kind}\" of settings"),
+                invalid,
+            );
+        }
+    }
+}
+
+/// The server's rule (server/public/model/plugin_valid.go).
+fn is_valid_id(id: &str) -> bool {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    (3..=190).contains(&id.len()) && id.chars().all(is_fine)
+}
+
+/// Returns whether a text is an http or https address with a host and nothing that would have to
+/// be escaped.
+pub fn is_valid_url(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = |rest: &str| !rest.split(['/', '?', '#']).next().unwrap_or_default().is_empty();
+    let is_clean = |c: char| !c.is_whitespace() && !c.is_control();
+    rest.is_some_and(|rest| host(rest) && rest.chars().all(is_clean))
+}
+
+/// Checks that what the manifest names is there: the server asks when it starts the plugin.
+pub(super) fn check_parts(
+    manifest: &Manifest,
+    contents: &Contents,
+    platform: Option<Platform>,
+    findings: &mut Findings,
+) {
+    if manifest.server.is_none() && manifest.webapp.is_none() {
+        findings.error(
+            "no-parts",
+            "the manifest names neither a server nor a webapp part",
+            "the server installs it and cannot start it",
+        );
+    }
+    if let Some(server) = &manifest.server {
+        check_executables(server, contents, platform, findings);
+    }
+    if let Some(path) = &manifest.webapp {
+        match relative(path) {
+            Some(clean)
+                if !clean.starts_with('.')
+                    && contents.file(&format!("{}{clean}", contents.root())).is_some() => {}
+            Some(clean) if !clean.starts_with('.') => findings.error(
+                "missing-webapp",
+                format!("webapp.bundle_path names {clean}, which is not there"),
+                "the server cannot start it: \"unable to read webapp bundle\"",
+            ),
+            _ => findings.error(
+                "bad-webapp-path",
+                format!("webapp.bundle_path \"{path}\" is no path within the plugin"),
+                "the server cannot start it: \"invalid webapp bundle path\"",
+            ),
+        }
+    }
+    if !manifest.icon_path.is_empty() {
+        let icon = relative(&manifest.icon_path).map(|icon| format!("{}{icon}", contents.root()));
+        if icon.is_none_or(|icon| contents.file(&icon).is_none()) {
+            findings.warning(
+                "missing-icon",
+                format!("icon_path names {}, which is not there", manifest.icon_path),
+                "the marketplace's generator refuses it",
+            );
+        }
+    }
+}
+
+fn check_executables(
+    server: &Server,
+    contents: &Contents,
+    platform: Option<Platform>,
+    findings: &mut Findings,
+) {
+    let mut executables: Vec<(&str, &str)> =
+        server.executables.iter().map(|(name, path)| (name.as_str(), path.as_str())).collect();
+    if !server.executable.is_empty() {
+        executables.push(("any platform", &server.executable));
+    }
+    if executables.iter().all(|(_, path)| path.is_empty()) {
+        findings.error(
+            "no-executable",
+            "the manifest has a server part without an executable",
+            "the server installs it and cannot start it",
+        );
+    }
+    // A bundle for one platform has the manifest of all.
+    if let Some(platform) = platform
+        && executables.iter().any(|(name, _)| *name == platform.name)
+    {
+        executables.retain(|(name, _)| *name == platform.name);
+    }
+    for (name, path) in executables.into_iter().filter(|(_, path)| !path.is_empty()) {
+        let Some(clean) = relative(path) else {
+            findings.error(
+                "bad-executable-path",
+                format!("the executable \"{path}\" for {name} is no path within the plugin"),
+                "the server cannot start it: \"invalid backend executable\"",
+            );
+            continue;
+        };
+        match contents.file(&format!("{}{clean}", contents.root())) {
+            None => findings.error(
+                "missing-executable",
+                format!("the executable {clean} for {name} is not there"),
+                "a server on that platform installs it and cannot start it",
+            ),
+            Some(mode) if mode & 0o100 == 0 => findings.error(
+                "not-executable",
+                format!("{clean} for {name} may not be executed (mode {mode:04o})"),
+                "a server on that platform installs it and cannot start it; chmod +x before tar",
+            ),
+            Some(_) => {}
+        }
+    }
+}
+
+/// Cleans a path of the manifest. Nothing if it leads out of the plugin, or nowhere.
+fn relative(path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
+/// Checks the bundle's name against what is in it: `<id>-<version>[-platform].tar.gz`.
+pub(super) fn check_name(name: &str, manifest: &Manifest, findings: &mut Findings) {
+    let Some(mut stem) = name.strip_suffix(".tar.gz") else {
+        findings.warning(
+            "file-name",
+            format!("{name} does not end in .tar.gz"),
+            "the server does not find it among prepackaged plugins or in its file store",
+        );
+        return;
+    };
+    if let Some(platform) = Platform::of_file(name) {
+        let suffix = format!("-{}", platform.in_file_names);
+        stem = stem.strip_suffix(suffix.as_str()).unwrap_or(stem);
+    }
+    let version = &manifest.version;
+    let starts_with_id = stem.to_lowercase().starts_with(&format!("{}-", manifest.id));
+    let ends_with_version = !version.is_empty()
+        && (stem.ends_with(&format!("-{version}")) || stem.ends_with(&format!("-v{version}")));
+    if !starts_with_id || !ends_with_version {
+        findings.warning(
+            "file-name",
+            format!("{name} is not {}-{version}.tar.gz, with a platform or not", manifest.id),
+            "the server does not mind, but people and Mattermost's own marketplace tools go by it",
+        );
+    }
+}

@@ -1,0 +1,154 @@
+//! `plugin.yaml` as JSON: the first document, without aliases, within bounds.
+//!
+//! The server reads it with yaml.v2 into typed fields, so that an unquoted `1.10` is the text
+//! "1.10" where a string is wanted. Names of fields decide that here.
+
+use std::borrow::Cow;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use serde_json::Number;
+
+use crate::mattermost::json::Json;
+
+/// How deep lists and objects may be in each other.
+const MAX_DEPTH: usize = 64;
+
+/// The fields of the manifest that are strings, wherever they are.
+const STRINGS: [&str; 24] = [
+    "id",
+    "name",
+    "description",
+    "homepage_url",
+    "support_url",
+    "release_notes_url",
+    "icon_path",
+    "version",
+    "min_server_version",
+    "executable",
+    "bundle_path",
+    "header",
+    "footer",
+    "key",
+    "display_name",
+    "type",
+    "help_text",
+    "regenerate_help_text",
+    "placeholder",
+    "value",
+    "hosting",
+    "title",
+    "subtitle",
+    "color",
+];
+
+/// Reads the first document.
+pub(super) fn read(bytes: &[u8]) -> Result<Json, String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    // Anchored nowhere: a tab or a control character in the wrong place is the parser's to refuse.
+    let mut reader = Reader { parser: Parser::new_from_str(text) };
+    loop {
+        match reader.next()? {
+            Event::StreamStart | Event::DocumentStart(_) | Event::Nothing => {}
+            Event::StreamEnd | Event::DocumentEnd => return Ok(Json::Null),
+            event => return reader.value(event, "", false, 0),
+        }
+    }
+}
+
+struct Reader<'a> {
+    parser: Parser<'a, StrInput<'a>>,
+}
+
+impl<'a> Reader<'a> {
+    fn next(&mut self) -> Result<Event<'a>, String> {
+        let next: Option<Result<(Event<'a>, Span), ScanError>> = self.parser.next_event();
+        match next {
+            Some(Ok((event, _))) => Ok(event),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Err("it ends too early".into()),
+        }
+    }
+
+    /// Reads the value that begins with this event. `name` is the field that it is of.
+    fn value(
+        &mut self,
+        event: Event<'a>,
+        name: &str,
+        strings: bool,
+        depth: usize,
+    ) -> Result<Json, String> {
+        if depth > MAX_DEPTH {
+            return Err(format!("it is more than {MAX_DEPTH} levels deep"));
+        }
+        match event {
+            Event::Scalar(text, style, _, tag) => {
+                Ok(scalar(text, style, tag, strings || STRINGS.contains(&name)))
+            }
+            Event::SequenceStart(..) => {
+                let mut elements = Vec::new();
+                loop {
+                    match self.next()? {
+                        Event::SequenceEnd => return Ok(Json::Array(elements)),
+                        event => elements.push(self.value(event, "", false, depth + 1)?),
+                    }
+                }
+            }
+            Event::MappingStart(..) => {
+                let mut members = Vec::new();
+                loop {
+                    let key = match self.next()? {
+                        Event::MappingEnd => return Ok(Json::Object(members)),
+                        Event::Scalar(key, ..) => key.into_owned(),
+                        Event::Alias(_) => return Err(ALIAS.into()),
+                        _ => return Err("a key of it is no text".into()),
+                    };
+                    if key == "<<" {
+                        return Err(ALIAS.into());
+                    }
+                    let value = self.next()?;
+                    let strings = name == "executables";
+                    let value = self.value(value, &key, strings, depth + 1)?;
+                    members.push((key, value));
+                }
+            }
+            Event::Alias(_) => Err(ALIAS.into()),
+            _ => Err("it ends too early".into()),
+        }
+    }
+}
+
+const ALIAS: &str = "it uses aliases, which plugsign does not follow: write the values out";
+
+fn scalar(
+    text: Cow<'_, str>,
+    style: ScalarStyle,
+    tag: Option<Cow<'_, Tag>>,
+    wants_string: bool,
+) -> Json {
+    let is_string = tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
+    let text = text.into_owned();
+    if is_string || style != ScalarStyle::Plain {
+        return Json::String(text);
+    }
+    match text.as_str() {
+        "" | "~" | "null" | "Null" | "NULL" => Json::Null,
+        _ if wants_string => Json::String(text),
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Json::Bool(true),
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
+            Json::Bool(false)
+        }
+        _ => match number(&text) {
+            Some(number) => Json::Number(number),
+            None => Json::String(text),
+        },
+    }
+}
+
+fn number(text: &str) -> Option<Number> {
+    if !text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
+        return None;
+    }
+    let whole =
+        text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from));
+    whole.ok().or_else(|| Number::from_f64(text.parse().ok()?))
+}

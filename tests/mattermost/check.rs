@@ -1,0 +1,368 @@
+//! `plugsign check`: would the server install it?
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use plugsign::mattermost::bundle::{Bundle as Seen, inspect};
+use serde_json::Value;
+
+use super::archives::{Bundle, FILE_NAME, MANIFEST, gzip, header};
+use super::common::sandbox::Sandbox;
+use super::{fails, publisher, run, write};
+
+fn look(bundle: &[u8]) -> Seen {
+    inspect(bundle, FILE_NAME).unwrap()
+}
+
+fn codes(seen: &Seen) -> Vec<&'static str> {
+    seen.findings.iter().map(|finding| finding.code).collect()
+}
+
+#[track_caller]
+fn is_error(bundle: Bundle, code: &str) {
+    let seen = look(&bundle.gzip());
+    assert!(seen.findings.errors().any(|finding| finding.code == code), "{code}: {seen:?}");
+}
+
+#[track_caller]
+fn is_warning(bundle: Bundle, code: &str) {
+    let seen = look(&bundle.gzip());
+    assert_eq!(seen.findings.errors().count(), 0, "{seen:?}");
+    assert_eq!(codes(&seen), [code], "{seen:?}");
+}
+
+fn with(from: &str, to: &str) -> Bundle {
+    assert!(MANIFEST.contains(from), "{from}");
+    Bundle::with("plugin.json", &MANIFEST.replace(from, to))
+}
+
+#[test]
+fn a_good_bundle_has_nothing_wrong_with_it() {
+    let seen = look(&Bundle::good().gzip());
+    assert_eq!(codes(&seen), [""; 0]);
+    let manifest = seen.manifest.unwrap();
+    assert_eq!((manifest.id.as_str(), manifest.version.as_str()), ("com.example.plugin", "1.2.0"));
+    assert_eq!(seen.root, "p/");
+}
+
+#[test]
+fn a_bundle_without_a_leading_folder_is_good_too() {
+    let bundle = Bundle::empty()
+        .file("./plugin.json", 0o644, MANIFEST.as_bytes())
+        .file("icon.svg", 0o644, b"<svg/>")
+        .file("server/plugin", 0o755, b"x")
+        .file("webapp/main.js", 0o644, b"x");
+    let seen = look(&bundle.gzip());
+    assert_eq!(codes(&seen), [""; 0]);
+    assert_eq!(seen.root, "");
+}
+
+#[test]
+fn yaml_comes_before_json_and_yml_before_yaml() {
+    let yaml = "id: com.example.plugin\nname: Example\nversion: 1.2.0\nwebapp:\n  bundle_path: webapp/main.js\n";
+    let bundle = Bundle::good().file("p/plugin.yaml", 0o644, b"id: [").file(
+        "p/plugin.yml",
+        0o644,
+        yaml.as_bytes(),
+    );
+    let seen = look(&bundle.gzip());
+    assert_eq!(codes(&seen), [""; 0]);
+    assert_eq!(seen.manifest.unwrap().file, "plugin.yml");
+}
+
+#[test]
+fn yaml_is_read_as_the_server_reads_it() {
+    let yaml = "---\nid: Com.Example.Plugin # upper case\nname: \"Exam\\u0070le\"\nversion: 1.20\nserver:\n  executables:\n    linux-amd64: server/plugin\nprops: {a: 1, b: [yes, ~]}\n...\nignored: [";
+    let seen = look(&Bundle::with("plugin.yml", yaml).gzip());
+    let manifest = seen.manifest.unwrap();
+    assert_eq!((manifest.id.as_str(), manifest.name.as_str()), ("com.example.plugin", "Example"));
+    // An unquoted 1.20 is text where text is wanted, and no semantic version.
+    assert_eq!(manifest.version, "1.20");
+    let json = manifest.json().pretty().unwrap();
+    assert!(json.contains("\"b\": [\n      true,\n      null\n    ]"), "{json}");
+}
+
+#[test]
+fn what_keeps_the_server_from_installing_is_an_error() {
+    is_error(Bundle::empty().file("p/readme", 0o644, b"x"), "no-manifest");
+    is_error(Bundle::good().file("other/x", 0o644, b"x"), "no-manifest");
+    is_error(Bundle::good().file("._p", 0o644, b"x"), "no-manifest");
+    is_error(Bundle::with("plugin.json", "{"), "bad-manifest");
+    is_error(Bundle::with("plugin.json", "[]"), "bad-manifest");
+    is_error(Bundle::with("plugin.json", "\u{feff}{}"), "bad-manifest");
+    is_error(with("\"1.2.0\"", "1.2"), "bad-manifest");
+    is_error(Bundle::with("plugin.yml", "a: &a [*a]"), "bad-manifest");
+    is_error(Bundle::with("plugin.json", &" ".repeat(600_000)), "bad-manifest");
+    is_error(with("com.example.plugin", "a"), "bad-id");
+    is_error(with("com.example.plugin", "a b c"), "bad-id");
+    is_error(with("com.example.plugin", &"a".repeat(191)), "bad-id");
+    is_error(Bundle::good().file("p/../../evil", 0o644, b"x"), "unsafe-path");
+    is_error(Bundle::good().file("../evil", 0o644, b"x"), "unsafe-path");
+    is_error(Bundle::good().folder("p/a/b/"), "missing-parent");
+    is_error(Bundle::good().file("p/webapp/main.js/x", 0o644, b"x"), "not-a-folder");
+    is_error(Bundle::good().file("p/webapp", 0o644, b"x"), "not-a-file");
+    let long = Bundle::good().entry(b"././@LongLink", b'L', 0o644, &[b'a'; 300]);
+    is_error(long.file("short", 0o644, b"x"), "long-path");
+    is_error(Bundle::empty().raw(&[0xff; 2048]), "damaged");
+}
+
+#[test]
+fn what_keeps_the_server_from_starting_it_is_an_error() {
+    is_error(with("9.0.0", "9.0"), "bad-min-server-version");
+    is_error(with("server/plugin", "server/missing"), "missing-executable");
+    is_error(with("server/plugin", "../plugin"), "bad-executable-path");
+    is_error(with("server/plugin", "icon.svg"), "not-executable");
+    is_error(with("server/plugin", ""), "no-executable");
+    is_error(with("webapp/main.js", "webapp/missing.js"), "missing-webapp");
+    is_error(with("webapp/main.js", "./.hidden/main.js"), "bad-webapp-path");
+    is_error(with("webapp/main.js", ""), "bad-webapp-path");
+    let parts = MANIFEST.find("\"server\"").unwrap();
+    let none = format!("{} \"x\": 1}}", &MANIFEST[..parts]);
+    is_error(Bundle::with("plugin.json", &none), "no-parts");
+}
+
+#[test]
+fn what_only_surprises_somebody_is_a_warning() {
+    is_warning(with("\"name\": \"Example\"", "\"name\": \" \""), "no-name");
+    is_warning(with("https://example.org", "ftp://example.org"), "bad-url");
+    is_warning(with("icon.svg", "other.svg"), "missing-icon");
+    let setting = "\"settings_schema\": {\"settings\": [{\"type\": \"colour\"}]}, \"server\"";
+    is_warning(with("\"server\"", setting), "bad-setting");
+    is_warning(Bundle::good().entry(b"p/link", b'2', 0o777, b""), "dropped-entry");
+    is_warning(Bundle::good().entry(b"p/fifo", b'6', 0o777, b""), "dropped-entry");
+    is_warning(Bundle::good().file("p/icon.svg", 0o644, b"<svg/>"), "duplicate");
+}
+
+#[test]
+fn versions_and_names_are_held_against_each_other() {
+    let seen = |name: &str, version: &str| {
+        let manifest = MANIFEST.replace("1.2.0", version);
+        let bundle = Bundle::with("plugin.json", &manifest).gzip();
+        codes(&inspect(&bundle[..], name).unwrap())
+    };
+    let fine: [&str; 0] = [];
+    assert_eq!(seen(FILE_NAME, "1.2.0"), fine);
+    assert_eq!(seen("com.example.plugin-v1.2.0.tar.gz", "1.2.0"), fine);
+    assert_eq!(seen("com.example.plugin-1.2.0-linux-amd64.tar.gz", "1.2.0"), fine);
+    assert_eq!(seen(FILE_NAME, "1.2.1"), ["file-name"]);
+    assert_eq!(seen("plugin.tar.gz", "1.2.0"), ["file-name"]);
+    assert_eq!(seen("com.example.plugin-1.2.0.tgz", "1.2.0"), ["file-name"]);
+    assert_eq!(seen("com.example.plugin-v1.2.tar.gz", "v1.2"), ["bad-version"]);
+}
+
+#[test]
+fn a_bundle_for_one_platform_needs_the_executable_of_that_one() {
+    let both = "\"server/plugin\", \"darwin-amd64\": \"server/mac\"";
+    let bundle = with("\"server/plugin\"", both).gzip();
+    let seen = |name: &str| codes(&inspect(&bundle[..], name).unwrap());
+    assert_eq!(seen("com.example.plugin-1.2.0-linux-amd64.tar.gz"), [""; 0]);
+    assert_eq!(seen("com.example.plugin-1.2.0-osx-amd64.tar.gz"), ["missing-executable"]);
+    assert_eq!(seen(FILE_NAME), ["missing-executable"]);
+}
+
+#[test]
+fn names_in_extension_headers_count() {
+    let record = |key: &str, value: &str| {
+        let rest = format!(" {key}={value}\n");
+        let length = (1..).find(|n: &usize| n.to_string().len() + rest.len() == *n).unwrap();
+        format!("{length}{rest}")
+    };
+    let pax = |key, value| {
+        Bundle::good()
+            .entry(b"pax", b'x', 0o644, record(key, value).as_bytes())
+            .file("harmless", 0o644, b"x")
+    };
+    is_error(pax("path", "../evil"), "unsafe-path");
+    is_error(pax("path", "p/new\nline/../../../evil"), "unsafe-path");
+    is_error(pax("size", "100"), "damaged");
+    is_error(pax("GNU.sparse.major", "1"), "damaged");
+    let long = Bundle::good().entry(b"././@LongLink", b'L', 0o644, b"../evil\0");
+    is_error(long.file("harmless", 0o644, b"x"), "unsafe-path");
+    // What `git archive` puts in front.
+    let global = Bundle::empty().entry(b"pax_global_header", b'g', 0o644, b"52 comment=x\n");
+    let bundle = global
+        .file("p/plugin.json", 0o644, MANIFEST.as_bytes())
+        .file("p/icon.svg", 0o644, b"<svg/>")
+        .file("p/server/plugin", 0o755, b"x")
+        .file("p/webapp/main.js", 0o644, b"x");
+    assert_eq!(codes(&look(&bundle.gzip())), [""; 0]);
+}
+
+#[test]
+fn every_cut_and_every_flipped_byte_ends_in_a_verdict() {
+    let good = Bundle::good().gzip();
+    for length in 0..good.len() {
+        let seen = look(&good[..length]);
+        assert!(seen.findings.iter().next().is_some(), "cut at {length}");
+    }
+    for place in 0..good.len() {
+        let mut bytes = good.clone();
+        bytes[place] ^= 0x55;
+        look(&bytes);
+    }
+}
+
+#[test]
+fn hostile_yaml_ends_soon() {
+    let deep = "- ".repeat(200_000);
+    let flow = "[".repeat(200_000);
+    let keys = "? ".repeat(200_000);
+    let many = "a: b\n".repeat(100_000);
+    let anchors = format!("a: &a {}\n", "b: &c d\n".repeat(10));
+    for yaml in [deep, flow, keys, many, anchors, "\0".into(), "%YAML 9.9\n---\n".into()] {
+        let start = std::time::Instant::now();
+        look(&Bundle::with("plugin.yml", &yaml).gzip());
+        assert!(start.elapsed() < Duration::from_secs(10), "{}", &yaml[..4.min(yaml.len())]);
+    }
+}
+
+/// Runs `plugsign check` and returns its exit code, output, processor time and peak memory.
+fn measured(sandbox: &Sandbox, bundle: &str) -> (Option<i32>, String, Duration, u64) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_plugsign"))
+        .args(["--home", "no-home", "check", bundle])
+        .current_dir(sandbox.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let process = format!("/proc/{}", child.id());
+    let (mut time, mut memory) = (Duration::ZERO, 0);
+    while child.try_wait().unwrap().is_none() {
+        let stat = fs::read_to_string(format!("{process}/stat")).unwrap_or_default();
+        let fields: Vec<&str> =
+            stat.rsplit(") ").next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |place: usize| fields.get(place)?.parse::<u64>().ok();
+        if let (Some(user), Some(system)) = (ticks(11), ticks(12)) {
+            time = time.max(Duration::from_millis((user + system) * 10));
+        }
+        let status = fs::read_to_string(format!("{process}/status")).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+        memory = memory.max(kib.unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), time, memory)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_bomb_and_a_million_entries_end_in_an_error_in_bounded_time_and_memory() {
+    let sandbox = Sandbox::new("bombs");
+    // 4 GiB of zeros: members of 64 MiB each, one after the other.
+    let zeros = gzip(&vec![0; 64 << 20]);
+    let mut bomb = gzip(&header(b"p/zeros", b'0', 0o644, 4 << 30));
+    for _ in 0..64 {
+        bomb.extend_from_slice(&zeros);
+    }
+    write(&sandbox, "bomb.tar.gz", bomb);
+    // A million empty files; and as many folders in folders.
+    let mut many = Vec::new();
+    for block in 0..100u32 {
+        let mut headers = Vec::new();
+        for n in 0..10_000u32 {
+            let name = format!("p/{block}/{n}");
+            headers.extend(header(name.as_bytes(), b'0', 0o644, 0));
+        }
+        many.extend(gzip(&headers));
+    }
+    write(&sandbox, "million.tar.gz", many);
+    let mut deep = Vec::new();
+    for n in 0..20_000u32 {
+        let path = format!("{n}/{}", "a/".repeat(2_000));
+        deep.extend(header(b"././@LongLink", b'L', 0o644, path.len() as u64));
+        let start = deep.len();
+        deep.extend_from_slice(path.as_bytes());
+        deep.resize(start + path.len().next_multiple_of(512), 0);
+        deep.extend(header(b"x", b'0', 0o644, 0));
+    }
+    write(&sandbox, "deep.tar.gz", gzip(&deep));
+    // One name of 400 MiB.
+    let mut name = gzip(&header(b"././@LongLink", b'L', 0o644, 400 << 20));
+    for _ in 0..7 {
+        name.extend_from_slice(&zeros);
+    }
+    write(&sandbox, "name.tar.gz", name);
+    for (file, code) in [
+        ("bomb.tar.gz", "unpacks to more than"),
+        ("million.tar.gz", "more than 50000 entries"),
+        ("deep.tar.gz", "entries"),
+        ("name.tar.gz", "extension header is too long"),
+    ] {
+        let (exit, said, time, memory) = measured(&sandbox, file);
+        assert_eq!(exit, Some(1), "{file}: {said}");
+        assert!(said.contains(code), "{file}: {said}");
+        assert!(time < Duration::from_secs(2), "{file} took {time:?}");
+        assert!(memory < 64 * 1024, "{file} took {memory} KiB");
+        println!("{file}: {time:?}, {memory} KiB");
+    }
+}
+
+#[test]
+fn the_signature_beside_it_is_judged_by_those_who_are_trusted() {
+    let sandbox = publisher("check-signature");
+    write(&sandbox, FILE_NAME, Bundle::good().gzip());
+    let unsigned = run(&sandbox, &format!("plugsign check {FILE_NAME}"));
+    assert!(
+        unsigned.stdout.contains("good") && unsigned.stdout.contains("no .sig"),
+        "{unsigned:?}",
+        unsigned = unsigned.shown()
+    );
+    run(&sandbox, &format!("plugsign sign {FILE_NAME}"));
+    let signed = run(&sandbox, &format!("plugsign check {FILE_NAME}"));
+    assert!(signed.stdout.contains("signed by"), "{}", signed.shown());
+    // Without anybody to trust, only the shape is looked at.
+    let shape = run(&sandbox, &format!("plugsign --home empty check {FILE_NAME}"));
+    assert!(shape.stdout.contains("not verified"), "{}", shape.shown());
+    assert!(shape.stderr.contains("--key"), "{}", shape.shown());
+    // Another bundle under the signature.
+    let other = Bundle::good().file("p/x", 0o644, b"x").gzip();
+    write(&sandbox, FILE_NAME, other);
+    let bad = fails(&sandbox, 1, &format!("plugsign check {FILE_NAME}"));
+    assert!(bad.stdout.contains("bad-signature"), "{}", bad.shown());
+    write(&sandbox, &format!("{FILE_NAME}.sig"), "junk");
+    let junk = fails(&sandbox, 1, &format!("plugsign --home empty check {FILE_NAME}"));
+    assert!(junk.stdout.contains("refused by every server"), "{}", junk.shown());
+    run(&sandbox, &format!("rm {FILE_NAME}.sig; plugsign sign -a {FILE_NAME}"));
+    let armored = run(&sandbox, &format!("plugsign check {FILE_NAME}"));
+    assert!(armored.stdout.contains("rename it"), "{}", armored.shown());
+}
+
+#[test]
+fn the_document_says_what_the_text_does() {
+    let sandbox = Sandbox::new("check-json");
+    write(&sandbox, FILE_NAME, with("server/plugin", "server/missing").gzip());
+    let said = fails(&sandbox, 1, &format!("plugsign --json check {FILE_NAME}"));
+    let json: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["exit"], 1);
+    assert_eq!(json["bundles"][0]["verdict"], "bad");
+    assert_eq!(json["bundles"][0]["manifest"]["id"], "com.example.plugin");
+    assert_eq!(json["bundles"][0]["findings"][0]["code"], "missing-executable");
+    assert_eq!(json["bundles"][0]["findings"][0]["severity"], "error");
+    let missing = fails(&sandbox, 3, "plugsign --json check nowhere.tar.gz");
+    let json: Value = serde_json::from_str(&missing.stdout).unwrap();
+    assert_eq!(json["bundles"][0]["verdict"], "unknown");
+}
+
+#[test]
+fn foreign_text_cannot_draw_on_the_terminal() {
+    let sandbox = Sandbox::new("check-safe");
+    let manifest = MANIFEST.replace("com.example.plugin", "\\u001b[2Jgood");
+    let bundle = Bundle::with("plugin.json", &manifest).file("../\x1b[31mevil", 0o644, b"x");
+    write(&sandbox, FILE_NAME, bundle.gzip());
+    let said = fails(&sandbox, 1, &format!("plugsign check {FILE_NAME}"));
+    assert!(!said.stdout.contains('\x1b') && said.stdout.contains("\\u{1b}"), "{}", said.shown());
+}
+
+#[test]
+fn sign_warns_of_a_bundle_that_would_not_install_and_signs_it() {
+    let sandbox = publisher("sign-warns");
+    write(&sandbox, &format!("dist/{FILE_NAME}"), with("server/plugin", "missing").gzip());
+    write(&sandbox, "dist/other.tar.gz", "no gzip at all");
+    write(&sandbox, "dist/source.tar.gz", Bundle::empty().file("x/y", 0o644, b"z").gzip());
+    let said = run(&sandbox, "plugsign sign dist");
+    assert_eq!(said.stdout.lines().count(), 3, "{}", said.shown());
+    assert_eq!(said.stderr.matches("warning:").count(), 1, "{}", said.shown());
+    assert!(said.stderr.contains("the executable missing for linux-amd64"), "{}", said.shown());
+}

@@ -160,6 +160,15 @@ pub enum Error {
     #[error("\"{}\" is the name of a SAML file of this server", Safe::text(.0))]
     SamlFile(String),
 
+    /// The marketplace database has this plugin in this version.
+    #[error("{} {} is in the database already", Safe::text(id), Safe::text(version))]
+    Duplicate {
+        /// The plugin.
+        id: String,
+        /// Its version.
+        version: String,
+    },
+
     /// A time, validity or user ID that is not well-formed.
     #[error("{0}")]
     Malformed(String),

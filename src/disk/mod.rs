@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod checksums;
+pub mod database;
 pub mod file;
 pub mod home;
 pub mod release;

@@ -2,6 +2,7 @@
 pub mod bundle;
 pub mod config;
 pub mod json;
+pub mod marketplace;
 pub mod public_key;
 pub mod server;
 pub mod shape;

@@ -9,6 +9,7 @@ mod archives;
 mod check;
 mod config;
 mod keys;
+mod marketplace;
 mod refusals;
 mod server;
 

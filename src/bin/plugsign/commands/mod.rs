@@ -8,6 +8,7 @@ pub mod import;
 pub mod keygen;
 pub mod list;
 pub mod man;
+pub mod marketplace;
 pub mod sign;
 pub mod trust;
 pub mod trust_check;

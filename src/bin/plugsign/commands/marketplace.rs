@@ -1,0 +1,32 @@
+//! `plugsign marketplace`
+
+#[path = "marketplace_add.rs"]
+mod add;
+#[path = "marketplace_check.rs"]
+mod check;
+
+use clap::{Args, Subcommand};
+
+use crate::failure::Failure;
+use crate::report::Report;
+use crate::world::World;
+
+/// Write and check the database of a plugin marketplace of your own
+#[derive(Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    Add(add::Arguments),
+    Check(check::Arguments),
+}
+
+pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failure> {
+    Ok(match arguments.action {
+        Action::Add(arguments) => Box::new(add::run(arguments, world)?),
+        Action::Check(arguments) => Box::new(check::run(&arguments, world)?),
+    })
+}

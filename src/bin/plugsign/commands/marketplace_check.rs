@@ -1,0 +1,197 @@
+//! `plugsign marketplace check`
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use plugsign::disk::bundle::BundleFile;
+use plugsign::disk::database::read_database;
+use plugsign::disk::file::Links;
+use plugsign::error::Error;
+use plugsign::judge::Judge;
+use plugsign::mattermost::json::Json;
+use plugsign::mattermost::marketplace::{decode_signature, downloads, file_of_url, identity};
+use plugsign::openpgp::verify::Verdict;
+use plugsign::safe::Safe;
+use serde_json::{Map, Value, json};
+
+use crate::commands::verify::signers;
+use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, one_line};
+use crate::report::Report;
+use crate::terminal::{BAD, GOOD};
+use crate::world::World;
+
+/// Check a marketplace's database
+///
+/// Looks at every entry; with --bundles also at every bundle that is offered, and at its
+/// signature. Exits with 0 if all of it is good.
+#[derive(Args)]
+pub struct Arguments {
+    /// The database
+    #[arg(long, value_name = "FILE")]
+    database: PathBuf,
+    /// The folder with the bundles, under the file names of their addresses
+    #[arg(long, value_name = "DIR")]
+    bundles: Option<PathBuf>,
+    /// Whose signatures count: a certificate file, or a key of the home. Else: trusted
+    /// certificates and the home's own secret keys
+    #[arg(long = "key", value_name = "FILE|KEY", requires = "bundles")]
+    keys: Vec<String>,
+}
+
+pub fn run(arguments: &Arguments, world: &World) -> Result<Checked, Failure> {
+    let database = read_database(&arguments.database)?;
+    let mut entries: Vec<Line> = database
+        .entries()
+        .iter()
+        .map(|entry| {
+            let (id, version) = identity(entry);
+            Line { id, version, problems: Vec::new(), unknown: Vec::new(), verified: 0 }
+        })
+        .collect();
+    for (place, problem) in database.problems() {
+        if let Some(line) = entries.get_mut(place) {
+            line.problems.push(problem);
+        }
+    }
+    if let Some(folder) = &arguments.bundles {
+        let accepted = signers(&arguments.keys, world)?;
+        if accepted.is_empty() {
+            return Err(Failure::NobodyTrusted);
+        }
+        let judge = Judge::new(accepted, world.policy())?;
+        for (entry, line) in database.entries().iter().zip(&mut entries) {
+            check_bundles(entry, folder, &judge, line);
+        }
+    }
+    Ok(Checked { entries })
+}
+
+fn check_bundles(entry: &Json, folder: &Path, judge: &Judge, line: &mut Line) {
+    for (_, url, signature) in downloads(entry) {
+        let (Some(name), Some(signature)) = (file_of_url(url), decode_signature(signature)) else {
+            if file_of_url(url).is_none() {
+                line.problems.push(format!("no file can be the one of {url:?}"));
+            }
+            continue;
+        };
+        let path = folder.join(&name);
+        match check_bundle(&path, &signature, judge, line) {
+            Ok(None) => line.verified += 1,
+            Ok(Some(problem)) => line.problems.push(format!("{name}: {problem}")),
+            Err(error) => line.unknown.push((path, error)),
+        }
+    }
+}
+
+fn check_bundle(
+    path: &Path,
+    signature: &[u8],
+    judge: &Judge,
+    line: &Line,
+) -> Result<Option<String>, Error> {
+    let mut file = BundleFile::open(path, Links::Follow)?;
+    if let Verdict::Bad(bad) = file.verify(signature, judge)? {
+        let words = format!("the signature is not good: {}: {}", bad.reason(), bad.detail());
+        return Ok(Some(words));
+    }
+    let bundle = file.inspect()?;
+    let Some(manifest) = &bundle.manifest else {
+        return Ok(Some("it has no manifest that the server could read".into()));
+    };
+    if (&manifest.id, &manifest.version) != (&line.id, &line.version) {
+        return Ok(Some(format!("it is {} {}", manifest.id, manifest.version)));
+    }
+    let error = bundle.findings.errors().next();
+    Ok(error.map(|finding| format!("{}; {}", finding.what, finding.consequence)))
+}
+
+/// What there is to say of each entry.
+pub struct Checked {
+    entries: Vec<Line>,
+}
+
+struct Line {
+    id: String,
+    version: String,
+    problems: Vec<String>,
+    unknown: Vec<(PathBuf, Error)>,
+    verified: usize,
+}
+
+impl Report for Checked {
+    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+        for line in &self.entries {
+            let (id, version) = (Safe::text(&line.id), Safe::text(&line.version));
+            match line.problems.is_empty() {
+                true if !line.unknown.is_empty() => continue,
+                true => write!(out, "{GOOD}good{GOOD:#}  {id} {version}")?,
+                false => write!(out, "{BAD}BAD{BAD:#}   {id} {version}")?,
+            }
+            match line.verified {
+                0 => writeln!(out)?,
+                n => writeln!(out, "  {n} verified")?,
+            }
+            for problem in &line.problems {
+                writeln!(out, "  {}", Safe::text(problem))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
+        for line in &self.entries {
+            for (path, error) in &line.unknown {
+                writeln!(talk, "cannot verify {}: {}", Safe::path(path), one_line(error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        let bad = self.entries.iter().filter(|line| !line.problems.is_empty()).count();
+        writeln!(talk, "{} entries, {bad} bad", self.entries.len())
+    }
+
+    fn json(&self) -> Map<String, Value> {
+        let entries: Vec<Value> = self
+            .entries
+            .iter()
+            .map(|line| {
+                let unknown: Vec<Value> = line
+                    .unknown
+                    .iter()
+                    .map(|(path, error)| {
+                        json!({"path": path.to_string_lossy(), "error": error_json(error)})
+                    })
+                    .collect();
+                let verdict = match (line.problems.is_empty(), unknown.is_empty()) {
+                    (false, _) => "bad",
+                    (true, false) => "unknown",
+                    (true, true) => "good",
+                };
+                json!({
+                    "id": line.id,
+                    "version": line.version,
+                    "verdict": verdict,
+                    "problems": line.problems,
+                    "verified": line.verified,
+                    "unknown": unknown,
+                })
+            })
+            .collect();
+        let mut map = Map::new();
+        map.insert("entries".into(), entries.into());
+        map
+    }
+
+    fn exit(&self) -> u8 {
+        if self.entries.iter().any(|line| !line.unknown.is_empty()) {
+            EXIT_COULD_NOT
+        } else if self.entries.iter().any(|line| !line.problems.is_empty()) {
+            EXIT_NO
+        } else {
+            0
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! `plugsign marketplace`: the database of a plugin marketplace of one's own.
+
+use std::fs;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::archives::{Bundle, MANIFEST};
+use super::common::peers::{Question, go_verdict};
+use super::common::sandbox::Sandbox;
+use super::{fails, publisher, read, run, write};
+
+const ADD: &str = "plugsign marketplace add --database plugins.json \
+    --download-url-base https://plugins.example.org/ --time 2026-11-22T20:00:00Z";
+
+/// A publisher with signed bundles of these identifiers and versions.
+fn release(name: &str, plugins: &[(&str, &str)]) -> Sandbox {
+    let sandbox = publisher(name);
+    for (id, version) in plugins {
+        bundle(&sandbox, id, version, "");
+    }
+    run(&sandbox, "plugsign sign dist/");
+    sandbox
+}
+
+fn bundle(sandbox: &Sandbox, id: &str, version: &str, platform: &str) {
+    let manifest = MANIFEST.replace("com.example.plugin", id).replace("1.2.0", version);
+    let bundle =
+        Bundle::with("plugin.json", &manifest).file("p/README", 0o644, platform.as_bytes());
+    write(sandbox, &format!("dist/{id}-{version}{platform}.tar.gz"), bundle.gzip());
+}
+
+fn entries(sandbox: &Sandbox) -> Vec<Value> {
+    serde_json::from_str(&read(sandbox, "plugins.json")).unwrap()
+}
+
+fn versions(sandbox: &Sandbox) -> Vec<String> {
+    let name = |entry: &Value| {
+        let manifest = &entry["manifest"];
+        format!("{} {}", manifest["id"].as_str().unwrap(), manifest["version"].as_str().unwrap())
+    };
+    entries(sandbox).iter().map(name).collect()
+}
+
+#[test]
+fn entries_are_sorted_as_the_generator_sorts_them() {
+    let plugins = [("b.plugin", "1.9.0"), ("b.plugin", "1.10.0"), ("a.plugin", "1.0.0")];
+    let sandbox = release("market-order", &plugins);
+    run(&sandbox, &format!("{ADD} dist/b.plugin-1.9.0.tar.gz"));
+    run(&sandbox, &format!("{ADD} dist/b.plugin-1.10.0.tar.gz dist/a.plugin-1.0.0.tar.gz"));
+    assert_eq!(versions(&sandbox), ["a.plugin 1.0.0", "b.plugin 1.10.0", "b.plugin 1.9.0"]);
+    run(&sandbox, "plugsign marketplace check --database plugins.json --bundles dist");
+}
+
+#[test]
+fn an_entry_has_the_generators_fields_in_its_order_and_format() {
+    let sandbox = release("market-format", &[("com.example.plugin", "1.2.0")]);
+    let options = "--homepage-url 'https://example.org/?a=1&b=<2>' --label Partner --label Own \
+        --author-type partner --release-stage beta --enterprise --hosting on-prem";
+    run(&sandbox, &format!("{ADD} {options} dist/*.tar.gz"));
+    let text = read(&sandbox, "plugins.json");
+    // No escapes for HTML, two spaces, a line end.
+    assert!(text.contains("  \"homepage_url\": \"https://example.org/?a=1&b=<2>\",\n"), "{text}");
+    assert!(
+        text.starts_with("[\n  {\n    \"homepage_url\"") && text.ends_with("  }\n]\n"),
+        "{text}"
+    );
+    let keys: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("    \"")?.split('"').next()).collect();
+    let order = [
+        "homepage_url",
+        "icon_data",
+        "download_url",
+        "release_notes_url",
+        "labels",
+        "hosting",
+        "author_type",
+        "release_stage",
+        "enterprise",
+        "signature",
+        "repo_name",
+        "manifest",
+        "platforms",
+        "updated_at",
+    ];
+    assert_eq!(keys, order, "{text}");
+    let entry = &entries(&sandbox)[0];
+    assert_eq!(entry["labels"][1]["name"], "Own");
+    assert_eq!(entry["enterprise"], true);
+    assert_eq!((&entry["hosting"], &entry["author_type"]), (&"on-prem".into(), &"partner".into()));
+    assert_eq!(entry["release_stage"], "beta");
+    assert_eq!(entry["updated_at"], "2026-11-22T20:00:00Z");
+    let icon = entry["icon_data"].as_str().unwrap().strip_prefix("data:image/svg+xml;base64,");
+    assert!(STANDARD.decode(icon.unwrap()).unwrap().starts_with(b"<svg"));
+    assert_eq!(
+        entry["download_url"],
+        "https://plugins.example.org/com.example.plugin-1.2.0.tar.gz"
+    );
+    // The same inputs make the same bytes.
+    run(&sandbox, &format!("{ADD} {options} --replace dist/*.tar.gz"));
+    assert_eq!(read(&sandbox, "plugins.json"), text);
+}
+
+#[test]
+fn what_is_embedded_is_what_the_servers_library_accepts() {
+    let sandbox = release("market-signature", &[("com.example.plugin", "1.2.0")]);
+    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    let Some(go) = go_verdict() else { return };
+    let signature = entries(&sandbox)[0]["signature"].as_str().unwrap().to_owned();
+    let signature = STANDARD.decode(signature).unwrap();
+    let key = fs::read(sandbox.path().join("release-key.asc")).unwrap();
+    let data = fs::read(sandbox.path().join("dist/com.example.plugin-1.2.0.tar.gz")).unwrap();
+    let answer = go.ask(Question { key: &key, signature: &signature, data: &data });
+    assert!(answer.starts_with("ACCEPT "), "{answer}");
+}
+
+#[test]
+fn bundles_for_one_platform_join_the_main_one() {
+    let sandbox = release("market-platforms", &[("com.example.plugin", "1.2.0")]);
+    for platform in ["-linux-amd64", "-osx-amd64", "-windows-amd64"] {
+        bundle(&sandbox, "com.example.plugin", "1.2.0", platform);
+    }
+    let alone = "dist/com.example.plugin-1.2.0-linux-amd64.tar.gz";
+    run(&sandbox, "plugsign sign dist/");
+    let said = fails(&sandbox, 1, &format!("{ADD} {alone}"));
+    assert!(said.stdout.contains("main bundle"), "{}", said.shown());
+    // The manifest names an executable for Linux alone, so the others have none to lack.
+    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    let entries = entries(&sandbox);
+    assert_eq!(entries.len(), 1);
+    let platforms = &entries[0]["platforms"];
+    let url = |name: &str| platforms[name]["download_url"].as_str().unwrap_or("none").to_owned();
+    assert!(url("linux-amd64").ends_with("1.2.0-linux-amd64.tar.gz"), "{platforms}");
+    assert!(url("darwin-amd64").ends_with("1.2.0-osx-amd64.tar.gz"), "{platforms}");
+    assert!(url("windows-amd64").ends_with("1.2.0-windows-amd64.tar.gz"), "{platforms}");
+    assert_eq!(platforms["darwin-arm64"], serde_json::json!({}));
+    let said = run(&sandbox, "plugsign marketplace check --database plugins.json --bundles dist");
+    assert!(said.stdout.contains("4 verified"), "{}", said.shown());
+}
+
+#[test]
+fn only_good_signatures_go_in_and_all_or_nothing() {
+    let sandbox = release("market-refused", &[("a.plugin", "1.0.0"), ("b.plugin", "1.0.0")]);
+    bundle(&sandbox, "b.plugin", "1.0.0", "");
+    run(&sandbox, "printf x >> dist/b.plugin-1.0.0.tar.gz");
+    let said = fails(&sandbox, 1, &format!("{ADD} dist/*.tar.gz"));
+    assert!(said.stdout.contains("bad-signature"), "{}", said.shown());
+    assert!(said.stderr.contains("nothing was added"), "{}", said.shown());
+    assert!(!sandbox.path().join("plugins.json").exists());
+    run(&sandbox, "rm dist/b.plugin-1.0.0.tar.gz.sig");
+    fails(&sandbox, 1, &format!("{ADD} dist/b.plugin-1.0.0.tar.gz"));
+    fails(&sandbox, 3, &format!("{ADD} dist/nowhere.tar.gz"));
+    fails(&sandbox, 3, &format!("plugsign --home empty {} dist/a.plugin-1.0.0.tar.gz", &ADD[9..]));
+    fails(&sandbox, 2, &format!("{} dist/a.plugin-1.0.0.tar.gz", ADD.replace("https", "ftp")));
+}
+
+#[test]
+fn a_version_that_is_there_is_refused_without_replace() {
+    let sandbox = release("market-replace", &[("a.plugin", "1.0.0")]);
+    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    let before = read(&sandbox, "plugins.json");
+    let said = fails(&sandbox, 3, &format!("{ADD} --enterprise dist/*.tar.gz"));
+    assert!(
+        said.stdout.contains("already") && said.stderr.contains("--replace"),
+        "{}",
+        said.shown()
+    );
+    assert_eq!(read(&sandbox, "plugins.json"), before);
+    let said = run(&sandbox, &format!("{ADD} --enterprise --replace dist/*.tar.gz"));
+    assert!(said.stdout.starts_with("replaced"), "{}", said.shown());
+    assert_eq!(entries(&sandbox).len(), 1);
+    assert_eq!(entries(&sandbox)[0]["enterprise"], true);
+}
+
+#[test]
+fn a_database_that_is_damaged_is_left_alone() {
+    let sandbox = release("market-damaged", &[("a.plugin", "1.0.0")]);
+    // The generator does not cut a file that shrinks.
+    for text in ["", "{}", "[] ]", "[{]"] {
+        write(&sandbox, "plugins.json", text);
+        fails(&sandbox, 3, &format!("{ADD} dist/*.tar.gz"));
+        assert_eq!(read(&sandbox, "plugins.json"), text);
+        fails(&sandbox, 3, "plugsign marketplace check --database plugins.json");
+    }
+}
+
+#[test]
+fn foreign_entries_keep_their_fields() {
+    let sandbox = release("market-foreign", &[("a.plugin", "1.0.0")]);
+    let foreign = r#"[{"homepage_url": "x", "future": [1, {"z": 1, "a": 2}], "manifest": {"id": "z.plugin", "version": "1.0.0", "sections": []}}]"#;
+    write(&sandbox, "plugins.json", foreign);
+    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    let text = read(&sandbox, "plugins.json");
+    assert_eq!(versions(&sandbox), ["a.plugin 1.0.0", "z.plugin 1.0.0"]);
+    let kept: Value = serde_json::from_str(foreign).unwrap();
+    assert_eq!(entries(&sandbox)[1], kept[0]);
+    assert!(text.find("\"z\": 1") < text.find("\"a\": 2"), "{text}");
+}
+
+#[test]
+fn check_finds_what_a_server_would_stumble_over() {
+    let sandbox = release("market-check", &[("a.plugin", "1.0.0")]);
+    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    let good = entries(&sandbox)[0].clone();
+    let check = "plugsign marketplace check --database plugins.json";
+    for (pointer, value, words) in [
+        ("/signature", "", "no signature"),
+        ("/signature", "%%%", "not base64"),
+        ("/signature", "AAAA", "refused by every server"),
+        ("/download_url", "a.tar.gz", "no web address"),
+        ("/download_url", "http://example.org/a.tar.gz", "not https"),
+        ("/manifest/version", "v1", "not like 1.2.0"),
+        ("/manifest/version", "", "does not start"),
+        ("/manifest/id", "a", "not valid"),
+        ("/author_type", "me", "author_type"),
+        ("/release_stage", "", "release_stage"),
+        ("/hosting", "here", "hosting"),
+        ("/updated_at", "yesterday", "updated_at"),
+        ("/icon_data", "icon.svg", "icon_data"),
+    ] {
+        let mut entry = good.clone();
+        *entry.pointer_mut(pointer).unwrap() = value.into();
+        write(&sandbox, "plugins.json", serde_json::to_string(&[entry]).unwrap());
+        let said = fails(&sandbox, 1, check);
+        assert!(said.stdout.contains(words), "{pointer} {value}: {}", said.shown());
+    }
+    write(&sandbox, "plugins.json", serde_json::to_string(&[&good, &good]).unwrap());
+    assert!(fails(&sandbox, 1, check).stdout.contains("more than once"));
+    // Another bundle under the same name; then none.
+    write(&sandbox, "plugins.json", serde_json::to_string(&[&good]).unwrap());
+    run(&sandbox, check);
+    let bundles = format!("{check} --bundles dist");
+    run(&sandbox, &bundles);
+    write(&sandbox, "dist/a.plugin-1.0.0.tar.gz", Bundle::good().gzip());
+    assert!(fails(&sandbox, 1, &bundles).stdout.contains("bad-signature"));
+    run(&sandbox, "rm dist/a.plugin-1.0.0.tar.gz");
+    fails(&sandbox, 3, &bundles);
+}

@@ -8,6 +8,7 @@ mod common;
 mod archives;
 mod check;
 mod config;
+mod documents;
 mod keys;
 mod marketplace;
 mod refusals;

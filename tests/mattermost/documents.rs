@@ -1,0 +1,64 @@
+//! The README's sections for administrators and for marketplaces, run as they are printed.
+
+use super::archives::{Bundle, FILE_NAME};
+use super::common::sandbox::Sandbox;
+use super::config::REAL;
+use super::{read, run, write};
+
+/// Returns the commands of a section, a block each.
+fn blocks(section: &str) -> Vec<String> {
+    let readme = include_str!("../../README.md");
+    let text = readme.split(&format!("## {section}\n")).nth(1).expect(section);
+    let text = text.split("\n## ").next().unwrap();
+    text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().into()).collect()
+}
+
+/// Makes stand-ins for what plugsign is not: the server's own tools.
+fn stand_ins(sandbox: &Sandbox) -> String {
+    for name in ["mmctl", "marketplace", "rsync"] {
+        write(
+            sandbox,
+            &format!("tools/{name}"),
+            format!("#!/bin/sh\necho {name} \"$@\" >> ../called\n"),
+        );
+    }
+    run(sandbox, "chmod +x tools/*; mkdir -p server/config");
+    write(sandbox, "server/config/config.json", REAL);
+    "PATH=$PATH:$PWD/tools\n".into()
+}
+
+/// Runs blocks in one shell, in the folder of a server or of a publisher.
+fn run_blocks(sandbox: &Sandbox, blocks: &[String]) {
+    let path = stand_ins(sandbox);
+    let script = blocks.concat();
+    // The server's folder stands elsewhere here.
+    let script =
+        script.replace("cd /opt/mattermost", "cp release-key.asc server || true\ncd server");
+    run(sandbox, &format!("{path}{script}"));
+}
+
+#[test]
+fn the_administrators_steps_work_as_printed() {
+    let sandbox = Sandbox::new("readme-admin");
+    write(&sandbox, "server/com.example.plugin-1.2.0.tar.gz", Bundle::good().gzip());
+    run(
+        &sandbox,
+        "plugsign --home publisher keygen --name Org --email releases@example.org
+         plugsign --home publisher export releases@example.org -a -o server/release-key.asc
+         plugsign --home publisher sign server/*.tar.gz",
+    );
+    let blocks = blocks("For server admins");
+    assert!(blocks.len() >= 2, "{blocks:?}");
+    run_blocks(&sandbox, &blocks);
+    assert_eq!(read(&sandbox, "server/config/config.json"), REAL);
+}
+
+#[test]
+fn a_marketplace_works_from_the_key_to_the_installed_plugin() {
+    let sandbox = Sandbox::new("readme-market");
+    write(&sandbox, &format!("dist/{FILE_NAME}"), Bundle::good().gzip());
+    run_blocks(&sandbox, &blocks("Run your own marketplace"));
+    let plugins = read(&sandbox, "plugins.json");
+    assert!(plugins.contains("https://plugins.example.org/com.example.plugin-1.2.0.tar.gz"));
+    assert!(read(&sandbox, "server/config/config.json").contains("release-key.asc"));
+}

@@ -50,16 +50,26 @@ fn every_document_follows_its_schema_and_every_schema_has_a_document() {
     let sandbox = Sandbox::new("schemas");
     sandbox.copy("keys-example/organisation.asc", "organisation.asc");
     sandbox.copy("keys-example/organisation.secret.asc", "secret.asc");
-    sandbox.copy("keys-example/dist/com.example.plugin-1.2.0.tar.gz", "dist/a.tar.gz");
+    sandbox.copy(
+        "keys-example/dist/com.example.plugin-1.2.0.tar.gz",
+        "dist/com.example.plugin-1.2.0.tar.gz",
+    );
+    fs::write(sandbox.path().join("config.json"), r#"{"PluginSettings": {}}"#).unwrap();
     fs::write(sandbox.path().join("junk"), "junk").unwrap();
     let mut seen = std::collections::BTreeSet::new();
     for command in [
         "verify --key organisation.asc dist",
         "sign --key-file secret.asc dist",
         "sign --key-file secret.asc dist",
+        "check dist/com.example.plugin-1.2.0.tar.gz junk missing",
+        "check --key organisation.asc dist/com.example.plugin-1.2.0.tar.gz",
+        "marketplace add --database plugins.json --download-url-base https://example.org --key organisation.asc dist/com.example.plugin-1.2.0.tar.gz",
+        "marketplace add --database plugins.json --download-url-base https://example.org --key organisation.asc dist/com.example.plugin-1.2.0.tar.gz",
+        "marketplace check --database plugins.json --key organisation.asc --bundles dist",
+        "marketplace check --database junk",
         "verify --key organisation.asc dist",
-        "verify --as-server --key organisation.asc dist/a.tar.gz",
-        "verify --as-server --key junk dist/a.tar.gz",
+        "verify --as-server --key organisation.asc dist/com.example.plugin-1.2.0.tar.gz",
+        "verify --as-server --key junk dist/com.example.plugin-1.2.0.tar.gz",
         "verify dist",
         "verify --key organisation.asc dist/missing.tar.gz",
         "list",
@@ -77,6 +87,10 @@ fn every_document_follows_its_schema_and_every_schema_has_a_document() {
         "trust add organisation.asc junk",
         "trust list",
         "trust remove organisation.asc other",
+        "trust add --config config.json organisation.asc junk",
+        "trust check --config config.json",
+        "trust list --config config.json",
+        "trust remove --config config.json organisation.asc",
         "completions bash",
         "man",
         "frobnicate",

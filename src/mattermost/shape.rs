@@ -17,7 +17,7 @@ pub enum Shape {
 }
 
 /// Looks at a signature file. The server cannot do that without a key, so it is given an empty
-/// key ring: "unknown" is the best that it can say then.
+/// key ring: that there is no key is the best that it can say then.
 pub fn shape(signature_file: &[u8]) -> Shape {
     let no_keys = KeyRing::read(b"");
     let refusal: Option<Refusal> = match &no_keys {
@@ -25,7 +25,7 @@ pub fn shape(signature_file: &[u8]) -> Shape {
         Err(refusal) => Some(refusal.clone()),
     };
     match refusal {
-        Some(refusal) if refusal.cause != Cause::UnknownIssuer => {
+        Some(refusal) if refusal.cause != Cause::NoKey => {
             return Shape::Refused(format!("{}: {}", refusal.words, refusal.advice));
         }
         _ => {}

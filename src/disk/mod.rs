@@ -1,5 +1,6 @@
 //! What lives on disk: files that appear whole or not at all, the home, and releases.
 
+pub mod artifact;
 pub mod bundle;
 pub mod checksums;
 pub mod database;
@@ -7,3 +8,4 @@ pub mod file;
 pub mod home;
 pub mod release;
 pub mod server_config;
+pub mod signing;

@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use plugsign::disk::release::Artifact;
+use plugsign::disk::artifact::Artifact;
 use rayon::iter::{ParallelBridge, ParallelIterator};
 
 use crate::failure::Failure;

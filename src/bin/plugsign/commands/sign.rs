@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::Args;
+use plugsign::disk::artifact::Artifact;
 use plugsign::disk::checksums::{CHECKSUMS, Checksums, Sha256};
 use plugsign::disk::file::{Existing, read_bounded, read_small};
-use plugsign::disk::release::{Artifact, Release, Selection, Signing, State};
+use plugsign::disk::release::{Release, Selection};
+use plugsign::disk::signing::{Signing, State};
 use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::openpgp::certificate::{Fingerprint, show_time};

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
 use clap::Args;
+use plugsign::disk::artifact::Artifact;
 use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
 use plugsign::disk::file::read_small;
 use plugsign::disk::home::{HomeKey, Shelf, TrustedKey};
-use plugsign::disk::release::{Artifact, Release};
+use plugsign::disk::release::Release;
 use plugsign::error::Error;
 use plugsign::judge::{Judge, ServerVerdict};
 use plugsign::openpgp::certificate::{Certificate, show_time};

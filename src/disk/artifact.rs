@@ -1,0 +1,197 @@
+//! One file of a release and the signature beside it.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use zeroize::Zeroizing;
+
+use super::checksums::Sha256;
+use super::file::{Links, Stamp, folder_of, open_regular, read_small};
+use crate::error::{Error, Result};
+use crate::judge::{Judge, ServerVerdict, ask_server, content_hash};
+use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
+use crate::openpgp::signature::MAX_SIGNATURE_FILE;
+use crate::openpgp::verify::{Bad, Reason, Verdict};
+
+/// A file of a release.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Artifact {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether it was named outright, and not found in a folder.
+    pub named: bool,
+    /// The signature file to judge it by, if another than the one beside it was named.
+    pub signature: Option<PathBuf>,
+}
+
+/// The verdict on an artifact.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// Whether it is good.
+    pub verdict: Verdict,
+    /// The artifact's digest, if it was asked for and the artifact was read.
+    pub sha256: Option<Sha256>,
+}
+
+pub(super) fn sha256(content: &Hashed) -> Option<Sha256> {
+    content.digest(ContentHash::SHA256, b"")?.try_into().ok()
+}
+
+impl Artifact {
+    /// Returns a file that was found in a folder.
+    pub fn found(path: PathBuf) -> Artifact {
+        Artifact { path, named: false, signature: None }
+    }
+
+    /// Returns a file that is named outright.
+    pub fn named(path: PathBuf) -> Artifact {
+        Artifact { path, named: true, signature: None }
+    }
+
+    /// Returns where its signature goes: `FILE.sig`, or `FILE.asc` if armored.
+    pub fn signature_path(&self, armored: bool) -> PathBuf {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(if armored { ".asc" } else { ".sig" });
+        PathBuf::from(name)
+    }
+
+    /// Returns its signature file: `FILE.sig`, else `FILE.asc`, else none.
+    pub(super) fn find_signature(&self) -> Option<PathBuf> {
+        [false, true]
+            .map(|armored| self.signature_path(armored))
+            .into_iter()
+            .find(|path| fs::symlink_metadata(path).is_ok())
+    }
+
+    /// Opens it. A file that was found must still be one; a named one may be reached through a
+    /// link, unless that leads out of its folder.
+    fn open(&self) -> Result<(File, Stamp)> {
+        let links = if self.named { Links::Follow } else { Links::Refuse };
+        let is_link = fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.is_symlink());
+        if self.named && is_link {
+            let canonical =
+                |path: &Path| path.canonicalize().map_err(Error::io("read", &self.path));
+            if !canonical(&self.path)?.starts_with(canonical(folder_of(&self.path))?) {
+                return Err(Error::LinkOutside(self.path.clone()));
+            }
+        }
+        let (file, metadata) = open_regular(&self.path, links)?;
+        Ok((file, Stamp::from(&metadata)))
+    }
+
+    /// Reads it once, through `read`, and makes sure that it did not change meanwhile.
+    pub(super) fn read_once<T>(&self, read: impl FnOnce(&mut File) -> io::Result<T>) -> Result<T> {
+        let (mut file, before) = self.open()?;
+        let value = read(&mut file).map_err(Error::io("read", &self.path))?;
+        let after = file.metadata().map_err(Error::io("read", &self.path))?;
+        if before != Stamp::from(&after) {
+            return Err(Error::Changed(self.path.clone()));
+        }
+        Ok(value)
+    }
+}
+
+impl Artifact {
+    /// Judges the artifact by the signature file that is given or was named, or by the one
+    /// beside it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps from looking: a file that cannot be read, or changes meanwhile.
+    pub fn verify(
+        &self,
+        signature: Option<&Path>,
+        judge: &Judge,
+        want_digest: bool,
+        read: &AtomicU64,
+    ) -> Result<Verified> {
+        let bad = |bad| Verified { verdict: Verdict::Bad(bad), sha256: None };
+        let signature = match self.read_signature(signature)? {
+            Ok(signature) => signature,
+            Err(reason) => return Ok(bad(reason)),
+        };
+        let way = match content_hash(&signature) {
+            Ok(way) => way,
+            Err(reason) => {
+                self.open()?;
+                return Ok(bad(reason));
+            }
+        };
+        let ways = want_digest.then_some(ContentHash::SHA256).into_iter().chain([way]);
+        let content =
+            self.read_once(|file| Hasher::new(ways).read(Counted { reader: file, count: read }))?;
+        Ok(Verified {
+            verdict: judge.verify_content(&signature, &content),
+            sha256: want_digest.then(|| sha256(&content)).flatten(),
+        })
+    }
+
+    /// Returns the digest of the artifact.
+    ///
+    /// # Errors
+    ///
+    /// As [`Artifact::verify`].
+    pub fn digest(&self, read: &AtomicU64) -> Result<Sha256> {
+        let content = self.read_once(|file| {
+            Hasher::new([ContentHash::SHA256]).read(Counted { reader: file, count: read })
+        })?;
+        sha256(&content).ok_or_else(|| Error::crypto("hashing")("no SHA-256"))
+    }
+
+    /// Asks the server alone, with these key files.
+    ///
+    /// # Errors
+    ///
+    /// As [`Artifact::verify`].
+    pub fn ask_server(
+        &self,
+        signature: Option<&Path>,
+        key_files: &[Vec<u8>],
+        read: &AtomicU64,
+    ) -> Result<ServerVerdict> {
+        match self.read_signature(signature)? {
+            Ok(signature) => self.read_once(|file| {
+                ask_server(key_files, &signature, Counted { reader: file, count: read })
+            }),
+            Err(bad) => Ok(ServerVerdict::Refuses {
+                words: bad.reason().to_string(),
+                advice: bad.detail().to_string(),
+            }),
+        }
+    }
+
+    fn read_signature(&self, signature: Option<&Path>) -> Result<Result<Zeroizing<Vec<u8>>, Bad>> {
+        let named = signature.or(self.signature.as_deref()).map(Path::to_owned);
+        let Some(path) = named.or_else(|| self.find_signature()) else {
+            self.open()?;
+            return Ok(Err(Bad::new(
+                Reason::MissingSignature,
+                "there is neither a .sig nor an .asc file for it",
+            )));
+        };
+        match read_small(&path, "a signature", MAX_SIGNATURE_FILE) {
+            Ok(bytes) => Ok(Ok(bytes)),
+            Err(Error::TooLarge { limit, .. }) => Ok(Err(Bad::new(
+                Reason::Malformed,
+                format!("the signature file is larger than {limit} bytes"),
+            ))),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A reader that counts, for showing progress.
+pub(super) struct Counted<'a, R> {
+    pub(super) reader: R,
+    pub(super) count: &'a AtomicU64,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.reader.read(buffer)?;
+        self.count.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}

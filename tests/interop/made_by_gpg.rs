@@ -252,7 +252,7 @@ fn self_signatures_over_sha1_are_refused_until_they_are_renewed_as_the_hint_says
     let key = plugsign.file("key", &gpg.must(&["--export-secret-keys"]));
     let said = plugsign.run([OsStr::new("import"), key.as_os_str()]);
     assert_eq!(said.exit, 4, "{said:?}");
-    assert!(said.text().contains("SHA1 is not considered secure"), "{said:?}");
+    assert!(said.text().contains("its self-signature uses SHA1, which is too weak"), "{said:?}");
     let renew = ["--cert-digest-algo", "SHA256", "--quick-set-expire"];
     assert!(said.err.contains(&renew.join(" ")), "{said:?}");
 

@@ -144,17 +144,10 @@ pub(super) fn check_key<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Result<(), 
     if key.version() != 4 {
         return Err(Weakness::Version(key.version()));
     }
-    #[allow(deprecated)] // RFC 9580 deprecates 2 and 3, which only say less than 1 does.
-    let is_rsa = matches!(
-        key.pk_algo(),
-        PublicKeyAlgorithm::RSAEncryptSign
-            | PublicKeyAlgorithm::RSASign
-            | PublicKeyAlgorithm::RSAEncrypt
-    );
     let mpi::PublicKey::RSA { e, n } = key.mpis() else {
         return Err(Weakness::Algorithm(key.pk_algo().to_string()));
     };
-    if !is_rsa {
+    if !is_rsa(key) {
         return Err(Weakness::Algorithm(key.pk_algo().to_string()));
     }
     if n.bits() < 3072 {
@@ -177,6 +170,18 @@ pub(super) fn check_key<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Result<(), 
         return Err(Weakness::Modulus);
     }
     Ok(())
+}
+
+/// Returns whether a key's algorithm is one of RSA's three numbers.
+pub(super) fn is_rsa<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> bool {
+    #[allow(deprecated)] // RFC 9580 deprecates 2 and 3, which only say less than 1 does.
+    let is_rsa = matches!(
+        key.pk_algo(),
+        PublicKeyAlgorithm::RSAEncryptSign
+            | PublicKeyAlgorithm::RSASign
+            | PublicKeyAlgorithm::RSAEncrypt
+    );
+    is_rsa
 }
 
 /// Returns whether a modulus, big-endian, was made by the generator of CVE-2017-15361: modulo

@@ -12,11 +12,11 @@ use openpgp::packet::key::{
     Encrypted, KeyParts, PublicParts, SecretKeyMaterial, SecretParts, UnspecifiedRole,
 };
 use openpgp::serialize::MarshalInto;
-use openpgp::types::{HashAlgorithm, PublicKeyAlgorithm, SymmetricAlgorithm};
+use openpgp::types::{HashAlgorithm, SymmetricAlgorithm};
 use zeroize::Zeroizing;
 
 use super::certificate::{Certificate, Fingerprint, armored};
-use super::policy::{Policy, Weakness, check_key};
+use super::policy::{Policy, Weakness, check_key, is_rsa};
 use super::rsa::{PrivateKey, Signer};
 use crate::error::{Error, Result};
 
@@ -354,15 +354,4 @@ fn is_well_protected(secret: &SecretKeyMaterial) -> bool {
     let checksum =
         encrypted.aead_algo().is_some() || encrypted.checksum() == Some(SecretKeyChecksum::SHA1);
     derivation && checksum
-}
-
-fn is_rsa(key: &Key<SecretParts, UnspecifiedRole>) -> bool {
-    #[allow(deprecated)]
-    let is_rsa = matches!(
-        key.pk_algo(),
-        PublicKeyAlgorithm::RSAEncryptSign
-            | PublicKeyAlgorithm::RSASign
-            | PublicKeyAlgorithm::RSAEncrypt
-    );
-    is_rsa
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::io;
+use std::path::PathBuf;
 
 use plugsign::error::Error;
 use plugsign::openpgp::verify::Reason;
@@ -131,6 +132,14 @@ fn error_fields(message: &str, causes: Vec<String>, hint: Option<String>) -> Val
 /// Returns a library error as a JSON value, for reports about several things.
 pub fn error_json(error: &Error) -> Value {
     error_fields(&error.to_string(), causes(error), hint(error))
+}
+
+/// Returns files and why each could not be looked at as a JSON value.
+pub fn files_json(files: &[(PathBuf, Error)]) -> Value {
+    files
+        .iter()
+        .map(|(path, error)| json!({"path": path.to_string_lossy(), "error": error_json(error)}))
+        .collect()
 }
 
 /// Returns an error and its causes on one line.

@@ -12,9 +12,9 @@ use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::Protection;
 use plugsign::safe::Safe;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::failure::{EXIT_COULD_NOT, Failure, error_json, one_line};
+use crate::failure::{EXIT_COULD_NOT, Failure, files_json, one_line};
 use crate::report::{Report, certificate_json, status};
 use crate::world::World;
 
@@ -178,16 +178,9 @@ impl Report for Listing {
                 Value::Object(map)
             })
             .collect();
-        let unreadable: Vec<Value> = self
-            .unreadable
-            .iter()
-            .map(
-                |(path, error)| json!({"path": path.to_string_lossy(), "error": error_json(error)}),
-            )
-            .collect();
         let mut map = Map::new();
         map.insert("keys".into(), keys.into());
-        map.insert("unreadable".into(), unreadable.into());
+        map.insert("unreadable".into(), files_json(&self.unreadable));
         map
     }
 

@@ -16,7 +16,7 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use crate::commands::verify::signers;
-use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, one_line};
+use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, files_json, one_line};
 use crate::report::Report;
 use crate::terminal::{BAD, GOOD};
 use crate::world::World;
@@ -158,14 +158,7 @@ impl Report for Checked {
             .entries
             .iter()
             .map(|line| {
-                let unknown: Vec<Value> = line
-                    .unknown
-                    .iter()
-                    .map(|(path, error)| {
-                        json!({"path": path.to_string_lossy(), "error": error_json(error)})
-                    })
-                    .collect();
-                let verdict = match (line.problems.is_empty(), unknown.is_empty()) {
+                let verdict = match (line.problems.is_empty(), line.unknown.is_empty()) {
                     (false, _) => "bad",
                     (true, false) => "unknown",
                     (true, true) => "good",
@@ -176,7 +169,7 @@ impl Report for Checked {
                     "verdict": verdict,
                     "problems": line.problems,
                     "verified": line.verified,
-                    "unknown": unknown,
+                    "unknown": files_json(&line.unknown),
                 })
             })
             .collect();

@@ -25,7 +25,9 @@ use zeroize::Zeroizing;
 
 use super::check::warn_of_bundles;
 use super::import::one_secret;
-use crate::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, hint, one_line};
+use crate::failure::{
+    EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, hint, one_line,
+};
 use crate::passphrase::PassphraseSource;
 use crate::report::{Report, first_user_id};
 use crate::work;
@@ -418,19 +420,12 @@ impl Report for Done {
                 })
             })
             .collect();
-        let unreadable: Vec<Value> = self
-            .unreadable
-            .iter()
-            .map(
-                |(path, error)| json!({"path": path.to_string_lossy(), "error": error_json(error)}),
-            )
-            .collect();
         let mut map = Map::new();
         map.insert("key".into(), self.signer.to_string().into());
         map.insert("certificate".into(), self.certificate.to_string().into());
         map.insert("created".into(), show_time(self.created).into());
         map.insert("files".into(), files.into());
-        map.insert("unreadable".into(), unreadable.into());
+        map.insert("unreadable".into(), files_json(&self.unreadable));
         map.insert("passed_over".into(), self.passed_over.into());
         map
     }

@@ -13,7 +13,9 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use super::{trust_check, trust_server};
-use crate::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, one_line};
+use crate::failure::{
+    EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, one_line,
+};
 use crate::report::{Report, certificate_json, first_user_id};
 use crate::world::World;
 
@@ -337,16 +339,9 @@ impl Report for Trust {
                 }),
             })
             .collect();
-        let unreadable: Vec<Value> = self
-            .unreadable
-            .iter()
-            .map(
-                |(path, error)| json!({"path": path.to_string_lossy(), "error": error_json(error)}),
-            )
-            .collect();
         let mut map = Map::new();
         map.insert("entries".into(), entries.into());
-        map.insert("unreadable".into(), unreadable.into());
+        map.insert("unreadable".into(), files_json(&self.unreadable));
         if let Some(server) = &self.server {
             let backup = server.backup.as_ref().map(|backup| backup.to_string_lossy());
             map.insert("config".into(), server.config.to_string_lossy().into());

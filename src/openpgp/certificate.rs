@@ -191,6 +191,34 @@ impl Certificate {
         Certificate { cert }
     }
 
+    /// Returns the subkeys that cannot make signatures of any kind: their algorithm has none, or
+    /// no binding of theirs, however old, gives them the flag.
+    pub fn subkeys_that_never_sign(&self) -> Vec<Fingerprint> {
+        let may_sign = |flags: openpgp::types::KeyFlags| {
+            flags.for_signing() || flags.for_certification() || flags.for_authentication()
+        };
+        self.cert
+            .keys()
+            .subkeys()
+            .filter(|subkey| {
+                let mut bindings = subkey.self_signatures().peekable();
+                !subkey.key().pk_algo().for_signing()
+                    || (bindings.peek().is_some()
+                        && bindings.all(|it| it.key_flags().is_some_and(|it| !may_sign(it))))
+            })
+            .map(|subkey| subkey.key().fingerprint().into())
+            .collect()
+    }
+
+    /// Returns the certificate without some of its subkeys.
+    pub fn without_subkeys(&self, gone: &[Fingerprint]) -> Certificate {
+        let cert = self
+            .cert
+            .clone()
+            .retain_subkeys(|subkey| !gone.contains(&subkey.key().fingerprint().into()));
+        Certificate { cert }
+    }
+
     /// Returns whether both hold the same packets.
     pub fn same_as(&self, other: &Certificate) -> bool {
         self.cert == other.cert

@@ -16,7 +16,7 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value};
 
 use crate::failure::{EXIT_COULD_NOT, Failure, files_json, one_line};
-use crate::report::{Report, certificate_json, status};
+use crate::report::{Report, certificate_json, expiry_notice, status};
 use crate::world::World;
 
 /// List the keys of the home
@@ -64,6 +64,8 @@ struct Listed {
     description: Description,
     protection: Option<Protection>,
     cannot_sign: Option<String>,
+    /// That it expires soon, if it does.
+    notice: Option<String>,
     /// The subkeys that the server cannot read and need not have.
     left_out: Vec<Fingerprint>,
 }
@@ -93,9 +95,11 @@ impl Listed {
                 Err(error) => Some(one_line(&error)),
             },
         };
+        let description = key.certificate.describe(policy);
         Listed {
             certificate: key.certificate.clone(),
-            description: key.certificate.describe(policy),
+            notice: expiry_notice(&key.certificate, description.signs_until(), policy),
+            description,
             protection: key
                 .secret
                 .as_ref()
@@ -145,6 +149,9 @@ impl Listed {
             }
             (Some(why), None) => writeln!(out, "  valid, cannot sign here: {why}")?,
         }
+        if let Some(notice) = &self.notice {
+            writeln!(out, "  warning: {notice}")?;
+        }
         if !self.left_out.is_empty() {
             let fingerprint = self.certificate.fingerprint();
             writeln!(out, "  for a Mattermost server: plugsign export --for-server {fingerprint}")?;
@@ -189,6 +196,7 @@ impl Report for Listing {
                 map.insert("protected".into(), protected.into());
                 map.insert("can_sign".into(), key.cannot_sign.is_none().into());
                 map.insert("cannot_sign_because".into(), key.cannot_sign.clone().into());
+                map.insert("expires_soon".into(), key.notice.is_some().into());
                 let left_out: Vec<String> = key.left_out.iter().map(ToString::to_string).collect();
                 map.insert("left_out_for_server".into(), left_out.into());
                 Value::Object(map)

@@ -29,7 +29,7 @@ use crate::failure::{
     EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, hint, one_line,
 };
 use crate::passphrase::PassphraseSource;
-use crate::report::{Report, first_user_id};
+use crate::report::{Report, expiry_notice, first_user_id};
 use crate::work;
 use crate::world::World;
 
@@ -96,6 +96,11 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
     }
     let key = unlock(&arguments, world)?;
     world.terminal.whisper(&format!("signing with {}", key.fingerprint()));
+    let policy = world.policy();
+    let expires = key.certificate().describe(&policy).key_signs_until(&key.fingerprint());
+    if let Some(notice) = expiry_notice(key.certificate(), expires, &policy) {
+        world.terminal.warn(&format!("{} {notice}", key.fingerprint()));
+    }
     let judge = Judge::new(vec![key.certificate().clone()], world.policy())?;
     let signing = Signing {
         key: &key,
@@ -124,6 +129,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
         signer: key.fingerprint(),
         certificate: key.certificate().fingerprint(),
         user_id: first_user_id(key.certificate()),
+        expires,
+        expires_soon: policy.ends_soon(expires),
         created,
         dry_run: arguments.dry_run,
         files,
@@ -323,6 +330,8 @@ pub struct Done {
     signer: Fingerprint,
     certificate: Fingerprint,
     user_id: String,
+    expires: Option<SystemTime>,
+    expires_soon: bool,
     created: SystemTime,
     dry_run: bool,
     files: Vec<File>,
@@ -423,6 +432,8 @@ impl Report for Done {
         let mut map = Map::new();
         map.insert("key".into(), self.signer.to_string().into());
         map.insert("certificate".into(), self.certificate.to_string().into());
+        map.insert("expires".into(), self.expires.map(show_time).into());
+        map.insert("expires_soon".into(), self.expires_soon.into());
         map.insert("created".into(), show_time(self.created).into());
         map.insert("files".into(), files.into());
         map.insert("unreadable".into(), files_json(&self.unreadable));

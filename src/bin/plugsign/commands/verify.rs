@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
+use std::time::SystemTime;
 
 use clap::Args;
 use plugsign::disk::artifact::Artifact;
@@ -15,7 +16,9 @@ use plugsign::judge::{Judge, ServerVerdict};
 use plugsign::openpgp::certificate::{Certificate, show_time};
 use plugsign::openpgp::hash::{ContentHash, Hasher};
 use plugsign::openpgp::key_file::MAX_KEY_FILE;
+use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
+use plugsign::openpgp::validity::parse_time;
 use plugsign::openpgp::verify::{Bad, Reason, Verdict};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
@@ -47,9 +50,27 @@ pub struct Arguments {
     /// Say only what the Mattermost server would, with exactly these key files in this order
     #[arg(long, requires = "keys")]
     as_server: bool,
+    /// Judge as of this time in the past: was it good then?
+    #[arg(long, value_name = "TIME", conflicts_with = "as_server")]
+    at: Option<String>,
+}
+
+/// Returns the policy as of the time that is asked for. The future has revocations that nobody
+/// knows of yet.
+fn policy_at(at: Option<SystemTime>, world: &World) -> Result<Policy, Failure> {
+    match at {
+        Some(at) if at > world.now => {
+            let words = format!("--at judges the past, and {} is yet to come", show_time(at));
+            Err(Failure::Usage(words))
+        }
+        Some(at) => Ok(Policy::new(at)),
+        None => Ok(world.policy()),
+    }
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
+    let at = arguments.at.as_deref().map(parse_time).transpose()?;
+    let policy = policy_at(at, world)?;
     let release = match &arguments.signature {
         Some(_) if arguments.paths.len() == 1 && !arguments.paths[0].is_dir() => {
             Release::of_one(&arguments.paths[0])
@@ -71,7 +92,11 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
         if accepted.is_empty() {
             return Err(Failure::NobodyTrusted);
         }
-        let judge = Judge::new(accepted, world.policy())?;
+        let accepted = match at {
+            Some(at) => accepted.iter().map(|certificate| certificate.as_of(at)).collect(),
+            None => accepted,
+        };
+        let judge = Judge::new(accepted, policy)?;
         let want_digest = !release.folders.is_empty();
         work::for_each(&release.artifacts, None, &world.terminal, |artifact, read| {
             let verified = artifact.verify(signature, &judge, want_digest, read);
@@ -88,7 +113,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
         lines.push(Line::new(&path, Ok(Shown::bad(bad))));
     }
     lines.extend(release.unreadable.into_iter().map(|(path, error)| Line::new(&path, Err(error))));
-    Ok(Checked { lines, passed_over: release.passed_over })
+    Ok(Checked { lines, passed_over: release.passed_over, at })
 }
 
 /// Holds a folder against its list of checksums, if that has a good signature: every artifact
@@ -242,6 +267,8 @@ impl Known {
 pub struct Checked {
     lines: Vec<Line>,
     passed_over: usize,
+    /// The time in the past that it is about.
+    at: Option<SystemTime>,
 }
 
 struct Line {
@@ -258,12 +285,16 @@ impl Line {
     fn is_good(&self) -> bool {
         matches!(self.result, Ok(Shown::Good { .. }))
     }
+
+    fn was_made_while_valid(&self) -> bool {
+        matches!(self.result, Ok(Shown::Bad { made_while_valid: true, .. }))
+    }
 }
 
 /// A verdict as it is shown, whoever's it is.
 enum Shown {
     Good { words: String, json: Value },
-    Bad { reason: String, detail: String },
+    Bad { reason: String, detail: String, made_while_valid: bool },
 }
 
 impl Shown {
@@ -288,7 +319,11 @@ impl Shown {
     }
 
     fn bad(bad: Bad) -> Shown {
-        Shown::Bad { reason: bad.reason().to_string(), detail: bad.detail().to_string() }
+        Shown::Bad {
+            reason: bad.reason().to_string(),
+            detail: bad.detail().to_string(),
+            made_while_valid: bad.made_while_valid(),
+        }
     }
 
     fn server(verdict: ServerVerdict) -> Shown {
@@ -303,6 +338,7 @@ impl Shown {
             ServerVerdict::Refuses { words, advice } => Shown::Bad {
                 reason: Reason::ServerRefuses.to_string(),
                 detail: format!("{words}: {advice}"),
+                made_while_valid: false,
             },
         }
     }
@@ -329,7 +365,7 @@ impl Report for Checked {
                 Ok(Shown::Good { words, .. }) => {
                     writeln!(out, "{GOOD}good{GOOD:#}  {path}  {words}")?;
                 }
-                Ok(Shown::Bad { reason, detail }) => {
+                Ok(Shown::Bad { reason, detail, .. }) => {
                     writeln!(out, "{BAD}BAD{BAD:#}   {path}  {reason}: {detail}")?;
                 }
                 Err(_) => {}
@@ -345,6 +381,15 @@ impl Report for Checked {
                 write!(talk, ", {} passed over", self.passed_over)?;
             }
             writeln!(talk)?;
+        }
+        if self.lines.iter().any(Line::was_made_while_valid) {
+            writeln!(
+                talk,
+                "hint: ask the signer for a renewed certificate; --at TIME judges as of then, if you know by other means that the signature is from then"
+            )?;
+        }
+        if let Some(at) = self.at {
+            writeln!(talk, "judged as of {}, not as of now", show_time(at))?;
         }
         Ok(())
     }
@@ -374,9 +419,10 @@ impl Report for Checked {
                     Ok(Shown::Good { json, .. }) => {
                         json!({"path": path, "verdict": "good", "signer": json})
                     }
-                    Ok(Shown::Bad { reason, detail }) => {
-                        json!({"path": path, "verdict": "bad", "reason": reason, "detail": detail})
-                    }
+                    Ok(Shown::Bad { reason, detail, made_while_valid }) => json!({
+                        "path": path, "verdict": "bad", "reason": reason, "detail": detail,
+                        "made_while_valid": made_while_valid,
+                    }),
                     Err(error) => {
                         json!({"path": path, "verdict": "unknown", "error": error_json(error)})
                     }
@@ -386,6 +432,7 @@ impl Report for Checked {
         let mut map = Map::new();
         map.insert("artifacts".into(), artifacts.into());
         map.insert("passed_over".into(), self.passed_over.into());
+        map.insert("as_of".into(), self.at.map(show_time).into());
         map
     }
 

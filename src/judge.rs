@@ -41,6 +41,11 @@ impl Judge {
         &self.policy
     }
 
+    /// Returns the certificates whose signatures count.
+    pub fn accepted(&self) -> &[Certificate] {
+        &self.accepted
+    }
+
     /// Judges a signature file over everything that the reader yields. A signature that is not
     /// good whatever it is over is judged without reading.
     ///

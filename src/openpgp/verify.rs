@@ -48,11 +48,13 @@ pub enum Reason {
     ServerRefuses,
     /// The signature is good, but the folder's signed checksums say otherwise of this name.
     ChecksumMismatch,
+    /// The signature is good, but fewer signers than were asked for made one.
+    TooFewSigners,
 }
 
 impl Reason {
     /// All reasons there are.
-    pub const ALL: [Reason; 15] = [
+    pub const ALL: [Reason; 16] = [
         Reason::BadSignature,
         Reason::UnknownSigner,
         Reason::MissingSignature,
@@ -68,6 +70,7 @@ impl Reason {
         Reason::Malformed,
         Reason::ServerRefuses,
         Reason::ChecksumMismatch,
+        Reason::TooFewSigners,
     ];
 
     /// Returns the reason's name.
@@ -88,6 +91,7 @@ impl Reason {
             Reason::Malformed => "malformed",
             Reason::ServerRefuses => "server-refuses",
             Reason::ChecksumMismatch => "checksum-mismatch",
+            Reason::TooFewSigners => "too-few-signers",
         }
     }
 }

@@ -95,12 +95,12 @@ fn verify_at_judges_as_of_then() {
     let verify = |time: &str| {
         sandbox.call(["--json", "verify", "--key", "signer", "--at", time, "a.tar.gz"]).run()
     };
-    assert!(verify(&at(8)).exits(0).json()["as_of"].is_string());
-    assert_eq!(verify(&at(7)).exits(1).json()["artifacts"][0]["reason"], "expired-key");
+    assert!(verify(&at(9)).exits(0).json()["as_of"].is_string());
+    assert_eq!(verify(&at(8)).exits(1).json()["artifacts"][0]["reason"], "expired-key");
     // Before it was made, or the key.
     assert_eq!(verify(&at(10)).exits(1).json()["artifacts"][0]["reason"], "future-signature");
     sandbox
-        .call(["verify", "--key", "signer", "--at", &at(8), "a.tar.gz"])
+        .call(["verify", "--key", "signer", "--at", &at(9), "a.tar.gz"])
         .run()
         .exits(0)
         .says("judged as of ");

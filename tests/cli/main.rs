@@ -18,5 +18,6 @@ mod home;
 mod keygen;
 mod list_export;
 mod secrets;
+mod several;
 mod sign;
 mod verify;

@@ -1,12 +1,13 @@
 //! `plugsign verify`
 
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use clap::Args;
-use plugsign::disk::artifact::Artifact;
+use plugsign::disk::artifact::{Artifact, Verified, Want};
 use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
 use plugsign::disk::file::read_small;
 use plugsign::disk::home::{HomeKey, Shelf, TrustedKey};
@@ -19,7 +20,7 @@ use plugsign::openpgp::key_file::MAX_KEY_FILE;
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::validity::parse_time;
-use plugsign::openpgp::verify::{Bad, Reason, Verdict};
+use plugsign::openpgp::verify::{Bad, Good, Reason, Verdict};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
@@ -50,6 +51,10 @@ pub struct Arguments {
     /// Say only what the Mattermost server would, with exactly these key files in this order
     #[arg(long, requires = "keys")]
     as_server: bool,
+    /// How many distinct certificates must have made a good signature: FILE.sig, and the
+    /// FILE.KEYID.sig of others. Two keys of one certificate count once
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "as_server")]
+    signers: NonZero<usize>,
     /// Judge as of this time in the past: was it good then?
     #[arg(long, value_name = "TIME", conflicts_with = "as_server")]
     at: Option<String>,
@@ -97,11 +102,12 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
             None => accepted,
         };
         let judge = Judge::new(accepted, policy)?;
-        let want_digest = !release.folders.is_empty();
+        let signers = arguments.signers.get();
+        let want = Want { digest: !release.folders.is_empty(), further: signers > 1 };
         work::for_each(&release.artifacts, None, &world.terminal, |artifact, read| {
-            let verified = artifact.verify(signature, &judge, want_digest, read);
+            let verified = artifact.verify(signature, &judge, want, read);
             let sha256 = verified.as_ref().ok().and_then(|verified| verified.sha256);
-            let result = verified.map(|verified| Shown::policy(verified.verdict));
+            let result = verified.map(|verified| Shown::policy(&enough(verified, signers)));
             Line { sha256, ..Line::new(&artifact.path, result) }
         })?
     };
@@ -114,6 +120,19 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
     }
     lines.extend(release.unreadable.into_iter().map(|(path, error)| Line::new(&path, Err(error))));
     Ok(Checked { lines, passed_over: release.passed_over, at })
+}
+
+/// Turns a good verdict into a bad one if too few signers agree.
+fn enough(verified: Verified, signers: usize) -> Verified {
+    let Verdict::Good(good) = &verified.verdict else { return verified };
+    let count = 1 + verified.also.len();
+    if count >= signers {
+        return verified;
+    }
+    let good = std::iter::once(&**good).chain(&verified.also);
+    let names: Vec<String> = good.map(|it| it.certificate().fingerprint().to_string()).collect();
+    let detail = format!("{signers} are needed, and {count} signed: {}", names.join(", "));
+    Verified { verdict: Verdict::Bad(Bad::new(Reason::TooFewSigners, detail)), ..verified }
 }
 
 /// Holds a folder against its list of checksums, if that has a good signature: every artifact
@@ -293,28 +312,37 @@ impl Line {
 
 /// A verdict as it is shown, whoever's it is.
 enum Shown {
-    Good { words: String, json: Value },
+    Good { words: String, json: Value, also: Vec<Value> },
     Bad { reason: String, detail: String, made_while_valid: bool },
 }
 
+fn signer_words(good: &Good) -> String {
+    let user_id = first_user_id(good.certificate());
+    format!("{}  {user_id}  {}", good.certificate().fingerprint(), show_time(good.created()))
+}
+
+fn signer_json(good: &Good) -> Value {
+    json!({
+        "certificate": good.certificate().fingerprint().to_string(),
+        "key": good.key().to_string(),
+        "user_id": first_user_id(good.certificate()),
+        "created": show_time(good.created()),
+    })
+}
+
 impl Shown {
-    fn policy(verdict: Verdict) -> Shown {
-        match verdict {
-            Verdict::Good(good) => {
-                let signer = good.certificate().fingerprint();
-                let user_id = first_user_id(good.certificate());
-                let created = show_time(good.created());
-                Shown::Good {
-                    words: format!("{signer}  {user_id}  {created}"),
-                    json: json!({
-                        "certificate": signer.to_string(),
-                        "key": good.key().to_string(),
-                        "user_id": user_id,
-                        "created": created,
-                    }),
-                }
-            }
-            Verdict::Bad(bad) => Shown::bad(bad),
+    fn policy(verified: &Verified) -> Shown {
+        match &verified.verdict {
+            Verdict::Good(good) => Shown::Good {
+                words: std::iter::once(&**good)
+                    .chain(&verified.also)
+                    .map(signer_words)
+                    .collect::<Vec<_>>()
+                    .join("  and  "),
+                json: signer_json(good),
+                also: verified.also.iter().map(signer_json).collect(),
+            },
+            Verdict::Bad(bad) => Shown::bad(bad.clone()),
         }
     }
 
@@ -333,6 +361,7 @@ impl Shown {
                 Shown::Good {
                     words: format!("the server accepts it, by {key_id}"),
                     json: json!({ "key_id": key_id }),
+                    also: Vec::new(),
                 }
             }
             ServerVerdict::Refuses { words, advice } => Shown::Bad {
@@ -416,8 +445,8 @@ impl Report for Checked {
             .map(|line| {
                 let path = line.path.to_string_lossy();
                 match &line.result {
-                    Ok(Shown::Good { json, .. }) => {
-                        json!({"path": path, "verdict": "good", "signer": json})
+                    Ok(Shown::Good { json, also, .. }) => {
+                        json!({"path": path, "verdict": "good", "signer": json, "also": also})
                     }
                     Ok(Shown::Bad { reason, detail, made_while_valid }) => json!({
                         "path": path, "verdict": "bad", "reason": reason, "detail": detail,

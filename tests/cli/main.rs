@@ -13,6 +13,7 @@ mod common;
 
 mod bad_keys;
 mod dialog;
+mod doctor;
 mod expiry;
 mod home;
 mod keygen;

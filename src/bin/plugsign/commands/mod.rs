@@ -3,6 +3,7 @@
 pub mod check;
 pub mod completions;
 pub mod dialog;
+pub mod doctor;
 pub mod export;
 pub mod import;
 pub mod keygen;

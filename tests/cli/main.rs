@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod announce;
 mod bad_keys;
 mod dialog;
 mod doctor;

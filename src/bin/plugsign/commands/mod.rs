@@ -1,5 +1,6 @@
 //! One file a subcommand: its arguments, what it does, what it reports.
 
+pub mod announce;
 pub mod check;
 pub mod completions;
 pub mod dialog;

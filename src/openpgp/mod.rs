@@ -13,5 +13,6 @@ mod rsa;
 pub mod secret_key;
 pub mod sign;
 pub mod signature;
+pub mod stub;
 pub mod validity;
 pub mod verify;

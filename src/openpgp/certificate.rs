@@ -187,12 +187,12 @@ impl Certificate {
         Certificate { cert }
     }
 
-    /// Returns the subkeys that cannot make signatures of any kind: their algorithm has none, or
-    /// no binding of theirs, however old, gives them the flag.
+    /// Returns the subkeys that cannot sign data: their algorithm makes no signatures, or no
+    /// binding of theirs, however old, gives them the flag. Those for authentication are among
+    /// them.
     pub fn subkeys_that_never_sign(&self) -> Vec<Fingerprint> {
-        let may_sign = |flags: openpgp::types::KeyFlags| {
-            flags.for_signing() || flags.for_certification() || flags.for_authentication()
-        };
+        let may_sign =
+            |flags: openpgp::types::KeyFlags| flags.for_signing() || flags.for_certification();
         self.cert
             .keys()
             .subkeys()

@@ -87,6 +87,8 @@ fn it_works_in_ci_without_a_home() {
     let done = ci(Some("a passphrase")).exits(0);
     assert!(states(&done).contains(&"trial ok".into()), "{done:?}");
     fails(ci(Some("another")), "unlock");
+    let done = fails(ci(Some("a passphrase\n")), "unlock");
+    assert!(states(&done).contains(&"passphrase warn".into()), "{done:?}");
     let done = fails(ci(None), "passphrase");
     assert!(mend(&done, "passphrase").contains("PLUGSIGN_PASSPHRASE"));
     assert_eq!(before, sandbox.snapshot());

@@ -16,6 +16,7 @@ mod bad_keys;
 mod dialog;
 mod doctor;
 mod expiry;
+mod for_server;
 mod home;
 mod keygen;
 mod list_export;

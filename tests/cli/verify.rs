@@ -94,15 +94,19 @@ fn the_signer_and_the_time_are_said() {
     assert!(signer["created"].as_str().unwrap().ends_with('Z'));
 }
 
-/// The interface's fourteen reasons, and the one that signed checksums brought.
+/// The interface's fourteen reasons, and those that signed checksums and several signers brought.
 #[test]
-fn there_are_fifteen_reasons_and_each_has_a_test() {
-    let source = concat!(include_str!("verify.rs"), include_str!("../release_day.rs"));
+fn there_are_sixteen_reasons_and_each_has_a_test() {
+    let source = concat!(
+        include_str!("verify.rs"),
+        include_str!("several.rs"),
+        include_str!("../release_day.rs"),
+    );
     for reason in Reason::ALL {
         let said = source.matches(reason.name()).count();
         assert!(said > 0, "{} is not tested", reason.name());
     }
-    assert_eq!(Reason::ALL.len(), 15);
+    assert_eq!(Reason::ALL.len(), 16);
 }
 
 #[test]

@@ -50,8 +50,14 @@ pub fn expiry_notice(
     let end = end.filter(|end| policy.ends_soon(Some(*end)))?;
     let left = end.duration_since(policy.now()).unwrap_or_default().as_secs() / (24 * 60 * 60);
     let days = if left == 1 { "day" } else { "days" };
-    let fingerprint = certificate.fingerprint();
-    Some(format!("expires on {}, in {left} {days}: plugsign extend {fingerprint}", show_time(end)))
+    let mend = extend_command(certificate);
+    Some(format!("expires on {}, in {left} {days}: {mend}", show_time(end)))
+}
+
+/// Returns the command that gives a key another year.
+pub fn extend_command(certificate: &Certificate) -> String {
+    let subkeys = if certificate.fingerprints().len() > 1 { " --subkeys" } else { "" };
+    format!("plugsign extend {} --expires 1y{subkeys}", certificate.fingerprint())
 }
 
 /// Returns a certificate's state in one word.

@@ -20,7 +20,7 @@ use super::doctor::{Arguments, Row, State};
 use super::verify::signers;
 use crate::failure::{Failure, UNREADABLE};
 use crate::passphrase::PassphraseSource;
-use crate::report::first_user_id;
+use crate::report::{extend_command, first_user_id};
 use crate::signer::{Found, KEY_VARIABLE, Origin};
 use crate::terminal::Conversation;
 use crate::world::World;
@@ -146,7 +146,7 @@ fn validity(
     policy: &Policy,
 ) -> Row {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    let extend = format!("plugsign extend {}", certificate.fingerprint());
+    let extend = extend_command(certificate);
     if let Some(weakness @ Weakness::Expired(_)) = description.weakness() {
         return Row::fail("validity", weakness.to_string(), extend);
     }
@@ -188,7 +188,11 @@ fn server(certificate: &Certificate) -> Row {
 fn passphrase(found: &Found, source: &PassphraseSource, world: &World) -> Row {
     const NAME: &str = "passphrase";
     if found.secret.protection() == Protection::None {
-        let mend = "protect it: export it with --unprotected, and import it again with --replace and a passphrase";
+        let fingerprint = found.secret.fingerprint();
+        let mend = match found.origin {
+            Origin::Home => format!("plugsign passwd {fingerprint}"),
+            _ => "give it one where it was exported: plugsign passwd KEY".into(),
+        };
         return Row::warn(NAME, "the key has none: whoever has the file has the key", mend);
     }
     if let Some(number) = source.passphrase_fd {
@@ -204,8 +208,16 @@ fn passphrase(found: &Found, source: &PassphraseSource, world: &World) -> Row {
             false => Row::ok(NAME, format!("from {shown}")),
         };
     }
-    if world.variable("PLUGSIGN_PASSPHRASE").is_some() {
-        return Row::ok(NAME, "from PLUGSIGN_PASSPHRASE");
+    if let Some(value) = world.variable("PLUGSIGN_PASSPHRASE") {
+        // Secret stores are often filled with `echo`.
+        return match value.as_encoded_bytes().ends_with(b"\n") {
+            true => Row::warn(
+                NAME,
+                "PLUGSIGN_PASSPHRASE ends with a line end, which is a part of it",
+                "store it without one, unless the passphrase has one: printf %s, not echo",
+            ),
+            false => Row::ok(NAME, "from PLUGSIGN_PASSPHRASE"),
+        };
     }
     let give = "set PLUGSIGN_PASSPHRASE, or say --passphrase-file FILE or --passphrase-fd N";
     match (world.is_ci(), Conversation::open().is_some()) {

@@ -72,9 +72,13 @@ fn a_whole_certificate_has_nothing_left_out() {
 }
 
 #[test]
-fn a_signing_subkey_that_the_server_cannot_read_is_refused() {
-    let sandbox = Sandbox::new();
-    sandbox.write("key", secret(&with_curve(true, KeyFlags::empty().set_signing())));
-    sandbox.run("import --no-passphrase key").exits(4).prints("refused");
-    assert!(sandbox.names("home/keys").is_empty());
+fn a_signing_subkey_that_the_server_cannot_read_is_not_left_out() {
+    // Its binding lacks the back-signature, so that the key comes in, and the subkey never counts.
+    let sandbox = desk(&with_curve(true, KeyFlags::empty().set_signing()));
+    sandbox.run("list").exits(0).prints("cannot sign here: the server");
+    sandbox.run("sign a.tar.gz").exits(4).says("server-refuses");
+    sandbox.run("export --for-server alice -o copy").exits(4).says("delkey");
+    assert!(!sandbox.has("copy") && !sandbox.has("a.tar.gz.sig"));
+    sandbox.run("doctor").exits(1).prints("FAIL  server: ");
+    sandbox.run("announce alice --out told").exits(4);
 }

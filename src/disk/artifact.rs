@@ -120,8 +120,9 @@ impl Artifact {
             }
         };
         let ways = want_digest.then_some(ContentHash::SHA256).into_iter().chain([way]);
-        let content =
-            self.read_once(|file| Hasher::new(ways).read(Counted { reader: file, count: read }))?;
+        let content = self.read_once(|file| {
+            Hasher::new(ways).read_ahead(Counted { reader: file, count: read })
+        })?;
         Ok(Verified {
             verdict: judge.verify_content(&signature, &content),
             sha256: want_digest.then(|| sha256(&content)).flatten(),
@@ -135,7 +136,7 @@ impl Artifact {
     /// As [`Artifact::verify`].
     pub fn digest(&self, read: &AtomicU64) -> Result<Sha256> {
         let content = self.read_once(|file| {
-            Hasher::new([ContentHash::SHA256]).read(Counted { reader: file, count: read })
+            Hasher::new([ContentHash::SHA256]).read_ahead(Counted { reader: file, count: read })
         })?;
         sha256(&content).ok_or_else(|| Error::crypto("hashing")("no SHA-256"))
     }

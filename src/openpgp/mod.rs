@@ -10,6 +10,7 @@ pub mod keygen;
 pub mod policy;
 pub mod query;
 mod rsa;
+pub(crate) mod rsa_public;
 pub mod secret_key;
 pub mod sign;
 pub mod signature;

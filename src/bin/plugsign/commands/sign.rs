@@ -1,5 +1,6 @@
 //! `plugsign sign`
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::num::NonZero;
@@ -10,7 +11,7 @@ use std::time::SystemTime;
 use clap::Args;
 use plugsign::disk::artifact::Artifact;
 use plugsign::disk::checksums::{CHECKSUMS, Checksums, Sha256};
-use plugsign::disk::file::{Existing, read_bounded, read_small};
+use plugsign::disk::file::{Existing, folder_of, read_bounded, read_small, sync_folder};
 use plugsign::disk::release::{Release, Selection};
 use plugsign::disk::signing::{Signing, State};
 use plugsign::error::Error;
@@ -109,16 +110,20 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
     let mut files = match is_stream {
         true => vec![sign_stream(&signing, &arguments, world)?],
         false => {
-            work::for_each(&release.artifacts, arguments.jobs, &world.terminal, |file, read| {
+            let jobs = arguments.jobs.unwrap_or_else(work::threads_that_write);
+            work::for_each(&release.artifacts, jobs, &world.terminal, |file, read| {
                 sign_file(&signing, &arguments, file, read, world)
             })?
         }
     };
-    warn_of_bundles(files.iter().map(|file| file.path.as_path()), world);
+    warn_of_bundles(files.iter().filter(|file| file.is_new()).map(|file| &*file.path), world);
     if arguments.checksums {
         for folder in &release.folders {
             files.push(sign_checksums(&signing, folder, &files, &release.unreadable));
         }
+    }
+    if !arguments.dry_run {
+        make_durable(&mut files);
     }
     Ok(Done {
         signer: key.fingerprint(),
@@ -293,6 +298,24 @@ fn sign_checksums(
     File { signature: Some(list.signature_path(signing.armored)), path, result, sha256: None }
 }
 
+/// Makes the names of new signatures last, folder by folder. Where that fails, they are no
+/// success.
+fn make_durable(files: &mut [File]) {
+    let mut synced = BTreeSet::new();
+    for file in files.iter_mut().filter(|file| file.is_new()) {
+        let Some(folder) = file.signature.as_deref().map(folder_of) else { continue };
+        if synced.contains(folder) {
+            continue;
+        }
+        match sync_folder(folder) {
+            Ok(()) => {
+                synced.insert(folder.to_owned());
+            }
+            Err(error) => file.result = Err(error),
+        }
+    }
+}
+
 fn sign_stream(
     signing: &Signing<'_>,
     arguments: &Arguments,
@@ -337,6 +360,12 @@ struct File {
     result: Result<State, Error>,
     /// The file's digest, if it was signed where it is.
     sha256: Option<Sha256>,
+}
+
+impl File {
+    fn is_new(&self) -> bool {
+        matches!(self.result, Ok(State::Written))
+    }
 }
 
 impl Done {

@@ -133,6 +133,17 @@ pub enum Error {
     #[error("the signature would not be good ({}): {}", .0.reason(), .0.detail())]
     NotGood(Bad),
 
+    /// The server cannot read a certificate, whatever is left out of it.
+    #[error("the server cannot read the certificate of {key}: {words}: {advice}")]
+    NotForServer {
+        /// The certificate.
+        key: Fingerprint,
+        /// The server's own words.
+        words: String,
+        /// What mends it.
+        advice: String,
+    },
+
     /// A name that cannot be a file's base name.
     #[error("\"{}\" cannot be the name of a trusted certificate", Safe::text(.0))]
     BadName(String),

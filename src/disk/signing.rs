@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
@@ -78,6 +78,24 @@ impl Signing<'_> {
         self.place(&hash_stream(content, name)?, output)
     }
 
+    /// Signs an artifact by several signers, reading it once. The outputs are theirs, in the
+    /// same order.
+    ///
+    /// # Errors
+    ///
+    /// Outside, that the artifact could not be read; inside, as [`Signing::sign`].
+    pub fn sign_by_all(
+        signers: &[Signing<'_>],
+        artifact: &Artifact,
+        outputs: &[PathBuf],
+        read: &AtomicU64,
+    ) -> Result<Vec<Result<Signed>>> {
+        let Some(first) = signers.first() else { return Ok(Vec::new()) };
+        let content = first.hash(artifact, read)?;
+        let both = signers.iter().zip(outputs);
+        Ok(both.map(|(signing, output)| signing.place(&content, output)).collect())
+    }
+
     fn place(&self, content: &Hashed, output: &Path) -> Result<Signed> {
         let signed = |state| {
             let sha256 = sha256(content);
@@ -103,12 +121,18 @@ impl Signing<'_> {
         signed(State::Written)
     }
 
-    /// Writes a folder's list of checksums, unless the same one is there, and signs it.
+    /// Writes a folder's list of checksums, unless the same one is there, and signs it to
+    /// `output`.
     ///
     /// # Errors
     ///
     /// As [`Signing::sign`].
-    pub fn sign_checksums(&self, list: &Artifact, checksums: &Checksums) -> Result<State> {
+    pub fn sign_checksums(
+        &self,
+        list: &Artifact,
+        checksums: &Checksums,
+        output: &Path,
+    ) -> Result<State> {
         let bytes = checksums.to_bytes();
         let there = read_small(&list.path, "a list of checksums", MAX_CHECKSUMS);
         let is_same = there.is_ok_and(|there| *there == bytes);
@@ -118,8 +142,7 @@ impl Signing<'_> {
         } else if !is_same {
             return Ok(State::Written);
         }
-        let output = list.signature_path(self.armored);
-        self.sign(list, &output, &AtomicU64::new(0)).map(|signed| signed.state)
+        self.sign(list, output, &AtomicU64::new(0)).map(|signed| signed.state)
     }
 
     /// Signs what a reader yields, and returns the signature instead of writing it.

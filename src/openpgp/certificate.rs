@@ -11,7 +11,7 @@ use openpgp::packet::Key;
 use openpgp::packet::key::{KeyParts, KeyRole, PublicParts, UnspecifiedRole};
 use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
-use openpgp::types::{ReasonForRevocation, RevocationStatus};
+use openpgp::types::{ReasonForRevocation, RevocationStatus, RevocationType, SignatureType};
 use openpgp::{Cert, Packet};
 
 use super::policy::{ACCEPTED_HASHES, Policy, Weakness, check_key};
@@ -110,11 +110,7 @@ impl Certificate {
             }
             _ => true,
         };
-        let packets: Vec<Packet> = self.cert.clone().into_packets().filter(is_own).collect();
-        match Cert::from_packets(packets.into_iter()) {
-            Ok(cert) => Certificate { cert },
-            Err(_) => self,
-        }
+        self.filtered(is_own)
     }
 
     /// Reads one binary certificate of nothing else.
@@ -189,6 +185,63 @@ impl Certificate {
                 || kept.contains(&subkey.key().fingerprint().into())
         });
         Certificate { cert }
+    }
+
+    /// Returns the subkeys that cannot make signatures of any kind: their algorithm has none, or
+    /// no binding of theirs, however old, gives them the flag.
+    pub fn subkeys_that_never_sign(&self) -> Vec<Fingerprint> {
+        let may_sign = |flags: openpgp::types::KeyFlags| {
+            flags.for_signing() || flags.for_certification() || flags.for_authentication()
+        };
+        self.cert
+            .keys()
+            .subkeys()
+            .filter(|subkey| {
+                let mut bindings = subkey.self_signatures().peekable();
+                !subkey.key().pk_algo().for_signing()
+                    || (bindings.peek().is_some()
+                        && bindings.all(|it| it.key_flags().is_some_and(|it| !may_sign(it))))
+            })
+            .map(|subkey| subkey.key().fingerprint().into())
+            .collect()
+    }
+
+    /// Returns the certificate without some of its subkeys.
+    pub fn without_subkeys(&self, gone: &[Fingerprint]) -> Certificate {
+        let cert = self
+            .cert
+            .clone()
+            .retain_subkeys(|subkey| !gone.contains(&subkey.key().fingerprint().into()));
+        Certificate { cert }
+    }
+
+    /// Returns the certificate without the revocations that were made after `time`, as far as
+    /// they leave what was before alone: one that says "compromised", or does not say why, counts
+    /// for all time (RFC 9580, section 5.2.3.31).
+    pub fn as_of(&self, time: SystemTime) -> Certificate {
+        let counts = |packet: &Packet| match packet {
+            Packet::Signature(signature) => {
+                let is_revocation = matches!(
+                    signature.typ(),
+                    SignatureType::KeyRevocation | SignatureType::SubkeyRevocation
+                );
+                let is_soft = signature
+                    .reason_for_revocation()
+                    .is_some_and(|(code, _)| code.revocation_type() == RevocationType::Soft);
+                let is_later = signature.signature_creation_time().is_some_and(|it| it > time);
+                !(is_revocation && is_soft && is_later)
+            }
+            _ => true,
+        };
+        self.filtered(counts)
+    }
+
+    fn filtered(&self, keeps: impl Fn(&Packet) -> bool) -> Certificate {
+        let packets: Vec<Packet> = self.cert.clone().into_packets().filter(keeps).collect();
+        match Cert::from_packets(packets.into_iter()) {
+            Ok(cert) => Certificate { cert },
+            Err(_) => self.clone(),
+        }
     }
 
     /// Returns whether both hold the same packets.
@@ -365,6 +418,26 @@ impl Description {
     /// Returns whether one of the keys can sign.
     pub fn can_sign(&self) -> bool {
         self.keys.iter().any(|key| key.weakness.is_none())
+    }
+
+    /// Returns when the last of its keys that can sign now can no more, if that is known.
+    pub fn signs_until(&self) -> Option<SystemTime> {
+        let usable = self.keys.iter().filter(|key| key.weakness.is_none());
+        let ends: Option<Vec<SystemTime>> = usable.map(|key| self.end_of(key)).collect();
+        ends?.into_iter().max()
+    }
+
+    /// Returns when one of its keys can sign no more: at its own end or the primary key's.
+    pub fn key_signs_until(&self, fingerprint: &Fingerprint) -> Option<SystemTime> {
+        self.keys
+            .iter()
+            .find(|key| key.fingerprint == *fingerprint)
+            .and_then(|key| self.end_of(key))
+    }
+
+    fn end_of(&self, key: &KeyDescription) -> Option<SystemTime> {
+        let primary = self.keys.first().and_then(|primary| primary.expires);
+        primary.into_iter().chain(key.expires).min()
     }
 
     /// Says what is wrong with the certificate as a whole: what is wrong with its primary key,

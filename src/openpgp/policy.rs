@@ -219,6 +219,9 @@ impl Policy {
     /// How far in the future a signature's time may lie: clocks differ.
     pub const CLOCK_DIFFERENCE: Duration = Duration::from_secs(5 * 60);
 
+    /// How long before its end a key's expiry is spoken of.
+    pub const EXPIRY_NOTICE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
     /// Makes the policy as of `now`.
     pub fn new(now: SystemTime) -> Policy {
         let mut strict = StandardPolicy::at(now);
@@ -235,6 +238,11 @@ impl Policy {
     /// Returns the time that the policy judges as of.
     pub fn now(&self) -> SystemTime {
         self.now
+    }
+
+    /// Returns whether something that ends then ends within the notice.
+    pub fn ends_soon(&self, end: Option<SystemTime>) -> bool {
+        end.is_some_and(|end| end <= self.now + Policy::EXPIRY_NOTICE)
     }
 }
 

@@ -50,11 +50,13 @@ pub enum Reason {
     ServerRefuses,
     /// The signature is good, but the folder's signed checksums say otherwise of this name.
     ChecksumMismatch,
+    /// The signature is good, but fewer signers than were asked for made one.
+    TooFewSigners,
 }
 
 impl Reason {
     /// All reasons there are.
-    pub const ALL: [Reason; 15] = [
+    pub const ALL: [Reason; 16] = [
         Reason::BadSignature,
         Reason::UnknownSigner,
         Reason::MissingSignature,
@@ -70,6 +72,7 @@ impl Reason {
         Reason::Malformed,
         Reason::ServerRefuses,
         Reason::ChecksumMismatch,
+        Reason::TooFewSigners,
     ];
 
     /// Returns the reason's name.
@@ -90,6 +93,7 @@ impl Reason {
             Reason::Malformed => "malformed",
             Reason::ServerRefuses => "server-refuses",
             Reason::ChecksumMismatch => "checksum-mismatch",
+            Reason::TooFewSigners => "too-few-signers",
         }
     }
 }
@@ -105,18 +109,25 @@ impl fmt::Display for Reason {
 pub struct Bad {
     reason: Reason,
     detail: String,
+    made_while_valid: bool,
 }
 
 impl Bad {
     /// Says why, in a name and a clause that begins in lower case. The clause is shown as it is:
     /// foreign text in it must be safe already.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Bad {
-        Bad { reason, detail: detail.into() }
+        Bad { reason, detail: detail.into(), made_while_valid: false }
     }
 
     /// Returns the reason.
     pub fn reason(&self) -> Reason {
         self.reason
+    }
+
+    /// Returns whether nothing is wrong but that the key has expired since the signature was
+    /// made, or rather since it claims to be: whoever has an expired key can date back.
+    pub fn made_while_valid(&self) -> bool {
+        self.made_while_valid
     }
 
     /// Returns what exactly is wrong.
@@ -250,13 +261,19 @@ fn judge_by_key(
         return Err(Bad::new(Reason::BadSignature, "it claims to be older than its key"));
     }
     let fingerprint = Fingerprint::from(key.fingerprint());
-    for (time, when) in [(signature.created(), "when it was made"), (policy.now(), "now")] {
-        // A clock that is slow by a little must not make a new key "not valid yet".
-        let time = time.max(key.creation_time());
-        certificate
-            .valid_key(&fingerprint, policy, time)
-            .map_err(|weakness| because(&weakness, when))?;
-    }
+    // A clock that is slow by a little must not make a new key "not valid yet".
+    let valid = |time: SystemTime| {
+        certificate.valid_key(&fingerprint, policy, time.max(key.creation_time()))
+    };
+    valid(signature.created()).map_err(|weakness| because(&weakness, "when it was made"))?;
+    valid(policy.now()).map_err(|weakness| match weakness {
+        Weakness::Expired(_) => Bad {
+            detail: format!("made while valid, but the key that made it, now: {weakness}"),
+            made_while_valid: true,
+            ..because(&weakness, "now")
+        },
+        _ => because(&weakness, "now"),
+    })?;
     Ok(())
 }
 

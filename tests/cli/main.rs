@@ -13,9 +13,11 @@ mod common;
 
 mod bad_keys;
 mod dialog;
+mod expiry;
 mod home;
 mod keygen;
 mod list_export;
 mod secrets;
+mod several;
 mod sign;
 mod verify;

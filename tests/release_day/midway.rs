@@ -22,7 +22,7 @@ fn sign_and_interfere(name: &str, call: &str, interfere: &str) -> Option<(Releas
     // Longer than one read, so that there is a middle.
     release.write("dist/a-1.0.0.tar.gz", &"content ".repeat(100_000));
     let said = release.run(&format!(
-        "strace -f -o trace -P \"$PWD/dist/a-1.0.0.tar.gz\" -e trace=openat,read,statx,newfstatat \\
+        "strace -f -o trace -P dist/a-1.0.0.tar.gz -e trace=openat,read,statx,newfstatat \\
              -e inject={call}:delay_enter=1500000 plugsign sign dist & pid=$!
          for _ in $(seq 300); do
              if [ -s trace ] && [ \"$(wc -l < trace)\" -ge {} ]; then break; fi
@@ -123,7 +123,7 @@ fn a_folder_that_is_unreadable_in_part_is_said_and_the_rest_is_signed() {
         let release = Release::new("unreadable");
         release.write("dist/closed/c-1.0.0.zip", "content");
         let said = release.run(
-            "strace -f -o /dev/null -P \"$PWD/dist/closed\" -e inject=openat:error=EACCES \\
+            "strace -f -o /dev/null -P dist/closed -e inject=openat:error=EACCES \\
                  plugsign sign dist",
         );
         assert_unreadable_in_part(&said);

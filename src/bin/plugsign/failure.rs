@@ -165,7 +165,7 @@ fn causes(error: &Error) -> Vec<String> {
 /// Returns the exit code of a library error.
 pub fn exit_of(error: &Error) -> u8 {
     match error {
-        Error::Refused { .. } | Error::NotGood(_) => EXIT_REFUSED,
+        Error::Refused { .. } | Error::NotGood(_) | Error::NotForServer { .. } => EXIT_REFUSED,
         Error::Malformed(_) | Error::BadName(_) => EXIT_USAGE,
         _ => EXIT_COULD_NOT,
     }
@@ -211,6 +211,7 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::NotGood(bad) if bad.reason() == Reason::ServerRefuses => {
             format!("no signature was written; {UNREADABLE}")
         }
+        Error::NotForServer { .. } => UNREADABLE.into(),
         Error::NotGood(_) => "no signature was written; see the key with: plugsign list".into(),
         Error::Refused { weakness, .. } => match weakness {
             Weakness::TooShort(_) | Weakness::Algorithm(_) | Weakness::Version(_) | Weakness::Modulus => {

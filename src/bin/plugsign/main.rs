@@ -9,6 +9,7 @@ mod failure;
 mod passphrase;
 mod report;
 mod signals;
+mod signer;
 mod terminal;
 mod work;
 mod world;

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::report::first_user_id;
+use crate::signer::Found;
 use crate::terminal::Conversation;
 use crate::world::World;
 
@@ -123,6 +124,23 @@ impl PassphraseSource {
                 other => return Ok(other?),
             }
         }
+    }
+
+    /// Unlocks all keys. A passphrase that is given must be that of each; on a terminal, each is
+    /// asked for.
+    pub fn unlock_all(&self, world: &World, found: &[Found]) -> Result<Vec<SigningKey>, Failure> {
+        let mut given = None;
+        if found.len() > 1 {
+            given = self.given(world)?;
+        }
+        let unlock = |found: &Found| match &given {
+            Some(passphrase) => {
+                let exactly = found.exactly.as_ref();
+                Ok(found.secret.unlock(Some(passphrase), exactly, &world.policy())?)
+            }
+            None => self.unlock(world, &found.secret, found.exactly.as_ref()),
+        };
+        found.iter().map(unlock).collect()
     }
 
     fn is_asked(&self, world: &World) -> bool {

@@ -7,6 +7,7 @@ use clap::Args;
 use plugsign::disk::file::{Access, Existing, write_new};
 use plugsign::disk::home::HomeKey;
 use plugsign::error::Error;
+use plugsign::mattermost::server_copy::ServerCopy;
 use plugsign::openpgp::certificate::Fingerprint;
 use plugsign::openpgp::key_file::armor_keys;
 use plugsign::openpgp::policy::Weakness;
@@ -32,6 +33,9 @@ pub struct Arguments {
     /// Allow a secret key that has no passphrase to leave
     #[arg(long, requires = "secret")]
     unprotected: bool,
+    /// Leave out the encryption subkeys that the Mattermost server cannot read
+    #[arg(long, conflicts_with = "secret")]
+    for_server: bool,
     /// Write ASCII armor instead of binary
     #[arg(short, long)]
     armor: bool,
@@ -53,13 +57,21 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Exported, Failure> {
     let shelf = world.home()?.keys()?;
     let mut packets = Zeroizing::new(Vec::new());
     let mut fingerprints: Vec<Fingerprint> = Vec::new();
+    let mut left_out: Vec<Fingerprint> = Vec::new();
     for key in &arguments.keys {
         let query = KeyQuery::parse(key)?;
         let key =
             if arguments.secret { shelf.find_secret(Some(&query))? } else { shelf.find(&query)? };
         let fingerprint = key.certificate.fingerprint();
         if !fingerprints.contains(&fingerprint) {
-            packets.extend_from_slice(&export(key, &arguments)?);
+            if arguments.for_server {
+                let copy = for_server(key)?;
+                packets.extend_from_slice(&copy.certificate.to_bytes()?);
+                left_out.extend(copy.left_out);
+            } else {
+                packets.extend_from_slice(&export(key, &arguments)?);
+                warn_of_server(key, &arguments, world);
+            }
             fingerprints.push(fingerprint);
         }
     }
@@ -82,7 +94,25 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Exported, Failure> {
         }
         None => world.terminal.write_bytes(&bytes)?,
     }
-    Ok(Exported { fingerprints, output: output.cloned(), secret: arguments.secret })
+    Ok(Exported { fingerprints, left_out, output: output.cloned(), secret: arguments.secret })
+}
+
+fn for_server(key: &HomeKey) -> Result<ServerCopy, Error> {
+    ServerCopy::of(&key.certificate)?.map_err(|refusal| Error::NotForServer {
+        key: key.certificate.fingerprint(),
+        words: refusal.words,
+        advice: refusal.advice.into(),
+    })
+}
+
+/// Says so if a certificate goes out that the server can read in part only.
+fn warn_of_server(key: &HomeKey, arguments: &Arguments, world: &World) {
+    if !arguments.secret && for_server(key).is_ok_and(|copy| !copy.left_out.is_empty()) {
+        let fingerprint = key.certificate.fingerprint();
+        world.terminal.warn(&format!(
+            "a Mattermost server cannot read this certificate; for one: plugsign export --for-server {fingerprint}"
+        ));
+    }
 }
 
 fn export(key: &HomeKey, arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -100,6 +130,8 @@ fn export(key: &HomeKey, arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Fa
 /// Keys that were exported.
 pub struct Exported {
     fingerprints: Vec<Fingerprint>,
+    /// The subkeys that a server has no use for.
+    left_out: Vec<Fingerprint>,
     output: Option<PathBuf>,
     secret: bool,
 }
@@ -110,6 +142,9 @@ impl Report for Exported {
     }
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        for subkey in &self.left_out {
+            writeln!(talk, "left out: subkey {subkey}, which the server cannot read")?;
+        }
         let Some(output) = &self.output else { return Ok(()) };
         let what = if self.secret { "secret key" } else { "certificate" };
         for fingerprint in &self.fingerprints {
@@ -120,8 +155,10 @@ impl Report for Exported {
 
     fn json(&self) -> Map<String, Value> {
         let mut map = Map::new();
-        let fingerprints: Vec<String> = self.fingerprints.iter().map(ToString::to_string).collect();
-        map.insert("fingerprints".into(), fingerprints.into());
+        let texts =
+            |of: &[Fingerprint]| -> Vec<String> { of.iter().map(ToString::to_string).collect() };
+        map.insert("fingerprints".into(), texts(&self.fingerprints).into());
+        map.insert("left_out".into(), texts(&self.left_out).into());
         map.insert("secret".into(), self.secret.into());
         map.insert("output".into(), self.output.as_ref().map(|path| path.to_string_lossy()).into());
         map

@@ -7,7 +7,7 @@ use clap::Args;
 use plugsign::disk::file::{read_bounded, read_small};
 use plugsign::disk::home::{HomeKey, Shelf};
 use plugsign::error::Error;
-use plugsign::mattermost::public_key::check_readable;
+use plugsign::mattermost::server_copy::ServerCopy;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
 use plugsign::openpgp::policy::Policy;
@@ -145,15 +145,26 @@ fn import_secret(secret: SecretKey, arguments: &Arguments, world: &World) -> Res
         Ok(outcome) => outcome,
         Err(error) => Outcome::Refused(error),
     };
-    if !matches!(outcome, Outcome::Refused(_))
-        && let Err(unfit) = check_readable(&certificate.to_bytes()?)
-    {
-        let fingerprint = certificate.fingerprint();
-        world.terminal.warn(&format!(
-            "{fingerprint} cannot sign here, for the server cannot read its certificate: {unfit}\n  hint: {UNREADABLE}"
-        ));
+    if !matches!(outcome, Outcome::Refused(_)) {
+        warn_of_server(&certificate, world)?;
     }
     line(outcome)
+}
+
+/// Says what the server will make of a key that is to sign for it.
+fn warn_of_server(certificate: &Certificate, world: &World) -> Result<(), Failure> {
+    let fingerprint = certificate.fingerprint();
+    match ServerCopy::of(certificate)? {
+        Ok(copy) if copy.left_out.is_empty() => {}
+        Ok(_) => world.terminal.warn(&format!(
+            "{fingerprint} has a subkey that a Mattermost server cannot read; it signs all the same, and servers get its certificate by: plugsign export --for-server {fingerprint}"
+        )),
+        Err(refusal) => world.terminal.warn(&format!(
+            "{fingerprint} cannot sign here, for the server cannot read its certificate: {refusal}: {}\n  hint: {UNREADABLE}",
+            refusal.advice
+        )),
+    }
+    Ok(())
 }
 
 /// Unlocks the key, to prove that it is whole and belongs to its certificate, and returns it

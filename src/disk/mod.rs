@@ -6,6 +6,7 @@ pub mod checksums;
 pub mod database;
 pub mod file;
 pub mod home;
+pub mod permissions;
 pub mod release;
 pub mod server_config;
 pub mod signing;

@@ -11,8 +11,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod announce;
 mod bad_keys;
 mod dialog;
+mod doctor;
 mod expiry;
 mod home;
 mod keygen;

@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use plugsign::safe::{Safe, is_unsafe};
 
 use crate::commands::{
-    check, completions, export, import, keygen, list, man, marketplace, sign, trust, verify,
+    announce, check, completions, doctor, export, import, keygen, list, man, marketplace, sign,
+    trust, verify,
 };
 use crate::failure::{EXIT_USAGE, Failure};
 use crate::report::Report;
@@ -61,6 +62,8 @@ pub enum Command {
     Verify(verify::Arguments),
     Trust(trust::Arguments),
     Check(check::Arguments),
+    Doctor(doctor::Arguments),
+    Announce(announce::Arguments),
     Marketplace(marketplace::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -77,6 +80,8 @@ impl Command {
             Command::Verify(_) => "verify",
             Command::Trust(_) => "trust",
             Command::Check(_) => "check",
+            Command::Doctor(_) => "doctor",
+            Command::Announce(_) => "announce",
             Command::Marketplace(_) => "marketplace",
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
@@ -93,6 +98,8 @@ impl Command {
             Command::Verify(arguments) => Box::new(verify::run(arguments, world)?),
             Command::Trust(arguments) => trust::run(arguments, world)?,
             Command::Check(arguments) => Box::new(check::run(arguments, world)?),
+            Command::Doctor(arguments) => Box::new(doctor::run(arguments, world)?),
+            Command::Announce(arguments) => Box::new(announce::run(arguments, world)?),
             Command::Marketplace(arguments) => marketplace::run(arguments, world)?,
             Command::Completions(arguments) => Box::new(completions::run(&arguments)),
             Command::Man(arguments) => Box::new(man::run(&arguments, world)?),

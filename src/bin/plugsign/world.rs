@@ -57,6 +57,11 @@ impl World {
         shelf.items
     }
 
+    /// Returns whether nobody is there to be asked, by the word of the CI's own variable.
+    pub fn is_ci(&self) -> bool {
+        self.variable("CI").is_some_and(|value| value != "false" && value != "0")
+    }
+
     /// Returns a variable of the environment, if it is set and not empty.
     pub fn variable(&self, name: &str) -> Option<OsString> {
         variable(name)

@@ -8,7 +8,7 @@ use plugsign::disk::file::{Access, Existing, write_new};
 use plugsign::disk::home::HomeKey;
 use plugsign::error::Error;
 use plugsign::mattermost::server_copy::ServerCopy;
-use plugsign::openpgp::certificate::Fingerprint;
+use plugsign::openpgp::certificate::{Certificate, Fingerprint};
 use plugsign::openpgp::key_file::armor_keys;
 use plugsign::openpgp::policy::Weakness;
 use plugsign::openpgp::query::KeyQuery;
@@ -65,7 +65,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Exported, Failure> {
         let fingerprint = key.certificate.fingerprint();
         if !fingerprints.contains(&fingerprint) {
             if arguments.for_server {
-                let copy = for_server(key)?;
+                let copy = for_server(&key.certificate)?;
                 packets.extend_from_slice(&copy.certificate.to_bytes()?);
                 left_out.extend(copy.left_out);
             } else {
@@ -97,9 +97,10 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Exported, Failure> {
     Ok(Exported { fingerprints, left_out, output: output.cloned(), secret: arguments.secret })
 }
 
-fn for_server(key: &HomeKey) -> Result<ServerCopy, Error> {
-    ServerCopy::of(&key.certificate)?.map_err(|refusal| Error::NotForServer {
-        key: key.certificate.fingerprint(),
+/// Returns the copy of a certificate that a server can read.
+pub fn for_server(certificate: &Certificate) -> Result<ServerCopy, Error> {
+    ServerCopy::of(certificate)?.map_err(|refusal| Error::NotForServer {
+        key: certificate.fingerprint(),
         words: refusal.words,
         advice: refusal.advice.into(),
     })
@@ -107,7 +108,8 @@ fn for_server(key: &HomeKey) -> Result<ServerCopy, Error> {
 
 /// Says so if a certificate goes out that the server can read in part only.
 fn warn_of_server(key: &HomeKey, arguments: &Arguments, world: &World) {
-    if !arguments.secret && for_server(key).is_ok_and(|copy| !copy.left_out.is_empty()) {
+    if !arguments.secret && for_server(&key.certificate).is_ok_and(|copy| !copy.left_out.is_empty())
+    {
         let fingerprint = key.certificate.fingerprint();
         world.terminal.warn(&format!(
             "a Mattermost server cannot read this certificate; for one: plugsign export --for-server {fingerprint}"

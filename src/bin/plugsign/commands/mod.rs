@@ -1,8 +1,10 @@
 //! One file a subcommand: its arguments, what it does, what it reports.
 
+pub mod announce;
 pub mod check;
 pub mod completions;
 pub mod dialog;
+pub mod doctor;
 pub mod export;
 pub mod import;
 pub mod keygen;

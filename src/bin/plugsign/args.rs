@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use plugsign::safe::{Safe, is_unsafe};
 
 use crate::commands::{
-    check, completions, export, import, keygen, list, man, marketplace, sign, trust, verify,
+    check, completions, export, extend, import, keygen, list, man, marketplace, passwd, refresh,
+    revoke, rotate, sign, trust, user_ids, verify,
 };
 use crate::failure::{EXIT_USAGE, Failure};
 use crate::report::Report;
@@ -62,6 +63,14 @@ pub enum Command {
     Trust(trust::Arguments),
     Check(check::Arguments),
     Marketplace(marketplace::Arguments),
+    Rotate(rotate::Arguments),
+    Extend(extend::Arguments),
+    Revoke(revoke::Arguments),
+    Passwd(passwd::Arguments),
+    Adduid(user_ids::AddArguments),
+    #[command(name = "revoke-uid")]
+    RevokeUid(user_ids::RevokeArguments),
+    Refresh(refresh::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -78,6 +87,13 @@ impl Command {
             Command::Trust(_) => "trust",
             Command::Check(_) => "check",
             Command::Marketplace(_) => "marketplace",
+            Command::Rotate(_) => "rotate",
+            Command::Extend(_) => "extend",
+            Command::Revoke(_) => "revoke",
+            Command::Passwd(_) => "passwd",
+            Command::Adduid(_) => "adduid",
+            Command::RevokeUid(_) => "revoke-uid",
+            Command::Refresh(_) => "refresh",
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
         }
@@ -94,6 +110,13 @@ impl Command {
             Command::Trust(arguments) => trust::run(arguments, world)?,
             Command::Check(arguments) => Box::new(check::run(arguments, world)?),
             Command::Marketplace(arguments) => marketplace::run(arguments, world)?,
+            Command::Rotate(arguments) => Box::new(rotate::run(arguments, world)?),
+            Command::Extend(arguments) => Box::new(extend::run(arguments, world)?),
+            Command::Revoke(arguments) => Box::new(revoke::run(arguments, world)?),
+            Command::Passwd(arguments) => Box::new(passwd::run(arguments, world)?),
+            Command::Adduid(arguments) => Box::new(user_ids::add(arguments, world)?),
+            Command::RevokeUid(arguments) => Box::new(user_ids::revoke(arguments, world)?),
+            Command::Refresh(arguments) => Box::new(refresh::run(arguments, world)?),
             Command::Completions(arguments) => Box::new(completions::run(&arguments)),
             Command::Man(arguments) => Box::new(man::run(&arguments, world)?),
         })

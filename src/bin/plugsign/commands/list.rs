@@ -10,7 +10,7 @@ use plugsign::mattermost::public_key::{Unfit, check_readable};
 use plugsign::openpgp::certificate::{Certificate, Description, show_time};
 use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::query::KeyQuery;
-use plugsign::openpgp::secret_key::Protection;
+use plugsign::openpgp::secret_key::{Protection, SecretKey};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value};
 
@@ -62,6 +62,8 @@ struct Listed {
     certificate: Certificate,
     description: Description,
     protection: Option<Protection>,
+    /// Whether the secret key has the primary key's part, without which nothing can change.
+    has_primary: bool,
     cannot_sign: Option<String>,
 }
 
@@ -88,19 +90,19 @@ impl Listed {
         Listed {
             certificate: key.certificate.clone(),
             description: key.certificate.describe(policy),
-            protection: key
-                .secret
-                .as_ref()
-                .map(plugsign::openpgp::secret_key::SecretKey::protection),
+            protection: key.secret.as_ref().map(SecretKey::protection),
+            has_primary: key.secret.as_ref().is_some_and(SecretKey::has_primary),
             cannot_sign,
         }
     }
 
     fn secret(&self) -> &'static str {
-        match self.protection {
-            Some(Protection::Passphrase) => "secret key, protected",
-            Some(Protection::None) => "secret key, NOT protected",
-            None => "certificate",
+        match (self.protection, self.has_primary) {
+            (Some(Protection::Passphrase), true) => "secret key, protected",
+            (Some(Protection::None), true) => "secret key, NOT protected",
+            (Some(Protection::Passphrase), false) => "secret subkeys alone, protected",
+            (Some(Protection::None), false) => "secret subkeys alone, NOT protected",
+            (None, _) => "certificate",
         }
     }
 
@@ -173,6 +175,7 @@ impl Report for Listing {
                 map.insert("secret".into(), key.protection.is_some().into());
                 let protected = key.protection.map(|how| how == Protection::Passphrase);
                 map.insert("protected".into(), protected.into());
+                map.insert("primary_secret".into(), key.has_primary.into());
                 map.insert("can_sign".into(), key.cannot_sign.is_none().into());
                 map.insert("cannot_sign_because".into(), key.cannot_sign.clone().into());
                 Value::Object(map)

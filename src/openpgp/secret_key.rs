@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use sequoia_openpgp as openpgp;
 
 use openpgp::Cert;
+use openpgp::cert::amalgamation::key::ErasedKeyAmalgamation;
 use openpgp::crypto::mpi::SecretKeyChecksum;
 use openpgp::crypto::{Password, S2K};
 use openpgp::packet::Key;
@@ -63,6 +64,26 @@ pub struct SecretKey {
 impl SecretKey {
     pub(super) fn new(cert: Cert) -> SecretKey {
         SecretKey { cert }
+    }
+
+    pub(super) fn cert(&self) -> &Cert {
+        &self.cert
+    }
+
+    /// Returns the keys that have a secret part, or a mark that it is elsewhere.
+    pub(super) fn secret_parts(
+        &self,
+    ) -> impl Iterator<Item = ErasedKeyAmalgamation<'_, SecretParts>> {
+        self.cert.keys().secret()
+    }
+
+    /// Puts packets into the key, secret ones in the place of what is here.
+    pub(super) fn with_packets(&self, packets: Vec<openpgp::Packet>) -> Result<SecretKey> {
+        self.cert
+            .clone()
+            .insert_packets(packets)
+            .map(|(cert, _)| SecretKey { cert })
+            .map_err(Error::crypto("putting the key together"))
     }
 
     /// Returns what is public of it.
@@ -126,7 +147,7 @@ impl SecretKey {
     /// [`Weakness::Inconsistent`] or [`Weakness::SecretElsewhere`].
     pub fn check(&self, passphrase: Option<&Passphrase>) -> Result<()> {
         let mut usable = 0;
-        for component in self.cert.keys().secret() {
+        for component in self.secret_parts() {
             let key = component.key();
             if is_elsewhere(key.secret()) {
                 continue;
@@ -281,7 +302,7 @@ impl SigningKey {
 }
 
 /// Unlocks one secret part.
-fn unlock(
+pub(super) fn unlock(
     key: &Key<SecretParts, UnspecifiedRole>,
     passphrase: Option<&Passphrase>,
 ) -> Result<openpgp::packet::key::Unencrypted> {
@@ -314,7 +335,7 @@ fn check_cost(encrypted: &Encrypted) -> Result<(), Weakness> {
 }
 
 /// Loads an unlocked part, proving that it belongs to the public one.
-fn load(
+pub(super) fn load(
     key: &Key<SecretParts, UnspecifiedRole>,
     unlocked: &openpgp::packet::key::Unencrypted,
 ) -> Result<PrivateKey> {
@@ -337,7 +358,7 @@ pub(super) fn lock<P: KeyParts>(
 }
 
 /// Returns whether the secret is a stub: gpg's "gnu-dummy", or a pointer to a smart card.
-fn is_elsewhere(secret: &SecretKeyMaterial) -> bool {
+pub(super) fn is_elsewhere(secret: &SecretKeyMaterial) -> bool {
     match secret {
         SecretKeyMaterial::Encrypted(encrypted) => {
             matches!(encrypted.s2k(), S2K::Private { .. } | S2K::Unknown { .. })

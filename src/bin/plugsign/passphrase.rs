@@ -40,20 +40,7 @@ impl PassphraseSource {
 
     /// Reads the passphrase that the command line or the environment gives, if any.
     pub fn given(&self, world: &World) -> Result<Option<Passphrase>, Failure> {
-        if let Some(number) = self.passphrase_fd {
-            return read_descriptor(number).map(|bytes| Some(without_line_end(bytes))).map_err(
-                |error| Failure::Stream("read the passphrase from its descriptor", error),
-            );
-        }
-        if let Some(path) = &self.passphrase_file {
-            // A FIFO is as good as a file here: shells make them for `<(command)`.
-            let file = File::open(path).map_err(Error::io("read", path))?;
-            let bytes =
-                read_bounded(file, &path.to_string_lossy(), "a passphrase", MAX_PASSPHRASE)?;
-            return Ok(Some(without_line_end(bytes)));
-        }
-        let variable = world.variable("PLUGSIGN_PASSPHRASE");
-        Ok(variable.map(|value| Passphrase::new(Zeroizing::new(value.into_vec()))))
+        read(self.passphrase_fd, self.passphrase_file.as_deref(), "PLUGSIGN_PASSPHRASE", world)
     }
 
     /// Gets a new passphrase: as given, or asked for twice. None if the key shall have none.
@@ -93,13 +80,7 @@ impl PassphraseSource {
         if let Some(passphrase) = self.given(world)? {
             return Ok(Some(passphrase));
         }
-        let fingerprint = certificate.fingerprint();
-        let mut person = Conversation::open()
-            .ok_or_else(|| Failure::NoPassphrase(format!("key {fingerprint}")))?;
-        let question =
-            format!("Passphrase for {} ({}): ", first_user_id(certificate), fingerprint.key_id());
-        let bytes = person.ask_passphrase(&question).map_err(asking)?;
-        Ok(Some(Passphrase::new(bytes)))
+        ask_for(certificate, "Passphrase").map(Some)
     }
 
     /// Unlocks a key for signing. A wrong passphrase from the terminal may be tried three times.
@@ -148,6 +129,107 @@ impl PassphraseSource {
             && self.passphrase_file.is_none()
             && world.variable("PLUGSIGN_PASSPHRASE").is_none()
     }
+}
+
+/// Where the passphrase comes from that a key shall have from now on.
+#[derive(Args, Clone)]
+pub struct NewPassphraseSource {
+    /// Read the new passphrase from this file descriptor
+    #[arg(long, value_name = "N")]
+    pub new_passphrase_fd: Option<u32>,
+    /// Read the new passphrase from this file; one line end at its end is dropped
+    #[arg(long, value_name = "FILE", conflicts_with = "new_passphrase_fd")]
+    pub new_passphrase_file: Option<PathBuf>,
+}
+
+impl NewPassphraseSource {
+    /// Gets the new passphrase: as given, or asked for twice.
+    pub fn get(&self, world: &World, what: &str) -> Result<Passphrase, Failure> {
+        const VARIABLE: &str = "PLUGSIGN_NEW_PASSPHRASE";
+        let file = self.new_passphrase_file.as_deref();
+        let passphrase = match read(self.new_passphrase_fd, file, VARIABLE, world)? {
+            Some(passphrase) => passphrase,
+            None => {
+                let mut person = Conversation::open()
+                    .ok_or_else(|| Failure::NoNewPassphrase(what.to_string()))?;
+                ask_twice(&mut person, what)?
+            }
+        };
+        if passphrase.is_empty() {
+            return Err(Failure::EmptyPassphrase);
+        }
+        Ok(passphrase)
+    }
+}
+
+/// A primary key that is kept elsewhere, lent for one command.
+#[derive(Args, Clone)]
+pub struct LentPrimary {
+    /// Use the primary key in this file, for this command alone
+    #[arg(long, value_name = "FILE")]
+    pub primary: Option<PathBuf>,
+    /// Read that file's passphrase from this descriptor, if it is another than the home's
+    #[arg(long, value_name = "N", requires = "primary")]
+    pub primary_passphrase_fd: Option<u32>,
+    /// Read that file's passphrase from this file
+    #[arg(long, value_name = "FILE", requires = "primary")]
+    #[arg(conflicts_with = "primary_passphrase_fd")]
+    pub primary_passphrase_file: Option<PathBuf>,
+}
+
+impl LentPrimary {
+    /// Gets the passphrase of the lent key: its own, else the home's, else asked for.
+    pub fn passphrase(
+        &self,
+        world: &World,
+        lent: &SecretKey,
+        home: &PassphraseSource,
+    ) -> Result<Option<Passphrase>, Failure> {
+        if lent.protection() == Protection::None {
+            return Ok(None);
+        }
+        let file = self.primary_passphrase_file.as_deref();
+        let own = read(self.primary_passphrase_fd, file, "PLUGSIGN_PRIMARY_PASSPHRASE", world)?;
+        match own {
+            Some(own) => Ok(Some(own)),
+            None => match home.given(world)? {
+                Some(home) => Ok(Some(home)),
+                None => ask_for(&lent.certificate(), "Passphrase of the primary key").map(Some),
+            },
+        }
+    }
+}
+
+/// Reads the passphrase that a descriptor, a file or a variable gives, the first that is named.
+fn read(
+    descriptor: Option<u32>,
+    file: Option<&Path>,
+    variable: &str,
+    world: &World,
+) -> Result<Option<Passphrase>, Failure> {
+    if let Some(number) = descriptor {
+        return read_descriptor(number)
+            .map(|bytes| Some(without_line_end(bytes)))
+            .map_err(|error| Failure::Stream("read the passphrase from its descriptor", error));
+    }
+    if let Some(path) = file {
+        // A FIFO is as good as a file here: shells make them for `<(command)`.
+        let file = File::open(path).map_err(Error::io("read", path))?;
+        let bytes = read_bounded(file, &path.to_string_lossy(), "a passphrase", MAX_PASSPHRASE)?;
+        return Ok(Some(without_line_end(bytes)));
+    }
+    let value = world.variable(variable);
+    Ok(value.map(|value| Passphrase::new(Zeroizing::new(value.into_vec()))))
+}
+
+/// Asks for the passphrase of a key.
+fn ask_for(certificate: &Certificate, words: &str) -> Result<Passphrase, Failure> {
+    let fingerprint = certificate.fingerprint();
+    let mut person =
+        Conversation::open().ok_or_else(|| Failure::NoPassphrase(format!("key {fingerprint}")))?;
+    let question =
+        format!("{words} for {} ({}): ", first_user_id(certificate), fingerprint.key_id());
+    person.ask_passphrase(&question).map(Passphrase::new).map_err(asking)
 }
 
 /// Asks for a new passphrase until it is the same twice; three times at the most.

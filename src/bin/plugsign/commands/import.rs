@@ -9,14 +9,16 @@ use plugsign::disk::home::{HomeKey, Shelf};
 use plugsign::error::Error;
 use plugsign::mattermost::server_copy::ServerCopy;
 use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::change::{Maker, Revocation, refresh, revoke_by};
 use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
-use plugsign::openpgp::policy::Policy;
+use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::{Protection, SecretKey};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use super::keygen::whole_seconds;
 use crate::failure::{
     EXIT_COULD_NOT, EXIT_REFUSED, Failure, UNREADABLE, error_json, exit_of, hint, one_line,
 };
@@ -36,6 +38,9 @@ pub struct Arguments {
     /// Take secret keys in the place of those that are here already
     #[arg(long)]
     replace: bool,
+    /// Renew self-signatures over SHA-1 with SHA-256, which needs the primary key
+    #[arg(long)]
+    refresh: bool,
     /// Store a secret key that comes without passphrase as it is
     #[arg(long)]
     no_passphrase: bool,
@@ -64,6 +69,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
             let line = match key {
                 Ok(Key::Certificate(certificate)) => import_certificate(certificate, world)?,
                 Ok(Key::Secret(secret)) => import_secret(secret, &arguments, world)?,
+                Ok(Key::Revocation(revocation)) => import_revocation(&revocation, &shown, world)?,
                 Err(error) => Line::failed(shown.clone(), error),
             };
             imported.lines.push(line);
@@ -81,6 +87,28 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
         return read_bounded(io::stdin().lock(), "standard input", "a key file", MAX_KEY_FILE);
     }
     read_small(path, "a key file", MAX_KEY_FILE)
+}
+
+/// Applies a revocation certificate to the key of the home that made it.
+fn import_revocation(revocation: &Revocation, file: &str, world: &World) -> Result<Line, Failure> {
+    let home = world.home()?;
+    let lock = world.lock()?;
+    let shelf = home.keys()?;
+    let issuer = revocation.issuer();
+    let named = |key: &&HomeKey| issuer.as_ref() == Some(&key.certificate.fingerprint().key_id());
+    let Some(key) = shelf.items.iter().find(named) else {
+        let issuer = issuer.map_or("nobody".into(), |issuer| issuer.to_string());
+        return Ok(Line::failed(file.to_string(), Error::UnknownKey(issuer)));
+    };
+    let apply = || {
+        let revoked = revoke_by(&key.certificate, revocation, &world.policy())?;
+        match revoked.same_as(&key.certificate) {
+            true => Ok(Outcome::Unchanged),
+            false => home.put_certificate(&lock, &revoked).map(|()| Outcome::Updated),
+        }
+    };
+    let outcome = apply().unwrap_or_else(Outcome::Refused);
+    Ok(Line { kind: "revocation", ..Line::of(&key.certificate, outcome, false) })
 }
 
 fn import_certificate(certificate: Certificate, world: &World) -> Result<Line, Failure> {
@@ -128,7 +156,12 @@ fn known<'a>(shelf: &'a Shelf<HomeKey>, certificate: &Certificate) -> Option<&'a
 fn import_secret(secret: SecretKey, arguments: &Arguments, world: &World) -> Result<Line, Failure> {
     let certificate = secret.certificate();
     let line = |outcome| Ok(Line::of(&certificate, outcome, true));
-    if let Err(error) = check(&certificate, &world.policy()) {
+    let weak = check(&certificate, &world.policy());
+    let is_stale = matches!(&weak, Err(Error::Refused { weakness: Weakness::Hash(_), .. }));
+    if arguments.refresh && is_stale {
+        return import_refreshed(&secret, arguments, world);
+    }
+    if let Err(error) = weak {
         return line(Outcome::Refused(error));
     }
     let protected = match prove(&secret, &certificate, arguments, world) {
@@ -165,6 +198,29 @@ fn warn_of_server(certificate: &Certificate, world: &World) -> Result<(), Failur
         )),
     }
     Ok(())
+}
+
+/// Renews the self-signatures of a key, and imports it.
+fn import_refreshed(
+    secret: &SecretKey,
+    arguments: &Arguments,
+    world: &World,
+) -> Result<Line, Failure> {
+    let certificate = secret.certificate();
+    let passphrase = arguments.passphrase.of_key(world, secret, &certificate)?;
+    let now = whole_seconds(world.now);
+    let renew = || {
+        let primary = secret.unlock_primary(passphrase.as_ref())?;
+        let maker = Maker { primary: &primary, secret, passphrase: passphrase.as_ref() };
+        let renewed = refresh(&certificate, &maker, now)?;
+        let renewed = renewed.unwrap_or_else(|| certificate.clone());
+        check(&renewed, &world.policy())?;
+        secret.merge(&renewed)
+    };
+    match renew() {
+        Ok(renewed) => import_secret(renewed, arguments, world),
+        Err(error) => Ok(Line::of(&certificate, Outcome::Refused(error), true)),
+    }
 }
 
 /// Unlocks the key, to prove that it is whole and belongs to its certificate, and returns it
@@ -248,6 +304,7 @@ struct Line {
     what: String,
     user_id: Option<String>,
     secret: bool,
+    kind: &'static str,
     outcome: Outcome,
 }
 
@@ -285,6 +342,7 @@ impl Line {
             what: certificate.fingerprint().to_string(),
             user_id: Some(first_user_id(certificate)),
             secret,
+            kind: if secret { "secret key" } else { "certificate" },
             outcome,
         }
     }
@@ -294,7 +352,7 @@ impl Line {
             Error::Refused { .. } => Outcome::Refused(error),
             _ => Outcome::Unreadable(error),
         };
-        Line { what: file, user_id: None, secret: false, outcome }
+        Line { what: file, user_id: None, secret: false, kind: "certificate", outcome }
     }
 }
 
@@ -308,7 +366,7 @@ impl Report for Imported {
                 }
                 (Some(error), _) => writeln!(out, "{word}  {}: {}", line.what, one_line(error))?,
                 (None, user_id) => {
-                    let kind = if line.secret { "secret key" } else { "certificate" };
+                    let kind = line.kind;
                     let user_id = user_id.as_deref().unwrap_or_default();
                     writeln!(out, "{word}  {}  {kind}  {user_id}", line.what)?;
                 }
@@ -348,6 +406,7 @@ impl Report for Imported {
                     "fingerprint": fingerprint,
                     "file": file,
                     "secret": line.secret,
+                    "kind": line.user_id.as_ref().map(|_| line.kind),
                     "outcome": line.outcome.word(),
                     "error": line.outcome.error().map(error_json),
                 })
@@ -377,6 +436,9 @@ pub fn read_certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
         match key {
             Ok(Key::Certificate(certificate)) => certificates.push(certificate),
             Ok(Key::Secret(secret)) => certificates.push(secret.certificate()),
+            Ok(Key::Revocation(_)) => {
+                last = Some(Error::NoKey("it is a revocation certificate".into()))
+            }
             Err(error) => last = Some(error),
         }
     }
@@ -411,7 +473,7 @@ pub fn one_secret(
                 }
                 found = Some(secret);
             }
-            Ok(Key::Certificate(_)) => {}
+            Ok(Key::Certificate(_) | Key::Revocation(_)) => {}
             Err(error) => last = error,
         }
     }

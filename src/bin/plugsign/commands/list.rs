@@ -11,7 +11,7 @@ use plugsign::mattermost::server_copy::ServerCopy;
 use plugsign::openpgp::certificate::{Certificate, Description, Fingerprint, show_time};
 use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::query::KeyQuery;
-use plugsign::openpgp::secret_key::Protection;
+use plugsign::openpgp::secret_key::{Protection, SecretKey};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value};
 
@@ -63,6 +63,8 @@ struct Listed {
     certificate: Certificate,
     description: Description,
     protection: Option<Protection>,
+    /// Whether the secret key has the primary key's part, without which nothing can change.
+    has_primary: bool,
     cannot_sign: Option<String>,
     /// That it expires soon, if it does.
     notice: Option<String>,
@@ -100,20 +102,20 @@ impl Listed {
             certificate: key.certificate.clone(),
             notice: expiry_notice(&key.certificate, description.signs_until(), policy),
             description,
-            protection: key
-                .secret
-                .as_ref()
-                .map(plugsign::openpgp::secret_key::SecretKey::protection),
+            protection: key.secret.as_ref().map(SecretKey::protection),
+            has_primary: key.secret.as_ref().is_some_and(SecretKey::has_primary),
             cannot_sign,
             left_out,
         }
     }
 
     fn secret(&self) -> &'static str {
-        match self.protection {
-            Some(Protection::Passphrase) => "secret key, protected",
-            Some(Protection::None) => "secret key, NOT protected",
-            None => "certificate",
+        match (self.protection, self.has_primary) {
+            (Some(Protection::Passphrase), true) => "secret key, protected",
+            (Some(Protection::None), true) => "secret key, NOT protected",
+            (Some(Protection::Passphrase), false) => "secret subkeys alone, protected",
+            (Some(Protection::None), false) => "secret subkeys alone, NOT protected",
+            (None, _) => "certificate",
         }
     }
 
@@ -194,6 +196,7 @@ impl Report for Listing {
                 map.insert("secret".into(), key.protection.is_some().into());
                 let protected = key.protection.map(|how| how == Protection::Passphrase);
                 map.insert("protected".into(), protected.into());
+                map.insert("primary_secret".into(), key.has_primary.into());
                 map.insert("can_sign".into(), key.cannot_sign.is_none().into());
                 map.insert("cannot_sign_because".into(), key.cannot_sign.clone().into());
                 map.insert("expires_soon".into(), key.notice.is_some().into());

@@ -116,7 +116,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
         (plan, passphrase)
     };
     world.terminal.whisper(&format!("making {} RSA bits", plan.bits.bits()));
-    let key = generate(&plan, passphrase.as_ref())?;
+    let key = generate(&plan, passphrase.as_deref())?;
     drop(passphrase);
     // What was made passes the same rules as what is imported.
     let certificate = key.secret.certificate();

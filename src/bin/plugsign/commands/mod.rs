@@ -5,6 +5,8 @@ pub mod completions;
 pub mod dialog;
 pub mod export;
 pub mod import;
+pub mod import_gnupg;
+pub mod imported;
 pub mod keygen;
 pub mod list;
 pub mod man;

@@ -13,15 +13,14 @@ use sequoia_openpgp as openpgp;
 use openpgp::Cert;
 use openpgp::crypto::mpi;
 use openpgp::packet::Key;
-use openpgp::packet::key::{PublicParts, SecretKeyMaterial, Unencrypted, UnspecifiedRole};
+use openpgp::packet::key::{PublicParts, SecretKeyMaterial, UnspecifiedRole};
 use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
 
 pub use self::keyring::{MAX_KEYRING, read_keybox, read_keyring};
 pub use self::private_key::{MAX_PRIVATE_KEY, PrivateKeyFile};
 
-use self::private_key::Secret;
-use self::sexp::Sexp;
+use self::private_key::{Secret, numbers};
 use super::certificate::{Certificate, Fingerprint};
 use super::policy::{Policy, Weakness, check_key};
 use super::secret_key::{Passphrase, SecretKey, insert_secret, lock};
@@ -81,7 +80,9 @@ impl<'a> Found<'a> {
 
     /// Returns whether taking it over needs a passphrase.
     pub fn is_protected(&self) -> bool {
-        self.parts.iter().any(|(_, file)| !matches!(file.secret, Secret::Open(_)))
+        let is_open =
+            |secret: &Secret| matches!(secret, Secret::Here(SecretKeyMaterial::Unencrypted(_)));
+        self.parts.iter().any(|(_, file)| !is_open(&file.secret))
     }
 
     /// Returns the keys whose secret parts stay where they are, and why.
@@ -135,17 +136,12 @@ fn secret_of(
     passphrase: Option<&Passphrase>,
 ) -> Result<SecretKeyMaterial> {
     match &file.secret {
-        Secret::Open(sexp) => {
-            let part = sexp.list().and_then(|list| list.get(1));
-            part.and_then(numbers).map(SecretKeyMaterial::Unencrypted).ok_or_else(incomplete)
-        }
+        Secret::Here(secret) => Ok(secret.clone()),
         Secret::Protected(protected) => {
             let passphrase =
                 passphrase.ok_or_else(|| Error::PassphraseNeeded(key.fingerprint().into()))?;
-            let secret = protected.unlock(passphrase, key)?;
-            lock(key, numbers(&secret).ok_or_else(incomplete)?, passphrase)
+            lock(key, numbers(&protected.unlock(passphrase, key)?)?, passphrase)
         }
-        Secret::Native(encrypted) => Ok(SecretKeyMaterial::Encrypted(encrypted.clone())),
         Secret::Elsewhere | Secret::Other => Err(Error::Refused {
             key: key.fingerprint().to_string(),
             weakness: Weakness::SecretElsewhere,
@@ -153,15 +149,67 @@ fn secret_of(
     }
 }
 
-fn incomplete() -> Error {
-    Error::GnupgFile("a private key has not all its numbers".into())
-}
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
 
-/// Reads d, p, q and u, which libgcrypt has as OpenPGP has them: u is p^-1 mod q.
-fn numbers(list: &Sexp) -> Option<Unencrypted> {
-    let number = |name| list.value(name).map(mpi::ProtectedMPI::from);
-    let (d, p, q, u) = (number("d")?, number("p")?, number("q")?, number("u")?);
-    Some(Unencrypted::from(mpi::SecretKeyMaterial::RSA { d, p, q, u }))
+    use super::*;
+    use crate::openpgp::keygen::{KeyPlan, Kind, generate};
+    use crate::openpgp::policy::KeySizeBits;
+
+    const FORMS: [&str; 4] = [
+        "(private-key (rsa (n #00FF#)(e #03#)(d #05#)(p #07#)(q #09#)(u #0B#)))",
+        "(protected-private-key (rsa (n #00FF#)(e #03#)(protected openpgp-s2k3-ocb-aes ((sha1 \
+         #0102030405060708# \"65536\")#000102030405060708090A0B#)#00112233445566778899AABBCCDDEEFF00#)\
+         (protected-at \"20260101T000000\")))",
+        "(protected-private-key (rsa (n #00FF#)(e #03#)(protected openpgp-native \
+         (openpgp-private-key (version \"4\")(algo RSA)(skey _ #00FF# _ #03# e #0011#)(csum \"0\")\
+         (protection sha1 AES #000102030405060708090A0B0C0D0E0F# \"3\" SHA1 #0102030405060708# \
+         \"96\")))))",
+        "(shadowed-private-key (rsa (n #00FF#)(e #03#)(shadowed t1-v1 (#D276# OPENPGP.1))))",
+    ];
+
+    fn grip_of_255() -> String {
+        let digest = private_key::sha1(&[&[0, 0xFF]]).unwrap();
+        digest.iter().map(|byte| format!("{byte:02X}")).collect()
+    }
+
+    #[test]
+    fn every_form_is_read_and_bound_to_its_name() {
+        for form in FORMS {
+            let grip = grip_of_255();
+            let entry = format!("Created: 20260101T000000\nKey: {form}\nLabel: x\n");
+            for text in [form, &entry] {
+                assert!(PrivateKeyFile::read(&grip, text.as_bytes()).is_ok(), "{text}");
+                assert!(PrivateKeyFile::read(&grip.to_lowercase(), text.as_bytes()).is_ok());
+                let other = PrivateKeyFile::read(&"0".repeat(40), text.as_bytes());
+                assert!(other.is_err(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_mutation_of_a_private_key_panics() {
+        let plan = KeyPlan {
+            kind: Kind::Sign,
+            bits: KeySizeBits::Rsa3072,
+            user_id: "Test".into(),
+            created: SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30),
+            validity: None,
+        };
+        let certificate = generate(&plan, None).unwrap().secret.certificate();
+        let owner = certificate.cert().primary_key().key().clone().role_into_unspecified();
+        let passphrase = Passphrase::new(zeroize::Zeroizing::new(b"pass".to_vec()));
+        for form in FORMS {
+            let entry = format!("Created: 20260101T000000\nKey: {form}\nLabel: x\n");
+            mutations::each(entry.as_bytes(), 2_000, |mutated| {
+                if let Ok(file) = PrivateKeyFile::read(&grip_of_255(), mutated) {
+                    drop(Found::of(&certificate, std::iter::once(&file)));
+                    drop(secret_of(&owner, &file, Some(&passphrase)));
+                }
+            });
+        }
+    }
 }
 
 #[cfg(test)]

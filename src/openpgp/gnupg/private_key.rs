@@ -7,8 +7,8 @@ use sequoia_openpgp as openpgp;
 use zeroize::Zeroizing;
 
 use openpgp::crypto::S2K;
-use openpgp::crypto::mpi::SecretKeyChecksum;
-use openpgp::packet::key::Encrypted;
+use openpgp::crypto::mpi::{self, ProtectedMPI, SecretKeyChecksum};
+use openpgp::packet::key::{Encrypted, SecretKeyMaterial, Unencrypted};
 use openpgp::types::{HashAlgorithm, SymmetricAlgorithm};
 
 use super::protection::Protected;
@@ -28,12 +28,11 @@ pub struct PrivateKeyFile {
 
 /// Where the secret part is.
 pub(super) enum Secret {
-    /// In the open.
-    Open(Sexp),
+    /// Here, as it is in an OpenPGP packet: in the open, or protected as it came in one, for gpg
+    /// keeps what it imports so until it is first used.
+    Here(SecretKeyMaterial),
     /// Behind gpg-agent's protection.
     Protected(Protected),
-    /// Protected as it came in an OpenPGP packet: gpg keeps it so until it is first used.
-    Native(Encrypted),
     /// On a smart card or the like.
     Elsewhere,
     /// Of an algorithm that is not looked into.
@@ -66,7 +65,7 @@ impl PrivateKeyFile {
             return Err(bad("it has another key than it is named for"));
         }
         let secret = match kind {
-            b"private-key" => Secret::Open(key),
+            b"private-key" => Secret::Here(numbers(part)?.into()),
             b"shadowed-private-key" => Secret::Elsewhere,
             b"protected-private-key" => protected(key)?,
             _ => return Err(bad("it is no private key")),
@@ -87,21 +86,50 @@ fn protected(key: Sexp) -> Result<Secret> {
     if method == b"openpgp-native" {
         let packet = protection.and_then(|list| list.get(2));
         let native = packet.and_then(native).ok_or_else(|| bad("its protection is damaged"))?;
-        return Ok(Secret::Native(native));
+        return Ok(Secret::Here(native));
     }
     Protected::new(key).map(Secret::Protected)
 }
 
+/// Reads d, p, q and u, which libgcrypt has as OpenPGP has them: u is p^-1 mod q.
+pub(super) fn numbers(list: &Sexp) -> Result<Unencrypted> {
+    let number = |name| list.value(name).ok_or_else(|| bad("it has not all numbers of a key"));
+    Ok(unencrypted([number("d")?, number("p")?, number("q")?, number("u")?]))
+}
+
+fn unencrypted(numbers: [&[u8]; 4]) -> Unencrypted {
+    let [d, p, q, u] = numbers.map(ProtectedMPI::from);
+    Unencrypted::from(mpi::SecretKeyMaterial::RSA { d, p, q, u })
+}
+
 /// Reads `(openpgp-private-key ... (skey _ n _ e e DATA) ... (protection sha1 CIPHER IV 3 HASH SALT
-/// COUNT))`.
-fn native(packet: &Sexp) -> Option<Encrypted> {
+/// COUNT))`, or `(skey _ n _ e _ d _ p _ q _ u) ... (protection none)`.
+fn native(packet: &Sexp) -> Option<SecretKeyMaterial> {
     let atoms = |name| -> Option<Vec<&[u8]>> {
         packet.find(name)?.list()?.iter().map(Sexp::atom).collect()
     };
-    let skey = atoms("skey")?;
-    let [_, b"_", _, b"_", _, b"e", data] = skey[..] else { return None };
-    let protection = atoms("protection")?;
-    let [_, checksum, cipher, iv, b"3", hash, salt, count] = protection[..] else { return None };
+    let (skey, protection) = (atoms("skey")?, atoms("protection")?);
+    match (&skey[..], &protection[..]) {
+        ([_, _, _, _, _, b"_", d, b"_", p, b"_", q, b"_", u], [_, b"none"]) => {
+            Some(unencrypted([d, p, q, u]).into())
+        }
+        ([_, b"_", _, b"_", _, b"e", data], [_, checksum, cipher, iv, b"3", hash, salt, count]) => {
+            encrypted(data, checksum, cipher, iv, hash, salt, count).map(Into::into)
+        }
+        _ => None,
+    }
+}
+
+/// Puts the secret part of an OpenPGP packet together (RFC 9580, section 5.5.3).
+fn encrypted(
+    data: &[u8],
+    checksum: &[u8],
+    cipher: &[u8],
+    iv: &[u8],
+    hash: &[u8],
+    salt: &[u8],
+    count: &[u8],
+) -> Option<Encrypted> {
     let checksum = match checksum {
         b"sha1" => SecretKeyChecksum::SHA1,
         _ => SecretKeyChecksum::Sum16,

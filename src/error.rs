@@ -75,6 +75,15 @@ pub enum Error {
     #[error("no OpenPGP key can be read: {0}")]
     NoKey(String),
 
+    /// A file of GnuPG's that is not as GnuPG writes them, or that is written in a way that is
+    /// not read here.
+    #[error("GnuPG's file cannot be used: {}", Safe::text(.0))]
+    GnupgFile(String),
+
+    /// A file of GnuPG's in which there is nothing to take over.
+    #[error("{0}")]
+    PassedOver(&'static str),
+
     /// A secret key is needed, and this has none.
     #[error("{0} has no secret key here")]
     NoSecret(Fingerprint),

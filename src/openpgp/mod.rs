@@ -5,6 +5,7 @@
 pub mod certificate;
 pub mod change;
 mod framing;
+pub mod gnupg;
 pub mod hash;
 pub mod key_file;
 pub mod keygen;

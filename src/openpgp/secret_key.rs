@@ -180,20 +180,10 @@ impl SecretKey {
             .map(|component| component.key().clone())
             .filter(|key| !is_elsewhere(key.secret()) && !is_well_protected(key.secret()))
             .collect();
-        let primary = self.cert.fingerprint();
         for key in keys {
             let unlocked = unlock(&key, Some(passphrase))?;
             let locked = lock(&key, unlocked, passphrase)?;
-            let is_primary = key.fingerprint() == primary;
-            let (key, _) = key.take_secret();
-            let (key, _) = key.add_secret(locked);
-            let packet = if is_primary {
-                openpgp::Packet::from(key.role_into_primary())
-            } else {
-                openpgp::Packet::from(key.role_into_subordinate())
-            };
-            cert =
-                cert.insert_packets(Some(packet)).map_err(Error::crypto("protecting the key"))?.0;
+            cert = insert_secret(cert, key.take_secret().0, locked)?;
         }
         Ok(SecretKey { cert })
     }
@@ -342,6 +332,24 @@ pub(super) fn load(
     check_key(key)
         .and_then(|()| unlocked.map(|secret| PrivateKey::load(key.mpis(), secret)))
         .map_err(|weakness| Error::Refused { key: key.fingerprint().to_string(), weakness })
+}
+
+/// Gives one of a certificate's keys its secret part, in the place of the one that it may have.
+pub(super) fn insert_secret(
+    cert: Cert,
+    key: Key<PublicParts, UnspecifiedRole>,
+    secret: SecretKeyMaterial,
+) -> Result<Cert> {
+    let is_primary = key.fingerprint() == cert.fingerprint();
+    let (key, _) = key.add_secret(secret);
+    let packet = if is_primary {
+        openpgp::Packet::from(key.role_into_primary())
+    } else {
+        openpgp::Packet::from(key.role_into_subordinate())
+    };
+    cert.insert_packets(Some(packet))
+        .map(|(cert, _)| cert)
+        .map_err(Error::crypto("protecting the key"))
 }
 
 pub(super) fn lock<P: KeyParts>(

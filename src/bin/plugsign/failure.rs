@@ -115,9 +115,24 @@ impl Failure {
         }
     }
 
+    /// Returns the failure as a JSON value, for reports about several things.
+    pub fn error_json(&self) -> Value {
+        error_fields(&self.message(), self.causes(), self.hint())
+    }
+
+    /// Returns the message and its causes on one line.
+    pub fn one_line(&self) -> String {
+        let mut line = self.message();
+        for cause in self.causes() {
+            line.push_str(": ");
+            line.push_str(&cause);
+        }
+        line
+    }
+
     /// Returns the failure as a JSON document.
     pub fn json(&self, command: &str) -> Value {
-        let mut error = error_fields(&self.message(), self.causes(), self.hint());
+        let mut error = self.error_json();
         if let Failure::Library(Error::AmbiguousKey { candidates, .. }) = self {
             let fingerprints: Vec<String> =
                 candidates.iter().map(|(fingerprint, _)| fingerprint.to_string()).collect();
@@ -234,6 +249,9 @@ pub fn hint(error: &Error) -> Option<String> {
             "check where the passphrase comes from: a trailing line end is dropped from files, nothing else is changed".into()
         }
         Error::UnknownName(_) => "see the names: plugsign trust list".into(),
+        Error::GnupgFile(_) => {
+            "have gpg write the key to a file, gpg --export-secret-keys KEY > FILE, and: plugsign import FILE".into()
+        }
         Error::NoKey(_) => {
             "a key file is what `gpg --export` or `plugsign export` writes, armored or not".into()
         }

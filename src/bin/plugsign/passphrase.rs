@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 use plugsign::disk::file::read_bounded;
@@ -30,6 +31,9 @@ pub struct PassphraseSource {
     /// Read the passphrase from this file; one line end at its end is dropped
     #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
     pub passphrase_file: Option<PathBuf>,
+    /// What was read from there: a descriptor can be read once only.
+    #[arg(skip)]
+    read: Arc<OnceLock<Arc<Passphrase>>>,
 }
 
 impl PassphraseSource {
@@ -38,9 +42,15 @@ impl PassphraseSource {
         self.passphrase_fd == Some(0)
     }
 
-    /// Reads the passphrase that the command line or the environment gives, if any.
-    pub fn given(&self, world: &World) -> Result<Option<Passphrase>, Failure> {
-        read(self.passphrase_fd, self.passphrase_file.as_deref(), "PLUGSIGN_PASSPHRASE", world)
+    /// Returns the passphrase that the command line or the environment gives, if any.
+    pub fn given(&self, world: &World) -> Result<Option<Arc<Passphrase>>, Failure> {
+        if let Some(read) = self.read.get() {
+            return Ok(Some(Arc::clone(read)));
+        }
+        let file = self.passphrase_file.as_deref();
+        let passphrase = read(self.passphrase_fd, file, "PLUGSIGN_PASSPHRASE", world)?;
+        let passphrase = passphrase.map(Arc::new);
+        Ok(passphrase.map(|passphrase| Arc::clone(self.read.get_or_init(|| passphrase))))
     }
 
     /// Gets a new passphrase: as given, or asked for twice. None if the key shall have none.
@@ -49,7 +59,7 @@ impl PassphraseSource {
         world: &World,
         no_passphrase: bool,
         what: &str,
-    ) -> Result<Option<Passphrase>, Failure> {
+    ) -> Result<Option<Arc<Passphrase>>, Failure> {
         if no_passphrase {
             return Ok(None);
         }
@@ -58,7 +68,7 @@ impl PassphraseSource {
             None => {
                 let mut person =
                     Conversation::open().ok_or_else(|| Failure::NoPassphrase(what.to_string()))?;
-                ask_twice(&mut person, what)?
+                Arc::new(ask_twice(&mut person, what)?)
             }
         };
         if passphrase.is_empty() {
@@ -73,14 +83,23 @@ impl PassphraseSource {
         world: &World,
         secret: &SecretKey,
         certificate: &Certificate,
-    ) -> Result<Option<Passphrase>, Failure> {
-        if secret.protection() == Protection::None {
-            return Ok(None);
+    ) -> Result<Option<Arc<Passphrase>>, Failure> {
+        match secret.protection() {
+            Protection::None => Ok(None),
+            Protection::Passphrase => self.of_protected(world, certificate).map(Some),
         }
+    }
+
+    /// Gets the passphrase of a key that needs one.
+    pub fn of_protected(
+        &self,
+        world: &World,
+        certificate: &Certificate,
+    ) -> Result<Arc<Passphrase>, Failure> {
         if let Some(passphrase) = self.given(world)? {
-            return Ok(Some(passphrase));
+            return Ok(passphrase);
         }
-        ask_for(certificate, "Passphrase").map(Some)
+        ask_for(certificate, "Passphrase").map(Arc::new)
     }
 
     /// Unlocks a key for signing. A wrong passphrase from the terminal may be tried three times.
@@ -94,15 +113,28 @@ impl PassphraseSource {
         let certificate = secret.certificate();
         // Whatever speaks against the key is said before a passphrase is asked for.
         secret.check_can_sign(exactly, &policy)?;
+        self.until_right(world, || {
+            let passphrase = self.of_key(world, secret, &certificate)?;
+            Ok(secret.unlock(passphrase.as_deref(), exactly, &policy)?)
+        })
+    }
+
+    /// Does what takes a passphrase. A wrong one from the terminal may be tried three times.
+    pub fn until_right<T>(
+        &self,
+        world: &World,
+        mut work: impl FnMut() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let mut tries = 3;
         loop {
-            let passphrase = self.of_key(world, secret, &certificate)?;
             tries -= 1;
-            match secret.unlock(passphrase.as_ref(), exactly, &policy) {
-                Err(Error::WrongPassphrase(_)) if tries > 0 && self.is_asked(world) => {
+            match work() {
+                Err(Failure::Library(Error::WrongPassphrase(_)))
+                    if tries > 0 && self.is_asked(world) =>
+                {
                     world.terminal.warn("that is not the passphrase, try again");
                 }
-                other => return Ok(other?),
+                other => return other,
             }
         }
     }
@@ -184,17 +216,20 @@ impl LentPrimary {
         world: &World,
         lent: &SecretKey,
         home: &PassphraseSource,
-    ) -> Result<Option<Passphrase>, Failure> {
+    ) -> Result<Option<Arc<Passphrase>>, Failure> {
         if lent.protection() == Protection::None {
             return Ok(None);
         }
         let file = self.primary_passphrase_file.as_deref();
         let own = read(self.primary_passphrase_fd, file, "PLUGSIGN_PRIMARY_PASSPHRASE", world)?;
         match own {
-            Some(own) => Ok(Some(own)),
+            Some(own) => Ok(Some(Arc::new(own))),
             None => match home.given(world)? {
                 Some(home) => Ok(Some(home)),
-                None => ask_for(&lent.certificate(), "Passphrase of the primary key").map(Some),
+                None => {
+                    let asked = ask_for(&lent.certificate(), "Passphrase of the primary key");
+                    asked.map(|passphrase| Some(Arc::new(passphrase)))
+                }
             },
         }
     }

@@ -1,6 +1,7 @@
 //! What the commands that change a key have in common.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
@@ -38,7 +39,7 @@ pub struct Opened {
     pub fingerprint: Fingerprint,
     pub primary: PrimaryKey,
     /// Of the home's secret key; of a lent one there is no trace any more.
-    pub passphrase: Option<Passphrase>,
+    pub passphrase: Option<Arc<Passphrase>>,
     /// The time of the change: newer than anything that the key says of itself.
     pub now: SystemTime,
 }
@@ -75,7 +76,7 @@ impl Means {
         let (primary, passphrase) = match (self.read_lent(&fingerprint)?, &key.secret) {
             (Some(lent), home) => {
                 let passphrase = self.lent.passphrase(world, &lent, &self.passphrase)?;
-                let primary = lent.unlock_primary(passphrase.as_ref())?;
+                let primary = lent.unlock_primary(passphrase.as_deref())?;
                 let passphrase = match home {
                     Some(home) if needs == Needs::Subkeys => {
                         self.passphrase.of_key(world, home, certificate)?
@@ -86,7 +87,7 @@ impl Means {
             }
             (None, Some(home)) if home.has_primary() => {
                 let passphrase = self.passphrase.of_key(world, home, certificate)?;
-                (home.unlock_primary(passphrase.as_ref())?, passphrase)
+                (home.unlock_primary(passphrase.as_deref())?, passphrase)
             }
             (None, _) => return Err(Error::PrimaryElsewhere(fingerprint).into()),
         };
@@ -168,7 +169,7 @@ impl Opened {
                 &nobody
             }
         };
-        let passphrase = self.passphrase.as_ref();
+        let passphrase = self.passphrase.as_deref();
         let maker = Maker { primary: &self.primary, secret, passphrase };
         Ok(make(home, &lock, &key, &maker)?)
     }

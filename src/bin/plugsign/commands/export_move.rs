@@ -42,14 +42,14 @@ pub fn for_ci(
     let policy = world.policy();
     secret.check_can_sign(exactly.as_ref(), &policy)?;
     let old = arguments.passphrase.of_key(world, &secret, &key.certificate)?;
-    secret.check(old.as_ref())?;
+    secret.check(old.as_deref())?;
     let new = arguments.new.get(world, &format!("{} in CI", first_user_id(&key.certificate)))?;
-    if old.as_ref().is_some_and(|old| old.same_as(&new)) {
+    if old.as_deref().is_some_and(|old| old.same_as(&new)) {
         world
             .terminal
             .warn("the passphrase is the home's: whoever reads the CI's secrets has that too");
     }
-    let (one, subkey) = secret.for_ci(old.as_ref(), &new, exactly.as_ref(), &policy)?;
+    let (one, subkey) = secret.for_ci(old.as_deref(), &new, exactly.as_ref(), &policy)?;
     let packets = one.to_bytes()?;
     let text = match arguments.armor {
         true => armor_keys(&packets, true)?,
@@ -75,7 +75,7 @@ pub fn to_folder(arguments: &Arguments, folder: &Path, world: &World) -> Result<
     }
     // Nobody finds out in the vault that the passphrase was another one.
     let passphrase = arguments.passphrase.of_key(world, secret, &key.certificate)?;
-    secret.check(passphrase.as_ref())?;
+    secret.check(passphrase.as_deref())?;
 
     let lock = world.lock()?;
     let key = of_home(home, &fingerprint)?;

@@ -136,7 +136,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
     let what = Safe::text(&plan.user_id).to_string();
     let passphrase = arguments.passphrase.new_passphrase(world, arguments.no_passphrase, &what)?;
     world.terminal.whisper(&format!("making {} RSA bits", plan.bits.bits()));
-    let key = generate(&plan, passphrase.as_ref())?;
+    let key = generate(&plan, passphrase.as_deref())?;
     drop(passphrase);
     // What was made passes the same rules as what is imported.
     let certificate = key.secret.certificate();

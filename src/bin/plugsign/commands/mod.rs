@@ -10,6 +10,8 @@ pub mod export;
 pub mod export_move;
 pub mod extend;
 pub mod import;
+pub mod import_gnupg;
+pub mod imported;
 pub mod keygen;
 pub mod list;
 pub mod man;

@@ -37,7 +37,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
     let secret = key.secret.as_ref().ok_or_else(no_secret)?;
     let old = arguments.passphrase.of_key(world, secret, &key.certificate)?;
     // A wrong one is said before a new one is thought of.
-    secret.check(old.as_ref())?;
+    secret.check(old.as_deref())?;
     let new = match arguments.no_passphrase {
         true => None,
         false => Some(arguments.new.get(world, &first_user_id(&key.certificate))?),
@@ -45,7 +45,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
     let lock = world.lock()?;
     let key = of_home(home, &fingerprint)?;
     let secret = key.secret.as_ref().ok_or_else(no_secret)?;
-    let changed = secret.change_passphrase(old.as_ref(), new.as_ref())?;
+    let changed = secret.change_passphrase(old.as_deref(), new.as_ref())?;
     changed.check(new.as_ref())?;
     home.put_secret(&lock, &changed)?;
     let said = match new {

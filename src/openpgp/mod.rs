@@ -17,5 +17,6 @@ pub(crate) mod rsa_public;
 pub mod secret_key;
 pub mod sign;
 pub mod signature;
+pub mod stub;
 pub mod validity;
 pub mod verify;

@@ -81,6 +81,8 @@ pub enum Weakness {
     Unbound(String),
     /// The secret part is not here: on a smart card, or kept off-line.
     SecretElsewhere,
+    /// The secret part is on a smart card with this serial number, which may be empty.
+    OnCard(String),
     /// The secret part is not protected, and that was not asked for.
     Unprotected,
     /// Deriving the key from the passphrase would take more than is reasonable.
@@ -120,8 +122,12 @@ impl fmt::Display for Weakness {
                 write!(f, "no acceptable self-signature binds it ({why})")
             }
             Weakness::SecretElsewhere => {
-                f.write_str("its secret part is not here (on a smart card, or kept off-line)")
+                f.write_str("its secret part is not here (kept off-line, perhaps)")
             }
+            Weakness::OnCard(serial) if serial.is_empty() => {
+                f.write_str("its secret part is on a smart card")
+            }
+            Weakness::OnCard(serial) => write!(f, "its secret part is on the smart card {serial}"),
             Weakness::Unprotected => f.write_str("it is not protected by a passphrase"),
             Weakness::CostlyPassphrase(what) => {
                 write!(f, "unlocking it would take {what}, which is refused")

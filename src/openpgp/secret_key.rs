@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::certificate::{Certificate, Fingerprint, armored};
 use super::policy::{Policy, Weakness, check_key, is_rsa};
 use super::rsa::{PrivateKey, Signer};
+use super::stub::{Place, place};
 use crate::error::{Error, Result};
 
 /// A passphrase: any bytes, taken as they are. It is kept encrypted in memory and wiped when
@@ -102,6 +103,17 @@ impl SecretKey {
         if open { Protection::None } else { Protection::Passphrase }
     }
 
+    /// Returns the keys whose secret parts are not here, although the file names them: on smart
+    /// cards, or kept off-line.
+    pub fn elsewhere(&self) -> Vec<(Fingerprint, Place)> {
+        self.cert
+            .keys()
+            .secret()
+            .filter(|component| is_elsewhere(component.key().secret()))
+            .map(|component| (component.key().fingerprint().into(), place(component.key())))
+            .collect()
+    }
+
     /// Returns the key as binary OpenPGP packets, secret parts as protected as they are here.
     pub fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>> {
         self.cert
@@ -147,9 +159,11 @@ impl SecretKey {
     /// [`Weakness::Inconsistent`] or [`Weakness::SecretElsewhere`].
     pub fn check(&self, passphrase: Option<&Passphrase>) -> Result<()> {
         let mut usable = 0;
+        let mut elsewhere = Weakness::SecretElsewhere;
         for component in self.secret_parts() {
             let key = component.key();
             if is_elsewhere(key.secret()) {
+                elsewhere = place(key).into();
                 continue;
             }
             let unlocked = unlock(key, passphrase)?;
@@ -159,7 +173,7 @@ impl SecretKey {
             }
         }
         if usable == 0 {
-            return Err(self.refused(Weakness::SecretElsewhere));
+            return Err(self.refused(elsewhere));
         }
         Ok(())
     }
@@ -239,14 +253,17 @@ impl SecretKey {
                 }
                 continue;
             }
-            match key.optional_secret() {
-                Some(secret) if !is_elsewhere(secret) => {}
-                _ => {
+            let key = match key.clone().parts_into_secret() {
+                Ok(key) if !is_elsewhere(key.secret()) => key,
+                Ok(key) => {
+                    weakness = place(&key).into();
+                    continue;
+                }
+                Err(_) => {
                     weakness = Weakness::SecretElsewhere;
                     continue;
                 }
-            }
-            let Ok(key) = key.clone().parts_into_secret() else { continue };
+            };
             if best.as_ref().is_none_or(|best| best.creation_time() < key.creation_time()) {
                 best = Some(key);
             }

@@ -268,6 +268,57 @@ fn a_locked_key_whose_modulus_was_swapped_is_refused_and_makes_no_signature() {
     }
 }
 
+/// What gpg writes in the place of a secret part that is on a smart card with this serial number.
+const CARD: &[u8] =
+    b"\xff\x00\x65\x00GNU\x02\x10\xd2\x76\x00\x01\x24\x01\x02\x00\x00\x06\x00\x00\x00\x01\x00\x00";
+
+/// A key whose primary key is on a smart card, and whose signing subkey is here.
+fn card_and_subkey() -> Vec<u8> {
+    let recipe = Recipe::of(Material::a());
+    let how =
+        Binding { flags: openpgp::types::KeyFlags::empty().set_signing(), back_signature: true };
+    let cert = with_subkey(recipe.build(), &mut recipe.signer(), Material::b(), &how);
+    let primary = [body_of_first_packet(&public(&cert)), CARD.to_vec()].concat();
+    let rest = openpgp::PacketPile::from_bytes(&secret(&cert)).unwrap().into_children().skip(1);
+    let rest: Vec<u8> = rest.flat_map(|packet| packet.to_vec().unwrap()).collect();
+    [packet(5, &primary), rest].concat()
+}
+
+#[test]
+fn a_primary_key_on_a_smart_card_is_named_and_its_subkey_signs() {
+    let sandbox = Sandbox::new();
+    sandbox.write("key", card_and_subkey());
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.run("import --no-passphrase key").exits(0);
+    let on_card = "is on the smart card D2760001240102000006000000010000";
+    sandbox.run("list").exits(0).prints(on_card).prints("valid, can sign now");
+    let json = sandbox.run("--json list").exits(0).json();
+    assert_eq!(json["keys"][0]["elsewhere"].as_array().unwrap().len(), 1);
+    sandbox.run("sign a.tar.gz").exits(0);
+    sandbox.run("verify a.tar.gz").exits(0);
+    let primary = format!("{}!", json["keys"][0]["fingerprint"].as_str().unwrap());
+    let done = sandbox.call(["sign", "--force", "-u", &primary, "a.tar.gz"]).run();
+    done.exits(4).says(on_card).says("plugsign uses no smart cards");
+    sandbox.run("doctor").exits(0);
+}
+
+#[test]
+fn gpg_reads_the_stub_as_one_for_a_smart_card() {
+    if crate::common::peers::peer("gpg").is_none() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("key", card_and_subkey());
+    let listed = std::process::Command::new("gpg")
+        .args(["--batch", "--no-keyring", "--list-packets"])
+        .arg(sandbox.path("key"))
+        .env("GNUPGHOME", sandbox.folder())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&listed.stdout);
+    assert!(text.contains("gnu-divert-to-card"), "{text}");
+}
+
 #[test]
 fn a_stub_for_a_key_that_is_elsewhere_is_refused() {
     let public_body = body_of_first_packet(&public(alice()));
@@ -277,9 +328,11 @@ fn a_stub_for_a_key_that_is_elsewhere_is_refused() {
         .skip(1)
         .flat_map(|packet| packet.to_vec().unwrap())
         .collect();
-    for (name, stub) in [
-        ("gnu-dummy", &b"\xff\x00\x65\x00GNU\x01"[..]),
-        ("card", b"\xff\x00\x65\x00GNU\x02\x10D2760001240102000006000000000000"),
+    for (name, stub, words) in [
+        ("gnu-dummy", &b"\xff\x00\x65\x00GNU\x01"[..], "its secret part is not here"),
+        ("card", CARD, "its secret part is on the smart card D2760001240102000006000000010000"),
+        ("card, nameless", b"\xff\x00\x65\x00GNU\x02\x00", "its secret part is on a smart card"),
+        ("card, cut short", b"\xff\x00\x65\x00GNU\x02\x10\xd2\x76", "on the smart card D276"),
     ] {
         let key = [packet(5, &[&public_body[..], stub].concat()), rest.clone()].concat();
         let sandbox = Sandbox::new();
@@ -290,10 +343,7 @@ fn a_stub_for_a_key_that_is_elsewhere_is_refused() {
             let done = sandbox.call(line.split(' ')).env("PLUGSIGN_PASSPHRASE", "any").run();
             let said = [&done.stdout[..], &done.stderr].concat();
             let said = String::from_utf8(said).unwrap();
-            assert!(
-                done.code() == Some(4) && said.contains("its secret part is not here"),
-                "{name}: {done:?}"
-            );
+            assert!(done.code() == Some(4) && said.contains(words), "{name}: {done:?}");
             assert_eq!(before, sandbox.snapshot(), "{name}");
         }
     }

@@ -276,6 +276,9 @@ pub fn hint(error: &Error) -> Option<String> {
             Weakness::Unbound(_) | Weakness::Hash(_) => {
                 "it needs a user ID and self-signatures with SHA-256 or stronger: renew them on the way in (plugsign import --refresh FILE) or in the home (plugsign refresh KEY); or where it was made (gpg --cert-digest-algo SHA256 --quick-set-expire KEY 0), export it and import it again".into()
             }
+            Weakness::OnCard(_) => {
+                "plugsign uses no smart cards: sign with a key or subkey whose secret part is in a file; gpg --export gives the certificate of this one".into()
+            }
             Weakness::SecretElsewhere => "import the key with its secret part".into(),
             _ => return None,
         },

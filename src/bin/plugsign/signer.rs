@@ -45,6 +45,12 @@ pub enum Origin {
     Home,
 }
 
+/// A text with a key in it.
+struct Text {
+    bytes: Zeroizing<Vec<u8>>,
+    origin: Origin,
+}
+
 impl KeySource {
     /// Returns whether the key is read from standard input.
     pub fn uses_stdin(&self) -> bool {
@@ -61,9 +67,9 @@ impl KeySource {
             queries.push(None);
         }
         let found = match self.text(world)? {
-            Some((text, origin)) => queries
+            Some(text) => queries
                 .iter()
-                .map(|query| in_text(&text, query.as_ref(), origin, world))
+                .map(|query| in_text(&text, query.as_ref(), world))
                 .collect::<Result<Vec<_>, _>>()?,
             None => in_home(&queries, world)?,
         };
@@ -77,7 +83,7 @@ impl KeySource {
     }
 
     /// Returns the text of a key that is not the home's, if there is one.
-    fn text(&self, world: &World) -> Result<Option<(Zeroizing<Vec<u8>>, Origin)>, Failure> {
+    fn text(&self, world: &World) -> Result<Option<Text>, Failure> {
         if let Some(path) = &self.key_file {
             let bytes = match is_dash(path) {
                 true => {
@@ -85,13 +91,15 @@ impl KeySource {
                 }
                 false => read_small(path, "a key file", MAX_KEY_FILE)?,
             };
-            return Ok(Some((bytes, Origin::File)));
+            return Ok(Some(Text { bytes, origin: Origin::File }));
         }
         if !self.keys.is_empty() {
             return Ok(None);
         }
-        let text = world.variable(KEY_VARIABLE);
-        Ok(text.map(|text| (Zeroizing::new(text.into_encoded_bytes()), Origin::Environment)))
+        Ok(world.variable(KEY_VARIABLE).map(|text| Text {
+            bytes: Zeroizing::new(text.into_encoded_bytes()),
+            origin: Origin::Environment,
+        }))
     }
 }
 
@@ -118,13 +126,8 @@ fn in_home(queries: &[Option<KeyQuery>], world: &World) -> Result<Vec<Found>, Fa
 
 /// Finds the one secret key of a text. What the home knows of it, a revocation above all, counts
 /// for it too.
-fn in_text(
-    text: &[u8],
-    query: Option<&KeyQuery>,
-    origin: Origin,
-    world: &World,
-) -> Result<Found, Failure> {
-    let mut secret: SecretKey = one_secret(read_keys(text)?, query)?;
+fn in_text(text: &Text, query: Option<&KeyQuery>, world: &World) -> Result<Found, Failure> {
+    let mut secret: SecretKey = one_secret(read_keys(&text.bytes)?, query)?;
     let exactly = query.and_then(|query| query.exactly(&secret.certificate()));
     if let Ok(home) = world.home()
         && let Ok(shelf) = home.keys()
@@ -133,5 +136,5 @@ fn in_text(
     {
         secret = secret.merge(&known.certificate)?;
     }
-    Ok(Found { secret, exactly, origin })
+    Ok(Found { secret, exactly, origin: text.origin })
 }

@@ -12,8 +12,9 @@ use plugsign::openpgp::certificate::{Certificate, Description, Fingerprint, show
 use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::{Protection, SecretKey};
+use plugsign::openpgp::stub::Place;
 use plugsign::safe::Safe;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::failure::{EXIT_COULD_NOT, Failure, files_json, one_line};
 use crate::report::{Report, certificate_json, expiry_notice, status};
@@ -68,6 +69,8 @@ struct Listed {
     cannot_sign: Option<String>,
     /// That it expires soon, if it does.
     notice: Option<String>,
+    /// The keys whose secret parts are not here, although they are named.
+    elsewhere: Vec<(Fingerprint, Place)>,
     /// The subkeys that the server cannot read and need not have.
     left_out: Vec<Fingerprint>,
 }
@@ -105,6 +108,7 @@ impl Listed {
             protection: key.secret.as_ref().map(SecretKey::protection),
             has_primary: key.secret.as_ref().is_some_and(SecretKey::has_primary),
             cannot_sign,
+            elsewhere: key.secret.as_ref().map(SecretKey::elsewhere).unwrap_or_default(),
             left_out,
         }
     }
@@ -150,6 +154,9 @@ impl Listed {
                 writeln!(out, "  {}: {weakness}", status(&self.description))?;
             }
             (Some(why), None) => writeln!(out, "  valid, cannot sign here: {why}")?,
+        }
+        for (fingerprint, place) in &self.elsewhere {
+            writeln!(out, "  the secret part of {fingerprint} is {place}")?;
         }
         if let Some(notice) = &self.notice {
             writeln!(out, "  warning: {notice}")?;
@@ -200,6 +207,10 @@ impl Report for Listing {
                 map.insert("can_sign".into(), key.cannot_sign.is_none().into());
                 map.insert("cannot_sign_because".into(), key.cannot_sign.clone().into());
                 map.insert("expires_soon".into(), key.notice.is_some().into());
+                let elsewhere = key.elsewhere.iter().map(
+                    |(key, place)| json!({"key": key.to_string(), "place": place.to_string()}),
+                );
+                map.insert("elsewhere".into(), elsewhere.collect());
                 let left_out: Vec<String> = key.left_out.iter().map(ToString::to_string).collect();
                 map.insert("left_out_for_server".into(), left_out.into());
                 Value::Object(map)

@@ -6,6 +6,7 @@ pub mod check;
 pub mod completions;
 pub mod dialog;
 pub mod doctor;
+pub mod doctor_checks;
 pub mod export;
 pub mod export_move;
 pub mod extend;

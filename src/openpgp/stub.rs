@@ -1,0 +1,63 @@
+//! Secret keys that say that their secret part is elsewhere: GnuPG's extension of S2K (its
+//! doc/DETAILS, "GNU extensions to the S2K algorithm").
+
+use std::fmt;
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::Packet;
+use openpgp::packet::Key;
+use openpgp::packet::key::{SecretParts, UnspecifiedRole};
+use openpgp::serialize::MarshalInto;
+
+use super::policy::Weakness;
+
+/// Where a secret part is that is not here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Kept off-line, or nobody says.
+    Unknown,
+    /// On a smart card, with this serial number in hexadecimal digits; empty if nobody says.
+    Card(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Unknown => f.write_str("not here (kept off-line, perhaps)"),
+            Place::Card(serial) if serial.is_empty() => f.write_str("on a smart card"),
+            Place::Card(serial) => write!(f, "on the smart card {serial}"),
+        }
+    }
+}
+
+impl From<Place> for Weakness {
+    fn from(place: Place) -> Weakness {
+        match place {
+            Place::Unknown => Weakness::SecretElsewhere,
+            Place::Card(serial) => Weakness::OnCard(serial),
+        }
+    }
+}
+
+/// Reads where the secret part of a stub is.
+pub(super) fn place(key: &Key<SecretParts, UnspecifiedRole>) -> Place {
+    // The S2K's type, the hash that nothing uses, and GnuPG's mark; then its mode.
+    const TYPE: u8 = 101;
+    const MARK: &[u8] = b"GNU";
+    const CARD: u8 = 2;
+    let packet = Packet::from(key.clone().role_into_subordinate());
+    let Ok(bytes) = packet.to_vec() else { return Place::Unknown };
+    let stub = bytes
+        .windows(2 + MARK.len())
+        .rposition(|window| window.first() == Some(&TYPE) && window.get(2..) == Some(MARK));
+    let rest = stub.and_then(|stub| bytes.get(stub + 2 + MARK.len()..)).unwrap_or_default();
+    match rest {
+        [CARD, length, serial @ ..] => {
+            let serial = serial.get(..usize::from(*length)).unwrap_or(serial);
+            Place::Card(serial.iter().map(|byte| format!("{byte:02X}")).collect())
+        }
+        [CARD] => Place::Card(String::new()),
+        _ => Place::Unknown,
+    }
+}

@@ -274,6 +274,9 @@ fn store_secret(
                 }
                 Err(Error::SecretKeyDiffers(secret.fingerprint()))
             }
+            Some(stored) if stored.has_primary() && !secret.has_primary() => {
+                Err(Error::PrimaryWouldGo(secret.fingerprint()))
+            }
             _ => {
                 home.put_secret(&lock, &secret.merge(&merged)?)?;
                 publish(Outcome::Updated)

@@ -94,6 +94,10 @@ pub enum Error {
     )]
     PrimaryElsewhere(Fingerprint),
 
+    /// A primary key's secret part would be replaced by the mark that it is elsewhere.
+    #[error("the home has the primary key of {0}, and the new file has not: it would be lost here")]
+    PrimaryWouldGo(Fingerprint),
+
     /// The primary key is the one that signs, where a subkey is needed.
     #[error("{0} signs with its primary key, and has no signing subkey that could do so instead")]
     OnlyPrimarySigns(Fingerprint),

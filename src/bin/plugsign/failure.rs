@@ -225,6 +225,9 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::PrimaryElsewhere(_) => {
             "lend it for this command: --primary FILE, with the file that export --offline-primary wrote; if it is lost, publish a stored revocation certificate: plugsign revoke KEY --stored --reason REASON".into()
         }
+        Error::PrimaryWouldGo(key) => {
+            format!("to take it off this machine: plugsign export --offline-primary DIR {key}")
+        }
         Error::OnlyPrimarySigns(key) => format!("make a signing subkey first: plugsign rotate {key}"),
         Error::OtherKey { .. } => "--primary takes the file with the primary key of KEY".into(),
         Error::ClockBehind { .. } => "set the clock right, or wait until that time is past".into(),

@@ -1,6 +1,6 @@
 //! `plugsign export --ci` and `plugsign export --offline-primary`
 
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
@@ -83,7 +83,9 @@ pub fn to_folder(arguments: &Arguments, folder: &Path, world: &World) -> Result<
     let whole = secret.merge(&key.certificate)?;
     let without = secret.without_primary(&policy)?;
     make_folder(folder)?;
-    let path = folder.join(format!("{fingerprint}.secret.asc"));
+    let name = format!("{fingerprint}.secret.asc");
+    remove_leftovers(folder, &name);
+    let path = folder.join(name);
     store_whole(&path, &whole)?;
     home.put_secret(&lock, &without)?;
     let output = path.clone();
@@ -98,6 +100,18 @@ fn make_folder(folder: &Path) -> Result<(), Failure> {
     }
     DirBuilder::new().mode(0o700).create(folder).map_err(Error::io("create", folder))?;
     Ok(sync_folder(folder_of(folder))?)
+}
+
+/// Removes what a killed run left half-written. Who has the home's lock is the only one who
+/// writes such files.
+fn remove_leftovers(folder: &Path, name: &str) {
+    let prefix = format!(".{name}.");
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let found = entry.file_name().to_string_lossy().into_owned();
+        if found.starts_with(&prefix) && found.ends_with(".tmp") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Writes the whole key, or takes what an interrupted run wrote, if nothing is missing in it.

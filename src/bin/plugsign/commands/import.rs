@@ -281,6 +281,9 @@ fn store_secret(
             }
             Err(Error::SecretKeyDiffers(secret.fingerprint()).into())
         }
+        Some(stored) if stored.has_primary() && !secret.has_primary() => {
+            Err(Error::PrimaryWouldGo(secret.fingerprint()).into())
+        }
         _ => {
             home.put_secret(&lock, &secret.merge(&merged)?)?;
             Ok(publish(Outcome::Updated)?)

@@ -117,6 +117,10 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
     if arguments.summary.is_some() && !is_org {
         return Err(Failure::Usage("--summary goes with --kind org".into()));
     }
+    // Later would be too late: the key would be there, and its sheet not.
+    if let Some(path) = arguments.summary.as_ref().filter(|path| path.exists()) {
+        return Err(Error::Exists(path.clone()).into());
+    }
     let bits = arguments.bits.as_deref().map(parse_bits).transpose()?;
     let created = whole_seconds(world.now);
     let kind = arguments.kind(created)?;

@@ -143,8 +143,9 @@ impl Artifact {
         let further = if want.further { self.read_further(judge) } else { Vec::new() };
         let ways = want.digest.then_some(ContentHash::SHA256).into_iter().chain([way]);
         let ways = ways.chain(further.iter().filter_map(|file| content_hash(file).ok()));
-        let content =
-            self.read_once(|file| Hasher::new(ways).read(Counted { reader: file, count: read }))?;
+        let content = self.read_once(|file| {
+            Hasher::new(ways).read_ahead(Counted { reader: file, count: read })
+        })?;
         let verdict = judge.verify_content(&signature, &content);
         let also = match &verdict {
             Verdict::Good(good) => others(good, &further, judge, &content),
@@ -171,7 +172,7 @@ impl Artifact {
     /// As [`Artifact::verify`].
     pub fn digest(&self, read: &AtomicU64) -> Result<Sha256> {
         let content = self.read_once(|file| {
-            Hasher::new([ContentHash::SHA256]).read(Counted { reader: file, count: read })
+            Hasher::new([ContentHash::SHA256]).read_ahead(Counted { reader: file, count: read })
         })?;
         sha256(&content).ok_or_else(|| Error::crypto("hashing")("no SHA-256"))
     }

@@ -5,6 +5,7 @@ pub mod bundle;
 pub mod checksums;
 pub mod database;
 pub mod file;
+pub mod gnupg;
 pub mod home;
 pub mod permissions;
 pub mod release;

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::artifact::{Artifact, Counted, sha256};
 use super::checksums::{Checksums, MAX_CHECKSUMS, Sha256};
-use super::file::{Access, Existing, read_small, write_new};
+use super::file::{Access, Existing, read_small, write_new, write_one_of_many};
 use crate::error::{Error, Result};
 use crate::judge::Judge;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
@@ -56,7 +56,9 @@ pub struct Signed {
 impl Signing<'_> {
     /// Signs an artifact. `read` counts the bytes as they are read.
     ///
-    /// The signature is checked with the certificate before it appears, whole or not at all.
+    /// The signature is checked with the certificate before it appears, whole or not at all. Its
+    /// name lasts once [`sync_folder`](super::file::sync_folder) was called for its folder: the caller does so before saying
+    /// that it is there.
     ///
     /// # Errors
     ///
@@ -114,7 +116,7 @@ impl Signing<'_> {
         let bytes = self.signature(content)?;
         if !self.dry_run {
             let access = Access::Public { umask: self.umask };
-            write_new(output, &bytes, access, self.existing)?;
+            write_one_of_many(output, &bytes, access, self.existing)?;
         }
         signed(State::Written)
     }
@@ -164,7 +166,7 @@ impl Signing<'_> {
 
     fn hash(&self, artifact: &Artifact, read: &AtomicU64) -> Result<Hashed> {
         artifact.read_once(|file| {
-            Hasher::new([ContentHash::SHA256]).read(Counted { reader: file, count: read })
+            Hasher::new([ContentHash::SHA256]).read_ahead(Counted { reader: file, count: read })
         })
     }
 

@@ -95,6 +95,12 @@ pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfi
     for key in keys {
         match key {
             Ok(Key::Certificate(certificate)) => certificates.push(certificate),
+            Ok(Key::Revocation(_)) => {
+                return Err(Unfit::new(
+                    "it is a revocation certificate, and no key",
+                    "Apply it to the key, and export the key's certificate: plugsign import FILE, plugsign export KEY.",
+                ));
+            }
             Ok(Key::Secret(_)) => {
                 return Err(Unfit::new(
                     "it has a secret key, which nobody but its owner must have",

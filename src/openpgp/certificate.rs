@@ -143,6 +143,12 @@ impl Certificate {
         self.cert.userids().map(|id| id.userid().value().to_vec()).collect()
     }
 
+    /// Returns those that its own key did not revoke.
+    pub fn standing_user_ids(&self) -> Vec<Vec<u8>> {
+        let standing = self.cert.userids().filter(|id| id.self_revocations().next().is_none());
+        standing.map(|id| id.userid().value().to_vec()).collect()
+    }
+
     /// Returns the first user ID as text, or nothing. Not safe to show.
     pub fn first_user_id(&self) -> String {
         let user_id = self.cert.userids().next();
@@ -247,6 +253,13 @@ impl Certificate {
     /// Returns whether both hold the same packets.
     pub fn same_as(&self, other: &Certificate) -> bool {
         self.cert == other.cert
+    }
+
+    /// Returns why its own primary key ended the certificate, whenever that was, in words that
+    /// are safe to show.
+    pub fn revoked(&self) -> Option<String> {
+        let revocations: Vec<_> = self.cert.primary_key().self_revocations().collect();
+        if revocations.is_empty() { None } else { Some(reason(&revocations)) }
     }
 
     /// Checks that the primary key is one that plugsign works with at all: version 4, RSA, of a
@@ -441,10 +454,18 @@ impl Description {
     }
 
     /// Says what is wrong with the certificate as a whole: what is wrong with its primary key,
-    /// apart from its not being a signing key.
+    /// or, where that does not sign, with the newest of the subkeys that do.
     pub fn weakness(&self) -> Option<&Weakness> {
         let weakness = self.keys.first()?.weakness.as_ref()?;
-        if *weakness == Weakness::CannotSign && self.can_sign() { None } else { Some(weakness) }
+        if *weakness != Weakness::CannotSign {
+            return Some(weakness);
+        }
+        if self.can_sign() {
+            return None;
+        }
+        let signing = self.keys.iter().filter(|key| key.usage.contains(&"sign"));
+        let newest = signing.max_by_key(|key| key.created);
+        newest.and_then(|key| key.weakness.as_ref()).or(Some(weakness))
     }
 }
 

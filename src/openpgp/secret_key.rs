@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use sequoia_openpgp as openpgp;
 
 use openpgp::Cert;
+use openpgp::cert::amalgamation::key::ErasedKeyAmalgamation;
 use openpgp::crypto::mpi::SecretKeyChecksum;
 use openpgp::crypto::{Password, S2K};
 use openpgp::packet::Key;
@@ -64,6 +65,26 @@ pub struct SecretKey {
 impl SecretKey {
     pub(super) fn new(cert: Cert) -> SecretKey {
         SecretKey { cert }
+    }
+
+    pub(super) fn cert(&self) -> &Cert {
+        &self.cert
+    }
+
+    /// Returns the keys that have a secret part, or a mark that it is elsewhere.
+    pub(super) fn secret_parts(
+        &self,
+    ) -> impl Iterator<Item = ErasedKeyAmalgamation<'_, SecretParts>> {
+        self.cert.keys().secret()
+    }
+
+    /// Puts packets into the key, secret ones in the place of what is here.
+    pub(super) fn with_packets(&self, packets: Vec<openpgp::Packet>) -> Result<SecretKey> {
+        self.cert
+            .clone()
+            .insert_packets(packets)
+            .map(|(cert, _)| SecretKey { cert })
+            .map_err(Error::crypto("putting the key together"))
     }
 
     /// Returns what is public of it.
@@ -139,7 +160,7 @@ impl SecretKey {
     pub fn check(&self, passphrase: Option<&Passphrase>) -> Result<()> {
         let mut usable = 0;
         let mut elsewhere = Weakness::SecretElsewhere;
-        for component in self.cert.keys().secret() {
+        for component in self.secret_parts() {
             let key = component.key();
             if is_elsewhere(key.secret()) {
                 elsewhere = place(key).into();
@@ -173,20 +194,10 @@ impl SecretKey {
             .map(|component| component.key().clone())
             .filter(|key| !is_elsewhere(key.secret()) && !is_well_protected(key.secret()))
             .collect();
-        let primary = self.cert.fingerprint();
         for key in keys {
             let unlocked = unlock(&key, Some(passphrase))?;
             let locked = lock(&key, unlocked, passphrase)?;
-            let is_primary = key.fingerprint() == primary;
-            let (key, _) = key.take_secret();
-            let (key, _) = key.add_secret(locked);
-            let packet = if is_primary {
-                openpgp::Packet::from(key.role_into_primary())
-            } else {
-                openpgp::Packet::from(key.role_into_subordinate())
-            };
-            cert =
-                cert.insert_packets(Some(packet)).map_err(Error::crypto("protecting the key"))?.0;
+            cert = insert_secret(cert, key.take_secret().0, locked)?;
         }
         Ok(SecretKey { cert })
     }
@@ -298,7 +309,7 @@ impl SigningKey {
 }
 
 /// Unlocks one secret part.
-fn unlock(
+pub(super) fn unlock(
     key: &Key<SecretParts, UnspecifiedRole>,
     passphrase: Option<&Passphrase>,
 ) -> Result<openpgp::packet::key::Unencrypted> {
@@ -331,13 +342,31 @@ fn check_cost(encrypted: &Encrypted) -> Result<(), Weakness> {
 }
 
 /// Loads an unlocked part, proving that it belongs to the public one.
-fn load(
+pub(super) fn load(
     key: &Key<SecretParts, UnspecifiedRole>,
     unlocked: &openpgp::packet::key::Unencrypted,
 ) -> Result<PrivateKey> {
     check_key(key)
         .and_then(|()| unlocked.map(|secret| PrivateKey::load(key.mpis(), secret)))
         .map_err(|weakness| Error::Refused { key: key.fingerprint().to_string(), weakness })
+}
+
+/// Gives one of a certificate's keys its secret part, in the place of the one that it may have.
+pub(super) fn insert_secret(
+    cert: Cert,
+    key: Key<PublicParts, UnspecifiedRole>,
+    secret: SecretKeyMaterial,
+) -> Result<Cert> {
+    let is_primary = key.fingerprint() == cert.fingerprint();
+    let (key, _) = key.add_secret(secret);
+    let packet = if is_primary {
+        openpgp::Packet::from(key.role_into_primary())
+    } else {
+        openpgp::Packet::from(key.role_into_subordinate())
+    };
+    cert.insert_packets(Some(packet))
+        .map(|(cert, _)| cert)
+        .map_err(Error::crypto("protecting the key"))
 }
 
 pub(super) fn lock<P: KeyParts>(
@@ -354,7 +383,7 @@ pub(super) fn lock<P: KeyParts>(
 }
 
 /// Returns whether the secret is a stub: gpg's "gnu-dummy", or a pointer to a smart card.
-fn is_elsewhere(secret: &SecretKeyMaterial) -> bool {
+pub(super) fn is_elsewhere(secret: &SecretKeyMaterial) -> bool {
     match secret {
         SecretKeyMaterial::Encrypted(encrypted) => {
             matches!(encrypted.s2k(), S2K::Private { .. } | S2K::Unknown { .. })

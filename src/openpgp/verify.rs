@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use sequoia_openpgp as openpgp;
 
+use openpgp::crypto::mpi;
 use openpgp::packet::Key;
 use openpgp::packet::key::{PublicParts, UnspecifiedRole};
 use openpgp::policy::{HashAlgoSecurity, Policy as _};
@@ -13,6 +14,7 @@ use openpgp::policy::{HashAlgoSecurity, Policy as _};
 use super::certificate::{Certificate, Fingerprint, innermost, show_time};
 use super::hash::{Hashed, Hasher};
 use super::policy::{Policy, Weakness, check_key};
+use super::rsa_public::{self, PublicNumbers};
 use super::signature::DetachedSignature;
 
 /// Why a signature is not good. The names are a promise to scripts.
@@ -292,7 +294,15 @@ fn check_digest(
     if digest.get(..2) != Some(&packet.digest_prefix()[..]) {
         return Err(bad_signature());
     }
-    key.verify(packet.mpis(), packet.hash_algo(), &digest).map_err(|_| bad_signature())
+    let (mpi::PublicKey::RSA { e, n }, mpi::Signature::RSA { s }) = (key.mpis(), packet.mpis())
+    else {
+        return Err(bad_signature());
+    };
+    let key = PublicNumbers { n: n.value(), e: e.value() };
+    match rsa_public::verifies(key, way.algorithm, &digest, s.value()) {
+        true => Ok(()),
+        false => Err(bad_signature()),
+    }
 }
 
 fn bad_signature() -> Bad {

@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use plugsign::safe::{Safe, is_unsafe};
 
 use crate::commands::{
-    announce, check, completions, doctor, export, import, keygen, list, man, marketplace, sign,
-    trust, verify,
+    announce, check, completions, doctor, export, extend, import, keygen, list, man, marketplace,
+    passwd, refresh, revoke, rotate, sign, trust, user_ids, verify,
 };
 use crate::failure::{EXIT_USAGE, Failure};
 use crate::report::Report;
@@ -65,6 +65,14 @@ pub enum Command {
     Doctor(doctor::Arguments),
     Announce(announce::Arguments),
     Marketplace(marketplace::Arguments),
+    Rotate(rotate::Arguments),
+    Extend(extend::Arguments),
+    Revoke(revoke::Arguments),
+    Passwd(passwd::Arguments),
+    Adduid(user_ids::AddArguments),
+    #[command(name = "revoke-uid")]
+    RevokeUid(user_ids::RevokeArguments),
+    Refresh(refresh::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -83,6 +91,13 @@ impl Command {
             Command::Doctor(_) => "doctor",
             Command::Announce(_) => "announce",
             Command::Marketplace(_) => "marketplace",
+            Command::Rotate(_) => "rotate",
+            Command::Extend(_) => "extend",
+            Command::Revoke(_) => "revoke",
+            Command::Passwd(_) => "passwd",
+            Command::Adduid(_) => "adduid",
+            Command::RevokeUid(_) => "revoke-uid",
+            Command::Refresh(_) => "refresh",
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
         }
@@ -101,6 +116,13 @@ impl Command {
             Command::Doctor(arguments) => Box::new(doctor::run(arguments, world)?),
             Command::Announce(arguments) => Box::new(announce::run(arguments, world)?),
             Command::Marketplace(arguments) => marketplace::run(arguments, world)?,
+            Command::Rotate(arguments) => Box::new(rotate::run(arguments, world)?),
+            Command::Extend(arguments) => Box::new(extend::run(arguments, world)?),
+            Command::Revoke(arguments) => Box::new(revoke::run(arguments, world)?),
+            Command::Passwd(arguments) => Box::new(passwd::run(arguments, world)?),
+            Command::Adduid(arguments) => Box::new(user_ids::add(arguments, world)?),
+            Command::RevokeUid(arguments) => Box::new(user_ids::revoke(arguments, world)?),
+            Command::Refresh(arguments) => Box::new(refresh::run(arguments, world)?),
             Command::Completions(arguments) => Box::new(completions::run(&arguments)),
             Command::Man(arguments) => Box::new(man::run(&arguments, world)?),
         })

@@ -9,6 +9,7 @@ use plugsign::judge::Judge;
 use plugsign::mattermost::bundle::{Finding, Severity};
 use plugsign::mattermost::server_copy::ServerCopy;
 use plugsign::openpgp::certificate::{Certificate, Description, Fingerprint, show_time};
+use plugsign::openpgp::change::Reason;
 use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::secret_key::{Protection, SigningKey};
 use plugsign::openpgp::sign::sign;
@@ -230,13 +231,15 @@ fn passphrase(found: &Found, source: &PassphraseSource, world: &World) -> Row {
 fn revocation_certificate(certificate: &Certificate, world: &World) -> Row {
     const NAME: &str = "revocation-certificate";
     let fingerprint: Fingerprint = certificate.fingerprint();
-    let path = match world.home() {
-        Ok(home) => home.revocation_path(&fingerprint),
+    let home = match world.home() {
+        Ok(home) => home,
         Err(failure) => return Row::failure(NAME, &failure),
     };
-    match path.exists() {
-        true => Row::ok(NAME, format!("{}; keep a copy elsewhere", Safe::path(&path))),
-        false => Row::warn(
+    let paths = [Reason::Unspecified, Reason::Compromised]
+        .map(|reason| home.revocation_path(&fingerprint, reason));
+    match paths.iter().find(|path| path.exists()) {
+        Some(path) => Row::ok(NAME, format!("{}; keep a copy elsewhere", Safe::path(path))),
+        None => Row::warn(
             NAME,
             "the home has none, for the day that the key is lost",
             "make one where the key was made, and keep it in a safe place",

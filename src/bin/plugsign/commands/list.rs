@@ -64,6 +64,8 @@ struct Listed {
     certificate: Certificate,
     description: Description,
     protection: Option<Protection>,
+    /// Whether the secret key has the primary key's part, without which nothing can change.
+    has_primary: bool,
     cannot_sign: Option<String>,
     /// That it expires soon, if it does.
     notice: Option<String>,
@@ -104,6 +106,7 @@ impl Listed {
             notice: expiry_notice(&key.certificate, description.signs_until(), policy),
             description,
             protection: key.secret.as_ref().map(SecretKey::protection),
+            has_primary: key.secret.as_ref().is_some_and(SecretKey::has_primary),
             cannot_sign,
             elsewhere: key.secret.as_ref().map(SecretKey::elsewhere).unwrap_or_default(),
             left_out,
@@ -111,10 +114,12 @@ impl Listed {
     }
 
     fn secret(&self) -> &'static str {
-        match self.protection {
-            Some(Protection::Passphrase) => "secret key, protected",
-            Some(Protection::None) => "secret key, NOT protected",
-            None => "certificate",
+        match (self.protection, self.has_primary) {
+            (Some(Protection::Passphrase), true) => "secret key, protected",
+            (Some(Protection::None), true) => "secret key, NOT protected",
+            (Some(Protection::Passphrase), false) => "secret subkeys alone, protected",
+            (Some(Protection::None), false) => "secret subkeys alone, NOT protected",
+            (None, _) => "certificate",
         }
     }
 
@@ -198,6 +203,7 @@ impl Report for Listing {
                 map.insert("secret".into(), key.protection.is_some().into());
                 let protected = key.protection.map(|how| how == Protection::Passphrase);
                 map.insert("protected".into(), protected.into());
+                map.insert("primary_secret".into(), key.has_primary.into());
                 map.insert("can_sign".into(), key.cannot_sign.is_none().into());
                 map.insert("cannot_sign_because".into(), key.cannot_sign.clone().into());
                 map.insert("expires_soon".into(), key.notice.is_some().into());

@@ -1,5 +1,6 @@
 //! `plugsign sign`
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::num::NonZero;
@@ -10,7 +11,7 @@ use std::time::SystemTime;
 use clap::Args;
 use plugsign::disk::artifact::Artifact;
 use plugsign::disk::checksums::{CHECKSUMS, Checksums, Sha256};
-use plugsign::disk::file::Existing;
+use plugsign::disk::file::{Existing, folder_of, sync_folder};
 use plugsign::disk::release::{Release, Selection};
 use plugsign::disk::signing::{Signed, Signing, State};
 use plugsign::error::Error;
@@ -107,20 +108,23 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
     let mut files = match is_stream {
         true => vec![sign_stream(&signings[0], &arguments, world)?],
         false => {
-            let files = work::for_each(
-                &release.artifacts,
-                arguments.jobs,
-                &world.terminal,
-                |file, read| sign_file(&signings, &arguments, file, read, world),
-            )?;
+            let jobs = arguments.jobs.unwrap_or_else(work::threads_that_write);
+            let files = work::for_each(&release.artifacts, jobs, &world.terminal, |file, read| {
+                sign_file(&signings, &arguments, file, read, world)
+            })?;
             files.into_iter().flatten().collect()
         }
     };
-    warn_of_bundles(release.artifacts.iter().map(|file| file.path.as_path()), world);
+    let new: BTreeSet<&Path> =
+        files.iter().filter(|file| file.is_new()).map(|file| file.path.as_path()).collect();
+    warn_of_bundles(new.into_iter(), world);
     if arguments.checksums {
         for folder in &release.folders {
             files.extend(sign_checksums(&signings, folder, &files, &release.unreadable));
         }
+    }
+    if !arguments.dry_run {
+        make_durable(&mut files);
     }
     Ok(Done {
         signers: signers.iter().map(|signer| signer.describe(world)).collect(),
@@ -317,6 +321,24 @@ fn sign_checksums(
     signed
 }
 
+/// Makes the names of new signatures last, folder by folder. Where that fails, they are no
+/// success.
+fn make_durable(files: &mut [File]) {
+    let mut synced = BTreeSet::new();
+    for file in files.iter_mut().filter(|file| file.is_new()) {
+        let Some(folder) = file.signature.as_deref().map(folder_of) else { continue };
+        if synced.contains(folder) {
+            continue;
+        }
+        match sync_folder(folder) {
+            Ok(()) => {
+                synced.insert(folder.to_owned());
+            }
+            Err(error) => file.result = Err(error),
+        }
+    }
+}
+
 fn sign_stream(
     signing: &Signing<'_>,
     arguments: &Arguments,
@@ -382,6 +404,10 @@ struct File {
 }
 
 impl File {
+    fn is_new(&self) -> bool {
+        matches!(self.result, Ok(State::Written))
+    }
+
     fn new(path: &Path, signature: PathBuf, signed: Result<Signed, Error>) -> File {
         File {
             path: path.to_owned(),

@@ -88,7 +88,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
     let signature = arguments.signature.as_deref();
     let mut lines = if arguments.as_server {
         let keys = read_key_files(&arguments.keys)?;
-        work::for_each(&release.artifacts, None, &world.terminal, |artifact, read| {
+        work::for_each(&release.artifacts, work::cores(), &world.terminal, |artifact, read| {
             let verdict = artifact.ask_server(signature, &keys, read);
             Line::new(&artifact.path, verdict.map(Shown::server))
         })?
@@ -104,7 +104,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
         let judge = Judge::new(accepted, policy)?;
         let signers = arguments.signers.get();
         let want = Want { digest: !release.folders.is_empty(), further: signers > 1 };
-        work::for_each(&release.artifacts, None, &world.terminal, |artifact, read| {
+        work::for_each(&release.artifacts, work::cores(), &world.terminal, |artifact, read| {
             let verified = artifact.verify(signature, &judge, want, read);
             let sha256 = verified.as_ref().ok().and_then(|verified| verified.sha256);
             let result = verified.map(|verified| Shown::policy(&enough(verified, signers)));

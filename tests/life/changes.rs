@@ -1,0 +1,263 @@
+//! What changes a key, and what it is then.
+
+use std::fs;
+
+use sequoia_openpgp::types::HashAlgorithm;
+
+use crate::common::craft::*;
+use crate::common::peers::{Question, go_verdict};
+use crate::common::run::Sandbox;
+
+/// Makes an organisation's key without a passphrase.
+fn org(sandbox: &Sandbox) -> String {
+    sandbox.keygen("--kind org --name Acme --no-passphrase --expires 2y")
+}
+
+/// Signs a file with whatever key is chosen, and returns which one it was.
+fn signer(sandbox: &Sandbox, arguments: &str) -> String {
+    sandbox.write("a.tar", DATA);
+    let done = sandbox.run(&format!("--json sign --force {arguments} a.tar")).exits(0);
+    done.json()["key"].as_str().unwrap().to_string()
+}
+
+fn subkeys(sandbox: &Sandbox, key: &str) -> Vec<String> {
+    let json = sandbox.run(&format!("--json list {key}")).exits(0).json();
+    let subkeys = json["keys"][0]["subkeys"].as_array().unwrap().iter();
+    subkeys.map(|it| it["fingerprint"].as_str().unwrap().to_string()).collect()
+}
+
+#[test]
+fn an_organisations_primary_key_only_certifies_and_its_subkey_has_an_end_of_its_own() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    let json = sandbox.run("--json list").exits(0).json();
+    let listed = &json["keys"][0];
+    assert_eq!(listed["usage"], serde_json::json!(["certify"]));
+    assert_eq!(listed["subkeys"][0]["usage"], serde_json::json!(["sign"]));
+    assert_ne!(listed["subkeys"][0]["expires"], listed["expires"]);
+    assert_eq!(listed["can_sign"], true);
+    let names = ["asc", "compromised.asc", "retired.asc", "superseded.asc"];
+    assert_eq!(sandbox.names("home/revocations"), names.map(|name| format!("{key}.{name}")));
+    for name in sandbox.names("home/revocations") {
+        assert_eq!(sandbox.mode(format!("home/revocations/{name}")), 0o600);
+    }
+    assert_eq!(signer(&sandbox, ""), subkeys(&sandbox, &key)[0]);
+}
+
+#[test]
+fn the_summary_has_the_fingerprint_in_groups_and_what_to_keep_where() {
+    let sandbox = Sandbox::new();
+    let done =
+        sandbox.run("keygen --kind org --name Acme --no-passphrase --summary sheet").exits(0);
+    let key = done.out().trim().to_string();
+    let sheet = String::from_utf8(sandbox.read("sheet")).unwrap();
+    let groups: Vec<&str> = sheet.lines().nth(2).unwrap().split_whitespace().collect();
+    assert_eq!((groups.len(), groups.concat()), (10, key));
+    assert!(sheet.contains("compromised.asc") && sheet.contains("--offline-primary"));
+    assert!(done.err().contains(&sheet));
+    sandbox.run("keygen --name Plain --no-passphrase --summary other").exits(2);
+}
+
+#[test]
+fn the_newest_signing_subkey_is_taken_and_an_exclamation_mark_forces_another() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    let old = subkeys(&sandbox, &key).remove(0);
+    let done = sandbox.run(&format!("rotate {key}")).exits(0);
+    let new = done.out().trim().to_string();
+    done.says("stays valid until").says("plugsign export");
+    assert_eq!(signer(&sandbox, ""), new);
+    assert_eq!(signer(&sandbox, &format!("-u {old}!")), old);
+    sandbox.run("verify a.tar").exits(0);
+    // A signer that ends is passed over for one that does not.
+    sandbox.run(&format!("revoke {key} --subkey {new} --reason superseded")).exits(0);
+    assert_eq!(signer(&sandbox, ""), old);
+}
+
+#[test]
+fn a_key_that_signs_itself_gets_a_subkey_by_rotation_and_only_then_a_secret_for_ci() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.keygen("--name Plain --no-passphrase");
+    let export = |sandbox: &Sandbox| {
+        let call = sandbox.call(["export", "--ci", &key, "-o", "ci"]);
+        call.env("PLUGSIGN_NEW_PASSPHRASE", "ci").run()
+    };
+    export(&sandbox).exits(4).says("rotate");
+    sandbox.run(&format!("export --offline-primary vault {key} --unprotected")).exits(4);
+    assert!(!sandbox.has("vault"));
+    let new = sandbox.run(&format!("rotate {key}")).exits(0).out().trim().to_string();
+    export(&sandbox).exits(0);
+    assert_eq!(sandbox.mode("ci"), 0o600);
+    sandbox.write("b.tar", DATA);
+    let done = sandbox
+        .call(["--json", "sign", "b.tar"])
+        .homeless()
+        .env_bytes("PLUGSIGN_KEY", &sandbox.read("ci"))
+        .env("PLUGSIGN_PASSPHRASE", "ci")
+        .run()
+        .exits(0);
+    assert_eq!(done.json()["key"], new.as_str());
+}
+
+#[test]
+fn the_secret_for_ci_has_nothing_of_the_primary_key_and_needs_its_own_passphrase() {
+    let sandbox = Sandbox::new();
+    let done = sandbox.call(["keygen", "-q", "--kind", "org", "--name", "Acme"]);
+    let key = done.env("PLUGSIGN_PASSPHRASE", "home").run().exits(0).out().trim().to_string();
+    let export = |new: &str| {
+        let call = sandbox.call(["export", "--ci", &key]);
+        call.env("PLUGSIGN_PASSPHRASE", "home").env("PLUGSIGN_NEW_PASSPHRASE", new).run()
+    };
+    export("").exits(3).says("--new-passphrase-file");
+    export("home").exits(0).says("the passphrase is the home's");
+    let line = export("ci").exits(0).stdout;
+    sandbox.write("b.tar", DATA);
+    for (passphrase, code) in [("home", 3), ("ci", 0)] {
+        let call = sandbox.call(["sign", "b.tar"]).homeless().env_bytes("PLUGSIGN_KEY", &line);
+        call.env("PLUGSIGN_PASSPHRASE", passphrase).run().exits(code);
+    }
+    // Into a home it goes as a key that can sign and cannot change.
+    sandbox.write("ci", &line);
+    let call = sandbox.call(["--home", "other", "import", "ci"]);
+    call.env("PLUGSIGN_PASSPHRASE", "ci").run().exits(0);
+    sandbox.run("--home other list").exits(0).prints("secret subkeys alone, protected");
+    sandbox.run(&format!("--home other rotate {key}")).exits(3).says("--primary FILE");
+}
+
+#[test]
+fn a_lent_primary_key_changes_the_key_and_stays_where_it_is() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    sandbox.run(&format!("export --offline-primary vault {key} --unprotected")).exits(0);
+    let vault = sandbox.names("vault");
+    assert_eq!(vault, [format!("{key}.secret.asc")]);
+    assert_eq!(sandbox.mode("vault"), 0o700);
+    let lent = format!("--primary vault/{key}.secret.asc");
+    let before = sandbox.read(format!("vault/{key}.secret.asc"));
+    let new = sandbox.run(&format!("rotate {key} {lent}")).exits(0).out().trim().to_string();
+    for line in ["extend KEY --expires 3y", "adduid KEY --name Other", "revoke-uid KEY Acme"] {
+        sandbox.run(&format!("{} {lent}", line.replace("KEY", &key))).exits(0);
+    }
+    assert_eq!(signer(&sandbox, ""), new);
+    sandbox.run("list").exits(0).prints("secret subkeys alone");
+    assert_eq!(sandbox.read(format!("vault/{key}.secret.asc")), before);
+}
+
+#[test]
+fn an_extension_moves_the_end_of_the_key_and_of_the_subkey_in_use_alone() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    let new = sandbox.run(&format!("rotate {key}")).exits(0).out().trim().to_string();
+    let ends = |sandbox: &Sandbox| {
+        let json = sandbox.run("--json list").exits(0).json();
+        let listed = json["keys"][0].clone();
+        let end = |new: bool| {
+            let is_new = |it: &&serde_json::Value| (it["fingerprint"] == new_of(&listed)) == new;
+            listed["subkeys"].as_array().unwrap().iter().find(is_new).unwrap()["expires"].clone()
+        };
+        (listed["expires"].clone(), end(false), end(true))
+    };
+    fn new_of(listed: &serde_json::Value) -> serde_json::Value {
+        let subkeys = listed["subkeys"].as_array().unwrap();
+        let newest = subkeys.iter().max_by_key(|it| it["created"].as_str().unwrap().to_string());
+        newest.unwrap()["fingerprint"].clone()
+    }
+    let before = ends(&sandbox);
+    sandbox.run(&format!("extend {key} --expires 4y")).exits(0).says("--subkeys");
+    let between = ends(&sandbox);
+    assert!(before.0 != between.0 && before.1 == between.1 && before.2 == between.2);
+    let done = sandbox.run(&format!("--json extend {key} --expires 5y --subkeys")).exits(0);
+    assert_eq!(done.json()["subkeys"], serde_json::json!([new]));
+    let after = ends(&sandbox);
+    assert!(after.0 == after.2 && after.0 != between.0 && after.1 == before.1);
+    // An end can come nearer, or go.
+    sandbox.run(&format!("extend {key} --expires 1d")).exits(0);
+    sandbox.run(&format!("extend {key} --expires never")).exits(0);
+    assert_eq!(ends(&sandbox).0, serde_json::Value::Null);
+}
+
+#[test]
+fn an_expired_key_signs_again_once_it_is_extended() {
+    let sandbox = Sandbox::new();
+    let mut recipe = Recipe::of(Material::a());
+    recipe.validity = Some(DAY);
+    sandbox.import(&secret(&recipe.build()));
+    sandbox.write("a.tar", DATA);
+    sandbox.run("sign a.tar").exits(4).says("plugsign extend");
+    sandbox.run("extend release@example.org --expires 1y").exits(0);
+    sandbox.run("sign a.tar").exits(0);
+    sandbox.run("export release@example.org -o key").exits(0);
+    let Some(go) = go_verdict() else { return };
+    let (key, signature) = (sandbox.read("key"), sandbox.read("a.tar.sig"));
+    let said = go.ask(Question { key: &key, signature: &signature, data: DATA });
+    assert!(said.starts_with("ACCEPT "), "{said}");
+}
+
+#[test]
+fn sha1_self_signatures_are_renewed_on_the_way_in_and_in_the_home() {
+    let mut recipe = Recipe::of(Material::a());
+    recipe.hash = HashAlgorithm::SHA1;
+    let cert = recipe.build();
+    let fingerprint = cert.fingerprint().to_hex();
+    let coming = Sandbox::new();
+    coming.write("key", secret(&cert));
+    coming.run("import --no-passphrase key").exits(4).says("import --refresh");
+    coming.run("import --no-passphrase --refresh key").exits(0);
+    let here = Sandbox::new();
+    here.import(&secret(alice()));
+    here.write(format!("home/keys/{fingerprint}.pgp"), secret(&cert));
+    here.chmod(format!("home/keys/{fingerprint}.pgp"), 0o600);
+    here.write("a.tar", DATA);
+    here.run(&format!("sign -u {fingerprint} a.tar")).exits(4);
+    here.run(&format!("refresh {fingerprint}")).exits(0).says("SHA-256 now");
+    here.run(&format!("refresh {fingerprint}")).exits(0).says("nothing was changed");
+    for sandbox in [coming, here] {
+        sandbox.write("a.tar", DATA);
+        sandbox.run(&format!("sign -u {fingerprint} a.tar")).exits(0);
+        sandbox.run(&format!("export {fingerprint} -o key.pgp")).exits(0);
+        sandbox.run("verify --key key.pgp a.tar").exits(0);
+    }
+}
+
+#[test]
+fn a_new_passphrase_unlocks_and_the_old_one_does_not() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    sandbox.write("a.tar", DATA);
+    let passwd = |old: &str, new: &str| {
+        let call = sandbox.call(["passwd", &key]).env("PLUGSIGN_PASSPHRASE", old);
+        call.env("PLUGSIGN_NEW_PASSPHRASE", new).run()
+    };
+    let sign = |passphrase: &str| {
+        let call = sandbox.call(["sign", "--force", "a.tar"]);
+        call.env("PLUGSIGN_PASSPHRASE", passphrase).run()
+    };
+    passwd("", "one").exits(0);
+    let before = sandbox.snapshot();
+    passwd("wrong", "two").exits(3).says("wrong passphrase");
+    assert_eq!(sandbox.snapshot(), before);
+    sandbox.call(["passwd", &key]).env("PLUGSIGN_PASSPHRASE", "one").run().exits(3);
+    passwd("one", "two").exits(0);
+    sign("one").exits(3);
+    sign("two").exits(0);
+    let off = sandbox.call(["passwd", &key, "--no-passphrase"]);
+    off.env("PLUGSIGN_PASSPHRASE", "two").run().exits(0).says("NOT protected");
+    sign("").exits(0);
+}
+
+#[test]
+fn user_ids_come_and_go_and_the_last_one_stays() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    sandbox.run(&format!("adduid {key} --name Acme")).exits(3).says("already");
+    sandbox.run(&format!("adduid {key}")).exits(2);
+    sandbox.run(&format!("revoke-uid {key} Acme")).exits(4).says("adduid");
+    sandbox.run(&format!("adduid {key} --name Acme --email r@acme.test")).exits(0);
+    sandbox.run(&format!("revoke-uid {key} acm")).exits(3).says("is not one user ID");
+    sandbox.run(&format!("revoke-uid {key} Acme")).exits(0);
+    let json = sandbox.run("--json list").exits(0).json();
+    assert_eq!(json["keys"][0]["user_ids"][0], "Acme <r@acme.test>");
+    assert_eq!(json["keys"][0]["can_sign"], true);
+    fs::remove_file(sandbox.write("a.tar", DATA)).unwrap();
+    signer(&sandbox, "");
+}

@@ -1,0 +1,175 @@
+//! What is refused, and that nothing changes then.
+
+use sequoia_openpgp::types::ReasonForRevocation;
+
+use crate::common::craft::*;
+use crate::common::run::Sandbox;
+
+fn org(sandbox: &Sandbox) -> String {
+    sandbox.keygen("--kind org --name Acme --no-passphrase")
+}
+
+fn can_sign(sandbox: &Sandbox, key: &str) -> bool {
+    let json = sandbox.run(&format!("--json list {key}")).exits(0).json();
+    json["keys"][0]["can_sign"].as_bool().unwrap()
+}
+
+/// Every command that needs the primary key.
+const CHANGES: [&str; 7] = [
+    "rotate KEY",
+    "extend KEY --expires 1y",
+    "revoke KEY --reason retired",
+    "revoke KEY --subkey KEY --reason retired",
+    "adduid KEY --name Other",
+    "revoke-uid KEY Acme",
+    "refresh KEY",
+];
+
+#[test]
+fn without_the_primary_key_every_change_says_so_and_changes_nothing() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    let other = sandbox.keygen("--name Somebody --no-passphrase");
+    sandbox.run(&format!("export --secret --unprotected {other} -o other")).exits(0);
+    sandbox.run(&format!("export --offline-primary vault {key} --unprotected")).exits(0);
+    sandbox.run(&format!("export --offline-primary vault {key} --unprotected")).exits(3);
+    let before = sandbox.snapshot();
+    for change in CHANGES {
+        let line = change.replace("KEY", &key);
+        let done = sandbox.run(&line).exits(3);
+        done.says("the secret part of the primary key").says("--primary FILE");
+        let done = sandbox.run(&format!("{line} --primary other")).exits(3);
+        done.says(&format!("that is the secret key of {other}, not of {key}"));
+        sandbox.run(&format!("{line} --primary missing")).exits(3);
+    }
+    assert_eq!(sandbox.snapshot(), before);
+    assert!(can_sign(&sandbox, &key));
+}
+
+#[test]
+fn a_revoked_key_is_not_changed_by_anything_and_may_be_revoked_harder() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    sandbox.run(&format!("revoke {key} --reason retired --message bye")).exits(0);
+    let before = sandbox.snapshot();
+    for change in ["rotate KEY", "extend KEY --expires 1y", "adduid KEY --name N", "refresh KEY"] {
+        let done = sandbox.run(&change.replace("KEY", &key)).exits(4);
+        done.says("it is revoked (retired: bye)");
+    }
+    assert_eq!(sandbox.snapshot(), before);
+    assert!(!can_sign(&sandbox, &key));
+    sandbox.run(&format!("revoke {key} --reason compromised")).exits(0);
+}
+
+#[test]
+fn a_guarded_revocation_certificate_is_not_imported_by_mistake() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    let stored = format!("home/revocations/{key}.compromised.asc");
+    let guarded = String::from_utf8(sandbox.read(&stored)).unwrap();
+    sandbox.write("guarded", &guarded);
+    let done = sandbox.run("import guarded").exits(3);
+    assert!(done.out().contains("a colon in front of its armor guards it"), "{done:?}");
+    assert!(can_sign(&sandbox, &key));
+    sandbox.write("bare", guarded.replace("\n:-----", "\n-----"));
+    sandbox.run("import bare").exits(0).prints(&format!("updated  {key}  revocation"));
+    sandbox.run("import bare").exits(0).prints("unchanged");
+    assert!(!can_sign(&sandbox, &key));
+}
+
+#[test]
+fn a_revocation_certificate_revokes_the_key_that_made_it_and_no_other() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    let elsewhere = Sandbox::new();
+    let other = org(&elsewhere);
+    let foreign = elsewhere.read(format!("home/revocations/{other}.asc"));
+    sandbox.write("foreign", &foreign);
+    let before = sandbox.snapshot();
+    let done = sandbox.run(&format!("revoke {key} --certificate foreign")).exits(4);
+    done.says(&format!("was not made by {key}"));
+    let bare = String::from_utf8(foreign).unwrap().replace("\n:-----", "\n-----");
+    sandbox.write("bare", &bare);
+    sandbox.run("import bare").exits(3).prints("no key matches");
+    std::fs::remove_file(sandbox.path("bare")).unwrap();
+    assert_eq!(sandbox.snapshot(), before);
+
+    // One that names the key as its maker, and was not made by it.
+    let alice = Recipe::of(Material::a()).build();
+    let mut mallory = Recipe::of(Material::b()).signer();
+    let forged = revoked(alice.clone(), &mut mallory, ReasonForRevocation::KeyCompromised);
+    let packets: Vec<u8> = forged
+        .bad_signatures()
+        .chain(forged.primary_key().other_revocations())
+        .next()
+        .map(|signature| {
+            use sequoia_openpgp::serialize::MarshalInto;
+            sequoia_openpgp::Packet::from(signature.clone()).to_vec().unwrap()
+        })
+        .unwrap();
+    sandbox.import(&secret(&alice));
+    sandbox.write("forged", packets);
+    let alice = alice.fingerprint().to_hex();
+    sandbox.run(&format!("revoke {alice} --certificate forged")).exits(4).says("was not made by");
+    assert!(can_sign(&sandbox, &alice));
+}
+
+#[test]
+fn what_is_no_revocation_certificate_revokes_nothing() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    sandbox.run(&format!("export {key} -a -o certificate")).exits(0);
+    sandbox.write("junk", "junk");
+    let before = sandbox.snapshot();
+    for file in ["certificate", "junk", "missing"] {
+        sandbox.run(&format!("revoke {key} --certificate {file}")).exits(3);
+    }
+    sandbox.run(&format!("revoke {key}")).exits(2);
+    sandbox.run(&format!("revoke {key} --reason bored")).exits(2);
+    sandbox.run(&format!("revoke {key} --subkey {key} --reason retired")).exits(2);
+    let nobody = "0123456789ABCDEF0123456789ABCDEF01234567";
+    sandbox.run(&format!("revoke {key} --subkey {nobody} --reason retired")).exits(3);
+    assert_eq!(sandbox.snapshot(), before);
+}
+
+#[test]
+fn a_stored_certificate_works_without_the_key_and_a_stale_one_is_refused() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    let stale = sandbox.read(format!("home/revocations/{key}.retired.asc"));
+    sandbox.write("stale", &stale);
+    sandbox.run(&format!("extend {key} --expires 2y")).exits(0);
+    let done = sandbox.run(&format!("revoke {key} --certificate stale")).exits(4);
+    done.says("no effect").says("--reason compromised");
+    assert!(can_sign(&sandbox, &key));
+    // The home's was made anew by the extension; the key itself is lost.
+    sandbox.run(&format!("export {key} -o certificate")).exits(0);
+    std::fs::remove_file(sandbox.path(format!("home/keys/{key}.pgp"))).unwrap();
+    sandbox.run("import certificate").exits(0);
+    sandbox.run(&format!("revoke {key} --stored --reason retired")).exits(0).says("retired");
+    sandbox.run(&format!("revoke {key} --stored --reason retired")).exits(0).says("already");
+    let json = sandbox.run("--json list").exits(0).json();
+    assert_eq!(json["keys"][0]["status"], "revoked");
+}
+
+#[test]
+fn a_clock_before_the_keys_birth_or_its_last_word_is_refused() {
+    let sandbox = Sandbox::new();
+    let mut unborn = Recipe::of(Material::a());
+    (unborn.created, unborn.bound) = (now() + DAY, now() + DAY);
+    let mut ahead = Recipe::of(Material::b());
+    ahead.bound = now() + DAY;
+    sandbox.keygen("--name First --no-passphrase");
+    for (recipe, words) in [(unborn, "it is not valid before"), (ahead, "the clock is wrong")] {
+        let cert = recipe.build();
+        let key = cert.fingerprint().to_hex();
+        let file = format!("home/keys/{key}.pgp");
+        sandbox.write(&file, secret(&cert));
+        sandbox.chmod(&file, 0o600);
+        let before = sandbox.snapshot();
+        for change in ["extend KEY --expires 1y", "rotate KEY", "revoke KEY --reason retired"] {
+            sandbox.run(&change.replace("KEY", &key)).exits(4).says(words);
+        }
+        assert_eq!(sandbox.snapshot(), before);
+    }
+}

@@ -4,6 +4,7 @@
 
 pub mod certificate;
 mod framing;
+pub mod gnupg;
 pub mod hash;
 pub mod key_file;
 pub mod keygen;

@@ -108,6 +108,48 @@ impl SecretKey {
         others.all(|key| here(key.key().fingerprint()))
     }
 
+    /// Returns the fingerprints of the keys whose secret parts are here.
+    pub fn secret_fingerprints(&self) -> Vec<Fingerprint> {
+        let here = self.cert.keys().secret().filter(|key| !is_elsewhere(key.key().secret()));
+        here.map(|key| key.key().fingerprint().into()).collect()
+    }
+
+    /// Takes the primary key's secret part out, for machines that shall sign and no more: a stub
+    /// stands in its place, GnuPG's "gnu-dummy" (GnuPG's doc/DETAILS). With `only`, the secret
+    /// parts of the other subkeys go too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if no secret subkey is left.
+    pub fn without_primary_secret(&self, only: Option<&Fingerprint>) -> Result<SecretKey> {
+        let primary = self.cert.fingerprint();
+        let mut cert = self.cert.clone();
+        let mut left = 0;
+        for component in self.cert.keys().secret() {
+            let key = component.key();
+            let is_primary = key.fingerprint() == primary;
+            let is_meant = only.is_none_or(|only| *only == key.fingerprint().into());
+            if !is_primary && is_meant && !is_elsewhere(key.secret()) {
+                left += 1;
+                continue;
+            }
+            let (public, _) = key.clone().take_secret();
+            let (stub, _) = public.add_secret(gnu_dummy());
+            let packet = match is_primary {
+                true => openpgp::Packet::from(stub.role_into_primary()),
+                false => openpgp::Packet::from(stub.role_into_subordinate()),
+            };
+            cert = cert
+                .insert_packets(Some(packet))
+                .map_err(Error::crypto("taking the primary key out"))?
+                .0;
+        }
+        match left {
+            0 => Err(self.refused(Weakness::SecretElsewhere)),
+            _ => Ok(SecretKey { cert }),
+        }
+    }
+
     /// Adds what a certificate knows of this key; the secret parts stay as they are.
     pub fn merge(&self, certificate: &Certificate) -> Result<SecretKey> {
         self.cert
@@ -344,6 +386,19 @@ fn is_elsewhere(secret: &SecretKeyMaterial) -> bool {
         }
         SecretKeyMaterial::Unencrypted(_) => false,
     }
+}
+
+/// GnuPG's stub of a secret part that is not here: S2K 101, no hash, "GNU", mode 1.
+fn gnu_dummy() -> SecretKeyMaterial {
+    let method = S2K::Private { tag: 101, parameters: Some(b"\0GNU\x01".to_vec().into()) };
+    let nothing = Vec::new().into_boxed_slice();
+    let checksum = Some(SecretKeyChecksum::SHA1);
+    SecretKeyMaterial::Encrypted(Encrypted::new(
+        method,
+        SymmetricAlgorithm::AES128,
+        checksum,
+        nothing,
+    ))
 }
 
 /// Returns whether a stored secret needs no better protection: iterated or Argon2, with more

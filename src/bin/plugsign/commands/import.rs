@@ -94,13 +94,13 @@ fn import_certificate(certificate: Certificate, world: &World) -> Result<Line, F
     Ok(Line::of(&certificate, outcome, false))
 }
 
-fn check(certificate: &Certificate, policy: &Policy) -> Result<(), Error> {
+pub fn check(certificate: &Certificate, policy: &Policy) -> Result<(), Error> {
     certificate
         .check_signer(policy)
         .map_err(|weakness| Error::Refused { key: certificate.fingerprint().to_string(), weakness })
 }
 
-fn store_certificate(
+pub fn store_certificate(
     certificate: &Certificate,
     world: &World,
 ) -> Result<Result<Outcome, Error>, Failure> {
@@ -120,7 +120,7 @@ fn store_certificate(
     Ok(store())
 }
 
-fn known<'a>(shelf: &'a Shelf<HomeKey>, certificate: &Certificate) -> Option<&'a HomeKey> {
+pub fn known<'a>(shelf: &'a Shelf<HomeKey>, certificate: &Certificate) -> Option<&'a HomeKey> {
     let fingerprint = certificate.fingerprint();
     shelf.items.iter().find(|key| key.certificate.fingerprint() == fingerprint)
 }
@@ -190,7 +190,7 @@ fn prove(
     }
 }
 
-fn store_secret(
+pub fn store_secret(
     secret: &SecretKey,
     certificate: &Certificate,
     replace: bool,
@@ -240,7 +240,8 @@ struct Line {
     outcome: Outcome,
 }
 
-enum Outcome {
+/// What became of a key.
+pub enum Outcome {
     New,
     Updated,
     Unchanged,

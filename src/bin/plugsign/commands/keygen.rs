@@ -8,6 +8,7 @@ use plugsign::error::Error;
 use plugsign::openpgp::certificate::{Certificate, show_time};
 use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, generate, user_id};
 use plugsign::openpgp::policy::KeySizeBits;
+use plugsign::openpgp::secret_key::Passphrase;
 use plugsign::openpgp::validity::parse_validity;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value};
@@ -88,8 +89,7 @@ impl Arguments {
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
-    let home = world.home()?;
-    home.check()?;
+    world.home()?.check()?;
     let bits = arguments.bits.as_deref().map(parse_bits).transpose()?;
     let created = whole_seconds(world.now);
     let validity =
@@ -115,9 +115,20 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
             arguments.passphrase.new_passphrase(world, arguments.no_passphrase, &what)?;
         (plan, passphrase)
     };
+    make(&plan, passphrase.as_ref(), world)
+}
+
+/// Makes the key and stores it.
+pub fn make(
+    plan: &KeyPlan,
+    passphrase: Option<&Passphrase>,
+    world: &World,
+) -> Result<Made, Failure> {
+    let home = world.home()?;
+    home.check()?;
+    let created = plan.created;
     world.terminal.whisper(&format!("making {} RSA bits", plan.bits.bits()));
-    let key = generate(&plan, passphrase.as_ref())?;
-    drop(passphrase);
+    let key = generate(plan, passphrase)?;
     // What was made passes the same rules as what is imported.
     let certificate = key.secret.certificate();
     certificate.check_signer(&plugsign::openpgp::policy::Policy::new(created)).map_err(
@@ -163,6 +174,17 @@ pub struct Made {
     expires: Option<SystemTime>,
     revocation: std::path::PathBuf,
     json: Map<String, Value>,
+}
+
+impl Made {
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// Where its revocation certificate is kept.
+    pub fn revocation(&self) -> &std::path::Path {
+        &self.revocation
+    }
 }
 
 impl Report for Made {

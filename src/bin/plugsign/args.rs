@@ -100,7 +100,11 @@ impl Command {
             Command::Check(arguments) => Box::new(check::run(arguments, world)?),
             Command::Marketplace(arguments) => marketplace::run(arguments, world)?,
             // Its command lines never come this far, see `in_place_of_gpg`.
-            Command::Gpg(_) => return Err(Failure::Usage("gpg comes before its options".into())),
+            Command::Gpg(_) => {
+                return Err(Failure::Usage(
+                    "of plugsign's own options, only --home goes before gpg".into(),
+                ));
+            }
             Command::Completions(arguments) => Box::new(completions::run(&arguments)),
             Command::Man(arguments) => Box::new(man::run(&arguments, world)?),
         })

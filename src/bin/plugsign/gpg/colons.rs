@@ -22,7 +22,8 @@ pub fn listing(session: &Session, listed: &[Listed], half: Half) -> String {
 }
 
 fn one(session: &Session, listed: &Listed, half: Half, text: &mut String) {
-    let grips = half == Half::Secret || session.options.with_keygrip;
+    let options = &session.options;
+    let grips = half == Half::Secret || options.with_keygrip || options.with_secret;
     for (place, key) in listed.facts.keys.iter().enumerate() {
         let is_primary = place == 0;
         let _ = writeln!(text, "{}", key_record(session, listed, key, half, is_primary));

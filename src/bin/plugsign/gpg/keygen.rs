@@ -22,6 +22,9 @@ use crate::commands::keygen::{make, parse_bits};
 use crate::failure::Failure;
 use crate::terminal::Conversation;
 
+/// How long keys are valid that gpg does not ask it of: two years.
+const QUICK_VALIDITY: Duration = Duration::from_secs(730 * 24 * 60 * 60);
+
 /// What gpg asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Questions {
@@ -49,7 +52,7 @@ pub fn run(session: &mut Session, questions: Questions) -> Result<u8, Failure> {
         Questions::Few => Asked {
             kind: Some(Kind::RsaRsa),
             bits: Some(KeySizeBits::Rsa3072),
-            validity: Some(None),
+            validity: Some(Some(QUICK_VALIDITY)),
         },
     };
     let plan = dialog::plan(&mut person, asked, whole_seconds(session.world.now))?;
@@ -77,7 +80,10 @@ pub fn quick(session: &mut Session) -> Result<u8, Failure> {
     let (kind, bits) = quick_kind(word(0), word(1))?;
     refuse_double(session, &user_id)?;
     let created = whole_seconds(session.world.now);
-    let validity = validity(word(2), created)?;
+    let validity = match word(2) {
+        "" | "-" => Some(QUICK_VALIDITY),
+        expires => validity(expires, created)?,
+    };
     let secret = Secret::read(&session.options, &session.world)?;
     let passphrase = secret.for_new_key(&Safe::text(&user_id).to_string())?;
     let plan = KeyPlan { kind, bits, user_id, created, validity };

@@ -43,40 +43,39 @@ pub fn run(session: &mut Session) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// gpg's layout (g10/gpg.c, `print_hex`): groups of hexadecimal digits behind the name, in lines
-/// that fit 80 columns.
+/// gpg's layout (g10/gpg.c, `print_hex`): pairs for 16 octets, groups of two for 20, of four for
+/// all others, in lines of some 80 columns behind the name.
 fn grouped(name: &str, digest: &[u8]) -> String {
-    let indent = name.chars().count();
     let mut text = name.to_string();
-    let mut column = indent;
-    // Pairs with a wider gap in the middle for 16 and 20 octets, words of four octets for more.
-    let (size, middle) = match digest.len() {
+    let mut indent = name.chars().count();
+    if indent > 40 {
+        text.push('\n');
+        indent = 0;
+    }
+    let (size, gap) = match digest.len() {
         16 => (1, Some(8)),
         20 => (2, Some(5)),
         _ => (4, None),
     };
+    let mut column = indent;
     for (place, group) in digest.chunks(size).enumerate() {
-        let hex: String = group.iter().map(|byte| format!("{byte:02X}")).collect();
-        if place > 0 {
-            if middle == Some(place) {
-                text.push(' ');
-                column += 1;
-            }
-            if column + 1 + hex.len() > 79 {
-                text.push('\n');
-                text.push_str(&" ".repeat(indent));
-                column = indent;
-                if indent == 0 {
-                    text.push(' ');
-                    column = 1;
-                }
-            } else {
-                text.push(' ');
-                column += 1;
-            }
+        if place > 0 && column + 2 * size > 79 {
+            text.push('\n');
+            // A width of nothing still holds one space.
+            text.push_str(&" ".repeat(indent.max(1)));
+            column = indent;
+        } else if place > 0 {
+            text.push(' ');
+            column += 1;
         }
-        text.push_str(&hex);
-        column += hex.len();
+        if gap == Some(place) {
+            text.push(' ');
+            column += 1;
+        }
+        for byte in group {
+            text.push_str(&format!("{byte:02X}"));
+        }
+        column += 2 * group.len();
     }
     text.push('\n');
     text

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use plugsign::disk::home::{HomeKey, Shelf};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Fingerprint;
+use plugsign::openpgp::gnupg::signature_facts;
 use plugsign::openpgp::hash::ContentHash;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::{SecretKey, SigningKey};
@@ -93,7 +94,8 @@ fn sign(session: &mut Session) -> Result<(), Failure> {
         first_user_id(key.certificate()),
     ));
     session.status.say(&format!(
-        "SIG_CREATED D 1 {} 00 {} {}",
+        "SIG_CREATED D {} {} 00 {} {}",
+        signature_facts(&signature).algorithm,
         way.algorithm.id(),
         seconds(signature.created()),
         key.fingerprint()
@@ -155,8 +157,8 @@ fn choose(session: &mut Session) -> Result<Chosen, Failure> {
     let flag = if usable.is_ok() { 2 } else { 3 };
     session.status.say(&format!("KEY_CONSIDERED {fingerprint} {flag}"));
     if let Err(error) = usable {
-        let name = names.first().cloned().unwrap_or_else(|| fingerprint.to_string());
-        session.status.say_of("INV_SGNR 9", name.as_bytes());
+        let name = names.first().map(String::as_bytes).unwrap_or_default();
+        session.status.say_of("INV_SGNR 9", name);
         return Err(error.into());
     }
     Ok(Chosen { secret, exactly })

@@ -1,7 +1,8 @@
-//! `gpg --verify` and gpgv: one detached signature, by the publisher's rules.
+//! `gpg --verify` and gpgv: detached signatures, by the publisher's rules.
 //!
 //! gpg believes more than plugsign does. What it would call good and is not by these rules is an
-//! ERRSIG here, and never a GOODSIG.
+//! ERRSIG here, and never a GOODSIG. Several signatures in a file are told one by one, as
+//! releases that several people sign need it; only if all of them are good is the exit code 0.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -70,6 +71,10 @@ pub fn run(session: &mut Session, known: &[Known], speak: Speak) -> Result<u8, F
     let words = session.options.words.clone();
     let (signature_word, data_word) = match &words[..] {
         [] => return Err(Failure::Usage(NOT_INLINE.into())),
+        [_] if speak == Speak::NotOfTrust => {
+            session.log.say("no signed data: gpgv FILE.sig FILE");
+            return Ok(2);
+        }
         [signature] => (signature.clone(), without_extension(session, signature)),
         [signature, data] => (signature.clone(), Some(data.clone())),
         _ => {
@@ -82,8 +87,8 @@ pub fn run(session: &mut Session, known: &[Known], speak: Speak) -> Result<u8, F
         Ok(bytes) => bytes,
         Err(error) => return Ok(cannot_look(session, error)),
     };
-    let signature = match DetachedSignature::read(&bytes) {
-        Ok(signature) => signature,
+    let signatures = match DetachedSignature::read_each(&bytes) {
+        Ok(signatures) => signatures,
         Err(bad) => return Ok(not_a_signature(session, &bad)),
     };
     let Some(data_word) = data_word else { return Err(Failure::Usage(NOT_INLINE.into())) };
@@ -92,7 +97,8 @@ pub fn run(session: &mut Session, known: &[Known], speak: Speak) -> Result<u8, F
         return Err(Failure::Usage(why.into()));
     }
     let data = Input::new(&data_word, special);
-    let content = match data.hash(signature.content_hash().ok()) {
+    let ways = signatures.iter().flatten().filter_map(|signature| signature.content_hash().ok());
+    let content = match data.hash(ways) {
         Ok(content) => content,
         Err(error) => {
             session.log.say(&format!("can't open signed data '{}'", Safe::path(data.name())));
@@ -102,9 +108,31 @@ pub fn run(session: &mut Session, known: &[Known], speak: Speak) -> Result<u8, F
     };
     let certificates: Vec<Certificate> =
         known.iter().map(|known| known.certificate.clone()).collect();
-    let verdict = verify_hashed(&content, &signature, &certificates, &session.world.policy());
-    let facts = signature_facts(&signature);
-    Ok(Telling { session, known, facts, speak }.tell(&verdict))
+    let policy = session.world.policy();
+    let mut codes = Vec::new();
+    let mut asserted = session.options.asserted.is_empty();
+    for signature in &signatures {
+        let signature = match signature {
+            Ok(signature) => signature,
+            Err(bad) => {
+                codes.push(not_a_signature(session, bad));
+                continue;
+            }
+        };
+        let verdict = verify_hashed(&content, signature, &certificates, &policy);
+        let facts = signature_facts(signature);
+        codes.push(Telling { session, known, facts, speak }.tell(&verdict));
+        asserted = asserted || is_asserted(session, &verdict);
+    }
+    if !asserted {
+        session.log.say("the signer is none of those that --assert-signer names");
+        codes.push(1);
+    }
+    // A bad signature weighs more than one that cannot be checked; none at all is not good.
+    Ok(match codes.contains(&1) {
+        true => 1,
+        false => codes.into_iter().max().unwrap_or(2),
+    })
 }
 
 const NOT_INLINE: &str =
@@ -236,10 +264,7 @@ impl Telling<'_> {
         if let Some(name) = HashAlgorithm::from_id(self.facts.hash).map(digest_name) {
             self.session.verbose(&format!("binary signature, digest algorithm {name}"));
         }
-        match state {
-            State::Good => self.check_asserted(&primary, key),
-            _ => 1,
-        }
+        if state == State::Good { 0 } else { 1 }
     }
 
     fn speak_of_trust(&mut self, state: State, primary: &Fingerprint, trust: Trust, detail: &str) {
@@ -253,7 +278,8 @@ impl Telling<'_> {
         match state {
             State::Good | State::ExpiredSignature => {}
             State::ExpiredKey => {
-                self.session.log.say(&format!("Note: {detail}"));
+                self.session.log.say("Note: This key has expired!");
+                self.session.log.say(&format!("         {detail}"));
                 self.session.log.say(&format!("Primary key fingerprint: {}", primary.grouped()));
                 return;
             }
@@ -261,7 +287,7 @@ impl Telling<'_> {
                 self.session.status.say("KEYREVOKED");
                 self.session.log.say("WARNING: This key has been revoked by its owner!");
                 self.session.log.say("         This could mean that the signature is forged.");
-                self.session.log.say(&format!("Note: {detail}"));
+                self.session.log.say(&format!("         {detail}"));
             }
         }
         if self.session.options.always_trust {
@@ -336,23 +362,22 @@ impl Telling<'_> {
             .find(|known| known.certificate.fingerprint() == *primary)
             .map_or(Trust::Unknown, |known| known.trust)
     }
+}
 
-    /// `--assert-signer`: a good signature, but by whom?
-    fn check_asserted(self, primary: &Fingerprint, key: &Fingerprint) -> u8 {
-        let asserted = self.session.options.asserted.clone();
-        if asserted.is_empty() {
-            return 0;
-        }
-        for fingerprint in asserted.iter().flat_map(|word| asserted_fingerprints(word)) {
-            if fingerprint == *primary || fingerprint == *key {
-                self.session.log.remark(&format!("signer '{fingerprint}' matched"));
-                self.session.status.say(&format!("ASSERT_SIGNER {fingerprint}"));
-                return 0;
+/// `--assert-signer`: a good signature, but by whom?
+fn is_asserted(session: &mut Session, verdict: &Verdict) -> bool {
+    let Verdict::Good(good) = verdict else { return false };
+    let primary = good.certificate().fingerprint();
+    for word in session.options.asserted.clone() {
+        for fingerprint in asserted_fingerprints(&word) {
+            if fingerprint == primary || fingerprint == *good.key() {
+                session.log.remark(&format!("signer '{fingerprint}' matched"));
+                session.status.say(&format!("ASSERT_SIGNER {fingerprint}"));
+                return true;
             }
         }
-        self.session.log.say("the signer is none of those that --assert-signer names");
-        1
     }
+    false
 }
 
 /// A fingerprint, or a file with one a line and comments behind `#`.

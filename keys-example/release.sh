@@ -3,8 +3,8 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
-cargo build --release --locked
-plugsign=${CARGO_TARGET_DIR:-target}/release/plugsign
+cargo build --locked
+plugsign=${CARGO_TARGET_DIR:-target}/debug/plugsign
 
 release=$(mktemp -d)
 trap 'rm -rf "$release"' EXIT

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use crate::openpgp::certificate::Fingerprint;
+use crate::openpgp::certificate::{Fingerprint, show_time};
 use crate::openpgp::policy::Weakness;
 use crate::openpgp::verify::Bad;
 use crate::safe::Safe;
@@ -74,9 +75,68 @@ pub enum Error {
     #[error("no OpenPGP key can be read: {0}")]
     NoKey(String),
 
+    /// A file of GnuPG's that is not as GnuPG writes them, or that is written in a way that is
+    /// not read here.
+    #[error("GnuPG's file cannot be used: {}", Safe::text(.0))]
+    GnupgFile(String),
+
+    /// A file of GnuPG's in which there is nothing to take over.
+    #[error("{0}")]
+    PassedOver(&'static str),
+
     /// A secret key is needed, and this has none.
     #[error("{0} has no secret key here")]
     NoSecret(Fingerprint),
+
+    /// The primary key is needed, and its secret part is not here.
+    #[error(
+        "the secret part of the primary key {0} is not here (kept off-line, or on a smart card)"
+    )]
+    PrimaryElsewhere(Fingerprint),
+
+    /// The primary key is the one that signs, where a subkey is needed.
+    #[error("{0} signs with its primary key, and has no signing subkey that could do so instead")]
+    OnlyPrimarySigns(Fingerprint),
+
+    /// A secret key was lent, and it is another one.
+    #[error("that is the secret key of {found}, not of {wanted}")]
+    OtherKey {
+        /// The key that is to be changed.
+        wanted: Fingerprint,
+        /// The one that was lent.
+        found: Fingerprint,
+    },
+
+    /// Something would be said of a key before what it says already.
+    #[error("the clock is wrong, or was: {key} has a self-signature of {}, which is not past", show_time(*newest))]
+    ClockBehind {
+        /// The key.
+        key: Fingerprint,
+        /// Its newest self-signature.
+        newest: SystemTime,
+    },
+
+    /// A revocation certificate that was made by another key.
+    #[error("the revocation certificate was not made by {0}")]
+    ForeignRevocation(Fingerprint),
+
+    /// A revocation certificate that would not revoke.
+    #[error(
+        "the revocation certificate has no effect: it is older than what {0} says of itself since, and its reason does not undo that"
+    )]
+    WithoutEffect(Fingerprint),
+
+    /// The key has this user ID already.
+    #[error("the key has the user ID \"{}\" already", Safe::text(.0))]
+    UserIdExists(String),
+
+    /// No user ID of the key, or more than one, is meant.
+    #[error("\"{}\" is not one user ID of the key that is not revoked", Safe::text(.0))]
+    UnknownUserId(String),
+
+    /// Without this user ID nobody could read the key any more.
+    #[error("\"{}\" is the last user ID of the key", Safe::text(.0))]
+    LastUserId(String),
 
     /// The passphrase does not unlock the key.
     #[error("wrong passphrase for {0}")]
@@ -132,6 +192,17 @@ pub enum Error {
     /// A signature that was just made, or should be, does not pass our own judges.
     #[error("the signature would not be good ({}): {}", .0.reason(), .0.detail())]
     NotGood(Bad),
+
+    /// The server cannot read a certificate, whatever is left out of it.
+    #[error("the server cannot read the certificate of {key}: {words}: {advice}")]
+    NotForServer {
+        /// The certificate.
+        key: Fingerprint,
+        /// The server's own words.
+        words: String,
+        /// What mends it.
+        advice: String,
+    },
 
     /// A name that cannot be a file's base name.
     #[error("\"{}\" cannot be the name of a trusted certificate", Safe::text(.0))]

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use crate::error::Result;
 use crate::mattermost::server::{self, Cause, KeyRing, Refusal};
+use crate::mattermost::server_copy::ServerCopy;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 use crate::openpgp::policy::Policy;
@@ -11,11 +12,13 @@ use crate::openpgp::signature::DetachedSignature;
 use crate::openpgp::verify::{Bad, Reason, Verdict, verify_hashed};
 
 /// Judges detached signatures by some certificates. A signature is good only if the publisher's
-/// policy accepts it *and* the server, given the signer's certificate as its key file, would.
+/// policy accepts it *and* the server would, given the signer's certificate as its key file: without
+/// the subkeys that never sign and that the server cannot read (see [`ServerCopy`]).
 pub struct Judge {
     policy: Policy,
     accepted: Vec<Certificate>,
-    /// What the server makes of each certificate, in the same order.
+    /// What the server makes of each certificate, in the same order, if it is given the copy
+    /// that it can read.
     key_rings: Vec<Result<KeyRing, Refusal>>,
 }
 
@@ -28,7 +31,7 @@ impl Judge {
     pub fn new(accepted: Vec<Certificate>, policy: Policy) -> Result<Judge> {
         let key_rings = accepted
             .iter()
-            .map(|certificate| Ok(KeyRing::read(&certificate.to_bytes()?)))
+            .map(|certificate| Ok(ServerCopy::of(certificate)?.map(|copy| copy.key_ring)))
             .collect::<Result<_>>()?;
         Ok(Judge { policy, accepted, key_rings })
     }
@@ -36,6 +39,11 @@ impl Judge {
     /// Returns the policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// Returns the certificates whose signatures count.
+    pub fn accepted(&self) -> &[Certificate] {
+        &self.accepted
     }
 
     /// Judges a signature file over everything that the reader yields. A signature that is not

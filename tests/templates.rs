@@ -123,3 +123,60 @@ fn the_announcement_has_a_place_for_everything_and_its_commands_work() {
         sandbox.shell(&format!("plugsign trust add --fingerprint {stranger} release-key.asc"));
     assert_eq!(refused.status.code(), Some(4), "{}", refused.shown());
 }
+
+/// Returns the commands of a document: its indented lines that begin with a program.
+fn commands(document: &str) -> Vec<String> {
+    document
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| line.starts_with("plugsign ") || line.starts_with("gpg "))
+        .map(str::to_string)
+        .collect()
+}
+
+#[test]
+fn what_announce_writes_does_what_it_says() {
+    let publisher = plugin("announce-publisher");
+    let archive = "com.example.plugin-1.2.0.tar.gz";
+    for command in [
+        "plugsign keygen --name 'Former Org' --email former@example.org",
+        "plugsign keygen --name 'Example Org' --email releases@example.org",
+        "plugsign announce releases@example.org --replaces former@example.org --out told",
+        "plugsign sign -u releases@example.org dist",
+        "cp dist/* told/",
+    ] {
+        let said = publisher.shell(command);
+        assert!(said.status.success(), "{command}\n{}", said.shown());
+    }
+    let told = publisher.path().join("told");
+    let has_gpg = peer("gpg").is_some();
+    for (name, count) in [
+        ("KEYS", 2),
+        ("ANNOUNCEMENT.md", 4),
+        ("SECURITY.md", 3),
+        ("SERVER-ADMIN.md", 4),
+        ("ROTATION.md", 5),
+    ] {
+        let reader = Sandbox::new("announce-reader");
+        let prepared = reader.shell(&format!(
+            "mkdir -p -m 700 \"$HOME\" \"$HOME/.gnupg\" config && echo '{{}}' > config/config.json && cp '{}'/* .",
+            told.display()
+        ));
+        assert!(prepared.status.success(), "{}", prepared.shown());
+        let commands = commands(&fs::read_to_string(told.join(name)).unwrap());
+        assert_eq!(commands.len(), count, "{name}: {commands:?}");
+        for command in commands {
+            if command.starts_with("gpg ") && !has_gpg {
+                continue;
+            }
+            let said = reader.shell(&command);
+            assert!(said.status.success(), "{name}: {command}\n{}", said.shown());
+        }
+        // And does not say it of another archive.
+        if name == "SECURITY.md" {
+            let command =
+                format!("echo >> {archive}; plugsign verify --key release-key.asc {archive}");
+            assert_eq!(reader.shell(&command).status.code(), Some(1));
+        }
+    }
+}

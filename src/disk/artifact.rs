@@ -11,9 +11,10 @@ use super::checksums::Sha256;
 use super::file::{Links, Stamp, folder_of, open_regular, read_small};
 use crate::error::{Error, Result};
 use crate::judge::{Judge, ServerVerdict, ask_server, content_hash};
+use crate::openpgp::certificate::{Certificate, Fingerprint};
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 use crate::openpgp::signature::MAX_SIGNATURE_FILE;
-use crate::openpgp::verify::{Bad, Reason, Verdict};
+use crate::openpgp::verify::{Bad, Good, Reason, Verdict};
 
 /// A file of a release.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +34,18 @@ pub struct Verified {
     pub verdict: Verdict,
     /// The artifact's digest, if it was asked for and the artifact was read.
     pub sha256: Option<Sha256>,
+    /// If it is good, what other signers than its own say the same, each once; if that was asked
+    /// for.
+    pub also: Vec<Good>,
+}
+
+/// What is asked for beside the verdict.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Want {
+    /// The artifact's digest.
+    pub digest: bool,
+    /// The signatures of further signers.
+    pub further: bool,
 }
 
 pub(super) fn sha256(content: &Hashed) -> Option<Sha256> {
@@ -55,6 +68,14 @@ impl Artifact {
         let mut name = self.path.as_os_str().to_owned();
         name.push(if armored { ".asc" } else { ".sig" });
         PathBuf::from(name)
+    }
+
+    /// Returns where a further signer's signature goes: `FILE.KEYID.sig`, or `.asc` if armored,
+    /// with the key ID of the certificate. The server reads `FILE.sig` alone.
+    pub fn further_signature_path(&self, signer: &Fingerprint, armored: bool) -> PathBuf {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(format!(".{}", signer.key_id()));
+        Artifact::found(PathBuf::from(name)).signature_path(armored)
     }
 
     /// Returns its signature file: `FILE.sig`, else `FILE.asc`, else none.
@@ -95,7 +116,7 @@ impl Artifact {
 
 impl Artifact {
     /// Judges the artifact by the signature file that is given or was named, or by the one
-    /// beside it.
+    /// beside it. The artifact is read once, for all of its signatures.
     ///
     /// # Errors
     ///
@@ -104,10 +125,10 @@ impl Artifact {
         &self,
         signature: Option<&Path>,
         judge: &Judge,
-        want_digest: bool,
+        want: Want,
         read: &AtomicU64,
     ) -> Result<Verified> {
-        let bad = |bad| Verified { verdict: Verdict::Bad(bad), sha256: None };
+        let bad = |bad| Verified { verdict: Verdict::Bad(bad), sha256: None, also: Vec::new() };
         let signature = match self.read_signature(signature)? {
             Ok(signature) => signature,
             Err(reason) => return Ok(bad(reason)),
@@ -119,13 +140,29 @@ impl Artifact {
                 return Ok(bad(reason));
             }
         };
-        let ways = want_digest.then_some(ContentHash::SHA256).into_iter().chain([way]);
-        let content =
-            self.read_once(|file| Hasher::new(ways).read(Counted { reader: file, count: read }))?;
-        Ok(Verified {
-            verdict: judge.verify_content(&signature, &content),
-            sha256: want_digest.then(|| sha256(&content)).flatten(),
-        })
+        let further = if want.further { self.read_further(judge) } else { Vec::new() };
+        let ways = want.digest.then_some(ContentHash::SHA256).into_iter().chain([way]);
+        let ways = ways.chain(further.iter().filter_map(|file| content_hash(file).ok()));
+        let content = self.read_once(|file| {
+            Hasher::new(ways).read_ahead(Counted { reader: file, count: read })
+        })?;
+        let verdict = judge.verify_content(&signature, &content);
+        let also = match &verdict {
+            Verdict::Good(good) => others(good, &further, judge, &content),
+            Verdict::Bad(_) => Vec::new(),
+        };
+        let sha256 = want.digest.then(|| sha256(&content)).flatten();
+        Ok(Verified { verdict, sha256, also })
+    }
+
+    /// Reads the signatures that accepted signers may have put beside the first one. One that
+    /// cannot be read does not count.
+    fn read_further(&self, judge: &Judge) -> Vec<Zeroizing<Vec<u8>>> {
+        let signers = judge.accepted().iter().map(Certificate::fingerprint);
+        let paths = signers.flat_map(|signer| {
+            [false, true].map(|armored| self.further_signature_path(&signer, armored))
+        });
+        paths.filter_map(|path| read_small(&path, "a signature", MAX_SIGNATURE_FILE).ok()).collect()
     }
 
     /// Returns the digest of the artifact.
@@ -135,7 +172,7 @@ impl Artifact {
     /// As [`Artifact::verify`].
     pub fn digest(&self, read: &AtomicU64) -> Result<Sha256> {
         let content = self.read_once(|file| {
-            Hasher::new([ContentHash::SHA256]).read(Counted { reader: file, count: read })
+            Hasher::new([ContentHash::SHA256]).read_ahead(Counted { reader: file, count: read })
         })?;
         sha256(&content).ok_or_else(|| Error::crypto("hashing")("no SHA-256"))
     }
@@ -180,6 +217,26 @@ impl Artifact {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Returns the good ones among further signatures, one for each certificate but the first's.
+fn others(
+    first: &Good,
+    further: &[Zeroizing<Vec<u8>>],
+    judge: &Judge,
+    content: &Hashed,
+) -> Vec<Good> {
+    let mut seen = vec![first.certificate().fingerprint()];
+    let mut others = Vec::new();
+    for file in further {
+        if let Verdict::Good(good) = judge.verify_content(file, content)
+            && !seen.contains(&good.certificate().fingerprint())
+        {
+            seen.push(good.certificate().fingerprint());
+            others.push(*good);
+        }
+    }
+    others
 }
 
 /// A reader that counts, for showing progress.

@@ -62,6 +62,23 @@ pub enum Existing {
 ///
 /// [`Error::Exists`] with [`Existing::Keep`], [`Error::Io`] else. No error leaves a part behind.
 pub fn write_new(path: &Path, bytes: &[u8], access: Access, existing: Existing) -> Result<()> {
+    write_one_of_many(path, bytes, access, existing)?;
+    sync_folder(folder_of(path))
+}
+
+/// Writes a file as [`write_new`] does, but leaves syncing the folder to the caller, who does so
+/// with [`sync_folder`], once for many files and before saying that they are there. Until then a
+/// power cut may take the file away again, whole.
+///
+/// # Errors
+///
+/// As [`write_new`].
+pub fn write_one_of_many(
+    path: &Path,
+    bytes: &[u8],
+    access: Access,
+    existing: Existing,
+) -> Result<()> {
     let folder = folder_of(path);
     let name = path
         .file_name()
@@ -71,14 +88,10 @@ pub fn write_new(path: &Path, bytes: &[u8], access: Access, existing: Existing) 
     prefix.push(".");
     let temporary = Temporary::create(folder, &prefix).map_err(Error::io("write", path))?;
     temporary.fill(bytes, access).map_err(Error::io("write", path))?;
-    match temporary.rename(path, existing) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(Error::Exists(path.to_owned()));
-        }
-        Err(error) => return Err(Error::io("write", path)(error)),
-    }
-    sync_folder(folder)
+    temporary.rename(path, existing).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Error::Exists(path.to_owned()),
+        _ => Error::io("write", path)(error),
+    })
 }
 
 /// Makes the names in a folder durable.

@@ -6,7 +6,7 @@
 //!   keys/FPR.pgp           0600  secret keys, as protected as they came
 //!   certificates/FPR.pgp   0600  certificates, also newer ones of the secret keys
 //!   trusted/NAME.FPR.pgp   0600  signers that `verify` accepts
-//!   revocations/FPR.asc    0600  what ends a key when it is lost
+//!   revocations/FPR.asc    0600  what ends a key when it is lost; FPR.REASON.asc says why
 //! ```
 //!
 //! There is no index that could disagree with the files. Each file appears whole under its
@@ -18,9 +18,12 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::file::{Access, Existing, folder_of, read_small, sync_folder, write_new};
 use crate::error::{Error, Result};
 use crate::openpgp::certificate::{Certificate, Fingerprint};
+use crate::openpgp::change::Reason;
 use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::SecretKey;
@@ -171,7 +174,7 @@ impl Home {
                 Ok(Some(Key::Secret(secret))) => shelf
                     .items
                     .push(HomeKey { certificate: secret.certificate(), secret: Some(secret) }),
-                Ok(Some(Key::Certificate(_))) => shelf.unreadable.push((
+                Ok(Some(Key::Certificate(_) | Key::Revocation(_))) => shelf.unreadable.push((
                     path,
                     Error::NoKey("it is among the secret keys and has no secret part".into()),
                 )),
@@ -213,11 +216,19 @@ impl Home {
         Ok(shelf)
     }
 
-    /// Stores a new secret key with its revocation certificate, which goes first: no key is
+    /// Stores a new secret key with its revocation certificates, which go first: no key is
     /// ever without one.
-    pub fn add_new_key(&self, _: &Lock, secret: &SecretKey, revocation: &[u8]) -> Result<()> {
+    pub fn add_new_key(
+        &self,
+        _: &Lock,
+        secret: &SecretKey,
+        revocations: &[(Reason, Vec<u8>)],
+    ) -> Result<()> {
         let fingerprint = secret.fingerprint();
-        write_new(&self.revocation_path(&fingerprint), revocation, Access::Secret, Existing::Keep)?;
+        for (reason, bytes) in revocations {
+            let path = self.revocation_path(&fingerprint, *reason);
+            write_new(&path, bytes, Access::Secret, Existing::Keep)?;
+        }
         let path = self.key_path(&fingerprint);
         write_new(&path, &secret.to_bytes()?, Access::Secret, Existing::Keep)
     }
@@ -277,9 +288,42 @@ impl Home {
         sync_folder(&folder)
     }
 
-    /// Returns where a key's revocation certificate is kept.
-    pub fn revocation_path(&self, fingerprint: &Fingerprint) -> PathBuf {
-        self.root.join(REVOCATIONS).join(format!("{fingerprint}.asc"))
+    /// Stores a revocation certificate in the place of an older one for this reason.
+    pub fn put_revocation(
+        &self,
+        _: &Lock,
+        fingerprint: &Fingerprint,
+        reason: Reason,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let path = self.revocation_path(fingerprint, reason);
+        write_new(&path, bytes, Access::Secret, Existing::Replace)
+    }
+
+    /// Reads the stored revocation certificate for a reason, guard and all, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_small`].
+    pub fn revocation(
+        &self,
+        fingerprint: &Fingerprint,
+        reason: Reason,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let path = self.revocation_path(fingerprint, reason);
+        match path.exists() {
+            true => read_small(&path, "a revocation certificate", MAX_KEY_FILE).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Returns where a key's revocation certificate for a reason is kept.
+    pub fn revocation_path(&self, fingerprint: &Fingerprint, reason: Reason) -> PathBuf {
+        let name = match reason {
+            Reason::Unspecified => format!("{fingerprint}.asc"),
+            reason => format!("{fingerprint}.{reason}.asc"),
+        };
+        self.root.join(REVOCATIONS).join(name)
     }
 
     fn key_path(&self, fingerprint: &Fingerprint) -> PathBuf {
@@ -399,6 +443,9 @@ fn read_as(path: &Path, named: &Fingerprint) -> Result<Key> {
     let found = match &key {
         Key::Certificate(certificate) => certificate.fingerprint(),
         Key::Secret(secret) => secret.fingerprint(),
+        Key::Revocation(_) => {
+            return Err(Error::NoKey("it is a revocation certificate, and no key".into()));
+        }
     };
     if found != *named {
         return Err(Error::NoKey(format!("it has another key than it is named for: {found}")));
@@ -410,6 +457,7 @@ fn certificate_of(key: Key) -> Result<Certificate> {
     match key {
         Key::Certificate(certificate) => Ok(certificate),
         Key::Secret(_) => Err(Error::NoKey("it is a secret key among the certificates".into())),
+        Key::Revocation(_) => Err(Error::NoKey("it is a revocation certificate".into())),
     }
 }
 

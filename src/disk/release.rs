@@ -145,9 +145,13 @@ impl Release {
                         }
                         release.add(artifact);
                     }
-                    Some(_) if fs::symlink_metadata(path).is_ok() => {
-                        release.orphans.push(path.clone());
-                    }
+                    Some(_) if fs::symlink_metadata(path).is_ok() => match further_of(path) {
+                        Some(artifact) if fs::symlink_metadata(&artifact).is_ok() => {
+                            let signature = Some(path.clone());
+                            release.add(Artifact { signature, ..Artifact::named(artifact) });
+                        }
+                        _ => release.orphans.push(path.clone()),
+                    },
                     _ => release.add(Artifact::named(path.clone())),
                 },
             }
@@ -162,12 +166,14 @@ impl Release {
             files.into_iter().partition(|file| signed_by(file).is_some());
         let mut found = BTreeSet::new();
         for signature in signatures {
-            match signed_by(&signature) {
-                Some(artifact) if others.binary_search(&artifact).is_ok() => {
+            let candidates = [signed_by(&signature), further_of(&signature)];
+            let mut candidates = candidates.into_iter().flatten();
+            match candidates.find(|artifact| others.binary_search(artifact).is_ok()) {
+                Some(artifact) => {
                     found.insert(artifact);
                 }
-                _ if is_certificate(&signature) => self.passed_over += 1,
-                _ => self.orphans.push(signature),
+                None if is_certificate(&signature) => self.passed_over += 1,
+                None => self.orphans.push(signature),
             }
         }
         for file in others {
@@ -223,6 +229,14 @@ fn signed_by(path: &Path) -> Option<PathBuf> {
     let ending = path.extension()?;
     let is_signature = SIGNATURE_ENDINGS.iter().any(|known| ending == *known);
     is_signature.then(|| path.with_extension(""))
+}
+
+/// Returns the artifact that a further signer's signature is of: FILE, for `FILE.KEYID.sig`.
+fn further_of(path: &Path) -> Option<PathBuf> {
+    let with_key_id = signed_by(path)?;
+    let key_id = with_key_id.extension()?.as_encoded_bytes();
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
+    (key_id.len() == 16 && key_id.iter().all(is_digit)).then(|| with_key_id.with_extension(""))
 }
 
 /// Returns whether an `.asc` file is an armored certificate, as releases often have one.

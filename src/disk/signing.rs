@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use super::artifact::{Artifact, Counted, sha256};
 use super::checksums::{Checksums, MAX_CHECKSUMS, Sha256};
-use super::file::{Access, Existing, read_small, write_new};
+use super::file::{Access, Existing, read_small, write_new, write_one_of_many};
 use crate::error::{Error, Result};
 use crate::judge::Judge;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
@@ -56,7 +56,9 @@ pub struct Signed {
 impl Signing<'_> {
     /// Signs an artifact. `read` counts the bytes as they are read.
     ///
-    /// The signature is checked with the certificate before it appears, whole or not at all.
+    /// The signature is checked with the certificate before it appears, whole or not at all. Its
+    /// name lasts once [`sync_folder`](super::file::sync_folder) was called for its folder: the caller does so before saying
+    /// that it is there.
     ///
     /// # Errors
     ///
@@ -74,6 +76,24 @@ impl Signing<'_> {
     /// As [`Signing::sign`], or [`Error::Io`] with `name` for the reader's.
     pub fn sign_stream(&self, content: impl Read, name: &str, output: &Path) -> Result<Signed> {
         self.place(&hash_stream(content, name)?, output)
+    }
+
+    /// Signs an artifact by several signers, reading it once. The outputs are theirs, in the
+    /// same order.
+    ///
+    /// # Errors
+    ///
+    /// Outside, that the artifact could not be read; inside, as [`Signing::sign`].
+    pub fn sign_by_all(
+        signers: &[Signing<'_>],
+        artifact: &Artifact,
+        outputs: &[PathBuf],
+        read: &AtomicU64,
+    ) -> Result<Vec<Result<Signed>>> {
+        let Some(first) = signers.first() else { return Ok(Vec::new()) };
+        let content = first.hash(artifact, read)?;
+        let both = signers.iter().zip(outputs);
+        Ok(both.map(|(signing, output)| signing.place(&content, output)).collect())
     }
 
     fn place(&self, content: &Hashed, output: &Path) -> Result<Signed> {
@@ -96,17 +116,23 @@ impl Signing<'_> {
         let bytes = self.signature(content)?;
         if !self.dry_run {
             let access = Access::Public { umask: self.umask };
-            write_new(output, &bytes, access, self.existing)?;
+            write_one_of_many(output, &bytes, access, self.existing)?;
         }
         signed(State::Written)
     }
 
-    /// Writes a folder's list of checksums, unless the same one is there, and signs it.
+    /// Writes a folder's list of checksums, unless the same one is there, and signs it to
+    /// `output`.
     ///
     /// # Errors
     ///
     /// As [`Signing::sign`].
-    pub fn sign_checksums(&self, list: &Artifact, checksums: &Checksums) -> Result<State> {
+    pub fn sign_checksums(
+        &self,
+        list: &Artifact,
+        checksums: &Checksums,
+        output: &Path,
+    ) -> Result<State> {
         let bytes = checksums.to_bytes();
         let there = read_small(&list.path, "a list of checksums", MAX_CHECKSUMS);
         let is_same = there.is_ok_and(|there| *there == bytes);
@@ -116,8 +142,7 @@ impl Signing<'_> {
         } else if !is_same {
             return Ok(State::Written);
         }
-        let output = list.signature_path(self.armored);
-        self.sign(list, &output, &AtomicU64::new(0)).map(|signed| signed.state)
+        self.sign(list, output, &AtomicU64::new(0)).map(|signed| signed.state)
     }
 
     /// Signs what a reader yields, and returns the signature instead of writing it.
@@ -141,7 +166,7 @@ impl Signing<'_> {
 
     fn hash(&self, artifact: &Artifact, read: &AtomicU64) -> Result<Hashed> {
         artifact.read_once(|file| {
-            Hasher::new([ContentHash::SHA256]).read(Counted { reader: file, count: read })
+            Hasher::new([ContentHash::SHA256]).read_ahead(Counted { reader: file, count: read })
         })
     }
 

@@ -5,4 +5,5 @@ pub mod json;
 pub mod marketplace;
 pub mod public_key;
 pub mod server;
+pub mod server_copy;
 pub mod shape;

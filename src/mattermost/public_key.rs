@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::server::{KeyRing, Refusal};
+use super::server_copy::ServerCopy;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::key_file::{Key, count_armor, read_keys};
 use crate::openpgp::policy::Policy;
@@ -55,6 +56,21 @@ pub fn check_readable(file: &[u8]) -> Result<(), Unfit> {
     }
 }
 
+/// Names the command that makes a key file of this certificate which the server can read, if
+/// there is one.
+fn mended(unfit: Unfit, certificate: &Certificate) -> Unfit {
+    match ServerCopy::of(certificate) {
+        Ok(Ok(copy)) if !copy.left_out.is_empty() => {
+            let fingerprint = certificate.fingerprint();
+            let advice = format!(
+                "Give the server the certificate without the encryption subkeys that it cannot read: plugsign import FILE; plugsign export --for-server {fingerprint} -o FILE."
+            );
+            Unfit { advice, ..unfit }
+        }
+        _ => unfit,
+    }
+}
+
 /// Reads a key file that holds exactly one certificate of a signer, and that the server reads.
 ///
 /// The server itself checks nothing when it is given a key file: it stores secret keys, reads
@@ -79,6 +95,12 @@ pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfi
     for key in keys {
         match key {
             Ok(Key::Certificate(certificate)) => certificates.push(certificate),
+            Ok(Key::Revocation(_)) => {
+                return Err(Unfit::new(
+                    "it is a revocation certificate, and no key",
+                    "Apply it to the key, and export the key's certificate: plugsign import FILE, plugsign export KEY.",
+                ));
+            }
             Ok(Key::Secret(_)) => {
                 return Err(Unfit::new(
                     "it has a secret key, which nobody but its owner must have",
@@ -99,7 +121,7 @@ pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfi
             "Put each certificate into a file of its own.",
         ));
     };
-    check_readable(file)?;
+    check_readable(file).map_err(|unfit| mended(unfit, &certificate))?;
     certificate.check_signer(policy).map_err(|weakness| {
         Unfit::new(
             format!("{}: {weakness}", certificate.fingerprint()),

@@ -11,7 +11,7 @@ use openpgp::packet::Key;
 use openpgp::packet::key::{KeyParts, KeyRole, PublicParts, UnspecifiedRole};
 use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
-use openpgp::types::{ReasonForRevocation, RevocationStatus};
+use openpgp::types::{ReasonForRevocation, RevocationStatus, RevocationType, SignatureType};
 use openpgp::{Cert, Packet};
 
 use super::policy::{ACCEPTED_HASHES, Policy, Weakness, check_key};
@@ -110,11 +110,7 @@ impl Certificate {
             }
             _ => true,
         };
-        let packets: Vec<Packet> = self.cert.clone().into_packets().filter(is_own).collect();
-        match Cert::from_packets(packets.into_iter()) {
-            Ok(cert) => Certificate { cert },
-            Err(_) => self,
-        }
+        self.filtered(is_own)
     }
 
     /// Reads one binary certificate of nothing else.
@@ -145,6 +141,12 @@ impl Certificate {
     /// Returns the user IDs as they stand, unchecked and not safe to show.
     pub fn user_ids(&self) -> Vec<Vec<u8>> {
         self.cert.userids().map(|id| id.userid().value().to_vec()).collect()
+    }
+
+    /// Returns those that its own key did not revoke.
+    pub fn standing_user_ids(&self) -> Vec<Vec<u8>> {
+        let standing = self.cert.userids().filter(|id| id.self_revocations().next().is_none());
+        standing.map(|id| id.userid().value().to_vec()).collect()
     }
 
     /// Returns the first user ID as text, or nothing. Not safe to show.
@@ -191,9 +193,73 @@ impl Certificate {
         Certificate { cert }
     }
 
+    /// Returns the subkeys that cannot make signatures of any kind: their algorithm has none, or
+    /// no binding of theirs, however old, gives them the flag.
+    pub fn subkeys_that_never_sign(&self) -> Vec<Fingerprint> {
+        let may_sign = |flags: openpgp::types::KeyFlags| {
+            flags.for_signing() || flags.for_certification() || flags.for_authentication()
+        };
+        self.cert
+            .keys()
+            .subkeys()
+            .filter(|subkey| {
+                let mut bindings = subkey.self_signatures().peekable();
+                !subkey.key().pk_algo().for_signing()
+                    || (bindings.peek().is_some()
+                        && bindings.all(|it| it.key_flags().is_some_and(|it| !may_sign(it))))
+            })
+            .map(|subkey| subkey.key().fingerprint().into())
+            .collect()
+    }
+
+    /// Returns the certificate without some of its subkeys.
+    pub fn without_subkeys(&self, gone: &[Fingerprint]) -> Certificate {
+        let cert = self
+            .cert
+            .clone()
+            .retain_subkeys(|subkey| !gone.contains(&subkey.key().fingerprint().into()));
+        Certificate { cert }
+    }
+
+    /// Returns the certificate without the revocations that were made after `time`, as far as
+    /// they leave what was before alone: one that says "compromised", or does not say why, counts
+    /// for all time (RFC 9580, section 5.2.3.31).
+    pub fn as_of(&self, time: SystemTime) -> Certificate {
+        let counts = |packet: &Packet| match packet {
+            Packet::Signature(signature) => {
+                let is_revocation = matches!(
+                    signature.typ(),
+                    SignatureType::KeyRevocation | SignatureType::SubkeyRevocation
+                );
+                let is_soft = signature
+                    .reason_for_revocation()
+                    .is_some_and(|(code, _)| code.revocation_type() == RevocationType::Soft);
+                let is_later = signature.signature_creation_time().is_some_and(|it| it > time);
+                !(is_revocation && is_soft && is_later)
+            }
+            _ => true,
+        };
+        self.filtered(counts)
+    }
+
+    fn filtered(&self, keeps: impl Fn(&Packet) -> bool) -> Certificate {
+        let packets: Vec<Packet> = self.cert.clone().into_packets().filter(keeps).collect();
+        match Cert::from_packets(packets.into_iter()) {
+            Ok(cert) => Certificate { cert },
+            Err(_) => self.clone(),
+        }
+    }
+
     /// Returns whether both hold the same packets.
     pub fn same_as(&self, other: &Certificate) -> bool {
         self.cert == other.cert
+    }
+
+    /// Returns why its own primary key ended the certificate, whenever that was, in words that
+    /// are safe to show.
+    pub fn revoked(&self) -> Option<String> {
+        let revocations: Vec<_> = self.cert.primary_key().self_revocations().collect();
+        if revocations.is_empty() { None } else { Some(reason(&revocations)) }
     }
 
     /// Checks that the primary key is one that plugsign works with at all: version 4, RSA, of a
@@ -367,11 +433,39 @@ impl Description {
         self.keys.iter().any(|key| key.weakness.is_none())
     }
 
+    /// Returns when the last of its keys that can sign now can no more, if that is known.
+    pub fn signs_until(&self) -> Option<SystemTime> {
+        let usable = self.keys.iter().filter(|key| key.weakness.is_none());
+        let ends: Option<Vec<SystemTime>> = usable.map(|key| self.end_of(key)).collect();
+        ends?.into_iter().max()
+    }
+
+    /// Returns when one of its keys can sign no more: at its own end or the primary key's.
+    pub fn key_signs_until(&self, fingerprint: &Fingerprint) -> Option<SystemTime> {
+        self.keys
+            .iter()
+            .find(|key| key.fingerprint == *fingerprint)
+            .and_then(|key| self.end_of(key))
+    }
+
+    fn end_of(&self, key: &KeyDescription) -> Option<SystemTime> {
+        let primary = self.keys.first().and_then(|primary| primary.expires);
+        primary.into_iter().chain(key.expires).min()
+    }
+
     /// Says what is wrong with the certificate as a whole: what is wrong with its primary key,
-    /// apart from its not being a signing key.
+    /// or, where that does not sign, with the newest of the subkeys that do.
     pub fn weakness(&self) -> Option<&Weakness> {
         let weakness = self.keys.first()?.weakness.as_ref()?;
-        if *weakness == Weakness::CannotSign && self.can_sign() { None } else { Some(weakness) }
+        if *weakness != Weakness::CannotSign {
+            return Some(weakness);
+        }
+        if self.can_sign() {
+            return None;
+        }
+        let signing = self.keys.iter().filter(|key| key.usage.contains(&"sign"));
+        let newest = signing.max_by_key(|key| key.created);
+        newest.and_then(|key| key.weakness.as_ref()).or(Some(weakness))
     }
 }
 

@@ -5,6 +5,8 @@
 //! each judge then finishes a copy of its state with its own trailer.
 
 use std::io::{self, Read};
+use std::sync::mpsc;
+use std::thread;
 
 use aws_lc_rs::digest;
 use sequoia_openpgp as openpgp;
@@ -146,22 +148,74 @@ impl Hasher {
         }
     }
 
-    /// Reads the content to its end, in pieces of 64 KiB.
+    /// Reads the content to its end.
     pub fn read(mut self, mut content: impl Read) -> io::Result<Hashed> {
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            match content.read(&mut buffer) {
-                Ok(0) => return Ok(self.finish()),
-                Ok(n) => self.update(&buffer[..n]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        let mut buffer = vec![0; PIECE];
+        while self.read_piece(&mut content, &mut buffer)? {}
+        Ok(self.finish())
+    }
+
+    /// Reads the content to its end as [`Hasher::read`] does; if it is long, one thread reads
+    /// ahead while another hashes.
+    pub fn read_ahead(mut self, mut content: impl Read + Send) -> io::Result<Hashed> {
+        const SHORT: usize = 16;
+        const AHEAD: usize = 4;
+        let mut buffer = vec![0; PIECE];
+        for _ in 0..SHORT {
+            if !self.read_piece(&mut content, &mut buffer)? {
+                return Ok(self.finish());
             }
         }
+        let (give_back, empty) = mpsc::channel();
+        let (sender, pieces) = mpsc::channel();
+        for _ in 0..AHEAD {
+            // The receiver is there, so this succeeds.
+            let _ = give_back.send(vec![0; PIECE]);
+        }
+        thread::scope(move |scope| {
+            let reader = thread::Builder::new().spawn_scoped(scope, move || {
+                for mut buffer in empty {
+                    let piece = read_some(&mut content, &mut buffer).map(|n| (buffer, n));
+                    let is_last = !matches!(piece, Ok((_, 1..)));
+                    if sender.send(piece).is_err() || is_last {
+                        return;
+                    }
+                }
+            });
+            reader?;
+            for piece in pieces {
+                let (buffer, n) = piece?;
+                self.update(buffer.get(..n).unwrap_or_default());
+                // After the last piece nobody takes it any more.
+                let _ = give_back.send(buffer);
+            }
+            Ok(self.finish())
+        })
+    }
+
+    /// Hashes one piece; tells whether there was one.
+    fn read_piece(&mut self, content: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
+        let n = read_some(content, buffer)?;
+        self.update(buffer.get(..n).unwrap_or_default());
+        Ok(n > 0)
     }
 
     /// Ends the content.
     pub fn finish(self) -> Hashed {
         Hashed { states: self.states }
+    }
+}
+
+/// How much is read at once.
+const PIECE: usize = 64 * 1024;
+
+/// Reads what comes at once, whatever signals do.
+fn read_some(content: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match content.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
 
@@ -246,6 +300,33 @@ mod tests {
             hasher.update(&input[..cut]);
             hasher.update(&input[cut..]);
             assert_eq!(hasher.finish().digest(text, b"").unwrap(), expected, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn reading_ahead_changes_nothing() {
+        let digest = |hashed: Hashed| hashed.digest(ContentHash::SHA256, b"").unwrap();
+        for length in [0, 1, PIECE, 16 * PIECE, 16 * PIECE + 1, 40 * PIECE + 7] {
+            let content: Vec<u8> = (0..length).map(|i| (i * 7 / 5) as u8).collect();
+            let start = || Hasher::new([ContentHash::SHA256]);
+            let plain = start().read(content.as_slice()).unwrap();
+            let ahead = start().read_ahead(content.as_slice()).unwrap();
+            assert_eq!(digest(ahead), digest(plain), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn reading_ahead_ends_at_an_error() {
+        struct Failing(usize);
+        impl Read for Failing {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0 = self.0.checked_sub(1).ok_or(io::ErrorKind::UnexpectedEof)?;
+                Ok(buffer.len())
+            }
+        }
+        for pieces in [0, 1, 16, 17, 18, 30] {
+            let result = Hasher::new([ContentHash::SHA256]).read_ahead(Failing(pieces));
+            assert_eq!(result.err().map(|e| e.kind()), Some(io::ErrorKind::UnexpectedEof));
         }
     }
 

@@ -17,6 +17,7 @@ use openpgp::cert::CertParser;
 use openpgp::parse::Parse;
 
 use super::certificate::{Certificate, armored, innermost};
+use super::change::{Revocation, begins_with_revocation, read_revocations};
 use super::framing::{self, BadFrame};
 use super::policy::Weakness;
 use super::secret_key::SecretKey;
@@ -32,8 +33,10 @@ const MAX_PACKETS: usize = 5_000;
 pub enum Key {
     /// Public parts alone.
     Certificate(Certificate),
-    /// With at least one secret part.
+    /// With at least one secret part, or a mark that it is elsewhere.
     Secret(SecretKey),
+    /// No key but what ends one.
+    Revocation(Revocation),
 }
 
 /// Reads all keys of a file. Each is there or says why it is not; nothing at all is an error.
@@ -70,6 +73,16 @@ pub fn armor_keys(packets: &[u8], secret: bool) -> Result<Zeroizing<Vec<u8>>> {
     armored(kind, packets).map(Zeroizing::new)
 }
 
+/// Writes packets as one line of base64 with its line end, for places that take no more.
+pub fn base64_line(packets: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut line = Zeroizing::new(vec![0; packets.len().div_ceil(3) * 4 + 1]);
+    let length = STANDARD.encode_slice(packets, &mut line).unwrap_or_default();
+    if let Some(end) = line.get_mut(length) {
+        *end = b'\n';
+    }
+    line
+}
+
 /// Returns how many armored keys there are in a file.
 pub fn count_armor(bytes: &[u8]) -> usize {
     let begins = |line: &&[u8]| line.trim_ascii_start().starts_with(BEGIN);
@@ -88,6 +101,11 @@ fn key_blocks(bytes: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
     let blocks = armor_blocks(&text)?;
     if !blocks.is_empty() {
         return Ok(blocks);
+    }
+    if find(&text, GUARDED).is_some() {
+        return Err(Error::NoKey(
+            "a colon in front of its armor guards it: take that away if the key shall end".into(),
+        ));
     }
     let inner = decode_base64(&text)
         .ok_or_else(|| Error::NoKey("it is neither OpenPGP, nor armored, nor base64".into()))?;
@@ -141,6 +159,15 @@ fn decode_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 
 const BEGIN: &[u8] = b"-----BEGIN PGP ";
 const END: &[u8] = b"-----END PGP ";
+/// How gpg and plugsign keep a revocation certificate from being imported by mistake.
+const GUARDED: &[u8] = b"\n:-----BEGIN PGP ";
+
+/// Takes the guarding colon away, for who means to use a revocation certificate.
+pub fn unguarded(bytes: &[u8]) -> Vec<u8> {
+    let Some(place) = find(bytes, GUARDED) else { return bytes.to_vec() };
+    let (before, after) = bytes.split_at(place + 1);
+    [before, after.get(1..).unwrap_or_default()].concat()
+}
 
 /// Finds and decodes the armored keys in a text. Armor of other kinds is passed over.
 fn armor_blocks(text: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
@@ -148,6 +175,7 @@ fn armor_blocks(text: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
     let mut rest = text;
     while let Some(begin) = find(rest, BEGIN) {
         let block = rest.get(begin..).unwrap_or_default();
+        let is_guarded = begin > 0 && rest.get(begin - 1) == Some(&b':');
         let after_begin = block.get(BEGIN.len()..).unwrap_or_default();
         let is_key = after_begin.starts_with(b"PUBLIC KEY BLOCK-----")
             || after_begin.starts_with(b"PRIVATE KEY BLOCK-----");
@@ -156,7 +184,7 @@ fn armor_blocks(text: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
             let line = block.get(tail..).unwrap_or_default();
             tail + line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len())
         });
-        if is_key {
+        if is_key && !is_guarded {
             let Some(end) = end else {
                 return Err(Error::NoKey("its armor has no end line: it is cut short".into()));
             };
@@ -185,6 +213,12 @@ fn decode_armor(block: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
 fn read_packets(packets: &[u8]) -> Vec<Result<Key>> {
     if let Err(error) = check_framing(packets) {
         return vec![Err(error)];
+    }
+    if begins_with_revocation(packets) {
+        return match read_revocations(packets) {
+            Ok(revocations) => revocations.into_iter().map(Key::Revocation).map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        };
     }
     let parser = match CertParser::from_bytes(packets) {
         Ok(parser) => parser,

@@ -5,19 +5,16 @@ use std::time::{Duration, SystemTime};
 use sequoia_openpgp as openpgp;
 
 use openpgp::Cert;
-use openpgp::crypto::Signer as _;
 use openpgp::packet::key::{Key4, PrimaryRole, SecretKeyMaterial, SecretParts, SubordinateRole};
 use openpgp::packet::key::{KeyRole, PublicParts, Unencrypted, UnspecifiedRole};
 use openpgp::packet::signature::SignatureBuilder;
-use openpgp::packet::{Key, Signature, UserID};
-use openpgp::serialize::MarshalInto;
-use openpgp::types::{
-    Features, HashAlgorithm, KeyFlags, PublicKeyAlgorithm, ReasonForRevocation, SignatureType,
-};
+use openpgp::packet::{Key, UserID};
+use openpgp::types::{Features, HashAlgorithm, KeyFlags, PublicKeyAlgorithm, SignatureType};
 
-use super::certificate::armored;
+use super::change::{Reason, SubkeyPlan, revocation, self_signature, signing_subkey};
 use super::policy::KeySizeBits;
-use super::rsa::{self, PrivateKey, Signer};
+use super::primary_key::{PrimaryKey, UnlockedKey};
+use super::rsa::{self, PrivateKey};
 use super::secret_key::{Passphrase, SecretKey, lock};
 use crate::error::{Error, Result};
 use crate::safe::{Safe, is_unsafe};
@@ -29,6 +26,12 @@ pub enum Kind {
     Sign,
     /// The same with a RSA subkey for encryption: gpg's "RSA and RSA".
     RsaRsa,
+    /// An organisation's: a primary key that only certifies, to be kept off-line, and a subkey
+    /// that signs.
+    Organisation {
+        /// How long the subkey is valid, or as long as the primary key.
+        signing: Option<Duration>,
+    },
 }
 
 /// The key to make.
@@ -50,9 +53,10 @@ pub struct KeyPlan {
 pub struct NewKey {
     /// The secret key, protected if there was a passphrase.
     pub secret: SecretKey,
-    /// A revocation certificate for it, armored with words on what it is for. Whoever has it
-    /// can end the key: it is kept like a secret.
-    pub revocation: Vec<u8>,
+    /// Revocation certificates for it, armored with words on what they are for: one without
+    /// reason first, and for an organisation's key one for each usual reason. Whoever has one
+    /// can end the key: they are kept like secrets.
+    pub revocations: Vec<(Reason, Vec<u8>)>,
 }
 
 /// Puts a user ID together as gpg does: `Name (Comment) <email>`.
@@ -147,40 +151,58 @@ fn no_controls(what: &str, text: &str) -> Result<()> {
 pub fn generate(plan: &KeyPlan, passphrase: Option<&Passphrase>) -> Result<NewKey> {
     check_user_id(&plan.user_id)?;
     check_times(plan)?;
-    let (primary, private) = new_key::<PrimaryRole>(plan, passphrase)?;
-    let public = primary.parts_as_public().role_as_unspecified().clone();
-    let mut signer = Signer::new(&public, &private);
+    let (key, private) = new_key::<PrimaryRole>(plan.bits, plan.created, passphrase)?;
+    let public = key.parts_as_public().role_as_unspecified().clone();
+    let primary = PrimaryKey::new(UnlockedKey::new(private, public));
     let user_id = UserID::from(plan.user_id.as_str());
     let binding = certification(plan)?
-        .sign_userid_binding(&mut signer, None, &user_id)
+        .sign_userid_binding(&mut primary.signer(), None, &user_id)
         .map_err(Error::crypto("signing the user ID"))?;
-    let mut packets: Vec<openpgp::Packet> =
-        vec![primary.clone().into(), user_id.into(), binding.into()];
-    if plan.kind == Kind::RsaRsa {
-        let (subkey, _) = new_key::<SubordinateRole>(plan, passphrase)?;
-        let binding = subkey_binding(plan)?
-            .sign_subkey_binding(&mut signer, None, subkey.parts_as_public())
-            .map_err(Error::crypto("binding the subkey"))?;
-        packets.extend([openpgp::Packet::from(subkey), binding.into()]);
+    let mut packets: Vec<openpgp::Packet> = vec![key.into(), user_id.into(), binding.into()];
+    let mut reasons = vec![Reason::Unspecified];
+    match plan.kind {
+        Kind::Sign => {}
+        Kind::RsaRsa => packets.extend(encryption_subkey(&primary, plan, passphrase)?),
+        Kind::Organisation { signing } => {
+            let subkey = SubkeyPlan { bits: plan.bits, created: plan.created, validity: signing };
+            packets.extend(signing_subkey(&primary, &subkey, passphrase)?.0);
+            reasons.extend(Reason::USUAL);
+        }
     }
-    let revocation = revocation(plan, &mut signer)?;
+    let revocations = reasons
+        .into_iter()
+        .map(|reason| Ok((reason, revocation(&primary, &plan.user_id, reason, plan.created)?)))
+        .collect::<Result<Vec<_>>>()?;
     let cert = Cert::from_packets(packets.into_iter())
         .map_err(Error::crypto("putting the certificate together"))?;
-    Ok(NewKey { secret: SecretKey::new(cert), revocation })
+    Ok(NewKey { secret: SecretKey::new(cert), revocations })
+}
+
+fn encryption_subkey(
+    primary: &PrimaryKey,
+    plan: &KeyPlan,
+    passphrase: Option<&Passphrase>,
+) -> Result<[openpgp::Packet; 2]> {
+    let (subkey, _) = new_key::<SubordinateRole>(plan.bits, plan.created, passphrase)?;
+    let binding = subkey_binding(plan)?
+        .sign_subkey_binding(&mut primary.signer(), None, subkey.parts_as_public())
+        .map_err(Error::crypto("binding the subkey"))?;
+    Ok([subkey.into(), binding.into()])
 }
 
 /// Makes one key, its secret part protected if there is a passphrase.
-fn new_key<R>(
-    plan: &KeyPlan,
+pub(super) fn new_key<R>(
+    bits: KeySizeBits,
+    created: SystemTime,
     passphrase: Option<&Passphrase>,
 ) -> Result<(Key<SecretParts, R>, PrivateKey)>
 where
     R: KeyRole + Clone,
     Key<SecretParts, R>: From<Key4<SecretParts, R>>,
 {
-    let (private, parts) = rsa::generate(plan.bits)?;
+    let (private, parts) = rsa::generate(bits)?;
     let bare: Key<PublicParts, UnspecifiedRole> =
-        Key4::new(plan.created, PublicKeyAlgorithm::RSAEncryptSign, parts.public.clone())
+        Key4::new(created, PublicKeyAlgorithm::RSAEncryptSign, parts.public.clone())
             .map_err(Error::crypto("making the key packet"))?
             .into();
     let secret = Unencrypted::from(parts.secret);
@@ -189,7 +211,7 @@ where
         None => SecretKeyMaterial::Unencrypted(secret),
     };
     let key = Key4::<SecretParts, R>::with_secret(
-        plan.created,
+        created,
         PublicKeyAlgorithm::RSAEncryptSign,
         parts.public,
         secret,
@@ -212,26 +234,29 @@ fn check_times(plan: &KeyPlan) -> Result<()> {
             ));
         }
     }
-    match plan.validity {
-        Some(validity) if validity.as_secs() == 0 || validity.as_secs() > latest => {
+    let subkey = match plan.kind {
+        Kind::Organisation { signing } => signing,
+        _ => None,
+    };
+    let unsound = |validity: Duration| validity.as_secs() == 0 || validity.as_secs() > latest;
+    match [plan.validity, subkey].into_iter().flatten().any(unsound) {
+        true => {
             Err(Error::Malformed("the key would be valid for longer than OpenPGP can say".into()))
         }
-        _ => Ok(()),
+        false => Ok(()),
     }
 }
 
-fn self_signature(typ: SignatureType, plan: &KeyPlan) -> openpgp::Result<SignatureBuilder> {
-    SignatureBuilder::new(typ)
-        .set_hash_algo(HashAlgorithm::SHA256)
-        .set_signature_creation_time(plan.created)?
-        .set_key_validity_period(plan.validity)
-}
-
 fn certification(plan: &KeyPlan) -> Result<SignatureBuilder> {
-    self_signature(SignatureType::PositiveCertification, plan)
+    let flags = match plan.kind {
+        Kind::Organisation { .. } => KeyFlags::empty().set_certification(),
+        Kind::Sign | Kind::RsaRsa => KeyFlags::empty().set_certification().set_signing(),
+    };
+    self_signature(SignatureType::PositiveCertification, plan.created)?
+        .set_key_validity_period(plan.validity)
         .and_then(|builder| {
             builder
-                .set_key_flags(KeyFlags::empty().set_certification().set_signing())?
+                .set_key_flags(flags)?
                 .set_preferred_hash_algorithms(vec![
                     HashAlgorithm::SHA256,
                     HashAlgorithm::SHA512,
@@ -244,34 +269,8 @@ fn certification(plan: &KeyPlan) -> Result<SignatureBuilder> {
 
 fn subkey_binding(plan: &KeyPlan) -> Result<SignatureBuilder> {
     let flags = KeyFlags::empty().set_storage_encryption().set_transport_encryption();
-    self_signature(SignatureType::SubkeyBinding, plan)
+    self_signature(SignatureType::SubkeyBinding, plan.created)?
+        .set_key_validity_period(plan.validity)
         .and_then(|builder| builder.set_key_flags(flags))
         .map_err(Error::crypto("preparing the subkey's signature"))
-}
-
-/// Makes the revocation certificate, with words around it so that nobody imports it by mistake.
-fn revocation(plan: &KeyPlan, signer: &mut Signer<'_>) -> Result<Vec<u8>> {
-    let primary = signer.public().clone().role_into_primary();
-    let signature: Signature = SignatureBuilder::new(SignatureType::KeyRevocation)
-        .set_hash_algo(HashAlgorithm::SHA256)
-        .set_signature_creation_time(plan.created)
-        .and_then(|builder| {
-            builder.set_reason_for_revocation(ReasonForRevocation::Unspecified, b"")
-        })
-        .and_then(|builder| builder.sign_direct_key(signer, &primary))
-        .map_err(Error::crypto("making the revocation certificate"))?;
-    let packet = openpgp::Packet::from(signature)
-        .to_vec()
-        .map_err(Error::crypto("writing the revocation certificate"))?;
-    let mut text = format!(
-        "Revocation certificate for {}\n{}\n\n\
-         Publishing it ends this key for good: do so when the key is lost or in\n\
-         somebody else's hands. A colon keeps it from being imported by mistake;\n\
-         take it away from the line below first.\n\n:",
-        primary.fingerprint(),
-        plan.user_id,
-    )
-    .into_bytes();
-    text.extend(armored(openpgp::armor::Kind::PublicKey, &packet)?);
-    Ok(text)
 }

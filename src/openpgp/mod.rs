@@ -3,14 +3,18 @@
 //! Terms are RFC 9580's. Nothing here opens a file, reads a clock or prints.
 
 pub mod certificate;
+pub mod change;
+pub mod facts;
 mod framing;
 pub mod gnupg;
 pub mod hash;
 pub mod key_file;
 pub mod keygen;
 pub mod policy;
+pub mod primary_key;
 pub mod query;
 mod rsa;
+pub(crate) mod rsa_public;
 pub mod secret_key;
 pub mod sign;
 pub mod signature;

@@ -187,12 +187,14 @@ pub(super) fn is_rsa<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> bool {
 /// Returns whether a modulus, big-endian, was made by the generator of CVE-2017-15361: modulo
 /// each of these primes it is a power of 65537, which happens by chance once in 2^27.
 fn has_roca_mark(modulus: &[u8]) -> bool {
-    const PRIMES: [u32; 38] = [
+    const PRIMES: [u64; 38] = [
         3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89,
         97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
     ];
     PRIMES.iter().all(|&prime| {
-        let rest = modulus.iter().fold(0, |rest, &byte| (rest * 256 + u32::from(byte)) % prime);
+        let rest = modulus.rchunks(4).rev().fold(0, |rest, word| {
+            word.iter().fold(rest, |rest, &byte| rest << 8 | u64::from(byte)) % prime
+        });
         let mut power = 1;
         (0..prime).any(|_| {
             power = power * (65537 % prime) % prime;
@@ -217,6 +219,9 @@ impl Policy {
     /// How far in the future a signature's time may lie: clocks differ.
     pub const CLOCK_DIFFERENCE: Duration = Duration::from_secs(5 * 60);
 
+    /// How long before its end a key's expiry is spoken of.
+    pub const EXPIRY_NOTICE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
     /// Makes the policy as of `now`.
     pub fn new(now: SystemTime) -> Policy {
         let mut strict = StandardPolicy::at(now);
@@ -233,6 +238,11 @@ impl Policy {
     /// Returns the time that the policy judges as of.
     pub fn now(&self) -> SystemTime {
         self.now
+    }
+
+    /// Returns whether something that ends then ends within the notice.
+    pub fn ends_soon(&self, end: Option<SystemTime>) -> bool {
+        end.is_some_and(|end| end <= self.now + Policy::EXPIRY_NOTICE)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use sequoia_openpgp as openpgp;
 
 use openpgp::Cert;
+use openpgp::cert::amalgamation::key::ErasedKeyAmalgamation;
 use openpgp::crypto::mpi::SecretKeyChecksum;
 use openpgp::crypto::{Password, S2K};
 use openpgp::packet::Key;
@@ -65,6 +66,26 @@ impl SecretKey {
         SecretKey { cert }
     }
 
+    pub(super) fn cert(&self) -> &Cert {
+        &self.cert
+    }
+
+    /// Returns the keys that have a secret part, or a mark that it is elsewhere.
+    pub(super) fn secret_parts(
+        &self,
+    ) -> impl Iterator<Item = ErasedKeyAmalgamation<'_, SecretParts>> {
+        self.cert.keys().secret()
+    }
+
+    /// Puts packets into the key, secret ones in the place of what is here.
+    pub(super) fn with_packets(&self, packets: Vec<openpgp::Packet>) -> Result<SecretKey> {
+        self.cert
+            .clone()
+            .insert_packets(packets)
+            .map(|(cert, _)| SecretKey { cert })
+            .map_err(Error::crypto("putting the key together"))
+    }
+
     /// Returns what is public of it.
     pub fn certificate(&self) -> Certificate {
         Certificate::new(self.cert.clone())
@@ -114,42 +135,6 @@ impl SecretKey {
         here.map(|key| key.key().fingerprint().into()).collect()
     }
 
-    /// Takes the primary key's secret part out, for machines that shall sign and no more: a stub
-    /// stands in its place, GnuPG's "gnu-dummy" (GnuPG's doc/DETAILS). With `only`, the secret
-    /// parts of the other subkeys go too.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] if no secret subkey is left.
-    pub fn without_primary_secret(&self, only: Option<&Fingerprint>) -> Result<SecretKey> {
-        let primary = self.cert.fingerprint();
-        let mut cert = self.cert.clone();
-        let mut left = 0;
-        for component in self.cert.keys().secret() {
-            let key = component.key();
-            let is_primary = key.fingerprint() == primary;
-            let is_meant = only.is_none_or(|only| *only == key.fingerprint().into());
-            if !is_primary && is_meant && !is_elsewhere(key.secret()) {
-                left += 1;
-                continue;
-            }
-            let (public, _) = key.clone().take_secret();
-            let (stub, _) = public.add_secret(gnu_dummy());
-            let packet = match is_primary {
-                true => openpgp::Packet::from(stub.role_into_primary()),
-                false => openpgp::Packet::from(stub.role_into_subordinate()),
-            };
-            cert = cert
-                .insert_packets(Some(packet))
-                .map_err(Error::crypto("taking the primary key out"))?
-                .0;
-        }
-        match left {
-            0 => Err(self.refused(Weakness::SecretElsewhere)),
-            _ => Ok(SecretKey { cert }),
-        }
-    }
-
     /// Adds what a certificate knows of this key; the secret parts stay as they are.
     pub fn merge(&self, certificate: &Certificate) -> Result<SecretKey> {
         self.cert
@@ -168,7 +153,7 @@ impl SecretKey {
     /// [`Weakness::Inconsistent`] or [`Weakness::SecretElsewhere`].
     pub fn check(&self, passphrase: Option<&Passphrase>) -> Result<()> {
         let mut usable = 0;
-        for component in self.cert.keys().secret() {
+        for component in self.secret_parts() {
             let key = component.key();
             if is_elsewhere(key.secret()) {
                 continue;
@@ -201,20 +186,10 @@ impl SecretKey {
             .map(|component| component.key().clone())
             .filter(|key| !is_elsewhere(key.secret()) && !is_well_protected(key.secret()))
             .collect();
-        let primary = self.cert.fingerprint();
         for key in keys {
             let unlocked = unlock(&key, Some(passphrase))?;
             let locked = lock(&key, unlocked, passphrase)?;
-            let is_primary = key.fingerprint() == primary;
-            let (key, _) = key.take_secret();
-            let (key, _) = key.add_secret(locked);
-            let packet = if is_primary {
-                openpgp::Packet::from(key.role_into_primary())
-            } else {
-                openpgp::Packet::from(key.role_into_subordinate())
-            };
-            cert =
-                cert.insert_packets(Some(packet)).map_err(Error::crypto("protecting the key"))?.0;
+            cert = insert_secret(cert, key.take_secret().0, locked)?;
         }
         Ok(SecretKey { cert })
     }
@@ -323,7 +298,7 @@ impl SigningKey {
 }
 
 /// Unlocks one secret part.
-fn unlock(
+pub(super) fn unlock(
     key: &Key<SecretParts, UnspecifiedRole>,
     passphrase: Option<&Passphrase>,
 ) -> Result<openpgp::packet::key::Unencrypted> {
@@ -356,13 +331,31 @@ fn check_cost(encrypted: &Encrypted) -> Result<(), Weakness> {
 }
 
 /// Loads an unlocked part, proving that it belongs to the public one.
-fn load(
+pub(super) fn load(
     key: &Key<SecretParts, UnspecifiedRole>,
     unlocked: &openpgp::packet::key::Unencrypted,
 ) -> Result<PrivateKey> {
     check_key(key)
         .and_then(|()| unlocked.map(|secret| PrivateKey::load(key.mpis(), secret)))
         .map_err(|weakness| Error::Refused { key: key.fingerprint().to_string(), weakness })
+}
+
+/// Gives one of a certificate's keys its secret part, in the place of the one that it may have.
+pub(super) fn insert_secret(
+    cert: Cert,
+    key: Key<PublicParts, UnspecifiedRole>,
+    secret: SecretKeyMaterial,
+) -> Result<Cert> {
+    let is_primary = key.fingerprint() == cert.fingerprint();
+    let (key, _) = key.add_secret(secret);
+    let packet = if is_primary {
+        openpgp::Packet::from(key.role_into_primary())
+    } else {
+        openpgp::Packet::from(key.role_into_subordinate())
+    };
+    cert.insert_packets(Some(packet))
+        .map(|(cert, _)| cert)
+        .map_err(Error::crypto("protecting the key"))
 }
 
 pub(super) fn lock<P: KeyParts>(
@@ -379,26 +372,13 @@ pub(super) fn lock<P: KeyParts>(
 }
 
 /// Returns whether the secret is a stub: gpg's "gnu-dummy", or a pointer to a smart card.
-fn is_elsewhere(secret: &SecretKeyMaterial) -> bool {
+pub(super) fn is_elsewhere(secret: &SecretKeyMaterial) -> bool {
     match secret {
         SecretKeyMaterial::Encrypted(encrypted) => {
             matches!(encrypted.s2k(), S2K::Private { .. } | S2K::Unknown { .. })
         }
         SecretKeyMaterial::Unencrypted(_) => false,
     }
-}
-
-/// GnuPG's stub of a secret part that is not here: S2K 101, no hash, "GNU", mode 1.
-fn gnu_dummy() -> SecretKeyMaterial {
-    let method = S2K::Private { tag: 101, parameters: Some(b"\0GNU\x01".to_vec().into()) };
-    let nothing = Vec::new().into_boxed_slice();
-    let checksum = Some(SecretKeyChecksum::SHA1);
-    SecretKeyMaterial::Encrypted(Encrypted::new(
-        method,
-        SymmetricAlgorithm::AES128,
-        checksum,
-        nothing,
-    ))
 }
 
 /// Returns whether a stored secret needs no better protection: iterated or Argon2, with more

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use sequoia_openpgp as openpgp;
 
+use openpgp::crypto::mpi;
 use openpgp::packet::Key;
 use openpgp::packet::key::{PublicParts, UnspecifiedRole};
 use openpgp::policy::{HashAlgoSecurity, Policy as _};
@@ -13,6 +14,7 @@ use openpgp::policy::{HashAlgoSecurity, Policy as _};
 use super::certificate::{Certificate, Fingerprint, innermost, show_time};
 use super::hash::{Hashed, Hasher};
 use super::policy::{Policy, Weakness, check_key};
+use super::rsa_public::{self, PublicNumbers};
 use super::signature::DetachedSignature;
 
 /// Why a signature is not good. The names are a promise to scripts.
@@ -48,11 +50,13 @@ pub enum Reason {
     ServerRefuses,
     /// The signature is good, but the folder's signed checksums say otherwise of this name.
     ChecksumMismatch,
+    /// The signature is good, but fewer signers than were asked for made one.
+    TooFewSigners,
 }
 
 impl Reason {
     /// All reasons there are.
-    pub const ALL: [Reason; 15] = [
+    pub const ALL: [Reason; 16] = [
         Reason::BadSignature,
         Reason::UnknownSigner,
         Reason::MissingSignature,
@@ -68,6 +72,7 @@ impl Reason {
         Reason::Malformed,
         Reason::ServerRefuses,
         Reason::ChecksumMismatch,
+        Reason::TooFewSigners,
     ];
 
     /// Returns the reason's name.
@@ -88,6 +93,7 @@ impl Reason {
             Reason::Malformed => "malformed",
             Reason::ServerRefuses => "server-refuses",
             Reason::ChecksumMismatch => "checksum-mismatch",
+            Reason::TooFewSigners => "too-few-signers",
         }
     }
 }
@@ -103,6 +109,7 @@ impl fmt::Display for Reason {
 pub struct Bad {
     reason: Reason,
     detail: String,
+    made_while_valid: bool,
     signer: Option<Signer>,
 }
 
@@ -121,7 +128,7 @@ impl Bad {
     /// Says why, in a name and a clause that begins in lower case. The clause is shown as it is:
     /// foreign text in it must be safe already.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Bad {
-        Bad { reason, detail: detail.into(), signer: None }
+        Bad { reason, detail: detail.into(), made_while_valid: false, signer: None }
     }
 
     fn by(self, certificate: &Certificate, key: Fingerprint) -> Bad {
@@ -136,6 +143,12 @@ impl Bad {
     /// Returns the reason.
     pub fn reason(&self) -> Reason {
         self.reason
+    }
+
+    /// Returns whether nothing is wrong but that the key has expired since the signature was
+    /// made, or rather since it claims to be: whoever has an expired key can date back.
+    pub fn made_while_valid(&self) -> bool {
+        self.made_while_valid
     }
 
     /// Returns what exactly is wrong.
@@ -269,13 +282,19 @@ fn judge_by_key(
         return Err(Bad::new(Reason::BadSignature, "it claims to be older than its key"));
     }
     let fingerprint = Fingerprint::from(key.fingerprint());
-    for (time, when) in [(signature.created(), "when it was made"), (policy.now(), "now")] {
-        // A clock that is slow by a little must not make a new key "not valid yet".
-        let time = time.max(key.creation_time());
-        certificate
-            .valid_key(&fingerprint, policy, time)
-            .map_err(|weakness| because(&weakness, when))?;
-    }
+    // A clock that is slow by a little must not make a new key "not valid yet".
+    let valid = |time: SystemTime| {
+        certificate.valid_key(&fingerprint, policy, time.max(key.creation_time()))
+    };
+    valid(signature.created()).map_err(|weakness| because(&weakness, "when it was made"))?;
+    valid(policy.now()).map_err(|weakness| match weakness {
+        Weakness::Expired(_) => Bad {
+            detail: format!("made while valid, but the key that made it, now: {weakness}"),
+            made_while_valid: true,
+            ..because(&weakness, "now")
+        },
+        _ => because(&weakness, "now"),
+    })?;
     Ok(())
 }
 
@@ -296,7 +315,15 @@ fn check_digest(
     if digest.get(..2) != Some(&packet.digest_prefix()[..]) {
         return Err(bad_signature());
     }
-    key.verify(packet.mpis(), packet.hash_algo(), &digest).map_err(|_| bad_signature())
+    let (mpi::PublicKey::RSA { e, n }, mpi::Signature::RSA { s }) = (key.mpis(), packet.mpis())
+    else {
+        return Err(bad_signature());
+    };
+    let key = PublicNumbers { n: n.value(), e: e.value() };
+    match rsa_public::verifies(key, way.algorithm, &digest, s.value()) {
+        true => Ok(()),
+        false => Err(bad_signature()),
+    }
 }
 
 fn bad_signature() -> Bad {

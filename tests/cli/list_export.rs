@@ -232,6 +232,21 @@ fn a_known_secret_key_is_only_replaced_when_asked() {
 }
 
 #[test]
+fn one_passphrase_from_a_descriptor_is_for_all_keys_and_an_empty_one_hides_no_line() {
+    let sandbox = Sandbox::new();
+    sandbox.write("alice", secret(alice()));
+    sandbox.write("bob", secret(bob()));
+    let import = |passphrase: &[u8]| {
+        sandbox.call(["import", "--passphrase-fd", "0", "alice", "bob"]).stdin(passphrase).run()
+    };
+    let done = import(b"\n").exits(3).says("--no-passphrase");
+    assert_eq!(done.out().matches("the passphrase is empty").count(), 2, "{done:?}");
+    assert_eq!(done.err().matches("hint: ").count(), 1, "each hint once: {done:?}");
+    let done = import(b"pass\n").exits(0);
+    assert_eq!(done.out().matches("new  ").count(), 2, "{done:?}");
+}
+
+#[test]
 fn an_unprotected_key_gets_a_passphrase_on_import() {
     let sandbox = Sandbox::new();
     sandbox.write("key", secret(alice()));

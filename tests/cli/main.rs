@@ -11,11 +11,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod announce;
 mod bad_keys;
 mod dialog;
+mod doctor;
+mod expiry;
 mod home;
 mod keygen;
 mod list_export;
 mod secrets;
+mod several;
 mod sign;
 mod verify;

@@ -97,7 +97,7 @@ fn the_signer_and_the_time_are_said() {
 /// The interface's fourteen reasons, and the one that signed checksums brought.
 #[test]
 fn there_are_fifteen_reasons_and_each_has_a_test() {
-    let source = concat!(include_str!("verify.rs"), include_str!("../release_day.rs"));
+    let source = concat!(include_str!("verify.rs"), include_str!("../release_day/main.rs"));
     for reason in Reason::ALL {
         let said = source.matches(reason.name()).count();
         assert!(said > 0, "{} is not tested", reason.name());

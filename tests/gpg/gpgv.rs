@@ -45,6 +45,11 @@ fn its_lines_are_gpgvs() {
         assert_eq!((ours.exit, theirs.exit), (2, 2), "{line}: {}", ours.shown());
         ours.lacks("GOODSIG");
     }
+    // GnuPG's own keybox will do.
+    twins.ours.must(&format!(
+        "gpgv --keyring {} data.sig data",
+        twins.theirs.at("g/pubring.kbx").display()
+    ));
     // A key that is in the home, and not in the keyring, is nobody's.
     let said = twins.ours.sh("gpgv --keyring ./other.gpg --status-fd 1 data.sig data");
     assert_eq!(said.fields("NO_PUBKEY").len(), 2, "{}", said.shown());

@@ -279,3 +279,20 @@ fn trust_is_ultimate_for_own_keys_full_for_trusted_and_undefined_for_others() {
     let always = other.must("gpg --status-fd 1 --always-trust --verify data.sig data");
     assert!(!always.status().iter().any(|line| line.starts_with("TRUST_")), "{}", always.shown());
 }
+
+#[test]
+fn a_revocation_certificate_is_imported_as_gpg_does() {
+    let Some(twins) = Twins::new() else { return };
+    twins.theirs.must("gpg --batch --digest-algo SHA256 -b data");
+    twins.share("data.sig");
+    twins.theirs.must("sed 's/^:---/---/' $GNUPGHOME/openpgp-revocs.d/*.rev > revocation");
+    twins.share("revocation");
+    let (ours, _) = twins.same("gpg --batch --status-fd 1 --import revocation");
+    assert_eq!(ours.fields("IMPORT_RES")[9], "1", "{}", ours.shown());
+    let said = twins.ours.sh("gpg --status-fd 1 --verify data.sig data");
+    assert_eq!(said.exit, 1, "{}", said.shown());
+    assert_eq!(said.fields("REVKEYSIG").len(), 5);
+    let (ours, _) =
+        twins.same(&format!("gpg --batch --status-fd 1 --yes -u {} -b data", twins.fingerprint));
+    assert_eq!(ours.fields("FAILURE"), ["FAILURE", "sign", "54"]);
+}

@@ -193,52 +193,55 @@ fn a_key_of_2048_bits_and_an_ed25519_key_are_refused_by_policy() {
 }
 
 #[test]
-fn a_key_with_a_curve25519_subkey_signs_nothing_and_says_how_it_could() {
+fn a_key_with_a_curve25519_subkey_signs_and_the_server_gets_a_copy_without_it() {
     let Some(key) = gpg::curve_subkey() else { return };
     let Some(go) = crate::common::peers::go_verdict() else { return };
     let plugsign = Plugsign::new();
     let key_file = plugsign.file("key", &key.secret);
     let imported = plugsign.must([OsStr::new("import"), key_file.as_os_str()]);
-    assert!(imported.err.contains("Curve25519"), "said at once: {imported:?}");
+    assert!(imported.err.contains("export --for-server"), "said at once: {imported:?}");
     let fingerprint = imported.text().split_whitespace().nth(1).unwrap().to_string();
-
     let listed = plugsign.must(["list", &fingerprint]);
-    assert!(!listed.text().contains("can sign now"), "{listed:?}");
-    assert!(listed.text().contains("cannot sign here: the server"), "{listed:?}");
-    let file = plugsign.file("release.tar", DATA);
-    let said = plugsign.run([OsStr::new("sign"), file.as_os_str()]);
-    assert_eq!(said.exit, 4, "{said:?}");
-    assert!(!plugsign.path("release.tar.sig").exists());
-    for words in ["server-refuses", "Curve25519", "delkey", "import --replace"] {
-        assert!(said.err.contains(words), "{words}: {said:?}");
-    }
+    assert!(listed.text().contains("valid, can sign now"), "{listed:?}");
+    assert!(listed.text().contains("export --for-server"), "{listed:?}");
 
-    // The server's library does say no to what gpg signs with this key.
-    let Some(gpg) = Gpg::with(&key.secret) else { return };
-    let signature = gpg.sign(&file, &[]);
+    let file = plugsign.file("release.tar", DATA);
+    let signature = plugsign.sign(&file);
+    let copy = plugsign.must(["export", "--for-server", &fingerprint]);
+    assert!(copy.err.contains("left out: subkey "), "{copy:?}");
+    judges::all_accept(&copy.out, &signature, DATA);
+    plugsign.must([OsStr::new("verify"), file.as_os_str()]);
+
+    // The whole certificate is still nothing for the server, and nobody says that it is.
+    let whole = plugsign.must(["export", &fingerprint]);
+    assert!(whole.err.contains("export --for-server"), "{whole:?}");
     let question =
-        crate::common::peers::Question { key: &key.certificate, signature: &signature, data: DATA };
+        crate::common::peers::Question { key: &whole.out, signature: &signature, data: DATA };
     assert!(go.ask(question).starts_with("REFUSE "));
+    let whole = plugsign.file("whole", &whole.out);
+    let refused = plugsign.run([OsStr::new("trust"), OsStr::new("add"), whole.as_os_str()]);
+    assert_eq!(refused.exit, 4, "{refused:?}");
+    assert!(refused.text().contains("export --for-server"), "{refused:?}");
+    let asked = [OsStr::new("verify"), OsStr::new("--as-server"), OsStr::new("--key")];
+    let said = plugsign.run([&asked[..], &[whole.as_os_str(), file.as_os_str()]].concat());
+    assert_eq!(said.exit, 1, "{said:?}");
 }
 
 #[test]
-fn the_way_out_of_a_curve25519_subkey_is_one_that_works() {
+fn the_copy_for_a_server_can_be_trusted_and_the_encryption_subkey_stays_at_home() {
     let Some(key) = gpg::curve_subkey() else { return };
     let plugsign = Plugsign::new();
     let fingerprint = plugsign.import(&key.secret, &[]);
-    let Some(gpg) = Gpg::with(&key.secret) else { return };
-    // As the hint has it. The subkey is the second one.
-    let said = gpg
-        .run_with(&["--command-fd", "0", "--edit-key", &fingerprint], "key 2\ndelkey\ny\nsave\n");
-    assert_eq!(said.exit, 0, "{said:?}");
+    let copy = plugsign.must(["export", "--for-server", &fingerprint]);
+    let file = plugsign.file("for-server.key", &copy.out);
+    plugsign.must([OsStr::new("trust"), OsStr::new("add"), file.as_os_str()]);
+    let listed = plugsign.must(["--json", "list", &fingerprint]);
+    let document: serde_json::Value = serde_json::from_slice(&listed.out).unwrap();
+    assert_eq!(document["keys"][0]["left_out_for_server"].as_array().unwrap().len(), 1);
+    let Some(gpg) = Gpg::with(&plugsign.certificate(&fingerprint)) else { return };
+    assert!(gpg.text(&["--with-colons", "--list-keys"]).contains(":18:"), "it is still there");
+    let Some(gpg) = Gpg::with(&copy.out) else { return };
     assert!(!gpg.text(&["--with-colons", "--list-keys"]).contains(":18:"), "it is gone");
-    let secret = gpg.must(&["--export-secret-keys"]);
-    plugsign.import(&secret, &["--replace"]);
-    let listed = plugsign.must(["list", &fingerprint]);
-    assert!(listed.text().contains("valid, can sign now"), "{listed:?}");
-    let file = plugsign.file("release.tar", DATA);
-    let signature = plugsign.sign(&file);
-    judges::all_accept(&plugsign.certificate(&fingerprint), &signature, DATA);
 }
 
 const QUICK_SIGNER: [&str; 4] = ["Old <old@acme.test>", "rsa3072", "sign,cert", "never"];

@@ -8,6 +8,7 @@
 mod common;
 
 mod five_hundred;
+mod from_gnupg;
 mod gpg;
 mod judges;
 mod library;

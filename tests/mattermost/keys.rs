@@ -96,7 +96,32 @@ fn an_rsa_key_with_a_curve25519_subkey() {
             gpg --digest-algo SHA256 --detach-sign plugin.tar.gz"
         ),
     );
-    refused_then_mended(&sandbox, "RSA subkeys only", true);
+    refused_then_mended(&sandbox, "plugsign export --for-server", true);
+    // As the words have it.
+    run(
+        &sandbox,
+        "plugsign import bad.key
+        plugsign export --for-server rsa@example.org -o mended.key
+        plugsign trust add --config server/config.json mended.key",
+    );
+}
+
+#[test]
+fn an_rsa_key_with_an_ed25519_subkey_that_signs() {
+    let Some(sandbox) = gpg_home("key-ed25519-subkey") else { return };
+    run(
+        &sandbox,
+        &format!(
+            "{GPG}
+            gpg --quick-gen-key 'Rsa <rsa@example.org>' rsa3072 sign never
+            gpg --quick-add-key $(fpr rsa@example.org) cv25519 encr never
+            gpg --quick-add-key $(fpr rsa@example.org) ed25519 sign never
+            gpg --export rsa@example.org > bad.key
+            gpg --export-filter drop-subkey='key_algo=18||key_algo=22' --export rsa@example.org > good.key
+            gpg -u $(fpr rsa@example.org)! --digest-algo SHA256 --detach-sign plugin.tar.gz"
+        ),
+    );
+    refused_then_mended(&sandbox, "neither Ed25519 nor Curve25519", true);
 }
 
 #[test]

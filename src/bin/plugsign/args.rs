@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use plugsign::safe::{Safe, is_unsafe};
 
 use crate::commands::{
-    check, completions, export, import, keygen, list, man, marketplace, sign, trust, verify,
+    announce, check, completions, doctor, export, extend, import, keygen, list, man, marketplace,
+    passwd, refresh, revoke, rotate, sign, trust, user_ids, verify,
 };
 use crate::failure::{EXIT_USAGE, Failure};
 use crate::gpg;
@@ -64,7 +65,17 @@ pub enum Command {
     Verify(verify::Arguments),
     Trust(trust::Arguments),
     Check(check::Arguments),
+    Doctor(doctor::Arguments),
+    Announce(announce::Arguments),
     Marketplace(marketplace::Arguments),
+    Rotate(rotate::Arguments),
+    Extend(extend::Arguments),
+    Revoke(revoke::Arguments),
+    Passwd(passwd::Arguments),
+    Adduid(user_ids::AddArguments),
+    #[command(name = "revoke-uid")]
+    RevokeUid(user_ids::RevokeArguments),
+    Refresh(refresh::Arguments),
     Gpg(gpg::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -81,7 +92,16 @@ impl Command {
             Command::Verify(_) => "verify",
             Command::Trust(_) => "trust",
             Command::Check(_) => "check",
+            Command::Doctor(_) => "doctor",
+            Command::Announce(_) => "announce",
             Command::Marketplace(_) => "marketplace",
+            Command::Rotate(_) => "rotate",
+            Command::Extend(_) => "extend",
+            Command::Revoke(_) => "revoke",
+            Command::Passwd(_) => "passwd",
+            Command::Adduid(_) => "adduid",
+            Command::RevokeUid(_) => "revoke-uid",
+            Command::Refresh(_) => "refresh",
             Command::Gpg(_) => "gpg",
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
@@ -98,7 +118,16 @@ impl Command {
             Command::Verify(arguments) => Box::new(verify::run(arguments, world)?),
             Command::Trust(arguments) => trust::run(arguments, world)?,
             Command::Check(arguments) => Box::new(check::run(arguments, world)?),
+            Command::Doctor(arguments) => Box::new(doctor::run(arguments, world)?),
+            Command::Announce(arguments) => Box::new(announce::run(arguments, world)?),
             Command::Marketplace(arguments) => marketplace::run(arguments, world)?,
+            Command::Rotate(arguments) => Box::new(rotate::run(arguments, world)?),
+            Command::Extend(arguments) => Box::new(extend::run(arguments, world)?),
+            Command::Revoke(arguments) => Box::new(revoke::run(arguments, world)?),
+            Command::Passwd(arguments) => Box::new(passwd::run(arguments, world)?),
+            Command::Adduid(arguments) => Box::new(user_ids::add(arguments, world)?),
+            Command::RevokeUid(arguments) => Box::new(user_ids::revoke(arguments, world)?),
+            Command::Refresh(arguments) => Box::new(refresh::run(arguments, world)?),
             // Its command lines never come this far, see `in_place_of_gpg`.
             Command::Gpg(_) => {
                 return Err(Failure::Usage(

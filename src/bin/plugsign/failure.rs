@@ -26,6 +26,8 @@ pub enum Failure {
     Usage(String),
     /// A passphrase is needed, and there is neither a source nor a terminal.
     NoPassphrase(String),
+    /// The same for a passphrase that a key shall have from now on.
+    NoNewPassphrase(String),
     /// The passphrase is empty, and that was not asked for.
     EmptyPassphrase,
     /// Two entries of a new passphrase differ.
@@ -59,6 +61,9 @@ impl Failure {
             Failure::NoPassphrase(what) => {
                 format!("{what} needs a passphrase, and there is no terminal to ask for it")
             }
+            Failure::NoNewPassphrase(what) => {
+                format!("{what} needs a new passphrase, and there is no terminal to ask for it")
+            }
             Failure::EmptyPassphrase => "the passphrase is empty".into(),
             Failure::PassphrasesDiffer => "the two passphrases are not the same".into(),
             Failure::Stream(what, _) => format!("cannot {what}"),
@@ -86,6 +91,9 @@ impl Failure {
             Failure::NoPassphrase(_) => Some(
                 "give it with --passphrase-fd N, --passphrase-file FILE or PLUGSIGN_PASSPHRASE".into(),
             ),
+            Failure::NoNewPassphrase(_) => Some(
+                "give it with --new-passphrase-fd N, --new-passphrase-file FILE or PLUGSIGN_NEW_PASSPHRASE".into(),
+            ),
             Failure::EmptyPassphrase => {
                 Some("say --no-passphrase if the key shall have no protection".into())
             }
@@ -107,9 +115,24 @@ impl Failure {
         }
     }
 
+    /// Returns the failure as a JSON value, for reports about several things.
+    pub fn error_json(&self) -> Value {
+        error_fields(&self.message(), self.causes(), self.hint())
+    }
+
+    /// Returns the message and its causes on one line.
+    pub fn one_line(&self) -> String {
+        let mut line = self.message();
+        for cause in self.causes() {
+            line.push_str(": ");
+            line.push_str(&cause);
+        }
+        line
+    }
+
     /// Returns the failure as a JSON document.
     pub fn json(&self, command: &str) -> Value {
-        let mut error = error_fields(&self.message(), self.causes(), self.hint());
+        let mut error = self.error_json();
         if let Failure::Library(Error::AmbiguousKey { candidates, .. }) = self {
             let fingerprints: Vec<String> =
                 candidates.iter().map(|(fingerprint, _)| fingerprint.to_string()).collect();
@@ -165,7 +188,14 @@ fn causes(error: &Error) -> Vec<String> {
 /// Returns the exit code of a library error.
 pub fn exit_of(error: &Error) -> u8 {
     match error {
-        Error::Refused { .. } | Error::NotGood(_) => EXIT_REFUSED,
+        Error::Refused { .. }
+        | Error::NotGood(_)
+        | Error::NotForServer { .. }
+        | Error::OnlyPrimarySigns(_)
+        | Error::ForeignRevocation(_)
+        | Error::WithoutEffect(_)
+        | Error::LastUserId(_)
+        | Error::ClockBehind { .. } => EXIT_REFUSED,
         Error::Malformed(_) | Error::BadName(_) => EXIT_USAGE,
         _ => EXIT_COULD_NOT,
     }
@@ -192,6 +222,20 @@ pub fn hint(error: &Error) -> Option<String> {
             "anybody can make a key with the same eight digits: give all 40 of the fingerprint, or 16".into()
         }
         Error::SecretKeyDiffers(_) => "take the new one in its place with --replace".into(),
+        Error::PrimaryElsewhere(_) => {
+            "lend it for this command: --primary FILE, with the file that export --offline-primary wrote; if it is lost, publish a stored revocation certificate: plugsign revoke KEY --stored --reason REASON".into()
+        }
+        Error::OnlyPrimarySigns(key) => format!("make a signing subkey first: plugsign rotate {key}"),
+        Error::OtherKey { .. } => "--primary takes the file with the primary key of KEY".into(),
+        Error::ClockBehind { .. } => "set the clock right, or wait until that time is past".into(),
+        Error::ForeignRevocation(_) => {
+            "nothing was changed: a key is revoked by itself alone; import reads whose certificate it is".into()
+        }
+        Error::WithoutEffect(_) => {
+            "revoke with the key itself, or with the certificate for compromised keys, which counts for ever: plugsign revoke KEY --stored --reason compromised".into()
+        }
+        Error::UnknownUserId(_) => "see the user IDs: plugsign list; give one as it is written".into(),
+        Error::LastUserId(_) => "add another one first: plugsign adduid KEY; or end the key: plugsign revoke KEY".into(),
         Error::UnsafeHome { path, .. } => {
             format!("make it yours alone: chmod 700 {}", Safe::path(path))
         }
@@ -205,12 +249,16 @@ pub fn hint(error: &Error) -> Option<String> {
             "check where the passphrase comes from: a trailing line end is dropped from files, nothing else is changed".into()
         }
         Error::UnknownName(_) => "see the names: plugsign trust list".into(),
+        Error::GnupgFile(_) => {
+            "have gpg write the key to a file, gpg --export-secret-keys KEY > FILE, and: plugsign import FILE".into()
+        }
         Error::NoKey(_) => {
             "a key file is what `gpg --export` or `plugsign export` writes, armored or not".into()
         }
         Error::NotGood(bad) if bad.reason() == Reason::ServerRefuses => {
             format!("no signature was written; {UNREADABLE}")
         }
+        Error::NotForServer { .. } => UNREADABLE.into(),
         Error::NotGood(_) => "no signature was written; see the key with: plugsign list".into(),
         Error::Refused { weakness, .. } => match weakness {
             Weakness::TooShort(_) | Weakness::Algorithm(_) | Weakness::Version(_) | Weakness::Modulus => {
@@ -223,10 +271,10 @@ pub fn hint(error: &Error) -> Option<String> {
                 "give it a passphrase, or say that it shall have none: --no-passphrase, or --unprotected for export".into()
             }
             Weakness::Expired(_) => {
-                "extend it where it was made (gpg --quick-set-expire KEY 1y), export it and import it again; or make a new one: plugsign keygen".into()
+                "extend it: plugsign extend KEY --expires 1y --subkeys; or where it was made (gpg --quick-set-expire KEY 1y), export it and import it again; or make a new one: plugsign keygen".into()
             }
             Weakness::Unbound(_) | Weakness::Hash(_) => {
-                "it needs a user ID and self-signatures with SHA-256 or stronger: renew them where it was made (gpg --cert-digest-algo SHA256 --quick-set-expire KEY 0), export it and import it again".into()
+                "it needs a user ID and self-signatures with SHA-256 or stronger: renew them on the way in (plugsign import --refresh FILE) or in the home (plugsign refresh KEY); or where it was made (gpg --cert-digest-algo SHA256 --quick-set-expire KEY 0), export it and import it again".into()
             }
             Weakness::SecretElsewhere => "import the key with its secret part".into(),
             _ => return None,

@@ -5,11 +5,13 @@
 
 mod args;
 mod commands;
+mod document;
 mod failure;
 mod gpg;
 mod passphrase;
 mod report;
 mod signals;
+mod signer;
 mod terminal;
 mod work;
 mod world;

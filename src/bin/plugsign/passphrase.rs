@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 use plugsign::disk::file::read_bounded;
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::report::first_user_id;
+use crate::signer::Found;
 use crate::terminal::Conversation;
 use crate::world::World;
 
@@ -29,12 +31,15 @@ pub struct PassphraseSource {
     /// Read the passphrase from this file; one line end at its end is dropped
     #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
     pub passphrase_file: Option<PathBuf>,
+    /// What was read from there: a descriptor can be read once only.
+    #[arg(skip)]
+    read: Arc<OnceLock<Arc<Passphrase>>>,
 }
 
 impl PassphraseSource {
     /// No source on the command line: the environment or the terminal.
     pub fn none() -> PassphraseSource {
-        PassphraseSource { passphrase_fd: None, passphrase_file: None }
+        PassphraseSource { passphrase_fd: None, passphrase_file: None, read: Arc::default() }
     }
 
     /// Returns whether it is read from standard input.
@@ -42,22 +47,15 @@ impl PassphraseSource {
         self.passphrase_fd == Some(0)
     }
 
-    /// Reads the passphrase that the command line or the environment gives, if any.
-    pub fn given(&self, world: &World) -> Result<Option<Passphrase>, Failure> {
-        if let Some(number) = self.passphrase_fd {
-            return read_descriptor(number).map(|bytes| Some(without_line_end(bytes))).map_err(
-                |error| Failure::Stream("read the passphrase from its descriptor", error),
-            );
+    /// Returns the passphrase that the command line or the environment gives, if any.
+    pub fn given(&self, world: &World) -> Result<Option<Arc<Passphrase>>, Failure> {
+        if let Some(read) = self.read.get() {
+            return Ok(Some(Arc::clone(read)));
         }
-        if let Some(path) = &self.passphrase_file {
-            // A FIFO is as good as a file here: shells make them for `<(command)`.
-            let file = File::open(path).map_err(Error::io("read", path))?;
-            let bytes =
-                read_bounded(file, &path.to_string_lossy(), "a passphrase", MAX_PASSPHRASE)?;
-            return Ok(Some(without_line_end(bytes)));
-        }
-        let variable = world.variable("PLUGSIGN_PASSPHRASE");
-        Ok(variable.map(|value| Passphrase::new(Zeroizing::new(value.into_vec()))))
+        let file = self.passphrase_file.as_deref();
+        let passphrase = read(self.passphrase_fd, file, "PLUGSIGN_PASSPHRASE", world)?;
+        let passphrase = passphrase.map(Arc::new);
+        Ok(passphrase.map(|passphrase| Arc::clone(self.read.get_or_init(|| passphrase))))
     }
 
     /// Gets a new passphrase: as given, or asked for twice. None if the key shall have none.
@@ -66,7 +64,7 @@ impl PassphraseSource {
         world: &World,
         no_passphrase: bool,
         what: &str,
-    ) -> Result<Option<Passphrase>, Failure> {
+    ) -> Result<Option<Arc<Passphrase>>, Failure> {
         if no_passphrase {
             return Ok(None);
         }
@@ -75,7 +73,7 @@ impl PassphraseSource {
             None => {
                 let mut person =
                     Conversation::open().ok_or_else(|| Failure::NoPassphrase(what.to_string()))?;
-                ask_twice(&mut person, what)?
+                Arc::new(ask_twice(&mut person, what)?)
             }
         };
         if passphrase.is_empty() {
@@ -90,20 +88,23 @@ impl PassphraseSource {
         world: &World,
         secret: &SecretKey,
         certificate: &Certificate,
-    ) -> Result<Option<Passphrase>, Failure> {
-        if secret.protection() == Protection::None {
-            return Ok(None);
+    ) -> Result<Option<Arc<Passphrase>>, Failure> {
+        match secret.protection() {
+            Protection::None => Ok(None),
+            Protection::Passphrase => self.of_protected(world, certificate).map(Some),
         }
+    }
+
+    /// Gets the passphrase of a key that needs one.
+    pub fn of_protected(
+        &self,
+        world: &World,
+        certificate: &Certificate,
+    ) -> Result<Arc<Passphrase>, Failure> {
         if let Some(passphrase) = self.given(world)? {
-            return Ok(Some(passphrase));
+            return Ok(passphrase);
         }
-        let fingerprint = certificate.fingerprint();
-        let mut person = Conversation::open()
-            .ok_or_else(|| Failure::NoPassphrase(format!("key {fingerprint}")))?;
-        let question =
-            format!("Passphrase for {} ({}): ", first_user_id(certificate), fingerprint.key_id());
-        let bytes = person.ask_passphrase(&question).map_err(asking)?;
-        Ok(Some(Passphrase::new(bytes)))
+        ask_for(certificate, "Passphrase").map(Arc::new)
     }
 
     /// Unlocks a key for signing. A wrong passphrase from the terminal may be tried three times.
@@ -117,17 +118,47 @@ impl PassphraseSource {
         let certificate = secret.certificate();
         // Whatever speaks against the key is said before a passphrase is asked for.
         secret.check_can_sign(exactly, &policy)?;
+        self.until_right(world, || {
+            let passphrase = self.of_key(world, secret, &certificate)?;
+            Ok(secret.unlock(passphrase.as_deref(), exactly, &policy)?)
+        })
+    }
+
+    /// Does what takes a passphrase. A wrong one from the terminal may be tried three times.
+    pub fn until_right<T>(
+        &self,
+        world: &World,
+        mut work: impl FnMut() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let mut tries = 3;
         loop {
-            let passphrase = self.of_key(world, secret, &certificate)?;
             tries -= 1;
-            match secret.unlock(passphrase.as_ref(), exactly, &policy) {
-                Err(Error::WrongPassphrase(_)) if tries > 0 && self.is_asked(world) => {
+            match work() {
+                Err(Failure::Library(Error::WrongPassphrase(_)))
+                    if tries > 0 && self.is_asked(world) =>
+                {
                     world.terminal.warn("that is not the passphrase, try again");
                 }
-                other => return Ok(other?),
+                other => return other,
             }
         }
+    }
+
+    /// Unlocks all keys. A passphrase that is given must be that of each; on a terminal, each is
+    /// asked for.
+    pub fn unlock_all(&self, world: &World, found: &[Found]) -> Result<Vec<SigningKey>, Failure> {
+        let mut given = None;
+        if found.len() > 1 {
+            given = self.given(world)?;
+        }
+        let unlock = |found: &Found| match &given {
+            Some(passphrase) => {
+                let exactly = found.exactly.as_ref();
+                Ok(found.secret.unlock(Some(passphrase), exactly, &world.policy())?)
+            }
+            None => self.unlock(world, &found.secret, found.exactly.as_ref()),
+        };
+        found.iter().map(unlock).collect()
     }
 
     fn is_asked(&self, world: &World) -> bool {
@@ -135,6 +166,110 @@ impl PassphraseSource {
             && self.passphrase_file.is_none()
             && world.variable("PLUGSIGN_PASSPHRASE").is_none()
     }
+}
+
+/// Where the passphrase comes from that a key shall have from now on.
+#[derive(Args, Clone)]
+pub struct NewPassphraseSource {
+    /// Read the new passphrase from this file descriptor
+    #[arg(long, value_name = "N")]
+    pub new_passphrase_fd: Option<u32>,
+    /// Read the new passphrase from this file; one line end at its end is dropped
+    #[arg(long, value_name = "FILE", conflicts_with = "new_passphrase_fd")]
+    pub new_passphrase_file: Option<PathBuf>,
+}
+
+impl NewPassphraseSource {
+    /// Gets the new passphrase: as given, or asked for twice.
+    pub fn get(&self, world: &World, what: &str) -> Result<Passphrase, Failure> {
+        const VARIABLE: &str = "PLUGSIGN_NEW_PASSPHRASE";
+        let file = self.new_passphrase_file.as_deref();
+        let passphrase = match read(self.new_passphrase_fd, file, VARIABLE, world)? {
+            Some(passphrase) => passphrase,
+            None => {
+                let mut person = Conversation::open()
+                    .ok_or_else(|| Failure::NoNewPassphrase(what.to_string()))?;
+                ask_twice(&mut person, what)?
+            }
+        };
+        if passphrase.is_empty() {
+            return Err(Failure::EmptyPassphrase);
+        }
+        Ok(passphrase)
+    }
+}
+
+/// A primary key that is kept elsewhere, lent for one command.
+#[derive(Args, Clone)]
+pub struct LentPrimary {
+    /// Use the primary key in this file, for this command alone
+    #[arg(long, value_name = "FILE")]
+    pub primary: Option<PathBuf>,
+    /// Read that file's passphrase from this descriptor, if it is another than the home's
+    #[arg(long, value_name = "N", requires = "primary")]
+    pub primary_passphrase_fd: Option<u32>,
+    /// Read that file's passphrase from this file
+    #[arg(long, value_name = "FILE", requires = "primary")]
+    #[arg(conflicts_with = "primary_passphrase_fd")]
+    pub primary_passphrase_file: Option<PathBuf>,
+}
+
+impl LentPrimary {
+    /// Gets the passphrase of the lent key: its own, else the home's, else asked for.
+    pub fn passphrase(
+        &self,
+        world: &World,
+        lent: &SecretKey,
+        home: &PassphraseSource,
+    ) -> Result<Option<Arc<Passphrase>>, Failure> {
+        if lent.protection() == Protection::None {
+            return Ok(None);
+        }
+        let file = self.primary_passphrase_file.as_deref();
+        let own = read(self.primary_passphrase_fd, file, "PLUGSIGN_PRIMARY_PASSPHRASE", world)?;
+        match own {
+            Some(own) => Ok(Some(Arc::new(own))),
+            None => match home.given(world)? {
+                Some(home) => Ok(Some(home)),
+                None => {
+                    let asked = ask_for(&lent.certificate(), "Passphrase of the primary key");
+                    asked.map(|passphrase| Some(Arc::new(passphrase)))
+                }
+            },
+        }
+    }
+}
+
+/// Reads the passphrase that a descriptor, a file or a variable gives, the first that is named.
+fn read(
+    descriptor: Option<u32>,
+    file: Option<&Path>,
+    variable: &str,
+    world: &World,
+) -> Result<Option<Passphrase>, Failure> {
+    if let Some(number) = descriptor {
+        return read_descriptor(number)
+            .map(|bytes| Some(without_line_end(bytes)))
+            .map_err(|error| Failure::Stream("read the passphrase from its descriptor", error));
+    }
+    if let Some(path) = file {
+        // A FIFO is as good as a file here: shells make them for `<(command)`.
+        let file = File::open(path).map_err(Error::io("read", path))?;
+        let bytes = read_bounded(file, &path.to_string_lossy(), "a passphrase", MAX_PASSPHRASE)?;
+        return Ok(Some(without_line_end(bytes)));
+    }
+    let value = world.variable(variable);
+    Ok(value.map(|value| Passphrase::new(Zeroizing::new(value.into_vec()))))
+}
+
+/// Asks for the passphrase of a key.
+fn ask_for(certificate: &Certificate, words: &str) -> Result<Passphrase, Failure> {
+    let fingerprint = certificate.fingerprint();
+    let mut person =
+        Conversation::open().ok_or_else(|| Failure::NoPassphrase(format!("key {fingerprint}")))?;
+    let question =
+        format!("{words} for {} ({}): ", first_user_id(certificate), fingerprint.key_id());
+    person.ask_passphrase(&question).map(Passphrase::new).map_err(asking)
 }
 
 /// Asks for a new passphrase until it is the same twice; three times at the most.

@@ -1,9 +1,10 @@
 //! What a command has to say: one value for people, scripts and the exit code.
 
 use std::io::{self, Write};
+use std::time::SystemTime;
 
 use plugsign::openpgp::certificate::{Certificate, Description, show_time};
-use plugsign::openpgp::policy::Weakness;
+use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
@@ -38,6 +39,19 @@ pub fn first_user_id(certificate: &Certificate) -> String {
         Some(user_id) => Safe::bytes(user_id).to_string(),
         None => "(no user ID)".into(),
     }
+}
+
+/// Says so if a key can sign for 30 more days at the most, and what to do about it.
+pub fn expiry_notice(
+    certificate: &Certificate,
+    end: Option<SystemTime>,
+    policy: &Policy,
+) -> Option<String> {
+    let end = end.filter(|end| policy.ends_soon(Some(*end)))?;
+    let left = end.duration_since(policy.now()).unwrap_or_default().as_secs() / (24 * 60 * 60);
+    let days = if left == 1 { "day" } else { "days" };
+    let fingerprint = certificate.fingerprint();
+    Some(format!("expires on {}, in {left} {days}: plugsign extend {fingerprint}", show_time(end)))
 }
 
 /// Returns a certificate's state in one word.

@@ -4,6 +4,7 @@ use std::fs;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,12 +14,21 @@ use rayon::iter::{ParallelBridge, ParallelIterator};
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 
-/// Does `work` for every artifact, on `jobs` threads or as many as there are cores, and returns
-/// the results in the artifacts' order. The longest files come first, so that none of them is
-/// left for the end.
+/// Returns how many threads can compute at once.
+pub fn cores() -> NonZero<usize> {
+    std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
+}
+
+/// Returns how many threads keep the cores busy while some of them wait for the disk.
+pub fn threads_that_write() -> NonZero<usize> {
+    cores().saturating_add(cores().get())
+}
+
+/// Does `work` for every artifact, on so many threads, and returns the results in the artifacts'
+/// order. The longest files come first, so that none of them is left for the end.
 pub fn for_each<T: Send>(
     artifacts: &[Artifact],
-    jobs: Option<NonZero<usize>>,
+    threads: NonZero<usize>,
     terminal: &Terminal,
     work: impl Fn(&Artifact, &AtomicU64) -> T + Sync,
 ) -> Result<Vec<T>, Failure> {
@@ -29,8 +39,7 @@ pub fn for_each<T: Send>(
         .collect();
     let mut order: Vec<usize> = (0..artifacts.len()).collect();
     order.sort_by_key(|&place| std::cmp::Reverse(sizes[place]));
-    let cores = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-    let threads = jobs.unwrap_or(cores).get().min(artifacts.len());
+    let threads = threads.get().min(artifacts.len());
     let bar = progress_bar(terminal, sizes.iter().sum(), artifacts.len());
     let mut results: Vec<Option<T>> = artifacts.iter().map(|_| None).collect();
     if threads <= 1 && bar.is_hidden() {
@@ -67,7 +76,7 @@ pub fn for_each<T: Send>(
             }
         });
     }
-    bar.finish_and_clear();
+    clear_progress();
     Ok(results.into_iter().flatten().collect())
 }
 
@@ -81,5 +90,21 @@ fn progress_bar(terminal: &Terminal, bytes: u64, files: usize) -> ProgressBar {
         bar.set_style(style);
     }
     bar.set_message(format!("0/{files}"));
+    *shown() = Some(bar.clone());
     bar
+}
+
+/// What is drawn now, for [`clear_progress`].
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+fn shown() -> MutexGuard<'static, Option<ProgressBar>> {
+    SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes the progress off the terminal for good. Also called by the signal thread.
+pub fn clear_progress() {
+    if let Some(bar) = shown().take() {
+        bar.finish_and_clear();
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
 }

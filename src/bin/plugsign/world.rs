@@ -57,6 +57,17 @@ impl World {
         shelf.items
     }
 
+    /// Returns whether nobody is there to be asked, by the word of the CI's own variable.
+    pub fn is_ci(&self) -> bool {
+        self.variable("CI").is_some_and(|value| value != "false" && value != "0")
+    }
+
+    /// Returns GnuPG's home: `GNUPGHOME`, else `~/.gnupg`.
+    pub fn gnupg_home(&self) -> Option<PathBuf> {
+        let default = || variable("HOME").map(|home| PathBuf::from(home).join(".gnupg"));
+        variable("GNUPGHOME").map(PathBuf::from).or_else(default)
+    }
+
     /// Returns a variable of the environment, if it is set and not empty.
     pub fn variable(&self, name: &str) -> Option<OsString> {
         variable(name)

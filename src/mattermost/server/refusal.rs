@@ -84,8 +84,9 @@ impl Cause {
             Cause::Truncated => "Copy the file again, for its end is missing.",
             Cause::NoKey => "Give the server the exported certificate of the signing key.",
             Cause::KeyAlgorithm => {
-                "Sign with an RSA key whose certificate has RSA subkeys only, because the server \
-                 reads neither Ed25519 nor Curve25519."
+                "Sign with an RSA key, and give the server its certificate without the encryption \
+                 subkeys of other kinds (plugsign export --for-server), because the server reads \
+                 neither Ed25519 nor Curve25519."
             }
             Cause::KeyVersion => "Make a version 4 key, the only version that the server reads.",
             Cause::MalformedKey => "Export the certificate again, or make a new RSA key.",

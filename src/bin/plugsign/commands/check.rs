@@ -59,7 +59,11 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
     Ok(Checked { bundles, has_signers: judge.is_some() })
 }
 
-fn look(path: &Path, judge: Option<&Judge>) -> Result<Seen, Error> {
+/// The code of the finding that there is no signature beside the bundle.
+pub const NO_SIGNATURE: &str = "no-signature";
+
+/// Looks at one bundle and the signature beside it.
+pub fn look(path: &Path, judge: Option<&Judge>) -> Result<Seen, Error> {
     let mut file = BundleFile::open(path, Links::Follow)?;
     let mut bundle = file.inspect()?;
     if file.size() > UPLOAD_LIMIT {
@@ -72,7 +76,7 @@ fn look(path: &Path, judge: Option<&Judge>) -> Result<Seen, Error> {
     let signature = match file.signature()? {
         Beside::Nothing => {
             bundle.findings.warning(
-                "no-signature",
+                NO_SIGNATURE,
                 "there is no .sig file beside it",
                 "the marketplace and, since 10.11, prepackaged plugins need one",
             );
@@ -80,7 +84,7 @@ fn look(path: &Path, judge: Option<&Judge>) -> Result<Seen, Error> {
         }
         Beside::OnlyArmored => {
             bundle.findings.warning(
-                "no-signature",
+                NO_SIGNATURE,
                 "there is an .asc file beside it, but no .sig",
                 "the server looks for .sig only: rename it",
             );
@@ -138,8 +142,8 @@ struct Line {
     result: Result<Seen, Error>,
 }
 
-struct Seen {
-    bundle: Bundle,
+pub struct Seen {
+    pub bundle: Bundle,
     signature: Signature,
 }
 

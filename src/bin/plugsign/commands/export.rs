@@ -7,7 +7,8 @@ use clap::Args;
 use plugsign::disk::file::{Access, Existing, write_new};
 use plugsign::disk::home::HomeKey;
 use plugsign::error::Error;
-use plugsign::openpgp::certificate::Fingerprint;
+use plugsign::mattermost::server_copy::ServerCopy;
+use plugsign::openpgp::certificate::{Certificate, Fingerprint};
 use plugsign::openpgp::key_file::armor_keys;
 use plugsign::openpgp::policy::Weakness;
 use plugsign::openpgp::query::KeyQuery;
@@ -16,7 +17,9 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use super::export_move;
 use crate::failure::Failure;
+use crate::passphrase::{NewPassphraseSource, PassphraseSource};
 use crate::report::Report;
 use crate::world::World;
 
@@ -25,41 +28,74 @@ use crate::world::World;
 pub struct Arguments {
     /// Which keys: fingerprint, key ID, e-mail address or part of a user ID
     #[arg(value_name = "KEY", required = true)]
-    keys: Vec<String>,
+    pub(super) keys: Vec<String>,
     /// Export the secret key, as protected as it is stored
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["ci", "offline_primary"])]
     secret: bool,
+    /// Export the newest signing subkey, or KEY!, for a CI's secret store: without the primary
+    /// key, under a new passphrase, as one line of base64
+    #[arg(long, conflicts_with = "offline_primary")]
+    ci: bool,
+    /// Move the primary key into this folder, to be kept off-line, and keep the rest here
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "armor"])]
+    offline_primary: Option<PathBuf>,
     /// Allow a secret key that has no passphrase to leave
-    #[arg(long, requires = "secret")]
-    unprotected: bool,
+    #[arg(long)]
+    pub(super) unprotected: bool,
+    /// Leave out the encryption subkeys that the Mattermost server cannot read
+    #[arg(long, conflicts_with_all = ["secret", "ci", "offline_primary"])]
+    for_server: bool,
     /// Write ASCII armor instead of binary
     #[arg(short, long)]
-    armor: bool,
+    pub(super) armor: bool,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace the file if it exists
     #[arg(long, requires = "output")]
     force: bool,
+    #[command(flatten)]
+    pub(super) passphrase: PassphraseSource,
+    #[command(flatten)]
+    pub(super) new: NewPassphraseSource,
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Exported, Failure> {
+    if let Some(folder) = &arguments.offline_primary {
+        return export_move::to_folder(&arguments, folder, world);
+    }
+    if arguments.unprotected && !arguments.secret {
+        return Err(Failure::Usage("--unprotected goes with --secret or --offline-primary".into()));
+    }
     let output = arguments.output.as_ref().filter(|path| path.as_os_str() != "-");
     if output.is_none() && world.terminal.json() {
         return Err(Failure::Usage(
             "--json speaks on standard output, so the key needs a file: -o FILE".into(),
         ));
     }
+    if arguments.ci {
+        let (bytes, fingerprint) = export_move::for_ci(&arguments, world)?;
+        write(&bytes, output, &arguments, world)?;
+        return Ok(Exported::new(vec![fingerprint], "signing subkey", output));
+    }
     let shelf = world.home()?.keys()?;
     let mut packets = Zeroizing::new(Vec::new());
     let mut fingerprints: Vec<Fingerprint> = Vec::new();
+    let mut left_out: Vec<Fingerprint> = Vec::new();
     for key in &arguments.keys {
         let query = KeyQuery::parse(key)?;
         let key =
             if arguments.secret { shelf.find_secret(Some(&query))? } else { shelf.find(&query)? };
         let fingerprint = key.certificate.fingerprint();
         if !fingerprints.contains(&fingerprint) {
-            packets.extend_from_slice(&export(key, &arguments)?);
+            if arguments.for_server {
+                let copy = for_server(&key.certificate)?;
+                packets.extend_from_slice(&copy.certificate.to_bytes()?);
+                left_out.extend(copy.left_out);
+            } else {
+                packets.extend_from_slice(&export(key, &arguments)?);
+                warn_of_server(key, &arguments, world);
+            }
             fingerprints.push(fingerprint);
         }
     }
@@ -68,21 +104,50 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Exported, Failure> {
         true => armor_keys(&packets, arguments.secret)?,
         false => packets,
     };
+    write(&bytes, output, &arguments, world)?;
+    let what = if arguments.secret { "secret key" } else { "certificate" };
+    Ok(Exported { left_out, ..Exported::new(fingerprints, what, output) })
+}
+
+fn write(
+    bytes: &[u8],
+    output: Option<&PathBuf>,
+    arguments: &Arguments,
+    world: &World,
+) -> Result<(), Failure> {
+    let is_text = arguments.armor || arguments.ci;
     match output {
         Some(path) => {
-            let access = match arguments.secret {
+            let access = match arguments.secret || arguments.ci {
                 true => Access::Secret,
                 false => Access::Public { umask: world.umask },
             };
             let existing = if arguments.force { Existing::Replace } else { Existing::Keep };
-            write_new(path, &bytes, access, existing)?;
+            Ok(write_new(path, bytes, access, existing)?)
         }
-        None if world.terminal.out_is_terminal() && !arguments.armor => {
-            return Err(Failure::BinaryToTerminal);
-        }
-        None => world.terminal.write_bytes(&bytes)?,
+        None if world.terminal.out_is_terminal() && !is_text => Err(Failure::BinaryToTerminal),
+        None => world.terminal.write_bytes(bytes),
     }
-    Ok(Exported { fingerprints, output: output.cloned(), secret: arguments.secret })
+}
+
+/// Returns the copy of a certificate that a server can read.
+pub fn for_server(certificate: &Certificate) -> Result<ServerCopy, Error> {
+    ServerCopy::of(certificate)?.map_err(|refusal| Error::NotForServer {
+        key: certificate.fingerprint(),
+        words: refusal.words,
+        advice: refusal.advice.into(),
+    })
+}
+
+/// Says so if a certificate goes out that the server can read in part only.
+fn warn_of_server(key: &HomeKey, arguments: &Arguments, world: &World) {
+    if !arguments.secret && for_server(&key.certificate).is_ok_and(|copy| !copy.left_out.is_empty())
+    {
+        let fingerprint = key.certificate.fingerprint();
+        world.terminal.warn(&format!(
+            "a Mattermost server cannot read this certificate; for one: plugsign export --for-server {fingerprint}"
+        ));
+    }
 }
 
 fn export(key: &HomeKey, arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -100,8 +165,29 @@ fn export(key: &HomeKey, arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Fa
 /// Keys that were exported.
 pub struct Exported {
     fingerprints: Vec<Fingerprint>,
+    /// What was written: "certificate", "secret key".
+    what: &'static str,
+    /// The subkeys that a server has no use for.
+    left_out: Vec<Fingerprint>,
     output: Option<PathBuf>,
-    secret: bool,
+    words: Vec<String>,
+}
+
+impl Exported {
+    pub(super) fn new(
+        fingerprints: Vec<Fingerprint>,
+        what: &'static str,
+        output: Option<&PathBuf>,
+    ) -> Exported {
+        let (output, left_out, words) = (output.cloned(), Vec::new(), Vec::new());
+        Exported { fingerprints, left_out, what, output, words }
+    }
+
+    /// Says something more.
+    pub(super) fn say(mut self, words: String) -> Exported {
+        self.words.push(words);
+        self
+    }
 }
 
 impl Report for Exported {
@@ -110,19 +196,24 @@ impl Report for Exported {
     }
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
-        let Some(output) = &self.output else { return Ok(()) };
-        let what = if self.secret { "secret key" } else { "certificate" };
-        for fingerprint in &self.fingerprints {
-            writeln!(talk, "{what} {fingerprint} written to {}", Safe::path(output))?;
+        for subkey in &self.left_out {
+            writeln!(talk, "left out: subkey {subkey}, which the server cannot read")?;
         }
-        Ok(())
+        let Some(output) = &self.output else { return Ok(()) };
+        for fingerprint in &self.fingerprints {
+            writeln!(talk, "{} {fingerprint} written to {}", self.what, Safe::path(output))?;
+        }
+        self.words.iter().try_for_each(|words| writeln!(talk, "{words}"))
     }
 
     fn json(&self) -> Map<String, Value> {
         let mut map = Map::new();
-        let fingerprints: Vec<String> = self.fingerprints.iter().map(ToString::to_string).collect();
-        map.insert("fingerprints".into(), fingerprints.into());
-        map.insert("secret".into(), self.secret.into());
+        let texts =
+            |of: &[Fingerprint]| -> Vec<String> { of.iter().map(ToString::to_string).collect() };
+        map.insert("fingerprints".into(), texts(&self.fingerprints).into());
+        map.insert("left_out".into(), texts(&self.left_out).into());
+        map.insert("secret".into(), (self.what != "certificate").into());
+        map.insert("what".into(), self.what.into());
         map.insert("output".into(), self.output.as_ref().map(|path| path.to_string_lossy()).into());
         map
     }

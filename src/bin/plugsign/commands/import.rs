@@ -1,27 +1,28 @@
 //! `plugsign import`
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use plugsign::disk::file::{read_bounded, read_small};
 use plugsign::disk::home::{HomeKey, Shelf};
 use plugsign::error::Error;
-use plugsign::mattermost::public_key::check_readable;
+use plugsign::mattermost::server_copy::ServerCopy;
 use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::change::{Maker, Revocation, refresh, revoke_by};
 use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
-use plugsign::openpgp::policy::Policy;
+use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::query::KeyQuery;
-use plugsign::openpgp::secret_key::{Protection, SecretKey};
+use plugsign::openpgp::secret_key::{Passphrase, Protection, SecretKey};
 use plugsign::safe::Safe;
-use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::failure::{
-    EXIT_COULD_NOT, EXIT_REFUSED, Failure, UNREADABLE, error_json, exit_of, hint, one_line,
-};
+use super::import_gnupg;
+use super::imported::{Imported, Line, Outcome};
+use super::keygen::whole_seconds;
+use crate::failure::{Failure, UNREADABLE};
 use crate::passphrase::PassphraseSource;
-use crate::report::{Report, first_user_id};
+use crate::report::first_user_id;
 use crate::world::World;
 
 /// Take certificates and secret keys into the home
@@ -31,16 +32,23 @@ use crate::world::World;
 #[derive(Args)]
 pub struct Arguments {
     /// Files with keys; - is standard input
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "from_gnupg")]
     files: Vec<PathBuf>,
+    /// Take the keys over from a GnuPG home, without gpg and without changing anything in it;
+    /// $GNUPGHOME or ~/.gnupg if none is named
+    #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with = "files")]
+    from_gnupg: Option<Option<PathBuf>>,
     /// Take secret keys in the place of those that are here already
     #[arg(long)]
-    replace: bool,
+    pub(super) replace: bool,
+    /// Renew self-signatures over SHA-1 with SHA-256, which needs the primary key
+    #[arg(long)]
+    refresh: bool,
     /// Store a secret key that comes without passphrase as it is
     #[arg(long)]
-    no_passphrase: bool,
+    pub(super) no_passphrase: bool,
     #[command(flatten)]
-    passphrase: PassphraseSource,
+    pub(super) passphrase: PassphraseSource,
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
@@ -50,23 +58,27 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
         ));
     }
     world.home()?.check()?;
-    let mut imported = Imported { lines: Vec::new() };
+    let mut imported = Imported::default();
+    if let Some(folder) = &arguments.from_gnupg {
+        import_gnupg::run(folder.as_deref(), &arguments, world, &mut imported)?;
+        return Ok(imported);
+    }
     for file in &arguments.files {
         let shown = Safe::path(file).to_string();
         let keys = match read_file(file).and_then(|bytes| read_keys(&bytes)) {
             Ok(keys) => keys,
             Err(error) => {
-                imported.lines.push(Line::failed(shown, error));
+                imported.push(Line::failed(shown, error));
                 continue;
             }
         };
         for key in keys {
-            let line = match key {
-                Ok(Key::Certificate(certificate)) => import_certificate(certificate, world)?,
-                Ok(Key::Secret(secret)) => import_secret(secret, &arguments, world)?,
+            imported.push(match key {
+                Ok(Key::Certificate(certificate)) => import_certificate(&certificate, world),
+                Ok(Key::Secret(secret)) => import_secret(&secret, &arguments, world),
+                Ok(Key::Revocation(revocation)) => import_revocation(&revocation, &shown, world)?,
                 Err(error) => Line::failed(shown.clone(), error),
-            };
-            imported.lines.push(line);
+            });
         }
     }
     Ok(imported)
@@ -83,15 +95,45 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     read_small(path, "a key file", MAX_KEY_FILE)
 }
 
-fn import_certificate(certificate: Certificate, world: &World) -> Result<Line, Failure> {
-    if let Err(error) = check(&certificate, &world.policy()) {
-        return Ok(Line::of(&certificate, Outcome::Refused(error), false));
-    }
-    let outcome = match store_certificate(&certificate, world)? {
-        Ok(outcome) => outcome,
-        Err(error) => Outcome::Refused(error),
+fn import_revocation(revocation: &Revocation, file: &str, world: &World) -> Result<Line, Failure> {
+    Ok(match apply_revocation(revocation, world)? {
+        Ok((certificate, outcome)) => Line::of_revocation(&certificate, outcome),
+        Err(error) => Line::failed(file.to_string(), error),
+    })
+}
+
+/// Applies a revocation certificate to the key of the home that made it. An error inside if the
+/// home has no such key.
+pub fn apply_revocation(
+    revocation: &Revocation,
+    world: &World,
+) -> Result<Result<(Certificate, Outcome), Error>, Failure> {
+    let home = world.home()?;
+    let lock = world.lock()?;
+    let shelf = home.keys()?;
+    let issuer = revocation.issuer();
+    let named = |key: &&HomeKey| issuer.as_ref() == Some(&key.certificate.fingerprint().key_id());
+    let Some(key) = shelf.items.iter().find(named) else {
+        let issuer = issuer.map_or("nobody".into(), |issuer| issuer.to_string());
+        return Ok(Err(Error::UnknownKey(issuer)));
     };
-    Ok(Line::of(&certificate, outcome, false))
+    let apply = || {
+        let revoked = revoke_by(&key.certificate, revocation, &world.policy())?;
+        match revoked.same_as(&key.certificate) {
+            true => Ok(Outcome::Unchanged),
+            false => home.put_certificate(&lock, &revoked).map(|()| Outcome::Updated),
+        }
+    };
+    let outcome = apply().unwrap_or_else(|error: Error| Outcome::Refused(error.into()));
+    Ok(Ok((key.certificate.clone(), outcome)))
+}
+
+/// Takes a certificate. Whatever keeps it out is its line's to say: other keys go on.
+pub(super) fn import_certificate(certificate: &Certificate, world: &World) -> Line {
+    let stored = check(certificate, &world.policy())
+        .map_err(Failure::from)
+        .and_then(|()| store_certificate(certificate, world));
+    Line::of(certificate, stored.unwrap_or_else(Outcome::Refused), false)
 }
 
 pub fn check(certificate: &Certificate, policy: &Policy) -> Result<(), Error> {
@@ -100,24 +142,20 @@ pub fn check(certificate: &Certificate, policy: &Policy) -> Result<(), Error> {
         .map_err(|weakness| Error::Refused { key: certificate.fingerprint().to_string(), weakness })
 }
 
-pub fn store_certificate(
-    certificate: &Certificate,
-    world: &World,
-) -> Result<Result<Outcome, Error>, Failure> {
+pub fn store_certificate(certificate: &Certificate, world: &World) -> Result<Outcome, Failure> {
     let home = world.home()?;
     let lock = world.lock()?;
     let shelf = home.keys()?;
-    let store = || match known(&shelf, certificate) {
-        None => home.put_certificate(&lock, certificate).map(|()| Outcome::New),
-        Some(key) => {
-            let merged = key.certificate.merge(certificate)?;
-            if merged.same_as(&key.certificate) {
-                return Ok(Outcome::Unchanged);
-            }
-            home.put_certificate(&lock, &merged).map(|()| Outcome::Updated)
-        }
+    let Some(key) = known(&shelf, certificate) else {
+        home.put_certificate(&lock, certificate)?;
+        return Ok(Outcome::New);
     };
-    Ok(store())
+    let merged = key.certificate.merge(certificate)?;
+    if merged.same_as(&key.certificate) {
+        return Ok(Outcome::Unchanged);
+    }
+    home.put_certificate(&lock, &merged)?;
+    Ok(Outcome::Updated)
 }
 
 pub fn known<'a>(shelf: &'a Shelf<HomeKey>, certificate: &Certificate) -> Option<&'a HomeKey> {
@@ -125,69 +163,105 @@ pub fn known<'a>(shelf: &'a Shelf<HomeKey>, certificate: &Certificate) -> Option
     shelf.items.iter().find(|key| key.certificate.fingerprint() == fingerprint)
 }
 
-fn import_secret(secret: SecretKey, arguments: &Arguments, world: &World) -> Result<Line, Failure> {
+/// Takes a secret key, as [`import_certificate`] does a certificate.
+fn import_secret(secret: &SecretKey, arguments: &Arguments, world: &World) -> Line {
     let certificate = secret.certificate();
-    let line = |outcome| Ok(Line::of(&certificate, outcome, true));
-    if let Err(error) = check(&certificate, &world.policy()) {
-        return line(Outcome::Refused(error));
-    }
-    let protected = match prove(&secret, &certificate, arguments, world) {
-        Ok(protected) => protected,
-        Err(Failure::Library(error)) => return line(Outcome::Refused(error)),
-        // The other keys and files are still looked at.
-        Err(Failure::NoPassphrase(_)) => {
-            return line(Outcome::Refused(Error::PassphraseNeeded(certificate.fingerprint())));
+    let taken = match check(&certificate, &world.policy()) {
+        Ok(()) => take_secret(secret, &certificate, arguments, world),
+        Err(Error::Refused { weakness: Weakness::Hash(_), .. }) if arguments.refresh => {
+            take_refreshed(secret, &certificate, arguments, world)
         }
-        Err(failure) => return Err(failure),
+        Err(error) => Err(error.into()),
     };
-    let secret = protected.unwrap_or(secret);
-    let outcome = match store_secret(&secret, &certificate, arguments.replace, world)? {
-        Ok(outcome) => outcome,
-        Err(error) => Outcome::Refused(error),
-    };
-    if !matches!(outcome, Outcome::Refused(_))
-        && let Err(unfit) = check_readable(&certificate.to_bytes()?)
-    {
-        let fingerprint = certificate.fingerprint();
-        world.terminal.warn(&format!(
-            "{fingerprint} cannot sign here, for the server cannot read its certificate: {unfit}\n  hint: {UNREADABLE}"
-        ));
-    }
-    line(outcome)
+    Line::of(&certificate, taken.unwrap_or_else(Outcome::Refused), true)
 }
 
-/// Unlocks the key, to prove that it is whole and belongs to its certificate, and returns it
+/// Renews the self-signatures of a key, and takes it.
+fn take_refreshed(
+    secret: &SecretKey,
+    certificate: &Certificate,
+    arguments: &Arguments,
+    world: &World,
+) -> Result<Outcome, Failure> {
+    let passphrase = arguments.passphrase.of_key(world, secret, certificate)?;
+    let passphrase = passphrase.as_deref();
+    let primary = secret.unlock_primary(passphrase)?;
+    let maker = Maker { primary: &primary, secret, passphrase };
+    let renewed = refresh(certificate, &maker, whole_seconds(world.now))?;
+    let renewed = renewed.unwrap_or_else(|| certificate.clone());
+    check(&renewed, &world.policy())?;
+    take_secret(&secret.merge(&renewed)?, &renewed, arguments, world)
+}
+
+fn take_secret(
+    secret: &SecretKey,
+    certificate: &Certificate,
+    arguments: &Arguments,
+    world: &World,
+) -> Result<Outcome, Failure> {
+    let protected = match secret.protection() {
+        Protection::None => protect(secret, certificate, arguments, world)?,
+        Protection::Passphrase => {
+            let passphrase = arguments.passphrase.of_protected(world, certificate)?;
+            Some(prove(secret, &passphrase)?)
+        }
+    };
+    keep(protected.as_ref().unwrap_or(secret), certificate, arguments.replace, world)
+}
+
+/// Stores a secret key that was proven, and warns of one that cannot sign here.
+pub(super) fn keep(
+    secret: &SecretKey,
+    certificate: &Certificate,
+    replace: bool,
+    world: &World,
+) -> Result<Outcome, Failure> {
+    let outcome = store_secret(secret, certificate, replace, world)?;
+    warn_of_server(certificate, world)?;
+    Ok(outcome)
+}
+
+/// Says what the server will make of a key that is to sign for it.
+fn warn_of_server(certificate: &Certificate, world: &World) -> Result<(), Failure> {
+    let fingerprint = certificate.fingerprint();
+    match ServerCopy::of(certificate)? {
+        Ok(copy) if copy.left_out.is_empty() => {}
+        Ok(_) => world.terminal.warn(&format!(
+            "{fingerprint} has a subkey that a Mattermost server cannot read; it signs all the same, and servers get its certificate by: plugsign export --for-server {fingerprint}"
+        )),
+        Err(refusal) => world.terminal.warn(&format!(
+            "{fingerprint} cannot sign here, for the server cannot read its certificate: {refusal}: {}\n  hint: {UNREADABLE}",
+            refusal.advice
+        )),
+    }
+    Ok(())
+}
+
+/// Unlocks a key, to prove that it is whole and belongs to its certificate, and returns it
 /// better protected if it needs to be.
-fn prove(
+pub(super) fn prove(secret: &SecretKey, passphrase: &Passphrase) -> Result<SecretKey, Error> {
+    secret.check(Some(passphrase))?;
+    secret.protect(passphrase)
+}
+
+/// Proves a key with unprotected parts, and returns it protected unless it shall not be.
+pub(super) fn protect(
     secret: &SecretKey,
     certificate: &Certificate,
     arguments: &Arguments,
     world: &World,
 ) -> Result<Option<SecretKey>, Failure> {
-    if secret.protection() == Protection::None {
-        secret.check(None).or_else(|error| match error {
-            // A protected part among unprotected ones: it is checked below.
-            Error::PassphraseNeeded(_) if !arguments.no_passphrase => Ok(()),
-            error => Err(error),
-        })?;
-        let what = format!("{} (it has none)", first_user_id(certificate));
-        let passphrase =
-            arguments.passphrase.new_passphrase(world, arguments.no_passphrase, &what)?;
-        return match passphrase {
-            Some(passphrase) => {
-                let protected = secret.protect(&passphrase)?;
-                protected.check(Some(&passphrase))?;
-                Ok(Some(protected))
-            }
-            None => Ok(None),
-        };
-    }
-    let passphrase = arguments.passphrase.of_key(world, secret, certificate)?;
-    secret.check(passphrase.as_ref())?;
-    match passphrase {
-        Some(passphrase) => Ok(Some(secret.protect(&passphrase)?)),
-        None => Ok(None),
-    }
+    secret.check(None).or_else(|error| match error {
+        // A protected part among unprotected ones: it is checked below.
+        Error::PassphraseNeeded(_) if !arguments.no_passphrase => Ok(()),
+        error => Err(error),
+    })?;
+    let what = format!("{} (it has none)", first_user_id(certificate));
+    let passphrase = arguments.passphrase.new_passphrase(world, arguments.no_passphrase, &what)?;
+    let Some(passphrase) = passphrase else { return Ok(None) };
+    let protected = secret.protect(&passphrase)?;
+    protected.check(Some(&passphrase))?;
+    Ok(Some(protected))
 }
 
 pub fn store_secret(
@@ -195,166 +269,32 @@ pub fn store_secret(
     certificate: &Certificate,
     replace: bool,
     world: &World,
-) -> Result<Result<Outcome, Error>, Failure> {
+) -> Result<Outcome, Failure> {
     let home = world.home()?;
     let lock = world.lock()?;
     let shelf = home.keys()?;
-    let store = || {
-        let Some(key) = known(&shelf, certificate) else {
-            return home.put_secret(&lock, secret).map(|()| Outcome::New);
-        };
-        let merged = match replace {
-            true => key.certificate.without_subkeys_gone_from(certificate).merge(certificate)?,
-            false => key.certificate.merge(certificate)?,
-        };
-        let publish = |outcome| match merged.same_as(&key.certificate) {
-            true => Ok(outcome),
-            false => home.put_certificate(&lock, &merged).map(|()| Outcome::Updated),
-        };
-        match &key.secret {
-            Some(stored) if !replace => {
-                if stored.has_all_secrets_of(secret) {
-                    return publish(Outcome::Unchanged);
-                }
-                Err(Error::SecretKeyDiffers(secret.fingerprint()))
-            }
-            _ => {
-                home.put_secret(&lock, &secret.merge(&merged)?)?;
-                publish(Outcome::Updated)
-            }
-        }
+    let Some(key) = known(&shelf, certificate) else {
+        home.put_secret(&lock, secret)?;
+        return Ok(Outcome::New);
     };
-    Ok(store())
-}
-
-/// What became of each key.
-pub struct Imported {
-    lines: Vec<Line>,
-}
-
-struct Line {
-    /// A fingerprint and user ID, or the file that could not be read.
-    what: String,
-    user_id: Option<String>,
-    secret: bool,
-    outcome: Outcome,
-}
-
-/// What became of a key.
-pub enum Outcome {
-    New,
-    Updated,
-    Unchanged,
-    Refused(Error),
-    /// The file, or a part of it, is no key.
-    Unreadable(Error),
-}
-
-impl Outcome {
-    fn word(&self) -> &'static str {
-        match self {
-            Outcome::New => "new",
-            Outcome::Updated => "updated",
-            Outcome::Unchanged => "unchanged",
-            Outcome::Refused(_) => "refused",
-            Outcome::Unreadable(_) => "unreadable",
-        }
-    }
-
-    fn error(&self) -> Option<&Error> {
-        match self {
-            Outcome::Refused(error) | Outcome::Unreadable(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl Line {
-    fn of(certificate: &Certificate, outcome: Outcome, secret: bool) -> Line {
-        Line {
-            what: certificate.fingerprint().to_string(),
-            user_id: Some(first_user_id(certificate)),
-            secret,
-            outcome,
-        }
-    }
-
-    fn failed(file: String, error: Error) -> Line {
-        let outcome = match error {
-            Error::Refused { .. } => Outcome::Refused(error),
-            _ => Outcome::Unreadable(error),
-        };
-        Line { what: file, user_id: None, secret: false, outcome }
-    }
-}
-
-impl Report for Imported {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
-        for line in &self.lines {
-            let word = line.outcome.word();
-            match (line.outcome.error(), &line.user_id) {
-                (Some(error @ Error::Refused { .. }), _) => {
-                    writeln!(out, "{word}  {}", one_line(error))?;
-                }
-                (Some(error), _) => writeln!(out, "{word}  {}: {}", line.what, one_line(error))?,
-                (None, user_id) => {
-                    let kind = if line.secret { "secret key" } else { "certificate" };
-                    let user_id = user_id.as_deref().unwrap_or_default();
-                    writeln!(out, "{word}  {}  {kind}  {user_id}", line.what)?;
-                }
+    let merged = match replace {
+        true => key.certificate.without_subkeys_gone_from(certificate).merge(certificate)?,
+        false => key.certificate.merge(certificate)?,
+    };
+    let publish = |outcome| match merged.same_as(&key.certificate) {
+        true => Ok(outcome),
+        false => home.put_certificate(&lock, &merged).map(|()| Outcome::Updated),
+    };
+    match &key.secret {
+        Some(stored) if !replace => {
+            if stored.has_all_secrets_of(secret) {
+                return Ok(publish(Outcome::Unchanged)?);
             }
+            Err(Error::SecretKeyDiffers(secret.fingerprint()).into())
         }
-        Ok(())
-    }
-
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
-        let kept = |line: &Line| line.secret && matches!(line.outcome, Outcome::Unchanged);
-        if self.lines.iter().any(kept) {
-            writeln!(
-                talk,
-                "A secret key that was here already stays as it is, with its passphrase; --replace takes the new one."
-            )?;
-        }
-        Ok(())
-    }
-
-    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
-        for line in &self.lines {
-            if let Some(hint) = line.outcome.error().and_then(hint) {
-                writeln!(talk, "hint: {hint}")?;
-            }
-        }
-        Ok(())
-    }
-
-    fn json(&self) -> Map<String, Value> {
-        let keys: Vec<Value> = self
-            .lines
-            .iter()
-            .map(|line| {
-                let fingerprint = line.user_id.as_ref().map(|_| line.what.clone());
-                let file = line.user_id.is_none().then(|| line.what.clone());
-                json!({
-                    "fingerprint": fingerprint,
-                    "file": file,
-                    "secret": line.secret,
-                    "outcome": line.outcome.word(),
-                    "error": line.outcome.error().map(error_json),
-                })
-            })
-            .collect();
-        let mut map = Map::new();
-        map.insert("keys".into(), keys.into());
-        map
-    }
-
-    /// Refused by policy weighs more than unreadable: nothing that is tried again mends it.
-    fn exit(&self) -> u8 {
-        let codes = self.lines.iter().filter_map(|line| line.outcome.error()).map(exit_of);
-        match codes.max() {
-            Some(EXIT_REFUSED) => EXIT_REFUSED,
-            Some(_) => EXIT_COULD_NOT,
-            None => 0,
+        _ => {
+            home.put_secret(&lock, &secret.merge(&merged)?)?;
+            Ok(publish(Outcome::Updated)?)
         }
     }
 }
@@ -367,6 +307,9 @@ pub fn read_certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
         match key {
             Ok(Key::Certificate(certificate)) => certificates.push(certificate),
             Ok(Key::Secret(secret)) => certificates.push(secret.certificate()),
+            Ok(Key::Revocation(_)) => {
+                last = Some(Error::NoKey("it is a revocation certificate".into()));
+            }
             Err(error) => last = Some(error),
         }
     }
@@ -401,7 +344,7 @@ pub fn one_secret(
                 }
                 found = Some(secret);
             }
-            Ok(Key::Certificate(_)) => {}
+            Ok(Key::Certificate(_) | Key::Revocation(_)) => {}
             Err(error) => last = error,
         }
     }

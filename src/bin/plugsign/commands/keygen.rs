@@ -1,9 +1,11 @@
 //! `plugsign keygen`
 
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
+use plugsign::disk::file::{Access, Existing, write_new};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::{Certificate, show_time};
 use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, generate, user_id};
@@ -13,7 +15,7 @@ use plugsign::openpgp::validity::parse_validity;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value};
 
-use super::dialog;
+use super::{dialog, summary};
 use crate::failure::Failure;
 use crate::passphrase::PassphraseSource;
 use crate::report::{Report, certificate_json};
@@ -26,18 +28,8 @@ use crate::world::World;
 /// key stays in the home, with a revocation certificate for the day it is lost.
 #[derive(Args)]
 pub struct Arguments {
-    /// The real name in the user ID, an organisation's for a release key
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
-    /// The e-mail address in the user ID
-    #[arg(long, value_name = "ADDRESS")]
-    email: Option<String>,
-    /// The comment in the user ID
-    #[arg(long, value_name = "COMMENT")]
-    comment: Option<String>,
-    /// The user ID as a whole
-    #[arg(long, value_name = "UID", conflicts_with_all = ["name", "email", "comment"])]
-    user_id: Option<String>,
+    #[command(flatten)]
+    identity: Identity,
     /// What kind of key
     #[arg(long)]
     kind: Option<KindArgument>,
@@ -47,6 +39,12 @@ pub struct Arguments {
     /// How long it is valid: 0, N or Nd days, Nw, Nm, Ny, or YYYY-MM-DD
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
+    /// How long the signing subkey of --kind org is valid
+    #[arg(long, value_name = "WHEN", default_value = "1y")]
+    subkey_expires: String,
+    /// Write the summary of --kind org to this file, to be printed and kept with the paper copy
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
     /// Leave the key unprotected: whoever has the file can sign
     #[arg(long)]
     no_passphrase: bool,
@@ -60,23 +58,34 @@ enum KindArgument {
     Sign,
     /// The same with a RSA subkey for encryption
     RsaRsa,
+    /// An organisation's: a primary key that only certifies, and a signing subkey
+    Org,
 }
 
-impl From<KindArgument> for Kind {
-    fn from(kind: KindArgument) -> Kind {
-        match kind {
-            KindArgument::Sign => Kind::Sign,
-            KindArgument::RsaRsa => Kind::RsaRsa,
-        }
-    }
+/// Whose key it is.
+#[derive(Args)]
+pub struct Identity {
+    /// The real name in the user ID, an organisation's for a release key
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The e-mail address in the user ID
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// The comment in the user ID
+    #[arg(long, value_name = "COMMENT")]
+    comment: Option<String>,
+    /// The user ID as a whole
+    #[arg(long, value_name = "UID", conflicts_with_all = ["name", "email", "comment"])]
+    user_id: Option<String>,
 }
 
-impl Arguments {
-    fn has_identity(&self) -> bool {
+impl Identity {
+    pub fn is_given(&self) -> bool {
         self.user_id.is_some() || self.name.is_some() || self.email.is_some()
     }
 
-    fn identity(&self) -> Result<String, Failure> {
+    /// Returns the user ID.
+    pub fn user_id(&self) -> Result<String, Failure> {
         let part = |part: &Option<String>| part.clone().unwrap_or_default();
         match &self.user_id {
             Some(user_id) => {
@@ -88,40 +97,52 @@ impl Arguments {
     }
 }
 
+impl Arguments {
+    /// Returns the kind of key, if it was said.
+    fn kind(&self, created: SystemTime) -> Result<Option<Kind>, Failure> {
+        Ok(match self.kind {
+            None => None,
+            Some(KindArgument::Sign) => Some(Kind::Sign),
+            Some(KindArgument::RsaRsa) => Some(Kind::RsaRsa),
+            Some(KindArgument::Org) => {
+                Some(Kind::Organisation { signing: parse_validity(&self.subkey_expires, created)? })
+            }
+        })
+    }
+}
+
 pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
     world.home()?.check()?;
+    let is_org = matches!(arguments.kind, Some(KindArgument::Org));
+    if arguments.summary.is_some() && !is_org {
+        return Err(Failure::Usage("--summary goes with --kind org".into()));
+    }
     let bits = arguments.bits.as_deref().map(parse_bits).transpose()?;
     let created = whole_seconds(world.now);
+    let kind = arguments.kind(created)?;
     let validity =
         arguments.expires.as_deref().map(|when| parse_validity(when, created)).transpose()?;
-    let (plan, passphrase) = if arguments.has_identity() {
-        let plan = KeyPlan {
-            kind: arguments.kind.map_or(Kind::Sign, Kind::from),
+    let plan = if arguments.identity.is_given() {
+        KeyPlan {
+            kind: kind.unwrap_or(Kind::Sign),
             bits: bits.unwrap_or(KeySizeBits::Rsa3072),
-            user_id: arguments.identity()?,
+            user_id: arguments.identity.user_id()?,
             created,
             validity: validity.flatten(),
-        };
-        let what = Safe::text(&plan.user_id).to_string();
-        let passphrase =
-            arguments.passphrase.new_passphrase(world, arguments.no_passphrase, &what)?;
-        (plan, passphrase)
+        }
     } else {
-        let mut person = converse()?;
-        let asked = dialog::Asked { kind: arguments.kind.map(Kind::from), bits, validity };
-        let plan = dialog::plan(&mut person, asked, created)?;
-        let what = Safe::text(&plan.user_id).to_string();
-        let passphrase =
-            arguments.passphrase.new_passphrase(world, arguments.no_passphrase, &what)?;
-        (plan, passphrase)
+        dialog::plan(&mut converse()?, dialog::Asked { kind, bits, validity }, created)?
     };
-    make(&plan, passphrase.as_ref(), world)
+    let what = Safe::text(&plan.user_id).to_string();
+    let passphrase = arguments.passphrase.new_passphrase(world, arguments.no_passphrase, &what)?;
+    make(&plan, passphrase.as_deref(), arguments.summary.as_deref(), world)
 }
 
 /// Makes the key and stores it.
 pub fn make(
     plan: &KeyPlan,
     passphrase: Option<&Passphrase>,
+    summary_file: Option<&Path>,
     world: &World,
 ) -> Result<Made, Failure> {
     let home = world.home()?;
@@ -135,17 +156,31 @@ pub fn make(
         |weakness| Error::Refused { key: certificate.fingerprint().to_string(), weakness },
     )?;
     let lock = world.lock()?;
-    home.add_new_key(&lock, &key.secret, &key.revocation)?;
+    home.add_new_key(&lock, &key.secret, &key.revocations)?;
+    let fingerprint = certificate.fingerprint();
+    let revocations: Vec<PathBuf> = key
+        .revocations
+        .iter()
+        .map(|(reason, _)| home.revocation_path(&fingerprint, *reason))
+        .collect();
+    let description = certificate.describe(&world.policy());
+    let is_org = matches!(plan.kind, Kind::Organisation { .. });
+    let summary = is_org.then(|| summary::write(&certificate, &description, home, &revocations));
+    if let (Some(path), Some(text)) = (summary_file, &summary) {
+        let access = Access::Public { umask: world.umask };
+        write_new(path, text.as_bytes(), access, Existing::Keep)?;
+    }
     Ok(Made {
-        json: certificate_json(&certificate, &certificate.describe(&world.policy())),
-        revocation: home.revocation_path(&certificate.fingerprint()),
+        json: certificate_json(&certificate, &description),
+        revocations,
         expires: plan.validity.map(|validity| created + validity),
+        summary,
         certificate,
     })
 }
 
 /// OpenPGP counts whole seconds.
-fn whole_seconds(time: SystemTime) -> SystemTime {
+pub fn whole_seconds(time: SystemTime) -> SystemTime {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(since.as_secs())
 }
@@ -172,7 +207,10 @@ fn converse() -> Result<Conversation, Failure> {
 pub struct Made {
     certificate: Certificate,
     expires: Option<SystemTime>,
-    revocation: std::path::PathBuf,
+    /// The one without reason first.
+    revocations: Vec<PathBuf>,
+    /// What to print for the organisation's safe.
+    summary: Option<String>,
     json: Map<String, Value>,
 }
 
@@ -181,9 +219,9 @@ impl Made {
         &self.certificate
     }
 
-    /// Where its revocation certificate is kept.
-    pub fn revocation(&self) -> &std::path::Path {
-        &self.revocation
+    /// Where its revocation certificates are kept, the one without reason first.
+    pub fn revocations(&self) -> &[PathBuf] {
+        &self.revocations
     }
 }
 
@@ -194,6 +232,9 @@ impl Report for Made {
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
         let fingerprint = self.certificate.fingerprint();
+        if let Some(summary) = &self.summary {
+            return talk.write_all(summary.as_bytes());
+        }
         match self.expires {
             Some(expires) => writeln!(talk, "The key expires on {}.", show_time(expires))?,
             None => writeln!(talk, "The key does not expire.")?,
@@ -201,13 +242,16 @@ impl Report for Made {
         writeln!(talk, "Hand out its certificate:  plugsign export {fingerprint} -o my-pub-key")?;
         writeln!(talk, "Sign with it:              plugsign sign -u {fingerprint} FILE")?;
         writeln!(talk, "Keep a copy of its revocation certificate in a safe place:")?;
-        writeln!(talk, "  {}", Safe::path(&self.revocation))
+        self.revocations.iter().try_for_each(|path| writeln!(talk, "  {}", Safe::path(path)))
     }
 
     fn json(&self) -> Map<String, Value> {
         let mut map = Map::new();
         map.insert("key".into(), Value::Object(self.json.clone()));
-        map.insert("revocation".into(), self.revocation.to_string_lossy().into());
+        let mut revocations = self.revocations.iter().map(|path| path.to_string_lossy().into());
+        map.insert("revocation".into(), revocations.next().unwrap_or_default());
+        map.insert("revocations_for_reasons".into(), revocations.collect::<Vec<Value>>().into());
+        map.insert("summary".into(), self.summary.clone().into());
         map
     }
 }

@@ -6,16 +6,17 @@ use std::path::PathBuf;
 use clap::Args;
 use plugsign::disk::home::HomeKey;
 use plugsign::error::Error;
-use plugsign::mattermost::public_key::{Unfit, check_readable};
-use plugsign::openpgp::certificate::{Certificate, Description, show_time};
+use plugsign::mattermost::server::Refusal;
+use plugsign::mattermost::server_copy::ServerCopy;
+use plugsign::openpgp::certificate::{Certificate, Description, Fingerprint, show_time};
 use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::query::KeyQuery;
-use plugsign::openpgp::secret_key::Protection;
+use plugsign::openpgp::secret_key::{Protection, SecretKey};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value};
 
 use crate::failure::{EXIT_COULD_NOT, Failure, files_json, one_line};
-use crate::report::{Report, certificate_json, status};
+use crate::report::{Report, certificate_json, expiry_notice, status};
 use crate::world::World;
 
 /// List the keys of the home
@@ -62,45 +63,59 @@ struct Listed {
     certificate: Certificate,
     description: Description,
     protection: Option<Protection>,
+    /// Whether the secret key has the primary key's part, without which nothing can change.
+    has_primary: bool,
     cannot_sign: Option<String>,
+    /// That it expires soon, if it does.
+    notice: Option<String>,
+    /// The subkeys that the server cannot read and need not have.
+    left_out: Vec<Fingerprint>,
 }
 
-fn unreadable(unfit: &Unfit) -> String {
-    format!("the server cannot read its certificate: {unfit}")
+fn unreadable(refusal: &Refusal) -> String {
+    format!("the server cannot read its certificate: {refusal}: {}", refusal.advice)
 }
 
 impl Listed {
     fn new(key: &HomeKey, policy: &Policy) -> Listed {
+        let mut left_out = Vec::new();
         let cannot_sign = match &key.secret {
             None => Some("its secret key is not here".to_string()),
             Some(secret) => match secret
                 .merge(&key.certificate)
                 .and_then(|secret| secret.check_can_sign(None, policy))
             {
-                Ok(()) => key.certificate.to_bytes().map_or_else(
-                    |error| Some(one_line(&error)),
-                    |file| check_readable(&file).err().map(|unfit| unreadable(&unfit)),
-                ),
+                Ok(()) => match ServerCopy::of(&key.certificate) {
+                    Ok(Ok(copy)) => {
+                        left_out = copy.left_out;
+                        None
+                    }
+                    Ok(Err(refusal)) => Some(unreadable(&refusal)),
+                    Err(error) => Some(one_line(&error)),
+                },
                 Err(Error::Refused { weakness, .. }) => Some(weakness.to_string()),
                 Err(error) => Some(one_line(&error)),
             },
         };
+        let description = key.certificate.describe(policy);
         Listed {
             certificate: key.certificate.clone(),
-            description: key.certificate.describe(policy),
-            protection: key
-                .secret
-                .as_ref()
-                .map(plugsign::openpgp::secret_key::SecretKey::protection),
+            notice: expiry_notice(&key.certificate, description.signs_until(), policy),
+            description,
+            protection: key.secret.as_ref().map(SecretKey::protection),
+            has_primary: key.secret.as_ref().is_some_and(SecretKey::has_primary),
             cannot_sign,
+            left_out,
         }
     }
 
     fn secret(&self) -> &'static str {
-        match self.protection {
-            Some(Protection::Passphrase) => "secret key, protected",
-            Some(Protection::None) => "secret key, NOT protected",
-            None => "certificate",
+        match (self.protection, self.has_primary) {
+            (Some(Protection::Passphrase), true) => "secret key, protected",
+            (Some(Protection::None), true) => "secret key, NOT protected",
+            (Some(Protection::Passphrase), false) => "secret subkeys alone, protected",
+            (Some(Protection::None), false) => "secret subkeys alone, NOT protected",
+            (None, _) => "certificate",
         }
     }
 
@@ -130,12 +145,20 @@ impl Listed {
             writeln!(out, "  subkey {}: {}{weakness}", subkey.fingerprint, dates(subkey))?;
         }
         match (&self.cannot_sign, self.description.weakness()) {
-            (None, _) => writeln!(out, "  valid, can sign now"),
+            (None, _) => writeln!(out, "  valid, can sign now")?,
             (_, Some(weakness)) => {
-                writeln!(out, "  {}: {weakness}", status(&self.description))
+                writeln!(out, "  {}: {weakness}", status(&self.description))?;
             }
-            (Some(why), None) => writeln!(out, "  valid, cannot sign here: {why}"),
+            (Some(why), None) => writeln!(out, "  valid, cannot sign here: {why}")?,
         }
+        if let Some(notice) = &self.notice {
+            writeln!(out, "  warning: {notice}")?;
+        }
+        if !self.left_out.is_empty() {
+            let fingerprint = self.certificate.fingerprint();
+            writeln!(out, "  for a Mattermost server: plugsign export --for-server {fingerprint}")?;
+        }
+        Ok(())
     }
 }
 
@@ -173,8 +196,12 @@ impl Report for Listing {
                 map.insert("secret".into(), key.protection.is_some().into());
                 let protected = key.protection.map(|how| how == Protection::Passphrase);
                 map.insert("protected".into(), protected.into());
+                map.insert("primary_secret".into(), key.has_primary.into());
                 map.insert("can_sign".into(), key.cannot_sign.is_none().into());
                 map.insert("cannot_sign_because".into(), key.cannot_sign.clone().into());
+                map.insert("expires_soon".into(), key.notice.is_some().into());
+                let left_out: Vec<String> = key.left_out.iter().map(ToString::to_string).collect();
+                map.insert("left_out_for_server".into(), left_out.into());
                 Value::Object(map)
             })
             .collect();

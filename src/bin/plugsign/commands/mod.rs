@@ -1,16 +1,29 @@
 //! One file a subcommand: its arguments, what it does, what it reports.
 
+pub mod announce;
+pub mod change;
 pub mod check;
 pub mod completions;
 pub mod dialog;
+pub mod doctor;
 pub mod export;
+pub mod export_move;
+pub mod extend;
 pub mod import;
+pub mod import_gnupg;
+pub mod imported;
 pub mod keygen;
 pub mod list;
 pub mod man;
 pub mod marketplace;
+pub mod passwd;
+pub mod refresh;
+pub mod revoke;
+pub mod rotate;
 pub mod sign;
+pub mod summary;
 pub mod trust;
 pub mod trust_check;
 pub mod trust_server;
+pub mod user_ids;
 pub mod verify;

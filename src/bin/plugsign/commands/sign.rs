@@ -1,5 +1,6 @@
 //! `plugsign sign`
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::num::NonZero;
@@ -10,26 +11,23 @@ use std::time::SystemTime;
 use clap::Args;
 use plugsign::disk::artifact::Artifact;
 use plugsign::disk::checksums::{CHECKSUMS, Checksums, Sha256};
-use plugsign::disk::file::{Existing, read_bounded, read_small};
+use plugsign::disk::file::{Existing, folder_of, sync_folder};
 use plugsign::disk::release::{Release, Selection};
-use plugsign::disk::signing::{Signing, State};
+use plugsign::disk::signing::{Signed, Signing, State};
 use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::openpgp::certificate::{Fingerprint, show_time};
-use plugsign::openpgp::key_file::{MAX_KEY_FILE, read_keys};
-use plugsign::openpgp::query::KeyQuery;
-use plugsign::openpgp::secret_key::{SecretKey, SigningKey};
+use plugsign::openpgp::secret_key::SigningKey;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
-use zeroize::Zeroizing;
 
 use super::check::warn_of_bundles;
-use super::import::one_secret;
 use crate::failure::{
     EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, hint, one_line,
 };
 use crate::passphrase::PassphraseSource;
-use crate::report::{Report, first_user_id};
+use crate::report::{Report, expiry_notice, first_user_id};
+use crate::signer::KeySource;
 use crate::work;
 use crate::world::World;
 
@@ -38,17 +36,17 @@ use crate::world::World;
 /// Writes FILE.sig for every FILE. A folder is walked without following links, and its release
 /// archives are taken: *.tar, *.tar.*, *.tgz, *.tbz2, *.txz, *.tzst, *.zip. A signature that is
 /// good already is left alone. Prints each signature that was written.
+///
+/// With several keys (-u A -u B), the first one signs FILE.sig, which is what servers read, and
+/// each other one FILE.KEYID.sig, by the key ID of its certificate. A passphrase that is given
+/// must be that of all of them.
 #[derive(Args)]
 pub struct Arguments {
     /// Files and folders; - is standard input
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
-    /// Sign with this key: fingerprint, key ID, e-mail address or part of a user ID
-    #[arg(short = 'u', long = "key", value_name = "KEY")]
-    key: Option<String>,
-    /// Sign with the secret key in this file; - is standard input
-    #[arg(long, value_name = "FILE")]
-    key_file: Option<PathBuf>,
+    #[command(flatten)]
+    key: KeySource,
     /// Write ASCII armor, to FILE.asc
     #[arg(short, long)]
     armor: bool,
@@ -94,36 +92,42 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
     {
         check_single(&release, output)?;
     }
-    let key = unlock(&arguments, world)?;
-    world.terminal.whisper(&format!("signing with {}", key.fingerprint()));
-    let judge = Judge::new(vec![key.certificate().clone()], world.policy())?;
-    let signing = Signing {
-        key: &key,
-        judge: &judge,
-        created,
-        armored: arguments.armor,
-        existing: if arguments.force { Existing::Replace } else { Existing::Keep },
-        umask: world.umask,
-        dry_run: arguments.dry_run,
-    };
+    let signers = unlock(&arguments, world)?;
+    let signings: Vec<Signing> = signers
+        .iter()
+        .map(|signer| Signing {
+            key: &signer.key,
+            judge: &signer.judge,
+            created,
+            armored: arguments.armor,
+            existing: if arguments.force { Existing::Replace } else { Existing::Keep },
+            umask: world.umask,
+            dry_run: arguments.dry_run,
+        })
+        .collect();
     let mut files = match is_stream {
-        true => vec![sign_stream(&signing, &arguments, world)?],
+        true => vec![sign_stream(&signings[0], &arguments, world)?],
         false => {
-            work::for_each(&release.artifacts, arguments.jobs, &world.terminal, |file, read| {
-                sign_file(&signing, &arguments, file, read, world)
-            })?
+            let jobs = arguments.jobs.unwrap_or_else(work::threads_that_write);
+            let files = work::for_each(&release.artifacts, jobs, &world.terminal, |file, read| {
+                sign_file(&signings, &arguments, file, read, world)
+            })?;
+            files.into_iter().flatten().collect()
         }
     };
-    warn_of_bundles(files.iter().map(|file| file.path.as_path()), world);
+    let new: BTreeSet<&Path> =
+        files.iter().filter(|file| file.is_new()).map(|file| file.path.as_path()).collect();
+    warn_of_bundles(new.into_iter(), world);
     if arguments.checksums {
         for folder in &release.folders {
-            files.push(sign_checksums(&signing, folder, &files, &release.unreadable));
+            files.extend(sign_checksums(&signings, folder, &files, &release.unreadable));
         }
     }
+    if !arguments.dry_run {
+        make_durable(&mut files);
+    }
     Ok(Done {
-        signer: key.fingerprint(),
-        certificate: key.certificate().fingerprint(),
-        user_id: first_user_id(key.certificate()),
+        signers: signers.iter().map(|signer| signer.describe(world)).collect(),
         created,
         dry_run: arguments.dry_run,
         files,
@@ -139,7 +143,7 @@ fn is_dash(path: &Path) -> bool {
 fn check_arguments(arguments: &Arguments, world: &World) -> Result<(), Failure> {
     let usage = |message: &str| Err(Failure::Usage(message.into()));
     let stdin_users = arguments.paths.iter().filter(|path| is_dash(path)).count()
-        + usize::from(arguments.key_file.as_deref().is_some_and(is_dash))
+        + usize::from(arguments.key.uses_stdin())
         + usize::from(arguments.passphrase.uses_stdin());
     if stdin_users > 1 {
         return usage("standard input can be one thing only: a file, the key or the passphrase");
@@ -147,6 +151,9 @@ fn check_arguments(arguments: &Arguments, world: &World) -> Result<(), Failure> 
     let stream = arguments.paths.iter().any(|path| is_dash(path));
     if arguments.checksums && arguments.paths.iter().any(|path| !path.is_dir()) {
         return usage("--checksums goes with folders: SHA256SUMS lists all of one");
+    }
+    if arguments.key.keys.len() > 1 && (stream || arguments.output.is_some()) {
+        return usage("several keys sign files where they are, without -o and standard input");
     }
     if stream && arguments.paths.len() > 1 {
         return usage("standard input is signed alone, without other files");
@@ -184,61 +191,64 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Finds the key and unlocks it, once.
-fn unlock(arguments: &Arguments, world: &World) -> Result<SigningKey, Failure> {
-    let query = arguments.key.as_deref().map(KeyQuery::parse).transpose()?;
-    let query = query.as_ref();
-    if let Some(path) = &arguments.key_file {
-        let bytes = match is_dash(path) {
-            true => read_bounded(io::stdin().lock(), "standard input", "a key file", MAX_KEY_FILE)?,
-            false => read_small(path, "a key file", MAX_KEY_FILE)?,
-        };
-        return unlock_one(&bytes, query, arguments, world);
-    }
-    if query.is_none()
-        && let Some(text) = world.variable("PLUGSIGN_KEY")
-    {
-        let text = Zeroizing::new(text.into_encoded_bytes());
-        return unlock_one(&text, query, arguments, world);
-    }
-    let shelf = world.home()?.keys()?;
-    let key = shelf.find_secret(query)?;
-    let exactly = query.and_then(|query| query.exactly(&key.certificate));
-    let secret = match &key.secret {
-        Some(secret) => secret.merge(&key.certificate)?,
-        None => return Err(Error::NoSecret(key.certificate.fingerprint()).into()),
-    };
-    world.readable(shelf);
-    arguments.passphrase.unlock(world, &secret, exactly.as_ref())
+/// A key that signs, and the judge of what it signs.
+struct Signer {
+    key: SigningKey,
+    judge: Judge,
 }
 
-/// Unlocks the one secret key of a text. What the home knows of it, a revocation above all,
-/// counts for it too.
-fn unlock_one(
-    text: &[u8],
-    query: Option<&KeyQuery>,
-    arguments: &Arguments,
-    world: &World,
-) -> Result<SigningKey, Failure> {
-    let mut secret: SecretKey = one_secret(read_keys(text)?, query)?;
-    let exactly = query.and_then(|query| query.exactly(&secret.certificate()));
-    if let Ok(home) = world.home()
-        && let Ok(shelf) = home.keys()
-        && let Some(known) =
-            shelf.items.iter().find(|key| key.certificate.fingerprint() == secret.fingerprint())
-    {
-        secret = secret.merge(&known.certificate)?;
+impl Signer {
+    fn describe(&self, world: &World) -> Described {
+        let (certificate, policy) = (self.key.certificate(), world.policy());
+        let expires = certificate.describe(&policy).key_signs_until(&self.key.fingerprint());
+        Described {
+            key: self.key.fingerprint(),
+            certificate: certificate.fingerprint(),
+            user_id: first_user_id(certificate),
+            expires,
+            expires_soon: policy.ends_soon(expires),
+        }
     }
-    arguments.passphrase.unlock(world, &secret, exactly.as_ref())
+}
+
+/// Finds the keys, unlocks each once, and says which of them expire soon.
+fn unlock(arguments: &Arguments, world: &World) -> Result<Vec<Signer>, Failure> {
+    let found = arguments.key.find(world)?;
+    let mut signers = Vec::new();
+    for key in arguments.passphrase.unlock_all(world, &found)? {
+        world.terminal.whisper(&format!("signing with {}", key.fingerprint()));
+        let judge = Judge::new(vec![key.certificate().clone()], world.policy())?;
+        let signer = Signer { key, judge };
+        let end = signer.describe(world).expires;
+        if let Some(notice) = expiry_notice(signer.key.certificate(), end, &world.policy()) {
+            world.terminal.warn(&format!("{} {notice}", signer.key.fingerprint()));
+        }
+        signers.push(signer);
+    }
+    Ok(signers)
+}
+
+/// Returns where each signer's signature of an artifact goes: the first one's is what servers
+/// read.
+fn outputs(signings: &[Signing<'_>], artifact: &Artifact) -> Vec<PathBuf> {
+    let output = |(place, signing): (usize, &Signing<'_>)| match place {
+        0 => artifact.signature_path(signing.armored),
+        _ => {
+            let signer = signing.key.certificate().fingerprint();
+            artifact.further_signature_path(&signer, signing.armored)
+        }
+    };
+    signings.iter().enumerate().map(output).collect()
 }
 
 fn sign_file(
-    signing: &Signing<'_>,
+    signings: &[Signing<'_>],
     arguments: &Arguments,
     artifact: &Artifact,
     read: &std::sync::atomic::AtomicU64,
     world: &World,
-) -> File {
+) -> Vec<File> {
+    let signing = &signings[0];
     let path = artifact.path.clone();
     match &arguments.output {
         Some(output) if is_dash(output) => {
@@ -255,26 +265,36 @@ fn sign_file(
                     }
                 })
             });
-            File { path, signature: None, result: signed.map(|()| State::Written), sha256: None }
+            let result = signed.map(|()| State::Written);
+            vec![File { path, signature: None, result, sha256: None }]
         }
         output => {
-            let signature =
-                output.clone().unwrap_or_else(|| artifact.signature_path(arguments.armor));
-            let signed = signing.sign(artifact, &signature, read);
-            let sha256 = signed.as_ref().ok().map(|signed| signed.sha256);
-            let result = signed.map(|signed| signed.state);
-            File { path, signature: Some(signature), result, sha256 }
+            let outputs = match output {
+                Some(output) => vec![output.clone()],
+                None => outputs(signings, artifact),
+            };
+            match Signing::sign_by_all(signings, artifact, &outputs, read) {
+                Ok(signed) => outputs
+                    .into_iter()
+                    .zip(signed)
+                    .map(|(signature, signed)| File::new(&path, signature, signed))
+                    .collect(),
+                Err(error) => {
+                    let signature = outputs.into_iter().next();
+                    vec![File { path, signature, result: Err(error), sha256: None }]
+                }
+            }
         }
     }
 }
 
 /// Lists the signed files of a folder and signs the list; none of it if one of them failed.
 fn sign_checksums(
-    signing: &Signing<'_>,
+    signings: &[Signing<'_>],
     folder: &Path,
     files: &[File],
     unreadable: &[(PathBuf, Error)],
-) -> File {
+) -> Vec<File> {
     let path = folder.join(CHECKSUMS);
     let list = Artifact::named(path.clone());
     let mut checksums = Checksums::default();
@@ -286,11 +306,37 @@ fn sign_checksums(
             None => complete = false,
         }
     }
-    let result = match complete {
-        true => signing.sign_checksums(&list, &checksums),
-        false => Err(Error::Incomplete(path.clone())),
-    };
-    File { signature: Some(list.signature_path(signing.armored)), path, result, sha256: None }
+    let mut signed = Vec::new();
+    for (signing, output) in signings.iter().zip(outputs(signings, &list)) {
+        let result = match complete {
+            true => signing.sign_checksums(&list, &checksums, &output),
+            false => Err(Error::Incomplete(path.clone())),
+        };
+        let is_last = result.is_err();
+        signed.push(File { path: path.clone(), signature: Some(output), result, sha256: None });
+        if is_last {
+            break;
+        }
+    }
+    signed
+}
+
+/// Makes the names of new signatures last, folder by folder. Where that fails, they are no
+/// success.
+fn make_durable(files: &mut [File]) {
+    let mut synced = BTreeSet::new();
+    for file in files.iter_mut().filter(|file| file.is_new()) {
+        let Some(folder) = file.signature.as_deref().map(folder_of) else { continue };
+        if synced.contains(folder) {
+            continue;
+        }
+        match sync_folder(folder) {
+            Ok(()) => {
+                synced.insert(folder.to_owned());
+            }
+            Err(error) => file.result = Err(error),
+        }
+    }
 }
 
 fn sign_stream(
@@ -320,14 +366,32 @@ fn sign_stream(
 
 /// What became of each file.
 pub struct Done {
-    signer: Fingerprint,
-    certificate: Fingerprint,
-    user_id: String,
+    /// The first one's signatures are what servers read.
+    signers: Vec<Described>,
     created: SystemTime,
     dry_run: bool,
     files: Vec<File>,
     passed_over: usize,
     unreadable: Vec<(PathBuf, Error)>,
+}
+
+struct Described {
+    key: Fingerprint,
+    certificate: Fingerprint,
+    user_id: String,
+    expires: Option<SystemTime>,
+    expires_soon: bool,
+}
+
+impl Described {
+    fn json(&self) -> Map<String, Value> {
+        let mut map = Map::new();
+        map.insert("key".into(), self.key.to_string().into());
+        map.insert("certificate".into(), self.certificate.to_string().into());
+        map.insert("expires".into(), self.expires.map(show_time).into());
+        map.insert("expires_soon".into(), self.expires_soon.into());
+        map
+    }
 }
 
 struct File {
@@ -337,6 +401,21 @@ struct File {
     result: Result<State, Error>,
     /// The file's digest, if it was signed where it is.
     sha256: Option<Sha256>,
+}
+
+impl File {
+    fn is_new(&self) -> bool {
+        matches!(self.result, Ok(State::Written))
+    }
+
+    fn new(path: &Path, signature: PathBuf, signed: Result<Signed, Error>) -> File {
+        File {
+            path: path.to_owned(),
+            signature: Some(signature),
+            sha256: signed.as_ref().ok().map(|signed| signed.sha256),
+            result: signed.map(|signed| signed.state),
+        }
+    }
 }
 
 impl Done {
@@ -382,7 +461,9 @@ impl Report for Done {
         if self.passed_over > 0 {
             write!(talk, ", {} passed over", self.passed_over)?;
         }
-        writeln!(talk, "; by {} ({})", self.signer, self.user_id)
+        let signers: Vec<String> =
+            self.signers.iter().map(|it| format!("{} ({})", it.key, it.user_id)).collect();
+        writeln!(talk, "; by {}", signers.join(" and "))
     }
 
     fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
@@ -420,9 +501,9 @@ impl Report for Done {
                 })
             })
             .collect();
-        let mut map = Map::new();
-        map.insert("key".into(), self.signer.to_string().into());
-        map.insert("certificate".into(), self.certificate.to_string().into());
+        let mut map = self.signers.first().map(Described::json).unwrap_or_default();
+        let signers: Vec<Value> = self.signers.iter().map(|it| it.json().into()).collect();
+        map.insert("signers".into(), signers.into());
         map.insert("created".into(), show_time(self.created).into());
         map.insert("files".into(), files.into());
         map.insert("unreadable".into(), files_json(&self.unreadable));

@@ -1,11 +1,13 @@
 //! `plugsign verify`
 
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
+use std::time::SystemTime;
 
 use clap::Args;
-use plugsign::disk::artifact::Artifact;
+use plugsign::disk::artifact::{Artifact, Verified, Want};
 use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
 use plugsign::disk::file::read_small;
 use plugsign::disk::home::{HomeKey, Shelf, TrustedKey};
@@ -15,8 +17,10 @@ use plugsign::judge::{Judge, ServerVerdict};
 use plugsign::openpgp::certificate::{Certificate, show_time};
 use plugsign::openpgp::hash::{ContentHash, Hasher};
 use plugsign::openpgp::key_file::MAX_KEY_FILE;
+use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
-use plugsign::openpgp::verify::{Bad, Reason, Verdict};
+use plugsign::openpgp::validity::parse_time;
+use plugsign::openpgp::verify::{Bad, Good, Reason, Verdict};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
@@ -47,9 +51,31 @@ pub struct Arguments {
     /// Say only what the Mattermost server would, with exactly these key files in this order
     #[arg(long, requires = "keys")]
     as_server: bool,
+    /// How many distinct certificates must have made a good signature: FILE.sig, and the
+    /// FILE.KEYID.sig of others. Two keys of one certificate count once
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "as_server")]
+    signers: NonZero<usize>,
+    /// Judge as of this time in the past: was it good then?
+    #[arg(long, value_name = "TIME", conflicts_with = "as_server")]
+    at: Option<String>,
+}
+
+/// Returns the policy as of the time that is asked for. The future has revocations that nobody
+/// knows of yet.
+fn policy_at(at: Option<SystemTime>, world: &World) -> Result<Policy, Failure> {
+    match at {
+        Some(at) if at > world.now => {
+            let words = format!("--at judges the past, and {} is yet to come", show_time(at));
+            Err(Failure::Usage(words))
+        }
+        Some(at) => Ok(Policy::new(at)),
+        None => Ok(world.policy()),
+    }
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
+    let at = arguments.at.as_deref().map(parse_time).transpose()?;
+    let policy = policy_at(at, world)?;
     let release = match &arguments.signature {
         Some(_) if arguments.paths.len() == 1 && !arguments.paths[0].is_dir() => {
             Release::of_one(&arguments.paths[0])
@@ -62,7 +88,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
     let signature = arguments.signature.as_deref();
     let mut lines = if arguments.as_server {
         let keys = read_key_files(&arguments.keys)?;
-        work::for_each(&release.artifacts, None, &world.terminal, |artifact, read| {
+        work::for_each(&release.artifacts, work::cores(), &world.terminal, |artifact, read| {
             let verdict = artifact.ask_server(signature, &keys, read);
             Line::new(&artifact.path, verdict.map(Shown::server))
         })?
@@ -71,12 +97,17 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
         if accepted.is_empty() {
             return Err(Failure::NobodyTrusted);
         }
-        let judge = Judge::new(accepted, world.policy())?;
-        let want_digest = !release.folders.is_empty();
-        work::for_each(&release.artifacts, None, &world.terminal, |artifact, read| {
-            let verified = artifact.verify(signature, &judge, want_digest, read);
+        let accepted = match at {
+            Some(at) => accepted.iter().map(|certificate| certificate.as_of(at)).collect(),
+            None => accepted,
+        };
+        let judge = Judge::new(accepted, policy)?;
+        let signers = arguments.signers.get();
+        let want = Want { digest: !release.folders.is_empty(), further: signers > 1 };
+        work::for_each(&release.artifacts, work::cores(), &world.terminal, |artifact, read| {
+            let verified = artifact.verify(signature, &judge, want, read);
             let sha256 = verified.as_ref().ok().and_then(|verified| verified.sha256);
-            let result = verified.map(|verified| Shown::policy(verified.verdict));
+            let result = verified.map(|verified| Shown::policy(&enough(verified, signers)));
             Line { sha256, ..Line::new(&artifact.path, result) }
         })?
     };
@@ -88,7 +119,20 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
         lines.push(Line::new(&path, Ok(Shown::bad(bad))));
     }
     lines.extend(release.unreadable.into_iter().map(|(path, error)| Line::new(&path, Err(error))));
-    Ok(Checked { lines, passed_over: release.passed_over })
+    Ok(Checked { lines, passed_over: release.passed_over, at })
+}
+
+/// Turns a good verdict into a bad one if too few signers agree.
+fn enough(verified: Verified, signers: usize) -> Verified {
+    let Verdict::Good(good) = &verified.verdict else { return verified };
+    let count = 1 + verified.also.len();
+    if count >= signers {
+        return verified;
+    }
+    let good = std::iter::once(&**good).chain(&verified.also);
+    let names: Vec<String> = good.map(|it| it.certificate().fingerprint().to_string()).collect();
+    let detail = format!("{signers} are needed, and {count} signed: {}", names.join(", "));
+    Verified { verdict: Verdict::Bad(Bad::new(Reason::TooFewSigners, detail)), ..verified }
 }
 
 /// Holds a folder against its list of checksums, if that has a good signature: every artifact
@@ -242,6 +286,8 @@ impl Known {
 pub struct Checked {
     lines: Vec<Line>,
     passed_over: usize,
+    /// The time in the past that it is about.
+    at: Option<SystemTime>,
 }
 
 struct Line {
@@ -258,37 +304,54 @@ impl Line {
     fn is_good(&self) -> bool {
         matches!(self.result, Ok(Shown::Good { .. }))
     }
+
+    fn was_made_while_valid(&self) -> bool {
+        matches!(self.result, Ok(Shown::Bad { made_while_valid: true, .. }))
+    }
 }
 
 /// A verdict as it is shown, whoever's it is.
 enum Shown {
-    Good { words: String, json: Value },
-    Bad { reason: String, detail: String },
+    Good { words: String, json: Value, also: Vec<Value> },
+    Bad { reason: String, detail: String, made_while_valid: bool },
+}
+
+fn signer_words(good: &Good) -> String {
+    let user_id = first_user_id(good.certificate());
+    format!("{}  {user_id}  {}", good.certificate().fingerprint(), show_time(good.created()))
+}
+
+fn signer_json(good: &Good) -> Value {
+    json!({
+        "certificate": good.certificate().fingerprint().to_string(),
+        "key": good.key().to_string(),
+        "user_id": first_user_id(good.certificate()),
+        "created": show_time(good.created()),
+    })
 }
 
 impl Shown {
-    fn policy(verdict: Verdict) -> Shown {
-        match verdict {
-            Verdict::Good(good) => {
-                let signer = good.certificate().fingerprint();
-                let user_id = first_user_id(good.certificate());
-                let created = show_time(good.created());
-                Shown::Good {
-                    words: format!("{signer}  {user_id}  {created}"),
-                    json: json!({
-                        "certificate": signer.to_string(),
-                        "key": good.key().to_string(),
-                        "user_id": user_id,
-                        "created": created,
-                    }),
-                }
-            }
-            Verdict::Bad(bad) => Shown::bad(bad),
+    fn policy(verified: &Verified) -> Shown {
+        match &verified.verdict {
+            Verdict::Good(good) => Shown::Good {
+                words: std::iter::once(&**good)
+                    .chain(&verified.also)
+                    .map(signer_words)
+                    .collect::<Vec<_>>()
+                    .join("  and  "),
+                json: signer_json(good),
+                also: verified.also.iter().map(signer_json).collect(),
+            },
+            Verdict::Bad(bad) => Shown::bad(bad.clone()),
         }
     }
 
     fn bad(bad: Bad) -> Shown {
-        Shown::Bad { reason: bad.reason().to_string(), detail: bad.detail().to_string() }
+        Shown::Bad {
+            reason: bad.reason().to_string(),
+            detail: bad.detail().to_string(),
+            made_while_valid: bad.made_while_valid(),
+        }
     }
 
     fn server(verdict: ServerVerdict) -> Shown {
@@ -298,11 +361,13 @@ impl Shown {
                 Shown::Good {
                     words: format!("the server accepts it, by {key_id}"),
                     json: json!({ "key_id": key_id }),
+                    also: Vec::new(),
                 }
             }
             ServerVerdict::Refuses { words, advice } => Shown::Bad {
                 reason: Reason::ServerRefuses.to_string(),
                 detail: format!("{words}: {advice}"),
+                made_while_valid: false,
             },
         }
     }
@@ -329,7 +394,7 @@ impl Report for Checked {
                 Ok(Shown::Good { words, .. }) => {
                     writeln!(out, "{GOOD}good{GOOD:#}  {path}  {words}")?;
                 }
-                Ok(Shown::Bad { reason, detail }) => {
+                Ok(Shown::Bad { reason, detail, .. }) => {
                     writeln!(out, "{BAD}BAD{BAD:#}   {path}  {reason}: {detail}")?;
                 }
                 Err(_) => {}
@@ -345,6 +410,15 @@ impl Report for Checked {
                 write!(talk, ", {} passed over", self.passed_over)?;
             }
             writeln!(talk)?;
+        }
+        if self.lines.iter().any(Line::was_made_while_valid) {
+            writeln!(
+                talk,
+                "hint: ask the signer for a renewed certificate; --at TIME judges as of then, if you know by other means that the signature is from then"
+            )?;
+        }
+        if let Some(at) = self.at {
+            writeln!(talk, "judged as of {}, not as of now", show_time(at))?;
         }
         Ok(())
     }
@@ -371,12 +445,13 @@ impl Report for Checked {
             .map(|line| {
                 let path = line.path.to_string_lossy();
                 match &line.result {
-                    Ok(Shown::Good { json, .. }) => {
-                        json!({"path": path, "verdict": "good", "signer": json})
+                    Ok(Shown::Good { json, also, .. }) => {
+                        json!({"path": path, "verdict": "good", "signer": json, "also": also})
                     }
-                    Ok(Shown::Bad { reason, detail }) => {
-                        json!({"path": path, "verdict": "bad", "reason": reason, "detail": detail})
-                    }
+                    Ok(Shown::Bad { reason, detail, made_while_valid }) => json!({
+                        "path": path, "verdict": "bad", "reason": reason, "detail": detail,
+                        "made_while_valid": made_while_valid,
+                    }),
                     Err(error) => {
                         json!({"path": path, "verdict": "unknown", "error": error_json(error)})
                     }
@@ -386,6 +461,7 @@ impl Report for Checked {
         let mut map = Map::new();
         map.insert("artifacts".into(), artifacts.into());
         map.insert("passed_over".into(), self.passed_over.into());
+        map.insert("as_of".into(), self.at.map(show_time).into());
         map
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use plugsign::openpgp::gnupg::{KeyFacts, UserIdFacts};
+use plugsign::openpgp::facts::{KeyFacts, UserIdFacts};
 use plugsign::safe::is_unsafe;
 
 use super::Session;

@@ -39,7 +39,7 @@ pub fn run(session: &mut Session, what: What) -> Result<u8, Failure> {
             (Some(secret), What::SecretKeys | What::SecretSubkeys) => {
                 let mut secret = secret.merge(&key.certificate)?;
                 if what == What::SecretSubkeys {
-                    secret = secret.without_primary_secret(exact_subkey(&words, key).as_ref())?;
+                    secret = secret.subkeys_alone(exact_subkey(&words, key).as_ref())?;
                 }
                 if secret.protection() == Protection::None {
                     session.log.say(&format!(

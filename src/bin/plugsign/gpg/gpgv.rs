@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use plugsign::disk::file::read_small;
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Certificate;
-use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
+use plugsign::openpgp::gnupg::{MAX_KEYRING, read_keybox, read_keyring};
+use plugsign::openpgp::key_file::{Key, read_keys};
 use plugsign::safe::Safe;
 
 use super::Session;
@@ -33,15 +34,10 @@ pub fn keyrings(session: &mut Session) -> Vec<Known> {
     let mut known: Vec<Known> = Vec::new();
     for name in session.options.keyrings.clone() {
         let path = path_of(session, &name);
-        let keys = read_small(&path, "a keyring", MAX_KEY_FILE).and_then(|bytes| {
-            if bytes.get(8..12) == Some(b"KBXf") {
-                let why = "it is a keybox; gpg --export makes a keyring of it";
-                return Err(Error::NoKey(why.into()));
-            }
-            read_keys(&bytes)
-        });
-        let keys = match keys {
-            Ok(keys) => keys,
+        let certificates = match read_small(&path, "a keyring", MAX_KEYRING)
+            .and_then(|bytes| certificates(&bytes))
+        {
+            Ok(certificates) => certificates,
             Err(error) => {
                 let failure = Failure::from(error);
                 session.log.say(&format!("keyblock resource '{}':", Safe::path(&path)));
@@ -51,19 +47,31 @@ pub fn keyrings(session: &mut Session) -> Vec<Known> {
                 continue;
             }
         };
-        for key in keys {
-            let certificate: Certificate = match key {
-                Ok(Key::Certificate(certificate)) => certificate,
-                Ok(Key::Secret(secret)) => secret.certificate(),
-                Err(error) => {
-                    session.verbose(&format!("{}: {error}", Safe::path(&path)));
-                    continue;
-                }
-            };
-            add(&mut known, Known { certificate, trust: Trust::Unknown });
+        for certificate in certificates {
+            match certificate {
+                Ok(certificate) => add(&mut known, Known { certificate, trust: Trust::Unknown }),
+                Err(error) => session.verbose(&format!("{}: {error}", Safe::path(&path))),
+            }
         }
     }
     known
+}
+
+/// Reads a keybox, a keyring, or a file of armored keys.
+fn certificates(bytes: &[u8]) -> Result<Vec<Result<Certificate, Error>>, Error> {
+    if bytes.get(8..12) == Some(b"KBXf") {
+        return Ok(read_keybox(bytes));
+    }
+    if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {
+        return Ok(read_keyring(bytes));
+    }
+    let of = |key: Result<Key, Error>| match key {
+        Ok(Key::Certificate(certificate)) => Some(Ok(certificate)),
+        Ok(Key::Secret(secret)) => Some(Ok(secret.certificate())),
+        Ok(Key::Revocation(_)) => None,
+        Err(error) => Some(Err(error)),
+    };
+    Ok(read_keys(bytes)?.into_iter().filter_map(of).collect())
 }
 
 /// Adds a certificate, or what a copy of a known one has beyond it: a revocation above all.

@@ -6,6 +6,7 @@
 
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::{Certificate, Fingerprint};
+use plugsign::openpgp::change::Revocation;
 use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
 use plugsign::openpgp::secret_key::{Protection, SecretKey};
 use plugsign::safe::Safe;
@@ -13,7 +14,8 @@ use plugsign::safe::Safe;
 use super::Session;
 use super::input::Input;
 use super::secret::Secret;
-use crate::commands::import::{Outcome, check, known, store_certificate, store_secret};
+use crate::commands::import::{apply_revocation, check, known, store_certificate, store_secret};
+use crate::commands::imported::Outcome;
 use crate::failure::Failure;
 use crate::report::first_user_id;
 
@@ -26,6 +28,7 @@ struct Counts {
     user_ids: u32,
     subkeys: u32,
     signatures: u32,
+    revocations: u32,
     secrets_read: u32,
     secrets_imported: u32,
     secrets_unchanged: u32,
@@ -69,6 +72,7 @@ pub fn run(session: &mut Session) -> Result<u8, Failure> {
             let taken = match key {
                 Ok(Key::Certificate(certificate)) => take(session, &mut counts, &certificate),
                 Ok(Key::Secret(key)) => take_secret(session, &mut counts, &key, &secret),
+                Ok(Key::Revocation(revocation)) => revoke(session, &mut counts, &revocation),
                 Err(error) => Err(error.into()),
             };
             if let Err(failure) = taken {
@@ -82,6 +86,32 @@ pub fn run(session: &mut Session) -> Result<u8, Failure> {
     Ok(if failed { 2 } else { 0 })
 }
 
+/// Applies a revocation certificate.
+fn revoke(
+    session: &mut Session,
+    counts: &mut Counts,
+    revocation: &Revocation,
+) -> Result<(), Failure> {
+    let (certificate, outcome) = apply_revocation(revocation, &session.world)??;
+    let fingerprint = certificate.fingerprint();
+    let (key_id, shown) = (fingerprint.key_id(), first_user_id(&certificate));
+    session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
+    let words = match outcome {
+        Outcome::Updated => {
+            counts.revocations += 1;
+            "revocation certificate imported"
+        }
+        Outcome::Unchanged => {
+            counts.unchanged += 1;
+            "not changed"
+        }
+        Outcome::Refused(why) => return Err(why),
+        _ => "not changed",
+    };
+    session.log.remark(&format!("key {key_id}: \"{shown}\" {words}"));
+    Ok(())
+}
+
 /// Takes a certificate.
 fn take(
     session: &mut Session,
@@ -90,7 +120,7 @@ fn take(
 ) -> Result<(), Failure> {
     check(certificate, &session.world.policy()).inspect_err(|_| problem(session, certificate))?;
     let before = before(session, certificate)?;
-    let outcome = store_certificate(certificate, &session.world)??;
+    let outcome = store_certificate(certificate, &session.world)?;
     tell(session, counts, certificate, before, &outcome)
 }
 
@@ -111,7 +141,7 @@ fn take_secret(
     }
     let before = before(session, &certificate)?;
     let had_secret = has_secret(session, &certificate)?;
-    let outcome = store_secret(key, &certificate, false, &session.world)?
+    let outcome = store_secret(key, &certificate, false, &session.world)
         .inspect_err(|_| problem(session, &certificate))?;
     // What is told of the certificate is what there was of it before.
     let certificate_outcome = match (&outcome, &before) {
@@ -218,6 +248,7 @@ fn report(session: &mut Session, counts: &Counts) {
         ("          new user IDs", counts.user_ids),
         ("           new subkeys", counts.subkeys),
         ("        new signatures", counts.signatures),
+        ("   new key revocations", counts.revocations),
         ("      secret keys read", counts.secrets_read),
         ("  secret keys imported", counts.secrets_imported),
         (" secret keys unchanged", counts.secrets_unchanged),
@@ -228,13 +259,14 @@ fn report(session: &mut Session, counts: &Counts) {
         }
     }
     session.status.say(&format!(
-        "IMPORT_RES {} 0 {} 0 {} {} {} {} 0 {} {} {} 0 {} 0",
+        "IMPORT_RES {} 0 {} 0 {} {} {} {} {} {} {} {} 0 {} 0",
         counts.read,
         counts.imported,
         counts.unchanged,
         counts.user_ids,
         counts.subkeys,
         counts.signatures,
+        counts.revocations,
         counts.secrets_read,
         counts.secrets_imported,
         counts.secrets_unchanged,

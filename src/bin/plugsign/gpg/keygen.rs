@@ -1,9 +1,10 @@
 //! `gpg --generate-key`, `--full-generate-key`, `--quick-generate-key`
 
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use plugsign::openpgp::gnupg::certificate_facts;
+use plugsign::openpgp::facts::certificate_facts;
 use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, user_id};
 use plugsign::openpgp::policy::KeySizeBits;
 use plugsign::openpgp::secret_key::Passphrase;
@@ -57,7 +58,7 @@ pub fn run(session: &mut Session, questions: Questions) -> Result<u8, Failure> {
     };
     let plan = dialog::plan(&mut person, asked, whole_seconds(session.world.now))?;
     let passphrase = secret.for_new_key(&Safe::text(&plan.user_id).to_string())?;
-    let listed = generate(session, &plan, passphrase.as_ref(), None)?;
+    let listed = generate(session, &plan, passphrase.as_deref(), None)?;
     person.say("public and secret key created and signed.\n\n");
     let text = listing::one(session, &listed, Half::Public);
     session.world.terminal.write_bytes(format!("{text}\n").as_bytes())?;
@@ -87,7 +88,7 @@ pub fn quick(session: &mut Session) -> Result<u8, Failure> {
     let secret = Secret::read(&session.options, &session.world)?;
     let passphrase = secret.for_new_key(&Safe::text(&user_id).to_string())?;
     let plan = KeyPlan { kind, bits, user_id, created, validity };
-    let listed = generate(session, &plan, passphrase.as_ref(), None)?;
+    let listed = generate(session, &plan, passphrase.as_deref(), None)?;
     if !session.options.batch && !session.options.quiet {
         let text = listing::one(session, &listed, Half::Public);
         session.world.terminal.write_bytes(format!("{text}\n").as_bytes())?;
@@ -162,7 +163,7 @@ fn from_parameters(session: &mut Session) -> Result<u8, Failure> {
         _ => return Err(Failure::Usage("one parameter file at a time".into())),
     };
     // Standard input may begin with the passphrase.
-    let mut secret = Some(Secret::read(&session.options, &session.world)?);
+    let secret = Secret::read(&session.options, &session.world)?;
     let text = input.read("a parameter file", 64 * 1024)?;
     let steps = parameters::read(&text).map_err(Failure::Usage)?;
     for step in steps {
@@ -172,7 +173,7 @@ fn from_parameters(session: &mut Session) -> Result<u8, Failure> {
                 session.log.remark(&shown);
             }
             Step::Make(wanted) => {
-                let made = make_wanted(session, wanted, &mut secret);
+                let made = make_wanted(session, wanted, &secret);
                 made.inspect_err(|_| session.status.say("KEY_NOT_CREATED"))?;
             }
         }
@@ -180,11 +181,7 @@ fn from_parameters(session: &mut Session) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn make_wanted(
-    session: &mut Session,
-    wanted: Wanted,
-    secret: &mut Option<Secret>,
-) -> Result<(), Failure> {
+fn make_wanted(session: &mut Session, wanted: Wanted, secret: &Secret) -> Result<(), Failure> {
     let kind = parameters::kind(&wanted).map_err(Failure::Usage)?;
     let created = match &wanted.created {
         Some(text) => parameters::creation_date(text).map_err(Failure::Usage)?,
@@ -202,14 +199,13 @@ fn make_wanted(
     };
     let what = Safe::text(&plan.user_id).to_string();
     let passphrase = match (wanted.passphrase, wanted.no_protection) {
-        (Some(passphrase), _) if !passphrase.is_empty() => Some(Passphrase::new(passphrase)),
+        (Some(passphrase), _) if !passphrase.is_empty() => {
+            Some(Arc::new(Passphrase::new(passphrase)))
+        }
         (_, true) => None,
-        _ => match secret.take() {
-            Some(secret) => secret.for_new_key(&what)?,
-            None => return Err(Failure::NoPassphrase(what)),
-        },
+        _ => secret.for_new_key(&what)?,
     };
-    generate(session, &plan, passphrase.as_ref(), wanted.handle.as_deref())?;
+    generate(session, &plan, passphrase.as_deref(), wanted.handle.as_deref())?;
     Ok(())
 }
 
@@ -219,11 +215,12 @@ fn generate(
     passphrase: Option<&Passphrase>,
     handle: Option<&str>,
 ) -> Result<Listed, Failure> {
-    let made = make(plan, passphrase, &session.world)?;
+    let made = make(plan, passphrase, None, &session.world)?;
     let fingerprint = made.certificate().fingerprint();
-    session
-        .log
-        .remark(&format!("revocation certificate stored as '{}'", Safe::path(made.revocation())));
+    for path in made.revocations() {
+        let path = Safe::path(path);
+        session.log.remark(&format!("revocation certificate stored as '{path}'"));
+    }
     session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
     let letter = if plan.kind == Kind::RsaRsa { 'B' } else { 'P' };
     session.status.say_of(

@@ -3,7 +3,7 @@
 use plugsign::disk::home::{HomeKey, Shelf};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Fingerprint;
-use plugsign::openpgp::gnupg::{CertificateFacts, KeyFacts, certificate_facts};
+use plugsign::openpgp::facts::{CertificateFacts, KeyFacts, certificate_facts};
 use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::safe::Safe;
@@ -125,6 +125,8 @@ pub fn show_files(session: &mut Session) -> Result<u8, Failure> {
             let certificate = match key {
                 Ok(Key::Certificate(certificate)) => certificate,
                 Ok(Key::Secret(secret)) => secret.certificate(),
+                // There is no key in it to be shown.
+                Ok(Key::Revocation(_)) => continue,
                 Err(error) => {
                     failed = true;
                     session.log.explain(&error.into());

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::{Certificate, Fingerprint};
@@ -92,7 +93,7 @@ fn find(arguments: &[OsString]) -> Option<(std::ops::Range<usize>, &OsStr)> {
 
 /// A source of passphrases, read once.
 pub struct Secret {
-    given: Option<Passphrase>,
+    given: Option<Arc<Passphrase>>,
     may_ask: bool,
     read: bool,
 }
@@ -112,7 +113,7 @@ impl Secret {
         };
         let read = given.is_some();
         let given = match given {
-            Some(bytes) => Some(Passphrase::new(bytes)),
+            Some(bytes) => Some(Arc::new(Passphrase::new(bytes))),
             None => PassphraseSource::none().given(world)?,
         };
         let may_ask = !options.no_tty
@@ -126,7 +127,7 @@ impl Secret {
 
     /// Returns the passphrase that was given, on the command line or in the environment.
     pub fn given(&self) -> Option<&Passphrase> {
-        self.given.as_ref()
+        self.given.as_deref()
     }
 
     /// Unlocks a key for signing.
@@ -162,10 +163,10 @@ impl Secret {
     }
 
     /// Gets the passphrase of a new key: none if an empty one was given.
-    pub fn for_new_key(self, what: &str) -> Result<Option<Passphrase>, Failure> {
-        match self.given {
+    pub fn for_new_key(&self, what: &str) -> Result<Option<Arc<Passphrase>>, Failure> {
+        match &self.given {
             Some(passphrase) if passphrase.is_empty() => Ok(None),
-            Some(passphrase) => Ok(Some(passphrase)),
+            Some(passphrase) => Ok(Some(Arc::clone(passphrase))),
             None if !self.may_ask => Err(Failure::NoPassphrase(what.to_string())),
             None => {
                 let mut person =
@@ -174,7 +175,7 @@ impl Secret {
                 if passphrase.is_empty() {
                     return Err(Failure::EmptyPassphrase);
                 }
-                Ok(Some(passphrase))
+                Ok(Some(Arc::new(passphrase)))
             }
         }
     }

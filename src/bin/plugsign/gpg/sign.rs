@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use plugsign::disk::home::{HomeKey, Shelf};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Fingerprint;
-use plugsign::openpgp::gnupg::signature_facts;
+use plugsign::openpgp::facts::signature_facts;
 use plugsign::openpgp::hash::ContentHash;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::{SecretKey, SigningKey};

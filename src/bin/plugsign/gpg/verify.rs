@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::{Certificate, Fingerprint};
-use plugsign::openpgp::gnupg::{SignatureFacts, certificate_facts, signature_facts};
+use plugsign::openpgp::facts::{SignatureFacts, certificate_facts, signature_facts};
 use plugsign::openpgp::hash::HashAlgorithm;
 use plugsign::openpgp::policy::Weakness;
 use plugsign::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE};

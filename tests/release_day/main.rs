@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod midway;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,7 +16,7 @@ use std::path::PathBuf;
 use common::peers::peer;
 use common::sandbox::{PASSPHRASE, Sandbox};
 
-const KEY: &str = include_str!("../keys-example/organisation.secret.asc");
+const KEY: &str = include_str!("../../keys-example/organisation.secret.asc");
 
 /// A dist/ with two archives, an unpacked plugin and a stray file, signed in an environment that
 /// has nothing but the key.

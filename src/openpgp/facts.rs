@@ -14,6 +14,7 @@ use openpgp::packet::key::{PublicParts, UnspecifiedRole};
 use openpgp::serialize::MarshalInto;
 
 use super::certificate::{Certificate, Fingerprint, KeyDescription, KeyId};
+use super::gnupg::grip;
 use super::hash::{ContentHash, HashAlgorithm, Hasher};
 use super::policy::{Policy, Weakness};
 use super::signature::DetachedSignature;
@@ -169,14 +170,11 @@ fn signature_id(signature: &DetachedSignature) -> String {
     STANDARD_NO_PAD.encode(digest_of(HashAlgorithm::Sha1, &hashed))
 }
 
-/// Returns libgcrypt's key grip: for RSA, SHA-1 over the modulus as a positive signed number.
 fn key_grip(key: &Key<PublicParts, UnspecifiedRole>) -> Option<String> {
-    let mpi::PublicKey::RSA { n, .. } = key.mpis() else { return None };
-    let mut modulus = n.value().to_vec();
-    if modulus.first().is_some_and(|byte| byte & 0x80 != 0) {
-        modulus.insert(0, 0);
+    match key.mpis() {
+        mpi::PublicKey::RSA { n, .. } => grip(n.value()).ok(),
+        _ => None,
     }
-    Some(hex(&digest_of(HashAlgorithm::Sha1, &modulus)))
 }
 
 fn digest_of(algorithm: HashAlgorithm, bytes: &[u8]) -> Vec<u8> {

@@ -1,0 +1,308 @@
+//! What the commands that change a key have in common.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use plugsign::disk::file::read_small;
+use plugsign::disk::home::{Home, HomeKey, Lock};
+use plugsign::error::Error;
+use plugsign::mattermost::public_key::check_readable;
+use plugsign::openpgp::certificate::{Certificate, Fingerprint};
+use plugsign::openpgp::change::{Maker, Reason, newest_self_signature, revocation};
+use plugsign::openpgp::key_file::{MAX_KEY_FILE, read_keys};
+use plugsign::openpgp::policy::{Policy, Weakness};
+use plugsign::openpgp::primary_key::PrimaryKey;
+use plugsign::openpgp::query::KeyQuery;
+use plugsign::openpgp::secret_key::{Passphrase, SecretKey};
+use serde_json::{Map, Value};
+
+use super::import::one_secret;
+use super::keygen::whole_seconds;
+use crate::failure::Failure;
+use crate::passphrase::{LentPrimary, PassphraseSource};
+use crate::report::{Report, certificate_json, first_user_id};
+use crate::world::World;
+
+/// Where the primary key and the passphrases come from.
+#[derive(Args)]
+pub struct Means {
+    #[command(flatten)]
+    lent: LentPrimary,
+    #[command(flatten)]
+    passphrase: PassphraseSource,
+}
+
+/// A key of the home that is about to change.
+pub struct Opened {
+    pub fingerprint: Fingerprint,
+    pub primary: PrimaryKey,
+    /// Of the home's secret key; of a lent one there is no trace any more.
+    pub passphrase: Option<Arc<Passphrase>>,
+    /// The time of the change: newer than anything that the key says of itself.
+    pub now: SystemTime,
+}
+
+/// Which secret parts a change needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// The primary key's.
+    Primary,
+    /// The subkeys' too, with their passphrase.
+    Subkeys,
+}
+
+impl Means {
+    /// Finds the key that changes and unlocks its primary key. Whatever speaks against that is
+    /// said before a passphrase is asked for.
+    pub fn open(
+        &self,
+        key: &str,
+        needs: Needs,
+        revoked: bool,
+        world: &World,
+    ) -> Result<Opened, Failure> {
+        let query = KeyQuery::parse(key)?;
+        let shelf = world.home()?.keys()?;
+        let lent = self.lent.primary.is_some();
+        let key = match needs == Needs::Subkeys || !lent {
+            true => shelf.find_secret(Some(&query))?,
+            false => shelf.find(&query)?,
+        };
+        let certificate = &key.certificate;
+        let fingerprint = certificate.fingerprint();
+        check(certificate, revoked, world)?;
+        let (primary, passphrase) = match (self.read_lent(&fingerprint)?, &key.secret) {
+            (Some(lent), home) => {
+                let passphrase = self.lent.passphrase(world, &lent, &self.passphrase)?;
+                let primary = lent.unlock_primary(passphrase.as_deref())?;
+                let passphrase = match home {
+                    Some(home) if needs == Needs::Subkeys => {
+                        self.passphrase.of_key(world, home, certificate)?
+                    }
+                    _ => None,
+                };
+                (primary, passphrase)
+            }
+            (None, Some(home)) if home.has_primary() => {
+                let passphrase = self.passphrase.of_key(world, home, certificate)?;
+                (home.unlock_primary(passphrase.as_deref())?, passphrase)
+            }
+            (None, _) => return Err(Error::PrimaryElsewhere(fingerprint).into()),
+        };
+        let now = settle(certificate, world);
+        Ok(Opened { fingerprint, primary, passphrase, now })
+    }
+
+    fn read_lent(&self, wanted: &Fingerprint) -> Result<Option<SecretKey>, Failure> {
+        let Some(path) = &self.lent.primary else { return Ok(None) };
+        let keys = read_keys(&read_small(path, "a key file", MAX_KEY_FILE)?)?;
+        let lent = one_secret(keys, None)?;
+        match lent.fingerprint() == *wanted {
+            true => Ok(Some(lent)),
+            false => {
+                Err(Error::OtherKey { wanted: wanted.clone(), found: lent.fingerprint() }.into())
+            }
+        }
+    }
+}
+
+fn check(certificate: &Certificate, revoked: bool, world: &World) -> Result<(), Failure> {
+    let refused = |weakness| {
+        Err(Error::Refused { key: certificate.fingerprint().to_string(), weakness }.into())
+    };
+    if let (false, Some(reason)) = (revoked, certificate.revoked()) {
+        return refused(Weakness::Revoked(reason));
+    }
+    match certificate.describe(&world.policy()).keys.first() {
+        Some(primary) if primary.created > world.now => {
+            refused(Weakness::NotYetValid(primary.created))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the time for a change. Two changes in one second could not be told apart, so the
+/// second one waits for the next; a clock that is further behind is for the library to refuse.
+fn settle(certificate: &Certificate, world: &World) -> SystemTime {
+    let now = whole_seconds(world.now);
+    let next = newest_self_signature(certificate).map(|newest| newest + Duration::from_secs(1));
+    match next.and_then(|next| next.duration_since(world.now).ok().map(|wait| (next, wait))) {
+        Some((next, wait)) if wait <= Duration::from_secs(2) => {
+            std::thread::sleep(wait);
+            next
+        }
+        _ => now,
+    }
+}
+
+impl Opened {
+    /// Changes the certificate, under the home's lock and from what it is then.
+    pub fn change(
+        &self,
+        world: &World,
+        make: impl FnOnce(&Certificate, &Maker<'_>) -> Result<Certificate, Error>,
+    ) -> Result<Certificate, Failure> {
+        self.in_home(world, |home, lock, key, maker| {
+            let certificate = make(&key.certificate, maker)?;
+            check_still_readable(&key.certificate, &certificate)?;
+            home.put_certificate(lock, &certificate)?;
+            Ok(certificate)
+        })
+    }
+
+    /// Does something with the key as it is under the home's lock.
+    pub fn in_home<T>(
+        &self,
+        world: &World,
+        make: impl FnOnce(&Home, &Lock, &HomeKey, &Maker<'_>) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        let home = world.home()?;
+        let lock = world.lock()?;
+        let key = of_home(home, &self.fingerprint)?;
+        let nobody;
+        let secret = match &key.secret {
+            Some(secret) => secret,
+            None => {
+                nobody = key.certificate.without_secrets();
+                &nobody
+            }
+        };
+        let passphrase = self.passphrase.as_deref();
+        let maker = Maker { primary: &self.primary, secret, passphrase };
+        Ok(make(home, &lock, &key, &maker)?)
+    }
+
+    /// Makes the stored revocation certificates anew that would not count any more: those for
+    /// keys that are merely superseded or retired are void once the key has said something of
+    /// itself after them.
+    pub fn renew_revocations(
+        &self,
+        certificate: &Certificate,
+        world: &World,
+    ) -> Result<(), Failure> {
+        let home = world.home()?;
+        let lock = world.lock()?;
+        for reason in Reason::USUAL.into_iter().filter(|reason| !reason.is_hard()) {
+            if home.revocation(&self.fingerprint, reason)?.is_some() {
+                let user_id = certificate.first_user_id();
+                let bytes = revocation(&self.primary, &user_id, reason, self.now)?;
+                home.put_revocation(&lock, &self.fingerprint, reason, &bytes)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads one key of the home anew.
+pub fn of_home(home: &Home, fingerprint: &Fingerprint) -> Result<HomeKey, Error> {
+    let keys = home.keys()?.items;
+    let mut keys = keys.into_iter();
+    keys.find(|key| key.certificate.fingerprint() == *fingerprint)
+        .ok_or_else(|| Error::UnknownKey(fingerprint.to_string()))
+}
+
+/// What the server can read it can read afterwards.
+fn check_still_readable(old: &Certificate, new: &Certificate) -> Result<(), Error> {
+    let Err(unfit) = check_readable(&new.to_bytes()?) else { return Ok(()) };
+    match check_readable(&old.to_bytes()?) {
+        Ok(_) => Err(Error::Malformed(format!(
+            "nothing was changed, for the server could not read the certificate then: {unfit}"
+        ))),
+        Err(_) => Ok(()),
+    }
+}
+
+/// A key that was changed, or did not need to be.
+pub struct Changed {
+    certificate: Certificate,
+    json: Map<String, Value>,
+    /// What the change is about: a new subkey, else the key.
+    subject: Fingerprint,
+    subkeys: Vec<Fingerprint>,
+    changed: bool,
+    publish: bool,
+    words: Vec<String>,
+}
+
+impl Changed {
+    pub fn new(certificate: Certificate, policy: &Policy) -> Changed {
+        Changed {
+            json: certificate_json(&certificate, &certificate.describe(policy)),
+            subject: certificate.fingerprint(),
+            certificate,
+            subkeys: Vec::new(),
+            changed: true,
+            publish: true,
+            words: Vec::new(),
+        }
+    }
+
+    /// Says something about the change.
+    pub fn say(mut self, words: impl Into<String>) -> Changed {
+        self.words.push(words.into());
+        self
+    }
+
+    /// Names the subkeys that the change is about.
+    pub fn subkeys(mut self, subkeys: Vec<Fingerprint>) -> Changed {
+        self.subkeys = subkeys;
+        self
+    }
+
+    /// Names the new subkey, which is the result.
+    pub fn made(mut self, subkey: Fingerprint) -> Changed {
+        self.subject = subkey.clone();
+        self.subkeys = vec![subkey];
+        self
+    }
+
+    /// There is nothing new in the certificate.
+    pub fn private(mut self) -> Changed {
+        self.publish = false;
+        self
+    }
+
+    /// Everything is as it was.
+    pub fn unchanged(mut self) -> Changed {
+        self.changed = false;
+        self.private()
+    }
+
+    fn publish(&self) -> Vec<String> {
+        let fingerprint = self.certificate.fingerprint();
+        match self.publish {
+            false => Vec::new(),
+            true => vec![format!("plugsign export {fingerprint} -a -o release-key.asc")],
+        }
+    }
+}
+
+impl Report for Changed {
+    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.subject)
+    }
+
+    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        for words in &self.words {
+            writeln!(talk, "{words}")?;
+        }
+        let user_id = first_user_id(&self.certificate);
+        for command in self.publish() {
+            writeln!(talk, "Publish the certificate of {user_id} again, wherever it is:")?;
+            writeln!(talk, "  {command}")?;
+        }
+        Ok(())
+    }
+
+    fn json(&self) -> Map<String, Value> {
+        let mut map = Map::new();
+        map.insert("key".into(), Value::Object(self.json.clone()));
+        map.insert("changed".into(), self.changed.into());
+        let subkeys: Vec<Value> = self.subkeys.iter().map(|it| it.to_string().into()).collect();
+        map.insert("subkeys".into(), subkeys.into());
+        map.insert("publish".into(), self.publish().into());
+        map
+    }
+}

@@ -1,0 +1,119 @@
+//! `plugsign export --ci` and `plugsign export --offline-primary`
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use plugsign::disk::file::{Access, Existing, folder_of, read_small, sync_folder, write_new};
+use plugsign::error::Error;
+use plugsign::openpgp::certificate::Fingerprint;
+use plugsign::openpgp::key_file::{MAX_KEY_FILE, armor_keys, base64_line, read_keys};
+use plugsign::openpgp::policy::Weakness;
+use plugsign::openpgp::query::KeyQuery;
+use plugsign::openpgp::secret_key::{Protection, SecretKey};
+use plugsign::safe::Safe;
+use zeroize::Zeroizing;
+
+use super::change::of_home;
+use super::export::{Arguments, Exported};
+use super::import::one_secret;
+use crate::failure::Failure;
+use crate::report::first_user_id;
+use crate::world::World;
+
+fn one_key(arguments: &Arguments) -> Result<KeyQuery, Failure> {
+    match &arguments.keys[..] {
+        [key] => Ok(KeyQuery::parse(key)?),
+        _ => Err(Failure::Usage("one KEY at a time goes with this option".into())),
+    }
+}
+
+/// Returns the text for a CI's secret, and which subkey is in it.
+pub fn for_ci(
+    arguments: &Arguments,
+    world: &World,
+) -> Result<(Zeroizing<Vec<u8>>, Fingerprint), Failure> {
+    let query = one_key(arguments)?;
+    let shelf = world.home()?.keys()?;
+    let key = shelf.find_secret(Some(&query))?;
+    let no_secret = || Error::NoSecret(key.certificate.fingerprint());
+    let secret = key.secret.as_ref().ok_or_else(no_secret)?.merge(&key.certificate)?;
+    let exactly = query.exactly(&key.certificate);
+    let policy = world.policy();
+    secret.check_can_sign(exactly.as_ref(), &policy)?;
+    let old = arguments.passphrase.of_key(world, &secret, &key.certificate)?;
+    secret.check(old.as_deref())?;
+    let new = arguments.new.get(world, &format!("{} in CI", first_user_id(&key.certificate)))?;
+    if old.as_deref().is_some_and(|old| old.same_as(&new)) {
+        world
+            .terminal
+            .warn("the passphrase is the home's: whoever reads the CI's secrets has that too");
+    }
+    let (one, subkey) = secret.for_ci(old.as_deref(), &new, exactly.as_ref(), &policy)?;
+    let packets = one.to_bytes()?;
+    let text = match arguments.armor {
+        true => armor_keys(&packets, true)?,
+        false => base64_line(&packets),
+    };
+    Ok((text, subkey))
+}
+
+/// Moves the primary key out of the home: the whole key goes into the folder first, durably, and
+/// is read back; then the home's copy loses the primary's secret part.
+pub fn to_folder(arguments: &Arguments, folder: &Path, world: &World) -> Result<Exported, Failure> {
+    let query = one_key(arguments)?;
+    let home = world.home()?;
+    let fingerprint = home.keys()?.find_secret(Some(&query))?.certificate.fingerprint();
+    let no_secret = || Error::NoSecret(fingerprint.clone());
+    let policy = world.policy();
+    let key = of_home(home, &fingerprint)?;
+    let secret = key.secret.as_ref().ok_or_else(no_secret)?;
+    secret.without_primary(&policy)?;
+    if secret.protection() == Protection::None && !arguments.unprotected {
+        let key = fingerprint.to_string();
+        return Err(Error::Refused { key, weakness: Weakness::Unprotected }.into());
+    }
+    // Nobody finds out in the vault that the passphrase was another one.
+    let passphrase = arguments.passphrase.of_key(world, secret, &key.certificate)?;
+    secret.check(passphrase.as_deref())?;
+
+    let lock = world.lock()?;
+    let key = of_home(home, &fingerprint)?;
+    let secret = key.secret.as_ref().ok_or_else(no_secret)?;
+    let whole = secret.merge(&key.certificate)?;
+    let without = secret.without_primary(&policy)?;
+    make_folder(folder)?;
+    let path = folder.join(format!("{fingerprint}.secret.asc"));
+    store_whole(&path, &whole)?;
+    home.put_secret(&lock, &without)?;
+    let output = path.clone();
+    Ok(Exported::new(vec![fingerprint.clone()], "whole secret key", Some(&output))
+        .say("The home has its subkeys alone now. Copy that file to a second off-line place, and".into())
+        .say(format!("take the folder off this machine. To lend the primary key for one command:\n  plugsign rotate {fingerprint} --primary {}", Safe::path(&path))))
+}
+
+fn make_folder(folder: &Path) -> Result<(), Failure> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().mode(0o700).create(folder).map_err(Error::io("create", folder))?;
+    Ok(sync_folder(folder_of(folder))?)
+}
+
+/// Writes the whole key, or takes what an interrupted run wrote, if nothing is missing in it.
+fn store_whole(path: &Path, whole: &SecretKey) -> Result<(), Failure> {
+    let bytes = whole.to_armored()?;
+    match write_new(path, &bytes, Access::Secret, Existing::Keep) {
+        Ok(()) | Err(Error::Exists(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let there = read_small(path, "a key file", MAX_KEY_FILE)?;
+    let same = *there == *bytes || {
+        let stored = one_secret(read_keys(&there)?, None)?;
+        stored.has_all_secrets_of(whole) && stored.certificate().same_as(&whole.certificate())
+    };
+    match same {
+        true => Ok(()),
+        false => Err(Error::Exists(path.to_owned()).into()),
+    }
+}

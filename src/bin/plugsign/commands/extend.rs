@@ -1,0 +1,61 @@
+//! `plugsign extend`
+
+use clap::Args;
+use plugsign::openpgp::certificate::show_time;
+use plugsign::openpgp::change;
+use plugsign::openpgp::policy::Policy;
+use plugsign::openpgp::validity::parse_validity;
+
+use super::change::{Changed, Means, Needs};
+use crate::failure::Failure;
+use crate::world::World;
+
+/// Set when a key expires: later, sooner or never
+///
+/// Signatures that were made are not touched. Whoever has the certificate sees the new end when
+/// they have the new certificate.
+#[derive(Args)]
+pub struct Arguments {
+    /// Which key
+    #[arg(value_name = "KEY")]
+    key: String,
+    /// How long it is valid from now: 0, N or Nd days, Nw, Nm, Ny, or YYYY-MM-DD
+    #[arg(long, value_name = "WHEN")]
+    expires: String,
+    /// Set the same end for its newest signing and encryption subkeys
+    #[arg(long)]
+    subkeys: bool,
+    #[command(flatten)]
+    means: Means,
+}
+
+pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
+    let end = parse_validity(&arguments.expires, world.now)?.map(|validity| world.now + validity);
+    let opened = arguments.means.open(&arguments.key, Needs::Primary, false, world)?;
+    let mut subkeys = Vec::new();
+    let certificate = opened.change(world, |certificate, maker| {
+        let extended = change::extend(certificate, maker, end, arguments.subkeys, opened.now)?;
+        subkeys = extended.subkeys;
+        Ok(extended.certificate)
+    })?;
+    opened.renew_revocations(&certificate, world)?;
+    let policy = Policy::new(opened.now);
+    let description = certificate.describe(&policy);
+    let mut changed = Changed::new(certificate, &policy).subkeys(subkeys.clone());
+    let until = |end| match end {
+        Some(end) => format!("expires on {}", show_time(end)),
+        None => "does not expire".to_string(),
+    };
+    changed = changed.say(format!("The key {}.", until(end)));
+    for key in description.keys.iter().skip(1) {
+        let fingerprint = &key.fingerprint;
+        let until = until(key.expires);
+        if subkeys.contains(fingerprint) {
+            changed = changed.say(format!("Its subkey {fingerprint} {until}."));
+        } else if key.usage.contains(&"sign") {
+            let hint = if arguments.subkeys { "" } else { "; --subkeys sets its end too" };
+            changed = changed.say(format!("Its subkey {fingerprint} still {until}{hint}."));
+        }
+    }
+    Ok(changed)
+}

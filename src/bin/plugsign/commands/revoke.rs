@@ -1,0 +1,165 @@
+//! `plugsign revoke`
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use plugsign::disk::file::read_small;
+use plugsign::error::Error;
+use plugsign::openpgp::certificate::{Certificate, Fingerprint};
+use plugsign::openpgp::change::{self, Reason, Revocation, revoke_by};
+use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys, unguarded};
+use plugsign::openpgp::policy::Policy;
+use plugsign::openpgp::query::KeyQuery;
+
+use super::change::{Changed, Means, Needs, of_home};
+use crate::failure::Failure;
+use crate::world::World;
+
+/// End a key or a subkey, for good
+///
+/// `compromised` takes back everything that it ever signed; `superseded` and `retired` end it
+/// from now on. It takes effect where the new certificate arrives.
+#[derive(Args)]
+pub struct Arguments {
+    /// Which key
+    #[arg(value_name = "KEY")]
+    key: String,
+    /// Only this subkey of it: fingerprint or key ID
+    #[arg(long, value_name = "SUBKEY")]
+    subkey: Option<String>,
+    /// Why
+    #[arg(long, required_unless_present = "certificate")]
+    reason: Option<ReasonArgument>,
+    /// What to say about it, in public
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    message: String,
+    /// Use the revocation certificate that the home keeps: the key is lost, or its passphrase
+    #[arg(long, conflicts_with_all = ["subkey", "message", "primary"])]
+    stored: bool,
+    /// Use the revocation certificate in this file, with its guarding colon or without
+    #[arg(long, value_name = "FILE")]
+    #[arg(conflicts_with_all = ["subkey", "message", "primary", "stored", "reason"])]
+    certificate: Option<PathBuf>,
+    #[command(flatten)]
+    means: Means,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ReasonArgument {
+    /// Somebody else may have it
+    Compromised,
+    /// Another key is in its place
+    Superseded,
+    /// It is used no more
+    Retired,
+}
+
+impl From<ReasonArgument> for Reason {
+    fn from(reason: ReasonArgument) -> Reason {
+        match reason {
+            ReasonArgument::Compromised => Reason::Compromised,
+            ReasonArgument::Superseded => Reason::Superseded,
+            ReasonArgument::Retired => Reason::Retired,
+        }
+    }
+}
+
+pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
+    let reason = arguments.reason.map_or(Reason::Unspecified, Reason::from);
+    if arguments.stored || arguments.certificate.is_some() {
+        return by_certificate(&arguments, reason, world);
+    }
+    let opened = arguments.means.open(&arguments.key, Needs::Primary, true, world)?;
+    let subkey = match &arguments.subkey {
+        None => None,
+        Some(subkey) => {
+            let certificate = of_home(world.home()?, &opened.fingerprint)?.certificate;
+            Some(find_subkey(subkey, &certificate)?)
+        }
+    };
+    let message = arguments.message.as_str();
+    let certificate = opened.change(world, |certificate, maker| {
+        let now = opened.now;
+        match &subkey {
+            Some(subkey) => {
+                change::revoke_subkey(certificate, maker.primary, subkey, reason, message, now)
+            }
+            None => change::revoke_key(certificate, maker.primary, reason, message, now),
+        }
+    })?;
+    let what = match &subkey {
+        Some(subkey) => format!("The subkey {subkey}"),
+        None => format!("The key {}", opened.fingerprint),
+    };
+    let changed = Changed::new(certificate, &Policy::new(opened.now))
+        .subkeys(subkey.into_iter().collect())
+        .say(format!("{what} is revoked ({reason})."));
+    Ok(changed.say(effect(reason)))
+}
+
+fn effect(reason: Reason) -> &'static str {
+    match reason.is_hard() {
+        true => "Nothing that it ever signed is good any more, where the new certificate is known.",
+        false => {
+            "gpg and Sequoia still take what it signed before; plugsign and the Mattermost server take nothing of it."
+        }
+    }
+}
+
+/// Revokes a key with what was made for the day when it is lost.
+fn by_certificate(
+    arguments: &Arguments,
+    reason: Reason,
+    world: &World,
+) -> Result<Changed, Failure> {
+    let home = world.home()?;
+    let query = KeyQuery::parse(&arguments.key)?;
+    let fingerprint = home.keys()?.find(&query)?.certificate.fingerprint();
+    let bytes = match &arguments.certificate {
+        Some(path) => read_small(path, "a revocation certificate", MAX_KEY_FILE)?,
+        None => match home.revocation(&fingerprint, reason)? {
+            Some(stored) => stored,
+            None => read_small(
+                &home.revocation_path(&fingerprint, Reason::Unspecified),
+                "a revocation certificate",
+                MAX_KEY_FILE,
+            )?,
+        },
+    };
+    let revocation = one_revocation(&bytes)?;
+    let lock = world.lock()?;
+    let key = of_home(home, &fingerprint)?;
+    let policy = world.policy();
+    let revoked = revoke_by(&key.certificate, &revocation, &policy)?;
+    if revoked.same_as(&key.certificate) {
+        let said = format!("The key {fingerprint} was revoked by it already.");
+        return Ok(Changed::new(revoked, &policy).unchanged().say(said));
+    }
+    home.put_certificate(&lock, &revoked)?;
+    let why = revoked.revoked().unwrap_or_default();
+    Ok(Changed::new(revoked, &policy).say(format!("The key {fingerprint} is revoked ({why}).")))
+}
+
+fn one_revocation(bytes: &[u8]) -> Result<Revocation, Failure> {
+    let mut last = Error::NoKey("it has no revocation certificate".into());
+    for key in read_keys(&unguarded(bytes))? {
+        match key {
+            Ok(Key::Revocation(revocation)) => return Ok(revocation),
+            Ok(_) => {}
+            Err(error) => last = error,
+        }
+    }
+    Err(last.into())
+}
+
+fn find_subkey(text: &str, certificate: &Certificate) -> Result<Fingerprint, Failure> {
+    let exact = format!("{}!", text.trim().trim_end_matches('!'));
+    let query = KeyQuery::parse(&exact)?;
+    match query.exactly(certificate) {
+        Some(found) if found != certificate.fingerprint() => Ok(found),
+        Some(_) => Err(Failure::Usage(
+            "that is the primary key: without --subkey the whole key is revoked".into(),
+        )),
+        None => Err(Error::UnknownKey(text.to_string()).into()),
+    }
+}

@@ -1,0 +1,173 @@
+//! A GnuPG home, read and nothing else: no file in it is written, locked or touched.
+//!
+//! ```text
+//! DIR/
+//!   pubring.kbx             certificates, since gpg 2.1
+//!   pubring.gpg             certificates, before that
+//!   private-keys-v1.d/      GRIP.key, one private key each
+//!   public-keys.d/          keyboxd's database, since gpg 2.4, if it is used: not read
+//!   secring.gpg             private keys before gpg 2.1: not read
+//! ```
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::file::read_small;
+use crate::error::{Error, Result};
+use crate::openpgp::certificate::{Certificate, Fingerprint};
+use crate::openpgp::gnupg::{
+    MAX_KEYRING, MAX_PRIVATE_KEY, PrivateKeyFile, read_keybox, read_keyring,
+};
+
+const PRIVATE_KEYS: &str = "private-keys-v1.d";
+
+/// The most private key files that are read.
+const MAX_FILES: usize = 10_000;
+
+/// What a GnuPG home holds.
+pub struct GnupgHome {
+    /// Its certificates, each once.
+    pub certificates: Vec<Certificate>,
+    /// Its private keys, in the order of their files' names.
+    pub private_keys: Vec<(PathBuf, PrivateKeyFile)>,
+    /// The files, or parts of files, that could not be read, and why.
+    pub unreadable: Vec<(PathBuf, Error)>,
+    /// The files with keys of former times.
+    pub old: Vec<PathBuf>,
+}
+
+impl GnupgHome {
+    /// Reads a home. A file that cannot be read hides no other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if there is no such folder, [`Error::GnupgFile`] if it has no keys.
+    pub fn read(folder: &Path) -> Result<GnupgHome> {
+        let folder = fs::canonicalize(folder).map_err(Error::io("read", folder))?;
+        let mut home = GnupgHome {
+            certificates: Vec::new(),
+            private_keys: Vec::new(),
+            unreadable: Vec::new(),
+            old: Vec::new(),
+        };
+        let mut seen = 0;
+        for (name, read) in [
+            ("pubring.kbx", read_keybox as fn(&[u8]) -> Vec<Result<Certificate>>),
+            ("pubring.gpg", read_keyring),
+        ] {
+            let path = folder.join(name);
+            let Some(bytes) = read_inside(&folder, &path, "a keyring", MAX_KEYRING).transpose()
+            else {
+                continue;
+            };
+            seen += 1;
+            match bytes {
+                Ok(bytes) => home.add_all(&path, read(&bytes)),
+                Err(error) => home.unreadable.push((path, error)),
+            }
+        }
+        let database = folder.join("public-keys.d").join("pubring.db");
+        if is_there(&database) {
+            seen += 1;
+            let why = "it is the database of keyboxd, which only gpg reads".into();
+            home.unreadable.push((database, Error::GnupgFile(why)));
+        }
+        seen += home.read_private_keys(&folder)?;
+        let old = folder.join("secring.gpg");
+        if fs::symlink_metadata(&old).is_ok_and(|metadata| metadata.len() > 0) {
+            home.old.push(old);
+        } else if seen == 0 {
+            return Err(Error::GnupgFile(format!(
+                "{} has neither a keyring nor private keys",
+                folder.display()
+            )));
+        }
+        Ok(home)
+    }
+
+    /// Adds the certificates of one file, to their copies from another one if there are any.
+    fn add_all(&mut self, path: &Path, certificates: Vec<Result<Certificate>>) {
+        let mut places: std::collections::HashMap<Fingerprint, usize> = self
+            .certificates
+            .iter()
+            .enumerate()
+            .map(|(place, certificate)| (certificate.fingerprint(), place))
+            .collect();
+        for certificate in certificates {
+            let added = certificate.and_then(|certificate| {
+                let fingerprint = certificate.fingerprint();
+                match places.get(&fingerprint).and_then(|place| self.certificates.get_mut(*place)) {
+                    Some(copy) => *copy = copy.merge(&certificate)?,
+                    None => {
+                        places.insert(fingerprint, self.certificates.len());
+                        self.certificates.push(certificate);
+                    }
+                }
+                Ok(())
+            });
+            if let Err(error) = added {
+                self.unreadable.push((path.to_owned(), error));
+            }
+        }
+    }
+
+    /// Reads the private keys and returns how many files there are.
+    fn read_private_keys(&mut self, folder: &Path) -> Result<usize> {
+        let private = folder.join(PRIVATE_KEYS);
+        let listing = match fs::read_dir(&private) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(Error::io("list", &private)(error)),
+        };
+        let mut names: Vec<PathBuf> = listing
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<io::Result<_>>()
+            .map_err(Error::io("list", &private))?;
+        names.retain(|path| keygrip(path).is_some());
+        names.sort();
+        for path in names.iter().take(MAX_FILES) {
+            let grip = keygrip(path).unwrap_or_default();
+            let key = read_inside(folder, path, "a private key", MAX_PRIVATE_KEY)
+                .and_then(|bytes| PrivateKeyFile::read(grip, &bytes.unwrap_or_default()));
+            match key {
+                Ok(key) => self.private_keys.push((path.clone(), key)),
+                Err(error) => self.unreadable.push((path.clone(), error)),
+            }
+        }
+        if names.len() > MAX_FILES {
+            let why = format!("only its first {MAX_FILES} files were read");
+            self.unreadable.push((private, Error::GnupgFile(why)));
+        }
+        Ok(names.len())
+    }
+}
+
+/// Returns the keygrip that a private key's file is named by: 40 hexadecimal digits.
+fn keygrip(path: &Path) -> Option<&str> {
+    let grip = path.file_name()?.to_str()?.strip_suffix(".key")?;
+    (grip.len() == 40 && grip.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(grip)
+}
+
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Reads a file of the home, nothing if it is not there. A link is followed within the home only.
+fn read_inside(
+    folder: &Path,
+    path: &Path,
+    what: &'static str,
+    limit: u64,
+) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    if !is_there(path) {
+        return Ok(None);
+    }
+    let real = fs::canonicalize(path).map_err(Error::io("read", path))?;
+    if !real.starts_with(folder) {
+        return Err(Error::LinkOutside(path.to_owned()));
+    }
+    read_small(&real, what, limit).map(Some)
+}

@@ -1,0 +1,35 @@
+//! Who else can read what is secret.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use crate::error::{Error, Result};
+
+/// Returns the files and folders below `folder`, and itself, that others than their owner can
+/// read or write. A folder that is not there has none.
+///
+/// # Errors
+///
+/// [`Error::Io`] for what cannot be looked at.
+pub fn exposed(folder: &Path) -> Result<Vec<PathBuf>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut exposed = Vec::new();
+    for entry in WalkDir::new(folder).follow_links(false).follow_root_links(true) {
+        let failed = |error: walkdir::Error| Error::io("read", folder)(error.into());
+        let entry = entry.map_err(failed)?;
+        let metadata = entry.metadata().map_err(failed)?;
+        if !metadata.is_symlink() && metadata.mode() & 0o077 != 0 {
+            exposed.push(entry.into_path());
+        }
+    }
+    Ok(exposed)
+}
+
+/// Returns whether others than its owner can read or write a file.
+pub fn is_exposed(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
+}

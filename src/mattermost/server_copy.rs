@@ -1,0 +1,53 @@
+//! A certificate as a server can be given it.
+
+use super::server::{KeyRing, Refusal};
+use crate::error::Result;
+use crate::openpgp::certificate::{Certificate, Fingerprint};
+
+/// A certificate without the subkeys that the server cannot read and that never sign.
+pub struct ServerCopy {
+    /// What the server is to be given.
+    pub certificate: Certificate,
+    /// The subkeys that it lacks. Usually none.
+    pub left_out: Vec<Fingerprint>,
+    /// What the server makes of it.
+    pub key_ring: KeyRing,
+}
+
+impl ServerCopy {
+    /// Leaves out of a certificate what the server cannot read, if no signature needs it: a
+    /// Curve25519 subkey for encryption makes the whole certificate unreadable to the server,
+    /// and is of no use there.
+    ///
+    /// # Errors
+    ///
+    /// Outside, [`Error::Crypto`](crate::error::Error::Crypto) if the certificate cannot be
+    /// written. Inside, why the server cannot read it all the same.
+    pub fn of(certificate: &Certificate) -> Result<Result<ServerCopy, Refusal>> {
+        let whole = read(certificate)?;
+        if let Ok(key_ring) = whole {
+            let certificate = certificate.clone();
+            return Ok(Ok(ServerCopy { certificate, left_out: Vec::new(), key_ring }));
+        }
+        let subkeys: Vec<Fingerprint> = certificate.fingerprints().into_iter().skip(1).collect();
+        let mut left_out = Vec::new();
+        for candidate in certificate.subkeys_that_never_sign() {
+            let others: Vec<Fingerprint> =
+                subkeys.iter().filter(|subkey| **subkey != candidate).cloned().collect();
+            if read(&certificate.without_subkeys(&others))?.is_err() {
+                left_out.push(candidate);
+            }
+        }
+        let certificate = certificate.without_subkeys(&left_out);
+        let key_ring = read(&certificate)?;
+        Ok(key_ring.map(|key_ring| ServerCopy { certificate, left_out, key_ring }))
+    }
+}
+
+/// Reads one certificate as the server does.
+fn read(certificate: &Certificate) -> Result<Result<KeyRing, Refusal>> {
+    Ok(KeyRing::read(&certificate.to_bytes()?).and_then(|ring| match ring.passed_over() {
+        Some(refusal) => Err(refusal.clone()),
+        None => Ok(ring),
+    }))
+}

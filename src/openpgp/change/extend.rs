@@ -1,0 +1,74 @@
+//! A longer, or shorter, validity.
+
+use std::time::{Duration, SystemTime};
+
+use super::{Maker, check_changeable, renew_primary, renew_subkey, subkeys_in_use, with_packets};
+use crate::error::{Error, Result};
+use crate::openpgp::certificate::{Certificate, Fingerprint};
+
+/// A key with another validity.
+pub struct Extended {
+    /// The certificate that says so.
+    pub certificate: Certificate,
+    /// The subkeys whose validity changed too.
+    pub subkeys: Vec<Fingerprint>,
+}
+
+/// Sets when a key stops being valid, or that it never does.
+///
+/// With `subkeys` the newest signing subkey and the newest other one get the same end. Those
+/// that were rotated away keep theirs.
+///
+/// # Errors
+///
+/// [`Error::Refused`] for a revoked key and for a clock before its birth,
+/// [`Error::ClockBehind`], [`Error::Malformed`] for an end that OpenPGP cannot hold, and what
+/// unlocking a subkey can say where its back-signature has to be made anew.
+pub fn extend(
+    certificate: &Certificate,
+    maker: &Maker<'_>,
+    expires: Option<SystemTime>,
+    subkeys: bool,
+    now: SystemTime,
+) -> Result<Extended> {
+    check_changeable(certificate, maker.primary, now)?;
+    let validity = validity_since(maker.primary.created(), expires)?;
+    let mut packets = renew_primary(
+        certificate,
+        maker.primary,
+        now,
+        |_| true,
+        |builder| builder.set_key_validity_period(validity),
+    )?;
+    if packets.is_empty() {
+        return Err(Error::Malformed("the key has no user ID that could be extended".into()));
+    }
+    let mut extended = Vec::new();
+    if subkeys {
+        for (subkey, binding) in subkeys_in_use(certificate) {
+            let validity = validity_since(subkey.creation_time(), expires)?;
+            let renewed = renew_subkey(subkey, binding, maker, now, |builder| {
+                builder.set_key_validity_period(validity)
+            })?;
+            packets.extend(renewed);
+            extended.push(subkey.fingerprint().into());
+        }
+    }
+    Ok(Extended { certificate: with_packets(certificate, packets)?, subkeys: extended })
+}
+
+/// Returns an end as OpenPGP says it: so many seconds after the key was made.
+pub(super) fn validity_since(
+    created: SystemTime,
+    expires: Option<SystemTime>,
+) -> Result<Option<Duration>> {
+    let Some(expires) = expires else { return Ok(None) };
+    match expires.duration_since(created) {
+        Ok(validity) if (1..=u64::from(u32::MAX)).contains(&validity.as_secs()) => {
+            Ok(Some(validity))
+        }
+        _ => Err(Error::Malformed(
+            "the key would be valid for longer than OpenPGP can say, which is 136 years".into(),
+        )),
+    }
+}

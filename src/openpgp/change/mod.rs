@@ -1,0 +1,225 @@
+//! Changes to a key in the course of its life.
+//!
+//! Each takes the certificate as it is and returns it as it will be: what was said stays, the
+//! new self-signatures are added, and the newest one counts. The server's library reads a
+//! signature of a subkey as it reads a new key's: SHA-256, the back-signature in it. Nothing
+//! here stores anything.
+
+mod extend;
+mod move_secret;
+mod refresh;
+mod revoke;
+mod rotate;
+mod user_ids;
+
+use std::time::SystemTime;
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::Packet;
+use openpgp::packet::Signature;
+use openpgp::packet::key::{Key, PublicParts, SubordinateRole};
+use openpgp::packet::signature::SignatureBuilder;
+use openpgp::types::{HashAlgorithm, SignatureType};
+
+use super::certificate::{Certificate, Fingerprint};
+use super::policy::{ACCEPTED_HASHES, Weakness};
+use super::primary_key::PrimaryKey;
+use super::secret_key::{Passphrase, SecretKey};
+use crate::error::{Error, Result};
+
+pub use extend::{Extended, extend};
+pub use refresh::refresh;
+pub(super) use revoke::begins_with_revocation;
+pub use revoke::{
+    Reason, Revocation, read_revocations, revocation, revoke_by, revoke_key, revoke_subkey,
+};
+pub(super) use rotate::signing_subkey;
+pub use rotate::{Rotated, SubkeyPlan, rotate};
+pub use user_ids::{add_user_id, revoke_user_id};
+
+/// Who makes a change: the unlocked primary key and, where a subkey has to agree once more, the
+/// key that has its secret part.
+pub struct Maker<'a> {
+    /// The primary key.
+    pub primary: &'a PrimaryKey,
+    /// The key as it is kept, with the subkeys' secret parts, or with none of any.
+    pub secret: &'a SecretKey,
+    /// What unlocks those.
+    pub passphrase: Option<&'a Passphrase>,
+}
+
+/// Returns the time of the newest self-signature, revocations too. A change must be newer, or it
+/// would not count.
+pub fn newest_self_signature(certificate: &Certificate) -> Option<SystemTime> {
+    let cert = certificate.cert();
+    let user_ids = cert
+        .userids()
+        .flat_map(|id| id.self_signatures().chain(id.self_revocations()).collect::<Vec<_>>());
+    let keys = cert
+        .keys()
+        .flat_map(|key| key.self_signatures().chain(key.self_revocations()).collect::<Vec<_>>());
+    user_ids.chain(keys).filter_map(|signature| signature.signature_creation_time()).max()
+}
+
+/// Refuses to change a key that is revoked, by whatever revocation: a newer self-signature would
+/// bring one that is merely superseded back to life. Refuses also a clock that shows a time
+/// before the key was made, or before its newest self-signature.
+fn check_changeable(
+    certificate: &Certificate,
+    primary: &PrimaryKey,
+    now: SystemTime,
+) -> Result<()> {
+    let fingerprint = certificate.fingerprint();
+    if primary.fingerprint() != fingerprint {
+        return Err(Error::OtherKey { wanted: fingerprint, found: primary.fingerprint() });
+    }
+    if let Some(reason) = certificate.revoked() {
+        let weakness = Weakness::Revoked(reason);
+        return Err(Error::Refused { key: fingerprint.to_string(), weakness });
+    }
+    check_clock(certificate, now)
+}
+
+/// Refuses a clock that shows a time at which nothing can be said of the key.
+fn check_clock(certificate: &Certificate, now: SystemTime) -> Result<()> {
+    let key = certificate.fingerprint();
+    let created = certificate.cert().primary_key().key().creation_time();
+    if now < created {
+        let weakness = Weakness::NotYetValid(created);
+        return Err(Error::Refused { key: key.to_string(), weakness });
+    }
+    match newest_self_signature(certificate) {
+        Some(newest) if newest >= now => Err(Error::ClockBehind { key, newest }),
+        _ => Ok(()),
+    }
+}
+
+/// Begins a signature by a key about itself.
+pub(super) fn self_signature(typ: SignatureType, now: SystemTime) -> Result<SignatureBuilder> {
+    SignatureBuilder::new(typ)
+        .set_hash_algo(HashAlgorithm::SHA256)
+        .set_signature_creation_time(now)
+        .map_err(Error::crypto("preparing a self-signature"))
+}
+
+/// Begins a self-signature that says what an older one says, newly and with SHA-256.
+fn renewed(old: &Signature, now: SystemTime) -> Result<SignatureBuilder> {
+    SignatureBuilder::from(old.clone())
+        .set_hash_algo(HashAlgorithm::SHA256)
+        .set_signature_creation_time(now)
+        .map_err(Error::crypto("preparing a self-signature"))
+}
+
+/// Returns the newest of some self-signatures.
+fn newest<'a>(signatures: impl Iterator<Item = &'a Signature>) -> Option<&'a Signature> {
+    signatures.max_by_key(|signature| signature.signature_creation_time())
+}
+
+fn is_strong(signature: &Signature) -> bool {
+    ACCEPTED_HASHES.contains(&signature.hash_algo())
+}
+
+/// Makes every self-signature of the primary key anew: those on user IDs and the one on the key
+/// itself. Revoked user IDs stay revoked.
+fn renew_primary(
+    certificate: &Certificate,
+    primary: &PrimaryKey,
+    now: SystemTime,
+    wanted: impl Fn(&Signature) -> bool,
+    change: impl Fn(SignatureBuilder) -> openpgp::Result<SignatureBuilder>,
+) -> Result<Vec<Packet>> {
+    let failed = "renewing a self-signature";
+    let (cert, key) = (certificate.cert(), primary.key());
+    let mut signer = primary.signer();
+    let mut packets = Vec::new();
+    if let Some(old) = newest(cert.primary_key().self_signatures())
+        && wanted(old)
+    {
+        let new = change(renewed(old, now)?)
+            .and_then(|builder| builder.sign_direct_key(&mut signer, &key))
+            .map_err(Error::crypto(failed))?;
+        packets.push(Packet::from(new));
+    }
+    for user_id in cert.userids().filter(|id| id.self_revocations().next().is_none()) {
+        let Some(old) = newest(user_id.self_signatures()).filter(|old| wanted(old)) else {
+            continue;
+        };
+        let new = change(renewed(old, now)?)
+            .and_then(|it| it.sign_userid_binding(&mut signer, &key, user_id.userid()))
+            .map_err(Error::crypto(failed))?;
+        packets.extend([Packet::from(user_id.userid().clone()), new.into()]);
+    }
+    Ok(packets)
+}
+
+/// Makes a subkey's binding anew. A signing subkey signs back anew too where it did so with a
+/// hash that is too weak now, or not at all.
+fn renew_subkey(
+    subkey: &Key<PublicParts, SubordinateRole>,
+    old: &Signature,
+    maker: &Maker<'_>,
+    now: SystemTime,
+    change: impl Fn(SignatureBuilder) -> openpgp::Result<SignatureBuilder>,
+) -> Result<Vec<Packet>> {
+    let failed = "binding the subkey";
+    let mut builder = change(renewed(old, now)?).map_err(Error::crypto(failed))?;
+    let signs = old.key_flags().is_some_and(|flags| flags.for_signing());
+    if signs && !old.embedded_signatures().any(is_strong) {
+        let fingerprint = Fingerprint::from(subkey.fingerprint());
+        let unlocked = maker.secret.unlock_subkey(&fingerprint, maker.passphrase)?;
+        builder = with_back_signature(builder, &mut unlocked.signer(), maker.primary, subkey, now)?;
+    }
+    let new = builder
+        .sign_subkey_binding(&mut maker.primary.signer(), &maker.primary.key(), subkey)
+        .map_err(Error::crypto(failed))?;
+    Ok(vec![subkey.clone().into(), new.into()])
+}
+
+/// Adds the subkey's own signature, without which nobody takes it for a signing key of this
+/// certificate (RFC 9580, section 5.2.1.9).
+fn with_back_signature(
+    builder: SignatureBuilder,
+    subkey_signer: &mut super::rsa::Signer<'_>,
+    primary: &PrimaryKey,
+    subkey: &Key<PublicParts, SubordinateRole>,
+    now: SystemTime,
+) -> Result<SignatureBuilder> {
+    let back = self_signature(SignatureType::PrimaryKeyBinding, now)?
+        .sign_primary_key_binding(subkey_signer, &primary.key(), subkey)
+        .map_err(Error::crypto("making the back-signature"))?;
+    builder.set_embedded_signature(back).map_err(Error::crypto("making the back-signature"))
+}
+
+/// Puts packets into a certificate.
+fn with_packets(certificate: &Certificate, packets: Vec<Packet>) -> Result<Certificate> {
+    certificate
+        .cert()
+        .clone()
+        .insert_packets(packets)
+        .map(|(cert, _)| Certificate::new(cert))
+        .map_err(Error::crypto("putting the certificate together"))
+}
+
+/// Returns the subkeys in use that may be bound anew, with their newest binding: the newest one
+/// for signing and the newest one for anything else. Older ones were rotated away and keep
+/// their end; revoked ones and those of other algorithms are left alone.
+fn subkeys_in_use(
+    certificate: &Certificate,
+) -> Vec<(&Key<PublicParts, SubordinateRole>, &Signature)> {
+    let mut found: [Option<(&Key<PublicParts, SubordinateRole>, &Signature)>; 2] = [None, None];
+    for subkey in certificate.cert().keys().subkeys() {
+        let is_revoked = subkey.self_revocations().next().is_some();
+        if is_revoked || super::policy::check_key(subkey.key()).is_err() {
+            continue;
+        }
+        let key = subkey.component();
+        let Some(binding) = newest(subkey.self_signatures()) else { continue };
+        let signs = binding.key_flags().is_some_and(|flags| flags.for_signing());
+        let place = &mut found[usize::from(signs)];
+        if place.is_none_or(|(best, _)| best.creation_time() < key.creation_time()) {
+            *place = Some((key, binding));
+        }
+    }
+    found.into_iter().flatten().rev().collect()
+}

@@ -1,0 +1,161 @@
+//! The secret parts alone: another passphrase, one subkey for CI, no primary key here.
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::Packet;
+use openpgp::crypto::S2K;
+use openpgp::crypto::mpi::SecretKeyChecksum;
+use openpgp::packet::Key;
+use openpgp::packet::key::{Encrypted, SecretKeyMaterial, SecretParts, UnspecifiedRole};
+use openpgp::types::SymmetricAlgorithm;
+
+use crate::error::{Error, Result};
+use crate::openpgp::certificate::Fingerprint;
+use crate::openpgp::policy::{Policy, Weakness};
+use crate::openpgp::secret_key::{Passphrase, SecretKey, is_elsewhere, lock, unlock};
+
+impl SecretKey {
+    /// Protects every secret part that is here with another passphrase, or with none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongPassphrase`] and [`Error::PassphraseNeeded`] for the one it has.
+    pub fn change_passphrase(
+        &self,
+        old: Option<&Passphrase>,
+        new: Option<&Passphrase>,
+    ) -> Result<SecretKey> {
+        self.check(old)?;
+        self.with_secrets(|key| {
+            if is_elsewhere(key.secret()) {
+                return Ok(None);
+            }
+            relocked(key, old, new).map(Some)
+        })
+    }
+
+    /// Returns the key with the secret part of one signing subkey alone, the newest usable or
+    /// the one that `exactly` names, protected by another passphrase. In the place of the
+    /// primary key's secret part is what gpg puts there, "gnu-dummy"; other subkeys are left
+    /// out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OnlyPrimarySigns`] if the signing key is the primary key itself, and as
+    /// [`SecretKey::unlock`].
+    pub fn for_ci(
+        &self,
+        old: Option<&Passphrase>,
+        new: &Passphrase,
+        exactly: Option<&Fingerprint>,
+        policy: &Policy,
+    ) -> Result<(SecretKey, Fingerprint)> {
+        let subkey = self.unlock(old, exactly, policy)?.fingerprint();
+        self.check_subkey(&subkey)?;
+        let one = SecretKey::new(
+            self.cert()
+                .clone()
+                .retain_subkeys(|it| Fingerprint::from(it.key().fingerprint()) == subkey),
+        );
+        let one = one.with_secrets(|key| {
+            if Fingerprint::from(key.fingerprint()) == subkey {
+                relocked(key, old, Some(new)).map(Some)
+            } else {
+                Ok(Some(dummy()))
+            }
+        })?;
+        Ok((one, subkey))
+    }
+
+    /// Returns the key without the primary key's secret part, for everyday work.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PrimaryElsewhere`] if there is none to leave out, [`Error::OnlyPrimarySigns`]
+    /// if no subkey could sign then.
+    pub fn without_primary(&self, policy: &Policy) -> Result<SecretKey> {
+        let fingerprint = self.fingerprint();
+        if !self.has_primary() {
+            return Err(Error::PrimaryElsewhere(fingerprint));
+        }
+        let without = self.with_secrets(|key| {
+            let is_primary = Fingerprint::from(key.fingerprint()) == fingerprint;
+            Ok(is_primary.then(dummy))
+        })?;
+        match without.check_can_sign(None, policy) {
+            Ok(()) => Ok(without),
+            Err(_) if self.check_can_sign(None, policy).is_ok() => {
+                Err(Error::OnlyPrimarySigns(fingerprint))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the key as `gpg --export-secret-subkeys` writes it: without the primary key's
+    /// secret part and, with `only`, without those of the other subkeys. Nothing is unlocked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if no secret part would be left.
+    pub fn subkeys_alone(&self, only: Option<&Fingerprint>) -> Result<SecretKey> {
+        let primary = self.fingerprint();
+        let stays = |fingerprint: &Fingerprint| {
+            *fingerprint != primary && only.is_none_or(|only| only == fingerprint)
+        };
+        if !self.secret_fingerprints().iter().any(stays) {
+            let weakness = Weakness::SecretElsewhere;
+            return Err(Error::Refused { key: primary.to_string(), weakness });
+        }
+        self.with_secrets(|key| Ok((!stays(&key.fingerprint().into())).then(dummy)))
+    }
+
+    fn check_subkey(&self, subkey: &Fingerprint) -> Result<()> {
+        match *subkey == self.fingerprint() {
+            true => Err(Error::OnlyPrimarySigns(self.fingerprint())),
+            false => Ok(()),
+        }
+    }
+
+    /// Replaces secret parts: `with` returns the new one, or nothing to keep what is there.
+    fn with_secrets(
+        &self,
+        with: impl Fn(&Key<SecretParts, UnspecifiedRole>) -> Result<Option<SecretKeyMaterial>>,
+    ) -> Result<SecretKey> {
+        let primary = self.fingerprint();
+        let mut packets = Vec::new();
+        for component in self.secret_parts() {
+            let key = component.key().clone();
+            let Some(secret) = with(&key)? else { continue };
+            let is_primary = Fingerprint::from(key.fingerprint()) == primary;
+            let (key, _) = key.take_secret().0.add_secret(secret);
+            packets.push(match is_primary {
+                true => Packet::from(key.role_into_primary()),
+                false => Packet::from(key.role_into_subordinate()),
+            });
+        }
+        self.with_packets(packets)
+    }
+}
+
+fn relocked(
+    key: &Key<SecretParts, UnspecifiedRole>,
+    old: Option<&Passphrase>,
+    new: Option<&Passphrase>,
+) -> Result<SecretKeyMaterial> {
+    let unlocked = unlock(key, old)?;
+    match new {
+        Some(new) => lock(key, unlocked, new),
+        None => Ok(SecretKeyMaterial::Unencrypted(unlocked)),
+    }
+}
+
+/// What GnuPG writes for a secret part that is elsewhere: usage octet 255, no cipher, S2K
+/// specifier 101, hash 0, "GNU" and 1 (its doc/DETAILS, "GNU extensions to the S2K algorithm").
+fn dummy() -> SecretKeyMaterial {
+    SecretKeyMaterial::Encrypted(Encrypted::new(
+        S2K::Private { tag: 101, parameters: None },
+        SymmetricAlgorithm::Unencrypted,
+        Some(SecretKeyChecksum::Sum16),
+        Box::new(*b"\0GNU\x01"),
+    ))
+}

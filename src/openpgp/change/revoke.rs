@@ -1,0 +1,243 @@
+//! The end of a key, or of a subkey.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::packet::Signature;
+use openpgp::parse::{PacketParser, PacketParserResult, Parse};
+use openpgp::serialize::MarshalInto;
+use openpgp::types::{ReasonForRevocation, RevocationStatus, SignatureType};
+use openpgp::{Packet, PacketPile};
+
+use super::{check_clock, self_signature, with_packets};
+use crate::error::{Error, Result};
+use crate::openpgp::certificate::{Certificate, Fingerprint, KeyId, armored, innermost};
+use crate::openpgp::policy::Policy;
+use crate::openpgp::primary_key::PrimaryKey;
+use crate::safe::{Safe, is_unsafe};
+
+/// Why a key ends (RFC 9580, section 5.2.3.31).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is not said. Counts like `Compromised`: nothing it ever signed is good.
+    Unspecified,
+    /// Somebody else may have it: nothing it ever signed is good.
+    Compromised,
+    /// Another key is in its place.
+    Superseded,
+    /// It is used no more.
+    Retired,
+}
+
+impl Reason {
+    /// The usual reasons, for which revocation certificates are made with a key.
+    pub const USUAL: [Reason; 3] = [Reason::Compromised, Reason::Superseded, Reason::Retired];
+
+    /// Returns whether signatures from before the revocation fall too.
+    pub fn is_hard(self) -> bool {
+        matches!(self, Reason::Unspecified | Reason::Compromised)
+    }
+
+    fn code(self) -> ReasonForRevocation {
+        match self {
+            Reason::Unspecified => ReasonForRevocation::Unspecified,
+            Reason::Compromised => ReasonForRevocation::KeyCompromised,
+            Reason::Superseded => ReasonForRevocation::KeySuperseded,
+            Reason::Retired => ReasonForRevocation::KeyRetired,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Unspecified => "unspecified",
+            Reason::Compromised => "compromised",
+            Reason::Superseded => "superseded",
+            Reason::Retired => "retired",
+        })
+    }
+}
+
+/// A revocation certificate: one signature, by a key about itself. Whose it is shows when it is
+/// applied.
+pub struct Revocation(Signature);
+
+impl Revocation {
+    /// Returns who seems to have made it.
+    pub fn issuer(&self) -> Option<KeyId> {
+        self.0.get_issuers().first().map(|handle| openpgp::KeyID::from(handle).into())
+    }
+
+    /// Returns whether the certificate's primary key made it.
+    pub fn is_by(&self, certificate: &Certificate) -> bool {
+        let primary = certificate.cert().primary_key();
+        let key = primary.key().role_as_unspecified();
+        self.0.verify_primary_key_revocation(key, primary.key()).is_ok()
+    }
+}
+
+/// Reads the packets of a revocation certificate as gpg and plugsign make it: key revocations
+/// alone.
+pub fn read_revocations(packets: &[u8]) -> Result<Vec<Revocation>> {
+    let pile =
+        PacketPile::from_bytes(packets).map_err(|error| Error::NoKey(innermost(error.as_ref())))?;
+    pile.into_children()
+        .map(|packet| match packet {
+            Packet::Signature(signature) if signature.typ() == SignatureType::KeyRevocation => {
+                Ok(Revocation(signature))
+            }
+            _ => Err(Error::NoKey("it is a signature, and no key".into())),
+        })
+        .collect()
+}
+
+/// Returns whether packets begin with a key revocation, and not with a key.
+pub(in crate::openpgp) fn begins_with_revocation(packets: &[u8]) -> bool {
+    matches!(
+        PacketParser::from_bytes(packets),
+        Ok(PacketParserResult::Some(parser)) if matches!(
+            &parser.packet,
+            Packet::Signature(signature) if signature.typ() == SignatureType::KeyRevocation
+        )
+    )
+}
+
+/// Revokes a key.
+///
+/// # Errors
+///
+/// [`Error::OtherKey`], [`Error::Malformed`] for a message with control characters,
+/// [`Error::Refused`] and [`Error::ClockBehind`] for a clock that cannot be right.
+pub fn revoke_key(
+    certificate: &Certificate,
+    primary: &PrimaryKey,
+    reason: Reason,
+    message: &str,
+    now: SystemTime,
+) -> Result<Certificate> {
+    check_own(certificate, primary)?;
+    check_clock(certificate, now)?;
+    let signature = key_revocation(primary, reason, message, now)?;
+    with_packets(certificate, vec![signature.into()])
+}
+
+/// Revokes a subkey.
+///
+/// # Errors
+///
+/// [`Error::UnknownKey`] if the certificate has no such subkey, else as [`revoke_key`].
+pub fn revoke_subkey(
+    certificate: &Certificate,
+    primary: &PrimaryKey,
+    subkey: &Fingerprint,
+    reason: Reason,
+    message: &str,
+    now: SystemTime,
+) -> Result<Certificate> {
+    check_own(certificate, primary)?;
+    check_clock(certificate, now)?;
+    check_message(message)?;
+    let subkeys = certificate.cert().keys().subkeys();
+    let key = subkeys
+        .map(|subkey| subkey.component().clone())
+        .find(|key| Fingerprint::from(key.fingerprint()) == *subkey)
+        .ok_or_else(|| Error::UnknownKey(subkey.to_string()))?;
+    let signature = self_signature(SignatureType::SubkeyRevocation, now)?
+        .set_reason_for_revocation(reason.code(), message.as_bytes())
+        .and_then(|it| it.sign_subkey_binding(&mut primary.signer(), &primary.key(), &key))
+        .map_err(Error::crypto("revoking the subkey"))?;
+    with_packets(certificate, vec![key.into(), signature.into()])
+}
+
+/// Applies a revocation certificate to the key that made it.
+///
+/// # Errors
+///
+/// [`Error::ForeignRevocation`] if another key made it, and [`Error::WithoutEffect`] if it is
+/// older than what the key has said of itself since, and not of the kind that counts for ever.
+pub fn revoke_by(
+    certificate: &Certificate,
+    revocation: &Revocation,
+    policy: &Policy,
+) -> Result<Certificate> {
+    let fingerprint = certificate.fingerprint();
+    if !revocation.is_by(certificate) {
+        return Err(Error::ForeignRevocation(fingerprint));
+    }
+    let revoked = with_packets(certificate, vec![revocation.0.clone().into()])?;
+    match revoked.cert().revocation_status(policy, policy.now()) {
+        RevocationStatus::Revoked(_) => Ok(revoked),
+        _ => Err(Error::WithoutEffect(fingerprint)),
+    }
+}
+
+/// Makes a revocation certificate for the day when the key is lost, with words around it and a
+/// colon in front of its armor so that nobody imports it by mistake.
+///
+/// # Errors
+///
+/// [`Error::Crypto`].
+pub fn revocation(
+    primary: &PrimaryKey,
+    user_id: &str,
+    reason: Reason,
+    now: SystemTime,
+) -> Result<Vec<u8>> {
+    let signature = key_revocation(primary, reason, "", now)?;
+    let packet = Packet::from(signature)
+        .to_vec()
+        .map_err(Error::crypto("writing the revocation certificate"))?;
+    let when = match reason {
+        Reason::Unspecified => "do so when the key is lost or in\nsomebody else's hands",
+        Reason::Compromised => {
+            "do so when somebody else may\nhave it. Nothing that it ever signed is good then"
+        }
+        Reason::Superseded => "do so when another key\nis in its place",
+        Reason::Retired => "do so when it is used no more",
+    };
+    let said = match reason {
+        Reason::Unspecified => String::new(),
+        reason => format!(" (reason: {reason})"),
+    };
+    let mut text = format!(
+        "Revocation certificate for {}{said}\n{}\n\n\
+         Publishing it ends this key for good: {when}. A colon keeps it from being imported by mistake;\n\
+         take it away from the line below first.\n\n:",
+        primary.fingerprint(),
+        Safe::text(user_id),
+    )
+    .into_bytes();
+    text.extend(armored(openpgp::armor::Kind::PublicKey, &packet)?);
+    Ok(text)
+}
+
+fn key_revocation(
+    primary: &PrimaryKey,
+    reason: Reason,
+    message: &str,
+    now: SystemTime,
+) -> Result<Signature> {
+    check_message(message)?;
+    self_signature(SignatureType::KeyRevocation, now)?
+        .set_reason_for_revocation(reason.code(), message.as_bytes())
+        .and_then(|it| it.sign_direct_key(&mut primary.signer(), &primary.key()))
+        .map_err(Error::crypto("making the revocation"))
+}
+
+fn check_own(certificate: &Certificate, primary: &PrimaryKey) -> Result<()> {
+    let (wanted, found) = (certificate.fingerprint(), primary.fingerprint());
+    if wanted == found { Ok(()) } else { Err(Error::OtherKey { wanted, found }) }
+}
+
+/// A message goes out with the certificate, to be shown by whoever reads it.
+fn check_message(message: &str) -> Result<()> {
+    match message.chars().any(is_unsafe) || message.len() > 1024 {
+        false => Ok(()),
+        true => Err(Error::Malformed(
+            "the message has control or invisible characters, or more than 1024 bytes".into(),
+        )),
+    }
+}

@@ -1,0 +1,75 @@
+//! A new signing subkey.
+
+use std::time::{Duration, SystemTime};
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::Packet;
+use openpgp::packet::Key;
+use openpgp::packet::key::{SecretParts, SubordinateRole};
+use openpgp::types::{KeyFlags, SignatureType};
+
+use super::{Maker, check_changeable, self_signature, with_back_signature};
+use crate::error::{Error, Result};
+use crate::openpgp::certificate::{Certificate, Fingerprint};
+use crate::openpgp::keygen::new_key;
+use crate::openpgp::policy::KeySizeBits;
+use crate::openpgp::primary_key::{PrimaryKey, UnlockedKey};
+use crate::openpgp::secret_key::{Passphrase, SecretKey};
+
+/// The signing subkey to make.
+#[derive(Clone, Copy, Debug)]
+pub struct SubkeyPlan {
+    /// Its size.
+    pub bits: KeySizeBits,
+    /// When it is made.
+    pub created: SystemTime,
+    /// How long it is valid, or as long as the primary key.
+    pub validity: Option<Duration>,
+}
+
+/// A key with a new signing subkey.
+pub struct Rotated {
+    /// The key, with all secret parts that it had and the new one.
+    pub secret: SecretKey,
+    /// The new subkey.
+    pub subkey: Fingerprint,
+}
+
+/// Makes a new signing subkey. The old ones stay as they are: what they signed stays good.
+///
+/// The new secret part is protected by the passphrase that protects the others, which is
+/// proved to.
+///
+/// # Errors
+///
+/// As [`extend`](super::extend()), and what unlocking the others can say.
+pub fn rotate(certificate: &Certificate, maker: &Maker<'_>, plan: &SubkeyPlan) -> Result<Rotated> {
+    check_changeable(certificate, maker.primary, plan.created)?;
+    maker.secret.check(maker.passphrase)?;
+    let (packets, subkey) = signing_subkey(maker.primary, plan, maker.passphrase)?;
+    let secret = maker.secret.merge(certificate)?.with_packets(packets)?;
+    Ok(Rotated { secret, subkey })
+}
+
+/// Makes a signing subkey with its binding.
+pub(in crate::openpgp) fn signing_subkey(
+    primary: &PrimaryKey,
+    plan: &SubkeyPlan,
+    passphrase: Option<&Passphrase>,
+) -> Result<(Vec<Packet>, Fingerprint)> {
+    let (subkey, private): (Key<SecretParts, SubordinateRole>, _) =
+        new_key(plan.bits, plan.created, passphrase)?;
+    let public = subkey.parts_as_public().clone();
+    let unlocked = UnlockedKey::new(private, public.clone().role_into_unspecified());
+    let builder = self_signature(SignatureType::SubkeyBinding, plan.created)?
+        .set_key_flags(KeyFlags::empty().set_signing())
+        .and_then(|builder| builder.set_key_validity_period(plan.validity))
+        .map_err(Error::crypto("preparing the subkey's signature"))?;
+    let binding =
+        with_back_signature(builder, &mut unlocked.signer(), primary, &public, plan.created)?
+            .sign_subkey_binding(&mut primary.signer(), &primary.key(), &public)
+            .map_err(Error::crypto("binding the subkey"))?;
+    let fingerprint = public.fingerprint().into();
+    Ok((vec![subkey.into(), binding.into()], fingerprint))
+}

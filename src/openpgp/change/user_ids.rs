@@ -1,0 +1,88 @@
+//! User IDs: another one, or one that is true no more.
+
+use std::time::SystemTime;
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::Packet;
+use openpgp::packet::UserID;
+use openpgp::packet::signature::subpacket::SubpacketTag;
+use openpgp::types::{ReasonForRevocation, SignatureType};
+
+use super::{check_changeable, newest, renewed, self_signature, with_packets};
+use crate::error::{Error, Result};
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::keygen::check_user_id;
+use crate::openpgp::primary_key::PrimaryKey;
+
+/// Adds a user ID that says of the key what the newest self-signature says.
+///
+/// # Errors
+///
+/// [`Error::Malformed`] for a user ID that [`check_user_id`] refuses, [`Error::UserIdExists`],
+/// [`Error::Refused`] and [`Error::ClockBehind`] as [`extend`](super::extend()).
+pub fn add_user_id(
+    certificate: &Certificate,
+    primary: &PrimaryKey,
+    user_id: &str,
+    now: SystemTime,
+) -> Result<Certificate> {
+    check_user_id(user_id)?;
+    check_changeable(certificate, primary, now)?;
+    let cert = certificate.cert();
+    if cert.userids().any(|id| id.userid().value() == user_id.as_bytes()) {
+        return Err(Error::UserIdExists(user_id.to_string()));
+    }
+    let standing = cert.userids().filter(|id| id.self_revocations().next().is_none());
+    let own = standing.flat_map(|id| id.self_signatures().collect::<Vec<_>>());
+    let model = newest(own).ok_or_else(no_user_id)?;
+    let user_id = UserID::from(user_id);
+    let binding = renewed(model, now)?
+        .set_type(SignatureType::PositiveCertification)
+        .modify_hashed_area(|mut area| {
+            // Which user ID comes first is not this one's to inherit.
+            area.remove_all(SubpacketTag::PrimaryUserID);
+            Ok(area)
+        })
+        .and_then(|it| it.sign_userid_binding(&mut primary.signer(), &primary.key(), &user_id))
+        .map_err(Error::crypto("signing the user ID"))?;
+    with_packets(certificate, vec![user_id.into(), Packet::from(binding)])
+}
+
+/// Revokes a user ID: the key itself stays good.
+///
+/// # Errors
+///
+/// [`Error::LastUserId`] for the last one that is not revoked, [`Error::Refused`] and
+/// [`Error::ClockBehind`] as [`extend`](super::extend()), [`Error::UnknownUserId`].
+pub fn revoke_user_id(
+    certificate: &Certificate,
+    primary: &PrimaryKey,
+    user_id: &[u8],
+    message: &str,
+    now: SystemTime,
+) -> Result<Certificate> {
+    check_changeable(certificate, primary, now)?;
+    let standing: Vec<_> = certificate
+        .cert()
+        .userids()
+        .filter(|id| id.self_revocations().next().is_none())
+        .map(|id| id.userid())
+        .collect();
+    let shown = || String::from_utf8_lossy(user_id).into_owned();
+    let Some(id) = standing.iter().find(|id| id.value() == user_id) else {
+        return Err(Error::UnknownUserId(shown()));
+    };
+    if standing.len() == 1 {
+        return Err(Error::LastUserId(shown()));
+    }
+    let revocation = self_signature(SignatureType::CertificationRevocation, now)?
+        .set_reason_for_revocation(ReasonForRevocation::UIDRetired, message.as_bytes())
+        .and_then(|it| it.sign_userid_binding(&mut primary.signer(), &primary.key(), id))
+        .map_err(Error::crypto("revoking the user ID"))?;
+    with_packets(certificate, vec![Packet::from((*id).clone()), revocation.into()])
+}
+
+fn no_user_id() -> Error {
+    Error::Malformed("the key has no user ID to go by".into())
+}

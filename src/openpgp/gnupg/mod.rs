@@ -1,0 +1,245 @@
+//! Keys as GnuPG keeps them: bytes of its files in, certificates and secret keys out.
+//!
+//! gpg keeps certificates in one file and every private key in a file of its own, named by its
+//! keygrip; [`Found`] brings the two together.
+
+mod keyring;
+mod private_key;
+mod protection;
+mod sexp;
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::Cert;
+use openpgp::crypto::mpi;
+use openpgp::packet::Key;
+use openpgp::packet::key::{PublicParts, SecretKeyMaterial, UnspecifiedRole};
+use openpgp::parse::Parse;
+use openpgp::serialize::MarshalInto;
+
+pub use self::keyring::{MAX_KEYRING, read_keybox, read_keyring};
+pub(in crate::openpgp) use self::private_key::grip;
+pub use self::private_key::{MAX_PRIVATE_KEY, PrivateKeyFile};
+
+use self::private_key::{Secret, numbers};
+use super::certificate::{Certificate, Fingerprint};
+use super::policy::{Policy, Weakness, check_key};
+use super::secret_key::{Passphrase, SecretKey, insert_secret, lock};
+use crate::error::{Error, Result};
+
+/// A certificate and the private key files that belong to it.
+pub struct Found<'a> {
+    certificate: &'a Certificate,
+    parts: Vec<(Key<PublicParts, UnspecifiedRole>, &'a PrivateKeyFile)>,
+    left: Vec<(Fingerprint, Weakness)>,
+}
+
+impl<'a> Found<'a> {
+    /// Finds the files of a certificate's keys, by what is public in both.
+    pub fn of(
+        certificate: &'a Certificate,
+        files: impl Iterator<Item = &'a PrivateKeyFile> + Clone,
+    ) -> Found<'a> {
+        let mut found = Found { certificate, parts: Vec::new(), left: Vec::new() };
+        for component in certificate.cert().keys() {
+            let key = component.key();
+            let Some(file) = files.clone().find(|file| belongs(file, key.mpis())) else { continue };
+            match (check_key(key), &file.secret) {
+                (Err(weakness), _) => found.left.push((key.fingerprint().into(), weakness)),
+                (Ok(()), Secret::Elsewhere | Secret::Other) => {
+                    found.left.push((key.fingerprint().into(), Weakness::SecretElsewhere));
+                }
+                (Ok(()), _) => found.parts.push((key.clone(), file)),
+            }
+        }
+        found
+    }
+
+    /// Returns whether a file belongs to one of the keys, whether it can be taken over or not.
+    pub fn has(&self, file: &PrivateKeyFile) -> bool {
+        self.certificate.cert().keys().any(|component| belongs(file, component.key().mpis()))
+    }
+
+    /// Returns whether the secret part of a key that signs can be taken over.
+    pub fn can_sign(&self, policy: &Policy) -> bool {
+        let keys = self.certificate.describe(policy).keys;
+        let signs = |fingerprint: Fingerprint| {
+            keys.iter().any(|key| key.fingerprint == fingerprint && key.usage.contains(&"sign"))
+        };
+        self.parts.iter().any(|(key, _)| signs(key.fingerprint().into()))
+    }
+
+    /// Returns whether any of the keys has a file.
+    pub fn is_secret(&self) -> bool {
+        !self.parts.is_empty() || !self.left.is_empty()
+    }
+
+    /// Returns the keys whose secret parts can be taken over.
+    pub fn movable(&self) -> impl Iterator<Item = Fingerprint> + '_ {
+        self.parts.iter().map(|(key, _)| key.fingerprint().into())
+    }
+
+    /// Returns whether taking it over needs a passphrase.
+    pub fn is_protected(&self) -> bool {
+        let is_open =
+            |secret: &Secret| matches!(secret, Secret::Here(SecretKeyMaterial::Unencrypted(_)));
+        self.parts.iter().any(|(_, file)| !is_open(&file.secret))
+    }
+
+    /// Returns the keys whose secret parts stay where they are, and why.
+    pub fn left_behind(&self) -> &[(Fingerprint, Weakness)] {
+        &self.left
+    }
+
+    /// Puts the secret key together: a part that is protected is so again under the same
+    /// passphrase, one that is not stays so, and one that is missing is marked as being
+    /// elsewhere, as gpg marks it. Whether the parts belong together is for [`SecretKey::check`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongPassphrase`], [`Error::PassphraseNeeded`], [`Error::Refused`] for a key
+    /// derivation that costs too much, [`Error::GnupgFile`].
+    pub fn take(&self, passphrase: Option<&Passphrase>) -> Result<SecretKey> {
+        let mut cert = self.certificate.cert().clone();
+        for (key, file) in &self.parts {
+            let secret = secret_of(key, file, passphrase)?;
+            cert = insert_secret(cert, key.clone(), secret)?;
+        }
+        let bytes = cert
+            .as_tsk()
+            .emit_secret_key_stubs(true)
+            .to_vec()
+            .map(zeroize::Zeroizing::new)
+            .map_err(Error::crypto("putting the key together"))?;
+        Cert::from_bytes(&bytes)
+            .map(SecretKey::new)
+            .map_err(Error::crypto("putting the key together"))
+    }
+}
+
+/// Returns whether a file is that of a key: the public number that makes it what it is, is the
+/// same. Whether the others are too is seen when the secret part is loaded.
+fn belongs(file: &PrivateKeyFile, key: &mpi::PublicKey) -> bool {
+    let number = match key {
+        mpi::PublicKey::RSA { n, .. } => n,
+        mpi::PublicKey::DSA { y, .. } | mpi::PublicKey::ElGamal { y, .. } => y,
+        mpi::PublicKey::EdDSA { q, .. }
+        | mpi::PublicKey::ECDSA { q, .. }
+        | mpi::PublicKey::ECDH { q, .. } => q,
+        _ => return false,
+    };
+    !file.public.is_empty() && number.value() == file.public
+}
+
+fn secret_of(
+    key: &Key<PublicParts, UnspecifiedRole>,
+    file: &PrivateKeyFile,
+    passphrase: Option<&Passphrase>,
+) -> Result<SecretKeyMaterial> {
+    match &file.secret {
+        Secret::Here(secret) => Ok(secret.clone()),
+        Secret::Protected(protected) => {
+            let passphrase =
+                passphrase.ok_or_else(|| Error::PassphraseNeeded(key.fingerprint().into()))?;
+            lock(key, numbers(&protected.unlock(passphrase, key)?)?, passphrase)
+        }
+        Secret::Elsewhere | Secret::Other => Err(Error::Refused {
+            key: key.fingerprint().to_string(),
+            weakness: Weakness::SecretElsewhere,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::openpgp::keygen::{KeyPlan, Kind, generate};
+    use crate::openpgp::policy::KeySizeBits;
+
+    const FORMS: [&str; 4] = [
+        "(private-key (rsa (n #00FF#)(e #03#)(d #05#)(p #07#)(q #09#)(u #0B#)))",
+        "(protected-private-key (rsa (n #00FF#)(e #03#)(protected openpgp-s2k3-ocb-aes ((sha1 \
+         #0102030405060708# \"65536\")#000102030405060708090A0B#)#00112233445566778899AABBCCDDEEFF00#)\
+         (protected-at \"20260101T000000\")))",
+        "(protected-private-key (rsa (n #00FF#)(e #03#)(protected openpgp-native \
+         (openpgp-private-key (version \"4\")(algo RSA)(skey _ #00FF# _ #03# e #0011#)(csum \"0\")\
+         (protection sha1 AES #000102030405060708090A0B0C0D0E0F# \"3\" SHA1 #0102030405060708# \
+         \"96\")))))",
+        "(shadowed-private-key (rsa (n #00FF#)(e #03#)(shadowed t1-v1 (#D276# OPENPGP.1))))",
+    ];
+
+    fn grip_of_255() -> String {
+        let digest = private_key::sha1(&[&[0, 0xFF]]).unwrap();
+        digest.iter().map(|byte| format!("{byte:02X}")).collect()
+    }
+
+    #[test]
+    fn every_form_is_read_and_bound_to_its_name() {
+        for form in FORMS {
+            let grip = grip_of_255();
+            let entry = format!("Created: 20260101T000000\nKey: {form}\nLabel: x\n");
+            for text in [form, &entry] {
+                assert!(PrivateKeyFile::read(&grip, text.as_bytes()).is_ok(), "{text}");
+                assert!(PrivateKeyFile::read(&grip.to_lowercase(), text.as_bytes()).is_ok());
+                let other = PrivateKeyFile::read(&"0".repeat(40), text.as_bytes());
+                assert!(other.is_err(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_mutation_of_a_private_key_panics() {
+        let plan = KeyPlan {
+            kind: Kind::Sign,
+            bits: KeySizeBits::Rsa3072,
+            user_id: "Test".into(),
+            created: SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30),
+            validity: None,
+        };
+        let certificate = generate(&plan, None).unwrap().secret.certificate();
+        let owner = certificate.cert().primary_key().key().clone().role_into_unspecified();
+        let passphrase = Passphrase::new(zeroize::Zeroizing::new(b"pass".to_vec()));
+        for form in FORMS {
+            let entry = format!("Created: 20260101T000000\nKey: {form}\nLabel: x\n");
+            mutations::each(entry.as_bytes(), 2_000, |mutated| {
+                if let Ok(file) = PrivateKeyFile::read(&grip_of_255(), mutated) {
+                    drop(Found::of(&certificate, std::iter::once(&file)));
+                    drop(secret_of(&owner, &file, Some(&passphrase)));
+                }
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod mutations {
+    /// Calls `read` with so many damaged copies: bytes changed, cut out, doubled, cut off.
+    pub(super) fn each(bytes: &[u8], times: usize, mut read: impl FnMut(&[u8])) {
+        let mut state = 0x9E37_79B9_7F4A_7C15u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below.max(1) as u64) as usize
+        };
+        for _ in 0..times {
+            let mut mutated = bytes.to_vec();
+            for _ in 0..=random(4) {
+                if mutated.is_empty() {
+                    break;
+                }
+                let place = random(mutated.len());
+                match random(5) {
+                    0 => mutated[place] = random(256) as u8,
+                    1 => mutated[place] ^= 1 << random(8),
+                    2 => drop(mutated.remove(place)),
+                    3 => mutated.insert(place, b"()#\"|:0 \n\\"[random(10)]),
+                    _ => mutated.truncate(place),
+                }
+            }
+            read(&mutated);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The files of `private-keys-v1.d`, as gpg-agent writes them (GnuPG, agent/keyformat.txt).
+//!
+//! A file holds one key as an S-expression, canonical and bare (gpg 2.1 and 2.2) or advanced and
+//! behind `Key:` (2.2 and later). Its name is the keygrip, a hash over the public part.
+
+use sequoia_openpgp as openpgp;
+use zeroize::Zeroizing;
+
+use openpgp::crypto::S2K;
+use openpgp::crypto::mpi::{self, ProtectedMPI, SecretKeyChecksum};
+use openpgp::packet::key::{Encrypted, SecretKeyMaterial, Unencrypted};
+use openpgp::types::{HashAlgorithm, SymmetricAlgorithm};
+
+use super::protection::Protected;
+use super::sexp::Sexp;
+use crate::error::{Error, Result};
+
+/// The most bytes that are read of a private key file: one of RSA-4096 has 7 KiB.
+pub const MAX_PRIVATE_KEY: u64 = 256 * 1024;
+
+/// A private key file that was read, and no secret part of it unlocked. It has neither Debug nor
+/// Clone.
+pub struct PrivateKeyFile {
+    /// What the key has in common with its certificate: n, q or y, without leading zeros.
+    pub(super) public: Vec<u8>,
+    pub(super) secret: Secret,
+}
+
+/// Where the secret part is.
+pub(super) enum Secret {
+    /// Here, as it is in an OpenPGP packet: in the open, or protected as it came in one, for gpg
+    /// keeps what it imports so until it is first used.
+    Here(SecretKeyMaterial),
+    /// Behind gpg-agent's protection.
+    Protected(Protected),
+    /// On a smart card or the like.
+    Elsewhere,
+    /// Of an algorithm that is not looked into.
+    Other,
+}
+
+impl PrivateKeyFile {
+    /// Reads a file whose name is `keygrip` and `.key`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::GnupgFile`] says what is wrong with it.
+    pub fn read(keygrip: &str, bytes: &[u8]) -> Result<PrivateKeyFile> {
+        let key = match bytes.first() {
+            Some(b'(') => Sexp::read(bytes),
+            _ => key_entry(bytes).and_then(|text| Sexp::read(&text)),
+        };
+        let key = key.ok_or_else(|| bad("it is no S-expression of a key"))?;
+        let (Some(kind), Some(part)) = (key.name(), key.list().and_then(|list| list.get(1))) else {
+            return Err(bad("it has no key"));
+        };
+        let algorithm = part.name().unwrap_or_default();
+        if !matches!(algorithm, b"rsa" | b"openpgp-rsa") {
+            let public = ["q", "y"].iter().find_map(|name| part.value(name)).unwrap_or_default();
+            return Ok(PrivateKeyFile { public: trimmed(public).to_vec(), secret: Secret::Other });
+        }
+        let n = part.value("n").ok_or_else(|| bad("it has no modulus"))?;
+        let public = trimmed(n).to_vec();
+        if !grip(&public)?.eq_ignore_ascii_case(keygrip) {
+            return Err(bad("it has another key than it is named for"));
+        }
+        let secret = match kind {
+            b"private-key" => Secret::Here(numbers(part)?.into()),
+            b"shadowed-private-key" => Secret::Elsewhere,
+            b"protected-private-key" => protected(key)?,
+            _ => return Err(bad("it is no private key")),
+        };
+        Ok(PrivateKeyFile { public, secret })
+    }
+}
+
+fn bad(why: &str) -> Error {
+    Error::GnupgFile(why.into())
+}
+
+/// Tells gpg-agent's protections apart.
+fn protected(key: Sexp) -> Result<Secret> {
+    let part = key.list().and_then(|list| list.get(1));
+    let protection = part.and_then(|part| part.find("protected")).and_then(Sexp::list);
+    let method = protection.and_then(|list| list.get(1)).and_then(Sexp::atom).unwrap_or_default();
+    if method == b"openpgp-native" {
+        let packet = protection.and_then(|list| list.get(2));
+        let native = packet.and_then(native).ok_or_else(|| bad("its protection is damaged"))?;
+        return Ok(Secret::Here(native));
+    }
+    Protected::new(key).map(Secret::Protected)
+}
+
+/// Reads d, p, q and u, which libgcrypt has as OpenPGP has them: u is p^-1 mod q.
+pub(super) fn numbers(list: &Sexp) -> Result<Unencrypted> {
+    let number = |name| list.value(name).ok_or_else(|| bad("it has not all numbers of a key"));
+    Ok(unencrypted([number("d")?, number("p")?, number("q")?, number("u")?]))
+}
+
+fn unencrypted(numbers: [&[u8]; 4]) -> Unencrypted {
+    let [d, p, q, u] = numbers.map(ProtectedMPI::from);
+    Unencrypted::from(mpi::SecretKeyMaterial::RSA { d, p, q, u })
+}
+
+/// Reads `(openpgp-private-key ... (skey _ n _ e e DATA) ... (protection sha1 CIPHER IV 3 HASH SALT
+/// COUNT))`, or `(skey _ n _ e _ d _ p _ q _ u) ... (protection none)`.
+fn native(packet: &Sexp) -> Option<SecretKeyMaterial> {
+    let atoms = |name| -> Option<Vec<&[u8]>> {
+        packet.find(name)?.list()?.iter().map(Sexp::atom).collect()
+    };
+    let (skey, protection) = (atoms("skey")?, atoms("protection")?);
+    match (&skey[..], &protection[..]) {
+        ([_, _, _, _, _, b"_", d, b"_", p, b"_", q, b"_", u], [_, b"none"]) => {
+            Some(unencrypted([d, p, q, u]).into())
+        }
+        ([_, b"_", _, b"_", _, b"e", data], [_, checksum, cipher, iv, b"3", hash, salt, count]) => {
+            encrypted(data, checksum, cipher, iv, hash, salt, count).map(Into::into)
+        }
+        _ => None,
+    }
+}
+
+/// Puts the secret part of an OpenPGP packet together (RFC 9580, section 5.5.3).
+fn encrypted(
+    data: &[u8],
+    checksum: &[u8],
+    cipher: &[u8],
+    iv: &[u8],
+    hash: &[u8],
+    salt: &[u8],
+    count: &[u8],
+) -> Option<Encrypted> {
+    let checksum = match checksum {
+        b"sha1" => SecretKeyChecksum::SHA1,
+        _ => SecretKeyChecksum::Sum16,
+    };
+    let name = |name: &[u8]| std::str::from_utf8(name).ok().map(str::to_ascii_uppercase);
+    #[allow(deprecated)] // What old keys are protected with; they are protected anew.
+    let cipher = match name(cipher)?.as_str() {
+        "AES" | "AES128" => SymmetricAlgorithm::AES128,
+        "AES192" => SymmetricAlgorithm::AES192,
+        "AES256" => SymmetricAlgorithm::AES256,
+        "3DES" => SymmetricAlgorithm::TripleDES,
+        "CAST5" => SymmetricAlgorithm::CAST5,
+        "TWOFISH" => SymmetricAlgorithm::Twofish,
+        _ => return None,
+    };
+    let hash = match name(hash)?.as_str() {
+        "SHA1" => HashAlgorithm::SHA1,
+        "SHA256" => HashAlgorithm::SHA256,
+        "SHA384" => HashAlgorithm::SHA384,
+        "SHA512" => HashAlgorithm::SHA512,
+        _ => return None,
+    };
+    // RFC 9580, section 3.7.1.3: one octet is all that an OpenPGP packet has for it.
+    let count: u8 = std::str::from_utf8(count).ok()?.parse().ok()?;
+    let hash_bytes = (16 + u32::from(count & 15)) << (u32::from(count >> 4) + 6);
+    let s2k = S2K::Iterated { hash, salt: salt.try_into().ok()?, hash_bytes };
+    Some(Encrypted::new(s2k, cipher, Some(checksum), [iv, data].concat().into()))
+}
+
+/// Returns the value of the entry `Key:` of the name-value form. A line that begins with a blank
+/// goes on the one before; an empty one stands for a line end (GnuPG, common/name-value.c).
+fn key_entry(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    const NAME: &[u8] = b"key:";
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let first = lines
+        .find(|line| line.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME)))?;
+    let mut value = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    value.extend(first.get(NAME.len()..)?.trim_ascii());
+    for line in lines.take_while(|line| line.first().is_some_and(u8::is_ascii_whitespace)) {
+        match line.get(1..).map(<[u8]>::trim_ascii_end) {
+            Some([]) | None => value.push(b'\n'),
+            Some(more) => value.extend(more),
+        }
+    }
+    Some(value)
+}
+
+pub(super) fn trimmed(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// Returns the keygrip of a RSA key: SHA-1 over n as libgcrypt writes it, with a zero in front if
+/// its first bit is set (libgcrypt, cipher/rsa.c, compute_keygrip).
+pub(in crate::openpgp) fn grip(n: &[u8]) -> Result<String> {
+    let sign: &[u8] = if n.first().is_some_and(|byte| byte & 0x80 != 0) { &[0] } else { &[] };
+    Ok(sha1(&[sign, n])?.iter().map(|byte| format!("{byte:02X}")).collect())
+}
+
+pub(super) fn sha1(parts: &[&[u8]]) -> Result<[u8; 20]> {
+    let mut hash =
+        HashAlgorithm::SHA1.context().map_err(Error::crypto("hashing a private key"))?.for_digest();
+    parts.iter().for_each(|part| hash.update(part));
+    let mut digest = [0; 20];
+    hash.digest(&mut digest).map_err(Error::crypto("hashing a private key"))?;
+    Ok(digest)
+}

@@ -1,0 +1,188 @@
+//! gpg-agent's protection of private keys (GnuPG, agent/protect.c).
+//!
+//! `(protected METHOD ((sha1 SALT COUNT) IV) DATA)` stands in the place of the secret numbers. The
+//! cipher's key is OpenPGP's iterated and salted S2K with SHA-1. With CBC, a SHA-1 over the whole
+//! key's list follows the numbers; with OCB, the list without the protected part is authenticated.
+
+use aes::{Aes128, Aes256};
+use cbc::cipher::block_padding::NoPadding;
+use cbc::cipher::{BlockDecryptMut, KeyIvInit};
+use ocb3::aead::{AeadInPlace, KeyInit};
+use ocb3::consts::U12;
+use sequoia_openpgp as openpgp;
+use zeroize::Zeroizing;
+
+use openpgp::crypto::S2K;
+use openpgp::packet::Key;
+use openpgp::packet::key::{PublicParts, UnspecifiedRole};
+use openpgp::types::HashAlgorithm;
+
+use super::private_key::sha1;
+use super::sexp::Sexp;
+use crate::error::{Error, Result};
+use crate::openpgp::policy::Weakness;
+use crate::openpgp::secret_key::Passphrase;
+
+/// The most bytes that the key derivation may hash. gpg-agent takes what its machine does in a
+/// tenth of a second, some hundreds of millions.
+const MAX_COUNT: u32 = 1 << 30;
+
+const TAG: usize = 16;
+
+/// A protected key.
+pub(super) struct Protected {
+    key: Sexp,
+    /// Where the protected part is in the list of the key's numbers.
+    place: usize,
+    cipher: Cipher,
+    salt: [u8; 8],
+    count: u32,
+}
+
+#[derive(Clone, Copy)]
+enum Cipher {
+    Cbc128,
+    Cbc256,
+    Ocb128,
+}
+
+impl Protected {
+    /// Takes a `(protected-private-key (rsa ...))` whose second element is a list.
+    pub(super) fn new(key: Sexp) -> Result<Protected> {
+        let damaged = || Error::GnupgFile("its protection is damaged".into());
+        let part = key.list().and_then(|list| list.get(1)).ok_or_else(damaged)?;
+        let place = part.place("protected").ok_or_else(damaged)?;
+        let (method, parameters, _) = elements(&key, place).ok_or_else(damaged)?;
+        let cipher = match method {
+            b"openpgp-s2k3-sha1-aes-cbc" => Cipher::Cbc128,
+            b"openpgp-s2k3-sha1-aes256-cbc" => Cipher::Cbc256,
+            b"openpgp-s2k3-ocb-aes" => Cipher::Ocb128,
+            other => {
+                let other = String::from_utf8_lossy(other).into_owned();
+                return Err(Error::GnupgFile(format!("its protection is not known: {other}")));
+            }
+        };
+        let (salt, count) = derivation(parameters).ok_or_else(damaged)?;
+        Ok(Protected { cipher, salt, count, place, key })
+    }
+
+    /// Unlocks the secret numbers and returns the list that they are in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongPassphrase`] names `owner`; [`Error::Refused`] for a derivation that costs
+    /// too much; [`Error::GnupgFile`].
+    pub(super) fn unlock(
+        &self,
+        passphrase: &Passphrase,
+        owner: &Key<PublicParts, UnspecifiedRole>,
+    ) -> Result<Sexp> {
+        let fingerprint = || owner.fingerprint().into();
+        if self.count > MAX_COUNT {
+            let cost = format!("{} bytes of SHA-1", self.count);
+            let weakness = Weakness::CostlyPassphrase(cost);
+            return Err(Error::Refused { key: owner.fingerprint().to_string(), weakness });
+        }
+        let damaged = || Error::GnupgFile("its protection is damaged".into());
+        let (_, parameters, data) = elements(&self.key, self.place).ok_or_else(damaged)?;
+        let iv = parameters.get(1).and_then(Sexp::atom).ok_or_else(damaged)?;
+        let s2k =
+            S2K::Iterated { hash: HashAlgorithm::SHA1, salt: self.salt, hash_bytes: self.count };
+        let length = match self.cipher {
+            Cipher::Cbc128 | Cipher::Ocb128 => 16,
+            Cipher::Cbc256 => 32,
+        };
+        let key = s2k
+            .derive_key(passphrase.password(), length)
+            .map_err(Error::crypto("deriving a key from the passphrase"))?;
+        let mut clear = Zeroizing::new(data.to_vec());
+        let opened = match self.cipher {
+            Cipher::Cbc128 => decrypt_cbc::<cbc::Decryptor<Aes128>>(&key, iv, &mut clear),
+            Cipher::Cbc256 => decrypt_cbc::<cbc::Decryptor<Aes256>>(&key, iv, &mut clear),
+            Cipher::Ocb128 => decrypt_ocb(&key, iv, &self.around(&[]), &mut clear),
+        };
+        // A wrong passphrase and damaged data are the same to a cipher.
+        let wrong = || Error::WrongPassphrase(fingerprint());
+        opened.ok_or_else(wrong)?;
+        let secret = Sexp::read_first(&clear).ok_or_else(wrong)?;
+        let numbers = secret.list().and_then(|list| list.first()).ok_or_else(wrong)?;
+        if !matches!(self.cipher, Cipher::Ocb128) {
+            let hash = secret.find("hash").and_then(Sexp::list);
+            let hash = hash.and_then(|hash| hash.get(2)).and_then(Sexp::atom);
+            let whole = self.around(numbers.list().ok_or_else(wrong)?);
+            if hash != Some(&sha1(&[&whole])?[..]) {
+                return Err(wrong());
+            }
+        }
+        match secret {
+            Sexp::List(mut list) => Ok(list.swap_remove(0)),
+            Sexp::Atom(_) => Err(wrong()),
+        }
+    }
+
+    /// Writes the list of the key's numbers with others in the place of the protected part.
+    fn around(&self, instead: &[Sexp]) -> Zeroizing<Vec<u8>> {
+        let mut out = Zeroizing::new(Vec::with_capacity(8 * 1024));
+        let part = self.key.list().and_then(|list| list.get(1)).and_then(Sexp::list);
+        out.push(b'(');
+        for (place, element) in part.unwrap_or_default().iter().enumerate() {
+            match place == self.place {
+                true => instead.iter().for_each(|element| element.write(&mut out)),
+                false => element.write(&mut out),
+            }
+        }
+        out.push(b')');
+        out
+    }
+}
+
+/// Returns the method, the parameters and the data of the protected part.
+fn elements(key: &Sexp, place: usize) -> Option<(&[u8], &[Sexp], &[u8])> {
+    match key.list()?.get(1)?.list()?.get(place)?.list()? {
+        [_, Sexp::Atom(method), Sexp::List(parameters), Sexp::Atom(data)] => {
+            Some((method, parameters, data))
+        }
+        // A method of other parameters: its name is all that is told of it.
+        [_, Sexp::Atom(method), ..] => Some((method, &[], &[])),
+        _ => None,
+    }
+}
+
+/// Reads `((sha1 SALT COUNT) IV)`. Counts below 256 are OpenPGP's octet (RFC 9580, section
+/// 3.7.1.3), as old versions of gpg-agent wrote them.
+fn derivation(parameters: &[Sexp]) -> Option<([u8; 8], u32)> {
+    let [Sexp::List(derivation), Sexp::Atom(_)] = parameters else { return None };
+    let [Sexp::Atom(hash), Sexp::Atom(salt), Sexp::Atom(count)] = &derivation[..] else {
+        return None;
+    };
+    if hash.as_slice() != b"sha1" {
+        return None;
+    }
+    let count: u32 = std::str::from_utf8(count).ok()?.parse().ok()?;
+    let count = if count < 256 { (16 + (count & 15)) << ((count >> 4) + 6) } else { count };
+    Some((salt.as_slice().try_into().ok()?, count))
+}
+
+fn decrypt_cbc<D: KeyIvInit + BlockDecryptMut>(
+    key: &[u8],
+    iv: &[u8],
+    data: &mut Zeroizing<Vec<u8>>,
+) -> Option<()> {
+    let cipher = D::new_from_slices(key, iv).ok()?;
+    cipher.decrypt_padded_mut::<NoPadding>(data).ok().map(drop)
+}
+
+/// Decrypts and takes the tag off.
+fn decrypt_ocb(
+    key: &[u8],
+    nonce: &[u8],
+    associated: &[u8],
+    data: &mut Zeroizing<Vec<u8>>,
+) -> Option<()> {
+    let cipher = ocb3::Ocb3::<Aes128, U12>::new_from_slice(key).ok()?;
+    let nonce: [u8; 12] = nonce.try_into().ok()?;
+    let length = data.len().checked_sub(TAG)?;
+    let tag: [u8; TAG] = data.get(length..)?.try_into().ok()?;
+    data.truncate(length);
+    cipher.decrypt_in_place_detached(&nonce.into(), associated, data, &tag.into()).ok()
+}

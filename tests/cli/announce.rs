@@ -1,0 +1,135 @@
+//! `plugsign announce`.
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::types::ReasonForRevocation;
+
+use crate::common::craft::*;
+use crate::common::run::Sandbox;
+
+const DOCUMENTS: [&str; 5] =
+    ["ANNOUNCEMENT.md", "KEYS", "SECURITY.md", "SERVER-ADMIN.md", "release-key.asc"];
+
+fn desk() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.import(&secret(alice()));
+    sandbox.import(&secret(bob()));
+    sandbox
+}
+
+#[test]
+fn the_documents_name_the_key_and_have_no_places_left() {
+    let sandbox = desk();
+    let done = sandbox.run("announce alice --url https://example.org/keys --out told").exits(0);
+    assert_eq!(done.out().lines().count(), 5, "{done:?}");
+    assert_eq!(sandbox.names("told"), DOCUMENTS);
+    let fingerprint = alice().fingerprint();
+    for name in &DOCUMENTS[..4] {
+        let text = String::from_utf8(sandbox.read(format!("told/{name}"))).unwrap();
+        assert!(!text.contains("{{"), "{name}: {text}");
+        let shown =
+            text.contains(&fingerprint.to_hex()) || text.contains(&fingerprint.to_spaced_hex());
+        assert!(shown, "{name}: {text}");
+        assert!(text.contains("Alice"), "{name}: {text}");
+    }
+    assert_eq!(sandbox.mode("told/KEYS"), 0o644);
+    // Printed, it is the same.
+    let printed = sandbox.run("announce alice --url https://example.org/keys").exits(0).out();
+    for name in DOCUMENTS {
+        let text = String::from_utf8(sandbox.read(format!("told/{name}"))).unwrap();
+        assert!(printed.contains(&format!("==> {name} <==\n\n{text}")), "{name}");
+    }
+}
+
+#[test]
+fn keys_has_every_certificate_and_is_read_again() {
+    let sandbox = desk();
+    sandbox.run("announce alice bob --out told").exits(0);
+    let other = Sandbox::new();
+    other.write("KEYS", sandbox.read("told/KEYS"));
+    let done = other.run("import KEYS").exits(0);
+    assert_eq!(done.out().matches("new  ").count(), 2, "{done:?}");
+    other.write("release-key.asc", sandbox.read("told/release-key.asc"));
+    other.run("trust add release-key.asc").exits(0);
+}
+
+#[test]
+fn nothing_is_replaced_unless_asked_for() {
+    let sandbox = desk();
+    sandbox.write("told/SECURITY.md", "precious");
+    let before = sandbox.snapshot();
+    sandbox.run("announce alice --out told").exits(3).says("--force");
+    assert_eq!(before, sandbox.snapshot());
+    sandbox.run("announce alice --out told --force").exits(0);
+    assert_ne!(sandbox.read("told/SECURITY.md"), b"precious");
+}
+
+#[test]
+fn the_former_key_signs_the_notice() {
+    let sandbox = desk();
+    sandbox.run("announce bob --replaces alice --out told").exits(0);
+    sandbox.write("alice", public(alice()));
+    sandbox.write("bob", public(bob()));
+    sandbox.run("verify --key alice told/ROTATION.md").exits(0);
+    sandbox.run("verify --key bob told/ROTATION.md").exits(1);
+    let text = String::from_utf8(sandbox.read("told/ROTATION.md")).unwrap();
+    for cert in [alice(), bob()] {
+        assert!(text.contains(&cert.fingerprint().to_hex()), "{text}");
+    }
+    let keys = String::from_utf8(sandbox.read("told/KEYS")).unwrap();
+    assert_eq!(keys.matches("-----BEGIN PGP").count(), 2);
+    sandbox.run("announce bob --replaces alice").exits(2);
+    sandbox.run("announce bob --replaces bob --out other").exits(2);
+}
+
+#[test]
+fn a_key_that_nobody_would_accept_is_not_announced() {
+    let recipe = Recipe::of(Material::a());
+    let why = ReasonForRevocation::KeyRetired;
+    let mut expired = recipe.clone();
+    expired.validity = Some(DAY * 2);
+    for cert in [revoked(recipe.build(), &mut recipe.signer(), why), expired.build()] {
+        let sandbox = Sandbox::new();
+        sandbox.write("key", public(&cert));
+        sandbox.run("import key").exits(0);
+        let before = sandbox.snapshot();
+        sandbox.run("announce release --out told").exits(4);
+        assert_eq!(before, sandbox.snapshot());
+    }
+}
+
+#[test]
+fn foreign_user_ids_stay_text() {
+    let sandbox = Sandbox::new();
+    let hostile = "# Evil [x](http://x) {{FINGERPRINT}}\n```\n-----BEGIN PGP PUBLIC KEY BLOCK-----\n\u{202e}\x1b[31m <a@b>";
+    sandbox.import(&secret(&Recipe::of(Material::a()).user_id(hostile).build()));
+    sandbox.run("announce Evil --out told").exits(0);
+    for name in &DOCUMENTS[..4] {
+        let bytes = sandbox.read(format!("told/{name}"));
+        crate::common::run::assert_tame(&bytes);
+        let text = String::from_utf8(bytes).unwrap();
+        // What is indented by four spaces is code, and KEYS is no markdown at all.
+        let running = text.lines().filter(|line| !line.starts_with("    ") && *name != "KEYS");
+        for line in running {
+            let is_tame = !line.starts_with("# Evil") && !line.contains("```");
+            assert!(is_tame && !line.contains("[x]("), "{name}: {line}");
+        }
+    }
+    let other = Sandbox::new();
+    other.write("KEYS", sandbox.read("told/KEYS"));
+    other.run("import KEYS").exits(0);
+}
+
+#[test]
+fn what_would_stand_in_commands_is_plain() {
+    let sandbox = desk();
+    for options in [
+        "--artifact a;b",
+        "--artifact -rf",
+        "--artifact ../x",
+        "--url javascript:x",
+        "--url https://x>y",
+    ] {
+        sandbox.run(&format!("announce alice {options}")).exits(2);
+    }
+}

@@ -1,0 +1,151 @@
+//! Several signers of the same files.
+
+use std::fs;
+
+use crate::common::craft::*;
+use crate::common::run::Sandbox;
+
+const FURTHER: &str = "dist/a.tar.gz.KEYID.sig";
+
+fn further(cert: &sequoia_openpgp::Cert) -> String {
+    FURTHER.replace("KEYID", &cert.keyid().to_hex())
+}
+
+/// Alice's and Bob's keys, their certificates, and a folder of two artifacts.
+fn desk() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.import(&secret(alice()));
+    sandbox.import(&secret(bob()));
+    sandbox.write("alice", public(alice()));
+    sandbox.write("bob", public(bob()));
+    sandbox.write("dist/a.tar.gz", DATA);
+    sandbox.write("dist/b.tar.gz", "other bytes");
+    sandbox
+}
+
+fn signed() -> Sandbox {
+    let sandbox = desk();
+    sandbox.run("sign -u alice -u bob dist").exits(0);
+    sandbox
+}
+
+#[test]
+fn the_first_signs_for_servers_and_the_others_beside_it() {
+    let sandbox = desk();
+    let done = sandbox.run("sign -u alice -u bob dist").exits(0).says("4 signed");
+    assert!(done.out().contains("dist/a.tar.gz.sig\n") && done.out().contains(&further(bob())));
+    let names = sandbox.names("dist");
+    assert_eq!(names.len(), 6, "{names:?}");
+    sandbox.run("verify --as-server --key alice dist/a.tar.gz").exits(0);
+    sandbox.run("verify --as-server --key bob dist/a.tar.gz").exits(1);
+    sandbox.run("verify --key bob --signature").exits(2);
+    let bobs = further(bob());
+    sandbox.call(["verify", "--key", "bob", "--signature", &bobs, "dist/a.tar.gz"]).run().exits(0);
+    // By its name alone, too.
+    sandbox.call(["verify", "--key", "bob", &bobs]).run().exits(0).prints("dist/a.tar.gz  ");
+    sandbox.run("sign -u alice -u bob dist").exits(0).says("0 signed, 4 up to date");
+    let json = sandbox.run("--json sign -u bob -u alice --force dist").exits(0).json();
+    assert_eq!(json["signers"].as_array().unwrap().len(), 2);
+    assert_eq!(json["certificate"], bob().fingerprint().to_hex());
+}
+
+#[test]
+fn a_folder_with_further_signatures_has_no_orphans_and_they_are_not_signed() {
+    let sandbox = signed();
+    sandbox.run("verify dist").exits(0).says("2 good, 0 bad");
+    sandbox.run("verify --signers 2 dist").exits(0).says("2 good, 0 bad");
+    sandbox.run("sign -u alice dist").exits(0).says("0 signed, 2 up to date");
+    sandbox.run("sign -u alice --include * dist").exits(0).says("0 signed, 2 up to date");
+    // Without the file that it is of, it is an orphan like any other.
+    fs::remove_file(sandbox.path("dist/a.tar.gz")).unwrap();
+    let done = sandbox.run("verify dist").exits(1);
+    assert_eq!(done.out().matches("orphan-signature").count(), 2, "{done:?}");
+}
+
+#[test]
+fn further_signatures_do_not_stand_in_for_the_first() {
+    let sandbox = signed();
+    fs::remove_file(sandbox.path("dist/a.tar.gz.sig")).unwrap();
+    sandbox.run("verify dist").exits(1).prints("missing-signature");
+    sandbox.run("verify --signers 2 dist").exits(1).prints("missing-signature");
+}
+
+#[test]
+fn signers_are_distinct_certificates_that_count() {
+    let sandbox = signed();
+    sandbox
+        .run("verify --signers 2 --key alice --key bob dist/a.tar.gz")
+        .exits(0)
+        .prints("  and  ");
+    let json = sandbox.run("--json verify --signers 2 dist/a.tar.gz").exits(0).json();
+    assert_eq!(json["artifacts"][0]["also"][0]["certificate"], bob().fingerprint().to_hex());
+    for few in [
+        "verify --signers 2 --key alice dist/a.tar.gz",
+        "verify --signers 2 --key alice --key alice dist/a.tar.gz",
+        "verify --signers 3 --key alice --key bob dist/a.tar.gz",
+    ] {
+        sandbox.run(few).exits(1).prints("too-few-signers");
+    }
+    sandbox.run("verify --signers 0 dist").exits(2);
+    // Alice's own signature under Bob's name.
+    fs::copy(sandbox.path("dist/a.tar.gz.sig"), sandbox.path(further(bob()))).unwrap();
+    sandbox.run("verify --signers 2 dist/a.tar.gz").exits(1).prints("too-few-signers");
+    // Bob's over other bytes.
+    let other = further(bob()).replace("a.tar.gz", "b.tar.gz");
+    fs::copy(sandbox.path(other), sandbox.path(further(bob()))).unwrap();
+    sandbox.run("verify --signers 2 dist/a.tar.gz").exits(1).prints("too-few-signers");
+    sandbox.run("verify dist/a.tar.gz").exits(0);
+}
+
+#[test]
+fn two_subkeys_of_one_certificate_count_once() {
+    let sandbox = Sandbox::new();
+    let recipe = Recipe::of(Material::a());
+    let how = Binding {
+        flags: sequoia_openpgp::types::KeyFlags::empty().set_signing(),
+        back_signature: true,
+    };
+    let cert = with_subkey(recipe.build(), &mut recipe.signer(), Material::b(), &how);
+    let (mut primary, mut subkey) = (recipe.signer(), Material::b().signer(ago(9)));
+    sandbox.write("signer", public(&cert));
+    sandbox.write("dist/a.tar.gz", DATA);
+    sandbox.write("dist/a.tar.gz.sig", Forge::by(&primary).sign(&mut primary, DATA));
+    sandbox.write(further(&cert), Forge::by(&subkey).sign(&mut subkey, DATA));
+    sandbox.run("verify --key signer dist").exits(0);
+    sandbox.run("verify --key signer --signers 2 dist").exits(1).prints("too-few-signers");
+}
+
+#[test]
+fn checksums_are_signed_by_all() {
+    let sandbox = desk();
+    sandbox.run("sign -u alice -u bob --checksums dist").exits(0);
+    sandbox.run("verify --signers 2 dist").exits(0).says("3 good");
+    sandbox.run("sign -u alice -u bob --checksums dist").exits(0).says("0 signed, 6 up to date");
+}
+
+#[test]
+fn what_several_signers_cannot_do_is_said() {
+    let sandbox = desk();
+    let before = sandbox.snapshot();
+    sandbox.run("sign -u alice -u bob -o x dist/a.tar.gz").exits(2);
+    sandbox.run("sign -u alice -u bob -").exits(2);
+    sandbox.run("sign -u alice -u alice@example.org dist").exits(2).says("twice");
+    sandbox.run("sign -u alice -u nobody dist").exits(3);
+    assert_eq!(before, sandbox.snapshot());
+}
+
+#[test]
+fn one_passphrase_from_a_descriptor_unlocks_all() {
+    let sandbox = Sandbox::new();
+    sandbox.write("pass", "the same");
+    sandbox.keygen("--name One --passphrase-file pass");
+    sandbox.keygen("--name Two --passphrase-file pass");
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.run("sign -u One -u Two --passphrase-fd 0 a.tar.gz").exits(3);
+    sandbox
+        .call("sign -u One -u Two --passphrase-fd 0 a.tar.gz".split(' '))
+        .stdin(b"the same\n")
+        .run()
+        .exits(0);
+    sandbox.run("verify --signers 2 a.tar.gz").exits(0);
+}

@@ -1,0 +1,199 @@
+//! What happens in the middle of a run: files that change, links that appear, Ctrl-C.
+//!
+//! strace holds the program up at one call on one file, long enough for the test to interfere.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use rexpect::process::WaitStatus;
+use rexpect::session::{PtySession, spawn_command};
+
+use crate::common::peers::peer;
+use crate::common::sandbox::{PASSPHRASE, Said};
+use crate::{KEY, Release};
+
+/// Signs dist/, and interferes once the program is about to do `call` on a-1.0.0.tar.gz.
+fn sign_and_interfere(name: &str, call: &str, interfere: &str) -> Option<(Release, Said)> {
+    peer("strace")?;
+    let release = Release::new(name);
+    // Longer than one read, so that there is a middle.
+    release.write("dist/a-1.0.0.tar.gz", &"content ".repeat(100_000));
+    let said = release.run(&format!(
+        "strace -f -o trace -P dist/a-1.0.0.tar.gz -e trace=openat,read,statx,newfstatat \\
+             -e inject={call}:delay_enter=1500000 plugsign sign dist & pid=$!
+         for _ in $(seq 300); do
+             if [ -s trace ] && [ \"$(wc -l < trace)\" -ge {} ]; then break; fi
+             sleep 0.01
+         done
+         sleep 0.3
+         {interfere}
+         code=0; wait $pid || code=$?; exit $code",
+        if call.starts_with("openat") { 1 } else { 3 },
+    ));
+    Some((release, said))
+}
+
+#[track_caller]
+fn assert_failed_alone(release: &Release, said: &Said, words: &str) {
+    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
+    assert!(said.stderr.contains(words), "{}", said.shown());
+    assert_eq!(said.stdout, "dist/b-1.0.0.zip.sig\n", "{}", said.shown());
+    let left = release.run("ls -A dist");
+    assert!(!left.stdout.contains("a-1.0.0.tar.gz.sig"), "{}", left.stdout);
+    assert!(!left.stdout.contains(".tmp"), "{}", left.stdout);
+}
+
+#[test]
+fn a_file_that_grows_shrinks_or_is_replaced_while_it_is_read_is_not_signed() {
+    for (name, interfere) in [
+        ("grows", "printf more >> dist/a-1.0.0.tar.gz"),
+        ("shrinks", "printf less > dist/a-1.0.0.tar.gz"),
+        ("changes", "printf X | dd of=dist/a-1.0.0.tar.gz conv=notrunc status=none"),
+    ] {
+        let Some((release, said)) = sign_and_interfere(name, "read:when=2", interfere) else {
+            return;
+        };
+        assert_failed_alone(&release, &said, "changed while");
+    }
+}
+
+#[test]
+fn a_file_that_vanishes_before_it_is_opened_is_an_error() {
+    let vanish = "rm dist/a-1.0.0.tar.gz";
+    let Some((release, said)) = sign_and_interfere("vanishes", "openat:when=1", vanish) else {
+        return;
+    };
+    assert_failed_alone(&release, &said, "dist/a-1.0.0.tar.gz");
+}
+
+#[test]
+fn a_link_that_takes_a_files_place_before_it_is_opened_is_not_followed() {
+    let swap = "ln -sf /etc/passwd dist/a-1.0.0.tar.gz";
+    let Some((release, said)) = sign_and_interfere("swapped", "openat:when=1", swap) else {
+        return;
+    };
+    assert_failed_alone(&release, &said, "dist/a-1.0.0.tar.gz");
+}
+
+#[test]
+fn ctrl_c_in_the_middle_leaves_whole_signatures_and_the_next_run_ends_the_work() {
+    if peer("strace").is_none() {
+        return;
+    }
+    let release = Release::new("interrupted");
+    for number in 0..200 {
+        release.write(&format!("dist/n{number}.zip"), &number.to_string());
+    }
+    let said = release.run(
+        "strace -f -o /dev/null -e trace=fsync -e inject=fsync:delay_enter=20000 \\
+             plugsign sign dist > written & pid=$!
+         for _ in $(seq 1000); do
+             if ls dist | grep -q 'zip.sig$'; then break; fi
+             sleep 0.01
+         done
+         kill -INT $(cat /proc/$pid/task/$pid/children)
+         code=0; wait $pid || code=$?; exit $code",
+    );
+    assert_eq!(said.status.code(), Some(130), "{}", said.shown());
+    let names: Vec<String> = fs::read_dir(release.path("dist"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let signatures: Vec<&String> = names.iter().filter(|name| name.ends_with(".sig")).collect();
+    assert!((1..200).contains(&signatures.len()), "{} signatures", signatures.len());
+    assert!(!names.iter().any(|name| name.ends_with(".tmp")), "{names:?}");
+    for signature in signatures {
+        let verify = format!("plugsign verify --key release-key.asc dist/{signature}");
+        assert!(release.run(&verify).status.success(), "{signature}");
+    }
+    release.sign();
+    assert!(release.verify().status.success());
+}
+
+#[test]
+fn a_folder_that_is_unreadable_in_part_is_said_and_the_rest_is_signed() {
+    if rustix::process::geteuid().is_root() {
+        // Root reads everything; a file system that fails stands in for the permission.
+        if peer("strace").is_none() {
+            return;
+        }
+        let release = Release::new("unreadable");
+        release.write("dist/closed/c-1.0.0.zip", "content");
+        let said = release.run(
+            "strace -f -o /dev/null -P dist/closed -e inject=openat:error=EACCES \\
+                 plugsign sign dist",
+        );
+        assert_unreadable_in_part(&said);
+        return;
+    }
+    let release = Release::new("unreadable");
+    release.write("dist/closed/c-1.0.0.zip", "content");
+    let said = release
+        .run("chmod 0 dist/closed; code=0; plugsign sign dist || code=$?; chmod 755 dist/closed; exit $code");
+    assert_unreadable_in_part(&said);
+}
+
+#[track_caller]
+fn assert_unreadable_in_part(said: &Said) {
+    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
+    assert!(said.stderr.contains("dist/closed"), "{}", said.shown());
+    assert_eq!(said.stdout, "dist/a-1.0.0.tar.gz.sig\ndist/b-1.0.0.zip.sig\n");
+}
+
+#[test]
+fn a_thousand_files_need_no_more_open_files_than_a_few() {
+    let release = Release::new("thousand");
+    for number in 0..1000 {
+        release.write(&format!("dist/n{number}.zip"), &number.to_string());
+    }
+    let said = release
+        .run("ulimit -n 64; plugsign sign dist && plugsign verify -q --key release-key.asc dist");
+    assert!(said.status.success(), "{}", said.stderr);
+    let again = release.run("ulimit -n 64; plugsign sign dist");
+    assert!(again.status.success() && again.stdout.is_empty(), "{}", again.shown());
+    assert!(again.stderr.contains("0 signed, 1002 up to date"), "{}", again.stderr);
+}
+
+/// Starts signing a file that takes a while, on a terminal.
+fn sign_on_a_terminal(release: &Release) -> PtySession {
+    let large = fs::File::create(release.path("large.tar")).unwrap();
+    large.set_len(1 << 30).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plugsign"));
+    command.args(["sign", "large.tar"]).current_dir(release.path(""));
+    command.env_clear().env("PLUGSIGN_KEY", KEY).env("PLUGSIGN_PASSPHRASE", PASSPHRASE);
+    command.env("TERM", "xterm");
+    spawn_command(command, Some(120_000)).unwrap()
+}
+
+/// Returns what stands on the screen after the last erased line.
+fn last_line(screen: &str) -> &str {
+    screen.rsplit("\x1b[2K").next().unwrap_or(screen)
+}
+
+#[test]
+fn progress_shows_bytes_rate_and_time_left_and_is_gone_in_the_end() {
+    let release = Release::new("progress");
+    let mut session = sign_on_a_terminal(&release);
+    let frame = session.exp_string("left").unwrap();
+    assert!(
+        frame.contains("1.00 GiB") && frame.contains("/s") && frame.contains("files"),
+        "{frame:?}"
+    );
+    let rest = session.exp_eof().unwrap();
+    assert!(!last_line(&rest).contains("left"), "{rest:?}");
+    assert!(last_line(&rest).contains("1 signed"), "{rest:?}");
+    assert!(matches!(session.process().wait(), Ok(WaitStatus::Exited(_, 0))));
+}
+
+#[test]
+fn ctrl_c_takes_the_progress_off_the_terminal() {
+    let release = Release::new("progress-interrupted");
+    let mut session = sign_on_a_terminal(&release);
+    session.exp_string("left").unwrap();
+    session.send_control('c').unwrap();
+    let rest = session.exp_eof().unwrap();
+    assert!(!last_line(&rest).contains("left"), "{rest:?}");
+    assert!(matches!(session.process().wait(), Ok(WaitStatus::Exited(_, 130))));
+    assert!(!Path::new(&release.path("large.tar.sig")).exists());
+}

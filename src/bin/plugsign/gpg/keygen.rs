@@ -173,7 +173,7 @@ fn from_parameters(session: &mut Session) -> Result<u8, Failure> {
                 session.log.remark(&shown);
             }
             Step::Make(wanted) => {
-                let made = make_wanted(session, wanted, &secret);
+                let made = make_wanted(session, *wanted, &secret);
                 made.inspect_err(|_| session.status.say("KEY_NOT_CREATED"))?;
             }
         }

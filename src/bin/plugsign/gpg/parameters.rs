@@ -35,7 +35,7 @@ pub struct Subkey {
 /// A step of a parameter file.
 pub enum Step {
     Echo(String),
-    Make(Wanted),
+    Make(Box<Wanted>),
 }
 
 /// Reads a parameter file. The message of an error is fit to show.
@@ -61,7 +61,7 @@ impl Reader {
     fn commit(&mut self) {
         if let Some(mut wanted) = self.wanted.take() {
             wanted.no_protection |= self.no_protection;
-            self.steps.push(Step::Make(wanted));
+            self.steps.push(Step::Make(Box::new(wanted)));
         }
     }
 
@@ -187,7 +187,7 @@ mod tests {
             .unwrap()
             .into_iter()
             .filter_map(|step| match step {
-                Step::Make(wanted) => Some(wanted),
+                Step::Make(wanted) => Some(*wanted),
                 Step::Echo(_) => None,
             })
             .collect();

@@ -4,6 +4,7 @@
 
 pub mod certificate;
 pub mod change;
+pub mod facts;
 mod framing;
 pub mod gnupg;
 pub mod hash;

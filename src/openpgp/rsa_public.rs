@@ -43,7 +43,8 @@ pub(crate) fn verifies(
     matches!((key, digest), (Ok(key), Ok(digest)) if key.verify_digest_sig(&digest, &padded).is_ok())
 }
 
-fn without_zeros(number: &[u8]) -> &[u8] {
+/// Returns a number, big-endian, without zeros in front.
+pub(super) fn without_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|&&byte| byte == 0).count();
     number.get(zeros..).unwrap_or_default()
 }

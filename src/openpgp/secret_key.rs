@@ -141,6 +141,12 @@ impl SecretKey {
         others.all(|key| here(key.key().fingerprint()))
     }
 
+    /// Returns the fingerprints of the keys whose secret parts are here.
+    pub fn secret_fingerprints(&self) -> Vec<Fingerprint> {
+        let here = self.cert.keys().secret().filter(|key| !is_elsewhere(key.key().secret()));
+        here.map(|key| key.key().fingerprint().into()).collect()
+    }
+
     /// Adds what a certificate knows of this key; the secret parts stay as they are.
     pub fn merge(&self, certificate: &Certificate) -> Result<SecretKey> {
         self.cert

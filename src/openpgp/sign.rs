@@ -47,6 +47,22 @@ pub fn sign_hashed(
     key: &SigningKey,
     created: SystemTime,
 ) -> Result<DetachedSignature> {
+    sign_hashed_with(content, ContentHash::SHA256, key, created)
+}
+
+/// Signs content that was hashed with SHA-256, SHA-384 or SHA-512, as [`sign_hashed`] does with
+/// the first.
+///
+/// # Errors
+///
+/// As [`sign_hashed`], or [`Error::Crypto`] for any other hash.
+pub fn sign_hashed_with(
+    content: &Hashed,
+    way: ContentHash,
+    key: &SigningKey,
+    created: SystemTime,
+) -> Result<DetachedSignature> {
+    let hash = HashAlgorithm::from(way.algorithm.id());
     let failed = "making the signature";
     let mut signer = key.signer();
     let public = key.public();
@@ -70,22 +86,16 @@ pub fn sign_hashed(
             .map_err(Error::crypto(failed))?;
     }
     let area = hashed_area.to_vec().map_err(Error::crypto(failed))?;
-    let head = [
-        4,
-        u8::from(SignatureType::Binary),
-        u8::from(public.pk_algo()),
-        u8::from(HashAlgorithm::SHA256),
-    ];
+    let head = [4, u8::from(SignatureType::Binary), u8::from(public.pk_algo()), u8::from(hash)];
     let digest = content
-        .digest(ContentHash::SHA256, &trailer(head, &area))
-        .ok_or_else(|| Error::crypto(failed)("the content was not hashed with SHA-256"))?;
-    let value: mpi::Signature =
-        signer.sign(HashAlgorithm::SHA256, &digest).map_err(Error::crypto(failed))?;
+        .digest(way, &trailer(head, &area))
+        .ok_or_else(|| Error::crypto(failed)("the content was not hashed this way"))?;
+    let value: mpi::Signature = signer.sign(hash, &digest).map_err(Error::crypto(failed))?;
     let prefix = [digest[0], digest[1]];
     let signature = Signature4::new(
         SignatureType::Binary,
         public.pk_algo(),
-        HashAlgorithm::SHA256,
+        hash,
         hashed_area,
         SubpacketArea::default(),
         prefix,

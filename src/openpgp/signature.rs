@@ -1,5 +1,6 @@
 //! Detached signatures: one signature packet and nothing else.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::time::SystemTime;
 
@@ -13,13 +14,16 @@ use openpgp::serialize::MarshalInto;
 use openpgp::types::SignatureType;
 
 use super::certificate::{KeyId, armored, innermost};
-use super::framing::{self, BadFrame};
+use super::framing::{self, BadFrame, Frame};
 use super::hash::{ContentHash, HashAlgorithm};
 use super::verify::{Bad, Reason};
 use crate::error::{Error, Result};
 
 /// The most bytes that a signature file may have. A RSA-4096 signature has under 600.
 pub const MAX_SIGNATURE_FILE: u64 = 64 * 1024;
+
+/// The most signatures that are read of one file.
+pub const MAX_SIGNATURES: usize = 64;
 
 /// A detached signature (RFC 9580, section 10.4): exactly one version 4 signature packet of type
 /// 0x00, with one creation time that it vouches for itself. Nobody has checked it yet.
@@ -37,18 +41,51 @@ impl DetachedSignature {
     /// [`Reason::NotDetached`] for anything else that OpenPGP knows (inline and cleartext signed
     /// messages, several packets, text signatures, keys), [`Reason::Malformed`] for the rest.
     pub fn read(file: &[u8]) -> Result<DetachedSignature, Bad> {
+        let packets = Self::packets(file)?;
+        let frame = Self::frame(&packets)?;
+        if !frame.rest.is_empty() {
+            return Err(not_detached("more follows the signature packet"));
+        }
+        Self::read_body(frame.body)
+    }
+
+    /// Reads a file of one or more signatures over the same bytes, as releases that several
+    /// people sign have: nothing but signature packets. Each is there or says why it is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`DetachedSignature::read`], for the file as a whole; more than [`MAX_SIGNATURES`] are
+    /// [`Reason::NotDetached`].
+    pub fn read_each(file: &[u8]) -> Result<Vec<Result<DetachedSignature, Bad>>, Bad> {
+        let packets = Self::packets(file)?;
+        let mut rest = &packets[..];
+        let mut signatures = Vec::new();
+        while !rest.is_empty() {
+            if signatures.len() == MAX_SIGNATURES {
+                return Err(not_detached(format!("it has more than {MAX_SIGNATURES} signatures")));
+            }
+            let frame = Self::frame(rest)?;
+            signatures.push(Self::read_body(frame.body));
+            rest = frame.rest;
+        }
+        Ok(signatures)
+    }
+
+    /// Returns the packets of a signature file, binary or armored.
+    fn packets(file: &[u8]) -> Result<Cow<'_, [u8]>, Bad> {
         if file.len() as u64 > MAX_SIGNATURE_FILE {
             return Err(malformed(format!("it is larger than {MAX_SIGNATURE_FILE} bytes")));
         }
         match file.first() {
             None => Err(malformed("the signature file is empty")),
-            Some(byte) if byte & 0x80 != 0 => Self::read_packet(file),
-            Some(_) => Self::read_packet(&dearmor(file)?),
+            Some(byte) if byte & 0x80 != 0 => Ok(Cow::Borrowed(file)),
+            Some(_) => dearmor(file).map(Cow::Owned),
         }
     }
 
-    fn read_packet(packet: &[u8]) -> Result<DetachedSignature, Bad> {
-        let frame = framing::split(packet).map_err(|error| match error {
+    /// Splits a signature packet off.
+    fn frame(packets: &[u8]) -> Result<Frame<'_>, Bad> {
+        let frame = framing::split(packets).map_err(|error| match error {
             BadFrame::CutShort => malformed("it is cut short"),
             BadFrame::NotAPacket => malformed("it is no OpenPGP packet"),
             BadFrame::Indefinite => not_detached("its length is partial or indeterminate"),
@@ -56,11 +93,12 @@ impl DetachedSignature {
         if frame.tag != 2 {
             return Err(not_detached(format!("it begins with {}", packet_name(frame.tag))));
         }
-        if !frame.rest.is_empty() {
-            return Err(not_detached("more follows the signature packet"));
-        }
-        let signature = Signature::from_bytes(frame.body)
-            .map_err(|error| malformed(innermost(error.as_ref())))?;
+        Ok(frame)
+    }
+
+    fn read_body(body: &[u8]) -> Result<DetachedSignature, Bad> {
+        let signature =
+            Signature::from_bytes(body).map_err(|error| malformed(innermost(error.as_ref())))?;
         Self::new(signature)
     }
 

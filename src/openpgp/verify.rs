@@ -110,13 +110,34 @@ pub struct Bad {
     reason: Reason,
     detail: String,
     made_while_valid: bool,
+    signer: Option<Signer>,
+}
+
+/// Who is held to have made a signature that is not good: an accepted key that the signature
+/// names. With [`Reason::BadSignature`] that is all there is to it; with a reason that speaks of
+/// the key's or the signature's validity, the mathematics is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// The fingerprint of the certificate.
+    pub certificate: Fingerprint,
+    /// The fingerprint of the key itself.
+    pub key: Fingerprint,
 }
 
 impl Bad {
     /// Says why, in a name and a clause that begins in lower case. The clause is shown as it is:
     /// foreign text in it must be safe already.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Bad {
-        Bad { reason, detail: detail.into(), made_while_valid: false }
+        Bad { reason, detail: detail.into(), made_while_valid: false, signer: None }
+    }
+
+    fn by(self, certificate: &Certificate, key: Fingerprint) -> Bad {
+        Bad { signer: Some(Signer { certificate: certificate.fingerprint(), key }), ..self }
+    }
+
+    /// Returns the accepted key that the signature names, if there is one.
+    pub fn signer(&self) -> Option<&Signer> {
+        self.signer.as_ref()
     }
 
     /// Returns the reason.
@@ -225,7 +246,7 @@ fn judge(
                 // said of the key that really made the signature says more than "bad signature".
                 Err(bad) => match &worst {
                     Some(seen) if seen.reason != Reason::BadSignature => {}
-                    _ => worst = Some(bad),
+                    _ => worst = Some(bad.by(certificate, key.fingerprint().into())),
                 },
             }
         }

@@ -1,11 +1,5 @@
 //! The dialog of key generation, and passphrase prompts, on a real pseudo-terminal.
 
-use std::fs::File;
-use std::io::Write;
-use std::process::Command;
-
-use rexpect::process::WaitStatus;
-use rexpect::session::{PtySession, spawn_command};
 use rustix::termios::{LocalModes, tcgetattr};
 use sequoia_openpgp as openpgp;
 
@@ -13,78 +7,8 @@ use openpgp::Cert;
 use openpgp::parse::Parse;
 
 use crate::common::craft::*;
-use crate::common::run::{PROGRAM, Sandbox};
-
-/// Somebody at a terminal.
-struct Person {
-    session: PtySession,
-    /// The terminal's other end, for bytes that are no text and for its settings.
-    terminal: File,
-}
-
-impl Person {
-    /// Starts the program on a terminal that echoes, as terminals do.
-    fn starts(sandbox: &Sandbox, line: &str) -> Person {
-        let mut command = Command::new("sh");
-        command.args(["-c", "stty echo; exec \"$@\"", "sh", PROGRAM]).args(line.split(' '));
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
-        command.env("PLUGSIGN_HOME", sandbox.home()).env("TERM", "dumb");
-        command.current_dir(sandbox.folder());
-        let session = spawn_command(command, Some(30_000)).unwrap();
-        let terminal = session.process().get_file_handle().unwrap();
-        Person { session, terminal }
-    }
-
-    #[track_caller]
-    fn sees(&mut self, words: &str) -> String {
-        match self.session.exp_string(words) {
-            Ok(before) => before,
-            Err(error) => panic!("waited for \"{words}\": {error}"),
-        }
-    }
-
-    fn types(&mut self, bytes: &[u8]) {
-        self.terminal.write_all(bytes).unwrap();
-    }
-
-    #[track_caller]
-    fn answers(&mut self, question: &str, answer: &str) {
-        self.sees(question);
-        self.types(format!("{answer}\n").as_bytes());
-    }
-
-    /// Answers once the echo is off.
-    #[track_caller]
-    fn whispers(&mut self, question: &str, passphrase: &[u8]) {
-        self.sees(question);
-        self.waits_for_echo(false);
-        self.types(&[passphrase, b"\n"].concat());
-    }
-
-    fn echo(&self) -> bool {
-        tcgetattr(&self.terminal).unwrap().local_modes.contains(LocalModes::ECHO)
-    }
-
-    #[track_caller]
-    fn waits_for_echo(&self, on: bool) {
-        for _ in 0..500 {
-            if self.echo() == on {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        panic!("the echo is not {}", if on { "on" } else { "off" });
-    }
-
-    /// Reads to the end, and returns what was said and the exit code.
-    fn ends(mut self) -> (String, i32) {
-        let rest = self.session.exp_eof().unwrap();
-        match self.session.process().wait().unwrap() {
-            WaitStatus::Exited(_, code) => (rest, code),
-            other => panic!("{other:?}: {rest}"),
-        }
-    }
-}
+use crate::common::person::Person;
+use crate::common::run::Sandbox;
 
 fn only_key(sandbox: &Sandbox) -> Cert {
     let names = sandbox.names("home/keys");

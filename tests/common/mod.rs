@@ -12,5 +12,6 @@
 
 pub mod craft;
 pub mod peers;
+pub mod person;
 pub mod run;
 pub mod sandbox;

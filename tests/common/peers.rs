@@ -21,7 +21,7 @@ pub fn peer(name: &str) -> Option<PathBuf> {
     found
 }
 
-fn missing(what: &str) {
+pub fn missing(what: &str) {
     let test = thread::current().name().unwrap_or("a test").to_owned();
     let required = env::var_os("PLUGSIGN_REQUIRE_PEERS").is_some_and(|value| value == "1");
     assert!(!required, "{test} needs {what}, and PLUGSIGN_REQUIRE_PEERS=1");

@@ -1,6 +1,7 @@
 //! The command line: one variant a subcommand.
 
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -12,6 +13,7 @@ use crate::commands::{
     passwd, refresh, revoke, rotate, sign, trust, user_ids, verify,
 };
 use crate::failure::{EXIT_USAGE, Failure};
+use crate::gpg;
 use crate::report::Report;
 use crate::terminal::{print_json, say};
 use crate::world::World;
@@ -26,7 +28,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub struct Global {
     /// Use this folder as the home, instead of $PLUGSIGN_HOME or the user's data folder
     #[arg(long, global = true, value_name = "DIR")]
@@ -45,8 +47,9 @@ pub struct Global {
     pub color: Color,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 pub enum Color {
+    #[default]
     Auto,
     Always,
     Never,
@@ -73,6 +76,7 @@ pub enum Command {
     #[command(name = "revoke-uid")]
     RevokeUid(user_ids::RevokeArguments),
     Refresh(refresh::Arguments),
+    Gpg(gpg::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -98,6 +102,7 @@ impl Command {
             Command::Adduid(_) => "adduid",
             Command::RevokeUid(_) => "revoke-uid",
             Command::Refresh(_) => "refresh",
+            Command::Gpg(_) => "gpg",
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
         }
@@ -123,9 +128,77 @@ impl Command {
             Command::Adduid(arguments) => Box::new(user_ids::add(arguments, world)?),
             Command::RevokeUid(arguments) => Box::new(user_ids::revoke(arguments, world)?),
             Command::Refresh(arguments) => Box::new(refresh::run(arguments, world)?),
+            // Its command lines never come this far, see `in_place_of_gpg`.
+            Command::Gpg(_) => {
+                return Err(Failure::Usage(
+                    "of plugsign's own options, only --home goes before gpg".into(),
+                ));
+            }
             Command::Completions(arguments) => Box::new(completions::run(&arguments)),
             Command::Man(arguments) => Box::new(man::run(&arguments, world)?),
         })
+    }
+}
+
+/// Whom plugsign stands in for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Personality {
+    Gpg,
+    Gpgv,
+}
+
+impl Personality {
+    pub fn name(self) -> &'static str {
+        match self {
+            Personality::Gpg => "gpg",
+            Personality::Gpgv => "gpgv",
+        }
+    }
+
+    fn of(name: &OsStr) -> Option<Personality> {
+        match name.to_str()? {
+            "gpg" | "gpg2" => Some(Personality::Gpg),
+            "gpgv" | "gpgv2" => Some(Personality::Gpgv),
+            _ => None,
+        }
+    }
+}
+
+/// A command line for gpg or gpgv.
+pub struct InPlaceOfGpg {
+    pub personality: Personality,
+    pub global: Global,
+    pub arguments: Vec<OsString>,
+}
+
+/// Returns the command line as it is, the program's name first.
+pub fn whole() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+/// Returns whether the command line is gpg's: by the program's name, or `plugsign [--home DIR]
+/// gpg`. What follows are gpg's options, of which clap must see none.
+pub fn in_place_of_gpg(whole: &[OsString]) -> Option<InPlaceOfGpg> {
+    let (program, rest) = whole.split_first()?;
+    if let Some(personality) = Path::new(program).file_name().and_then(Personality::of) {
+        let global = Global::default();
+        return Some(InPlaceOfGpg { personality, global, arguments: rest.to_vec() });
+    }
+    let mut place = 0;
+    let mut global = Global::default();
+    loop {
+        let argument = rest.get(place)?;
+        if let Some(personality) = Personality::of(argument) {
+            let arguments = rest.get(place + 1..).unwrap_or_default().to_vec();
+            return Some(InPlaceOfGpg { personality, global, arguments });
+        }
+        if argument == "--home" {
+            place += 1;
+            global.home = Some(rest.get(place)?.into());
+        } else {
+            global.home = Some(argument.to_str()?.strip_prefix("--home=")?.into());
+        }
+        place += 1;
     }
 }
 

@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod document;
 mod failure;
+mod gpg;
 mod passphrase;
 mod report;
 mod signals;
@@ -31,7 +32,11 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
 
 fn main() -> ExitCode {
     harden();
-    let cli = match Cli::try_parse() {
+    let whole = args::whole();
+    if let Some(call) = args::in_place_of_gpg(&whole) {
+        return gpg::run(call.personality, &call.global, &whole, call.arguments);
+    }
+    let cli = match Cli::try_parse_from(&whole) {
         Ok(cli) => cli,
         Err(error) => return args::explain(&error),
     };

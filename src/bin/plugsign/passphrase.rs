@@ -37,6 +37,11 @@ pub struct PassphraseSource {
 }
 
 impl PassphraseSource {
+    /// No source on the command line: the environment or the terminal.
+    pub fn none() -> PassphraseSource {
+        PassphraseSource { passphrase_fd: None, passphrase_file: None, read: Arc::default() }
+    }
+
     /// Returns whether it is read from standard input.
     pub fn uses_stdin(&self) -> bool {
         self.passphrase_fd == Some(0)

@@ -92,6 +92,11 @@ impl World {
     }
 }
 
+/// Returns the folder that `GNUPGHOME` names, for whoever speaks in gpg's place.
+pub fn gnupg_home() -> Option<PathBuf> {
+    variable("GNUPGHOME").map(PathBuf::from)
+}
+
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -11,7 +11,7 @@ use openpgp::types::SymmetricAlgorithm;
 
 use crate::error::{Error, Result};
 use crate::openpgp::certificate::Fingerprint;
-use crate::openpgp::policy::Policy;
+use crate::openpgp::policy::{Policy, Weakness};
 use crate::openpgp::secret_key::{Passphrase, SecretKey, is_elsewhere, lock, unlock};
 
 impl SecretKey {
@@ -89,6 +89,24 @@ impl SecretKey {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the key as `gpg --export-secret-subkeys` writes it: without the primary key's
+    /// secret part and, with `only`, without those of the other subkeys. Nothing is unlocked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if no secret part would be left.
+    pub fn subkeys_alone(&self, only: Option<&Fingerprint>) -> Result<SecretKey> {
+        let primary = self.fingerprint();
+        let stays = |fingerprint: &Fingerprint| {
+            *fingerprint != primary && only.is_none_or(|only| only == fingerprint)
+        };
+        if !self.secret_fingerprints().iter().any(stays) {
+            let weakness = Weakness::SecretElsewhere;
+            return Err(Error::Refused { key: primary.to_string(), weakness });
+        }
+        self.with_secrets(|key| Ok((!stays(&key.fingerprint().into())).then(dummy)))
     }
 
     fn check_subkey(&self, subkey: &Fingerprint) -> Result<()> {

@@ -18,6 +18,7 @@ use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
 
 pub use self::keyring::{MAX_KEYRING, read_keybox, read_keyring};
+pub(in crate::openpgp) use self::private_key::grip;
 pub use self::private_key::{MAX_PRIVATE_KEY, PrivateKeyFile};
 
 use self::private_key::{Secret, numbers};

@@ -14,6 +14,7 @@ use openpgp::types::{HashAlgorithm, SymmetricAlgorithm};
 use super::protection::Protected;
 use super::sexp::Sexp;
 use crate::error::{Error, Result};
+use crate::openpgp::rsa_public::without_zeros;
 
 /// The most bytes that are read of a private key file: one of RSA-4096 has 7 KiB.
 pub const MAX_PRIVATE_KEY: u64 = 256 * 1024;
@@ -57,10 +58,13 @@ impl PrivateKeyFile {
         let algorithm = part.name().unwrap_or_default();
         if !matches!(algorithm, b"rsa" | b"openpgp-rsa") {
             let public = ["q", "y"].iter().find_map(|name| part.value(name)).unwrap_or_default();
-            return Ok(PrivateKeyFile { public: trimmed(public).to_vec(), secret: Secret::Other });
+            return Ok(PrivateKeyFile {
+                public: without_zeros(public).to_vec(),
+                secret: Secret::Other,
+            });
         }
         let n = part.value("n").ok_or_else(|| bad("it has no modulus"))?;
-        let public = trimmed(n).to_vec();
+        let public = without_zeros(n).to_vec();
         if !grip(&public)?.eq_ignore_ascii_case(keygrip) {
             return Err(bad("it has another key than it is named for"));
         }
@@ -177,14 +181,9 @@ fn key_entry(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(value)
 }
 
-pub(super) fn trimmed(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).unwrap_or_default()
-}
-
 /// Returns the keygrip of a RSA key: SHA-1 over n as libgcrypt writes it, with a zero in front if
 /// its first bit is set (libgcrypt, cipher/rsa.c, compute_keygrip).
-fn grip(n: &[u8]) -> Result<String> {
+pub(in crate::openpgp) fn grip(n: &[u8]) -> Result<String> {
     let sign: &[u8] = if n.first().is_some_and(|byte| byte & 0x80 != 0) { &[0] } else { &[] };
     Ok(sha1(&[sign, n])?.iter().map(|byte| format!("{byte:02X}")).collect())
 }

@@ -95,8 +95,19 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     read_small(path, "a key file", MAX_KEY_FILE)
 }
 
-/// Applies a revocation certificate to the key of the home that made it.
 fn import_revocation(revocation: &Revocation, file: &str, world: &World) -> Result<Line, Failure> {
+    Ok(match apply_revocation(revocation, world)? {
+        Ok((certificate, outcome)) => Line::of_revocation(&certificate, outcome),
+        Err(error) => Line::failed(file.to_string(), error),
+    })
+}
+
+/// Applies a revocation certificate to the key of the home that made it. An error inside if the
+/// home has no such key.
+pub fn apply_revocation(
+    revocation: &Revocation,
+    world: &World,
+) -> Result<Result<(Certificate, Outcome), Error>, Failure> {
     let home = world.home()?;
     let lock = world.lock()?;
     let shelf = home.keys()?;
@@ -104,7 +115,7 @@ fn import_revocation(revocation: &Revocation, file: &str, world: &World) -> Resu
     let named = |key: &&HomeKey| issuer.as_ref() == Some(&key.certificate.fingerprint().key_id());
     let Some(key) = shelf.items.iter().find(named) else {
         let issuer = issuer.map_or("nobody".into(), |issuer| issuer.to_string());
-        return Ok(Line::failed(file.to_string(), Error::UnknownKey(issuer)));
+        return Ok(Err(Error::UnknownKey(issuer)));
     };
     let apply = || {
         let revoked = revoke_by(&key.certificate, revocation, &world.policy())?;
@@ -114,7 +125,7 @@ fn import_revocation(revocation: &Revocation, file: &str, world: &World) -> Resu
         }
     };
     let outcome = apply().unwrap_or_else(|error: Error| Outcome::Refused(error.into()));
-    Ok(Line::of_revocation(&key.certificate, outcome))
+    Ok(Ok((key.certificate.clone(), outcome)))
 }
 
 /// Takes a certificate. Whatever keeps it out is its line's to say: other keys go on.
@@ -125,13 +136,13 @@ pub(super) fn import_certificate(certificate: &Certificate, world: &World) -> Li
     Line::of(certificate, stored.unwrap_or_else(Outcome::Refused), false)
 }
 
-pub(super) fn check(certificate: &Certificate, policy: &Policy) -> Result<(), Error> {
+pub fn check(certificate: &Certificate, policy: &Policy) -> Result<(), Error> {
     certificate
         .check_signer(policy)
         .map_err(|weakness| Error::Refused { key: certificate.fingerprint().to_string(), weakness })
 }
 
-fn store_certificate(certificate: &Certificate, world: &World) -> Result<Outcome, Failure> {
+pub fn store_certificate(certificate: &Certificate, world: &World) -> Result<Outcome, Failure> {
     let home = world.home()?;
     let lock = world.lock()?;
     let shelf = home.keys()?;
@@ -147,7 +158,7 @@ fn store_certificate(certificate: &Certificate, world: &World) -> Result<Outcome
     Ok(Outcome::Updated)
 }
 
-fn known<'a>(shelf: &'a Shelf<HomeKey>, certificate: &Certificate) -> Option<&'a HomeKey> {
+pub fn known<'a>(shelf: &'a Shelf<HomeKey>, certificate: &Certificate) -> Option<&'a HomeKey> {
     let fingerprint = certificate.fingerprint();
     shelf.items.iter().find(|key| key.certificate.fingerprint() == fingerprint)
 }
@@ -253,7 +264,7 @@ pub(super) fn protect(
     Ok(Some(protected))
 }
 
-fn store_secret(
+pub fn store_secret(
     secret: &SecretKey,
     certificate: &Certificate,
     replace: bool,

@@ -33,7 +33,8 @@ pub(super) struct Line {
     outcome: Outcome,
 }
 
-pub(super) enum Outcome {
+/// What became of a key.
+pub enum Outcome {
     New,
     Updated,
     Unchanged,

@@ -1,7 +1,7 @@
 //! `plugsign keygen`
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
@@ -10,6 +10,7 @@ use plugsign::error::Error;
 use plugsign::openpgp::certificate::{Certificate, show_time};
 use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, generate, user_id};
 use plugsign::openpgp::policy::KeySizeBits;
+use plugsign::openpgp::secret_key::Passphrase;
 use plugsign::openpgp::validity::parse_validity;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value};
@@ -111,8 +112,7 @@ impl Arguments {
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
-    let home = world.home()?;
-    home.check()?;
+    world.home()?.check()?;
     let is_org = matches!(arguments.kind, Some(KindArgument::Org));
     if arguments.summary.is_some() && !is_org {
         return Err(Failure::Usage("--summary goes with --kind org".into()));
@@ -139,9 +139,21 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
     };
     let what = Safe::text(&plan.user_id).to_string();
     let passphrase = arguments.passphrase.new_passphrase(world, arguments.no_passphrase, &what)?;
+    make(&plan, passphrase.as_deref(), arguments.summary.as_deref(), world)
+}
+
+/// Makes the key and stores it.
+pub fn make(
+    plan: &KeyPlan,
+    passphrase: Option<&Passphrase>,
+    summary_file: Option<&Path>,
+    world: &World,
+) -> Result<Made, Failure> {
+    let home = world.home()?;
+    home.check()?;
+    let created = plan.created;
     world.terminal.whisper(&format!("making {} RSA bits", plan.bits.bits()));
-    let key = generate(&plan, passphrase.as_deref())?;
-    drop(passphrase);
+    let key = generate(plan, passphrase)?;
     // What was made passes the same rules as what is imported.
     let certificate = key.secret.certificate();
     certificate.check_signer(&plugsign::openpgp::policy::Policy::new(created)).map_err(
@@ -156,8 +168,9 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
         .map(|(reason, _)| home.revocation_path(&fingerprint, *reason))
         .collect();
     let description = certificate.describe(&world.policy());
+    let is_org = matches!(plan.kind, Kind::Organisation { .. });
     let summary = is_org.then(|| summary::write(&certificate, &description, home, &revocations));
-    if let (Some(path), Some(text)) = (&arguments.summary, &summary) {
+    if let (Some(path), Some(text)) = (summary_file, &summary) {
         let access = Access::Public { umask: world.umask };
         write_new(path, text.as_bytes(), access, Existing::Keep)?;
     }
@@ -203,6 +216,17 @@ pub struct Made {
     /// What to print for the organisation's safe.
     summary: Option<String>,
     json: Map<String, Value>,
+}
+
+impl Made {
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// Where its revocation certificates are kept, the one without reason first.
+    pub fn revocations(&self) -> &[PathBuf] {
+        &self.revocations
+    }
 }
 
 impl Report for Made {

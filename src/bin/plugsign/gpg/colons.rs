@@ -1,0 +1,183 @@
+//! `--with-colons`: the listing that scripts parse (GnuPG's doc/DETAILS).
+
+use std::fmt::Write as _;
+
+use plugsign::openpgp::facts::{KeyFacts, UserIdFacts};
+use plugsign::safe::is_unsafe;
+
+use super::Session;
+use super::listing::{Half, Listed};
+use super::options::seconds;
+use super::verify::Trust;
+
+pub fn listing(session: &Session, listed: &[Listed], half: Half) -> String {
+    let mut text = String::new();
+    if half == Half::Public {
+        let _ = writeln!(text, "tru::1:{}:0:3:1:5", seconds(session.world.now));
+    }
+    for key in listed {
+        one(session, key, half, &mut text);
+    }
+    text
+}
+
+fn one(session: &Session, listed: &Listed, half: Half, text: &mut String) {
+    let options = &session.options;
+    let grips = half == Half::Secret || options.with_keygrip || options.with_secret;
+    for (place, key) in listed.facts.keys.iter().enumerate() {
+        let is_primary = place == 0;
+        let _ = writeln!(text, "{}", key_record(session, listed, key, half, is_primary));
+        let _ = writeln!(text, "fpr:::::::::{}:", key.description.fingerprint);
+        if grips && let Some(grip) = &key.grip {
+            let _ = writeln!(text, "grp:::::::::{grip}:");
+        }
+        if is_primary {
+            for user_id in &listed.facts.user_ids {
+                let _ = writeln!(text, "{}", user_id_record(listed, user_id));
+            }
+        }
+    }
+}
+
+fn key_record(
+    session: &Session,
+    listed: &Listed,
+    key: &KeyFacts,
+    half: Half,
+    is_primary: bool,
+) -> String {
+    let kind = match (is_primary, half) {
+        (true, Half::Public) => "pub",
+        (true, Half::Secret) => "sec",
+        (false, Half::Public) => "sub",
+        (false, Half::Secret) => "ssb",
+    };
+    let is_here = listed.secrets.contains(&key.description.fingerprint);
+    let token = match (half, is_here) {
+        (Half::Secret, false) => "#",
+        (Half::Secret, true) => "+",
+        (Half::Public, true) if session.options.with_secret => "+",
+        (Half::Public, _) => "",
+    };
+    let expires = key.description.expires.map(|time| seconds(time).to_string());
+    let owner_trust = if is_primary { trust_letter(listed.trust) } else { "" };
+    let capabilities = match is_primary {
+        true => format!("{}{}", letters(key), overall(listed)),
+        false => letters(key),
+    };
+    let end = if is_primary { "23::0:" } else { "23:" };
+    format!(
+        "{kind}:{}:{}:{}:{}:{}:{}::{owner_trust}:::{capabilities}:::{token}:::{end}",
+        validity(listed, Some(key)),
+        key.bits,
+        key.algorithm,
+        key.description.fingerprint.key_id(),
+        seconds(key.description.created),
+        expires.unwrap_or_default(),
+    )
+}
+
+fn user_id_record(listed: &Listed, user_id: &UserIdFacts) -> String {
+    let validity = if user_id.revoked { "r" } else { validity(listed, None) };
+    format!(
+        "uid:{validity}::::{}::{}::{}::::::::::0:",
+        user_id.certified.map(|time| seconds(time).to_string()).unwrap_or_default(),
+        user_id.hash,
+        escaped(&user_id.value),
+    )
+}
+
+/// The validity of one of the keys, or of the certificate.
+fn validity(listed: &Listed, key: Option<&KeyFacts>) -> &'static str {
+    let primary = listed.facts.keys.first();
+    for key in primary.into_iter().chain(key) {
+        if key.revoked.is_some() {
+            return "r";
+        }
+        if key.is_expired() {
+            return "e";
+        }
+        if !key.is_usable() {
+            return "i";
+        }
+    }
+    trust_letter(listed.trust)
+}
+
+fn trust_letter(trust: Trust) -> &'static str {
+    match trust {
+        Trust::Ultimate => "u",
+        Trust::Full => "f",
+        Trust::Unknown => "-",
+    }
+}
+
+const USES: [(&str, char); 4] =
+    [("encrypt", 'e'), ("sign", 's'), ("certify", 'c'), ("authenticate", 'a')];
+
+fn letters(key: &KeyFacts) -> String {
+    USES.iter()
+        .filter(|(name, _)| key.description.usage.contains(name))
+        .map(|(_, letter)| letter)
+        .collect()
+}
+
+/// What the key can be used for now, with all its subkeys.
+fn overall(listed: &Listed) -> String {
+    let keys = &listed.facts.keys;
+    if keys.first().is_some_and(|primary| !primary.is_usable()) {
+        return String::new();
+    }
+    let usable = || keys.iter().filter(|key| key.is_usable());
+    USES.iter()
+        .filter(|(name, _)| usable().any(|key| key.description.usage.contains(name)))
+        .map(|(_, letter)| letter.to_ascii_uppercase())
+        .collect()
+}
+
+/// Escapes as gpg does: C's escapes for colons, backslashes and control characters. Characters
+/// that a terminal obeys or hides and bytes that are no UTF-8 are escaped too.
+pub fn escaped(text: &[u8]) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let byte = |safe: &mut String, byte: u8| {
+        let _ = write!(safe, "\\x{byte:02x}");
+    };
+    for chunk in text.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\n' => safe.push_str("\\n"),
+                '\r' => safe.push_str("\\r"),
+                '\x0c' => safe.push_str("\\f"),
+                '\x0b' => safe.push_str("\\v"),
+                '\x08' => safe.push_str("\\b"),
+                '\0' => safe.push_str("\\0"),
+                ':' | '\\' => byte(&mut safe, character as u8),
+                _ if is_unsafe(character) => {
+                    for each in character.encode_utf8(&mut [0; 4]).bytes() {
+                        byte(&mut safe, each);
+                    }
+                }
+                _ => safe.push(character),
+            }
+        }
+        for each in chunk.invalid() {
+            byte(&mut safe, *each);
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn a_field_holds_neither_colons_nor_line_ends() {
+        assert_eq!(
+            escaped(b"a:b\\c\nfpr:::\r\t\x1b"),
+            "a\\x3ab\\x5cc\\nfpr\\x3a\\x3a\\x3a\\r\\x09\\x1b"
+        );
+        assert_eq!(escaped("Zo\u{eb}\u{202e}".as_bytes()), "Zo\u{eb}\\xe2\\x80\\xae");
+        assert_eq!(escaped(b"\xe9\0"), "\\xe9\\0");
+    }
+}

@@ -1,0 +1,275 @@
+//! `gpg --import`
+//!
+//! Keys come in as gpg takes them: a secret key stays as protected as it is, and nobody is asked
+//! for its passphrase. That it is whole is proved when it is unlocked, before each signing, and
+//! here if it has no passphrase or one is given.
+
+use plugsign::error::Error;
+use plugsign::openpgp::certificate::{Certificate, Fingerprint};
+use plugsign::openpgp::change::Revocation;
+use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
+use plugsign::openpgp::secret_key::{Protection, SecretKey};
+use plugsign::safe::Safe;
+
+use super::Session;
+use super::input::Input;
+use super::secret::Secret;
+use crate::commands::import::{apply_revocation, check, known, store_certificate, store_secret};
+use crate::commands::imported::Outcome;
+use crate::failure::Failure;
+use crate::report::first_user_id;
+
+/// What IMPORT_RES counts.
+#[derive(Default)]
+struct Counts {
+    read: u32,
+    imported: u32,
+    unchanged: u32,
+    user_ids: u32,
+    subkeys: u32,
+    signatures: u32,
+    revocations: u32,
+    secrets_read: u32,
+    secrets_imported: u32,
+    secrets_unchanged: u32,
+    not_imported: u32,
+}
+
+/// What there was of a certificate before.
+struct Before {
+    user_ids: usize,
+    keys: usize,
+}
+
+pub fn run(session: &mut Session) -> Result<u8, Failure> {
+    let secret = Secret::read(&session.options, &session.world)?;
+    session.world.home()?.check()?;
+    let mut words = session.options.words.clone();
+    if words.is_empty() {
+        words.push("-".into());
+    }
+    let mut counts = Counts::default();
+    let mut failed = false;
+    for word in &words {
+        let input = Input::new(word, session.options.special_filenames);
+        let keys = input.read("a key file", MAX_KEY_FILE).and_then(|bytes| read_keys(&bytes));
+        let keys = match keys {
+            Ok(keys) => keys,
+            Err(error) => {
+                failed = true;
+                let is_data = matches!(error, Error::NoKey(_));
+                session.log.say(&format!("{}:", Safe::path(input.name())));
+                session.log.explain(&error.into());
+                if is_data {
+                    session.log.say("no valid OpenPGP data found.");
+                    session.status.say("NODATA 1");
+                }
+                continue;
+            }
+        };
+        for key in keys {
+            counts.read += 1;
+            let taken = match key {
+                Ok(Key::Certificate(certificate)) => take(session, &mut counts, &certificate),
+                Ok(Key::Secret(key)) => take_secret(session, &mut counts, &key, &secret),
+                Ok(Key::Revocation(revocation)) => revoke(session, &mut counts, &revocation),
+                Err(error) => Err(error.into()),
+            };
+            if let Err(failure) = taken {
+                failed = true;
+                counts.not_imported += 1;
+                session.log.explain(&failure);
+            }
+        }
+    }
+    report(session, &counts);
+    Ok(if failed { 2 } else { 0 })
+}
+
+/// Applies a revocation certificate.
+fn revoke(
+    session: &mut Session,
+    counts: &mut Counts,
+    revocation: &Revocation,
+) -> Result<(), Failure> {
+    let (certificate, outcome) = apply_revocation(revocation, &session.world)??;
+    let fingerprint = certificate.fingerprint();
+    let (key_id, shown) = (fingerprint.key_id(), first_user_id(&certificate));
+    session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
+    let words = match outcome {
+        Outcome::Updated => {
+            counts.revocations += 1;
+            "revocation certificate imported"
+        }
+        Outcome::Unchanged => {
+            counts.unchanged += 1;
+            "not changed"
+        }
+        Outcome::Refused(why) => return Err(why),
+        _ => "not changed",
+    };
+    session.log.remark(&format!("key {key_id}: \"{shown}\" {words}"));
+    Ok(())
+}
+
+/// Takes a certificate.
+fn take(
+    session: &mut Session,
+    counts: &mut Counts,
+    certificate: &Certificate,
+) -> Result<(), Failure> {
+    check(certificate, &session.world.policy()).inspect_err(|_| problem(session, certificate))?;
+    let before = before(session, certificate)?;
+    let outcome = store_certificate(certificate, &session.world)?;
+    tell(session, counts, certificate, before, &outcome)
+}
+
+/// Takes a secret key, and its certificate as one of its own in what is told.
+fn take_secret(
+    session: &mut Session,
+    counts: &mut Counts,
+    key: &SecretKey,
+    secret: &Secret,
+) -> Result<(), Failure> {
+    let certificate = key.certificate();
+    counts.secrets_read += 1;
+    check(&certificate, &session.world.policy()).inspect_err(|_| problem(session, &certificate))?;
+    match key.protection() {
+        Protection::None => key.check(None)?,
+        Protection::Passphrase if secret.was_named() => key.check(secret.given())?,
+        Protection::Passphrase => {}
+    }
+    let before = before(session, &certificate)?;
+    let had_secret = has_secret(session, &certificate)?;
+    let outcome = store_secret(key, &certificate, false, &session.world)
+        .inspect_err(|_| problem(session, &certificate))?;
+    // What is told of the certificate is what there was of it before.
+    let certificate_outcome = match (&outcome, &before) {
+        (Outcome::New, _) | (_, None) => Outcome::New,
+        (Outcome::Updated, Some(_)) if had_secret => Outcome::Updated,
+        _ => Outcome::Unchanged,
+    };
+    tell(session, counts, &certificate, before, &certificate_outcome)?;
+    let fingerprint = certificate.fingerprint();
+    session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
+    session.log.remark(&format!("key {}: secret key imported", fingerprint.key_id()));
+    match had_secret {
+        true => {
+            counts.secrets_unchanged += 1;
+            session.status.say(&format!("IMPORT_OK 16 {fingerprint}"));
+        }
+        false => {
+            counts.secrets_imported += 1;
+            session.status.say(&format!("IMPORT_OK 17 {fingerprint}"));
+        }
+    }
+    Ok(())
+}
+
+fn problem(session: &mut Session, certificate: &Certificate) {
+    session.status.say(&format!("IMPORT_PROBLEM 0 {}", certificate.fingerprint()));
+}
+
+fn before(session: &Session, certificate: &Certificate) -> Result<Option<Before>, Failure> {
+    let shelf = session.world.home()?.keys()?;
+    Ok(known(&shelf, certificate).map(|key| Before {
+        user_ids: key.certificate.user_ids().len(),
+        keys: key.certificate.fingerprints().len(),
+    }))
+}
+
+fn has_secret(session: &Session, certificate: &Certificate) -> Result<bool, Failure> {
+    let shelf = session.world.home()?.keys()?;
+    Ok(known(&shelf, certificate).is_some_and(|key| key.secret.is_some()))
+}
+
+fn tell(
+    session: &mut Session,
+    counts: &mut Counts,
+    certificate: &Certificate,
+    before: Option<Before>,
+    outcome: &Outcome,
+) -> Result<(), Failure> {
+    let fingerprint: Fingerprint = certificate.fingerprint();
+    let key_id = fingerprint.key_id();
+    let shown = first_user_id(certificate);
+    let user_ids = certificate.user_ids();
+    let user_id = user_ids.first().map(Vec::as_slice).unwrap_or_default();
+    match outcome {
+        Outcome::New => {
+            counts.imported += 1;
+            session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
+            session.log.remark(&format!("key {key_id}: public key \"{shown}\" imported"));
+            session.status.say_of(&format!("IMPORTED {key_id}"), user_id);
+            session.status.say(&format!("IMPORT_OK 1 {fingerprint}"));
+        }
+        Outcome::Unchanged => {
+            counts.unchanged += 1;
+            session.status.say(&format!("IMPORT_OK 0 {fingerprint}"));
+            session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
+            session.log.remark(&format!("key {key_id}: \"{shown}\" not changed"));
+        }
+        _ => {
+            let after = self::before(session, certificate)?;
+            let (user_ids, subkeys) = match (before, after) {
+                (Some(before), Some(after)) => (
+                    after.user_ids.saturating_sub(before.user_ids) as u32,
+                    after.keys.saturating_sub(before.keys) as u32,
+                ),
+                _ => (0, 0),
+            };
+            counts.user_ids += user_ids;
+            counts.subkeys += subkeys;
+            let mut flags = 0;
+            for (flag, is_new) in [(2, user_ids > 0), (8, subkeys > 0)] {
+                if is_new {
+                    flags |= flag;
+                }
+            }
+            // Whatever else is new is a signature.
+            if flags == 0 {
+                counts.signatures += 1;
+                flags = 4;
+            }
+            session.status.say(&format!("IMPORT_OK {flags} {fingerprint}"));
+            session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
+            session.log.remark(&format!("key {key_id}: \"{shown}\" updated"));
+        }
+    }
+    Ok(())
+}
+
+fn report(session: &mut Session, counts: &Counts) {
+    let log = &mut session.log;
+    log.remark(&format!("Total number processed: {}", counts.read));
+    for (what, count) in [
+        ("              imported", counts.imported),
+        ("             unchanged", counts.unchanged),
+        ("          new user IDs", counts.user_ids),
+        ("           new subkeys", counts.subkeys),
+        ("        new signatures", counts.signatures),
+        ("   new key revocations", counts.revocations),
+        ("      secret keys read", counts.secrets_read),
+        ("  secret keys imported", counts.secrets_imported),
+        (" secret keys unchanged", counts.secrets_unchanged),
+        ("          not imported", counts.not_imported),
+    ] {
+        if count > 0 {
+            log.remark(&format!("{what}: {count}"));
+        }
+    }
+    session.status.say(&format!(
+        "IMPORT_RES {} 0 {} 0 {} {} {} {} {} {} {} {} 0 {} 0",
+        counts.read,
+        counts.imported,
+        counts.unchanged,
+        counts.user_ids,
+        counts.subkeys,
+        counts.signatures,
+        counts.revocations,
+        counts.secrets_read,
+        counts.secrets_imported,
+        counts.secrets_unchanged,
+        counts.not_imported,
+    ));
+}

@@ -1,0 +1,235 @@
+//! `gpg --generate-key`, `--full-generate-key`, `--quick-generate-key`
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use plugsign::openpgp::facts::certificate_facts;
+use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, user_id};
+use plugsign::openpgp::policy::KeySizeBits;
+use plugsign::openpgp::secret_key::Passphrase;
+use plugsign::openpgp::validity::parse_validity;
+use plugsign::safe::Safe;
+
+use super::Session;
+use super::input::Input;
+use super::listing::{self, Half, Listed};
+use super::options::whole_seconds;
+use super::parameters::{self, Step, Wanted};
+use super::secret::Secret;
+use super::verify::Trust;
+use crate::commands::dialog::{self, Asked};
+use crate::commands::keygen::{make, parse_bits};
+use crate::failure::Failure;
+use crate::terminal::Conversation;
+
+/// How long keys are valid that gpg does not ask it of: two years.
+const QUICK_VALIDITY: Duration = Duration::from_secs(730 * 24 * 60 * 60);
+
+/// What gpg asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Questions {
+    /// Name and address; the rest is gpg's default.
+    Few,
+    /// Everything: the dialog of the documentation.
+    All,
+}
+
+/// With a dialog, or with `--batch` from a parameter file.
+pub fn run(session: &mut Session, questions: Questions) -> Result<u8, Failure> {
+    if session.options.batch {
+        return from_parameters(session);
+    }
+    if !session.options.words.is_empty() {
+        return Err(Failure::Usage("a parameter file needs --batch".into()));
+    }
+    let secret = Secret::read(&session.options, &session.world)?;
+    let nobody = "there is no terminal to ask on: use --batch with a parameter file, or --quick-generate-key";
+    let mut person = Conversation::open()
+        .filter(|_| io::stdin().is_terminal() && !session.options.no_tty)
+        .ok_or_else(|| Failure::Usage(nobody.into()))?;
+    let asked = match questions {
+        Questions::All => Asked { kind: None, bits: None, validity: None },
+        Questions::Few => Asked {
+            kind: Some(Kind::RsaRsa),
+            bits: Some(KeySizeBits::Rsa3072),
+            validity: Some(Some(QUICK_VALIDITY)),
+        },
+    };
+    let plan = dialog::plan(&mut person, asked, whole_seconds(session.world.now))?;
+    let passphrase = secret.for_new_key(&Safe::text(&plan.user_id).to_string())?;
+    let listed = generate(session, &plan, passphrase.as_deref(), None)?;
+    person.say("public and secret key created and signed.\n\n");
+    let text = listing::one(session, &listed, Half::Public);
+    session.world.terminal.write_bytes(format!("{text}\n").as_bytes())?;
+    Ok(0)
+}
+
+/// `--quick-generate-key USER-ID [ALGO [USAGE [EXPIRE]]]`
+pub fn quick(session: &mut Session) -> Result<u8, Failure> {
+    let words: Vec<String> =
+        session.options.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let (user_id, rest) = match &words[..] {
+        [user_id, rest @ ..] if rest.len() <= 3 => (user_id.trim().to_string(), rest),
+        _ => {
+            let usage = "--quick-generate-key USER-ID [ALGO [USAGE [EXPIRE]]]";
+            return Err(Failure::Usage(usage.into()));
+        }
+    };
+    check_user_id(&user_id)?;
+    let word = |place: usize| rest.get(place).map_or("", String::as_str);
+    let (kind, bits) = quick_kind(word(0), word(1))?;
+    refuse_double(session, &user_id)?;
+    let created = whole_seconds(session.world.now);
+    let validity = match word(2) {
+        "" | "-" => Some(QUICK_VALIDITY),
+        expires => validity(expires, created)?,
+    };
+    let secret = Secret::read(&session.options, &session.world)?;
+    let passphrase = secret.for_new_key(&Safe::text(&user_id).to_string())?;
+    let plan = KeyPlan { kind, bits, user_id, created, validity };
+    let listed = generate(session, &plan, passphrase.as_deref(), None)?;
+    if !session.options.batch && !session.options.quiet {
+        let text = listing::one(session, &listed, Half::Public);
+        session.world.terminal.write_bytes(format!("{text}\n").as_bytes())?;
+    }
+    Ok(0)
+}
+
+/// gpg's default is a key and a subkey for encryption; an algorithm that is named makes one key.
+fn quick_kind(algorithm: &str, usage: &str) -> Result<(Kind, KeySizeBits), Failure> {
+    let is_default = matches!(algorithm, "" | "-" | "default" | "future-default");
+    let bits = match algorithm.to_ascii_lowercase().as_str() {
+        _ if is_default => KeySizeBits::Rsa3072,
+        "rsa" => KeySizeBits::Rsa3072,
+        other => match other.strip_prefix("rsa") {
+            Some(bits) => parse_bits(bits)?,
+            None => {
+                let shown = Safe::text(algorithm);
+                return Err(Failure::Usage(format!("{shown}: only RSA keys are made here")));
+            }
+        },
+    };
+    let usages: Vec<&str> = usage.split([',', ' ']).filter(|word| !word.is_empty()).collect();
+    let kind = match usages[..] {
+        [] | ["default"] | ["-"] if is_default => Kind::RsaRsa,
+        [] | ["default"] | ["-"] => Kind::Sign,
+        _ if usages.contains(&"sign")
+            && usages.iter().all(|usage| matches!(*usage, "sign" | "cert")) =>
+        {
+            Kind::Sign
+        }
+        _ => {
+            let shown = Safe::text(usage);
+            return Err(Failure::Usage(format!(
+                "usage {shown}: the keys made here certify and sign"
+            )));
+        }
+    };
+    Ok((kind, bits))
+}
+
+fn validity(text: &str, created: SystemTime) -> Result<Option<Duration>, Failure> {
+    let text = text.trim();
+    if let Some(seconds) = text.strip_prefix("seconds=") {
+        let seconds =
+            seconds.parse().map_err(|_| Failure::Usage("seconds= needs a number".into()))?;
+        return Ok(Some(Duration::from_secs(seconds)).filter(|validity| !validity.is_zero()));
+    }
+    match text {
+        "" | "-" | "none" => Ok(None),
+        _ => Ok(parse_validity(text, created)?),
+    }
+}
+
+/// gpg makes a second key of the same user ID only when it is told to.
+fn refuse_double(session: &mut Session, user_id: &str) -> Result<(), Failure> {
+    let shelf = session.world.home()?.keys()?;
+    let exists = shelf.items.iter().any(|key| {
+        key.secret.is_some() && key.certificate.user_ids().iter().any(|id| id == user_id.as_bytes())
+    });
+    if exists && !session.options.yes {
+        session.status.say("ERROR genkey 33554736");
+        let shown = Safe::text(user_id);
+        return Err(Failure::Usage(format!("A key for \"{shown}\" already exists")));
+    }
+    Ok(())
+}
+
+fn from_parameters(session: &mut Session) -> Result<u8, Failure> {
+    let input = match &session.options.words[..] {
+        [] => Input::Standard,
+        [word] => Input::new(word, session.options.special_filenames),
+        _ => return Err(Failure::Usage("one parameter file at a time".into())),
+    };
+    // Standard input may begin with the passphrase.
+    let secret = Secret::read(&session.options, &session.world)?;
+    let text = input.read("a parameter file", 64 * 1024)?;
+    let steps = parameters::read(&text).map_err(Failure::Usage)?;
+    for step in steps {
+        match step {
+            Step::Echo(words) => {
+                let shown = Safe::text(&words).to_string();
+                session.log.remark(&shown);
+            }
+            Step::Make(wanted) => {
+                let made = make_wanted(session, *wanted, &secret);
+                made.inspect_err(|_| session.status.say("KEY_NOT_CREATED"))?;
+            }
+        }
+    }
+    Ok(0)
+}
+
+fn make_wanted(session: &mut Session, wanted: Wanted, secret: &Secret) -> Result<(), Failure> {
+    let kind = parameters::kind(&wanted).map_err(Failure::Usage)?;
+    let created = match &wanted.created {
+        Some(text) => parameters::creation_date(text).map_err(Failure::Usage)?,
+        None => whole_seconds(session.world.now),
+    };
+    let plan = KeyPlan {
+        kind,
+        bits: match &wanted.bits {
+            Some(bits) => parse_bits(bits)?,
+            None => KeySizeBits::Rsa3072,
+        },
+        user_id: user_id(&wanted.name, &wanted.comment, &wanted.email)?,
+        created,
+        validity: validity(wanted.expires.as_deref().unwrap_or_default(), created)?,
+    };
+    let what = Safe::text(&plan.user_id).to_string();
+    let passphrase = match (wanted.passphrase, wanted.no_protection) {
+        (Some(passphrase), _) if !passphrase.is_empty() => {
+            Some(Arc::new(Passphrase::new(passphrase)))
+        }
+        (_, true) => None,
+        _ => secret.for_new_key(&what)?,
+    };
+    generate(session, &plan, passphrase.as_deref(), wanted.handle.as_deref())?;
+    Ok(())
+}
+
+fn generate(
+    session: &mut Session,
+    plan: &KeyPlan,
+    passphrase: Option<&Passphrase>,
+    handle: Option<&str>,
+) -> Result<Listed, Failure> {
+    let made = make(plan, passphrase, None, &session.world)?;
+    let fingerprint = made.certificate().fingerprint();
+    for path in made.revocations() {
+        let path = Safe::path(path);
+        session.log.remark(&format!("revocation certificate stored as '{path}'"));
+    }
+    session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
+    let letter = if plan.kind == Kind::RsaRsa { 'B' } else { 'P' };
+    session.status.say_of(
+        &format!("KEY_CREATED {letter} {fingerprint}"),
+        handle.unwrap_or_default().as_bytes(),
+    );
+    Ok(Listed {
+        facts: certificate_facts(made.certificate(), &session.world.policy()),
+        trust: Trust::Ultimate,
+        secrets: made.certificate().fingerprints(),
+    })
+}

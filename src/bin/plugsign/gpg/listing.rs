@@ -1,0 +1,310 @@
+//! `gpg --list-keys` and its kin, for people.
+
+use plugsign::disk::home::{HomeKey, Shelf};
+use plugsign::error::Error;
+use plugsign::openpgp::certificate::Fingerprint;
+use plugsign::openpgp::facts::{CertificateFacts, KeyFacts, certificate_facts};
+use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
+use plugsign::openpgp::query::KeyQuery;
+use plugsign::safe::Safe;
+
+use super::Session;
+use super::colons;
+use super::dates::day;
+use super::input::Input;
+use super::options::KeyidFormat;
+use super::verify::Trust;
+use crate::failure::Failure;
+
+/// A key in a listing.
+pub struct Listed {
+    pub facts: CertificateFacts,
+    pub trust: Trust,
+    /// The keys whose secret parts are here.
+    pub secrets: Vec<Fingerprint>,
+}
+
+/// Which of a key's halves the listing is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    Public,
+    Secret,
+}
+
+/// `--list-keys` and `--list-secret-keys`: all of them, or those that match.
+pub fn run(session: &mut Session, half: Half) -> Result<u8, Failure> {
+    let (shelf, trusted) = known_keys(session)?;
+    let mut chosen: Vec<usize> = Vec::new();
+    let mut missing = 0;
+    let words = session.options.words.clone();
+    for word in &words {
+        let name = word.to_string_lossy();
+        let query = KeyQuery::parse(&name)?;
+        let mut found = false;
+        for (place, key) in shelf.items.iter().enumerate() {
+            if is_in(key, half) && query.matches(&key.certificate) {
+                found = true;
+                if !chosen.contains(&place) {
+                    chosen.push(place);
+                }
+            }
+        }
+        if !found {
+            missing += 1;
+            let what = if half == Half::Secret { "secret" } else { "public" };
+            session.log.say(&format!("error reading key: No {what} key"));
+        }
+    }
+    let is_chosen = |place: usize, key: &HomeKey| {
+        is_in(key, half) && (words.is_empty() || chosen.contains(&place))
+    };
+    let policy = session.world.policy();
+    let listed: Vec<Listed> = shelf
+        .items
+        .iter()
+        .enumerate()
+        .filter(|(place, key)| is_chosen(*place, key))
+        .map(|(_, key)| Listed {
+            facts: certificate_facts(&key.certificate, &policy),
+            trust: trust_in(key, &trusted),
+            secrets: secrets_of(key),
+        })
+        .collect();
+    session.world.readable(shelf);
+    let header = words.is_empty() && !listed.is_empty();
+    show(session, &listed, half, header)?;
+    Ok(if missing > 0 { 2 } else { 0 })
+}
+
+/// Everything that the home knows: its own keys and those that are only trusted.
+pub fn known_keys(session: &Session) -> Result<(Shelf<HomeKey>, Vec<Fingerprint>), Failure> {
+    let home = session.world.home()?;
+    let mut shelf = home.keys()?;
+    let trusted = session.world.readable(home.trusted()?);
+    let fingerprints = trusted.iter().map(|key| key.certificate.fingerprint()).collect();
+    for key in trusted {
+        let fingerprint = key.certificate.fingerprint();
+        match shelf.items.iter_mut().find(|known| known.certificate.fingerprint() == fingerprint) {
+            Some(known) => known.certificate = known.certificate.merge(&key.certificate)?,
+            None => shelf.items.push(HomeKey { certificate: key.certificate, secret: None }),
+        }
+    }
+    Ok((shelf, fingerprints))
+}
+
+pub fn trust_in(key: &HomeKey, trusted: &[Fingerprint]) -> Trust {
+    if key.secret.is_some() {
+        Trust::Ultimate
+    } else if trusted.contains(&key.certificate.fingerprint()) {
+        Trust::Full
+    } else {
+        Trust::Unknown
+    }
+}
+
+fn is_in(key: &HomeKey, half: Half) -> bool {
+    half == Half::Public || key.secret.is_some()
+}
+
+fn secrets_of(key: &HomeKey) -> Vec<Fingerprint> {
+    key.secret.as_ref().map(|secret| secret.secret_fingerprints()).unwrap_or_default()
+}
+
+/// `--show-keys`: what a file has, without taking it.
+pub fn show_files(session: &mut Session) -> Result<u8, Failure> {
+    let policy = session.world.policy();
+    let mut words = session.options.words.clone();
+    if words.is_empty() {
+        words.push("-".into());
+    }
+    let mut listed = Vec::new();
+    let mut failed = false;
+    for word in &words {
+        let bytes = Input::new(word, false).read("a key file", MAX_KEY_FILE)?;
+        for key in read_keys(&bytes)? {
+            let certificate = match key {
+                Ok(Key::Certificate(certificate)) => certificate,
+                Ok(Key::Secret(secret)) => secret.certificate(),
+                // There is no key in it to be shown.
+                Ok(Key::Revocation(_)) => continue,
+                Err(error) => {
+                    failed = true;
+                    session.log.explain(&error.into());
+                    continue;
+                }
+            };
+            let facts = certificate_facts(&certificate, &policy);
+            listed.push(Listed { facts, trust: Trust::Unknown, secrets: Vec::new() });
+        }
+    }
+    show(session, &listed, Half::Public, false)?;
+    Ok(if failed { 2 } else { 0 })
+}
+
+/// Shows keys on standard output.
+pub fn show(
+    session: &mut Session,
+    listed: &[Listed],
+    half: Half,
+    header: bool,
+) -> Result<(), Failure> {
+    let mut text = String::new();
+    if session.options.with_colons {
+        text = colons::listing(session, listed, half);
+    } else {
+        if header {
+            let home = session.world.home()?;
+            let path = Safe::path(home.root()).to_string();
+            text.push_str(&format!("{path}\n{}\n", "-".repeat(path.chars().count())));
+        }
+        for key in listed {
+            text.push_str(&one(session, key, half));
+            text.push('\n');
+        }
+    }
+    session.world.terminal.write_bytes(text.as_bytes())
+}
+
+/// Shows one key.
+pub fn one(session: &Session, listed: &Listed, half: Half) -> String {
+    let options = &session.options;
+    let mut text = String::new();
+    for (place, key) in listed.facts.keys.iter().enumerate() {
+        let is_primary = place == 0;
+        let name = match (is_primary, half) {
+            (true, Half::Public) => "pub",
+            (true, Half::Secret) => "sec",
+            (false, Half::Public) => "sub",
+            (false, Half::Secret) => "ssb",
+        };
+        let is_here = listed.secrets.contains(&key.description.fingerprint);
+        let mark = if half == Half::Secret && !is_here { '#' } else { ' ' };
+        text.push_str(&format!(
+            "{name}{mark}  {}{} {} [{}]{}\n",
+            algorithm(key),
+            key_id(&key.description.fingerprint, options.keyid_format),
+            day(key.description.created),
+            usage(key),
+            validity(key),
+        ));
+        let wants = is_primary || options.with_subkey_fingerprint || options.fingerprints > 1;
+        if wants {
+            text.push_str(&fingerprint(
+                &key.description.fingerprint,
+                options.fingerprints > 0,
+                options.keyid_format != KeyidFormat::None,
+            ));
+        }
+        if options.with_keygrip
+            && let Some(grip) = &key.grip
+        {
+            text.push_str(&format!("      Keygrip = {grip}\n"));
+        }
+        if is_primary {
+            for user_id in &listed.facts.user_ids {
+                let word = if user_id.revoked { "[ revoked]" } else { trust_word(listed) };
+                text.push_str(&format!(
+                    "uid{}{word} {}\n",
+                    " ".repeat(uid_indent(options.keyid_format)),
+                    Safe::bytes(&user_id.value),
+                ));
+            }
+        }
+    }
+    text
+}
+
+/// `rsa3072`
+pub fn algorithm(key: &KeyFacts) -> String {
+    match key.algorithm {
+        1..=3 => format!("rsa{}", key.bits),
+        16 | 20 => format!("elg{}", key.bits),
+        17 => format!("dsa{}", key.bits),
+        _ => Safe::text(&key.description.algorithm).to_string().to_lowercase(),
+    }
+}
+
+fn key_id(fingerprint: &Fingerprint, format: KeyidFormat) -> String {
+    let long = fingerprint.key_id().to_string();
+    let short = long.get(8..).unwrap_or(&long).to_string();
+    match format {
+        KeyidFormat::None => String::new(),
+        KeyidFormat::Short => format!("/{short}"),
+        KeyidFormat::Long => format!("/{long}"),
+        KeyidFormat::HexShort => format!("/0x{short}"),
+        KeyidFormat::HexLong => format!("/0x{long}"),
+    }
+}
+
+/// Capitals in the order that people know: sign, certify, encrypt, authenticate.
+fn usage(key: &KeyFacts) -> String {
+    let of = |name: &str, letter: char| key.description.usage.contains(&name).then_some(letter);
+    [of("sign", 'S'), of("certify", 'C'), of("encrypt", 'E'), of("authenticate", 'A')]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn validity(key: &KeyFacts) -> String {
+    match (key.revoked, key.description.expires) {
+        (Some(revoked), _) => format!(" [revoked: {}]", day(revoked)),
+        (None, Some(expires)) if key.is_expired() => format!(" [expired: {}]", day(expires)),
+        (None, Some(expires)) => format!(" [expires: {}]", day(expires)),
+        (None, None) => String::new(),
+    }
+}
+
+fn fingerprint(fingerprint: &Fingerprint, grouped: bool, labelled: bool) -> String {
+    match (grouped, labelled) {
+        (true, true) => format!("      Key fingerprint = {}\n", fingerprint.grouped()),
+        (true, false) => format!("      {}\n", fingerprint.grouped()),
+        (false, _) => format!("      {fingerprint}\n"),
+    }
+}
+
+fn trust_word(listed: &Listed) -> &'static str {
+    let primary = listed.facts.keys.first();
+    if primary.is_some_and(|key| key.revoked.is_some()) {
+        return "[ revoked]";
+    }
+    if primary.is_some_and(KeyFacts::is_expired) {
+        return "[ expired]";
+    }
+    match listed.trust {
+        Trust::Ultimate => "[ultimate]",
+        Trust::Full => "[  full  ]",
+        Trust::Unknown => "[ unknown]",
+    }
+}
+
+fn uid_indent(format: KeyidFormat) -> usize {
+    match format {
+        KeyidFormat::None => 11,
+        KeyidFormat::Short => 9,
+        KeyidFormat::HexShort => 11,
+        KeyidFormat::Long => 17,
+        KeyidFormat::HexLong => 19,
+    }
+}
+
+/// Finds the keys that words name, each once. gpg takes every match; so do exports here, but a
+/// secret key that is not meant must not leave with one that is.
+pub fn matching(shelf: &Shelf<HomeKey>, words: &[String], half: Half) -> Result<Vec<usize>, Error> {
+    let mut chosen = Vec::new();
+    for word in words {
+        let query = KeyQuery::parse(word)?;
+        let places: Vec<usize> = (0..shelf.items.len())
+            .filter(|place| is_in(&shelf.items[*place], half))
+            .filter(|place| query.matches(&shelf.items[*place].certificate))
+            .collect();
+        if half == Half::Secret && places.len() > 1 {
+            shelf.find_secret(Some(&query))?;
+        }
+        for place in places {
+            if !chosen.contains(&place) {
+                chosen.push(place);
+            }
+        }
+    }
+    Ok(chosen)
+}

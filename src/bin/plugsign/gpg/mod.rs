@@ -1,0 +1,261 @@
+//! `plugsign gpg`: the command lines of gpg and gpgv that release scripts use, on plugsign's own
+//! home. No agent, no socket, no pinentry, and no file of GnuPG's is touched.
+//!
+//! What these programs print is a language that other programs parse; this folder speaks it, and
+//! leaves the work to the library and the commands beside it.
+
+mod argv;
+mod colons;
+mod dates;
+mod export;
+mod gpgv;
+mod import;
+mod input;
+mod keygen;
+mod listing;
+mod log;
+mod options;
+mod output;
+mod parameters;
+mod print_digest;
+mod secret;
+mod sign;
+mod status;
+mod table;
+mod verify;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use plugsign::safe::Safe;
+
+use self::keygen::Questions;
+use self::listing::Half;
+use self::log::Log;
+use self::options::Options;
+use self::status::{Sink, Status};
+use self::table::Task;
+use self::verify::{Known, Speak, Trust};
+use crate::args::{Global, Personality};
+use crate::failure::{EXIT_USAGE, Failure};
+use crate::terminal::Terminal;
+use crate::world::{World, gnupg_home};
+
+/// Do what a gpg command line says, on plugsign's own home
+///
+/// A link named gpg, gpg2 or gpgv to plugsign does the same. Signs, verifies, lists, exports,
+/// imports and makes keys; refuses to encrypt, to sign cleartext and to use the network.
+#[derive(Args)]
+pub struct Arguments {
+    /// gpg's options, commands and files
+    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<OsString>,
+}
+
+/// One command line at work.
+pub struct Session {
+    options: Options,
+    world: World,
+    status: Status,
+    log: Log,
+}
+
+impl Session {
+    /// Says something that `--verbose` asks for.
+    fn verbose(&mut self, words: &str) {
+        if self.options.verbose {
+            self.log.say(words);
+        }
+    }
+
+    /// The folder that a GnuPG would use. Only keyrings that are named are read from it.
+    fn gnupg_home(&self) -> Option<PathBuf> {
+        let home = self.options.homedir.clone().or_else(gnupg_home);
+        home.or_else(|| self.world.variable("HOME").map(|home| PathBuf::from(home).join(".gnupg")))
+    }
+}
+
+/// The folder of a GnuPG home that plugsign keeps its own home in: nothing else is touched.
+const INSIDE: &str = "plugsign";
+
+/// Runs a command line, given with the name that the program was called by.
+pub fn run(
+    personality: Personality,
+    global: &Global,
+    whole: &[OsString],
+    arguments: Vec<OsString>,
+) -> ExitCode {
+    let name = personality.name();
+    let mut log = Log::new(Sink::Errors, name, false);
+    if let Err(error) = secret::hide_passphrase(whole) {
+        log.say(&format!("--passphrase cannot be taken: {error}"));
+        return ExitCode::from(EXIT_USAGE);
+    }
+    let table = match personality {
+        Personality::Gpg => table::GPG,
+        Personality::Gpgv => table::GPGV,
+    };
+    let options = match argv::parse(table, arguments).and_then(Options::read) {
+        Ok(options) => options,
+        Err(why) => {
+            log.say(&why);
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    let mut session = match open(options, name, global) {
+        Ok(session) => session,
+        Err(why) => {
+            log.say(&why);
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    warn(&mut session);
+    let code = match dispatch(&mut session, personality) {
+        Ok(code) => code,
+        Err(failure) => {
+            session.log.explain(&failure);
+            EXIT_USAGE
+        }
+    };
+    ExitCode::from(if session.status.lost { code.max(EXIT_USAGE) } else { code })
+}
+
+fn open(options: Options, name: &'static str, global: &Global) -> Result<Session, String> {
+    let status = match (&options.status_fd, &options.status_file) {
+        (Some(number), _) => Sink::descriptor(number).map_err(|why| format!("status-fd: {why}"))?,
+        (None, Some(path)) => Sink::file(path).map_err(|error| format!("status-file: {error}"))?,
+        (None, None) => Sink::Nowhere,
+    };
+    let words = match (&options.logger_fd, &options.logger_file) {
+        (Some(number), _) => Sink::descriptor(number).map_err(|why| format!("logger-fd: {why}"))?,
+        (None, Some(path)) => Sink::file(path).map_err(|error| format!("logger-file: {error}"))?,
+        (None, None) => Sink::Errors,
+    };
+    let inside = options.homedir.clone().or_else(gnupg_home).map(|home| home.join(INSIDE));
+    let global = Global { home: global.home.clone().or(inside), ..global.clone() };
+    let terminal = Terminal::new(&global);
+    crate::signals::install().map_err(|error| format!("cannot handle signals: {error}"))?;
+    let mut world = World::read(&global, terminal).map_err(|failure| failure.message())?;
+    if let Some(time) = options.time {
+        world.now = time;
+    }
+    let log = Log::new(words, name, options.quiet);
+    Ok(Session { options, world, status: Status::new(status), log })
+}
+
+fn warn(session: &mut Session) {
+    for option in std::mem::take(&mut session.options.passed_over) {
+        session.log.remark(&format!("Note: --{option} has no effect here"));
+    }
+    for word in std::mem::take(&mut session.options.late) {
+        let shown = Safe::bytes(word.as_encoded_bytes()).to_string();
+        session.log.remark(&format!("Note: '{shown}' is not considered an option"));
+    }
+    if session.options.time.is_some() {
+        let time = dates::day_and_time(session.world.now);
+        session.log.say(&format!("WARNING: running with faked system time: {time}"));
+    }
+    if matches!(session.options.passphrase, Some(options::PassphraseFrom::Pipe(_))) {
+        session.log.remark(
+            "WARNING: a passphrase on the command line can be seen by others; use --passphrase-file or --passphrase-fd",
+        );
+    }
+}
+
+fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failure> {
+    if personality == Personality::Gpgv {
+        return match session.options.task {
+            Some(Task::Version) => version(session, "gpgv"),
+            Some(_) => help(session),
+            None => gpgv::run(session),
+        };
+    }
+    let Some(task) = session.options.task else {
+        let why = "no command is given, and plugsign does not guess: --detach-sign, --verify, --import, --export or --list-keys?";
+        return Err(Failure::Usage(why.into()));
+    };
+    // What has no output of its own must not seem to write one.
+    if task == Task::Verify && session.options.output.is_some() {
+        return Err(Failure::Usage("--output: a detached signature has nothing to write".into()));
+    }
+    let keyring = !session.options.keyrings.is_empty() || session.options.no_default_keyring;
+    if keyring && task != Task::Verify {
+        let why = "--keyring: keyrings are for --verify; plugsign keeps its keys in its home";
+        return Err(Failure::Usage(why.into()));
+    }
+    match task {
+        Task::DetachSign => sign::run(session),
+        Task::Sign => Err(Failure::Usage(
+            "plugsign makes detached signatures only, no signed messages; add --detach-sign".into(),
+        )),
+        Task::Verify => {
+            let known = known(session)?;
+            verify::run(session, &known, Speak::OfTrust)
+        }
+        Task::ListKeys | Task::Fingerprint => listing::run(session, Half::Public),
+        Task::ListSecretKeys => listing::run(session, Half::Secret),
+        Task::ShowKeys => listing::show_files(session),
+        Task::Export => export::run(session, export::What::Certificates),
+        Task::ExportSecretKeys => export::run(session, export::What::SecretKeys),
+        Task::ExportSecretSubkeys => export::run(session, export::What::SecretSubkeys),
+        Task::Import => import::run(session),
+        Task::GenerateKey => keygen::run(session, Questions::Few),
+        Task::FullGenerateKey => keygen::run(session, Questions::All),
+        Task::QuickGenerateKey => keygen::quick(session),
+        Task::PrintDigest => print_digest::run(session),
+        Task::Nothing => Ok(0),
+        Task::Version => version(session, "gpg"),
+        Task::Help => help(session),
+    }
+}
+
+/// Everybody whose signatures can be verified: the home's, unless it is ruled out, and those of
+/// the keyrings.
+fn known(session: &mut Session) -> Result<Vec<Known>, Failure> {
+    let mut known = Vec::new();
+    if !session.options.no_default_keyring {
+        let (shelf, trusted) = listing::known_keys(session)?;
+        for key in session.world.readable(shelf) {
+            let trust = listing::trust_in(&key, &trusted);
+            known.push(Known { certificate: key.certificate, trust });
+        }
+    }
+    for more in gpgv::keyrings(session) {
+        gpgv::add(&mut known, Known { trust: Trust::Unknown, ..more });
+    }
+    Ok(known)
+}
+
+/// The version of gpg that these command lines are those of: scripts compare it, and take other
+/// ways for much older ones.
+const LIKE: &str = "2.2.40";
+
+fn version(session: &Session, name: &str) -> Result<u8, Failure> {
+    let text = format!(
+        "{name} (GnuPG) {LIKE}\n\
+         plugsign {}, in place of GnuPG\n\n\
+         Home: {}\n\
+         Supported algorithms:\n\
+         Pubkey: RSA\n\
+         Cipher: AES256\n\
+         Hash: SHA256, SHA384, SHA512\n\
+         Compression: Uncompressed\n",
+        env!("CARGO_PKG_VERSION"),
+        session.world.home().map(|home| Safe::path(home.root()).to_string()).unwrap_or_default(),
+    );
+    session.world.terminal.write_bytes(text.as_bytes())?;
+    Ok(0)
+}
+
+fn help(session: &Session) -> Result<u8, Failure> {
+    let text = "plugsign in place of gpg:\n\
+        \x20 -b, --detach-sign [FILE]           --verify FILE.sig [FILE]\n\
+        \x20 -k, --list-keys                    -K, --list-secret-keys\n\
+        \x20 --export, --export-secret-keys     --import\n\
+        \x20 --full-generate-key, --quick-generate-key, --batch --generate-key\n\
+        It does not encrypt, does not sign cleartext and never uses the network.\n";
+    session.world.terminal.write_bytes(text.as_bytes())?;
+    Ok(0)
+}

@@ -1,0 +1,384 @@
+//! gpg's options as values.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use plugsign::openpgp::hash::HashAlgorithm;
+use plugsign::openpgp::validity::parse_time;
+use plugsign::safe::Safe;
+
+use super::argv::Parsed;
+use super::table::{Opt, Task};
+
+/// How key IDs are shown in listings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum KeyidFormat {
+    None,
+    Short,
+    Long,
+    HexShort,
+    HexLong,
+}
+
+/// Where a passphrase that is not in the environment comes from.
+pub enum PassphraseFrom {
+    /// The first line of a descriptor.
+    Descriptor(u32),
+    /// All of a descriptor: what `--passphrase` became.
+    Pipe(u32),
+    /// The first line of a file.
+    File(PathBuf),
+}
+
+/// What may be asked when no passphrase is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pinentry {
+    /// Ask on the terminal.
+    Ask,
+    /// Do not ask: `error` and `cancel`.
+    Never,
+    /// Ask on the terminal, except with `--batch` or `--no-tty`.
+    Loopback,
+}
+
+/// A command line that makes sense.
+pub struct Options {
+    pub task: Option<Task>,
+    pub fingerprints: u8,
+    pub armor: bool,
+    pub batch: bool,
+    pub yes: bool,
+    pub no_tty: bool,
+    pub quiet: bool,
+    pub verbose: bool,
+    pub always_trust: bool,
+    pub with_colons: bool,
+    pub with_keygrip: bool,
+    pub with_secret: bool,
+    pub with_subkey_fingerprint: bool,
+    pub no_default_keyring: bool,
+    pub special_filenames: bool,
+    pub local_users: Vec<String>,
+    pub default_key: Option<String>,
+    pub asserted: Vec<OsString>,
+    pub keyrings: Vec<OsString>,
+    pub output: Option<PathBuf>,
+    pub digest: Option<HashAlgorithm>,
+    pub preferred_digest: Option<HashAlgorithm>,
+    pub time: Option<SystemTime>,
+    pub homedir: Option<PathBuf>,
+    pub keyid_format: KeyidFormat,
+    pub passphrase: Option<PassphraseFrom>,
+    pub pinentry: Pinentry,
+    pub status_fd: Option<String>,
+    pub status_file: Option<PathBuf>,
+    pub logger_fd: Option<String>,
+    pub logger_file: Option<PathBuf>,
+    pub words: Vec<OsString>,
+    pub passed_over: Vec<&'static str>,
+    pub late: Vec<OsString>,
+}
+
+impl Options {
+    fn new(parsed: Parsed<Opt>) -> (Options, Vec<(Opt, OsString)>) {
+        let options = Options {
+            task: None,
+            fingerprints: 0,
+            armor: false,
+            batch: false,
+            yes: false,
+            no_tty: false,
+            quiet: false,
+            verbose: false,
+            always_trust: false,
+            with_colons: false,
+            with_keygrip: false,
+            with_secret: false,
+            with_subkey_fingerprint: false,
+            no_default_keyring: false,
+            special_filenames: false,
+            local_users: Vec::new(),
+            default_key: None,
+            asserted: Vec::new(),
+            keyrings: Vec::new(),
+            output: None,
+            digest: None,
+            preferred_digest: None,
+            time: None,
+            homedir: None,
+            keyid_format: KeyidFormat::None,
+            passphrase: None,
+            pinentry: Pinentry::Ask,
+            status_fd: None,
+            status_file: None,
+            logger_fd: None,
+            logger_file: None,
+            words: parsed.words,
+            passed_over: parsed.passed_over,
+            late: parsed.late,
+        };
+        (options, parsed.options)
+    }
+
+    /// Reads the values. The message of an error is fit to show.
+    pub fn read(parsed: Parsed<Opt>) -> Result<Options, String> {
+        let (mut options, list) = Options::new(parsed);
+        for (option, value) in list {
+            options.take(option, value)?;
+        }
+        if options.task.is_none() && options.fingerprints > 0 {
+            options.task = Some(Task::ListKeys);
+        }
+        Ok(options)
+    }
+
+    fn take(&mut self, option: Opt, value: OsString) -> Result<(), String> {
+        match option {
+            Opt::Task(task) => self.set_task(task)?,
+            Opt::Armor => self.armor = true,
+            Opt::NoArmor => self.armor = false,
+            Opt::AlwaysTrust => self.always_trust = true,
+            Opt::AssertSigner => self.asserted.push(value),
+            Opt::Batch => self.batch = true,
+            Opt::NoBatch => self.batch = false,
+            Opt::DefaultKey => self.default_key = Some(text(value)?),
+            Opt::DigestAlgo => self.digest = Some(signing_digest(&text(value)?)?),
+            Opt::ExportOptions => only(&text(value)?, EXPORT_OPTIONS, "export")?,
+            Opt::FakedSystemTime => self.time = Some(faked_time(&text(value)?)?),
+            Opt::Homedir => self.homedir = Some(value.into()),
+            Opt::ImportOptions => only(&text(value)?, IMPORT_OPTIONS, "import")?,
+            Opt::KeyidFormat => self.keyid_format = keyid_format(&text(value)?)?,
+            Opt::Keyring => self.keyrings.push(value),
+            Opt::LocalUser => self.local_users.push(text(value)?),
+            Opt::LoggerFd => self.logger_fd = Some(text(value)?),
+            Opt::LoggerFile => self.logger_file = Some(value.into()),
+            Opt::NoDefaultKeyring => self.no_default_keyring = true,
+            Opt::NoTty => self.no_tty = true,
+            Opt::Output => self.output = Some(value.into()),
+            // It never comes this far, see `secret`.
+            Opt::Passphrase => return Err("--passphrase cannot be taken here".into()),
+            Opt::PassphraseFd => {
+                self.passphrase = Some(PassphraseFrom::Descriptor(descriptor(&text(value)?)?));
+            }
+            Opt::PassphraseFile => self.passphrase = Some(PassphraseFrom::File(value.into())),
+            Opt::PassphrasePipe => {
+                self.passphrase = Some(PassphraseFrom::Pipe(descriptor(&text(value)?)?));
+            }
+            Opt::PersonalDigestPreferences => {
+                self.preferred_digest = preferred_digest(&text(value)?)?;
+            }
+            Opt::PinentryMode => self.pinentry = pinentry(&text(value)?)?,
+            Opt::Quiet => self.quiet = true,
+            Opt::SpecialFilenames => self.special_filenames = true,
+            Opt::StatusFd => self.status_fd = Some(text(value)?),
+            Opt::StatusFile => self.status_file = Some(value.into()),
+            Opt::TrustModel => self.always_trust = trust_model(&text(value)?)?,
+            Opt::Verbose => self.verbose = true,
+            Opt::NoVerbose => self.verbose = false,
+            Opt::WeakDigest => weak_digest(&text(value)?)?,
+            Opt::WithColons => self.with_colons = true,
+            Opt::WithFingerprint => self.fingerprints = self.fingerprints.saturating_add(1),
+            Opt::WithKeygrip => self.with_keygrip = true,
+            Opt::WithSecret => self.with_secret = true,
+            Opt::WithSubkeyFingerprint => self.with_subkey_fingerprint = true,
+            Opt::Yes => self.yes = true,
+        }
+        Ok(())
+    }
+
+    /// `-s` and `-b` go together, `--fingerprint` goes with a listing; nothing else does.
+    fn set_task(&mut self, task: Task) -> Result<(), String> {
+        if task == Task::Fingerprint {
+            self.fingerprints = self.fingerprints.saturating_add(1);
+            return Ok(());
+        }
+        self.task = Some(match (self.task, task) {
+            (None, task) => task,
+            (Some(before), task) if before == task => task,
+            (Some(Task::Sign), Task::DetachSign) | (Some(Task::DetachSign), Task::Sign) => {
+                Task::DetachSign
+            }
+            _ => return Err("conflicting commands".into()),
+        });
+        Ok(())
+    }
+
+    /// The hash that a signature is made with: what is said, what is preferred, else SHA-256.
+    pub fn signing_digest(&self) -> HashAlgorithm {
+        self.digest.or(self.preferred_digest).unwrap_or(HashAlgorithm::Sha256)
+    }
+}
+
+fn text(value: OsString) -> Result<String, String> {
+    value
+        .into_string()
+        .map_err(|value| format!("\"{}\" is not UTF-8", Safe::bytes(value.as_encoded_bytes())))
+}
+
+fn descriptor(text: &str) -> Result<u32, String> {
+    text.trim().parse().map_err(|_| format!("\"{}\" is no descriptor", Safe::text(text)))
+}
+
+/// Reads a hash by its name or, as gpg has it, its number behind an H.
+pub fn digest(name: &str) -> Option<HashAlgorithm> {
+    let name = name.trim().to_ascii_uppercase().replace('-', "");
+    let number = name.strip_prefix('H').unwrap_or(&name).parse().ok();
+    if let Some(algorithm) = number.and_then(HashAlgorithm::from_id) {
+        return Some(algorithm);
+    }
+    Some(match name.as_str() {
+        "MD5" => HashAlgorithm::Md5,
+        "SHA1" => HashAlgorithm::Sha1,
+        "RIPEMD160" | "RMD160" => HashAlgorithm::Ripemd160,
+        "SHA224" => HashAlgorithm::Sha224,
+        "SHA256" => HashAlgorithm::Sha256,
+        "SHA384" => HashAlgorithm::Sha384,
+        "SHA512" => HashAlgorithm::Sha512,
+        _ => return None,
+    })
+}
+
+/// Returns gpg's name of a hash.
+pub fn digest_name(algorithm: HashAlgorithm) -> &'static str {
+    match algorithm {
+        HashAlgorithm::Md5 => "MD5",
+        HashAlgorithm::Sha1 => "SHA1",
+        HashAlgorithm::Ripemd160 => "RIPEMD160",
+        HashAlgorithm::Sha224 => "SHA224",
+        HashAlgorithm::Sha256 => "SHA256",
+        HashAlgorithm::Sha384 => "SHA384",
+        HashAlgorithm::Sha512 => "SHA512",
+    }
+}
+
+fn is_strong(algorithm: &HashAlgorithm) -> bool {
+    matches!(algorithm, HashAlgorithm::Sha256 | HashAlgorithm::Sha384 | HashAlgorithm::Sha512)
+}
+
+fn signing_digest(name: &str) -> Result<HashAlgorithm, String> {
+    match digest(name) {
+        None => Err("selected digest algorithm is invalid".into()),
+        Some(algorithm) if is_strong(&algorithm) => Ok(algorithm),
+        Some(algorithm) => Err(format!(
+            "{} is refused for signatures: SHA256, SHA384 and SHA512 are accepted",
+            digest_name(algorithm)
+        )),
+    }
+}
+
+/// Returns the first of the preferences that may be used.
+fn preferred_digest(list: &str) -> Result<Option<HashAlgorithm>, String> {
+    let mut preferred = None;
+    for name in list.split([' ', ',']).filter(|name| !name.is_empty()) {
+        let algorithm = digest(name).ok_or("invalid personal digest preferences")?;
+        preferred = preferred.or(Some(algorithm).filter(is_strong));
+    }
+    Ok(preferred)
+}
+
+/// Weak hashes never count here, whatever they are called.
+fn weak_digest(name: &str) -> Result<(), String> {
+    match digest(name) {
+        Some(algorithm) if is_strong(&algorithm) => {
+            Err(format!("--weak-digest: {} cannot be switched off", digest_name(algorithm)))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub fn faked_time(text: &str) -> Result<SystemTime, String> {
+    // Frozen or not makes no difference: time is read once.
+    let text = text.strip_suffix('!').unwrap_or(text);
+    let compact = text.len() == 15 && text.is_ascii() && text.as_bytes()[8] == b'T';
+    let iso = match compact {
+        true => format!(
+            "{}-{}-{}T{}:{}:{}Z",
+            &text[..4],
+            &text[4..6],
+            &text[6..8],
+            &text[9..11],
+            &text[11..13],
+            &text[13..]
+        ),
+        false => text.to_string(),
+    };
+    parse_time(&iso).map_err(|error| format!("--faked-system-time: {error}"))
+}
+
+fn keyid_format(name: &str) -> Result<KeyidFormat, String> {
+    Ok(match name.to_ascii_lowercase().as_str() {
+        "none" => KeyidFormat::None,
+        "short" => KeyidFormat::Short,
+        "long" => KeyidFormat::Long,
+        "0xshort" => KeyidFormat::HexShort,
+        "0xlong" => KeyidFormat::HexLong,
+        _ => return Err(format!("unknown keyid-format '{}'", Safe::text(name))),
+    })
+}
+
+fn pinentry(name: &str) -> Result<Pinentry, String> {
+    Ok(match name.to_ascii_lowercase().as_str() {
+        "default" | "ask" => Pinentry::Ask,
+        "cancel" | "error" => Pinentry::Never,
+        "loopback" => Pinentry::Loopback,
+        _ => return Err(format!("invalid pinentry mode '{}'", Safe::text(name))),
+    })
+}
+
+/// Returns whether nobody's trust is asked for.
+fn trust_model(name: &str) -> Result<bool, String> {
+    match name.to_ascii_lowercase().as_str() {
+        "always" => Ok(true),
+        "pgp" | "classic" | "direct" | "auto" | "tofu" | "tofu+pgp" => Ok(false),
+        _ => Err(format!("unknown trust model '{}'", Safe::text(name))),
+    }
+}
+
+/// What exports are anyhow: a certificate leaves without what others say of it.
+const EXPORT_OPTIONS: &[&str] = &[
+    "export-attributes",
+    "export-clean",
+    "export-minimal",
+    "export-local-sigs",
+    "no-export-attributes",
+    "no-export-local-sigs",
+    "no-export-sensitive-revkeys",
+];
+
+/// What imports are anyhow, for the same reason.
+const IMPORT_OPTIONS: &[&str] = &[
+    "import-clean",
+    "import-local-sigs",
+    "import-minimal",
+    "keep-ownertrust",
+    "no-import-local-sigs",
+    "no-repair-keys",
+    "no-repair-pks-subkey-bug",
+    "no-self-sigs-only",
+    "repair-keys",
+    "repair-pks-subkey-bug",
+    "self-sigs-only",
+];
+
+fn only(list: &str, known: &[&str], what: &str) -> Result<(), String> {
+    let mut names = list.split([' ', ',']).filter(|name| !name.is_empty());
+    match names.find(|name| !known.contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "the {what} option '{}' would change what is written, and is not supported",
+            Safe::text(name)
+        )),
+    }
+}
+
+/// OpenPGP counts whole seconds.
+pub fn whole_seconds(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
+}
+
+/// Returns a time as OpenPGP and gpg write it: seconds since 1970.
+pub fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}

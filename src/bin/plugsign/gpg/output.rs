@@ -1,0 +1,76 @@
+//! Files as gpg writes them, and as plugsign does: whole or not at all.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use plugsign::disk::file::{Access, Existing, write_new};
+use plugsign::error::Error;
+
+use super::Session;
+use crate::failure::Failure;
+use crate::terminal::Conversation;
+
+/// Where a result goes.
+pub enum Output {
+    Standard,
+    Named(PathBuf),
+}
+
+impl Output {
+    /// `-o FILE`, else what the task makes of its input.
+    pub fn new(option: Option<&Path>, otherwise: Option<PathBuf>) -> Output {
+        match option.map(Path::to_owned).or(otherwise) {
+            Some(path) if path.as_os_str() != "-" => Output::Named(path),
+            _ => Output::Standard,
+        }
+    }
+
+    /// Refuses to replace a file, unless `--yes` or a person says so. Asked before the work.
+    pub fn check(&self, session: &Session) -> Result<Existing, Failure> {
+        let Output::Named(path) = self else { return Ok(Existing::Keep) };
+        let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(Existing::Keep) };
+        if session.options.yes || !(metadata.is_file() || metadata.is_symlink()) {
+            return Ok(Existing::Replace);
+        }
+        if !session.options.batch
+            && !session.options.no_tty
+            && io::stdin().is_terminal()
+            && let Some(mut person) = Conversation::open()
+        {
+            let shown = plugsign::safe::Safe::path(path).to_string();
+            person.say(&format!("File '{shown}' exists. "));
+            let answer = person.ask("Overwrite? (y/N) ").unwrap_or_default();
+            if matches!(answer.trim(), "y" | "Y" | "yes") {
+                return Ok(Existing::Replace);
+            }
+        }
+        Err(Error::Exists(path.clone()).into())
+    }
+
+    /// Writes it. Devices and FIFOs are written to; a file is replaced in one step.
+    pub fn write(
+        &self,
+        session: &Session,
+        bytes: &[u8],
+        secret: bool,
+        existing: Existing,
+    ) -> Result<(), Failure> {
+        let Output::Named(path) = self else {
+            if session.world.terminal.out_is_terminal() && !session.options.armor {
+                return Err(Failure::BinaryToTerminal);
+            }
+            return session.world.terminal.write_bytes(bytes);
+        };
+        // Through links: /dev/stdout is one.
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            let write = || OpenOptions::new().write(true).open(path)?.write_all(bytes);
+            return Ok(write().map_err(Error::io("write", path))?);
+        }
+        let access = match secret {
+            true => Access::Secret,
+            false => Access::Public { umask: session.world.umask },
+        };
+        Ok(write_new(path, bytes, access, existing)?)
+    }
+}

@@ -1,0 +1,175 @@
+//! `gpg --detach-sign`
+
+use std::path::PathBuf;
+
+use plugsign::disk::home::{HomeKey, Shelf};
+use plugsign::error::Error;
+use plugsign::openpgp::certificate::Fingerprint;
+use plugsign::openpgp::facts::signature_facts;
+use plugsign::openpgp::hash::ContentHash;
+use plugsign::openpgp::query::KeyQuery;
+use plugsign::openpgp::secret_key::{SecretKey, SigningKey};
+use plugsign::openpgp::sign::sign_hashed_with;
+use plugsign::openpgp::signature::DetachedSignature;
+use plugsign::openpgp::verify::{Verdict, verify_hashed};
+use plugsign::safe::Safe;
+
+use super::Session;
+use super::input::Input;
+use super::options::{digest_name, seconds, whole_seconds};
+use super::output::Output;
+use super::secret::Secret;
+use super::status::cause_of;
+use crate::failure::Failure;
+use crate::report::first_user_id;
+
+/// A key that was asked for, and the very key of it, if one was named with `!`.
+struct Chosen {
+    secret: SecretKey,
+    exactly: Option<Fingerprint>,
+}
+
+pub fn run(session: &mut Session) -> Result<u8, Failure> {
+    if session.options.words.len() > 1 {
+        let why = "several files would be signed as one; sign them one by one, or with: plugsign sign FILE...";
+        return Err(Failure::Usage(why.into()));
+    }
+    match sign(session) {
+        Ok(()) => Ok(0),
+        Err(failure) => {
+            let cause = cause_of(&failure);
+            session.status.say(&format!("FAILURE sign {}", cause.code));
+            session.log.explain(&failure);
+            session.log.say(&format!("signing failed: {}", cause.words));
+            Ok(2)
+        }
+    }
+}
+
+fn sign(session: &mut Session) -> Result<(), Failure> {
+    // Standard input may begin with the passphrase.
+    let secret = Secret::read(&session.options, &session.world)?;
+    let chosen = choose(session)?;
+    let input = match session.options.words.first() {
+        Some(word) => Input::new(word, session.options.special_filenames),
+        None => Input::Standard,
+    };
+    let extension = if session.options.armor { ".asc" } else { ".sig" };
+    let beside = match &input {
+        Input::Standard => None,
+        Input::Named(path) => {
+            let mut name = path.clone().into_os_string();
+            name.push(extension);
+            Some(PathBuf::from(name))
+        }
+    };
+    let output = Output::new(session.options.output.as_deref(), beside);
+    let existing = output.check(session)?;
+    // A file that is not there is told before a passphrase is asked for.
+    if let Input::Named(path) = &input {
+        std::fs::metadata(path).map_err(Error::io("read", path))?;
+    }
+    let key = secret.unlock(
+        &session.world,
+        &mut session.status,
+        &chosen.secret,
+        chosen.exactly.as_ref(),
+    )?;
+    drop(secret);
+    let way = ContentHash { algorithm: session.options.signing_digest(), text: false };
+    if let Output::Named(path) = &output {
+        session.verbose(&format!("writing to '{}'", Safe::path(path)));
+    }
+    session.status.say(&format!("BEGIN_SIGNING H{}", way.algorithm.id()));
+    let signature = make(session, &key, &input, way)?;
+    let bytes = match session.options.armor {
+        true => signature.to_armored()?,
+        false => signature.to_bytes()?,
+    };
+    output.write(session, &bytes, false, existing)?;
+    session.verbose(&format!(
+        "RSA/{} signature from: \"{} {}\"",
+        digest_name(way.algorithm),
+        key.fingerprint().key_id(),
+        first_user_id(key.certificate()),
+    ));
+    session.status.say(&format!(
+        "SIG_CREATED D {} {} 00 {} {}",
+        signature_facts(&signature).algorithm,
+        way.algorithm.id(),
+        seconds(signature.created()),
+        key.fingerprint()
+    ));
+    Ok(())
+}
+
+/// Signs, and checks the signature with the certificate before anybody sees it.
+fn make(
+    session: &Session,
+    key: &SigningKey,
+    input: &Input,
+    way: ContentHash,
+) -> Result<DetachedSignature, Failure> {
+    let content = input.hash([way])?;
+    let signature = sign_hashed_with(&content, way, key, whole_seconds(session.world.now))?;
+    let certificates = [key.certificate().clone()];
+    match verify_hashed(&content, &signature, &certificates, &session.world.policy()) {
+        Verdict::Good(_) => Ok(signature),
+        Verdict::Bad(bad) => Err(Error::NotGood(bad).into()),
+    }
+}
+
+/// Finds the one key that signs: `-u`, else `--default-key`, else the only one there is. gpg
+/// takes the first of several; here that is an error, because it is a different signer tomorrow.
+fn choose(session: &mut Session) -> Result<Chosen, Failure> {
+    let home = session.world.home()?;
+    let shelf = home.keys()?;
+    let names: Vec<String> = match session.options.local_users.is_empty() {
+        false => session.options.local_users.clone(),
+        true => session.options.default_key.iter().cloned().collect(),
+    };
+    let mut chosen: Option<(Fingerprint, Option<Fingerprint>)> = None;
+    for name in &names {
+        let found = find(&shelf, Some(name)).inspect_err(|error| {
+            let cause = cause_of(error);
+            session.log.say(&format!("skipped \"{}\": {}", Safe::text(name), cause.words));
+            session.status.say_of("INV_SGNR 9", name.as_bytes());
+        })?;
+        if chosen.as_ref().is_some_and(|before| *before != found) {
+            return Err(Failure::Usage("one key signs, and several are named".into()));
+        }
+        chosen = Some(found);
+    }
+    let (fingerprint, exactly) = match chosen {
+        Some(found) => found,
+        None => find(&shelf, None)?,
+    };
+    let key = session
+        .world
+        .readable(shelf)
+        .into_iter()
+        .find(|key| key.certificate.fingerprint() == fingerprint);
+    let Some(HomeKey { certificate, secret: Some(secret) }) = key else {
+        return Err(Error::NoSecret(fingerprint).into());
+    };
+    let secret = secret.merge(&certificate)?;
+    let usable = secret.check_can_sign(exactly.as_ref(), &session.world.policy());
+    let flag = if usable.is_ok() { 2 } else { 3 };
+    session.status.say(&format!("KEY_CONSIDERED {fingerprint} {flag}"));
+    if let Err(error) = usable {
+        let name = names.first().map(String::as_bytes).unwrap_or_default();
+        session.status.say_of("INV_SGNR 9", name);
+        return Err(error.into());
+    }
+    Ok(Chosen { secret, exactly })
+}
+
+fn find(
+    shelf: &Shelf<HomeKey>,
+    name: Option<&str>,
+) -> Result<(Fingerprint, Option<Fingerprint>), Failure> {
+    let query = name.map(KeyQuery::parse).transpose()?;
+    let key = shelf.find_secret(query.as_ref())?;
+    let exactly = query.and_then(|query| query.exactly(&key.certificate));
+    Ok((key.certificate.fingerprint(), exactly))
+}

@@ -1,0 +1,184 @@
+//! Status lines: what other programs read. The only place that writes `[GNUPG:] `.
+
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use plugsign::error::Error;
+use plugsign::openpgp::policy::Weakness;
+use plugsign::safe::is_unsafe;
+
+use crate::failure::Failure;
+
+/// Where a stream of lines goes.
+pub enum Sink {
+    Nowhere,
+    Output,
+    Errors,
+    File(File),
+}
+
+impl Sink {
+    /// Opens the descriptor that a caller handed down.
+    pub fn descriptor(number: &str) -> Result<Sink, String> {
+        match number.trim() {
+            "1" => Ok(Sink::Output),
+            "2" => Ok(Sink::Errors),
+            other => match other.parse::<u32>() {
+                // A file that is opened by its descriptor starts anew at its beginning.
+                Ok(number) => OpenOptions::new()
+                    .append(true)
+                    .open(Path::new("/dev/fd").join(number.to_string()))
+                    .map(Sink::File)
+                    .map_err(|error| format!("descriptor {number}: {error}")),
+                Err(_) => Err("a descriptor is a number".into()),
+            },
+        }
+    }
+
+    /// Opens a file, which is replaced.
+    pub fn file(path: &Path) -> io::Result<Sink> {
+        File::create(path).map(Sink::File)
+    }
+
+    /// Writes a line at once, so that the lines of several sinks keep their order.
+    pub fn line(&mut self, line: &str) -> io::Result<()> {
+        let line = format!("{line}\n");
+        match self {
+            Sink::Nowhere => Ok(()),
+            Sink::Output => {
+                let mut out = io::stdout().lock();
+                out.write_all(line.as_bytes()).and_then(|()| out.flush())
+            }
+            Sink::Errors => io::stderr().write_all(line.as_bytes()),
+            Sink::File(file) => file.write_all(line.as_bytes()),
+        }
+    }
+}
+
+/// Writes status lines.
+pub struct Status {
+    sink: Sink,
+    /// Whether a line was lost: somebody decides by them, so that is an error in the end.
+    pub lost: bool,
+}
+
+impl Status {
+    pub fn new(sink: Sink) -> Status {
+        Status { sink, lost: false }
+    }
+
+    /// Writes a line of a keyword and fields, none of which is foreign.
+    pub fn say(&mut self, line: &str) {
+        self.say_of(line, b"");
+    }
+
+    /// Writes a line that ends in foreign text, which can be anything: it stays on the line.
+    pub fn say_of(&mut self, line: &str, foreign: &[u8]) {
+        let mut whole = format!("[GNUPG:] {line}");
+        if !foreign.is_empty() {
+            whole.push(' ');
+            whole.push_str(&escaped(foreign));
+        }
+        if self.sink.line(&whole).is_err() {
+            self.lost = true;
+        }
+    }
+}
+
+/// Escapes as gpg does (common/status.c, g10/cpr.c): percent signs and what is no printable
+/// ASCII become `%XX`, UTF-8 stays. Beyond that, characters that a terminal obeys or hides, and
+/// bytes that are no UTF-8, are escaped too; whoever unescapes gets the same bytes.
+pub fn escaped(text: &[u8]) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let percent = |safe: &mut String, byte: u8| {
+        let _ = write!(safe, "%{byte:02X}");
+    };
+    for chunk in text.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character == '%' || is_unsafe(character) {
+                for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                    percent(&mut safe, byte);
+                }
+            } else {
+                safe.push(character);
+            }
+        }
+        for byte in chunk.invalid() {
+            percent(&mut safe, *byte);
+        }
+    }
+    safe
+}
+
+/// Why an operation failed, as a number and words of libgpg-error.
+pub struct Cause {
+    pub code: u32,
+    pub words: &'static str,
+}
+
+const fn cause(code: u32, words: &'static str) -> Cause {
+    Cause { code, words }
+}
+
+/// gpg itself, its agent and the operating system as sources of errors.
+const GPG: u32 = 2 << 24;
+const AGENT: u32 = 4 << 24;
+const SYSTEM: u32 = GPG | 1 << 15;
+
+/// Returns what gpg would say of a failure to sign.
+pub fn cause_of(failure: &Failure) -> Cause {
+    match failure {
+        Failure::Library(error) => cause_of_error(error),
+        Failure::NoPassphrase(_) => cause(AGENT | 85, "No pinentry"),
+        Failure::Cancelled => cause(AGENT | 99, "Operation cancelled"),
+        Failure::EmptyPassphrase | Failure::PassphrasesDiffer => {
+            cause(AGENT | 11, "Bad passphrase")
+        }
+        Failure::Stream(_, error) => cause_of_io(error),
+        _ => cause(GPG | 1, "General error"),
+    }
+}
+
+fn cause_of_error(error: &Error) -> Cause {
+    match error {
+        Error::WrongPassphrase(_) => cause(AGENT | 11, "Bad passphrase"),
+        Error::PassphraseNeeded(_) => cause(AGENT | 85, "No pinentry"),
+        Error::Exists(_) => cause(SYSTEM | 35, "File exists"),
+        Error::NoSecret(_) | Error::UnknownKey(_) => cause(17, "No secret key"),
+        Error::AmbiguousKey { .. } | Error::ShortKeyId(_) => cause(107, "Ambiguous name"),
+        Error::Refused { weakness: Weakness::SecretElsewhere, .. } => cause(17, "No secret key"),
+        Error::Refused { .. } => cause(54, "Unusable secret key"),
+        Error::Io { source, .. } => cause_of_io(source),
+        _ => cause(GPG | 1, "General error"),
+    }
+}
+
+fn cause_of_io(error: &io::Error) -> Cause {
+    match error.kind() {
+        ErrorKind::NotFound => cause(SYSTEM | 81, "No such file or directory"),
+        ErrorKind::AlreadyExists => cause(SYSTEM | 35, "File exists"),
+        ErrorKind::PermissionDenied => cause(SYSTEM | 6, "Permission denied"),
+        ErrorKind::IsADirectory => cause(SYSTEM | 56, "Is a directory"),
+        ErrorKind::StorageFull => cause(SYSTEM | 86, "No space left on device"),
+        ErrorKind::BrokenPipe => cause(SYSTEM | 100, "Broken pipe"),
+        _ => cause(GPG | 1, "General error"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn foreign_text_stays_on_its_line_and_utf_8_stays_readable() {
+        assert_eq!(
+            escaped(b"x\n[GNUPG:] GOODSIG 1 y\r\x1b[2J 100%"),
+            "x%0A[GNUPG:] GOODSIG 1 y%0D%1B[2J 100%25"
+        );
+        assert_eq!(escaped("Zo\u{eb} <z@x>".as_bytes()), "Zo\u{eb} <z@x>");
+        assert_eq!(escaped("a\u{9b}b\u{202e}".as_bytes()), "a%C2%9Bb%E2%80%AE");
+        assert_eq!(escaped(b"a\xe9\x7f"), "a%E9%7F");
+    }
+}

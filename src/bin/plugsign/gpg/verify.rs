@@ -1,0 +1,434 @@
+//! `gpg --verify` and gpgv: detached signatures, by the publisher's rules.
+//!
+//! gpg believes more than plugsign does. What it would call good and is not by these rules is an
+//! ERRSIG here, and never a GOODSIG. Several signatures in a file are told one by one, as
+//! releases that several people sign need it; only if all of them are good is the exit code 0.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use plugsign::error::Error;
+use plugsign::openpgp::certificate::{Certificate, Fingerprint};
+use plugsign::openpgp::facts::{SignatureFacts, certificate_facts, signature_facts};
+use plugsign::openpgp::hash::HashAlgorithm;
+use plugsign::openpgp::policy::Weakness;
+use plugsign::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE};
+use plugsign::openpgp::verify::{Bad, Reason, Verdict, verify_hashed};
+use plugsign::safe::Safe;
+
+use super::Session;
+use super::dates::{day, long_date};
+use super::input::Input;
+use super::options::{digest_name, seconds};
+use crate::failure::Failure;
+
+/// How far a key is trusted: the words of gpg's trust model.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Its secret part is here.
+    Ultimate,
+    /// It is trusted by `plugsign trust add`.
+    Full,
+    /// It was imported, and nobody vouches for it.
+    Unknown,
+}
+
+/// A certificate that signatures are verified with.
+pub struct Known {
+    pub certificate: Certificate,
+    pub trust: Trust,
+}
+
+/// Whether trust is spoken of: gpgv does not, its keyring is the trust.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Speak {
+    OfTrust,
+    NotOfTrust,
+}
+
+/// What comes of a signature whose mathematics is right.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Good,
+    ExpiredSignature,
+    ExpiredKey,
+    RevokedKey,
+}
+
+impl State {
+    fn keyword(self) -> &'static str {
+        match self {
+            State::Good => "GOODSIG",
+            State::ExpiredSignature => "EXPSIG",
+            State::ExpiredKey => "EXPKEYSIG",
+            State::RevokedKey => "REVKEYSIG",
+        }
+    }
+}
+
+pub fn run(session: &mut Session, known: &[Known], speak: Speak) -> Result<u8, Failure> {
+    let special = session.options.special_filenames;
+    let words = session.options.words.clone();
+    let (signature_word, data_word) = match &words[..] {
+        [] => return Err(Failure::Usage(NOT_INLINE.into())),
+        [_] if speak == Speak::NotOfTrust => {
+            session.log.say("no signed data: gpgv FILE.sig FILE");
+            return Ok(2);
+        }
+        [signature] => (signature.clone(), without_extension(session, signature)),
+        [signature, data] => (signature.clone(), Some(data.clone())),
+        _ => {
+            let why = "several files would be verified as one; name one file for one signature";
+            return Err(Failure::Usage(why.into()));
+        }
+    };
+    let input = Input::new(&signature_word, special);
+    let bytes = match input.read("a signature", MAX_SIGNATURE_FILE) {
+        Ok(bytes) => bytes,
+        Err(error) => return Ok(cannot_look(session, error)),
+    };
+    let signatures = match DetachedSignature::read_each(&bytes) {
+        Ok(signatures) => signatures,
+        Err(bad) => return Ok(not_a_signature(session, &bad)),
+    };
+    let Some(data_word) = data_word else { return Err(Failure::Usage(NOT_INLINE.into())) };
+    if signature_word == "-" && data_word == "-" {
+        let why = "standard input cannot be both the signature and the file";
+        return Err(Failure::Usage(why.into()));
+    }
+    let data = Input::new(&data_word, special);
+    let ways = signatures.iter().flatten().filter_map(|signature| signature.content_hash().ok());
+    let content = match data.hash(ways) {
+        Ok(content) => content,
+        Err(error) => {
+            session.log.say(&format!("can't open signed data '{}'", Safe::path(data.name())));
+            session.log.explain(&error.into());
+            return Ok(2);
+        }
+    };
+    let certificates: Vec<Certificate> =
+        known.iter().map(|known| known.certificate.clone()).collect();
+    let policy = session.world.policy();
+    let mut codes = Vec::new();
+    let mut asserted = session.options.asserted.is_empty();
+    for signature in &signatures {
+        let signature = match signature {
+            Ok(signature) => signature,
+            Err(bad) => {
+                codes.push(not_a_signature(session, bad));
+                continue;
+            }
+        };
+        let verdict = verify_hashed(&content, signature, &certificates, &policy);
+        let facts = signature_facts(signature);
+        codes.push(Telling { session, known, facts, speak }.tell(&verdict));
+        asserted = asserted || is_asserted(session, &verdict);
+    }
+    if !asserted {
+        session.log.say("the signer is none of those that --assert-signer names");
+        codes.push(1);
+    }
+    // A bad signature weighs more than one that cannot be checked; none at all is not good.
+    Ok(match codes.contains(&1) {
+        true => 1,
+        false => codes.into_iter().max().unwrap_or(2),
+    })
+}
+
+const NOT_INLINE: &str =
+    "plugsign verifies detached signatures: gpg --verify FILE.sig FILE, or - for standard input";
+
+/// `gpg --verify FILE.sig` is about FILE.
+fn without_extension(session: &mut Session, signature: &OsStr) -> Option<OsString> {
+    let bytes = signature.as_bytes();
+    let name = [&b".sig"[..], b".asc", b".sign"].iter().find_map(|end| bytes.strip_suffix(*end))?;
+    let name = OsStr::from_bytes(name).to_owned();
+    session.log.remark(&format!("assuming signed data in '{}'", Safe::bytes(name.as_bytes())));
+    Some(name)
+}
+
+fn cannot_look(session: &mut Session, error: Error) -> u8 {
+    let failure = Failure::from(error);
+    session.log.explain(&failure);
+    let cause = super::status::cause_of(&failure);
+    session.log.say(&format!("verify signatures failed: {}", cause.words));
+    session.status.say(&format!("FAILURE verify {}", cause.code));
+    2
+}
+
+/// A file that is no detached signature has nothing good about it, whatever it holds.
+fn not_a_signature(session: &mut Session, bad: &Bad) -> u8 {
+    if bad.reason() == Reason::Malformed {
+        session.log.say(&format!("no valid OpenPGP data found: {}", bad.detail()));
+        session.status.say("NODATA 1");
+        session.status.say("NODATA 2");
+    } else {
+        session.log.say(&format!("not a detached signature: {}", bad.detail()));
+        session.status.say("NODATA 4");
+    }
+    session.log.say("the signature could not be verified.");
+    2
+}
+
+/// Tells a verdict, line by line as gpg does.
+struct Telling<'a> {
+    session: &'a mut Session,
+    known: &'a [Known],
+    facts: SignatureFacts,
+    speak: Speak,
+}
+
+impl Telling<'_> {
+    fn tell(self, verdict: &Verdict) -> u8 {
+        let email = self.facts.signers_user_id.clone().unwrap_or_default();
+        self.session.status.say_of("NEWSIG", &email);
+        self.session.log.remark(&format!("Signature made {}", long_date(self.facts.created)));
+        let named = self.facts.fingerprint.as_ref().map(Fingerprint::to_string);
+        let named = named.unwrap_or_else(|| self.facts.key_id.clone());
+        self.session.log.remark(&format!(
+            "               using {} key {named}",
+            algorithm_name(self.facts.algorithm)
+        ));
+        let bad = match verdict {
+            Verdict::Good(good) => {
+                return self.speak_well(State::Good, &good.certificate().clone(), good.key(), "");
+            }
+            Verdict::Bad(bad) => bad,
+        };
+        let signer = bad.signer().cloned();
+        let certificate = signer.as_ref().and_then(|signer| {
+            let known = self.known.iter();
+            known.map(|known| &known.certificate).find(|it| it.fingerprint() == signer.certificate)
+        });
+        let (Some(signer), Some(certificate)) = (&signer, certificate) else {
+            return self.cannot_say(bad);
+        };
+        let certificate = certificate.clone();
+        let state = match bad.reason() {
+            Reason::BadSignature => return self.speak_ill(&certificate, &signer.key),
+            Reason::ExpiredSignature => State::ExpiredSignature,
+            Reason::ExpiredKey => State::ExpiredKey,
+            Reason::RevokedKey => State::RevokedKey,
+            _ => return self.cannot_say(bad),
+        };
+        self.speak_well(state, &certificate, &signer.key, bad.detail())
+    }
+
+    /// The bytes are the signer's. That is good, unless the signer or the signature is over.
+    fn speak_well(
+        mut self,
+        state: State,
+        certificate: &Certificate,
+        key: &Fingerprint,
+        detail: &str,
+    ) -> u8 {
+        let primary = certificate.fingerprint();
+        let facts = &self.facts;
+        let created = facts.created;
+        let expired = key_expiry(certificate, key, self.session);
+        let status = &mut self.session.status;
+        status.say(&format!("KEY_CONSIDERED {primary} 0"));
+        if state == State::ExpiredKey
+            && let Some(expired) = expired
+        {
+            status.say(&format!("KEYEXPIRED {}", seconds(expired)));
+        }
+        status.say(&format!("SIG_ID {} {} {}", facts.id, day(created), seconds(created)));
+        status.say(&format!("KEY_CONSIDERED {primary} 0"));
+        let user_id = primary_user_id(certificate, self.session);
+        let key_id = key.key_id();
+        self.session.status.say_of(&format!("{} {key_id}", state.keyword()), &user_id);
+        let trust = self.trust_in(&primary);
+        let validity = match (self.speak, state, trust) {
+            (Speak::NotOfTrust, ..) => String::new(),
+            (_, State::ExpiredKey, _) => " [expired]".into(),
+            (_, State::RevokedKey, _) => " [revoked]".into(),
+            (_, _, Trust::Ultimate) => " [ultimate]".into(),
+            (_, _, Trust::Full) => " [full]".into(),
+            (_, _, Trust::Unknown) => " [unknown]".into(),
+        };
+        let what = if state == State::ExpiredSignature { "Expired" } else { "Good" };
+        let shown = Safe::bytes(&user_id).to_string();
+        self.session.log.remark(&format!("{what} signature from \"{shown}\"{validity}"));
+        let facts = &self.facts;
+        self.session.status.say(&format!(
+            "VALIDSIG {key} {} {} {} 4 0 {} {} {:02x} {primary}",
+            day(created),
+            seconds(created),
+            facts.expires.map_or(0, seconds),
+            facts.algorithm,
+            facts.hash,
+            facts.class,
+        ));
+        self.speak_of_trust(state, &primary, trust, detail);
+        if let Some(name) = HashAlgorithm::from_id(self.facts.hash).map(digest_name) {
+            self.session.verbose(&format!("binary signature, digest algorithm {name}"));
+        }
+        if state == State::Good { 0 } else { 1 }
+    }
+
+    fn speak_of_trust(&mut self, state: State, primary: &Fingerprint, trust: Trust, detail: &str) {
+        if self.speak == Speak::NotOfTrust {
+            if state != State::Good {
+                self.session.log.say(detail);
+            }
+            return;
+        }
+        self.session.status.say(&format!("KEY_CONSIDERED {primary} 0"));
+        match state {
+            State::Good | State::ExpiredSignature => {}
+            State::ExpiredKey => {
+                self.session.log.say("Note: This key has expired!");
+                self.session.log.say(&format!("         {detail}"));
+                self.session.log.say(&format!("Primary key fingerprint: {}", primary.grouped()));
+                return;
+            }
+            State::RevokedKey => {
+                self.session.status.say("KEYREVOKED");
+                self.session.log.say("WARNING: This key has been revoked by its owner!");
+                self.session.log.say("         This could mean that the signature is forged.");
+                self.session.log.say(&format!("         {detail}"));
+            }
+        }
+        if self.session.options.always_trust {
+            self.session.log.remark("WARNING: Using untrusted key!");
+            return;
+        }
+        let status = &mut self.session.status;
+        match trust {
+            Trust::Ultimate => status.say("TRUST_ULTIMATE 0 pgp"),
+            Trust::Full => status.say("TRUST_FULLY 0 pgp"),
+            Trust::Unknown => {
+                status.say("TRUST_UNDEFINED 0 pgp");
+                let log = &mut self.session.log;
+                log.remark("WARNING: This key is not certified with a trusted signature!");
+                log.remark(
+                    "         There is no indication that the signature belongs to the owner.",
+                );
+                log.remark(&format!("Primary key fingerprint: {}", primary.grouped()));
+            }
+        }
+        if state == State::ExpiredSignature {
+            self.session.log.say(detail);
+        }
+    }
+
+    /// The signature names a known key, and is not by it over these bytes.
+    fn speak_ill(self, certificate: &Certificate, key: &Fingerprint) -> u8 {
+        let primary = certificate.fingerprint();
+        let user_id = primary_user_id(certificate, self.session);
+        let Session { status, log, .. } = self.session;
+        status.say(&format!("KEY_CONSIDERED {primary} 0"));
+        status.say(&format!("KEY_CONSIDERED {primary} 0"));
+        status.say_of(&format!("BADSIG {}", key.key_id()), &user_id);
+        log.say(&format!("BAD signature from \"{}\"", Safe::bytes(&user_id)));
+        1
+    }
+
+    /// Nobody known made it, or it is of a kind that does not count here.
+    fn cannot_say(self, bad: &Bad) -> u8 {
+        // RFC 9580 has no numbers for reasons; these are gpg's, of libgpg-error.
+        let code = match bad.reason() {
+            Reason::UnknownSigner => 9,
+            Reason::WeakHash => 5,
+            Reason::WeakKey => 4,
+            Reason::FutureSignature => 39,
+            Reason::NotASigningKey => 125,
+            _ => 1,
+        };
+        let facts = &self.facts;
+        let fingerprint = facts.fingerprint.as_ref().map_or("-".into(), Fingerprint::to_string);
+        let Session { status, log, .. } = self.session;
+        status.say(&format!(
+            "ERRSIG {} {} {} {:02x} {} {code} {fingerprint}",
+            facts.key_id,
+            facts.algorithm,
+            facts.hash,
+            facts.class,
+            seconds(facts.created),
+        ));
+        if bad.reason() == Reason::UnknownSigner {
+            status.say(&format!("NO_PUBKEY {}", facts.key_id));
+            log.say("Can't check signature: No public key");
+        } else {
+            log.say(&format!("Can't check signature: {}", bad.detail()));
+        }
+        2
+    }
+
+    fn trust_in(&self, primary: &Fingerprint) -> Trust {
+        let mut known = self.known.iter();
+        known
+            .find(|known| known.certificate.fingerprint() == *primary)
+            .map_or(Trust::Unknown, |known| known.trust)
+    }
+}
+
+/// `--assert-signer`: a good signature, but by whom?
+fn is_asserted(session: &mut Session, verdict: &Verdict) -> bool {
+    let Verdict::Good(good) = verdict else { return false };
+    let primary = good.certificate().fingerprint();
+    for word in session.options.asserted.clone() {
+        for fingerprint in asserted_fingerprints(&word) {
+            if fingerprint == primary || fingerprint == *good.key() {
+                session.log.remark(&format!("signer '{fingerprint}' matched"));
+                session.status.say(&format!("ASSERT_SIGNER {fingerprint}"));
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// A fingerprint, or a file with one a line and comments behind `#`.
+fn asserted_fingerprints(word: &OsStr) -> Vec<Fingerprint> {
+    let read = |text: &str| {
+        let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        Fingerprint::from_hex(compact.strip_prefix("0x").unwrap_or(&compact))
+    };
+    if let Some(fingerprint) = word.to_str().and_then(read) {
+        return vec![fingerprint];
+    }
+    let Ok(file) = Input::new(word, false).read("a list of fingerprints", 1 << 20) else {
+        return Vec::new();
+    };
+    String::from_utf8_lossy(&file)
+        .lines()
+        .filter_map(|line| read(line.split('#').next().unwrap_or_default()))
+        .collect()
+}
+
+fn primary_user_id(certificate: &Certificate, session: &Session) -> Vec<u8> {
+    let description = certificate.describe(&session.world.policy());
+    description.user_ids.into_iter().next().unwrap_or_else(|| b"[?]".to_vec())
+}
+
+/// When the key, or its certificate, stopped being valid.
+fn key_expiry(
+    certificate: &Certificate,
+    key: &Fingerprint,
+    session: &Session,
+) -> Option<std::time::SystemTime> {
+    let facts = certificate_facts(certificate, &session.world.policy());
+    let of_key = facts.keys.iter().find(|facts| facts.description.fingerprint == *key);
+    let candidates = of_key.into_iter().chain(facts.keys.first());
+    candidates
+        .filter_map(|facts| match &facts.description.weakness {
+            Some(Weakness::Expired(time)) => Some(*time),
+            _ => None,
+        })
+        .next()
+}
+
+/// gpg's names of public-key algorithms.
+fn algorithm_name(number: u8) -> &'static str {
+    match number {
+        1..=3 => "RSA",
+        16 | 20 => "ELG",
+        17 => "DSA",
+        18 => "ECDH",
+        19 => "ECDSA",
+        22 => "EDDSA",
+        _ => "?",
+    }
+}

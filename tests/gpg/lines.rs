@@ -1,0 +1,361 @@
+//! The command lines of release scripts, C1 to C35, in their real words: each signs, verifies,
+//! imports, exports or lists as it stands, and gpg takes what comes of it.
+
+use crate::desk::{Desk, Said};
+
+const PASSPHRASE: &str = "secret words";
+const USER_ID: &str = "Acme Release <joe@foo.bar>";
+
+/// A desk with a key, what scripts call it, and a gpg that knows its certificate.
+struct Script {
+    desk: Desk,
+    judge: Option<Desk>,
+    fingerprint: String,
+}
+
+impl Script {
+    fn open() -> Script {
+        Script::with("")
+    }
+
+    /// With a key that has a passphrase, or none if that is empty.
+    fn with(passphrase: &str) -> Script {
+        let desk = Desk::plugsign();
+        desk.write("passphrase", passphrase);
+        let said = desk.must(&format!(
+            "gpg --batch --status-fd 1 --pinentry-mode loopback --passphrase-file passphrase --quick-generate-key '{USER_ID}' rsa3072 sign 1y"
+        ));
+        let fingerprint = said.fields("KEY_CREATED")[2].clone();
+        let judge = Desk::gpg();
+        if let Some(judge) = &judge {
+            judge.import(&desk.must("gpg --export").out);
+        }
+        desk.write("file", b"a release archive");
+        Script { desk, judge, fingerprint }
+    }
+
+    /// Runs a line, with KEY for the fingerprint, that must succeed.
+    #[track_caller]
+    fn runs(&self, line: &str) -> Said {
+        self.desk.must(&line.replace("KEY", &self.fingerprint))
+    }
+
+    #[track_caller]
+    fn runs_with(&self, line: &str, input: &str) -> Said {
+        let line = line.replace("KEY", &self.fingerprint);
+        self.desk.sh_with(&line, input.as_bytes()).exits(0)
+    }
+
+    /// Asserts that a signature is good, for us and for gpg, and takes it away.
+    #[track_caller]
+    fn good(&self, signature: &str, file: &str) {
+        let status = "--status-fd 1";
+        for desk in [Some(&self.desk), self.judge.as_ref()].into_iter().flatten() {
+            desk.write(file, self.desk.read(file));
+            desk.write(signature, self.desk.read(signature));
+            let said = desk.must(&format!("gpg {status} --verify '{signature}' '{file}'"));
+            assert_eq!(said.fields("VALIDSIG")[1], self.fingerprint);
+        }
+        std::fs::remove_file(self.desk.path(signature)).unwrap();
+    }
+
+    fn is_armored(&self, name: &str) -> bool {
+        self.desk.read(name).starts_with(b"-----BEGIN PGP SIGNATURE-----")
+    }
+}
+
+#[test]
+fn c1_and_c2_goreleaser() {
+    let script = Script::open();
+    script.runs("signature=file.sig artifact=file; gpg --output $signature --detach-sig $artifact");
+    script.good("file.sig", "file");
+    script.runs(
+        "export GPG_FINGERPRINT=KEY signature=file.sig artifact=file
+         gpg --batch -u $GPG_FINGERPRINT --output ${signature} --detach-sign ${artifact}",
+    );
+    script.good("file.sig", "file");
+}
+
+#[test]
+fn c3_and_c4_git() {
+    let script = Script::open();
+    let said = script.runs("gpg --status-fd=2 -bsau KEY < file > sig");
+    assert!(said.err.lines().any(|line| line.starts_with("[GNUPG:] SIG_CREATED ")));
+    assert!(script.is_armored("sig"));
+    let said = script.runs("gpg --keyid-format=long --status-fd=1 --verify sig - < file");
+    assert!(said.text().contains("\n[GNUPG:] GOODSIG "), "NEWSIG comes first: {}", said.shown());
+    script.good("sig", "file");
+}
+
+#[test]
+fn c5_maven() {
+    let script = Script::with(PASSPHRASE);
+    script.runs_with(
+        "gpg --homedir $GNUPGHOME --batch --pinentry-mode loopback --passphrase-fd 0 --local-user KEY --armor --detach-sign --status-fd 1 --batch --no-tty --output file.asc file",
+        PASSPHRASE,
+    );
+    assert!(script.is_armored("file.asc"));
+    script.good("file.asc", "file");
+    let said = script.desk.sh("gpg --batch --local-user joe@foo.bar --armor --detach-sign --status-fd 1 --batch --no-tty --pinentry-mode error --output file.asc file");
+    assert_eq!(said.exit, 2, "{}", said.shown());
+    assert!(!script.desk.has("file.asc"));
+}
+
+#[test]
+fn c6_python_gnupg() {
+    let script = Script::with(PASSPHRASE);
+    let input = format!("{PASSPHRASE}\na release archive");
+    script.runs_with(
+        "gpg --pinentry-mode loopback --status-fd 2 --no-tty --no-verbose --fixed-list-mode --batch --with-colons --passphrase-fd 0 -sa --detach-sign --default-key KEY --output F",
+        &input,
+    );
+    script.good("F", "file");
+}
+
+#[test]
+fn c7_jreleaser_and_c8_sbt() {
+    let script = Script::with(PASSPHRASE);
+    script.runs_with(
+        "gpg --homedir $GNUPGHOME --local-user KEY --armor --detach-sign --batch --no-tty --pinentry-mode loopback --passphrase-fd 0 --output S file",
+        PASSPHRASE,
+    );
+    script.good("S", "file");
+    script.runs("gpg --batch --passphrase 'secret words' --detach-sign --armor --use-agent --output OUT file");
+    script.good("OUT", "file");
+}
+
+#[test]
+fn c9_rpm_and_c10_makepkg() {
+    let script = Script::open();
+    script.runs("gpg --no-verbose --no-armor --no-secmem-warning --homedir $GNUPGHOME --digest-algo=sha256 -u KEY -sbo SIG -- file");
+    assert!(!script.is_armored("SIG"));
+    script.good("SIG", "file");
+    script.runs("gpg --no-verbose --no-armor --no-secmem-warning -u KEY -sbo SIG -- - < file");
+    script.good("SIG", "file");
+    script.runs(
+        "GPGKEY=KEY; SIGNWITHKEY=(-u \"${GPGKEY}\"); set -- file
+         gpg --detach-sign --use-agent \"${SIGNWITHKEY[@]}\" \"${@}\"",
+    );
+    script.good("file.sig", "file");
+}
+
+#[test]
+fn c11_to_c13_apache() {
+    let script = Script::open();
+    script.runs(
+        "SIGN_WITH=KEY; set -- file
+         for name in \"${@}\"; do gpg --yes --armor --local-user \"$SIGN_WITH\" --output \"${name}.asc\" --detach-sig \"${name}\"; done",
+    );
+    script.good("file.asc", "file");
+    script.runs("NAME=file; gpg --armor --output ${NAME}.asc --detach-sig ${NAME}");
+    script.good("file.asc", "file");
+    script.runs("NAME=file; gpg --print-md SHA512 ${NAME} > ${NAME}.sha512");
+    if let Some(judge) = &script.judge {
+        for name in ["file", "a-name-that-is-longer"] {
+            for desk in [&script.desk, judge] {
+                desk.write(name, b"a release archive");
+            }
+            for algorithm in ["MD5", "SHA1", "SHA224", "SHA256", "SHA384", "SHA512"] {
+                for line in [
+                    format!("gpg --print-md {algorithm} {name}"),
+                    format!("gpg --print-md {algorithm} < {name}"),
+                    format!("gpg --with-colons --print-md {algorithm} {name}"),
+                ] {
+                    assert_eq!(script.desk.must(&line).text(), judge.must(&line).text(), "{line}");
+                }
+            }
+        }
+    }
+    script.runs("f=file; gpg --default-key=\"KEY\" --sign --detach-sign --armor \"$f\"");
+    script.good("file.asc", "file");
+}
+
+#[test]
+fn c14_to_c18_are_mattermosts_page() {
+    let script = Script::open();
+    script.desk.write("com.mattermost.demo-plugin-0.1.0.tar.gz", b"a plugin");
+    script.runs("gpg -u KEY --verbose --personal-digest-preferences SHA256 --detach-sign com.mattermost.demo-plugin-0.1.0.tar.gz");
+    script.good(
+        "com.mattermost.demo-plugin-0.1.0.tar.gz.sig",
+        "com.mattermost.demo-plugin-0.1.0.tar.gz",
+    );
+    script.runs("gpg --export-secret-keys KEY > ./my-priv-key");
+    script.runs("gpg --export KEY > ./my-pub-key");
+    // Binary, not armored; and the other gpg reads them.
+    for name in ["my-priv-key", "my-pub-key"] {
+        assert!(script.desk.read(name)[0] & 0x80 != 0, "{name}");
+    }
+    for other in [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten() {
+        other.write("my-priv-gpg-key", script.desk.read("my-priv-key"));
+        other.must("gpg --import ./my-priv-gpg-key");
+        let listing = other.must("gpg --list-secret-keys");
+        assert!(listing.text().contains(&script.fingerprint), "{}", listing.shown());
+    }
+}
+
+#[test]
+fn c19_to_c22_scripts() {
+    let script = Script::open();
+    for name in ["a.pkg", "b.pkg"] {
+        script.desk.write(name, name);
+    }
+    script.desk.write("b.pkg.sig", "there");
+    script.runs(
+        "SIGN_KEY=KEY; find . -name '*.pkg' | while read -r pkg; do [ -e \"$pkg.sig\" ] || gpg --batch --yes --detach-sign --digest-algo SHA256 -u \"$SIGN_KEY\" --output \"$pkg.sig\" \"$pkg\"; done",
+    );
+    script.good("a.pkg.sig", "a.pkg");
+    assert_eq!(script.desk.read("b.pkg.sig"), b"there");
+    script.runs(
+        "GPGKEY=KEY; f=file; gpg --batch --yes --detach-sign --no-armor -u \"${GPGKEY}\" \"$f\"",
+    );
+    script.good("file.sig", "file");
+    let locked = Script::with(PASSPHRASE);
+    locked.runs("GPG_PASSPHRASE='secret words'; f=file; echo \"$GPG_PASSPHRASE\" | gpg --batch --yes --pinentry-mode loopback --passphrase-fd 0 --detach-sign $f");
+    locked.good("file.sig", "file");
+    locked.desk.write("SKILL.md", "# Skill");
+    locked.runs("GPG_PASSPHRASE='secret words'; gpg --batch --pinentry-mode loopback --passphrase-fd 0 --detach-sign --armor --output SKILL.md.sig SKILL.md <<< \"$GPG_PASSPHRASE\"");
+    locked.good("SKILL.md.sig", "SKILL.md");
+}
+
+#[test]
+fn c23_reproducible_signatures() {
+    let script = Script::open();
+    let sign = "SOURCE_DATE_EPOCH=$(($(date +%s) + 86400)) SIGNING_KEY_FINGERPRINT=KEY output_file=OUT input_file=file
+         LC_ALL=C gpg --batch --yes --armor --detach-sign --faked-system-time \"${SOURCE_DATE_EPOCH}!\" --local-user \"${SIGNING_KEY_FINGERPRINT}!\" --output \"$output_file\" \"$input_file\"";
+    let fixed = sign.replace("$(($(date +%s) + 86400))", "1900000000");
+    let said = script.desk.sh(&fixed.replace("KEY", &script.fingerprint));
+    // That is after the key has expired.
+    assert_eq!(said.exit, 2, "{}", said.shown());
+    script.runs(sign);
+    let day = "$(($(date +%s) + 86400 * 2))";
+    script.runs(&format!("gpg --faked-system-time \"{day}\" --verify OUT file"));
+}
+
+#[test]
+fn c24_to_c29_keys_on_the_move() {
+    let script = Script::open();
+    script.runs("gpg --armor --export-secret-keys KEY | base64 -w0 > PGP_SECRET");
+    script.runs("gpg --armor --export-secret-key joe@foo.bar > armored");
+    let secret = String::from_utf8(script.desk.read("PGP_SECRET")).unwrap();
+    let lines = [
+        "export PGP_SECRET=$(cat PGP_SECRET); echo \"$PGP_SECRET\" | base64 --decode | gpg --batch --import",
+        "export MAVEN_GPG_KEY=$(cat armored) gpg_home=$GNUPGHOME; printf '%s' \"$MAVEN_GPG_KEY\" | gpg --homedir \"$gpg_home\" --batch --import",
+        "gpg --import --batch --yes armored",
+    ];
+    for line in lines {
+        for other in [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten() {
+            other.write("PGP_SECRET", &secret);
+            other.write("armored", script.desk.read("armored"));
+            other.must(line);
+            let listing = other.must(&format!(
+                "gpg --batch --with-colons --with-keygrip --list-secret-keys {}",
+                script.fingerprint
+            ));
+            let text = listing.text();
+            for record in ["sec:", "fpr:", "grp:", "uid:"] {
+                assert!(text.lines().any(|line| line.starts_with(record)), "{record} {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn c29_a_subkey_leaves_without_its_primary_key() {
+    let Some(theirs) = Desk::gpg() else { return };
+    let fingerprint = theirs.key("Acme <a@acme.test>");
+    theirs.must(&format!(
+        "gpg --batch --pinentry-mode loopback --passphrase '' --quick-add-key {fingerprint} rsa3072 sign never"
+    ));
+    let ours = Desk::plugsign();
+    ours.import(&theirs.must("gpg --batch --export-secret-keys").out);
+    let subkey =
+        ours.must("gpg -K --with-colons | awk -F: '/^ssb/{s=1} s&&/^fpr/{print $10}'").text();
+    let subkey = subkey.trim();
+    ours.must(&format!(
+        "SUB={subkey}; gpg --batch --armor --export-secret-subkeys \"${{SUB}}!\" > secret.asc"
+    ));
+    ours.must("openssl base64 -A < secret.asc > secret.base64");
+    for other in [Desk::plugsign(), Desk::gpg().unwrap()] {
+        other.write("secret.asc", ours.read("secret.asc"));
+        other.write("file", b"data");
+        other.must("gpg --batch --import secret.asc");
+        let listing = other.must("gpg -K").text();
+        assert!(listing.contains("sec#  ") && listing.contains("ssb   "), "{listing}");
+        let said = other.must("gpg --batch --status-fd 1 -b file");
+        assert_eq!(said.fields("SIG_CREATED")[6], subkey);
+        other.must("gpg --verify file.sig file");
+    }
+}
+
+#[test]
+fn c30_and_c31_no_network() {
+    let script = Script::open();
+    let line = format!(
+        "gpg --keyserver hkp://keyserver.ubuntu.com --send-key {}",
+        &script.fingerprint[24..]
+    );
+    script.desk.sh(&line).exits(2).says("never uses the network");
+    let line = "gpg --batch --keyserver keyserver.ubuntu.com --receive-keys 0123456789ABCDEF";
+    script.desk.sh(line).exits(2).says("never uses the network");
+    script.desk.write("SHA256SUMS", "sums");
+    script.runs("gpg --batch -b SHA256SUMS && gpg --batch --verify SHA256SUMS.sig SHA256SUMS");
+}
+
+#[test]
+fn c32_and_c33_verifying_releases() {
+    let script = Script::open();
+    script.desk.must("gpg --armor -b file && (echo 'Words before.'; gpg --armor --export) > KEYS");
+    script.runs("gpg --export > fedora.gpg");
+    for other in [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten() {
+        for name in ["file", "file.asc", "KEYS", "fedora.gpg"] {
+            other.write(name, script.desk.read(name));
+        }
+        other.must("gpg --import KEYS");
+        other.must("gpg --verify file.asc file");
+        other.must("butane=file; gpgv --keyring ./fedora.gpg \"${butane}.asc\" \"$butane\"");
+    }
+}
+
+#[test]
+fn c34_and_c35_new_keys_and_release_files() {
+    let desk = Desk::plugsign();
+    desk.write("pass", PASSPHRASE);
+    desk.must("gpg --batch --passphrase-file pass --quick-generate-key \"Your Name <your@email.com>\" rsa3072 sign 1y");
+    // A key that only certifies is none that signs releases.
+    let said = desk.sh("echo secret | gpg --batch --passphrase-fd 0 --quick-generate-key 'Me <m@x>' rsa4096 cert never");
+    assert_eq!(said.exit, 2, "{}", said.shown());
+    assert!(said.err.contains("certify and sign"), "{}", said.shown());
+    let script = Script::open();
+    script.desk.write("Release", "Suite: stable");
+    script.runs("GPG_KEY_ID=KEY; gpg --batch --yes --detach-sign --armor --local-user \"$GPG_KEY_ID\" --output Release.gpg Release");
+    script.good("Release.gpg", "Release");
+}
+
+#[test]
+fn parameter_files_make_keys() {
+    let desk = Desk::plugsign();
+    desk.write(
+        "parameters",
+        "%echo Generating a key\nKey-Type: RSA\nKey-Length: 3072\nSubkey-Type: RSA\n\
+         Subkey-Length: 3072\nName-Real: Joe Tester\nName-Comment: tests\n\
+         Name-Email: joe@foo.bar\nExpire-Date: 2y\nPassphrase: secret words\nHandle: a\n%commit\n%echo done\n",
+    );
+    let said = desk.must("gpg --status-fd 1 --batch --gen-key parameters");
+    assert_eq!(said.fields("KEY_CREATED").len(), 4, "{}", said.shown());
+    assert!(said.err.contains("gpg: done"), "{}", said.shown());
+    desk.write("file", "data");
+    desk.must("gpg --batch --pinentry-mode loopback --passphrase-fd 0 -b file <<< 'secret words'");
+    // The same on standard input, and without protection.
+    let parameters = "Key-Type: RSA\nName-Email: second@foo.bar\n%no-protection\n";
+    desk.sh_with("gpg --batch --generate-key", parameters.as_bytes()).exits(0);
+    desk.must("gpg --batch --yes -u second@foo.bar -b file");
+    for weak in [
+        "Key-Type: RSA\nKey-Length: 2048\nName-Real: Weak\n%no-protection\n",
+        "Key-Type: DSA\nName-Real: Other\n",
+    ] {
+        let said = desk.sh_with("gpg --batch --gen-key", weak.as_bytes());
+        assert_eq!(said.exit, 2, "{}", said.shown());
+    }
+    let said = desk.sh("gpg --status-fd 1 --batch --passphrase '' --quick-generate-key 'Joe Tester (tests) <joe@foo.bar>'");
+    assert_eq!(said.fields("ERROR"), ["ERROR", "genkey", "33554736"], "{}", said.shown());
+}

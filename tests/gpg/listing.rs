@@ -1,0 +1,187 @@
+//! Listings, held against gpg's: byte for byte where scripts parse them.
+
+use crate::common::craft::{self, Recipe};
+use crate::desk::{Desk, Said, Twins};
+
+/// The records of a colon listing, without that of the trust database.
+fn records(said: &Said) -> Vec<String> {
+    said.text().lines().filter(|line| !line.starts_with("tru:")).map(str::to_string).collect()
+}
+
+/// gpg imports its own keys without owning them; plugsign's own keys are ultimately trusted.
+fn owned(twins: &Twins) {
+    let trust = format!("{}:6:\n", twins.fingerprint);
+    twins.theirs.sh_with("gpg --import-ownertrust", trust.as_bytes()).exits(0);
+}
+
+#[test]
+fn colon_listings_are_gpgs_byte_for_byte() {
+    let Some(twins) = Twins::new() else { return };
+    owned(&twins);
+    for line in [
+        "gpg --with-colons --list-keys",
+        "gpg --with-colons --list-secret-keys",
+        "gpg --batch --with-colons --with-keygrip --list-keys",
+        "gpg --batch --with-colons --with-keygrip --list-secret-keys",
+        "gpg --with-colons --fixed-list-mode --list-keys --fingerprint --fingerprint",
+        "gpg --with-colons --with-secret -k",
+        "gpg --with-colons -k r@acme.test",
+    ] {
+        let (ours, theirs) = twins.sh(line);
+        assert_eq!((ours.exit, theirs.exit), (0, 0), "{line}: {}", ours.shown());
+        assert_eq!(records(&ours), records(&theirs), "{line}");
+    }
+}
+
+#[test]
+fn listings_for_people_are_gpgs_but_for_the_homes_name() {
+    let Some(twins) = Twins::new() else { return };
+    owned(&twins);
+    let long = format!("gpg --list-keys {}", twins.fingerprint);
+    for line in [
+        "gpg --list-keys",
+        "gpg --list-secret-keys",
+        "gpg -K --with-keygrip",
+        "gpg -k --keyid-format long",
+        "gpg -k --keyid-format 0xlong",
+        "gpg -k --keyid-format short",
+        "gpg -k --keyid-format 0xshort",
+        "gpg --fingerprint",
+        "gpg --list-secret-keys --keyid-format=long --with-fingerprint",
+        &long,
+    ] {
+        let (ours, theirs) = twins.sh(line);
+        let body = |said: &Said| {
+            let text = said.text();
+            let lines = text.lines().skip_while(|line| line.starts_with(['/', '-']));
+            lines.map(str::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!((ours.exit, theirs.exit), (0, 0), "{line}: {}", ours.shown());
+        assert_eq!(body(&ours), body(&theirs), "{line}");
+    }
+}
+
+#[test]
+fn keys_with_subkeys_and_an_end_are_listed_alike() {
+    let Some(theirs) = Desk::gpg() else { return };
+    let ours = Desk::plugsign();
+    ours.write(
+        "parameters",
+        "Key-Type: RSA\nKey-Length: 3072\nSubkey-Type: RSA\nSubkey-Length: 3072\n\
+         Name-Real: Zo\u{eb}: of \\ Acme\nName-Email: z@acme.test\nExpire-Date: 2y\n%no-protection\n",
+    );
+    // No backslash in a user ID that is made here; one that comes from elsewhere is listed.
+    let said = ours.sh("gpg --batch --gen-key parameters");
+    assert_eq!(said.exit, 2, "{}", said.shown());
+    ours.must("sed -i 's/ of . / of /' parameters && gpg --batch --gen-key parameters");
+    theirs.import(&ours.must("gpg --batch --export-secret-keys").out);
+    let fingerprint =
+        ours.must("gpg -K --with-colons | grep -m1 ^fpr | cut -d: -f10").text().trim().to_string();
+    let trust = format!("{fingerprint}:6:\n");
+    theirs.sh_with("gpg --import-ownertrust", trust.as_bytes()).exits(0);
+    for line in [
+        "gpg --with-colons --with-keygrip -k",
+        "gpg --with-colons -K",
+        "gpg -k z@acme.test",
+        "gpg -K --with-subkey-fingerprint z@acme.test",
+    ] {
+        let (a, b) = (ours.sh(line), theirs.sh(line));
+        assert_eq!(records(&a), records(&b), "{line}");
+    }
+    assert!(ours.must("gpg -k --with-colons").text().contains("Zo\u{eb}\\x3a of Acme"));
+}
+
+#[test]
+fn quickly_made_keys_are_of_the_same_kind() {
+    let Some(theirs) = Desk::gpg() else { return };
+    let ours = Desk::plugsign();
+    for (place, rest) in [
+        "",
+        "rsa3072",
+        "default default",
+        "rsa4096 sign",
+        "rsa3072 sign,cert none",
+        "rsa3072 sign 8w",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let shapes = [&ours, &theirs].map(|desk| {
+            desk.must(&format!(
+                "gpg --batch --pinentry-mode loopback --passphrase '' --quick-generate-key 'K{place} <k@x.test>' {rest}"
+            ));
+            let said = desk.must(&format!("gpg --with-colons -K K{place}"));
+            // Without what is another in every key: kind, size, seconds of validity, uses.
+            let shape = |line: String| {
+                let fields: Vec<&str> = line.split(':').collect();
+                let number = |place: usize| fields[place].parse::<u64>().unwrap_or(0);
+                // gpg gives subkeys no end of their own here; with the primary key's they end anyhow.
+                let is_primary = fields[0] == "sec";
+                let valid = if is_primary { number(6).saturating_sub(number(5)) } else { 0 };
+                format!("{}:{}:{}:{valid}:{}", fields[0], fields[1], fields[2], fields[11])
+            };
+            let keys = records(&said).into_iter().filter(|it| it.starts_with("s"));
+            keys.map(shape).collect::<Vec<_>>()
+        });
+        assert_eq!(shapes[0], shapes[1], "{rest}");
+    }
+}
+
+#[test]
+fn expired_and_revoked_keys_are_listed_alike() {
+    let Some(theirs) = Desk::gpg() else { return };
+    let ours = Desk::plugsign();
+    for case in crate::keys::over() {
+        for desk in [&ours, &theirs] {
+            desk.import(&case.certificate);
+        }
+    }
+    let sorted = |said: Said| {
+        let mut records = records(&said);
+        records.sort();
+        records
+    };
+    for line in ["gpg --with-colons -k", "gpg -k Expired", "gpg -k Revoked"] {
+        let (a, b) = (ours.sh(line), theirs.sh(line));
+        assert_eq!((a.exit, b.exit), (0, 0), "{line}: {}", a.shown());
+        assert_eq!(sorted(a), sorted(b), "{line}");
+    }
+}
+
+#[test]
+fn who_is_not_there_is_an_error_as_in_gpg() {
+    let Some(twins) = Twins::new() else { return };
+    twins.theirs.must("gpg --check-trustdb");
+    for line in ["gpg -k nobody", "gpg -K nobody", "gpg --with-colons -k nobody"] {
+        let (ours, theirs) = twins.sh(line);
+        assert_eq!((ours.exit, theirs.exit), (2, 2), "{line}: {}", ours.shown());
+        assert_eq!(ours.err, theirs.err, "{line}");
+        assert_eq!(records(&ours), records(&theirs));
+    }
+    let empty = Desk::plugsign();
+    let said = empty.must("gpg -k; gpg -K");
+    assert!(said.out.is_empty(), "{}", said.shown());
+}
+
+#[test]
+fn a_secret_part_that_is_elsewhere_is_marked() {
+    let Some(theirs) = Desk::gpg() else { return };
+    theirs.key("Acme <a@acme.test>");
+    theirs.must("gpg --batch --pinentry-mode loopback --passphrase '' --quick-add-key $(gpg -k --with-colons | grep -m1 ^fpr | cut -d: -f10) rsa3072 sign never");
+    let ours = Desk::plugsign();
+    ours.import(&theirs.must("gpg --batch --export-secret-subkeys").out);
+    let listing = ours.must("gpg -K");
+    assert!(listing.text().contains("sec#  rsa3072"), "{}", listing.shown());
+    assert!(listing.text().contains("ssb   rsa3072"), "{}", listing.shown());
+    let records = ours.must("gpg -K --with-colons").text();
+    assert_eq!(records.lines().next().unwrap().split(':').nth(14), Some("#"), "{records}");
+}
+
+#[test]
+fn a_file_is_shown_without_being_taken() {
+    let desk = Desk::plugsign();
+    desk.write("file", craft::public(&Recipe::of(craft::Material::a()).build()));
+    let said = desk.must("gpg --show-keys --with-colons file");
+    assert!(said.text().contains("Release <release@example.org>"), "{}", said.shown());
+    assert!(desk.must("gpg -k").out.is_empty());
+}

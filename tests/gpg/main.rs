@@ -1,0 +1,25 @@
+//! plugsign in the place of gpg: the command lines of others, run on it and on gpg itself.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod desk;
+mod documentation;
+mod git;
+mod gpgv;
+mod hostile;
+mod keys;
+mod lines;
+mod listing;
+mod packages;
+mod python;
+mod refusals;
+mod status;

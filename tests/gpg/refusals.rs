@@ -1,0 +1,112 @@
+//! What plugsign does not do in gpg's place is refused, and never passed over in silence.
+
+use crate::desk::Desk;
+
+#[test]
+fn what_would_change_the_result_is_refused_with_a_sentence_and_nothing_is_written() {
+    let desk = Desk::plugsign();
+    desk.key("Acme <a@acme.test>");
+    desk.write("data", "data");
+    desk.must("gpg --batch -b data");
+    let names = || {
+        let mut names: Vec<_> = std::fs::read_dir(desk.at("work"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    for (line, words) in [
+        ("--clearsign data", "detached signatures only"),
+        ("--clear-sign data", "detached signatures only"),
+        ("--sign data", "add --detach-sign"),
+        ("-sa data", "add --detach-sign"),
+        ("-se -r a@acme.test data", "does not encrypt"),
+        ("--encrypt -r a@acme.test data", "does not encrypt"),
+        ("--symmetric data", "does not encrypt"),
+        ("--decrypt data", "does not encrypt"),
+        ("--recv-keys ABCD", "never uses the network"),
+        ("--search-keys acme", "never uses the network"),
+        ("--edit-key acme", "does not change or certify keys"),
+        ("--import-ownertrust data", "plugsign trust add"),
+        ("--textmode -o out -b data", "not as text"),
+        ("--sig-notation a@x=b -o out -b data", "what is signed"),
+        ("--default-sig-expire 1d -o out -b data", "what is signed"),
+        ("--sender a@x -o out -b data", "what is signed"),
+        ("--digest-algo SHA1 -o out -b data", "SHA1 is refused"),
+        ("--digest-algo MD5 -o out -b data", "MD5 is refused"),
+        ("--allow-weak-digest-algos --verify data.sig data", "what is trusted"),
+        ("--trusted-key 0123456789ABCDEF --verify data.sig data", "what is trusted"),
+        ("--trust-model nonsense --verify data.sig data", "unknown trust model"),
+        ("--dry-run --import data", "what is written"),
+        ("--import-options import-show --import data", "what is written"),
+        ("--export-options backup -o out --export", "what is written"),
+        ("--options file -b data", "gpg.conf"),
+        ("--command-fd 0 --gen-key", "no answers"),
+        ("--keyring ./x --import data", "keyrings are for --verify"),
+        ("--multifile --verify data.sig", "one file at a time"),
+        ("-o out --verify data.sig data", "nothing to write"),
+        ("-o out -b data data", "signed as one"),
+        ("data", "does not guess"),
+        ("--batch", "does not guess"),
+        ("-u 12345678 -o out -b data", "short key ID"),
+        ("--quick-generate-key x rsa2048", "at least 3072"),
+        ("--quick-generate-key x ed25519", "only RSA"),
+        ("--quick-generate-key x rsa3072 encr", "certify and sign"),
+        ("--full-generate-key", "no terminal"),
+    ] {
+        let said = desk.sh(&format!("gpg --status-fd 1 {line}"));
+        assert_eq!(said.exit, 2, "{line}: {}", said.shown());
+        assert!(said.err.contains(words), "{line}: {}", said.shown());
+        said.lacks("SIG_CREATED");
+        said.lacks("GOODSIG");
+    }
+    assert_eq!(names(), before);
+}
+
+#[test]
+fn what_changes_nothing_is_passed_over_and_said_where_somebody_may_wonder() {
+    let desk = Desk::plugsign();
+    desk.key("Acme <a@acme.test>");
+    desk.write("data", "data");
+    let said = desk.must(
+        "gpg --batch --yes --no-tty --use-agent --no-secmem-warning --no-permission-warning --no-greeting --lock-never --no-options --expert -b data",
+    );
+    assert_eq!(said.err, "");
+    let said =
+        desk.must("gpg --yes --compress-level 9 --cert-digest-algo SHA512 --keyserver x -b data");
+    for option in ["compress-level", "cert-digest-algo", "keyserver"] {
+        assert!(said.err.contains(&format!("--{option} has no effect here")), "{}", said.shown());
+    }
+    desk.must("gpg --check-trustdb && gpg --update-trustdb");
+}
+
+#[test]
+fn several_keys_are_no_reason_to_take_the_first() {
+    let desk = Desk::plugsign();
+    let first = desk.key("First <a@acme.test>");
+    desk.key("Second <b@acme.test>");
+    desk.write("data", "data");
+    let said = desk.sh("gpg --batch -b data");
+    assert_eq!(said.exit, 2, "{}", said.shown());
+    desk.must(&format!("gpg --batch --default-key {first} -b data"));
+    let said = desk.sh("gpg --batch --yes -u First -u Second -b data");
+    assert_eq!(said.exit, 2, "{}", said.shown());
+    desk.must(&format!("gpg --batch --yes -u First -u {first} --default-key Second -b data"));
+    let said = desk.sh("gpg --batch --export-secret-keys acme.test > both");
+    assert_eq!(said.exit, 2, "{}", said.shown());
+}
+
+#[test]
+fn devices_are_written_to_and_not_replaced() {
+    let desk = Desk::plugsign();
+    desk.key("Acme <a@acme.test>");
+    desk.write("data", "data");
+    desk.must("gpg --batch --yes -o /dev/null -b data && test -c /dev/null");
+    desk.must("mkfifo pipe && (gpg --batch -o pipe -b data & cat pipe > sig; wait) && gpg --verify sig data");
+    desk.must("gpg --batch -o - -b data > sig && gpg --verify sig data");
+    desk.must("gpg --batch -o sig2 -b - < data && gpg --verify sig2 data");
+    let said = desk.sh("gpg --batch --status-fd 1 -b data > /dev/full");
+    assert_ne!(said.exit, 0, "{}", said.shown());
+}

@@ -11,7 +11,9 @@
 )]
 
 pub mod craft;
+pub mod gpg;
 pub mod peers;
 pub mod person;
+pub mod plugsign;
 pub mod run;
 pub mod sandbox;

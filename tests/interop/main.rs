@@ -9,13 +9,13 @@ mod common;
 
 mod five_hundred;
 mod from_gnupg;
-mod gpg;
 mod judges;
 mod library;
 mod made_by_gpg;
 mod made_here;
 mod packet;
-mod plugsign;
 mod real_keys;
 mod short_number;
 mod signed_by_gpg;
+
+use common::{gpg, plugsign};

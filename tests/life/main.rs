@@ -10,14 +10,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../interop/gpg.rs"]
-#[allow(dead_code)]
-mod gpg;
-#[path = "../interop/plugsign.rs"]
-#[allow(dead_code)]
-mod plugsign;
 
 mod changes;
 mod kill;
 mod peers;
 mod refusals;
+
+use common::{gpg, plugsign};

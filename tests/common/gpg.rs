@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 use crate::common::peers::peer;
-use crate::plugsign::{PASSPHRASE, Said};
+use crate::common::plugsign::{PASSPHRASE, Said};
 
 /// The agent's socket must have a short name, and gpg warns of a folder that others can read.
 fn private_folder() -> TempDir {

@@ -185,3 +185,22 @@ fn a_file_is_shown_without_being_taken() {
     assert!(said.text().contains("Release <release@example.org>"), "{}", said.shown());
     assert!(desk.must("gpg -k").out.is_empty());
 }
+
+/// python-gnupg 0.5.7 asks this first of all, and takes the version from it.
+#[test]
+fn the_configuration_is_told_as_gpg_tells_it() {
+    let Some(twins) = Twins::new() else { return };
+    let (ours, theirs) = twins.sh("gpg --list-config --with-colons");
+    assert_eq!((ours.exit, theirs.exit), (0, 0), "{}", ours.shown());
+    let items = |said: &Said| -> Vec<String> {
+        let names = said.text();
+        names.lines().filter_map(|line| Some(line.split(':').nth(1)?.to_string())).collect()
+    };
+    let known = items(&theirs);
+    assert!(ours.text().starts_with("cfg:version:2.2.40\n"), "{}", ours.shown());
+    assert!(items(&ours).iter().all(|item| known.contains(item)), "{}", ours.shown());
+    let (ours, theirs) = twins.sh("gpg --list-config --with-colons digest");
+    assert_eq!(ours.text(), "cfg:digest:8;9;10\n");
+    assert_eq!(items(&ours), items(&theirs));
+    assert_eq!(twins.ours.must("gpg --list-config").text(), "");
+}

@@ -206,6 +206,7 @@ fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failu
         Task::QuickGenerateKey => keygen::quick(session),
         Task::PrintDigest => print_digest::run(session),
         Task::Nothing => Ok(0),
+        Task::ListConfig => list_config(session),
         Task::Version => version(session, "gpg"),
         Task::Help => help(session),
     }
@@ -245,6 +246,29 @@ fn version(session: &Session, name: &str) -> Result<u8, Failure> {
         env!("CARGO_PKG_VERSION"),
         session.world.home().map(|home| Safe::path(home.root()).to_string()).unwrap_or_default(),
     );
+    session.world.terminal.write_bytes(text.as_bytes())?;
+    Ok(0)
+}
+
+/// What programs ask before they begin: all of it, or the items that are named. Like gpg, it says
+/// nothing to people.
+fn list_config(session: &Session) -> Result<u8, Failure> {
+    const ITEMS: [(&str, &str); 5] = [
+        ("version", LIKE),
+        ("pubkey", "1"),
+        ("pubkeyname", "RSA"),
+        ("digest", "8;9;10"),
+        ("digestname", "SHA256;SHA384;SHA512"),
+    ];
+    if !session.options.with_colons {
+        return Ok(0);
+    }
+    let words = &session.options.words;
+    let wanted = |item: &str| words.is_empty() || words.iter().any(|word| word == item);
+    let mut text = String::new();
+    for (item, value) in ITEMS.iter().filter(|(item, _)| wanted(item)) {
+        text.push_str(&format!("cfg:{item}:{value}\n"));
+    }
     session.world.terminal.write_bytes(text.as_bytes())?;
     Ok(0)
 }

@@ -21,6 +21,7 @@ pub enum Task {
     QuickGenerateKey,
     PrintDigest,
     Nothing,
+    ListConfig,
     Version,
     Help,
 }
@@ -142,6 +143,7 @@ pub static GPG: &[Entry] = &[
     task("generate-key", 0, Task::GenerateKey),
     task("help", b'h', Task::Help),
     task("import", 0, Task::Import),
+    task("list-config", 0, Task::ListConfig),
     task("list-keys", b'k', Task::ListKeys),
     task("list-public-keys", 0, Task::ListKeys),
     task("list-secret-keys", b'K', Task::ListSecretKeys),
@@ -181,7 +183,6 @@ pub static GPG: &[Entry] = &[
     refused("gpgconf-list", NOT_HERE),
     refused("gpgconf-test", NOT_HERE),
     refused("import-ownertrust", TRUST),
-    refused("list-config", NOT_HERE),
     refused("list-packets", NOT_HERE),
     refused("list-sigs", NOT_HERE),
     refused("list-signatures", NOT_HERE),

@@ -8,9 +8,9 @@
 set -eu
 if [ -z "${PLUGSIGN:-}" ]; then
     here=$(cd "$(dirname "$0")" && pwd)
-    (cd "$here/.." && cargo build --release --locked)
-    PLUGSIGN=$here/../${CARGO_TARGET_DIR:-target}/release/plugsign
-    case ${CARGO_TARGET_DIR:-} in /*) PLUGSIGN=$CARGO_TARGET_DIR/release/plugsign ;; esac
+    (cd "$here/.." && cargo build --locked)
+    PLUGSIGN=$here/../${CARGO_TARGET_DIR:-target}/debug/plugsign
+    case ${CARGO_TARGET_DIR:-} in /*) PLUGSIGN=$CARGO_TARGET_DIR/debug/plugsign ;; esac
 fi
 plugsign() { "$PLUGSIGN" "$@"; }
 

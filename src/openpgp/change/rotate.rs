@@ -36,7 +36,7 @@ pub struct Rotated {
     pub subkey: Fingerprint,
 }
 
-/// Makes a new signing subkey. The old ones stay as they are: what they signed stays good.
+/// Makes a new signing subkey. The old ones stay as they are: what they signed is good until they end.
 ///
 /// The new secret part is protected by the passphrase that protects the others, which is
 /// proved to.

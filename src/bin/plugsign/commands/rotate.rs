@@ -64,7 +64,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
         let until =
             key.expires.map_or("for ever".into(), |end| format!("until {}", show_time(end)));
         changed = changed.say(format!(
-            "Overlap: {fingerprint} could sign before and stays valid {until}, and what it signed stays good."
+            "Overlap: {fingerprint} could sign before and stays valid {until}, and so long what it signed is good."
         ));
         if *fingerprint != certificate.fingerprint() {
             changed = changed.say(format!(

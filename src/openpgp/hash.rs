@@ -158,7 +158,7 @@ impl Hasher {
     /// Reads the content to its end as [`Hasher::read`] does; if it is long, one thread reads
     /// ahead while another hashes.
     pub fn read_ahead(mut self, mut content: impl Read + Send) -> io::Result<Hashed> {
-        const SHORT: usize = 4;
+        const SHORT: usize = 16;
         const AHEAD: usize = 4;
         let mut buffer = vec![0; PIECE];
         for _ in 0..SHORT {
@@ -170,7 +170,7 @@ impl Hasher {
         let (sender, pieces) = mpsc::channel();
         for _ in 0..AHEAD {
             // The receiver is there, so this succeeds.
-            let _ = give_back.send(vec![0; PIECE]);
+            let _ = give_back.send(vec![0; LONG_PIECE]);
         }
         thread::scope(move |scope| {
             let reader = thread::Builder::new().spawn_scoped(scope, move || {
@@ -206,8 +206,11 @@ impl Hasher {
     }
 }
 
-/// How much is read at once.
-const PIECE: usize = 256 * 1024;
+/// How much is read at once: most files are small, and a buffer costs its wiping.
+const PIECE: usize = 64 * 1024;
+
+/// How much is handed over at once between the threads of a long file.
+const LONG_PIECE: usize = 256 * 1024;
 
 /// Reads what comes at once, whatever signals do.
 fn read_some(content: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
@@ -306,7 +309,7 @@ mod tests {
     #[test]
     fn reading_ahead_changes_nothing() {
         let digest = |hashed: Hashed| hashed.digest(ContentHash::SHA256, b"").unwrap();
-        for length in [0, 1, PIECE, 4 * PIECE, 4 * PIECE + 1, 12 * PIECE + 7] {
+        for length in [0, 1, PIECE, 16 * PIECE, 16 * PIECE + 1, 16 * PIECE + 8 * LONG_PIECE + 7] {
             let content: Vec<u8> = (0..length).map(|i| (i * 7 / 5) as u8).collect();
             let start = || Hasher::new([ContentHash::SHA256]);
             let plain = start().read(content.as_slice()).unwrap();
@@ -324,7 +327,7 @@ mod tests {
                 Ok(buffer.len())
             }
         }
-        for pieces in [0, 1, 4, 5, 6, 12] {
+        for pieces in [0, 1, 16, 17, 18, 30] {
             let result = Hasher::new([ContentHash::SHA256]).read_ahead(Failing(pieces));
             assert_eq!(result.err().map(|e| e.kind()), Some(io::ErrorKind::UnexpectedEof));
         }

@@ -1,20 +1,18 @@
 //! Whose keys sign: a file's, the environment's, or the home's.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use plugsign::disk::file::{read_bounded, read_small};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Fingerprint;
-use plugsign::openpgp::key_file::{MAX_KEY_FILE, read_keys};
+use plugsign::openpgp::key_file::read_keys;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::SecretKey;
 use zeroize::Zeroizing;
 
-use crate::commands::import::one_secret;
+use crate::commands::import::{one_secret, read_file};
 use crate::failure::Failure;
-use crate::world::World;
+use crate::world::{World, is_dash};
 
 /// The key itself, for CI: armored, base64, or with `\n` for its line ends.
 pub const KEY_VARIABLE: &str = "PLUGSIGN_KEY";
@@ -85,13 +83,7 @@ impl KeySource {
     /// Returns the text of a key that is not the home's, if there is one.
     fn text(&self, world: &World) -> Result<Option<Text>, Failure> {
         if let Some(path) = &self.key_file {
-            let bytes = match is_dash(path) {
-                true => {
-                    read_bounded(io::stdin().lock(), "standard input", "a key file", MAX_KEY_FILE)?
-                }
-                false => read_small(path, "a key file", MAX_KEY_FILE)?,
-            };
-            return Ok(Some(Text { bytes, origin: Origin::File }));
+            return Ok(Some(Text { bytes: read_file(path)?, origin: Origin::File }));
         }
         if !self.keys.is_empty() {
             return Ok(None);
@@ -101,10 +93,6 @@ impl KeySource {
             origin: Origin::Environment,
         }))
     }
-}
-
-fn is_dash(path: &Path) -> bool {
-    path.as_os_str() == "-"
 }
 
 fn in_home(queries: &[Option<KeyQuery>], world: &World) -> Result<Vec<Found>, Failure> {

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use plugsign::disk::home::{Home, Lock, Shelf};
@@ -65,7 +65,7 @@ impl World {
     /// Returns GnuPG's home: `GNUPGHOME`, else `~/.gnupg`.
     pub fn gnupg_home(&self) -> Option<PathBuf> {
         let default = || variable("HOME").map(|home| PathBuf::from(home).join(".gnupg"));
-        variable("GNUPGHOME").map(PathBuf::from).or_else(default)
+        gnupg_home().or_else(default)
     }
 
     /// Returns a variable of the environment, if it is set and not empty.
@@ -90,6 +90,17 @@ impl World {
             None => Ok(self.now),
         }
     }
+}
+
+/// Returns whether a path stands for standard input or output.
+pub fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// OpenPGP counts whole seconds.
+pub fn whole_seconds(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
 }
 
 /// Returns the folder that `GNUPGHOME` names, for whoever speaks in gpg's place.

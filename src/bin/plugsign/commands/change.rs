@@ -19,11 +19,10 @@ use plugsign::openpgp::secret_key::{Passphrase, SecretKey};
 use serde_json::{Map, Value};
 
 use super::import::one_secret;
-use super::keygen::whole_seconds;
 use crate::failure::Failure;
 use crate::passphrase::{LentPrimary, PassphraseSource};
 use crate::report::{Report, certificate_json, first_user_id};
-use crate::world::World;
+use crate::world::{World, whole_seconds};
 
 /// Where the primary key and the passphrases come from.
 #[derive(Args)]

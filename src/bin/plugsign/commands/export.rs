@@ -21,7 +21,7 @@ use super::export_move;
 use crate::failure::Failure;
 use crate::passphrase::{NewPassphraseSource, PassphraseSource};
 use crate::report::Report;
-use crate::world::World;
+use crate::world::{World, is_dash};
 
 /// Hand out a certificate, or a secret key
 #[derive(Args)]
@@ -67,7 +67,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Exported, Failure> {
     if arguments.unprotected && !arguments.secret {
         return Err(Failure::Usage("--unprotected goes with --secret or --offline-primary".into()));
     }
-    let output = arguments.output.as_ref().filter(|path| path.as_os_str() != "-");
+    let output = arguments.output.as_ref().filter(|path| !is_dash(path));
     if output.is_none() && world.terminal.json() {
         return Err(Failure::Usage(
             "--json speaks on standard output, so the key needs a file: -o FILE".into(),

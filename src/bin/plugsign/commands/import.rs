@@ -19,11 +19,10 @@ use zeroize::Zeroizing;
 
 use super::import_gnupg;
 use super::imported::{Imported, Line, Outcome};
-use super::keygen::whole_seconds;
 use crate::failure::{Failure, UNREADABLE};
 use crate::passphrase::PassphraseSource;
 use crate::report::first_user_id;
-use crate::world::World;
+use crate::world::{World, is_dash, whole_seconds};
 
 /// Take certificates and secret keys into the home
 ///
@@ -52,7 +51,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
-    if arguments.passphrase.uses_stdin() && arguments.files.iter().any(|file| is_stdin(file)) {
+    if arguments.passphrase.uses_stdin() && arguments.files.iter().any(|file| is_dash(file)) {
         return Err(Failure::Usage(
             "standard input cannot be both a key file and the passphrase".into(),
         ));
@@ -84,12 +83,9 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
     Ok(imported)
 }
 
-fn is_stdin(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
-fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
-    if is_stdin(path) {
+/// Reads a key file, or standard input.
+pub fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    if is_dash(path) {
         return read_bounded(io::stdin().lock(), "standard input", "a key file", MAX_KEY_FILE);
     }
     read_small(path, "a key file", MAX_KEY_FILE)

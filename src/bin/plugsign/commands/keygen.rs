@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::passphrase::PassphraseSource;
 use crate::report::{Report, certificate_json};
 use crate::terminal::Conversation;
-use crate::world::World;
+use crate::world::{World, whole_seconds};
 
 /// Make a key
 ///
@@ -181,12 +181,6 @@ pub fn make(
         summary,
         certificate,
     })
-}
-
-/// OpenPGP counts whole seconds.
-pub fn whole_seconds(time: SystemTime) -> SystemTime {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(since.as_secs())
 }
 
 pub fn parse_bits(text: &str) -> Result<KeySizeBits, Failure> {

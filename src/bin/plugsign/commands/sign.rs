@@ -29,7 +29,7 @@ use crate::passphrase::PassphraseSource;
 use crate::report::{Report, expiry_notice, first_user_id};
 use crate::signer::KeySource;
 use crate::work;
-use crate::world::World;
+use crate::world::{World, is_dash};
 
 /// Sign files, or the release archives of folders
 ///
@@ -134,10 +134,6 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
         passed_over: release.passed_over,
         unreadable: release.unreadable,
     })
-}
-
-fn is_dash(path: &Path) -> bool {
-    path.as_os_str() == "-"
 }
 
 fn check_arguments(arguments: &Arguments, world: &World) -> Result<(), Failure> {

@@ -39,6 +39,7 @@ struct Counts {
 struct Before {
     user_ids: usize,
     keys: usize,
+    has_secret: bool,
 }
 
 pub fn run(session: &mut Session) -> Result<u8, Failure> {
@@ -140,7 +141,7 @@ fn take_secret(
         Protection::Passphrase => {}
     }
     let before = before(session, &certificate)?;
-    let had_secret = has_secret(session, &certificate)?;
+    let had_secret = before.as_ref().is_some_and(|before| before.has_secret);
     let outcome = store_secret(key, &certificate, false, &session.world)
         .inspect_err(|_| problem(session, &certificate))?;
     // What is told of the certificate is what there was of it before.
@@ -175,12 +176,8 @@ fn before(session: &Session, certificate: &Certificate) -> Result<Option<Before>
     Ok(known(&shelf, certificate).map(|key| Before {
         user_ids: key.certificate.user_ids().len(),
         keys: key.certificate.fingerprints().len(),
+        has_secret: key.secret.is_some(),
     }))
-}
-
-fn has_secret(session: &Session, certificate: &Certificate) -> Result<bool, Failure> {
-    let shelf = session.world.home()?.keys()?;
-    Ok(known(&shelf, certificate).is_some_and(|key| key.secret.is_some()))
 }
 
 fn tell(

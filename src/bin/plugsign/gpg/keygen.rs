@@ -14,7 +14,6 @@ use plugsign::safe::Safe;
 use super::Session;
 use super::input::Input;
 use super::listing::{self, Half, Listed};
-use super::options::whole_seconds;
 use super::parameters::{self, Step, Wanted};
 use super::secret::Secret;
 use super::verify::Trust;
@@ -22,6 +21,7 @@ use crate::commands::dialog::{self, Asked};
 use crate::commands::keygen::{make, parse_bits};
 use crate::failure::Failure;
 use crate::terminal::Conversation;
+use crate::world::whole_seconds;
 
 /// How long keys are valid that gpg does not ask it of: two years.
 const QUICK_VALIDITY: Duration = Duration::from_secs(730 * 24 * 60 * 60);

@@ -72,8 +72,7 @@ impl Session {
 
     /// The folder that a GnuPG would use. Only keyrings that are named are read from it.
     fn gnupg_home(&self) -> Option<PathBuf> {
-        let home = self.options.homedir.clone().or_else(gnupg_home);
-        home.or_else(|| self.world.variable("HOME").map(|home| PathBuf::from(home).join(".gnupg")))
+        self.options.homedir.clone().or_else(|| self.world.gnupg_home())
     }
 }
 

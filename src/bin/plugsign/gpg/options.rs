@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use plugsign::openpgp::hash::HashAlgorithm;
 use plugsign::openpgp::validity::parse_time;
@@ -370,12 +370,6 @@ fn only(list: &str, known: &[&str], what: &str) -> Result<(), String> {
             Safe::text(name)
         )),
     }
-}
-
-/// OpenPGP counts whole seconds.
-pub fn whole_seconds(time: SystemTime) -> SystemTime {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
 }
 
 /// Returns a time as OpenPGP and gpg write it: seconds since 1970.

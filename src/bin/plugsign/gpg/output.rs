@@ -10,6 +10,7 @@ use plugsign::error::Error;
 use super::Session;
 use crate::failure::Failure;
 use crate::terminal::Conversation;
+use crate::world::is_dash;
 
 /// Where a result goes.
 pub enum Output {
@@ -21,7 +22,7 @@ impl Output {
     /// `-o FILE`, else what the task makes of its input.
     pub fn new(option: Option<&Path>, otherwise: Option<PathBuf>) -> Output {
         match option.map(Path::to_owned).or(otherwise) {
-            Some(path) if path.as_os_str() != "-" => Output::Named(path),
+            Some(path) if !is_dash(&path) => Output::Named(path),
             _ => Output::Standard,
         }
     }

@@ -50,42 +50,22 @@ pub fn hide_passphrase(arguments: &[OsString]) -> io::Result<()> {
     rest.extend([OsString::from(PIPE), OsString::from(reader.as_raw_fd().to_string())]);
     rest.extend_from_slice(&arguments[place.end..]);
     let program = rest.remove(0);
-    Err(Command::new(current_program()?).arg0(program).args(rest).exec())
-}
-
-fn current_program() -> io::Result<std::path::PathBuf> {
-    std::env::current_exe()
+    Err(Command::new(std::env::current_exe()?).arg0(program).args(rest).exec())
 }
 
 /// Finds `--passphrase VALUE` or `--passphrase=VALUE`, which gpg does not let be abbreviated:
 /// `--passphrase-fd` and others begin alike. The last one counts, and there may be only one.
 fn find(arguments: &[OsString]) -> Option<(std::ops::Range<usize>, &OsStr)> {
     for (place, argument) in arguments.iter().enumerate().skip(1) {
-        match argument.as_bytes() {
-            b"--" => return None,
-            b"--passphrase" => {
-                let value = arguments.get(place + 1)?;
-                return Some((place..place + 2, value));
-            }
-            [
-                b'-',
-                b'-',
-                b'p',
-                b'a',
-                b's',
-                b's',
-                b'p',
-                b'h',
-                b'r',
-                b'a',
-                b's',
-                b'e',
-                b'=',
-                value @ ..,
-            ] => {
-                return Some((place..place + 1, OsStr::from_bytes(value)));
-            }
-            _ => {}
+        let argument = argument.as_bytes();
+        if argument == b"--" {
+            return None;
+        }
+        if argument == b"--passphrase" {
+            return arguments.get(place + 1).map(|value| (place..place + 2, value.as_os_str()));
+        }
+        if let Some(value) = argument.strip_prefix(b"--passphrase=") {
+            return Some((place..place + 1, OsStr::from_bytes(value)));
         }
     }
     None

@@ -16,12 +16,13 @@ use plugsign::safe::Safe;
 
 use super::Session;
 use super::input::Input;
-use super::options::{digest_name, seconds, whole_seconds};
+use super::options::{digest_name, seconds};
 use super::output::Output;
 use super::secret::Secret;
 use super::status::cause_of;
 use crate::failure::Failure;
 use crate::report::first_user_id;
+use crate::world::whole_seconds;
 
 /// A key that was asked for, and the very key of it, if one was named with `!`.
 struct Chosen {

@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -61,6 +63,13 @@ impl Gpg {
         let status =
             Command::new("gpgconf").arg("--homedir").arg(home).args(["--kill", "all"]).status();
         assert!(status.unwrap().success());
+        // It has been told to go, and goes when it comes to it.
+        for _ in 0..500 {
+            if !self.path("S.gpg-agent").exists() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Runs gpg to whatever end, with something on its standard input.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -28,16 +28,25 @@ fn home(agent: &str, keys: &[&[u8]]) -> Option<Gpg> {
     Some(gpg)
 }
 
-/// Every file of a home, with its bytes, mode, size and times of change.
-fn state(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, u32, u64, i64, i64)> {
+/// A file, folder or link as it is: its bytes, mode, size and time of change.
+type State = (Vec<u8>, u32, u64, i64, i64);
+
+/// Everything in a home but the agent's sockets, which it takes away in its own time when it is
+/// told to go. That changes the times of their folder, so that of folders the modes alone count.
+fn state(folder: &Path) -> BTreeMap<PathBuf, State> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let meta = fs::symlink_metadata(&path).unwrap();
+            let Ok(meta) = fs::symlink_metadata(&path) else { continue };
+            if meta.file_type().is_socket() {
+                continue;
+            }
             if meta.is_dir() {
-                folders.push(path.clone());
+                found.insert(path.clone(), (Vec::new(), meta.mode(), 0, 0, 0));
+                folders.push(path);
+                continue;
             }
             let small = meta.is_file() && meta.len() < 1 << 26;
             let bytes = if small { fs::read(&path).unwrap() } else { Vec::new() };

@@ -145,7 +145,8 @@ fn check_arguments(arguments: &Arguments, world: &World) -> Result<(), Failure> 
         return usage("standard input can be one thing only: a file, the key or the passphrase");
     }
     let stream = arguments.paths.iter().any(|path| is_dash(path));
-    if arguments.checksums && arguments.paths.iter().any(|path| !path.is_dir()) {
+    let is_no_folder = |path: &PathBuf| fs::metadata(path).is_ok_and(|it| !it.is_dir());
+    if arguments.checksums && arguments.paths.iter().any(is_no_folder) {
         return usage("--checksums goes with folders: SHA256SUMS lists all of one");
     }
     if arguments.key.keys.len() > 1 && (stream || arguments.output.is_some()) {

@@ -238,7 +238,7 @@ impl Change {
             return Ok(None);
         }
         let written = self.write();
-        if written.is_err() {
+        if written.is_err() && self.is_as_before() {
             for path in &self.written {
                 let _ = fs::remove_file(path);
             }
@@ -269,6 +269,13 @@ impl Change {
         }
         write_new(&real, self.edited.text().as_bytes(), access, Existing::Replace)?;
         Ok(backup)
+    }
+
+    /// Returns whether the configuration was not replaced after all: syncing its folder may fail
+    /// when it lists the new key files already.
+    fn is_as_before(&self) -> bool {
+        let now = read_small(&self.server.path, "a server configuration", MAX_CONFIG);
+        now.is_ok_and(|now| *now == self.server.config.text().as_bytes())
     }
 
     /// Returns whether a name is the configuration's or its backup's.

@@ -189,6 +189,17 @@ pub enum Error {
         problem: &'static str,
     },
 
+    /// A file of the home that may end a key, or say more of it, cannot be read.
+    #[error("what {} says of {key} cannot be read: {why}", Safe::path(path))]
+    PartUnreadable {
+        /// The key.
+        key: Fingerprint,
+        /// The file, which is named by it.
+        path: PathBuf,
+        /// Why it cannot be read.
+        why: String,
+    },
+
     /// The home's lock is held by another command.
     #[error("another command is using {}", Safe::path(.0))]
     Busy(PathBuf),

@@ -94,6 +94,31 @@ pub fn write_one_of_many(
     })
 }
 
+/// Writes a file as [`write_new`] does with [`Existing::Keep`], unless the very same one is there:
+/// a command that was killed after its last write can be run again.
+///
+/// # Errors
+///
+/// [`Error::Exists`] if there is anything else, also the same bytes where more people can read
+/// them. [`Error::Io`] else.
+pub fn write_unless_same(path: &Path, bytes: &[u8], access: Access) -> Result<()> {
+    match is_same(path, bytes, access) {
+        true => sync_folder(folder_of(path)),
+        false => write_new(path, bytes, access, Existing::Keep),
+    }
+}
+
+/// Returns whether a regular file has exactly these bytes, and may be read by nobody else than
+/// `access` lets.
+pub fn is_same(path: &Path, bytes: &[u8], access: Access) -> bool {
+    let Ok((file, metadata)) = open_regular(path, Links::Refuse) else { return false };
+    let is_wider = access == Access::Secret && metadata.mode() & 0o077 != 0;
+    let length = bytes.len() as u64;
+    !is_wider
+        && metadata.len() == length
+        && read_bounded(file, "", "a file", length).is_ok_and(|there| *there == bytes)
+}
+
 /// Makes the names in a folder durable.
 pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
@@ -106,8 +131,17 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
 ///
 /// [`Error::Busy`], or [`Error::Io`].
 pub fn lock_folder(folder: &Path, patience: Duration) -> Result<File> {
-    const STEP: Duration = Duration::from_millis(50);
     let lock = File::open(folder).map_err(Error::io("read", folder))?;
+    take(lock, folder, patience)
+}
+
+/// Takes the lock on an open file for a folder, waiting up to `patience` for it.
+///
+/// # Errors
+///
+/// [`Error::Busy`], or [`Error::Io`].
+pub fn take(lock: File, folder: &Path, patience: Duration) -> Result<File> {
+    const STEP: Duration = Duration::from_millis(50);
     let mut waited = Duration::ZERO;
     loop {
         match lock.try_lock() {
@@ -117,6 +151,7 @@ pub fn lock_folder(folder: &Path, patience: Duration) -> Result<File> {
                 waited += STEP;
             }
             Err(TryLockError::WouldBlock) => return Err(Error::Busy(folder.to_owned())),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", folder)(error)),
         }
     }
@@ -208,9 +243,11 @@ impl Temporary {
 /// Takes the operating system's error out of tempfile's, which adds the temporary name: that
 /// would only puzzle the reader.
 fn unwrap_temporary(error: io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(_) => error,
-        None => io::Error::from(error.kind()),
+    let inner = error.get_ref().and_then(|outer| outer.source());
+    let code = inner.and_then(|inner| inner.downcast_ref()).and_then(io::Error::raw_os_error);
+    match code {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
     }
 }
 

@@ -12,7 +12,7 @@
 //! There is no index that could disagree with the files. Each file appears whole under its
 //! final name, so readers need no lock, and a crash leaves the old state or the new one.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::file::{Access, Existing, folder_of, read_small, sync_folder, write_new};
+use super::file::{Access, Existing, folder_of, read_small, sync_folder, take, write_new};
 use crate::error::{Error, Result};
 use crate::openpgp::certificate::{Certificate, Fingerprint};
 use crate::openpgp::change::Reason;
@@ -116,19 +116,7 @@ impl Home {
             .mode(0o600)
             .open(&path)
             .map_err(Error::io("lock", &path))?;
-        const STEP: Duration = Duration::from_millis(50);
-        let mut waited = Duration::ZERO;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if waited < patience => {
-                    std::thread::sleep(STEP);
-                    waited += STEP;
-                }
-                Err(TryLockError::WouldBlock) => return Err(Error::Busy(self.root.clone())),
-                Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
-            }
-        }
+        let file = take(file, &self.root, patience)?;
         self.sweep();
         Ok(Lock { _file: file })
     }
@@ -251,7 +239,8 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// [`Error::BadName`], or [`Error::Exists`] if another certificate has the name.
+    /// [`Error::BadName`], [`Error::Exists`] if another certificate has the name, or
+    /// [`Error::PartUnreadable`] if an older copy cannot be read.
     pub fn trust(&self, _: &Lock, name: &str, certificate: &Certificate) -> Result<()> {
         check_name(name)?;
         let fingerprint = certificate.fingerprint();
@@ -263,10 +252,14 @@ impl Home {
             {
                 return Err(Error::Exists(PathBuf::from(name)));
             }
-            if let Ok(copy) = read_trusted(&path)
-                && copy.certificate.fingerprint() == fingerprint
-            {
-                whole = whole.merge(&copy.certificate)?;
+            match read_trusted(&path) {
+                Ok(copy) if copy.certificate.fingerprint() == fingerprint => {
+                    whole = whole.merge(&copy.certificate)?;
+                }
+                Err(error) if is_named_by(&path, &fingerprint) => {
+                    return Err(incomplete(&fingerprint, &path, &error));
+                }
+                _ => {}
             }
         }
         let path = self.root.join(TRUSTED).join(format!("{name}.{fingerprint}.pgp"));
@@ -311,9 +304,9 @@ impl Home {
         reason: Reason,
     ) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let path = self.revocation_path(fingerprint, reason);
-        match path.exists() {
-            true => read_small(&path, "a revocation certificate", MAX_KEY_FILE).map(Some),
-            false => Ok(None),
+        match read_small(&path, "a revocation certificate", MAX_KEY_FILE) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
         }
     }
 
@@ -331,6 +324,29 @@ impl Home {
     }
 }
 
+impl<T> Shelf<T> {
+    /// Makes sure that nothing that is known of a key is missing: a file that cannot be read, and
+    /// is named by the key, may be what revokes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PartUnreadable`].
+    pub fn check_complete(&self, key: &Fingerprint) -> Result<()> {
+        match self.unreadable.iter().find(|(path, _)| is_named_by(path, key)) {
+            Some((path, error)) => Err(incomplete(key, path, error)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_named_by(path: &Path, key: &Fingerprint) -> bool {
+    path.to_string_lossy().ends_with(&file_name(key))
+}
+
+fn incomplete(key: &Fingerprint, path: &Path, error: &Error) -> Error {
+    Error::PartUnreadable { key: key.clone(), path: path.to_owned(), why: error.to_string() }
+}
+
 impl Shelf<HomeKey> {
     /// Adds a certificate, to the secret key's if that is here.
     fn add(&mut self, certificate: Certificate) -> Result<()> {
@@ -346,9 +362,10 @@ impl Shelf<HomeKey> {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownKey`], [`Error::AmbiguousKey`].
+    /// [`Error::UnknownKey`], [`Error::AmbiguousKey`], [`Error::PartUnreadable`].
     pub fn find(&self, query: &KeyQuery) -> Result<&HomeKey> {
-        one_of(self.items.iter().filter(|key| query.matches(&key.certificate)), query.text())
+        let matching = self.items.iter().filter(|key| query.matches(&key.certificate));
+        self.whole(one_of(matching, query.text())?)
     }
 
     /// Returns the one key with a secret part that matches, or the only one there is.
@@ -358,12 +375,17 @@ impl Shelf<HomeKey> {
     /// [`Error::NoSecret`] if only certificates match, else as [`Shelf::find`].
     pub fn find_secret(&self, query: Option<&KeyQuery>) -> Result<&HomeKey> {
         let secrets = self.items.iter().filter(|key| key.secret.is_some());
-        let Some(query) = query else { return one_of(secrets, "") };
+        let Some(query) = query else { return self.whole(one_of(secrets, "")?) };
         let mut matching = secrets.filter(|key| query.matches(&key.certificate)).peekable();
         if matching.peek().is_none() {
             return Err(Error::NoSecret(self.find(query)?.certificate.fingerprint()));
         }
-        one_of(matching, query.text())
+        self.whole(one_of(matching, query.text())?)
+    }
+
+    fn whole<'a>(&self, key: &'a HomeKey) -> Result<&'a HomeKey> {
+        self.check_complete(&key.certificate.fingerprint())?;
+        Ok(key)
     }
 }
 

@@ -218,6 +218,52 @@ fn trusted_files_that_cannot_be_read_are_reported() {
 }
 
 #[test]
+fn what_is_known_of_a_key_and_cannot_be_read_is_neither_passed_over_nor_overwritten() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.keygen("--name Test --no-passphrase");
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.run("sign a.tar.gz").exits(0);
+    sandbox.run("export Test -o older").exits(0);
+    sandbox.run("trust add older").exits(0);
+    sandbox.run("export --secret --unprotected Test -o secret").exits(0);
+    // Its revocation is in a file beside it.
+    sandbox.run("revoke Test --reason compromised").exits(0);
+    sandbox.run("verify a.tar.gz").exits(1);
+    let whole = sandbox.read(format!("home/certificates/{key}.pgp"));
+    let damaged = &whole[..whole.len() / 2];
+    sandbox.write(format!("home/certificates/{key}.pgp"), damaged);
+    let before = sandbox.snapshot();
+    for line in [
+        "sign --force a.tar.gz",
+        "sign --force --key-file secret a.tar.gz",
+        "verify a.tar.gz",
+        "verify --key older a.tar.gz",
+        "verify --key Test a.tar.gz",
+        "export Test -o copy",
+        "import older",
+        "import --no-passphrase --replace secret",
+        "extend Test --expires 1y",
+    ] {
+        let done = sandbox.run(line).exits(3);
+        let said = done.out() + &done.err();
+        assert!(said.contains("cannot be read"), "{line}: {done:?}");
+        assert_eq!(before, sandbox.snapshot(), "{line}");
+    }
+    for line in ["gpg --verify a.tar.gz.sig a.tar.gz", "gpg --batch -b -o b a.tar.gz"] {
+        assert_eq!(sandbox.run(line).code(), Some(2), "{line}");
+        assert_eq!(before, sandbox.snapshot(), "{line}");
+    }
+    // A trusted copy that cannot be read may be what knows of a revocation, too.
+    sandbox.write(format!("home/certificates/{key}.pgp"), &whole);
+    let trusted = format!("home/trusted/older.{key}.pgp");
+    let copy = sandbox.read(&trusted);
+    sandbox.write(&trusted, &copy[..copy.len() / 2]);
+    sandbox.run("trust add older").exits(3).prints("cannot be read");
+    sandbox.run("trust remove older").exits(0);
+    sandbox.run("trust add older").exits(0);
+}
+
+#[test]
 fn the_home_is_found_where_the_interface_says() {
     let sandbox = Sandbox::new();
     let run = |arguments: &[&str], environment: &[(&str, &str)]| {

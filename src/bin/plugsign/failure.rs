@@ -242,6 +242,9 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::UnsafeHome { path, .. } => {
             format!("make it yours alone: chmod 700 {}", Safe::path(path))
         }
+        Error::PartUnreadable { .. } => {
+            "it may revoke the key, or hold its secret part: make the file readable, or move it out of the home if nothing can be done".into()
+        }
         Error::Busy(_) => "try again when it is done".into(),
         Error::Changed(_) => "sign it when nothing writes to it any more".into(),
         Error::LinkOutside(_) => "name the file that the link leads to".into(),

@@ -119,10 +119,13 @@ fn in_text(text: &Text, query: Option<&KeyQuery>, world: &World) -> Result<Found
     let exactly = query.and_then(|query| query.exactly(&secret.certificate()));
     if let Ok(home) = world.home()
         && let Ok(shelf) = home.keys()
-        && let Some(known) =
-            shelf.items.iter().find(|key| key.certificate.fingerprint() == secret.fingerprint())
     {
-        secret = secret.merge(&known.certificate)?;
+        let fingerprint = secret.fingerprint();
+        shelf.check_complete(&fingerprint)?;
+        let mut known = shelf.items.iter().map(|key| &key.certificate);
+        if let Some(known) = known.find(|known| known.fingerprint() == fingerprint) {
+            secret = secret.merge(known)?;
+        }
     }
     Ok(Found { secret, exactly, origin: text.origin })
 }

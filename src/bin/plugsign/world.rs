@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use plugsign::disk::home::{Home, Lock, Shelf};
 use plugsign::error::Error;
@@ -19,7 +19,9 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct World {
     home: Option<Home>,
+    /// The time at the start.
     pub now: SystemTime,
+    started: Instant,
     pub umask: u32,
     pub terminal: Terminal,
 }
@@ -31,9 +33,15 @@ impl World {
         Ok(World {
             home: home_folder(global).map(Home::new),
             now: SystemTime::now(),
+            started: Instant::now(),
             umask,
             terminal,
         })
+    }
+
+    /// Returns the time by now: a prompt and another command's lock may have taken a while.
+    pub fn now_at_last(&self) -> SystemTime {
+        self.now + self.started.elapsed()
     }
 
     /// Returns the home. Commands that need none run without.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use plugsign::disk::file::{Access, Existing, write_new};
+use plugsign::disk::file::{Access, Existing, is_same, write_new, write_unless_same};
 use plugsign::disk::home::{HomeKey, Shelf};
 use plugsign::disk::signing::Signing;
 use plugsign::error::Error;
@@ -231,16 +231,26 @@ fn sign_by_former(notice: &[u8], arguments: &Arguments, world: &World) -> Result
     Ok(signing.sign_stream_to_bytes(notice, "ROTATION.md")?)
 }
 
-/// Writes all documents, or none if one of the names is taken.
+/// Writes all documents, or none if one of the names is taken by something else.
 fn write(documents: &[Document], folder: &Path, force: bool, world: &World) -> Result<(), Failure> {
     fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    let access = Access::Public { umask: world.umask };
     let paths: Vec<PathBuf> = documents.iter().map(|it| folder.join(&it.name)).collect();
-    if !force && let Some(taken) = paths.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
-        return Err(Error::Exists(taken.clone()).into());
+    let files: Vec<(&PathBuf, &[u8])> =
+        paths.iter().zip(documents.iter().map(|document| &document.bytes[..])).collect();
+    if force {
+        for (path, bytes) in files {
+            write_new(path, bytes, access, Existing::Replace)?;
+        }
+        return Ok(());
     }
-    let existing = if force { Existing::Replace } else { Existing::Keep };
-    for (path, document) in paths.iter().zip(documents) {
-        write_new(path, &document.bytes, Access::Public { umask: world.umask }, existing)?;
+    let is_taken =
+        |path: &Path, bytes| fs::symlink_metadata(path).is_ok() && !is_same(path, bytes, access);
+    if let Some((taken, _)) = files.iter().find(|(path, bytes)| is_taken(path, bytes)) {
+        return Err(Error::Exists(taken.to_path_buf()).into());
+    }
+    for (path, bytes) in files {
+        write_unless_same(path, bytes, access)?;
     }
     Ok(())
 }

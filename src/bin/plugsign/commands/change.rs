@@ -39,7 +39,7 @@ pub struct Opened {
     pub primary: PrimaryKey,
     /// Of the home's secret key; of a lent one there is no trace any more.
     pub passphrase: Option<Arc<Passphrase>>,
-    /// The time of the change: newer than anything that the key says of itself.
+    /// The time of the change, once it is made: newer than anything that the key said of itself.
     pub now: SystemTime,
 }
 
@@ -90,8 +90,7 @@ impl Means {
             }
             (None, _) => return Err(Error::PrimaryElsewhere(fingerprint).into()),
         };
-        let now = settle(certificate, world);
-        Ok(Opened { fingerprint, primary, passphrase, now })
+        Ok(Opened { fingerprint, primary, passphrase, now: whole_seconds(world.now) })
     }
 
     fn read_lent(&self, wanted: &Fingerprint) -> Result<Option<SecretKey>, Failure> {
@@ -125,26 +124,27 @@ fn check(certificate: &Certificate, revoked: bool, world: &World) -> Result<(), 
 /// Returns the time for a change. Two changes in one second could not be told apart, so the
 /// second one waits for the next; a clock that is further behind is for the library to refuse.
 fn settle(certificate: &Certificate, world: &World) -> SystemTime {
-    let now = whole_seconds(world.now);
+    let now = world.now_at_last();
     let next = newest_self_signature(certificate).map(|newest| newest + Duration::from_secs(1));
-    match next.and_then(|next| next.duration_since(world.now).ok().map(|wait| (next, wait))) {
+    match next.and_then(|next| next.duration_since(now).ok().map(|wait| (next, wait))) {
         Some((next, wait)) if wait <= Duration::from_secs(2) => {
             std::thread::sleep(wait);
             next
         }
-        _ => now,
+        _ => whole_seconds(now),
     }
 }
 
 impl Opened {
-    /// Changes the certificate, under the home's lock and from what it is then.
+    /// Changes the certificate, under the home's lock, from what it is then and at a time that is
+    /// after it.
     pub fn change(
-        &self,
+        &mut self,
         world: &World,
-        make: impl FnOnce(&Certificate, &Maker<'_>) -> Result<Certificate, Error>,
+        make: impl FnOnce(&Certificate, &Maker<'_>, SystemTime) -> Result<Certificate, Error>,
     ) -> Result<Certificate, Failure> {
-        self.in_home(world, |home, lock, key, maker| {
-            let certificate = make(&key.certificate, maker)?;
+        self.in_home(world, |home, lock, key, maker, now| {
+            let certificate = make(&key.certificate, maker, now)?;
             check_still_readable(&key.certificate, &certificate)?;
             home.put_certificate(lock, &certificate)?;
             Ok(certificate)
@@ -153,13 +153,14 @@ impl Opened {
 
     /// Does something with the key as it is under the home's lock.
     pub fn in_home<T>(
-        &self,
+        &mut self,
         world: &World,
-        make: impl FnOnce(&Home, &Lock, &HomeKey, &Maker<'_>) -> Result<T, Error>,
+        make: impl FnOnce(&Home, &Lock, &HomeKey, &Maker<'_>, SystemTime) -> Result<T, Error>,
     ) -> Result<T, Failure> {
         let home = world.home()?;
         let lock = world.lock()?;
         let key = of_home(home, &self.fingerprint)?;
+        self.now = settle(&key.certificate, world);
         let nobody;
         let secret = match &key.secret {
             Some(secret) => secret,
@@ -170,23 +171,22 @@ impl Opened {
         };
         let passphrase = self.passphrase.as_deref();
         let maker = Maker { primary: &self.primary, secret, passphrase };
-        Ok(make(home, &lock, &key, &maker)?)
+        Ok(make(home, &lock, &key, &maker, self.now)?)
     }
 
     /// Makes the stored revocation certificates anew that would not count any more: those for
     /// keys that are merely superseded or retired are void once the key has said something of
     /// itself after them.
-    pub fn renew_revocations(
-        &self,
-        certificate: &Certificate,
-        world: &World,
-    ) -> Result<(), Failure> {
+    pub fn renew_revocations(&self, world: &World) -> Result<(), Failure> {
         let home = world.home()?;
         let lock = world.lock()?;
+        // Another command may have changed the key meanwhile.
+        let certificate = of_home(home, &self.fingerprint)?.certificate;
+        let now = newest_self_signature(&certificate).unwrap_or(self.now);
         for reason in Reason::USUAL.into_iter().filter(|reason| !reason.is_hard()) {
             if home.revocation(&self.fingerprint, reason)?.is_some() {
                 let user_id = certificate.first_user_id();
-                let bytes = revocation(&self.primary, &user_id, reason, self.now)?;
+                let bytes = revocation(&self.primary, &user_id, reason, now)?;
                 home.put_revocation(&lock, &self.fingerprint, reason, &bytes)?;
             }
         }
@@ -196,8 +196,9 @@ impl Opened {
 
 /// Reads one key of the home anew.
 pub fn of_home(home: &Home, fingerprint: &Fingerprint) -> Result<HomeKey, Error> {
-    let keys = home.keys()?.items;
-    let mut keys = keys.into_iter();
+    let shelf = home.keys()?;
+    shelf.check_complete(fingerprint)?;
+    let mut keys = shelf.items.into_iter();
     keys.find(|key| key.certificate.fingerprint() == *fingerprint)
         .ok_or_else(|| Error::UnknownKey(fingerprint.to_string()))
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use plugsign::disk::file::{Access, Existing, write_new};
+use plugsign::disk::file::{Access, Existing, write_new, write_unless_same};
 use plugsign::disk::home::HomeKey;
 use plugsign::error::Error;
 use plugsign::mattermost::server_copy::ServerCopy;
@@ -122,8 +122,10 @@ fn write(
                 true => Access::Secret,
                 false => Access::Public { umask: world.umask },
             };
-            let existing = if arguments.force { Existing::Replace } else { Existing::Keep };
-            Ok(write_new(path, bytes, access, existing)?)
+            match arguments.force {
+                true => Ok(write_new(path, bytes, access, Existing::Replace)?),
+                false => Ok(write_unless_same(path, bytes, access)?),
+            }
         }
         None if world.terminal.out_is_terminal() && !is_text => Err(Failure::BinaryToTerminal),
         None => world.terminal.write_bytes(bytes),

@@ -31,14 +31,14 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
     let end = parse_validity(&arguments.expires, world.now)?.map(|validity| world.now + validity);
-    let opened = arguments.means.open(&arguments.key, Needs::Primary, false, world)?;
+    let mut opened = arguments.means.open(&arguments.key, Needs::Primary, false, world)?;
     let mut subkeys = Vec::new();
-    let certificate = opened.change(world, |certificate, maker| {
-        let extended = change::extend(certificate, maker, end, arguments.subkeys, opened.now)?;
+    let certificate = opened.change(world, |certificate, maker, now| {
+        let extended = change::extend(certificate, maker, end, arguments.subkeys, now)?;
         subkeys = extended.subkeys;
         Ok(extended.certificate)
     })?;
-    opened.renew_revocations(&certificate, world)?;
+    opened.renew_revocations(world)?;
     let policy = Policy::new(opened.now);
     let description = certificate.describe(&policy);
     let mut changed = Changed::new(certificate, &policy).subkeys(subkeys.clone());

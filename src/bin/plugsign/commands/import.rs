@@ -142,6 +142,7 @@ pub fn store_certificate(certificate: &Certificate, world: &World) -> Result<Out
     let home = world.home()?;
     let lock = world.lock()?;
     let shelf = home.keys()?;
+    shelf.check_complete(&certificate.fingerprint())?;
     let Some(key) = known(&shelf, certificate) else {
         home.put_certificate(&lock, certificate)?;
         return Ok(Outcome::New);
@@ -269,6 +270,7 @@ pub fn store_secret(
     let home = world.home()?;
     let lock = world.lock()?;
     let shelf = home.keys()?;
+    shelf.check_complete(&certificate.fingerprint())?;
     let Some(key) = known(&shelf, certificate) else {
         home.put_secret(&lock, secret)?;
         return Ok(Outcome::New);

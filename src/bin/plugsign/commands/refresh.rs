@@ -21,10 +21,10 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
-    let opened = arguments.means.open(&arguments.key, Needs::Subkeys, false, world)?;
+    let mut opened = arguments.means.open(&arguments.key, Needs::Subkeys, false, world)?;
     let mut fresh = false;
-    let certificate = opened.change(world, |certificate, maker| {
-        let refreshed = change::refresh(certificate, maker, opened.now)?;
+    let certificate = opened.change(world, |certificate, maker, now| {
+        let refreshed = change::refresh(certificate, maker, now)?;
         fresh = refreshed.is_none();
         Ok(refreshed.unwrap_or_else(|| certificate.clone()))
     })?;
@@ -34,6 +34,6 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
             .unchanged()
             .say("All its self-signatures are strong: nothing was changed."));
     }
-    opened.renew_revocations(&certificate, world)?;
+    opened.renew_revocations(world)?;
     Ok(Changed::new(certificate, &policy).say("Its self-signatures use SHA-256 now."))
 }

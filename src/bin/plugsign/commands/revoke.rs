@@ -69,7 +69,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
     if arguments.stored || arguments.certificate.is_some() {
         return by_certificate(&arguments, reason, world);
     }
-    let opened = arguments.means.open(&arguments.key, Needs::Primary, true, world)?;
+    let mut opened = arguments.means.open(&arguments.key, Needs::Primary, true, world)?;
     let subkey = match &arguments.subkey {
         None => None,
         Some(subkey) => {
@@ -78,14 +78,11 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
         }
     };
     let message = arguments.message.as_str();
-    let certificate = opened.change(world, |certificate, maker| {
-        let now = opened.now;
-        match &subkey {
-            Some(subkey) => {
-                change::revoke_subkey(certificate, maker.primary, subkey, reason, message, now)
-            }
-            None => change::revoke_key(certificate, maker.primary, reason, message, now),
+    let certificate = opened.change(world, |certificate, maker, now| match &subkey {
+        Some(subkey) => {
+            change::revoke_subkey(certificate, maker.primary, subkey, reason, message, now)
         }
+        None => change::revoke_key(certificate, maker.primary, reason, message, now),
     })?;
     let what = match &subkey {
         Some(subkey) => format!("The subkey {subkey}"),

@@ -33,20 +33,16 @@ pub struct Arguments {
 pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
     let bits = arguments.bits.as_deref().map(parse_bits).transpose()?;
     let validity = parse_validity(&arguments.expires, world.now)?;
-    let opened = arguments.means.open(&arguments.key, Needs::Subkeys, false, world)?;
-    let policy = Policy::new(opened.now);
-    let rotated = opened.in_home(world, |home, lock, key, maker| {
-        let old = key.certificate.describe(&policy);
-        let plan = SubkeyPlan {
-            bits: bits.unwrap_or_else(|| size_of(&old)),
-            created: opened.now,
-            validity,
-        };
+    let mut opened = arguments.means.open(&arguments.key, Needs::Subkeys, false, world)?;
+    let rotated = opened.in_home(world, |home, lock, key, maker, created| {
+        let old = key.certificate.describe(&Policy::new(created));
+        let plan = SubkeyPlan { bits: bits.unwrap_or_else(|| size_of(&old)), created, validity };
         let rotated = change::rotate(&key.certificate, maker, &plan)?;
         home.put_secret(lock, &rotated.secret)?;
         Ok((rotated, old))
     })?;
     let (rotated, old) = rotated;
+    let policy = Policy::new(opened.now);
     let certificate = rotated.secret.certificate();
     let end = validity.map(|validity| opened.now + validity);
     let mut changed = Changed::new(certificate.clone(), &policy)

@@ -42,22 +42,22 @@ pub struct RevokeArguments {
 
 pub fn add(arguments: AddArguments, world: &World) -> Result<Changed, Failure> {
     let user_id = arguments.identity.user_id()?;
-    let opened = arguments.means.open(&arguments.key, Needs::Primary, false, world)?;
-    let certificate = opened.change(world, |certificate, maker| {
-        change::add_user_id(certificate, maker.primary, &user_id, opened.now)
+    let mut opened = arguments.means.open(&arguments.key, Needs::Primary, false, world)?;
+    let certificate = opened.change(world, |certificate, maker, now| {
+        change::add_user_id(certificate, maker.primary, &user_id, now)
     })?;
-    opened.renew_revocations(&certificate, world)?;
+    opened.renew_revocations(world)?;
     let said = format!("The key has the user ID \"{}\" too.", Safe::text(&user_id));
     Ok(Changed::new(certificate, &Policy::new(opened.now)).say(said))
 }
 
 pub fn revoke(arguments: RevokeArguments, world: &World) -> Result<Changed, Failure> {
-    let opened = arguments.means.open(&arguments.key, Needs::Primary, false, world)?;
+    let mut opened = arguments.means.open(&arguments.key, Needs::Primary, false, world)?;
     let mut revoked = Vec::new();
-    let certificate = opened.change(world, |certificate, maker| {
+    let certificate = opened.change(world, |certificate, maker, now| {
         revoked = find(&arguments.user_id, certificate)?;
         let message = &arguments.message;
-        change::revoke_user_id(certificate, maker.primary, &revoked, message, opened.now)
+        change::revoke_user_id(certificate, maker.primary, &revoked, message, now)
     })?;
     let said = format!("The user ID \"{}\" is revoked.", Safe::bytes(&revoked));
     Ok(Changed::new(certificate, &Policy::new(opened.now))

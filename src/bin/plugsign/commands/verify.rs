@@ -202,7 +202,12 @@ pub fn signers(keys: &[String], world: &World) -> Result<Vec<Certificate>, Failu
     let known = match world.home().and_then(|home| Ok((home.keys()?, home.trusted()?))) {
         Ok((own, trusted)) => Known { own, trusted },
         Err(failure) if names_home => return Err(failure),
-        Err(_) => Known::default(),
+        Err(Failure::NoHome) => Known::default(),
+        Err(failure) => {
+            let why = failure.message();
+            world.terminal.warn(&format!("the home was not asked about these keys: {why}"));
+            Known::default()
+        }
     };
     let mut certificates = Vec::new();
     for key in keys {
@@ -274,6 +279,8 @@ impl Known {
     /// Adds to a certificate what the home's copies of it have.
     fn complete(&self, certificate: &Certificate) -> Result<Certificate, Failure> {
         let fingerprint = certificate.fingerprint();
+        self.own.check_complete(&fingerprint)?;
+        self.trusted.check_complete(&fingerprint)?;
         let mut whole = certificate.clone();
         for copy in self.certificates().filter(|copy| copy.fingerprint() == fingerprint) {
             whole = whole.merge(copy)?;

@@ -53,6 +53,7 @@ pub fn run(session: &mut Session, what: What) -> Result<u8, Failure> {
         packets.extend_from_slice(&bytes);
         fingerprints.push(fingerprint);
     }
+    let is_whole = shelf.unreadable.is_empty();
     session.world.readable(shelf);
     let count = fingerprints.len();
     if count == 0 {
@@ -69,7 +70,8 @@ pub fn run(session: &mut Session, what: What) -> Result<u8, Failure> {
     }
     let secret = if half == Half::Secret { count } else { 0 };
     session.status.say(&format!("EXPORT_RES {count} {secret} {count}"));
-    Ok(0)
+    // gpg calls an export of nothing a success; one of what could not be read is none.
+    Ok(if is_whole { 0 } else { 2 })
 }
 
 /// `SUBKEY!` exports this one subkey alone.

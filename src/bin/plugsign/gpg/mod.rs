@@ -217,9 +217,17 @@ fn known(session: &mut Session) -> Result<Vec<Known>, Failure> {
     let mut known = Vec::new();
     if !session.options.no_default_keyring {
         let (shelf, trusted) = listing::known_keys(session)?;
-        for key in session.world.readable(shelf) {
-            let trust = listing::trust_in(&key, &trusted);
-            known.push(Known { certificate: key.certificate, trust });
+        let is_whole: Vec<bool> = shelf
+            .items
+            .iter()
+            .map(|key| shelf.check_complete(&key.certificate.fingerprint()).is_ok())
+            .collect();
+        for (key, is_whole) in session.world.readable(shelf).into_iter().zip(is_whole) {
+            // What cannot be read may revoke the key.
+            if is_whole {
+                let trust = listing::trust_in(&key, &trusted);
+                known.push(Known { certificate: key.certificate, trust });
+            }
         }
     }
     for more in gpgv::keyrings(session) {

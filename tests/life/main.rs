@@ -12,7 +12,6 @@
 mod common;
 
 mod changes;
-mod kill;
 mod peers;
 mod refusals;
 

@@ -1,0 +1,122 @@
+//! Commands that change a key.
+
+use sequoia_openpgp::types::HashAlgorithm;
+
+use crate::common::craft::*;
+use crate::common::run::Sandbox;
+use crate::sweep::Task;
+
+fn org(sandbox: &Sandbox) -> String {
+    sandbox.keygen("--kind org --name Acme --no-passphrase")
+}
+
+/// What `list` tells of the one key.
+fn key(sandbox: &Sandbox) -> serde_json::Value {
+    sandbox.run("--json list").exits(0).json()["keys"][0].clone()
+}
+
+#[test]
+fn keygen_of_an_organisation() {
+    Task::new(
+        "keygen --kind org --name Acme --no-passphrase",
+        |_| String::new(),
+        |sandbox, _| {
+            sandbox.names("home/keys").iter().any(|name| name.ends_with(".pgp"))
+                && sandbox.names("home/revocations").iter().any(|name| name.ends_with(".asc"))
+        },
+    )
+    .sweep();
+}
+
+#[test]
+fn extend() {
+    Task::new("extend KEY --expires 2y --subkeys", org, |sandbox, _| {
+        !key(sandbox)["expires"].is_null()
+    })
+    .sweep();
+}
+
+#[test]
+fn rotate() {
+    Task::new("rotate KEY", org, |sandbox, _| {
+        key(sandbox)["subkeys"].as_array().unwrap().len() >= 2
+    })
+    .sweep();
+}
+
+#[test]
+fn revoke() {
+    Task::new("revoke KEY --reason compromised", org, |sandbox, _| {
+        key(sandbox)["status"] == "revoked"
+    })
+    .ends_keys()
+    .sweep();
+}
+
+#[test]
+fn revoke_from_a_stored_certificate() {
+    Task::new("revoke KEY --stored --reason compromised", org, |sandbox, _| {
+        key(sandbox)["status"] == "revoked"
+    })
+    .ends_keys()
+    .sweep();
+}
+
+#[test]
+fn user_ids() {
+    fn two(sandbox: &Sandbox) -> String {
+        let key = org(sandbox);
+        sandbox.run(&format!("adduid {key} --name Other")).exits(0);
+        key
+    }
+    fn has(sandbox: &Sandbox, line: &str) -> bool {
+        sandbox.run("gpg --with-colons --list-keys").out().lines().any(|it| it.starts_with(line))
+    }
+    Task::new("adduid KEY --name Other", org, |sandbox, _| {
+        key(sandbox)["user_ids"].to_string().contains("Other")
+    })
+    .again(&["already"])
+    .sweep();
+    Task::new("revoke-uid KEY Other", two, |sandbox, _| has(sandbox, "uid:r:"))
+        .again(&["Other"])
+        .sweep();
+}
+
+#[test]
+fn passwd() {
+    Task::new("passwd KEY", org, |sandbox, _| key(sandbox)["protected"] == true).sweep();
+}
+
+#[test]
+fn refresh() {
+    fn weak(sandbox: &Sandbox) -> String {
+        let mut recipe = Recipe::of(Material::a());
+        recipe.hash = HashAlgorithm::SHA1;
+        let cert = recipe.build();
+        let key = cert.fingerprint().to_hex();
+        sandbox.write(format!("home/keys/{key}.pgp"), secret(&cert));
+        for folder in ["home", "home/keys"] {
+            sandbox.chmod(folder, 0o700);
+        }
+        sandbox.chmod(format!("home/keys/{key}.pgp"), 0o600);
+        key
+    }
+    // Until then it does not sign.
+    Task::new("refresh KEY", weak, |sandbox, _| key(sandbox)["can_sign"] == true)
+        .ends_keys()
+        .sweep();
+}
+
+#[test]
+fn taking_the_primary_key_off_line() {
+    Task::new("export --offline-primary vault KEY --unprotected", org, |sandbox, fingerprint| {
+        let file = format!("vault/{fingerprint}.secret.asc");
+        let moved = key(sandbox)["primary_secret"] == false;
+        // Wherever the primary key is now, it is whole.
+        let lent = format!("extend {fingerprint} --expires 3y --primary {file}");
+        assert!(!moved || sandbox.run(&lent).code() == Some(0), "the primary key is lost");
+        moved
+    })
+    .again(&["is not here"])
+    .sweep();
+}

@@ -1,0 +1,276 @@
+//! Commands that sign, and that take things into the home and out of it.
+
+use crate::common::craft::*;
+use crate::common::run::Sandbox;
+use crate::sweep::Task;
+
+fn nothing(_: &Sandbox) -> String {
+    String::new()
+}
+
+/// A key in the home, and a file to sign.
+pub fn signer(sandbox: &Sandbox) -> String {
+    sandbox.write("dist/a.tar.gz", DATA);
+    sandbox.write("dist/b.tar.gz", "another");
+    sandbox.keygen("--name Acme --no-passphrase")
+}
+
+fn is_good(sandbox: &Sandbox, line: &str) -> bool {
+    sandbox.run(line).code() == Some(0)
+}
+
+#[test]
+fn keygen() {
+    Task::new("keygen --name Acme --no-passphrase", nothing, |sandbox, _| {
+        sandbox.names("home/keys").iter().any(|name| name.ends_with(".pgp"))
+            && sandbox.names("home/revocations").iter().any(|name| name.ends_with(".asc"))
+    })
+    .sweep();
+}
+
+#[test]
+fn sign_a_file() {
+    Task::new("sign dist/a.tar.gz", signer, |sandbox, _| is_good(sandbox, "verify dist/a.tar.gz"))
+        .sweep();
+}
+
+#[test]
+fn sign_a_folder_with_checksums() {
+    Task::new("sign -j1 --checksums dist", signer, |sandbox, _| is_good(sandbox, "verify dist"))
+        .sweep();
+}
+
+#[test]
+fn sign_in_the_place_of_a_stale_signature() {
+    fn stale(sandbox: &Sandbox) -> String {
+        let key = signer(sandbox);
+        sandbox.run("sign dist/b.tar.gz").exits(0);
+        std::fs::rename(sandbox.path("dist/b.tar.gz.sig"), sandbox.path("dist/a.tar.gz.old"))
+            .unwrap();
+        sandbox.run("sign -a -o dist/a.tar.gz.asc dist/b.tar.gz").exits(0);
+        key
+    }
+    Task::new("sign -a --force dist/a.tar.gz", stale, |sandbox, _| {
+        is_good(sandbox, "verify dist/a.tar.gz.asc")
+    })
+    .sweep();
+}
+
+#[test]
+fn import_a_certificate() {
+    fn there(sandbox: &Sandbox) -> String {
+        sandbox.write("key", public(alice()));
+        signer(sandbox)
+    }
+    Task::new("import key", there, |sandbox, _| is_good(sandbox, "export -q alice -o -")).sweep();
+}
+
+#[test]
+fn import_what_is_newer_over_a_secret_key() {
+    fn older(sandbox: &Sandbox) -> String {
+        let key = signer(sandbox);
+        sandbox.run("export Acme -o older").exits(0);
+        std::fs::create_dir(sandbox.path("home-of-before")).unwrap();
+        sandbox.chmod("home-of-before", 0o700);
+        crate::sweep::copy(&sandbox.home(), &sandbox.path("home-of-before"));
+        sandbox.run("adduid Acme --name Newer").exits(0);
+        sandbox.run("export Acme -o newer").exits(0);
+        std::fs::remove_dir_all(sandbox.home()).unwrap();
+        std::fs::rename(sandbox.path("home-of-before"), sandbox.home()).unwrap();
+        key
+    }
+    Task::new("import newer", older, |sandbox, _| is_good(sandbox, "export -q Newer -o -")).sweep();
+}
+
+#[test]
+fn import_a_secret_key() {
+    fn there(sandbox: &Sandbox) -> String {
+        sandbox.write("key", secret(alice()));
+        signer(sandbox)
+    }
+    Task::new("import --no-passphrase key", there, |sandbox, _| {
+        sandbox.names("home/keys").len() == 2 && is_good(sandbox, "export -q alice -o -")
+    })
+    .sweep();
+}
+
+#[test]
+fn export_a_certificate() {
+    Task::new("export Acme -a -o key.asc", signer, |sandbox, _| {
+        sandbox.has("key.asc")
+            && sandbox.read("key.asc").ends_with(b"-----END PGP PUBLIC KEY BLOCK-----\n")
+    })
+    .again(&["exists already"])
+    .sweep();
+}
+
+#[test]
+fn export_a_secret_key_in_the_place_of_a_file() {
+    fn in_the_way(sandbox: &Sandbox) -> String {
+        sandbox.write("key.asc", "what was there");
+        signer(sandbox)
+    }
+    Task::new(
+        "export --secret --unprotected Acme -a -o key.asc --force",
+        in_the_way,
+        |sandbox, _| {
+            let key = sandbox.read("key.asc");
+            let whole = key.ends_with(b"-----END PGP PRIVATE KEY BLOCK-----\n");
+            assert!(whole || key == b"what was there");
+            whole
+        },
+    )
+    .sweep();
+}
+
+#[test]
+fn export_the_key_of_a_ci() {
+    fn org(sandbox: &Sandbox) -> String {
+        sandbox.keygen("--kind org --name Acme --no-passphrase")
+    }
+    Task::new("export --ci Acme -o ci.asc", org, |sandbox, _| {
+        let call = sandbox.call("sign -q --dry-run --key-file ci.asc probe.tar".split(' '));
+        call.env("PLUGSIGN_PASSPHRASE", "new").run().code() == Some(0)
+    })
+    .again(&["exists already"])
+    .sweep();
+}
+
+#[test]
+fn trust_add_and_remove() {
+    fn to_trust(sandbox: &Sandbox) -> String {
+        sandbox.write("alice.asc", public(alice()));
+        signer(sandbox)
+    }
+    fn trusted(sandbox: &Sandbox) -> String {
+        let key = to_trust(sandbox);
+        sandbox.run("trust add alice.asc").exits(0);
+        key
+    }
+    Task::new("trust add alice.asc", to_trust, |sandbox, _| {
+        sandbox.run("trust list").out().contains("alice.asc")
+    })
+    .sweep();
+    Task::new("trust remove alice.asc", trusted, |sandbox, _| {
+        !sandbox.run("trust list").out().contains("alice.asc")
+    })
+    .again(&["alice.asc"])
+    .sweep();
+}
+
+const CONFIG: &str = r#"{"PluginSettings": {"Enable": true, "SignaturePublicKeyFiles": []}}"#;
+
+#[test]
+fn trust_of_a_server() {
+    fn server(sandbox: &Sandbox) -> String {
+        sandbox.write("config/config.json", CONFIG);
+        sandbox.write("alice.asc", public(alice()));
+        String::new()
+    }
+    fn trusting(sandbox: &Sandbox) -> String {
+        server(sandbox);
+        sandbox.run("trust add --config config/config.json alice.asc").exits(0);
+        String::new()
+    }
+    fn listed(sandbox: &Sandbox) -> bool {
+        let config: serde_json::Value =
+            serde_json::from_slice(&sandbox.read("config/config.json")).unwrap();
+        let files = config["PluginSettings"]["SignaturePublicKeyFiles"].as_array().unwrap();
+        // What the server is told of is there.
+        assert!(files.is_empty() || sandbox.read("config/alice.asc") == public(alice()));
+        !files.is_empty()
+    }
+    Task::new("trust add --config config/config.json alice.asc", server, |sandbox, _| {
+        listed(sandbox)
+    })
+    .sweep();
+    Task::new("trust remove --config config/config.json alice.asc", trusting, |sandbox, _| {
+        !listed(sandbox) && !sandbox.has("config/alice.asc")
+    })
+    .again(&["alice.asc"])
+    .sweep();
+}
+
+#[test]
+fn announce() {
+    Task::new("announce KEY --out docs", signer, |sandbox, _| {
+        sandbox.names("docs").iter().filter(|name| !name.ends_with(".tmp")).count() >= 4
+    })
+    .again(&["exists already"])
+    .sweep();
+}
+
+#[test]
+fn the_manual_and_its_pages() {
+    fn folder(sandbox: &Sandbox) -> String {
+        std::fs::create_dir(sandbox.path("pages")).unwrap();
+        String::new()
+    }
+    Task::new("man --out pages", folder, |sandbox, _| {
+        sandbox.has("pages/plugsign.1") && sandbox.has("pages/plugsign-verify.1")
+    })
+    .sweep();
+}
+
+#[test]
+fn gpg() {
+    fn there(sandbox: &Sandbox) -> String {
+        sandbox.write("key", public(alice()));
+        signer(sandbox)
+    }
+    Task::new("gpg --batch --detach-sign dist/a.tar.gz", there, |sandbox, _| {
+        is_good(sandbox, "verify dist/a.tar.gz")
+    })
+    .again(&["exists"])
+    .sweep();
+    Task::new("gpg --batch --import key", there, |sandbox, _| {
+        is_good(sandbox, "export -q alice -o -")
+    })
+    .sweep();
+    Task::new("gpg --batch --armor -o key.asc --export Acme", there, |sandbox, _| {
+        sandbox.has("key.asc")
+            && sandbox.read("key.asc").ends_with(b"-----END PGP PUBLIC KEY BLOCK-----\n")
+    })
+    .again(&["exists"])
+    .sweep();
+}
+
+/// A key that the home knows to be revoked by a certificate beside it, and a signature of its.
+fn revoked(sandbox: &Sandbox) -> String {
+    let key = signer(sandbox);
+    sandbox.run("sign dist").exits(0);
+    sandbox.run("revoke Acme --reason compromised").exits(0);
+    key
+}
+
+#[test]
+fn no_fault_turns_a_no_into_a_yes() {
+    fn altered(sandbox: &Sandbox) -> String {
+        let key = signer(sandbox);
+        sandbox.run("sign --checksums dist").exits(0);
+        sandbox.write("dist/a.tar.gz", "altered");
+        key
+    }
+    fn renamed(sandbox: &Sandbox) -> String {
+        let key = signer(sandbox);
+        sandbox.run("sign --checksums dist").exits(0);
+        for ending in ["", ".sig"] {
+            let path = |name: &str| sandbox.path(format!("dist/{name}.tar.gz{ending}"));
+            std::fs::rename(path("a"), path("c")).unwrap();
+        }
+        key
+    }
+    fn unsigned(sandbox: &Sandbox) -> String {
+        let key = signer(sandbox);
+        sandbox.run("sign dist/a.tar.gz").exits(0);
+        key
+    }
+    Task::never("verify dist", altered, 1);
+    Task::never("verify dist", renamed, 1);
+    Task::never("verify dist", unsigned, 1);
+    Task::never("verify dist/a.tar.gz", revoked, 1);
+    Task::never("verify --key KEY dist/a.tar.gz", revoked, 1);
+    Task::never("gpg --verify dist/a.tar.gz.sig dist/a.tar.gz", revoked, 1);
+    Task::never("sign --force dist/b.tar.gz", revoked, 4);
+    Task::never("gpg --batch --yes --detach-sign dist/b.tar.gz", revoked, 2);
+}

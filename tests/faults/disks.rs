@@ -1,0 +1,157 @@
+//! Disks that are full, that are read-only, and that belong to somebody else.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use crate::common::craft::*;
+use crate::common::peers::missing;
+use crate::common::run::{PROGRAM, Sandbox, is_root};
+
+/// Commands that write, and what each needs to be there before.
+const LINES: [&str; 8] = [
+    "keygen --name Other --no-passphrase",
+    "import alice.asc",
+    "trust add alice.asc",
+    "extend Acme --expires 2y",
+    "passwd Acme",
+    "export Acme -o $DISK/exported",
+    "sign $DISK/a.tar.gz",
+    "gpg --batch --detach-sign -o $DISK/other.sig $DISK/a.tar.gz",
+];
+
+/// Runs a shell script that may mount file systems which nobody else sees, with the program as
+/// `plugsign`, its home on one of 256 KiB at `$DISK`, and a key in it.
+fn on_a_disk(sandbox: &Sandbox, script: &str) -> Option<Output> {
+    let may = Command::new("unshare").args(["-m", "true"]).output();
+    if !may.is_ok_and(|it| it.status.success()) {
+        missing("the right to mount a file system");
+        return None;
+    }
+    sandbox.write("alice.asc", public(alice()));
+    let script = format!(
+        "DISK=$PWD/disk; mkdir $DISK; mount -t tmpfs -o size=256k,mode=700 tmpfs $DISK
+         export PLUGSIGN_HOME=$DISK/home PLUGSIGN_NEW_PASSPHRASE=new
+         plugsign() {{ '{PROGRAM}' \"$@\"; }}
+         plugsign keygen -q --name Acme --no-passphrase; echo artifact > $DISK/a.tar.gz
+         {script}"
+    );
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-euc", &script]).current_dir(sandbox.folder());
+    Some(command.env("PATH", std::env::var_os("PATH").unwrap()).output().unwrap())
+}
+
+fn shown(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout);
+    format!("{}\n{text}\n{}", output.status, String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn a_full_disk_changes_nothing_and_with_room_the_same_command_works() {
+    for line in LINES {
+        let sandbox = Sandbox::new();
+        // A page or two are left, so that some commands fail at their second file.
+        for left in [0, 4, 8] {
+            let Some(output) = on_a_disk(
+                &sandbox,
+                &format!(
+                    "dd if=/dev/zero of=$DISK/filler bs=1k 2>/dev/null || true
+                     truncate -s -{left}K $DISK/filler
+                     code=0; plugsign {line} > out 2> err || code=$?
+                     echo \"code $code\"; cat out err
+                     echo left $(find $DISK -name '*.tmp' | wc -l)
+                     plugsign list > list
+                     rm $DISK/filler
+                     [ $code = 0 ] || plugsign {line} || [ $code = 0 ]
+                     plugsign list > list
+                     PLUGSIGN_PASSPHRASE=new plugsign sign -q -u Acme -o $DISK/s $DISK/a.tar.gz
+                     plugsign verify --signature $DISK/s $DISK/a.tar.gz
+                     umount $DISK; rmdir $DISK"
+                ),
+            ) else {
+                return;
+            };
+            let said = shown(&output);
+            assert!(output.status.success(), "{line}: {said}");
+            assert!(said.contains("left 0\n"), "{line}: {said}");
+            let is_full = said.contains("code 3") || said.contains("code 2");
+            assert!(is_full || left > 0, "{line}: the disk was not full: {said}");
+            assert!(!is_full || said.contains("No space left on device"), "{line}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_read_only_disk_can_be_read_and_is_named() {
+    let sandbox = Sandbox::new();
+    let lines = LINES.join("\n").replace("$DISK", "\"$DISK\"");
+    let lines: String = lines.lines().map(|line| format!("try {line}\n")).collect();
+    let Some(output) = on_a_disk(
+        &sandbox,
+        &format!(
+            "try() {{ code=0; plugsign \"$@\" > err 2>&1 || code=$?
+                      echo \"$1 $code $(grep -c 'Read-only file system' err)\"; }}
+             plugsign sign -q $DISK/a.tar.gz
+             mount -o remount,ro $DISK
+             rm -f done; {lines}
+             plugsign list; plugsign verify $DISK/a.tar.gz; plugsign export Acme -o here
+             plugsign sign $DISK/a.tar.gz"
+        ),
+    ) else {
+        return;
+    };
+    let said = shown(&output);
+    assert!(output.status.success(), "{said}");
+    for line in LINES.iter().filter(|line| !line.starts_with("sign")) {
+        let name = line.split(' ').next().unwrap();
+        let code = if name == "gpg" { 2 } else { 3 };
+        assert!(said.contains(&format!("{name} {code} 1\n")), "{line}: {said}");
+    }
+    // What is signed already needs no writing.
+    assert!(said.contains("sign 0 0\n"), "{said}");
+    assert!(said.contains("1 up to date"), "{said}");
+}
+
+#[test]
+fn what_belongs_to_another_user_is_refused_by_name() {
+    if !is_root() {
+        missing("root's right to become somebody else");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.keygen("--name Acme --no-passphrase");
+    sandbox.write("dist/a.tar.gz", DATA);
+    sandbox.write("key", public(alice()));
+    fs::copy(PROGRAM, sandbox.path("plugsign")).unwrap();
+    sandbox.chmod(".", 0o755);
+    sandbox.write("hers/empty", "");
+    sandbox.chmod("hers", 0o777);
+    let run = |home: &str, line: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+        command.arg(sandbox.path("plugsign")).args(line.split(' ')).current_dir(sandbox.folder());
+        command.env_clear().env("PLUGSIGN_HOME", sandbox.path(home)).output().unwrap()
+    };
+    let before = sandbox.snapshot();
+    // A home that only root may look into, and one that root alone may write to.
+    for mode in [0o700, 0o755] {
+        sandbox.chmod("home", mode);
+        for line in ["list", "sign dist/a.tar.gz", "import key", "trust add key", "keygen --name O"]
+        {
+            let output = run("home", line);
+            assert_eq!(output.status.code(), Some(3), "{line}: {}", shown(&output));
+            let said = shown(&output);
+            let is_told =
+                said.contains("belongs to another user") || said.contains("Permission denied");
+            assert!(is_told, "{line}: {said}");
+        }
+    }
+    sandbox.chmod("home", 0o700);
+    assert_eq!(before, sandbox.snapshot());
+    // A folder of artifacts that root alone may write to.
+    let output = run("hers/home", "keygen -q --name Hers --no-passphrase");
+    assert!(output.status.success(), "{}", shown(&output));
+    let output = run("hers/home", "sign dist");
+    assert_eq!(output.status.code(), Some(3), "{}", shown(&output));
+    assert!(shown(&output).contains("Permission denied"), "{}", shown(&output));
+    assert_eq!(sandbox.names("dist"), ["a.tar.gz"]);
+}

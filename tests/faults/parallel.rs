@@ -1,0 +1,80 @@
+//! Many commands at once on one home.
+
+use std::fs::OpenOptions;
+use std::thread;
+use std::time::Duration;
+
+use crate::common::craft::*;
+use crate::common::run::Sandbox;
+
+#[test]
+fn eight_different_commands_at_once_lose_nothing() {
+    for round in 0..4 {
+        let sandbox = Sandbox::new();
+        sandbox.keygen("--kind org --name Acme --no-passphrase");
+        sandbox.write("alice.asc", public(alice()));
+        sandbox.write("bob.asc", public(bob()));
+        sandbox.write("dist/a.tar.gz", DATA);
+        let lines = [
+            "keygen --name Other --no-passphrase",
+            "extend Acme --expires 3y",
+            "rotate Acme",
+            "adduid Acme --name Second",
+            "adduid Acme --name Third",
+            "import alice.asc",
+            "trust add bob.asc",
+            "sign -u Acme dist",
+        ];
+        thread::scope(|scope| {
+            let runs = lines.map(|line| scope.spawn(|| sandbox.run(line)));
+            for run in runs {
+                let done = run.join().unwrap();
+                assert_eq!(done.code(), Some(0), "round {round}: {done:?}");
+            }
+        });
+        let json = sandbox.run("--json list").exits(0).json();
+        let keys = json["keys"].as_array().unwrap();
+        assert_eq!(keys.len(), 3, "round {round}");
+        let acme = keys.iter().find(|key| key["user_ids"].to_string().contains("Acme")).unwrap();
+        assert_eq!(acme["user_ids"].as_array().unwrap().len(), 3, "round {round}: {acme}");
+        assert_eq!(acme["subkeys"].as_array().unwrap().len(), 2, "round {round}: {acme}");
+        assert!(acme["expires"].is_string(), "round {round}: {acme}");
+        sandbox.run("trust list").exits(0).prints("bob.asc");
+        sandbox.run("verify dist").exits(0);
+    }
+}
+
+#[test]
+fn a_lock_that_is_held_is_waited_for_ten_seconds_by_every_command_that_writes() {
+    let sandbox = Sandbox::new();
+    sandbox.keygen("--kind org --name Acme --no-passphrase");
+    sandbox.write("alice.asc", public(alice()));
+    let lock = OpenOptions::new().write(true).open(sandbox.path("home/lock")).unwrap();
+    lock.lock().unwrap();
+    let before = sandbox.snapshot();
+    let sandbox = &sandbox;
+    let lines = [
+        "import alice.asc",
+        "trust add alice.asc",
+        "extend Acme --expires 3y",
+        "rotate Acme",
+        "adduid Acme --name Second",
+        "gpg --batch --import alice.asc",
+    ];
+    thread::scope(|scope| {
+        for line in lines {
+            scope.spawn(move || {
+                let call = sandbox.call(line.split_whitespace()).limit(Duration::from_secs(50));
+                let done = call.run();
+                let code = if line.starts_with("gpg") { 2 } else { 3 };
+                assert_eq!(done.code(), Some(code), "{line}: {done:?}");
+                let said = done.err() + &done.out();
+                assert!(said.contains("another command is using"), "{line}: {said}");
+            });
+        }
+    });
+    assert_eq!(before, sandbox.snapshot());
+    drop(lock);
+    // The file of a lock that nobody holds is in nobody's way.
+    sandbox.run("import alice.asc").exits(0);
+}

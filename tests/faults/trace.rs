@@ -1,0 +1,209 @@
+//! What a process asked of the system, as strace writes it down.
+
+use std::path::Path;
+
+/// Every call that looks at files or changes them.
+pub const CALLS: &[&str] = &[
+    "open",
+    "openat",
+    "creat",
+    "read",
+    "pread64",
+    "readv",
+    "write",
+    "pwrite64",
+    "writev",
+    "close",
+    "stat",
+    "lstat",
+    "fstat",
+    "newfstatat",
+    "statx",
+    "access",
+    "faccessat",
+    "faccessat2",
+    "lseek",
+    "getdents64",
+    "readlink",
+    "readlinkat",
+    "fsync",
+    "fdatasync",
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "chown",
+    "fchown",
+    "fchownat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "mkdir",
+    "mkdirat",
+    "flock",
+    "ftruncate",
+    "fallocate",
+    "copy_file_range",
+    "sendfile",
+    "statfs",
+    "fstatfs",
+    "utimensat",
+    "fadvise64",
+];
+
+/// Those of them that change what is on the disk, or that tell of it.
+const CHANGES: &[&str] = &[
+    "open",
+    "openat",
+    "creat",
+    "write",
+    "pwrite64",
+    "writev",
+    "fsync",
+    "fdatasync",
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "chown",
+    "fchown",
+    "fchownat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "mkdir",
+    "mkdirat",
+    "flock",
+    "ftruncate",
+    "fallocate",
+    "copy_file_range",
+    "sendfile",
+];
+
+/// Calls that a signal may interrupt, and that are made again then.
+pub const RESTARTED: &[&str] = &["openat", "read", "pread64", "write", "fsync", "flock"];
+
+/// One call of the first thread.
+pub struct Traced {
+    pub name: String,
+    /// The how manieth of its name it is, from 1 on.
+    pub nth: usize,
+    pub text: String,
+}
+
+impl Traced {
+    /// Reads a trace that was made with `-y`, so that descriptors have their files' names.
+    pub fn read(trace: &str) -> Vec<Traced> {
+        let mut all: Vec<Traced> = Vec::new();
+        for text in trace.lines() {
+            let Some((name, _)) = text.split_once('(') else { continue };
+            if !CALLS.contains(&name) {
+                continue;
+            }
+            let nth = all.iter().filter(|call| call.name == name).count() + 1;
+            all.push(Traced { name: name.into(), nth, text: text.into() });
+        }
+        all
+    }
+
+    /// Returns whether the call is about something in a folder that is also the current one, or
+    /// about standard output.
+    pub fn touches(&self, folder: &Path) -> bool {
+        let folder = folder.to_str().unwrap();
+        if let Some(path) = self.quoted().first().filter(|path| !path.is_empty()) {
+            return !path.starts_with('/') || path.starts_with(folder);
+        }
+        self.is_told() || self.descriptor().is_some_and(|path| path.starts_with(folder))
+    }
+
+    /// Returns whether the call says something on standard output.
+    pub fn is_told(&self) -> bool {
+        self.text.starts_with("write(1<")
+    }
+
+    /// Returns the file that the first argument is a descriptor of.
+    pub fn descriptor(&self) -> Option<&str> {
+        let (_, rest) = self.text.split_once('(')?;
+        let rest = rest.trim_start_matches(|it: char| it.is_ascii_digit());
+        rest.strip_prefix('<')?.split_once('>').map(|(path, _)| path)
+    }
+
+    /// Returns the paths among the arguments. What is read and written is none.
+    pub fn quoted(&self) -> Vec<&str> {
+        const NAMELESS: &[&str] = &["read", "pread64", "readv", "write", "pwrite64", "writev"];
+        if NAMELESS.contains(&self.name.as_str()) {
+            return Vec::new();
+        }
+        self.text.split('"').skip(1).step_by(2).collect()
+    }
+
+    /// No file system refuses to close a folder, and Rust's library would not survive it.
+    pub fn closes_a_folder(&self) -> bool {
+        self.name == "close" && self.descriptor().is_some_and(|path| Path::new(path).is_dir())
+    }
+
+    pub fn is_one_of(&self, names: &[&str]) -> bool {
+        names.contains(&self.name.as_str())
+    }
+
+    /// Returns whether it changes what is on the disk, or tells of it. Between two such calls a
+    /// kill makes no difference.
+    pub fn changes(&self) -> bool {
+        let opens = self.is_one_of(&["open", "openat"]);
+        self.is_one_of(CHANGES) && (!opens || self.text.contains("O_CREAT"))
+    }
+
+    pub fn succeeded(&self) -> bool {
+        !self.text.contains(") = -1 ")
+    }
+}
+
+/// Asserts of a run that succeeded: whatever took its final name was synced before, its folder
+/// was synced after, as it was after a file was removed, and only then was anything said. Returns
+/// how many files that was.
+pub fn assert_order(calls: &[Traced], folder: &Path, line: &str) -> usize {
+    let absolute = |path: &str| folder.join(path).to_str().unwrap().replace("/./", "/");
+    let synced = |calls: &[Traced], path: &str| {
+        calls
+            .iter()
+            .any(|call| call.is_one_of(&["fsync", "fdatasync"]) && call.descriptor() == Some(path))
+    };
+    let mut changed = 0;
+    for (place, call) in calls.iter().enumerate() {
+        let is_removed = call.is_one_of(&["unlink", "unlinkat"]);
+        let is_final = call.is_one_of(&["rename", "renameat", "renameat2", "link", "linkat"]);
+        if !(is_final || is_removed) || !call.succeeded() || !call.touches(folder) {
+            continue;
+        }
+        let paths: Vec<String> = call.quoted().into_iter().map(absolute).collect();
+        let parent = paths.last().unwrap().rsplit_once('/').unwrap().0;
+        if is_final {
+            assert!(synced(&calls[..place], &paths[0]), "{line}: {} was not synced", paths[0]);
+        }
+        let after = &calls[place..];
+        let told = after.iter().position(Traced::is_told).unwrap_or(after.len());
+        assert!(
+            synced(&after[..told], parent),
+            "{line}: {parent} was not synced before it was said"
+        );
+        changed += 1;
+    }
+    let opened = calls.iter().filter(|call| call.touches(folder) && call.text.contains("O_CREAT"));
+    for call in opened {
+        let is_hidden = call.text.contains(".tmp\"") && call.text.contains("O_EXCL");
+        assert!(is_hidden || call.text.contains("/lock\""), "{line}: {}", call.text);
+    }
+    changed
+}

@@ -20,7 +20,6 @@ mod for_server;
 mod home;
 mod keygen;
 mod list_export;
-mod secrets;
 mod several;
 mod sign;
 mod verify;

@@ -1,0 +1,250 @@
+//! The whole memory of the program, searched when it is about to end.
+//!
+//! The program under test is as it is released: `PLUGSIGN_TESTED` names one that was built apart.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::common::craft::*;
+use crate::common::peers::{missing, peer};
+use crate::common::run::{PROGRAM, Sandbox, is_root};
+use crate::needles::{Needles, passphrase};
+
+/// A sandbox with a passphrase in the file `p`, and another in `new`.
+struct Desk {
+    sandbox: Sandbox,
+    passphrase: String,
+    new: String,
+}
+
+impl Desk {
+    fn new() -> Desk {
+        let (passphrase, new) = (passphrase(), passphrase());
+        let sandbox = Sandbox::new();
+        sandbox.write("p", &passphrase);
+        sandbox.write("new", &new);
+        for number in 0..20 {
+            sandbox.write(format!("dist/{number}.tar.gz"), format!("artifact {number}"));
+        }
+        Desk { sandbox, passphrase, new }
+    }
+
+    fn with_key(arguments: &str) -> Desk {
+        let desk = Desk::new();
+        desk.sandbox.run(&format!("keygen --name Acme --passphrase-file p {arguments}")).exits(0);
+        desk
+    }
+
+    fn passphrases(&self) -> Needles {
+        let needles = Needles::default().passphrase("the passphrase", &self.passphrase);
+        needles.passphrase("the new passphrase", &self.new)
+    }
+
+    /// What is to be searched for: the passphrases, and the numbers of the home's one key.
+    fn needles(&self, passphrase: &str) -> Needles {
+        let name = self.sandbox.names("home/keys").pop().unwrap();
+        let key = self.sandbox.read(format!("home/keys/{name}"));
+        self.passphrases().key(&key, Some(passphrase))
+    }
+
+    /// Asserts that the memory holds no secret when this command line is about to end.
+    fn forgets(&self, line: &str) {
+        self.forgets_of(line, |_| self.needles(&self.passphrase));
+    }
+
+    fn forgets_of(&self, line: &str, needles: impl Fn(&Desk) -> Needles) {
+        let Some(memory) = self.memory_at("exit_group", line) else { return };
+        let found = needles(self).found_in(&memory);
+        assert!(found.is_empty(), "{line}: {found:?} in {} bytes", memory.len());
+        told(line, &memory, "nothing secret in them");
+    }
+
+    /// Returns the memory of the program at the first of these calls.
+    fn memory_at(&self, call: &str, line: &str) -> Option<Vec<u8>> {
+        let strace = peer("strace")?;
+        if !is_root() {
+            missing("root's right to read the memory of a process that nobody else may read");
+            return None;
+        }
+        let mut child = Command::new(strace)
+            .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")])
+            .args(["-e", &format!("inject={call}:delay_enter=60000000")])
+            .arg(program())
+            .args(line.split_whitespace())
+            .current_dir(self.sandbox.folder())
+            .env_clear()
+            .env("PLUGSIGN_HOME", self.sandbox.home())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let memory = memory_of(&mut child, line);
+        let _ = child.kill();
+        child.wait().unwrap();
+        Some(memory)
+    }
+}
+
+fn program() -> PathBuf {
+    std::env::var_os("PLUGSIGN_TESTED").map_or_else(|| PROGRAM.into(), PathBuf::from)
+}
+
+fn told(line: &str, memory: &[u8], what: &str) {
+    let _ = writeln!(io::stderr(), "memory: {line}: {} bytes searched, {what}", memory.len());
+}
+
+/// Waits until strace holds one of the program's threads, and returns all that can be read.
+fn memory_of(strace: &mut Child, line: &str) -> Vec<u8> {
+    let children = format!("/proc/{0}/task/{0}/children", strace.id());
+    let process = loop {
+        assert!(strace.try_wait().unwrap().is_none(), "{line}: ended before it was held");
+        let listed = fs::read_to_string(&children).unwrap_or_default();
+        let held = listed.split_whitespace().map(|id| format!("/proc/{id}")).find(|it| is_held(it));
+        if let Some(process) = held {
+            break process;
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    let memory = File::open(format!("{process}/mem")).unwrap();
+    let maps = fs::read_to_string(format!("{process}/maps")).unwrap();
+    let mut all = Vec::new();
+    for map in maps.lines() {
+        let (range, rest) = map.split_once(' ').unwrap();
+        if !rest.starts_with('r') {
+            continue;
+        }
+        let (start, end) = range.split_once('-').unwrap();
+        let number = |hex| u64::from_str_radix(hex, 16).unwrap();
+        let from = all.len();
+        all.resize(from + usize::try_from(number(end) - number(start)).unwrap(), 0);
+        // The kernel's own pages cannot be read, nor what lies behind the end of a mapped file.
+        let read = memory.read_exact_at(&mut all[from..], number(start));
+        let may_fail = map.contains("[v") || (map.contains('/') && !rest.starts_with("rw"));
+        assert!(read.is_ok() || may_fail, "{map}: {read:?}");
+    }
+    let id: i32 = process.trim_start_matches("/proc/").parse().unwrap();
+    let id = rustix::process::Pid::from_raw(id).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
+    all
+}
+
+/// Returns whether a thread of a process waits for its tracer, longer than a moment.
+fn is_held(process: &str) -> bool {
+    let waits = || {
+        fs::read_dir(format!("{process}/task")).into_iter().flatten().flatten().any(|task| {
+            let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+            let is_plugsign = status.starts_with("Name:\tplugsign");
+            is_plugsign && status.contains("State:\tt (tracing stop)")
+        })
+    };
+    (0..20).all(|_| {
+        thread::sleep(Duration::from_millis(5));
+        waits()
+    })
+}
+
+#[test]
+fn secrets_in_use_are_found_so_that_the_search_is_one() {
+    let desk = Desk::with_key("");
+    // The key is in use when a signature takes its place.
+    let line = "sign -j1 --passphrase-file p dist";
+    let Some(memory) = desk.memory_at("renameat2", line) else { return };
+    let found = desk.needles(&desk.passphrase).found_in(&memory);
+    let numbers = found.iter().filter(|name| name.contains("endian")).count();
+    assert!(numbers >= 3, "{found:?}");
+    told(line, &memory, &format!("in the middle: {found:?}"));
+    // The environment is as private as the process, and stays.
+    let Some(strace) = peer("strace") else { return };
+    let mut child = Command::new(strace)
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=exit_group"])
+        .args(["-e", "inject=exit_group:delay_enter=60000000"])
+        .arg(program())
+        .args(["sign", "dist"])
+        .current_dir(desk.sandbox.folder())
+        .env("PLUGSIGN_HOME", desk.sandbox.home())
+        .env("PLUGSIGN_PASSPHRASE", &desk.passphrase)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let memory = memory_of(&mut child, "sign");
+    let _ = child.kill();
+    child.wait().unwrap();
+    assert_eq!(desk.needles(&desk.passphrase).found_in(&memory), ["the passphrase"]);
+}
+
+#[test]
+fn keygen_forgets() {
+    Desk::new().forgets("keygen --name Acme --passphrase-file p");
+    Desk::new().forgets("keygen --name Acme --kind org --passphrase-file p");
+}
+
+#[test]
+fn import_of_a_locked_key_forgets() {
+    let desk = Desk::with_key("");
+    desk.sandbox.run("export --secret Acme -o key").exits(0);
+    fs::remove_dir_all(desk.sandbox.home()).unwrap();
+    desk.forgets("import key --passphrase-file p");
+}
+
+#[test]
+fn import_of_an_open_key_forgets() {
+    let desk = Desk::new();
+    desk.sandbox.write("key", secret(alice()));
+    desk.forgets("import key --passphrase-file p");
+    let desk = Desk::new();
+    let armored = sequoia_openpgp::armor::Kind::SecretKey;
+    desk.sandbox.write("key", armor(armored, &secret(alice())));
+    desk.forgets("import key --passphrase-file p");
+}
+
+#[test]
+fn export_forgets() {
+    let desk = Desk::with_key("--kind org");
+    desk.forgets("export --secret Acme -o key");
+    desk.forgets("export --ci Acme -o ci --passphrase-file p --new-passphrase-file new");
+    desk.forgets(
+        "export --offline-primary vault Acme --passphrase-file p --new-passphrase-file new",
+    );
+}
+
+#[test]
+fn sign_forgets() {
+    let desk = Desk::with_key("");
+    desk.forgets("sign --passphrase-file p dist/1.tar.gz");
+    desk.forgets("sign --passphrase-file p -j4 --checksums dist");
+    desk.forgets(
+        "gpg --batch --passphrase-file p --pinentry-mode loopback --detach-sign dist/0.tar.gz",
+    );
+}
+
+#[test]
+fn sign_with_a_key_file_that_is_open_forgets() {
+    let desk = Desk::new();
+    desk.sandbox.write("key", secret(alice()));
+    desk.forgets_of("sign --key-file key dist", |desk| {
+        desk.passphrases().key(&secret(alice()), None)
+    });
+}
+
+#[test]
+fn changes_forget() {
+    let desk = Desk::with_key("--kind org");
+    desk.forgets("extend Acme --expires 2y --passphrase-file p");
+    desk.forgets("rotate Acme --passphrase-file p");
+    desk.forgets_of("passwd Acme --passphrase-file p --new-passphrase-file new", |desk| {
+        desk.needles(&desk.new)
+    });
+}
+
+#[test]
+fn a_failed_unlock_forgets() {
+    let desk = Desk::with_key("");
+    desk.forgets("sign --passphrase-file new dist");
+}

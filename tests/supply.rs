@@ -1,0 +1,142 @@
+//! What the program is built from.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use semver::Version;
+use serde_json::Value;
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// What the program is built from on this machine: the crates of others were not downloaded.
+fn metadata() -> Value {
+    let about = Command::new("rustc").arg("-vV").output().unwrap().stdout;
+    let about = String::from_utf8(about).unwrap();
+    let host = about.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--locked", "--offline", "--format-version", "1"])
+        .args(["--filter-platform", host])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// RUSTSEC-2023-0071: the `rsa` crate computes with private keys in variable time. The linker
+/// leaves out what nothing reaches, so what is not there cannot be run.
+#[cfg(feature = "crypto-rust")]
+#[test]
+fn nothing_of_the_rsa_crate_that_computes_with_private_keys_is_in_the_program() {
+    let program = fs::read(env!("CARGO_BIN_EXE_plugsign")).unwrap();
+    let program = String::from_utf8_lossy(&program);
+    // Names as the linker sees them: each part after its length, or as paths in other names.
+    let program_has = |name: &str| program.contains(name);
+    for public in ["3rsa3key12RsaPublicKey", "Pkcs1v15Sign$u20$as$u20$rsa..traits"] {
+        assert!(program_has(public), "{public}: the search finds nothing");
+    }
+    for private in [
+        "3rsa3key13RsaPrivateKey",
+        "rsa..key..RsaPrivateKey",
+        "3rsa10algorithms3rsa11rsa_decrypt",
+        "rsa_decrypt_and_check",
+        "3rsa10algorithms8generate",
+        "3rsa8pkcs1v154sign",
+        "3rsa8pkcs1v157decrypt",
+        "rsa..traits..padding..SignatureScheme$GT$4sign",
+        "rsa..traits..padding..PaddingScheme$GT$7decrypt",
+    ] {
+        assert!(!program_has(private), "{private} is in the program");
+    }
+}
+
+#[test]
+fn our_own_code_has_no_unsafe_in_it() {
+    assert!(read("Cargo.toml").contains("unsafe_code = \"forbid\""));
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            for line in code {
+                assert!(!line.contains("unsafe "), "{}: {line}", path.display());
+            }
+            files += 1;
+        }
+    }
+    assert!(files > 60, "only {files} files");
+}
+
+#[test]
+fn every_dependency_has_a_reason_and_comes_from_the_registry() {
+    let manifest = read("Cargo.toml");
+    let mut section = "";
+    let mut is_explained = false;
+    let mut dependencies = 0;
+    for line in manifest.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name;
+        } else if line.starts_with('#') {
+            is_explained = true;
+        } else if line.is_empty() {
+            is_explained = false;
+        } else if section.ends_with("dependencies]") {
+            assert!(is_explained, "{line}: no reason is given");
+            dependencies += 1;
+        }
+    }
+    assert!(dependencies > 30, "only {dependencies}");
+    for package in metadata()["packages"].as_array().unwrap() {
+        let source = package["source"].as_str();
+        let is_ours = package["name"] == "plugsign";
+        assert!(is_ours || source.unwrap().starts_with("registry+"), "{}", package["id"]);
+    }
+}
+
+/// The toolchain that is promised to be enough. Clippy holds our own code to it, by
+/// `incompatible_msrv`.
+#[test]
+fn no_dependency_of_the_program_needs_a_newer_rust_than_we_promise() {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().unwrap();
+    let version = |package: &Value| {
+        let text = package["rust_version"].as_str()?.to_owned();
+        let dots = text.matches('.').count();
+        Version::parse(&(text + &".0".repeat(2 - dots))).ok()
+    };
+    let ours = packages.iter().find(|package| package["name"] == "plugsign").unwrap();
+    let promised = version(ours).unwrap();
+    let nodes = metadata["resolve"]["nodes"].as_array().unwrap();
+    let of = |id: &Value| nodes.iter().find(|node| node["id"] == *id).unwrap();
+    // What tests alone need may be newer.
+    let mut reached = vec![&ours["id"]];
+    let mut place = 0;
+    while let Some(id) = reached.get(place).copied() {
+        for dependency in of(id)["deps"].as_array().unwrap() {
+            let kinds = dependency["dep_kinds"].as_array().unwrap();
+            let is_built = kinds.iter().any(|kind| kind["kind"] != "dev");
+            if is_built && !reached.contains(&&dependency["pkg"]) {
+                reached.push(&dependency["pkg"]);
+            }
+        }
+        place += 1;
+    }
+    assert!(reached.len() > 100, "only {}", reached.len());
+    for id in reached {
+        let package = packages.iter().find(|package| package["id"] == *id).unwrap();
+        if let Some(needed) = version(package) {
+            assert!(needed <= promised, "{id} needs Rust {needed}");
+        }
+    }
+}

@@ -71,8 +71,10 @@ fn export_hands_out_the_certificate_and_nothing_secret() {
     assert!(armored.stdout.starts_with(b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n"));
     sandbox.run("export Alice -o key").exits(0).prints_nothing();
     assert_eq!(sandbox.read("key"), done.stdout);
+    sandbox.run("export Alice -o key").exits(0);
+    sandbox.write("other", b"something else");
     let before = sandbox.snapshot();
-    sandbox.run("export Alice -o key").exits(3).says("--force");
+    sandbox.run("export Alice -o other").exits(3).says("--force");
     sandbox.run("export Alice Nobody -o new").exits(3).prints_nothing();
     sandbox.run("export Nobody").exits(3).prints_nothing();
     sandbox.run("export").exits(2);

@@ -266,7 +266,8 @@ impl Sweep {
         }
         let was_done = (self.task.is_done)(sandbox, &self.key);
         let again = run(&self.line());
-        let is_known = was_done && self.task.again.iter().any(|words| again.err().contains(words));
+        let said = [again.out(), again.err()].concat();
+        let is_known = was_done && self.task.again.iter().any(|words| said.contains(words));
         assert!(again.code() == Some(0) || is_known, "{what}, and again: {again:?}");
         assert!((self.task.is_done)(sandbox, &self.key), "{what}: not done again");
     }

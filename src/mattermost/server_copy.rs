@@ -29,19 +29,38 @@ impl ServerCopy {
             let certificate = certificate.clone();
             return Ok(Ok(ServerCopy { certificate, left_out: Vec::new(), key_ring }));
         }
-        let subkeys: Vec<Fingerprint> = certificate.fingerprints().into_iter().skip(1).collect();
-        let mut left_out = Vec::new();
-        for candidate in certificate.subkeys_that_never_sign() {
-            let others: Vec<Fingerprint> =
-                subkeys.iter().filter(|subkey| **subkey != candidate).cloned().collect();
-            if read(&certificate.without_subkeys(&others))?.is_err() {
-                left_out.push(candidate);
-            }
-        }
+        let candidates = certificate.subkeys_that_never_sign();
+        let left_out = match cost(certificate, &candidates) <= MOST_READ {
+            true => unreadable(certificate, candidates)?,
+            false => candidates,
+        };
         let certificate = certificate.without_subkeys(&left_out);
         let key_ring = read(&certificate)?;
         Ok(key_ring.map(|key_ring| ServerCopy { certificate, left_out, key_ring }))
     }
+}
+
+/// How many packets are read at the most to tell which subkeys are unreadable. A certificate of
+/// thousands of subkeys is nobody's, and goes without all that never sign.
+const MOST_READ: usize = 4_000;
+
+/// Returns how many packets are read if each candidate is tried on its own.
+fn cost(certificate: &Certificate, candidates: &[Fingerprint]) -> usize {
+    certificate.packet_count().saturating_mul(candidates.len())
+}
+
+/// Returns those of the candidates with which alone the certificate cannot be read.
+fn unreadable(certificate: &Certificate, candidates: Vec<Fingerprint>) -> Result<Vec<Fingerprint>> {
+    let subkeys: Vec<Fingerprint> = certificate.fingerprints().into_iter().skip(1).collect();
+    let mut unreadable = Vec::new();
+    for candidate in candidates {
+        let others: Vec<Fingerprint> =
+            subkeys.iter().filter(|subkey| **subkey != candidate).cloned().collect();
+        if read(&certificate.without_subkeys(&others))?.is_err() {
+            unreadable.push(candidate);
+        }
+    }
+    Ok(unreadable)
 }
 
 /// Reads one certificate as the server does.

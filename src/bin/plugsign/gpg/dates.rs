@@ -1,9 +1,10 @@
-//! Times as gpg shows them, always in UTC.
+//! Times as gpg shows and reads them, always in UTC.
 
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use plugsign::openpgp::validity::parse_time;
 
 /// `2026-11-22`
 pub fn day(time: SystemTime) -> String {
@@ -25,6 +26,26 @@ fn formatted(time: SystemTime, format: &str) -> String {
         Ok(time) => time.to_zoned(TimeZone::UTC).strftime(format).to_string(),
         Err(_) => "?".into(),
     }
+}
+
+/// Reads a time in one of gpg's forms: seconds, `20261122T120000`, or as everywhere here.
+pub fn faked_time(text: &str) -> Result<SystemTime, String> {
+    // Frozen or not makes no difference: time is read once.
+    let text = text.strip_suffix('!').unwrap_or(text);
+    let compact = text.len() == 15 && text.is_ascii() && text.as_bytes()[8] == b'T';
+    let iso = match compact {
+        true => format!(
+            "{}-{}-{}T{}:{}:{}Z",
+            &text[..4],
+            &text[4..6],
+            &text[6..8],
+            &text[9..11],
+            &text[11..13],
+            &text[13..]
+        ),
+        false => text.to_string(),
+    };
+    parse_time(&iso).map_err(|error| format!("--faked-system-time: {error}"))
 }
 
 #[cfg(test)]

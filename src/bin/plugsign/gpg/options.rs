@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use plugsign::openpgp::hash::HashAlgorithm;
-use plugsign::openpgp::validity::parse_time;
 use plugsign::safe::Safe;
 
 use super::argv::Parsed;
+use super::dates;
 use super::table::{Opt, Task};
 
 /// How key IDs are shown in listings.
@@ -145,7 +145,7 @@ impl Options {
             Opt::DefaultKey => self.default_key = Some(text(value)?),
             Opt::DigestAlgo => self.digest = Some(signing_digest(&text(value)?)?),
             Opt::ExportOptions => only(&text(value)?, EXPORT_OPTIONS, "export")?,
-            Opt::FakedSystemTime => self.time = Some(faked_time(&text(value)?)?),
+            Opt::FakedSystemTime => self.time = Some(dates::faked_time(&text(value)?)?),
             Opt::Homedir => self.homedir = Some(value.into()),
             Opt::ImportOptions => only(&text(value)?, IMPORT_OPTIONS, "import")?,
             Opt::KeyidFormat => self.keyid_format = keyid_format(&text(value)?)?,
@@ -285,25 +285,6 @@ fn weak_digest(name: &str) -> Result<(), String> {
         }
         _ => Ok(()),
     }
-}
-
-pub fn faked_time(text: &str) -> Result<SystemTime, String> {
-    // Frozen or not makes no difference: time is read once.
-    let text = text.strip_suffix('!').unwrap_or(text);
-    let compact = text.len() == 15 && text.is_ascii() && text.as_bytes()[8] == b'T';
-    let iso = match compact {
-        true => format!(
-            "{}-{}-{}T{}:{}:{}Z",
-            &text[..4],
-            &text[4..6],
-            &text[6..8],
-            &text[9..11],
-            &text[11..13],
-            &text[13..]
-        ),
-        false => text.to_string(),
-    };
-    parse_time(&iso).map_err(|error| format!("--faked-system-time: {error}"))
 }
 
 fn keyid_format(name: &str) -> Result<KeyidFormat, String> {

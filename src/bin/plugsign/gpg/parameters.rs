@@ -174,7 +174,7 @@ fn check_rsa(algorithm: &str) -> Result<(), String> {
 /// Reads a point in time as parameter files have it.
 pub fn creation_date(text: &str) -> Result<SystemTime, String> {
     let text = text.strip_prefix("seconds=").unwrap_or(text);
-    super::options::faked_time(text).map_err(|_| "Creation-Date is no time".to_string())
+    super::dates::faked_time(text).map_err(|_| "Creation-Date is no time".to_string())
 }
 
 #[cfg(test)]

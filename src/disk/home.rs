@@ -22,11 +22,14 @@ use zeroize::Zeroizing;
 
 use super::file::{Access, Existing, folder_of, read_small, sync_folder, take, write_new};
 use crate::error::{Error, Result};
+use crate::openpgp::bounds::check_bounds;
 use crate::openpgp::certificate::{Certificate, Fingerprint};
 use crate::openpgp::change::Reason;
 use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
+use crate::openpgp::policy::Weakness;
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::SecretKey;
+use crate::openpgp::shared_primes::sharer;
 
 const KEYS: &str = "keys";
 const CERTIFICATES: &str = "certificates";
@@ -222,29 +225,44 @@ impl Home {
     }
 
     /// Stores a secret key in the place of the one with its fingerprint, if there is one.
-    pub fn put_secret(&self, _: &Lock, secret: &SecretKey) -> Result<()> {
-        let path = self.key_path(&secret.fingerprint());
-        write_new(&path, &secret.to_bytes()?, Access::Secret, Existing::Replace)
-    }
-
-    /// Stores a certificate in the place of the one with its fingerprint, if there is one.
-    pub fn put_certificate(&self, _: &Lock, certificate: &Certificate) -> Result<()> {
-        let name = file_name(&certificate.fingerprint());
-        let path = self.root.join(CERTIFICATES).join(name);
-        write_new(&path, &certificate.to_bytes()?, Access::Secret, Existing::Replace)
-    }
-
-    /// Adds a trusted certificate under a name, in the place of this certificate's older copy,
-    /// with everything that older copies know of it: a revocation above all.
     ///
     /// # Errors
     ///
-    /// [`Error::BadName`], [`Error::Exists`] if another certificate has the name, or
-    /// [`Error::PartUnreadable`] if an older copy cannot be read.
+    /// [`Error::NoKey`] for more than could be read again, [`Error::Io`].
+    pub fn put_secret(&self, _: &Lock, secret: &SecretKey) -> Result<()> {
+        let path = self.key_path(&secret.fingerprint());
+        let bytes = secret.to_bytes()?;
+        check_bounds(&bytes)?;
+        write_new(&path, &bytes, Access::Secret, Existing::Replace)
+    }
+
+    /// Stores a certificate in the place of the one with its fingerprint, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Home::put_secret`].
+    pub fn put_certificate(&self, _: &Lock, certificate: &Certificate) -> Result<()> {
+        let name = file_name(&certificate.fingerprint());
+        let path = self.root.join(CERTIFICATES).join(name);
+        let bytes = certificate.to_bytes()?;
+        check_bounds(&bytes)?;
+        write_new(&path, &bytes, Access::Secret, Existing::Replace)
+    }
+
+    /// Adds a trusted certificate under a name, in the place of this certificate's older copy,
+    /// with everything that older copies know of it: a revocation above all. Of the certificate,
+    /// only what its key signed is taken, see [`Certificate::proven`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadName`], [`Error::Exists`] if another certificate has the name,
+    /// [`Error::PartUnreadable`] if an older copy cannot be read, or [`Error::Refused`] if it
+    /// shares a prime with another trusted one.
     pub fn trust(&self, _: &Lock, name: &str, certificate: &Certificate) -> Result<()> {
         check_name(name)?;
         let fingerprint = certificate.fingerprint();
-        let mut whole = certificate.clone();
+        let mut whole = certificate.proven();
+        let mut others = Vec::new();
         for path in entries(&self.root.join(TRUSTED))? {
             if let Some((taken, other)) = trusted_name(&path)
                 && taken == name
@@ -259,9 +277,11 @@ impl Home {
                 Err(error) if is_named_by(&path, &fingerprint) => {
                     return Err(incomplete(&fingerprint, &path, &error));
                 }
-                _ => {}
+                Ok(other) => others.push(other.certificate),
+                Err(_) => {}
             }
         }
+        check_primes(&whole, &others)?;
         let path = self.root.join(TRUSTED).join(format!("{name}.{fingerprint}.pgp"));
         write_new(&path, &whole.to_bytes()?, Access::Secret, Existing::Replace)
     }
@@ -348,6 +368,15 @@ fn incomplete(key: &Fingerprint, path: &Path, error: &Error) -> Error {
 }
 
 impl Shelf<HomeKey> {
+    /// Makes sure that a key to be kept does not share a prime with one that is here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] for [`Weakness::SharedPrime`].
+    pub fn check_primes(&self, certificate: &Certificate) -> Result<()> {
+        check_primes(certificate, self.items.iter().map(|key| &key.certificate))
+    }
+
     /// Adds a certificate, to the secret key's if that is here.
     fn add(&mut self, certificate: Certificate) -> Result<()> {
         let fingerprint = certificate.fingerprint();
@@ -386,6 +415,19 @@ impl Shelf<HomeKey> {
     fn whole<'a>(&self, key: &'a HomeKey) -> Result<&'a HomeKey> {
         self.check_complete(&key.certificate.fingerprint())?;
         Ok(key)
+    }
+}
+
+fn check_primes<'a>(
+    certificate: &Certificate,
+    others: impl IntoIterator<Item = &'a Certificate>,
+) -> Result<()> {
+    match sharer(certificate, others) {
+        Some(other) => Err(Error::Refused {
+            key: certificate.fingerprint().to_string(),
+            weakness: Weakness::SharedPrime(other.fingerprint()),
+        }),
+        None => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Certificates: what is public of a key.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::SystemTime;
 
@@ -181,10 +182,48 @@ impl Certificate {
             .map_err(Error::crypto("merging certificates"))
     }
 
+    /// Returns the certificate with no more than its own key signed, whatever policy says of it.
+    ///
+    /// Anybody can add signatures that claim to be its own, user IDs and subkeys to a copy. Kept,
+    /// they would add up from copy to copy, and one is enough for the Mattermost server to refuse
+    /// the whole.
+    pub fn proven(&self) -> Certificate {
+        let primary = self.cert.primary_key();
+        let mut packets: Vec<Packet> = vec![primary.key().clone().into()];
+        let own = primary.self_signatures().chain(primary.self_revocations());
+        packets.extend(own.cloned().map(Packet::from));
+        for id in self.cert.userids() {
+            let mut own = id.self_signatures().chain(id.self_revocations()).peekable();
+            if own.peek().is_some() {
+                packets.push(id.userid().clone().into());
+                packets.extend(own.cloned().map(Packet::from));
+            }
+        }
+        for attribute in self.cert.user_attributes() {
+            let mut own =
+                attribute.self_signatures().chain(attribute.self_revocations()).peekable();
+            if own.peek().is_some() {
+                packets.push(attribute.user_attribute().clone().into());
+                packets.extend(own.cloned().map(Packet::from));
+            }
+        }
+        for subkey in self.cert.keys().subkeys() {
+            let mut own = subkey.self_signatures().chain(subkey.self_revocations()).peekable();
+            if own.peek().is_some() {
+                packets.push(subkey.key().clone().into());
+                packets.extend(own.cloned().map(Packet::from));
+            }
+        }
+        match Cert::from_packets(packets.into_iter()) {
+            Ok(cert) => Certificate { cert },
+            Err(_) => self.clone(),
+        }
+    }
+
     /// Drops the subkeys that a newer copy of this certificate has no more and that never count
     /// here: of another algorithm than RSA, or too short. Revoked ones stay.
     pub fn without_subkeys_gone_from(&self, newer: &Certificate) -> Certificate {
-        let kept = newer.fingerprints();
+        let kept: HashSet<Fingerprint> = newer.fingerprints().into_iter().collect();
         let cert = self.cert.clone().retain_subkeys(|subkey| {
             check_key(subkey.key()).is_ok()
                 || subkey.self_revocations().next().is_some()
@@ -212,12 +251,18 @@ impl Certificate {
             .collect()
     }
 
+    /// Returns how many packets it has: what reading it costs.
+    pub fn packet_count(&self) -> usize {
+        self.cert.clone().into_packets().count()
+    }
+
     /// Returns the certificate without some of its subkeys.
     pub fn without_subkeys(&self, gone: &[Fingerprint]) -> Certificate {
+        let gone: HashSet<&Fingerprint> = gone.iter().collect();
         let cert = self
             .cert
             .clone()
-            .retain_subkeys(|subkey| !gone.contains(&subkey.key().fingerprint().into()));
+            .retain_subkeys(|subkey| !gone.contains(&Fingerprint(subkey.key().fingerprint())));
         Certificate { cert }
     }
 

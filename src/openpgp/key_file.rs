@@ -16,18 +16,15 @@ use openpgp::armor::{Kind, Reader, ReaderMode};
 use openpgp::cert::CertParser;
 use openpgp::parse::Parse;
 
+use super::bounds::own_packets;
 use super::certificate::{Certificate, armored, innermost};
 use super::change::{Revocation, begins_with_revocation, read_revocations};
-use super::framing::{self, BadFrame};
 use super::policy::Weakness;
 use super::secret_key::SecretKey;
 use crate::error::{Error, Result};
 
 /// The most bytes that are read of a key file.
 pub const MAX_KEY_FILE: u64 = 4 * 1024 * 1024;
-
-/// The most packets that are read of one file: each may cost a signature verification.
-const MAX_PACKETS: usize = 5_000;
 
 /// A key as a file has it.
 pub enum Key {
@@ -211,16 +208,17 @@ fn decode_armor(block: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
 
 /// Reads the keys of a sequence of packets.
 fn read_packets(packets: &[u8]) -> Vec<Result<Key>> {
-    if let Err(error) = check_framing(packets) {
-        return vec![Err(error)];
-    }
-    if begins_with_revocation(packets) {
-        return match read_revocations(packets) {
+    let packets = match own_packets(packets) {
+        Ok(packets) => packets,
+        Err(error) => return vec![Err(error)],
+    };
+    if begins_with_revocation(&packets) {
+        return match read_revocations(&packets) {
             Ok(revocations) => revocations.into_iter().map(Key::Revocation).map(Ok).collect(),
             Err(error) => vec![Err(error)],
         };
     }
-    let parser = match CertParser::from_bytes(packets) {
+    let parser = match CertParser::from_bytes(&*packets) {
         Ok(parser) => parser,
         Err(error) => return vec![Err(Error::NoKey(innermost(error.as_ref())))],
     };
@@ -243,21 +241,4 @@ fn why_no_key(error: &openpgp::anyhow::Error) -> Error {
         return Error::Refused { key: "the key".into(), weakness: Weakness::Version(version) };
     }
     Error::NoKey(innermost(error.as_ref()))
-}
-
-/// Walks the packet headers alone: whole packets of definite length, and not too many. A length
-/// that promises more than there is costs nothing this way.
-fn check_framing(packets: &[u8]) -> Result<()> {
-    let mut rest = packets;
-    for _ in 0..MAX_PACKETS {
-        if rest.is_empty() {
-            return Ok(());
-        }
-        rest = match framing::split(rest) {
-            Ok(frame) => frame.rest,
-            Err(BadFrame::CutShort) => return Err(Error::NoKey("it is cut short".into())),
-            Err(_) => return Err(Error::NoKey("it is damaged, or no OpenPGP at all".into())),
-        };
-    }
-    Err(Error::NoKey(format!("it has more than {MAX_PACKETS} packets")))
 }

@@ -2,6 +2,7 @@
 //!
 //! Terms are RFC 9580's. Nothing here opens a file, reads a clock or prints.
 
+pub(crate) mod bounds;
 pub mod certificate;
 pub mod change;
 pub mod facts;
@@ -16,6 +17,7 @@ pub mod query;
 mod rsa;
 pub(crate) mod rsa_public;
 pub mod secret_key;
+pub mod shared_primes;
 pub mod sign;
 pub mod signature;
 pub mod stub;

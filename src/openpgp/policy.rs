@@ -12,7 +12,7 @@ use openpgp::packet::{Key, Signature};
 use openpgp::policy::{AsymmetricAlgorithm, HashAlgoSecurity, StandardPolicy};
 use openpgp::types::{HashAlgorithm, PublicKeyAlgorithm, SignatureType};
 
-use super::certificate::show_time;
+use super::certificate::{Fingerprint, show_time};
 
 /// The sizes that keys are generated in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub enum Weakness {
     Exponent,
     /// A modulus that is even, or carries the mark of ROCA (CVE-2017-15361).
     Modulus,
+    /// A modulus that shares a prime with this key's: anybody can compute both private keys.
+    SharedPrime(Fingerprint),
     /// The public and the secret parts do not belong together.
     Inconsistent,
     /// Revoked, and why.
@@ -106,6 +108,10 @@ impl fmt::Display for Weakness {
             Weakness::Modulus => {
                 f.write_str("its RSA modulus is weak (even, or made by a chip with ROCA)")
             }
+            Weakness::SharedPrime(other) => write!(
+                f,
+                "its RSA modulus shares a prime with that of {other}: anybody can compute both private keys"
+            ),
             Weakness::Inconsistent => {
                 f.write_str("its public and secret parts do not belong together")
             }

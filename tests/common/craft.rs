@@ -4,6 +4,8 @@
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
+use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
+use crypto_bigint::{BoxedUint, NonZero, Odd, Resize};
 use sequoia_openpgp as openpgp;
 
 use openpgp::cert::CertBuilder;
@@ -110,11 +112,68 @@ impl Material {
         self.key::<UnspecifiedRole>(created).into_keypair().unwrap()
     }
 
+    /// Makes a key of two primes; an RSA key works with any exponent that has an inverse.
+    pub fn of_primes(p: &BoxedUint, q: &BoxedUint, e: u32) -> Option<Material> {
+        let minus_one = |prime: &BoxedUint| prime.wrapping_sub(&BoxedUint::one());
+        let bits = 2 * p.bits_precision();
+        let wide = |number: &BoxedUint| number.clone().resize(bits);
+        let n = wide(p).wrapping_mul(&wide(q));
+        let order = wide(&minus_one(p)).wrapping_mul(&wide(&minus_one(q)));
+        let exponent = BoxedUint::from(e).resize(bits);
+        let order = Option::<NonZero<BoxedUint>>::from(NonZero::new(order))?;
+        let d: BoxedUint = Option::from(exponent.invert_mod(&order))?;
+        // As OpenPGP has it, p is the smaller one, and u its inverse modulo q.
+        let (p, q) = if p < q { (p, q) } else { (q, p) };
+        let q_ = Option::<NonZero<BoxedUint>>::from(NonZero::new(q.clone()))?;
+        let u: BoxedUint = Option::from(p.clone().resize(q.bits_precision()).invert_mod(&q_))?;
+        let mpi = |number: &BoxedUint| mpi::MPI::new(&number.to_be_bytes());
+        let secret = |number: &BoxedUint| ProtectedMPI::from(number.to_be_bytes().to_vec());
+        Some(Material {
+            public: mpi::PublicKey::RSA { e: mpi::MPI::new(&e.to_be_bytes()), n: mpi(&n) },
+            secret: mpi::SecretKeyMaterial::RSA {
+                d: secret(&d),
+                p: secret(p),
+                q: secret(q),
+                u: secret(&u),
+            },
+        })
+    }
+
+    /// The primes.
+    pub fn primes(&self) -> [BoxedUint; 2] {
+        let [_, p, q] = &self.secrets()[..] else { panic!("not RSA") };
+        [p, q].map(|prime| BoxedUint::from_be_slice_vartime(prime))
+    }
+
+    /// The modulus, as bytes.
+    pub fn modulus(&self) -> Vec<u8> {
+        let mpi::PublicKey::RSA { n, .. } = &self.public else { panic!("not RSA") };
+        n.value().to_vec()
+    }
+
+    /// Raises a number to the private exponent: what signing is, once the number is padded.
+    pub fn raise(&self, number: &[u8]) -> Vec<u8> {
+        let n: Odd<BoxedUint> =
+            Option::from(Odd::new(BoxedUint::from_be_slice_vartime(&self.modulus()))).unwrap();
+        let bits = n.bits_precision();
+        let base = BoxedUint::from_be_slice_vartime(number).resize(bits);
+        let base = base.rem_vartime(n.as_nz_ref());
+        let d = BoxedUint::from_be_slice_vartime(&self.secrets()[0]).resize(bits);
+        let form = BoxedMontyForm::new(base, &BoxedMontyParams::new_vartime(n));
+        let raised = form.pow(&d).retrieve().to_be_bytes().to_vec();
+        raised[raised.len() - self.modulus().len()..].to_vec()
+    }
+
     /// d, p and q, as bytes.
     pub fn secrets(&self) -> Vec<Vec<u8>> {
         let mpi::SecretKeyMaterial::RSA { d, p, q, .. } = &self.secret else { panic!("not RSA") };
         [d, p, q].iter().map(|number| ProtectedMPI::value(number).to_vec()).collect()
     }
+}
+
+/// A new key of 3072 bits, for when its primes must be nobody else's.
+pub fn fresh() -> Material {
+    Material::of(&made(KeySizeBits::Rsa3072))
 }
 
 fn made(bits: KeySizeBits) -> Cert {
@@ -370,6 +429,11 @@ impl Forge {
 
     /// Signs, and returns the packet.
     pub fn sign(&self, key: &mut KeyPair, data: &[u8]) -> Vec<u8> {
+        self.finish(data, |digest| value(key, self.hash, digest))
+    }
+
+    /// Returns the packet with this number, as OpenPGP writes it, for the digest.
+    pub fn finish(&self, data: &[u8], number: impl FnOnce(&[u8]) -> Vec<u8>) -> Vec<u8> {
         let mut head = vec![4, self.kind, 1, u8::from(self.hash)];
         let hashed = self.hashed.concat();
         head.extend(u16::try_from(hashed.len()).unwrap().to_be_bytes());
@@ -383,7 +447,7 @@ impl Forge {
         body.extend(u16::try_from(unhashed.len()).unwrap().to_be_bytes());
         body.extend(unhashed);
         body.extend(&digest[..2]);
-        body.extend(value(key, self.hash, &digest));
+        body.extend(number(&digest));
         packet(2, &body)
     }
 }

@@ -270,6 +270,9 @@ pub fn hint(error: &Error) -> Option<String> {
             Weakness::TooShort(_) | Weakness::Algorithm(_) | Weakness::Version(_) | Weakness::Modulus => {
                 "make a RSA key of 3072 bits: plugsign keygen".into()
             }
+            Weakness::SharedPrime(_) => {
+                "both keys were made with too little chance: trust neither, and make new ones elsewhere: plugsign keygen".into()
+            }
             Weakness::Inconsistent => {
                 "do not use this key file: it was damaged or tampered with; restore it from a backup".into()
             }

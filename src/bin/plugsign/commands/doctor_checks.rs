@@ -33,7 +33,7 @@ pub fn look_at_key(found: &Found, arguments: &Arguments, world: &World) -> Vec<R
     let description = certificate.describe(&policy);
     let mut rows = vec![
         key(found, &certificate, arguments.key.key_file.as_deref()),
-        strength(&certificate, &description, &policy),
+        strength(&certificate, &description, world),
         revocation(&description),
         validity(&certificate, &description, arguments.min_days, &policy),
         server(&certificate),
@@ -119,14 +119,18 @@ fn key(found: &Found, certificate: &Certificate, file: Option<&Path>) -> Row {
     Row::ok("key", format!("{fingerprint} ({user_id}), from {origin}"))
 }
 
-fn strength(certificate: &Certificate, description: &Description, policy: &Policy) -> Row {
-    match certificate.check_signer(policy) {
-        Ok(()) => {
-            let algorithm = description.keys.first().map(|key| key.algorithm.clone());
-            Row::ok("strength", algorithm.unwrap_or_default())
-        }
-        Err(weakness) => Row::weakness("strength", certificate, weakness),
+fn strength(certificate: &Certificate, description: &Description, world: &World) -> Row {
+    const NAME: &str = "strength";
+    if let Err(weakness) = certificate.check_signer(&world.policy()) {
+        return Row::weakness(NAME, certificate, weakness);
     }
+    // Other checks say what is wrong with the home.
+    let shelf = world.home().ok().and_then(|home| home.keys().ok());
+    if let Some(Err(error)) = shelf.map(|shelf| shelf.check_primes(certificate)) {
+        return Row::error(NAME, &error);
+    }
+    let algorithm = description.keys.first().map(|key| key.algorithm.clone());
+    Row::ok(NAME, algorithm.unwrap_or_default())
 }
 
 fn revocation(description: &Description) -> Row {

@@ -139,10 +139,12 @@ pub fn check(certificate: &Certificate, policy: &Policy) -> Result<(), Error> {
 }
 
 pub fn store_certificate(certificate: &Certificate, world: &World) -> Result<Outcome, Failure> {
+    let certificate = &certificate.proven();
     let home = world.home()?;
     let lock = world.lock()?;
     let shelf = home.keys()?;
     shelf.check_complete(&certificate.fingerprint())?;
+    shelf.check_primes(certificate)?;
     let Some(key) = known(&shelf, certificate) else {
         home.put_certificate(&lock, certificate)?;
         return Ok(Outcome::New);
@@ -271,6 +273,7 @@ pub fn store_secret(
     let lock = world.lock()?;
     let shelf = home.keys()?;
     shelf.check_complete(&certificate.fingerprint())?;
+    shelf.check_primes(certificate)?;
     let Some(key) = known(&shelf, certificate) else {
         home.put_secret(&lock, secret)?;
         return Ok(Outcome::New);

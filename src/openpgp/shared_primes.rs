@@ -1,0 +1,84 @@
+//! Keys that were made with too little chance: two RSA moduli with a prime in common give both
+//! private keys away to anybody who has the two certificates (factorable.net, 2012).
+
+use crypto_bigint::{BoxedUint, Gcd, NonZero, Odd};
+use sequoia_openpgp as openpgp;
+
+use openpgp::crypto::mpi;
+
+use super::certificate::Certificate;
+use super::policy::check_key;
+
+/// How many keys of one certificate are looked at. Nobody's has more that sign.
+const MOST_KEYS: usize = 16;
+
+/// Returns the first of the others with which a certificate shares a prime, and not the whole
+/// modulus: the same key may be in two certificates.
+pub fn sharer<'a>(
+    certificate: &Certificate,
+    others: impl IntoIterator<Item = &'a Certificate>,
+) -> Option<&'a Certificate> {
+    let others: Vec<(&Certificate, Vec<Modulus>)> =
+        others.into_iter().map(|other| (other, moduli(other))).collect();
+    for own in moduli(certificate) {
+        // One greatest common divisor with the product of all costs little; few are ever needed.
+        let all = others.iter().flat_map(|(_, moduli)| moduli);
+        if own.shares_prime(all) {
+            let sharer = others.iter().find(|(_, moduli)| own.shares_prime(moduli));
+            return sharer.map(|(other, _)| *other);
+        }
+    }
+    None
+}
+
+struct Modulus(Odd<BoxedUint>);
+
+/// Returns the moduli of the sound RSA keys.
+fn moduli(certificate: &Certificate) -> Vec<Modulus> {
+    let keys = certificate.cert().keys().map(|key| key.key());
+    keys.filter(|key| check_key(*key).is_ok())
+        .filter_map(|key| match key.mpis() {
+            mpi::PublicKey::RSA { n, .. } => Modulus::read(n.value()),
+            _ => None,
+        })
+        .take(MOST_KEYS)
+        .collect()
+}
+
+impl Modulus {
+    fn read(bytes: &[u8]) -> Option<Modulus> {
+        let number = BoxedUint::from_be_slice_vartime(bytes);
+        Option::from(Odd::new(number)).map(Modulus)
+    }
+
+    /// Returns whether a prime of it divides one of the others, those that equal it apart.
+    fn shares_prime<'a>(&self, others: impl IntoIterator<Item = &'a Modulus>) -> bool {
+        let modulus: &NonZero<BoxedUint> = self.0.as_nz_ref();
+        let different = others.into_iter().filter(|other| other.0 != self.0);
+        let one = BoxedUint::one_with_precision(modulus.bits_precision());
+        let product = different
+            .map(|other| other.0.rem_vartime(modulus))
+            .fold(one.clone(), |product, rest| product.mul_mod(&rest, modulus));
+        *self.0.gcd_vartime(&product) != one
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn modulus(factors: [u64; 2]) -> Modulus {
+        let product = u128::from(factors[0]) * u128::from(factors[1]);
+        Modulus::read(&product.to_be_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_common_prime_is_found_among_many_and_the_same_modulus_is_none() {
+        let [p, q, r, s, t] = [1_000_003, 1_000_033, 1_000_037, 1_000_039, 1_000_081];
+        let own = modulus([p, q]);
+        assert!(own.shares_prime(&[modulus([r, s]), modulus([s, q])]));
+        assert!(own.shares_prime(&[modulus([p, s]), modulus([t, q])]), "the product is a multiple");
+        assert!(!own.shares_prime(&[modulus([r, s]), modulus([p, q]), modulus([s, t])]));
+        assert!(!own.shares_prime(&[]));
+    }
+}

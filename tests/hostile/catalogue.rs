@@ -1,0 +1,41 @@
+//! docs/attack-cases.md names a test for every known attack; they must be there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[test]
+fn every_attack_has_a_test_that_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = fs::read_to_string(root.join("docs/attack-cases.md")).unwrap();
+    let mut sources = String::new();
+    for path in rust_files(&root.join("tests")).into_iter().chain(rust_files(&root.join("src"))) {
+        sources.push_str(&fs::read_to_string(path).unwrap());
+    }
+    let mut named = 0;
+    for row in table.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let tests: Vec<&str> =
+            row.split('`').skip(1).step_by(2).filter(|it| it.contains('_')).collect();
+        let is_left_out = row.contains("not here:") || row.starts_with("| case");
+        assert!(!tests.is_empty() || is_left_out, "no test is named: {row}");
+        for test in tests {
+            let name = test.rsplit("::").next().unwrap();
+            assert!(sources.contains(&format!("fn {name}(")), "there is no test {test}: {row}");
+            named += 1;
+        }
+    }
+    assert!(named >= 100, "only {named}");
+    eprintln!("{named} tests named for known attacks");
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}

@@ -1,0 +1,16 @@
+//! Hostile input: what attackers hand to a publisher, an administrator, a CI job.
+//!
+//! Every case says what is expected, why, and where it comes from; all of them end within 2 s of
+//! processor time and 256 MiB. docs/attack-cases.md lists all known attacks with their tests.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bounded;
+mod catalogue;
+mod certificates;
+mod keys;
+mod rsa;
+mod signatures;

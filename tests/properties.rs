@@ -1,0 +1,230 @@
+//! What holds for all inputs, on inputs that chance made up.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use sequoia_openpgp as openpgp;
+
+use openpgp::types::KeyFlags;
+use plugsign::disk::checksums::{Checksums, Sha256};
+use plugsign::judge::Judge;
+use plugsign::mattermost::config::Config;
+use plugsign::openpgp::key_file::{Key, read_keys};
+use plugsign::openpgp::policy::Policy;
+use plugsign::openpgp::secret_key::SigningKey;
+use plugsign::openpgp::sign::sign;
+use plugsign::openpgp::signature::DetachedSignature;
+use plugsign::openpgp::verify::Verdict;
+
+#[allow(dead_code)]
+mod common;
+
+use common::craft::*;
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn now() -> SystemTime {
+    common::craft::now()
+}
+
+/// Alice's key, unlocked once.
+fn alices_signing_key() -> &'static SigningKey {
+    static KEY: OnceLock<SigningKey> = OnceLock::new();
+    KEY.get_or_init(|| match read_keys(&secret(alice())).unwrap().remove(0).unwrap() {
+        Key::Secret(secret) => secret.unlock(None, None, &Policy::new(now())).unwrap(),
+        _ => panic!("not a secret key"),
+    })
+}
+
+fn judge() -> &'static Judge {
+    static JUDGE: OnceLock<Judge> = OnceLock::new();
+    JUDGE.get_or_init(|| {
+        let certificate = alices_signing_key().certificate().clone();
+        Judge::new(vec![certificate], Policy::new(now())).unwrap()
+    })
+}
+
+fn is_good(signature: &[u8], data: impl Read) -> bool {
+    matches!(judge().verify(signature, data).unwrap(), Verdict::Good(_))
+}
+
+/// Gives its bytes in pieces of these sizes, and is interrupted between them.
+struct Pieces<'a> {
+    rest: &'a [u8],
+    sizes: std::iter::Cycle<std::slice::Iter<'a, usize>>,
+    interrupted: bool,
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.interrupted = !self.interrupted;
+        if self.interrupted {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let size = self.sizes.next().map_or(1, |size| *size).min(self.rest.len()).min(buffer.len());
+        let (piece, rest) = self.rest.split_at(size);
+        buffer[..size].copy_from_slice(piece);
+        self.rest = rest;
+        Ok(size)
+    }
+}
+
+fn in_pieces<'a>(data: &'a [u8], sizes: &'a [usize]) -> Pieces<'a> {
+    Pieces { rest: data, sizes: sizes.iter().cycle(), interrupted: false }
+}
+
+proptest! {
+    #![proptest_config(cases(96))]
+
+    /// What is signed is good, however its bytes arrive, and nothing shorter or longer is.
+    #[test]
+    fn what_is_signed_is_good_at_every_cut(
+        data in vec(any::<u8>(), 0..20_000),
+        sizes in vec(1usize..9_000, 1..8),
+        cut in any::<Index>(),
+        more in vec(any::<u8>(), 1..50),
+        ago in 0u64..800_000,
+    ) {
+        let time = now() - Duration::from_secs(ago);
+        let signature = sign(in_pieces(&data, &sizes), alices_signing_key(), time);
+        let signature = signature.unwrap().unwrap().to_bytes().unwrap();
+        prop_assert!(is_good(&signature, &data[..]));
+        prop_assert!(is_good(&signature, in_pieces(&data, &sizes)));
+        prop_assert!(!is_good(&signature, &[&data[..], &more].concat()[..]));
+        if !data.is_empty() {
+            prop_assert!(!is_good(&signature, &data[..cut.index(data.len())]));
+        }
+        let again = DetachedSignature::read(&signature).unwrap();
+        prop_assert_eq!(again.to_bytes().unwrap(), signature.clone());
+        let armored = again.to_armored().unwrap();
+        prop_assert!(is_good(&armored, &data[..]));
+    }
+
+    /// One changed byte, in the artifact or in what of the signature means anything, is not good.
+    #[test]
+    fn any_single_changed_byte_is_not_good(
+        data in vec(any::<u8>(), 1..5_000),
+        place in any::<Index>(),
+        change in 1u8..,
+    ) {
+        let signature = sign(&data[..], alices_signing_key(), now()).unwrap().unwrap();
+        let signature = signature.to_bytes().unwrap();
+        let mut other = data.clone();
+        other[place.index(data.len())] ^= change;
+        prop_assert!(!is_good(&signature, &other[..]));
+        let mut other = signature.clone();
+        let at = place.index(other.len());
+        other[at] ^= change;
+        // The same packet can be written with another header; then nothing of it has changed.
+        let same = |bytes: &[u8]| DetachedSignature::read(bytes).and_then(|it| Ok(it.to_bytes().unwrap()));
+        if same(&other) != same(&signature) {
+            prop_assert!(!is_good(&other, &data[..]), "byte {at} ^ {change:02x}");
+        }
+    }
+
+    /// A certificate that was read is written and read again as the same.
+    #[test]
+    fn certificates_are_written_as_they_were_read(
+        user_ids in vec(vec(any::<u8>(), 0..300), 1..4),
+        flags in 1u8..64,
+        days in proptest::option::of(1u64..4_000),
+        subkey in any::<bool>(),
+    ) {
+        let mut recipe = Recipe::of(Material::b());
+        recipe.user_ids = user_ids;
+        recipe.flags = KeyFlags::new([flags]);
+        recipe.validity = days.map(|days| Duration::from_secs(86_400 * days));
+        let mut cert = recipe.build();
+        if subkey {
+            let flags = KeyFlags::empty().set_signing();
+            let how = Binding { flags, back_signature: true };
+            cert = with_subkey(cert, &mut recipe.signer(), Material::a(), &how);
+        }
+        for bytes in [public(&cert), secret(&cert)] {
+            let certificate = |bytes: &[u8]| match read_keys(bytes).unwrap().remove(0).unwrap() {
+                Key::Certificate(certificate) => certificate,
+                Key::Secret(secret) => {
+                    let written = secret.to_bytes().unwrap();
+                    assert!(matches!(read_keys(&written).unwrap().remove(0), Ok(Key::Secret(_))));
+                    secret.certificate()
+                }
+                Key::Revocation(_) => panic!("no key"),
+            };
+            let first = certificate(&bytes);
+            let second = certificate(&first.to_bytes().unwrap());
+            let third = certificate(&first.to_armored().unwrap());
+            prop_assert!(first.same_as(&second) && first.same_as(&third));
+            prop_assert_eq!(first.user_ids(), second.user_ids());
+            prop_assert!(first.proven().same_as(&first), "its own signatures are all true");
+            prop_assert!(first.merge(&second).unwrap().same_as(&first));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(2_000))]
+
+    /// Whatever bytes are given, no reader panics, and what is no key is none.
+    #[test]
+    fn any_bytes_end_in_a_value(bytes in vec(any::<u8>(), 0..600)) {
+        let _ = read_keys(&bytes);
+        let _ = DetachedSignature::read(&bytes);
+        prop_assert!(!is_good(&bytes, DATA));
+        let _ = (Checksums::read(&bytes), Config::read(&bytes));
+    }
+
+    /// SHA256SUMS keeps every name, whatever bytes it has.
+    #[test]
+    fn checksums_are_read_as_they_were_written(
+        names in vec(vec(1u8.., 1..60), 1..12),
+        digest in any::<[u8; 32]>(),
+    ) {
+        use std::os::unix::ffi::OsStringExt;
+        let mut sums = Checksums::default();
+        let mut kept = Vec::new();
+        for name in names {
+            // What leads out of the folder is not written in the first place.
+            let name: Vec<u8> = name.into_iter().filter(|byte| *byte != b'/').collect();
+            if !matches!(&name[..], b"" | b"." | b"..") {
+                let path = PathBuf::from(std::ffi::OsString::from_vec(name));
+                sums.insert(path.clone(), digest as Sha256);
+                kept.push(path);
+            }
+        }
+        prop_assume!(!kept.is_empty());
+        let text = sums.to_bytes();
+        let again = Checksums::read(&text).unwrap();
+        prop_assert_eq!(again.to_bytes(), text);
+        prop_assert!(kept.iter().all(|name| again.get(name) == sums.get(name)));
+    }
+
+    /// A key file that is added to a configuration and taken away leaves every byte as it was.
+    #[test]
+    fn a_configuration_is_what_it_was(
+        settings in proptest::collection::btree_map("[A-Za-z]{1,9}", "[ -~\u{e9}\u{1f600}]{0,20}", 0..6),
+        files in vec("[a-z]{1,8}\\.asc", 0..4),
+        indent in "[ \t]{0,4}",
+        end in "(\n|\r\n)",
+    ) {
+        let rows: Vec<String> =
+            settings.iter().map(|(key, value)| format!("{indent}{indent}{:?}: {:?}", key, value.replace('\\', "").replace('"', ""))).collect();
+        let files = serde_json::to_string(&files).unwrap();
+        let list = format!("{indent}{indent}\"SignaturePublicKeyFiles\": {files}");
+        let rows = [&rows[..], &[list]].concat().join(&format!(",{end}"));
+        let text = format!("{{{end}{indent}\"PluginSettings\": {{{end}{rows}{end}{indent}}}{end}}}{end}");
+        let Ok(config) = Config::read(text.as_bytes()) else { return Ok(()) };
+        let with = config.with_key_file("zz-added.asc").unwrap();
+        let without = Config::read(with.text().as_bytes()).unwrap();
+        let without = without.without_key_file("zz-added.asc").unwrap();
+        prop_assert_eq!(without.text(), &text);
+    }
+}

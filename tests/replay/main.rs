@@ -1,0 +1,63 @@
+//! Runs what the fuzzers run, on what they found worth keeping: seeds, corpora, and every input
+//! that once broke something. fuzz/README.md says how to look for more.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, dead_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[path = "../../src/bin/plugsign/gpg/argv.rs"]
+mod argv;
+#[path = "../../src/bin/plugsign/gpg/dates.rs"]
+mod dates;
+#[path = "../../src/bin/plugsign/gpg/parameters.rs"]
+mod parameters;
+#[path = "../../src/bin/plugsign/gpg/table.rs"]
+mod table;
+mod targets;
+
+/// Runs a target on all files that are kept for it.
+fn replay(name: &str, target: fn(&[u8])) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replay");
+    let mut files = 0;
+    for kind in ["seeds", "corpus", "regressions"] {
+        for file in files_of(&root.join(kind).join(name)) {
+            let input = fs::read(&file).unwrap();
+            eprintln!("{}", file.display());
+            target(&input);
+            // The first half of anything is an input as well.
+            target(&input[..input.len() / 2]);
+            files += 1;
+        }
+    }
+    assert!(files >= 3, "{name} has only {files} inputs");
+    eprintln!("{name}: {files} inputs");
+}
+
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let Ok(listing) = fs::read_dir(folder) else { return Vec::new() };
+    let mut files: Vec<PathBuf> = listing.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+macro_rules! targets {
+    ($($name:ident),*) => {
+        $(
+            #[test]
+            fn $name() {
+                replay(stringify!($name), targets::$name);
+            }
+        )*
+
+        /// Every fuzzer has its replay.
+        #[test]
+        fn none_is_missing() {
+            let names = [$(stringify!($name)),*];
+            let manifest = include_str!("targets.rs");
+            assert_eq!(manifest.matches("\npub fn ").count(), names.len());
+        }
+    };
+}
+
+targets!(certificate, secret_key, signature, armor, verify, bundle, config, gpg, marketplace);

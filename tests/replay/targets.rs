@@ -1,0 +1,278 @@
+//! One function for each kind of input, given to the fuzzers and, with what they found worth
+//! keeping, to tests/replay.
+//!
+//! None may panic, whatever the bytes; what is read can be written and read again as the same; what
+//! is good for one judge is good for the other.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+use plugsign::disk::checksums::Checksums;
+use plugsign::judge::{Judge, ServerVerdict, ask_server};
+use plugsign::mattermost::bundle;
+use plugsign::mattermost::config::Config;
+use plugsign::mattermost::marketplace::{self, Database};
+use plugsign::mattermost::server::{self, KeyRing, Verdict as Said};
+use plugsign::mattermost::server_copy::ServerCopy;
+use plugsign::mattermost::shape::shape;
+use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::change::newest_self_signature;
+use plugsign::openpgp::facts::{certificate_facts, signature_facts};
+use plugsign::openpgp::gnupg::PrivateKeyFile;
+use plugsign::openpgp::gnupg::{read_keybox, read_keyring};
+use plugsign::openpgp::key_file::{Key, count_armor, read_keys, unguarded};
+use plugsign::openpgp::policy::Policy;
+use plugsign::openpgp::secret_key::SecretKey;
+use plugsign::openpgp::sign::sign;
+use plugsign::openpgp::signature::DetachedSignature;
+use plugsign::openpgp::verify::Verdict;
+
+use super::argv::parse;
+use super::parameters;
+use super::table::{GPG, GPGV};
+
+/// The signer of the seeds, see keys-example/.
+const SIGNER: &[u8] = include_bytes!("../../keys-example/organisation.asc");
+
+/// What the seeds are over.
+pub const CONTENT: &[u8] = b"a release archive, as far as fuzzers are concerned\n";
+
+/// When everything is judged: 1 January 2027.
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_798_761_600)
+}
+
+fn policy() -> Policy {
+    Policy::new(now())
+}
+
+/// A file of certificates, binary.
+pub fn certificate(input: &[u8]) {
+    for key in read_keys(input).into_iter().flatten().flatten() {
+        match key {
+            Key::Certificate(certificate) => look_at(&certificate),
+            Key::Secret(secret) => look_at(&secret.certificate()),
+            Key::Revocation(revocation) => {
+                let _ = (revocation.issuer(), revocation.is_by(signer()));
+            }
+        }
+    }
+    if let Ok(key_ring) = KeyRing::read(input) {
+        let _ = key_ring.key_ids().count();
+    }
+}
+
+fn look_at(certificate: &Certificate) {
+    let policy = policy();
+    let description = certificate.describe(&policy);
+    assert!(!description.keys.is_empty());
+    let _ = (description.can_sign(), description.weakness(), description.signs_until());
+    let _ = (certificate.check_signer(&policy), certificate.revoked());
+    let _ = certificate_facts(certificate, &policy);
+    let _ = newest_self_signature(certificate);
+    let bytes = certificate.to_bytes().expect("what was read can be written");
+    let again = Certificate::from_bytes(&bytes).expect("what was written can be read");
+    assert_eq!(again.fingerprint(), certificate.fingerprint());
+    assert_eq!(again.to_bytes().expect("and written"), bytes, "writing is stable");
+    certificate.to_armored().expect("it can be armored");
+    let proven = certificate.proven();
+    assert_eq!(proven.check_signer(&policy).is_ok(), certificate.check_signer(&policy).is_ok());
+    assert!(proven.same_as(&proven.proven()));
+    let merged = certificate.merge(&again).expect("a copy can be merged");
+    assert_eq!(merged.fingerprint(), certificate.fingerprint());
+    if let Ok(Ok(copy)) = ServerCopy::of(certificate) {
+        let bytes = copy.certificate.to_bytes().expect("a part of it can be written");
+        assert!(KeyRing::read(&bytes).is_ok(), "the server reads what was made for it");
+    }
+    let _ = certificate.as_of(now() - Duration::from_secs(1 << 25));
+}
+
+fn signer() -> &'static Certificate {
+    static SIGNER_CERTIFICATE: OnceLock<Certificate> = OnceLock::new();
+    SIGNER_CERTIFICATE.get_or_init(|| match read_keys(SIGNER).map(|mut keys| keys.remove(0)) {
+        Ok(Ok(Key::Certificate(certificate))) => certificate,
+        _ => panic!("keys-example/organisation.asc is no certificate"),
+    })
+}
+
+/// A file with a secret key in the open. Protected ones cost seconds to unlock.
+pub fn secret_key(input: &[u8]) {
+    for key in read_keys(input).into_iter().flatten().flatten() {
+        let Key::Secret(secret) = key else { continue };
+        let _ = (secret.protection(), secret.elsewhere(), secret.secret_fingerprints());
+        let bytes = secret.to_bytes().expect("what was read can be written");
+        assert_eq!(one_secret(&bytes).fingerprint(), secret.fingerprint());
+        let _ = secret.check(None);
+        look_at(&secret.certificate());
+        if let Ok(key) = secret.unlock(None, None, &policy()) {
+            let signature = sign(CONTENT, &key, now()).expect("memory can be read");
+            let Ok(signature) = signature else { continue };
+            let signature = signature.to_bytes().expect("it can be written");
+            let judge = Judge::new(vec![secret.certificate()], policy()).expect("it can be judged");
+            let verdict = judge.verify(&signature, CONTENT).expect("memory can be read");
+            let is_good = matches!(verdict, Verdict::Good(_));
+            let servers =
+                matches!(&verdict, Verdict::Bad(bad) if bad.reason().name() == "server-refuses");
+            assert!(is_good || servers, "a signature made here is not good: {verdict:?}");
+        }
+    }
+}
+
+fn one_secret(bytes: &[u8]) -> SecretKey {
+    match read_keys(bytes).map(|mut keys| keys.remove(0)) {
+        Ok(Ok(Key::Secret(secret))) => secret,
+        _ => panic!("what was written cannot be read"),
+    }
+}
+
+/// A signature file, binary.
+pub fn signature(input: &[u8]) {
+    let one = DetachedSignature::read(input);
+    let each = DetachedSignature::read_each(input);
+    if let Ok(signature) = &one {
+        let bytes = signature.to_bytes().expect("what was read can be written");
+        let again = DetachedSignature::read(&bytes).expect("what was written can be read");
+        assert_eq!(again.to_bytes().expect("and written"), bytes);
+        assert_eq!(again.created(), signature.created());
+        let armored = signature.to_armored().expect("it can be armored");
+        let again = DetachedSignature::read(&armored).expect("armor can be read");
+        assert_eq!(again.to_bytes().expect("and written"), bytes);
+        let _ = (signature_facts(signature), signature.content_hash(), signature.claimed_issuers());
+        let each = each.expect("one is also some");
+        assert!(each.len() == 1 && each.iter().all(Result::is_ok));
+    }
+    let _ = shape(input);
+    if let Ok(Key::Revocation(revocation)) =
+        read_keys(&unguarded(input)).and_then(|mut keys| keys.remove(0))
+    {
+        let _ = revocation.is_by(signer());
+    }
+}
+
+/// Text with armor in it, for keys and signatures.
+pub fn armor(input: &[u8]) {
+    let _ = count_armor(input);
+    signature(input);
+    if input.first().is_none_or(|byte| byte & 0x80 == 0) {
+        certificate(input);
+    }
+}
+
+/// A signature over what is known: good for the publisher means good for the server. With a zero
+/// in front, a key file of its own precedes the signature.
+pub fn verify(input: &[u8]) {
+    if let Some((0, rest)) = input.split_first().map(|(first, rest)| (*first, rest)) {
+        let Some((length, rest)) = rest.split_first_chunk::<2>() else { return };
+        let length = usize::from(u16::from_be_bytes(*length));
+        let Some((key_file, signature)) = rest.split_at_checked(length) else { return };
+        let said = server::verdict(key_file, signature, CONTENT).expect("memory can be read");
+        let files = [key_file.to_vec()];
+        let asked = ask_server(&files, signature, CONTENT).expect("memory can be read");
+        let accepts = matches!(asked, ServerVerdict::Accepts { .. });
+        assert_eq!(accepts, matches!(said, Said::Accepts { .. }), "{asked:?} {said:?}");
+        return;
+    }
+    let judge = Judge::new(vec![signer().clone()], policy()).expect("the signer can be judged");
+    let verdict = judge.verify(input, CONTENT).expect("memory can be read");
+    if let Verdict::Good(good) = &verdict {
+        assert_eq!(good.certificate().fingerprint(), signer().fingerprint());
+        let said = server::verdict(SIGNER, input, CONTENT).expect("memory can be read");
+        assert!(matches!(said, Said::Accepts { .. }), "good here, and the server: {said:?}");
+        let other = judge.verify(input, &b"something else"[..]).expect("memory can be read");
+        assert!(matches!(other, Verdict::Bad(_)), "good over anything");
+    }
+}
+
+/// A plugin bundle, as it is or uncompressed.
+pub fn bundle(input: &[u8]) {
+    let looked_at =
+        bundle::inspect(input, "com.example.plugin-1.2.0.tar.gz").expect("memory can be read");
+    let _ = looked_at.findings.iter().count();
+    let _ = bundle::read_file(input, "plugin.json", 64 * 1024);
+    if !input.starts_with(&[0x1F, 0x8B]) {
+        let packed = stored(input);
+        let _ = bundle::inspect(&packed[..], "com.example.plugin-1.2.0-linux-amd64.tar.gz");
+    }
+}
+
+/// Wraps bytes as gzip without compressing them, so that a fuzzer gets at the tar in it.
+fn stored(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = vec![0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255];
+    let mut chunks = bytes.chunks(0xFFFF).peekable();
+    while let Some(chunk) = chunks.next() {
+        packed.push(u8::from(chunks.peek().is_none()));
+        let length = chunk.len() as u16;
+        packed.extend(length.to_le_bytes());
+        packed.extend((!length).to_le_bytes());
+        packed.extend(chunk);
+    }
+    packed.extend([0; 8]);
+    packed
+}
+
+/// A server's config.json: what is added and taken away again leaves no trace.
+pub fn config(input: &[u8]) {
+    let Ok(config) = Config::read(input) else { return };
+    assert_eq!(config.text().as_bytes(), input);
+    let _ = (config.settings(), config.saml_files());
+    const NAME: &str = "a-key.asc";
+    if config.key_files().contains(&NAME) {
+        return;
+    }
+    if let Ok(with) = config.with_key_file(NAME) {
+        assert!(with.key_files().contains(&NAME));
+        let again = Config::read(with.text().as_bytes()).expect("what was written can be read");
+        let without = again.without_key_file(NAME).expect("what was added can go");
+        assert!(!without.key_files().contains(&NAME));
+        assert_eq!(without.key_files(), config.key_files());
+    }
+}
+
+/// gpg's command lines and parameter files, and what GnuPG keeps on disk.
+pub fn gpg(input: &[u8]) {
+    let Some((&kind, rest)) = input.split_first() else { return };
+    let words = || rest.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec()));
+    match kind % 6 {
+        0 => drop(parse(GPG, words())),
+        1 => drop(parse(GPGV, words())),
+        2 => drop(parameters::read(rest)),
+        3 => {
+            for certificate in read_keybox(rest).into_iter().flatten() {
+                look_at(&certificate);
+            }
+        }
+        4 => {
+            for certificate in read_keyring(rest).into_iter().flatten() {
+                look_at(&certificate);
+            }
+        }
+        _ => drop(PrivateKeyFile::read("0123456789ABCDEF0123456789ABCDEF01234567", rest)),
+    }
+}
+
+/// A marketplace's plugins.json, the signatures and addresses in it, and SHA256SUMS.
+pub fn marketplace(input: &[u8]) {
+    if let Ok(database) = Database::read(input) {
+        let text = database.to_text().expect("what was read can be written");
+        let again = Database::read(text.as_bytes()).expect("what was written can be read");
+        assert_eq!(again.to_text().expect("and written"), text);
+        assert_eq!(again.problems(), database.problems());
+        for entry in database.entries() {
+            let _ = marketplace::identity(entry);
+            for (_, url, signature) in marketplace::downloads(entry) {
+                let _ = marketplace::file_of_url(url);
+                let _ = marketplace::decode_signature(signature);
+            }
+        }
+    }
+    if let Ok(checksums) = Checksums::read(input) {
+        let text = checksums.to_bytes();
+        let again = Checksums::read(&text).expect("what was written can be read");
+        assert_eq!(again.to_bytes(), text);
+        let names: Vec<PathBuf> = checksums.names().map(PathBuf::from).collect();
+        assert!(names.iter().all(|name| again.get(name) == checksums.get(name)));
+    }
+}

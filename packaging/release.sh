@@ -13,11 +13,9 @@ version=$(cargo metadata --no-deps --format-version 1 --locked |
 export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}"
 
 # Static, so that it runs on any Linux of this architecture; it asks neither resolver nor user
-# database. A cargo-auditable build also carries the list of its dependencies, if that is there.
-build=build
-if command -v cargo-auditable >/dev/null; then build='auditable build'; fi
-# shellcheck disable=SC2086
-RUSTFLAGS='-C target-feature=+crt-static' cargo $build --release --locked --target "$triple"
+# database. It carries the list of what it was built from, for `cargo audit bin`.
+RUSTFLAGS='-C target-feature=+crt-static' \
+    cargo auditable build --release --locked --target "$triple"
 plugsign=$target_dir/$triple/release/plugsign
 
 # What cargo-deb packs, where Cargo.toml says that it is.
@@ -41,4 +39,8 @@ tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH
 git archive --format=tar --prefix="plugsign-$version/" HEAD | gzip -n \
     > "target/dist/plugsign-$version.tar.gz"
 
-"$plugsign" sign --checksums --include '*.tar.gz' --include '*.deb' "$@" target/dist
+# The software bill of materials is what the binary says of itself.
+auditable2cdx "$plugsign" > "target/dist/plugsign-$version.cdx.json"
+
+"$plugsign" sign --checksums --include '*.tar.gz' --include '*.deb' --include '*.cdx.json' \
+    "$@" target/dist

@@ -23,7 +23,6 @@ use plugsign::openpgp::sign::sign;
 use plugsign::openpgp::signature::DetachedSignature;
 use plugsign::openpgp::verify::Verdict;
 
-#[allow(dead_code)]
 mod common;
 
 use common::craft::*;
@@ -125,7 +124,7 @@ proptest! {
         let at = place.index(other.len());
         other[at] ^= change;
         // The same packet can be written with another header; then nothing of it has changed.
-        let same = |bytes: &[u8]| DetachedSignature::read(bytes).and_then(|it| Ok(it.to_bytes().unwrap()));
+        let same = |bytes: &[u8]| DetachedSignature::read(bytes).map(|it| it.to_bytes().unwrap());
         if same(&other) != same(&signature) {
             prop_assert!(!is_good(&other, &data[..]), "byte {at} ^ {change:02x}");
         }
@@ -216,7 +215,7 @@ proptest! {
         end in "(\n|\r\n)",
     ) {
         let rows: Vec<String> =
-            settings.iter().map(|(key, value)| format!("{indent}{indent}{:?}: {:?}", key, value.replace('\\', "").replace('"', ""))).collect();
+            settings.iter().map(|(key, value)| format!("{indent}{indent}{:?}: {:?}", key, value.replace(['\\', '"'], ""))).collect();
         let files = serde_json::to_string(&files).unwrap();
         let list = format!("{indent}{indent}\"SignaturePublicKeyFiles\": {files}");
         let rows = [&rows[..], &[list]].concat().join(&format!(",{end}"));

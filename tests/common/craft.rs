@@ -114,11 +114,11 @@ impl Material {
 
     /// Makes a key of two primes; an RSA key works with any exponent that has an inverse.
     pub fn of_primes(p: &BoxedUint, q: &BoxedUint, e: u32) -> Option<Material> {
-        let minus_one = |prime: &BoxedUint| prime.wrapping_sub(&BoxedUint::one());
+        let minus_one = |prime: &BoxedUint| prime.wrapping_sub(BoxedUint::one());
         let bits = 2 * p.bits_precision();
         let wide = |number: &BoxedUint| number.clone().resize(bits);
-        let n = wide(p).wrapping_mul(&wide(q));
-        let order = wide(&minus_one(p)).wrapping_mul(&wide(&minus_one(q)));
+        let n = wide(p).wrapping_mul(wide(q));
+        let order = wide(&minus_one(p)).wrapping_mul(wide(&minus_one(q)));
         let exponent = BoxedUint::from(e).resize(bits);
         let order = Option::<NonZero<BoxedUint>>::from(NonZero::new(order))?;
         let d: BoxedUint = Option::from(exponent.invert_mod(&order))?;

@@ -338,7 +338,7 @@ fn cube_root(wanted: &[u8]) -> Vec<u8> {
             root = larger;
         }
     }
-    root.wrapping_add(&BoxedUint::one_with_precision(bits)).to_be_bytes().to_vec()
+    root.wrapping_add(BoxedUint::one_with_precision(bits)).to_be_bytes().to_vec()
 }
 
 #[test]

@@ -179,7 +179,7 @@ impl Change {
         self.check_saml(name)?;
         let edited = self.edited.with_key_file(name).map_err(|why| bad(&self.server.path, why))?;
         let path = self.server.key_path(name);
-        let is_there = fs::symlink_metadata(&path).is_ok();
+        let is_there = metadata_of(&path)?.is_some();
         let is_same = is_there
             && read_small(&path, "a key file", MAX_KEY_FILE).is_ok_and(|file| *file == bytes);
         let is_listed = self.edited.key_files().contains(&name);
@@ -202,7 +202,7 @@ impl Change {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownName`], [`Error::SamlFile`].
+    /// [`Error::UnknownName`], [`Error::SamlFile`], or what the disk says.
     pub fn remove(&mut self, name: &str) -> Result<(String, Removed)> {
         let base = Path::new(name).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let listed = self.edited.key_files();
@@ -215,13 +215,13 @@ impl Change {
         self.edited =
             self.edited.without_key_file(&entry).map_err(|why| bad(&self.server.path, why))?;
         let path = self.server.key_path(&entry);
-        let outcome = match fs::symlink_metadata(&path) {
-            Err(_) => Removed::FileMissing,
-            Ok(metadata) if is_beside && !metadata.is_dir() && !self.is_own(&entry) => {
+        let outcome = match metadata_of(&path)? {
+            None => Removed::FileMissing,
+            Some(metadata) if is_beside && !metadata.is_dir() && !self.is_own(&entry) => {
                 self.doomed.push(path);
                 Removed::WithFile
             }
-            Ok(_) => Removed::FileKept,
+            Some(_) => Removed::FileKept,
         };
         Ok((entry, outcome))
     }
@@ -290,6 +290,19 @@ impl Change {
             true => Err(Error::SamlFile(name.to_owned())),
             false => Ok(()),
         }
+    }
+}
+
+/// Returns what stands under a name, links not followed. That a file cannot be looked at does not
+/// mean that it is missing; that no file can have this name does.
+fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>> {
+    use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) => match error.kind() {
+            NotFound | NotADirectory | InvalidFilename | InvalidInput => Ok(None),
+            _ => Err(Error::io("read", path)(error)),
+        },
     }
 }
 

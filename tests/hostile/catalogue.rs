@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::bounded::told;
+
 #[test]
 fn every_attack_has_a_test_that_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -24,7 +26,7 @@ fn every_attack_has_a_test_that_exists() {
         }
     }
     assert!(named >= 100, "only {named}");
-    eprintln!("{named} tests named for known attacks");
+    told(&format!("{named} tests named for known attacks"));
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

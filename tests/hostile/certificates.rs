@@ -11,7 +11,7 @@ use openpgp::serialize::MarshalInto;
 use openpgp::types::{HashAlgorithm, KeyFlags};
 use openpgp::{Packet, PacketPile, Profile};
 
-use crate::bounded::bounded;
+use crate::bounded::{bounded, told};
 use crate::common::craft::*;
 use crate::common::run::Sandbox;
 
@@ -320,7 +320,7 @@ fn floods_of_every_kind_cost_little() {
         // Whatever came of it, the clean copy still serves.
         bounded(&sandbox, "verify --key clean a.tar.gz", what).exits(0);
     }
-    eprintln!("{} floods, each within 2 s and 256 MiB a command", floods.len());
+    told(&format!("{} floods, each within 2 s and 256 MiB a command", floods.len()));
 }
 
 /// expect: the same for the file of a secret key; why: a CI's key file is outside input as well.
@@ -400,7 +400,7 @@ fn signatures_nested_in_signatures_end() {
             bounded(&sandbox, line, name);
         }
     }
-    eprintln!("embedded signatures {depth} deep");
+    told(&format!("embedded signatures {depth} deep"));
 }
 
 /// expect: an error; why: a parser that believes a length reserves it; source: RFC 9580, section
@@ -437,7 +437,7 @@ fn lengths_that_are_not_there_and_bytes_that_are_missing_are_errors() {
     sandbox.write("key", long);
     bounded(&sandbox, "import key", "a number of 65280 bits").exits(3);
     assert!(!sandbox.has("home/certificates"));
-    eprintln!("{cases} lengths that are not there");
+    told(&format!("{cases} lengths that are not there"));
 }
 
 /// expect: never a panic, and never half a certificate taken for a whole one, save at a packet's
@@ -583,5 +583,5 @@ fn keys_of_all_versions_and_algorithms_end_in_words() {
     let pqc = other(CipherSuite::Cv25519, Profile::RFC9580);
     sandbox.write("key", public(&pqc));
     bounded(&sandbox, "import key", "v6").exits(4);
-    eprintln!("{cases} versions and algorithms of keys");
+    told(&format!("{cases} versions and algorithms of keys"));
 }

@@ -3,7 +3,7 @@
 //! Every case says what is expected, why, and where it comes from; all of them end within 2 s of
 //! processor time and 256 MiB. docs/attack-cases.md lists all known attacks with their tests.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -4,7 +4,7 @@
 use crypto_bigint::{BoxedUint, Resize};
 use sequoia_openpgp::crypto::KeyPair;
 
-use crate::bounded::bounded;
+use crate::bounded::{bounded, told};
 use crate::common::craft::*;
 use crate::common::peers::{Question, go_verdict};
 use crate::common::run::Sandbox;
@@ -301,7 +301,7 @@ fn refused(material: &'static Material, name: &str) {
             assert!(is_refused, "{name}: {}: {answer}", vector.name);
         }
     }
-    eprintln!("{name}: {} wrong RSA signatures, all refused", vectors.len());
+    told(&format!("{name}: {} wrong RSA signatures, all refused", vectors.len()));
 }
 
 #[test]

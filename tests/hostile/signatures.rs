@@ -1,7 +1,7 @@
 //! Signature files that claim more than they are. tests/cli/verify.rs has one case for each
 //! reason; here are the families.
 
-use crate::bounded::bounded;
+use crate::bounded::{bounded, told};
 use crate::common::craft::*;
 use crate::common::peers::{Question, go_verdict};
 use crate::common::run::Sandbox;
@@ -57,7 +57,7 @@ fn judged(vectors: &[Vector], what: &str) {
             assert!(answer.starts_with("ACCEPT"), "{told}: good here, and the server: {answer}");
         }
     }
-    eprintln!("{what}: {} signature files", vectors.len());
+    told(&format!("{what}: {} signature files", vectors.len()));
 }
 
 fn by_alice() -> Vec<u8> {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, dead_code)]
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 #[path = "../../src/bin/plugsign/gpg/argv.rs"]
@@ -31,7 +32,7 @@ fn replay(name: &str, target: fn(&[u8])) {
         }
     }
     assert!(files >= 3, "{name} has only {files} inputs");
-    eprintln!("{name}: {files} inputs");
+    let _ = writeln!(io::stderr(), "replay: {name}: {files} inputs, and half of each");
 }
 
 fn files_of(folder: &Path) -> Vec<PathBuf> {

@@ -60,7 +60,8 @@ pub enum Existing {
 ///
 /// # Errors
 ///
-/// [`Error::Exists`] with [`Existing::Keep`], [`Error::Io`] else. No error leaves a part behind.
+/// [`Error::Exists`] with [`Existing::Keep`], [`Error::NotAFile`] for a device, a FIFO or a socket
+/// with [`Existing::Replace`], [`Error::Io`] else. No error leaves a part behind.
 pub fn write_new(path: &Path, bytes: &[u8], access: Access, existing: Existing) -> Result<()> {
     write_one_of_many(path, bytes, access, existing)?;
     sync_folder(folder_of(path))
@@ -83,6 +84,9 @@ pub fn write_one_of_many(
     let name = path
         .file_name()
         .ok_or_else(|| Error::io("write", path)(io::Error::from(io::ErrorKind::InvalidInput)))?;
+    if existing == Existing::Replace {
+        check_replaceable(path)?;
+    }
     let mut prefix = std::ffi::OsString::from(".");
     prefix.push(shortened(name));
     prefix.push(".");
@@ -92,6 +96,17 @@ pub fn write_one_of_many(
         io::ErrorKind::AlreadyExists => Error::Exists(path.to_owned()),
         _ => Error::io("write", path)(error),
     })
+}
+
+/// Refuses to put a file in the place of a device, a FIFO or a socket, or of a link to one: root
+/// could rename over /dev/null.
+fn check_replaceable(path: &Path) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
+            Err(Error::NotAFile { path: path.to_owned(), kind: kind(&metadata) })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes a file as [`write_new`] does with [`Existing::Keep`], unless the very same one is there:

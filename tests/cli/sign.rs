@@ -111,6 +111,22 @@ fn nothing_in_the_signatures_place_is_followed_or_lost() {
 }
 
 #[test]
+fn no_file_takes_the_place_of_a_device_a_fifo_or_a_socket() {
+    let sandbox = alices_desk();
+    rustix::fs::mkfifoat(rustix::fs::CWD, sandbox.path("fifo"), 0o600.into()).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(sandbox.path("socket")).unwrap();
+    symlink("/dev/null", sandbox.path("device")).unwrap();
+    let before = |name| fs::symlink_metadata(sandbox.path(name)).unwrap().file_type();
+    for name in ["fifo", "socket", "device"] {
+        let kind = before(name);
+        for line in ["sign --force a.tar.gz -o", "export alice --force -o"] {
+            sandbox.run(&format!("{line} {name}")).exits(3).says(name);
+        }
+        assert_eq!(before(name), kind, "{name}");
+    }
+}
+
+#[test]
 fn the_output_may_be_named_and_may_be_standard_output() {
     let sandbox = alices_desk();
     sandbox.run("sign a.tar.gz -o elsewhere").exits(0).prints("elsewhere\n");

@@ -3,8 +3,8 @@
 //! A key of 4 MiB can hold so much that putting it in order takes minutes and gigabytes: every
 //! signature that claims to be the key's own is tried on every user ID and subkey, and every
 //! subpacket is an object (CVE-2019-13050, CVE-2025-30258). So the packets are walked first.
-//! Certifications by others, which say nothing to us, are passed over unread, and more of the
-//! rest than any publisher's key has is refused.
+//! Certifications by others, which say nothing to us, are passed over unread, but for revocations
+//! by whom the key lets revoke it; and more of the rest than any publisher's key has is refused.
 
 use sequoia_openpgp as openpgp;
 
@@ -47,6 +47,7 @@ const SIGNATURE: u8 = 2;
 /// [`Error::NoKey`] for packets that are no packets, and for too many of anything.
 pub(super) fn own_packets(packets: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let mut own = Zeroizing::new(Vec::with_capacity(packets.len()));
+    let revokers = named_revokers(packets);
     let mut count = Count::default();
     let mut subpackets = 0;
     let mut rest = packets;
@@ -68,7 +69,7 @@ pub(super) fn own_packets(packets: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
             10 | 12 | 21 => continue,
             SIGNATURE => {
                 let Some(claim) = Claim::read(frame.body) else { continue };
-                if !claim.may_be_by(count.key.as_ref()) {
+                if !claim.may_be_by(count.key.as_ref()) && !claim.revokes_for(&revokers) {
                     continue;
                 }
                 count.signatures += 1;
@@ -95,6 +96,22 @@ pub(super) fn own_packets(packets: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
 /// As [`own_packets`].
 pub(crate) fn check_bounds(packets: &[u8]) -> Result<()> {
     own_packets(packets).map(drop)
+}
+
+/// Returns the key IDs of those whom the keys let revoke them (RFC 9580, section 5.2.3.23).
+fn named_revokers(packets: &[u8]) -> Vec<[u8; 8]> {
+    let mut revokers = Vec::new();
+    let mut rest = packets;
+    for _ in 0..MOST_PACKETS {
+        let Ok(frame) = framing::split(rest) else { break };
+        if frame.tag == SIGNATURE
+            && let Some(claim) = Claim::read(frame.body)
+        {
+            revokers.extend(claim.revokers);
+        }
+        rest = frame.rest;
+    }
+    revokers
 }
 
 /// What one key has so far.
@@ -143,6 +160,10 @@ fn key_id(packet: &[u8]) -> Option<[u8; 8]> {
 #[derive(Default)]
 struct Claim {
     issuers: Vec<[u8; 8]>,
+    /// The key IDs of designated revokers that it names.
+    revokers: Vec<[u8; 8]>,
+    /// Whether it revokes a key or a subkey.
+    is_revocation: bool,
     subpackets: usize,
 }
 
@@ -153,7 +174,10 @@ impl Claim {
         let mut claim = Claim::default();
         match body.first()? {
             3 => claim.issuers.extend(body.get(7..15)?.first_chunk::<8>()),
-            4 => claim.add(body, 0)?,
+            4 => {
+                claim.is_revocation = matches!(body.get(1)?, 0x20 | 0x28);
+                claim.add(body, 0)?;
+            }
             _ => return None,
         }
         Some(claim)
@@ -172,6 +196,7 @@ impl Claim {
                 rest = after;
                 self.subpackets += 1;
                 match tag & 0x7F {
+                    12 if depth == 0 => self.revokers.extend(value.last_chunk::<8>()),
                     16 if depth == 0 => self.issuers.extend(value.first_chunk::<8>()),
                     // Of a version 4 fingerprint, the key ID is the end.
                     33 if depth == 0 && value.first() == Some(&4) => {
@@ -192,6 +217,11 @@ impl Claim {
             Some(key) => self.issuers.is_empty() || self.issuers.contains(key),
             None => true,
         }
+    }
+
+    /// Returns whether it is a revocation by one of these: what ends a key is not dropped.
+    fn revokes_for(&self, revokers: &[[u8; 8]]) -> bool {
+        self.is_revocation && self.issuers.iter().any(|issuer| revokers.contains(issuer))
     }
 }
 

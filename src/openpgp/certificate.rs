@@ -7,9 +7,10 @@ use std::time::SystemTime;
 use sequoia_openpgp as openpgp;
 
 use openpgp::KeyHandle;
+use openpgp::cert::amalgamation::key::ErasedKeyAmalgamation;
 use openpgp::cert::amalgamation::{ValidAmalgamation, ValidateAmalgamation};
-use openpgp::packet::Key;
 use openpgp::packet::key::{KeyParts, KeyRole, PublicParts, UnspecifiedRole};
+use openpgp::packet::{Key, Signature};
 use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
 use openpgp::types::{ReasonForRevocation, RevocationStatus, RevocationType, SignatureType};
@@ -104,14 +105,49 @@ impl Certificate {
 
     fn without_foreign_certifications(self) -> Certificate {
         let primary = self.cert.key_handle();
+        let by_revokers: Vec<Signature> =
+            self.cert.keys().flat_map(|key| self.by_revokers(&key)).cloned().collect();
         let is_own = |packet: &Packet| match packet {
             Packet::Signature(signature) => {
                 let issuers = signature.get_issuers();
-                issuers.is_empty() || issuers.iter().any(|issuer| issuer.aliases(&primary))
+                issuers.is_empty()
+                    || issuers.iter().any(|issuer| issuer.aliases(&primary))
+                    || by_revokers.contains(signature)
             }
             _ => true,
         };
         self.filtered(is_own)
+    }
+
+    /// Returns the revocations of one of its keys that claim to be by somebody whom the primary
+    /// key lets revoke it (RFC 9580, section 5.2.3.23). Without that one's certificate they cannot
+    /// be checked; but what may be revoked is not known to be good.
+    fn by_revokers(&self, key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Vec<&Signature> {
+        let key = key.key().fingerprint();
+        let mut revocations = self
+            .cert
+            .keys()
+            .filter(|it| it.key().fingerprint() == key)
+            .flat_map(|it| it.other_revocations())
+            .peekable();
+        // Finding out who may revoke it takes verifying what the key says of itself.
+        let revokers = match revocations.peek() {
+            Some(_) => self.named_revokers(),
+            None => return Vec::new(),
+        };
+        let is_by_one = |revocation: &&Signature| {
+            let mut issuers = revocation.get_issuers().into_iter();
+            issuers.any(|issuer| revokers.iter().any(|revoker| revoker.aliases(&issuer)))
+        };
+        revocations.filter(is_by_one).collect()
+    }
+
+    fn named_revokers(&self) -> Vec<KeyHandle> {
+        let of_user_ids = self.cert.userids().flat_map(|id| id.self_signatures());
+        let own = self.cert.primary_key().self_signatures().chain(of_user_ids);
+        own.flat_map(|signature| signature.revocation_keys())
+            .map(|named| KeyHandle::from(named.revoker().1))
+            .collect()
     }
 
     /// Reads one binary certificate of nothing else.
@@ -192,6 +228,7 @@ impl Certificate {
         let mut packets: Vec<Packet> = vec![primary.key().clone().into()];
         let own = primary.self_signatures().chain(primary.self_revocations());
         packets.extend(own.cloned().map(Packet::from));
+        packets.extend(self.by_revokers(&primary.into()).into_iter().cloned().map(Packet::from));
         for id in self.cert.userids() {
             let mut own = id.self_signatures().chain(id.self_revocations()).peekable();
             if own.peek().is_some() {
@@ -212,6 +249,8 @@ impl Certificate {
             if own.peek().is_some() {
                 packets.push(subkey.key().clone().into());
                 packets.extend(own.cloned().map(Packet::from));
+                let revoked = self.by_revokers(&subkey.into()).into_iter();
+                packets.extend(revoked.cloned().map(Packet::from));
             }
         }
         match Cert::from_packets(packets.into_iter()) {
@@ -300,11 +339,21 @@ impl Certificate {
         self.cert == other.cert
     }
 
-    /// Returns why its own primary key ended the certificate, whenever that was, in words that
-    /// are safe to show.
+    /// Returns why its own primary key, or somebody whom that lets revoke it, ended the
+    /// certificate, whenever that was, in words that are safe to show.
     pub fn revoked(&self) -> Option<String> {
-        let revocations: Vec<_> = self.cert.primary_key().self_revocations().collect();
-        if revocations.is_empty() { None } else { Some(reason(&revocations)) }
+        let primary = self.cert.primary_key();
+        let revocations: Vec<_> = primary.self_revocations().collect();
+        match revocations.is_empty() {
+            true => self.revoked_by_another(&primary.into()),
+            false => Some(reason(&revocations)),
+        }
+    }
+
+    fn revoked_by_another(&self, key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Option<String> {
+        let revocations = self.by_revokers(key);
+        let revoker = revocations.iter().find_map(|it| it.get_issuers().into_iter().next())?;
+        Some(format!("{}, by {revoker:X}, whom it lets revoke it", reason(&revocations)))
     }
 
     /// Checks that the primary key is one that plugsign works with at all: version 4, RSA, of a
@@ -433,6 +482,12 @@ impl Certificate {
         if let RevocationStatus::Revoked(revocations) = self.cert.revocation_status(policy, time) {
             return Err(Weakness::Revoked(reason(&revocations)));
         }
+        let by_another = self
+            .revoked_by_another(&self.cert.primary_key().into())
+            .or_else(|| self.revoked_by_another(&component));
+        if let Some(reason) = by_another {
+            return Err(Weakness::Revoked(reason));
+        }
         if component.key().creation_time() > time {
             return Err(Weakness::NotYetValid(component.key().creation_time()));
         }
@@ -547,9 +602,7 @@ fn algorithm_name<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> String {
 }
 
 /// Says so if there are self-signatures, and all of them use hashes that are too weak.
-fn weak_hash<'a>(
-    signatures: impl Iterator<Item = &'a openpgp::packet::Signature>,
-) -> Option<Weakness> {
+fn weak_hash<'a>(signatures: impl Iterator<Item = &'a Signature>) -> Option<Weakness> {
     let mut weak = None;
     for signature in signatures {
         let hash = signature.hash_algo();
@@ -562,7 +615,7 @@ fn weak_hash<'a>(
 }
 
 /// Returns the reason of the first revocation, as words of ours and the revoker's safe ones.
-fn reason(revocations: &[&openpgp::packet::Signature]) -> String {
+fn reason(revocations: &[&Signature]) -> String {
     let reason = revocations.iter().find_map(|revocation| revocation.reason_for_revocation());
     let Some((code, message)) = reason else { return "no reason given".into() };
     let words = match code {

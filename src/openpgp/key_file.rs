@@ -170,13 +170,17 @@ pub fn unguarded(bytes: &[u8]) -> Vec<u8> {
 fn armor_blocks(text: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
     let mut blocks = Vec::new();
     let mut rest = text;
+    // Once, and not for every block that has no end: that would take the square of the time.
+    let has_end_until = text.windows(END.len()).rposition(|window| window == END).unwrap_or(0);
     while let Some(begin) = find(rest, BEGIN) {
         let block = rest.get(begin..).unwrap_or_default();
         let is_guarded = begin > 0 && rest.get(begin - 1) == Some(&b':');
         let after_begin = block.get(BEGIN.len()..).unwrap_or_default();
         let is_key = after_begin.starts_with(b"PUBLIC KEY BLOCK-----")
             || after_begin.starts_with(b"PRIVATE KEY BLOCK-----");
-        let end = find(after_begin, END).map(|end| {
+        let place = text.len() - after_begin.len();
+        let end = if place <= has_end_until { find(after_begin, END) } else { None };
+        let end = end.map(|end| {
             let tail = BEGIN.len() + end;
             let line = block.get(tail..).unwrap_or_default();
             tail + line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len())

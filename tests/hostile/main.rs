@@ -12,5 +12,6 @@ mod bounded;
 mod catalogue;
 mod certificates;
 mod keys;
+mod revokers;
 mod rsa;
 mod signatures;

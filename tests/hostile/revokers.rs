@@ -1,0 +1,100 @@
+//! Keys that somebody else may end: designated revokers (RFC 9580, section 5.2.3.23).
+
+use openpgp::packet::signature::SignatureBuilder;
+use openpgp::packet::signature::subpacket::{Subpacket, SubpacketValue};
+use openpgp::types::{HashAlgorithm, ReasonForRevocation, RevocationKey, SignatureType};
+use openpgp::{Cert, Packet};
+use sequoia_openpgp as openpgp;
+
+use crate::bounded::bounded;
+use crate::common::craft::*;
+use crate::common::run::Sandbox;
+
+/// Alice's certificate, in which she lets Bob revoke it.
+fn alice_who_names_bob() -> Cert {
+    let alice = alice().clone();
+    let (algorithm, revoker) = (bobs_key().public().pk_algo(), bob().fingerprint());
+    let named = SignatureBuilder::new(SignatureType::DirectKey)
+        .set_hash_algo(HashAlgorithm::SHA256)
+        .set_signature_creation_time(ago(8))
+        .unwrap()
+        .modify_hashed_area(|mut area| {
+            let named = RevocationKey::new(algorithm, revoker, false);
+            // Not critical, as gpg writes it: the server knows none that are.
+            area.add(Subpacket::new(SubpacketValue::RevocationKey(named), false)?)?;
+            Ok(area)
+        })
+        .unwrap()
+        .sign_direct_key(&mut alices_key(), alice.primary_key().key())
+        .unwrap();
+    alice.insert_packets(Some(Packet::from(named))).unwrap().0
+}
+
+/// expect: revoked, and kept so by import and trust; why: without Bob's certificate the
+/// revocation cannot be checked, and what may be revoked is not known to be good; source:
+/// sequoia's `RevocationStatus::CouldBe`, gpg's "revoked by its designated revoker".
+#[test]
+fn a_key_revoked_by_whom_it_lets_revoke_it_is_not_good() {
+    let named = alice_who_names_bob();
+    let ended = revoked(named.clone(), &mut bobs_key(), ReasonForRevocation::KeyCompromised);
+    let policy = openpgp::policy::StandardPolicy::new();
+    assert_eq!(named.revocation_keys(&policy).count(), 1);
+    let sandbox = Sandbox::new();
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.write("a.tar.gz.sig", signature(&Recipe::of(Material::a())));
+    sandbox.write("named", public(&named));
+    sandbox.write("ended", public(&ended));
+    bounded(&sandbox, "verify --key named a.tar.gz", "only named").exits(0);
+    let done = bounded(&sandbox, "verify --key ended a.tar.gz", "revoked by Bob").exits(1);
+    let words = format!("by {:X}, whom it lets revoke it", bob().fingerprint());
+    assert!(done.out().contains("revoked-key") && done.out().contains(&words), "{done:?}");
+    // What was imported and trusted before learns of it, and does not forget.
+    for line in ["trust add named", "import named", "import ended", "import named"] {
+        sandbox.run(line).exits(0);
+    }
+    let listed = sandbox.run("list").exits(0);
+    assert!(listed.out().contains("revoked"), "{listed:?}");
+    let home = Sandbox::new();
+    home.write("ended", public(&ended));
+    home.write("a.tar.gz", DATA);
+    home.write("a.tar.gz.sig", signature(&Recipe::of(Material::a())));
+    home.run("import ended");
+    let exported = home.run(&format!("export {} -o out", ended.fingerprint()));
+    if exported.code() == Some(0) {
+        bounded(&home, "verify --key out a.tar.gz", "exported again").exits(1);
+    }
+}
+
+/// expect: good; why: anybody can write a revocation of anybody's key; source: RFC 9580, section
+/// 5.2.1.11.
+#[test]
+fn a_revocation_by_somebody_whom_the_key_does_not_name_says_nothing() {
+    let ended = revoked(alice().clone(), &mut bobs_key(), ReasonForRevocation::KeyCompromised);
+    let sandbox = Sandbox::new();
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.write("a.tar.gz.sig", signature(&Recipe::of(Material::a())));
+    sandbox.write("ended", public(&ended));
+    bounded(&sandbox, "verify --key ended a.tar.gz", "revoked by a stranger").exits(0);
+}
+
+/// expect: refused as before, within the bounds; why: each BEGIN line looked for an END line that
+/// is not there, which took the square of the time.
+#[test]
+fn text_that_only_begins_blocks_costs_little() {
+    let sandbox = Sandbox::new();
+    let begins = b"-----BEGIN PGP ".repeat(270_000);
+    sandbox.write("begins", &begins);
+    let messages = b"-----BEGIN PGP MESSAGE-----\n\n".repeat(140_000);
+    sandbox.write("messages", &messages);
+    sandbox.write("a.tar.gz", DATA);
+    for file in ["begins", "messages"] {
+        for (line, code) in [
+            ("import", 3),
+            ("trust add", 4),
+            ("sign a.tar.gz --key-file", 3),
+            ("verify a.tar.gz --key", 3),
+        ] {
+            bounded(&sandbox, &format!("{line} {file}"), file).exits(code);
+        }
+    }
+}

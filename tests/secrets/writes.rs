@@ -7,6 +7,8 @@ use crate::common::peers::{missing, peer};
 use crate::common::run::{PROGRAM, Sandbox};
 use crate::needles::{Needles, passphrase};
 
+const WRITES: &str = "write,pwrite64,writev,pwritev,sendto,sendmsg,symlink,rename";
+
 /// Runs a command line with everything written, sent and started in the trace, and returns that:
 /// the bytes, and how many programs were started.
 fn written(sandbox: &Sandbox, line: &str) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
@@ -14,7 +16,7 @@ fn written(sandbox: &Sandbox, line: &str) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
     let output = Command::new(peer("strace")?)
         .args(["-f", "-qq", "-v", "-xx", "-s1000000", "-o"])
         .arg(&trace)
-        .args(["-e", "trace=write,pwrite64,writev,pwritev,sendto,sendmsg,execve,symlink,rename"])
+        .args(["-e", &format!("trace={WRITES},execve,socket,connect")])
         .arg(PROGRAM)
         .args(line.split_whitespace())
         .current_dir(sandbox.folder())
@@ -26,6 +28,9 @@ fn written(sandbox: &Sandbox, line: &str) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
     assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
     let text = fs::read_to_string(&trace).unwrap();
     fs::remove_file(trace).unwrap();
+    // No network, ever.
+    let goes_out = |call: &str| ["socket(", "connect("].iter().any(|name| call.contains(name));
+    assert!(!text.lines().any(goes_out), "{line}");
     let (mut bytes, mut started) = (Vec::new(), Vec::new());
     for call in text.lines() {
         let decoded: Vec<u8> = call.split('"').skip(1).step_by(2).flat_map(unescape).collect();

@@ -91,6 +91,8 @@ impl Stage {
     fn plugsign(&self) -> Command {
         let mut command = Command::new(PLUGSIGN);
         command.env("PLUGSIGN_HOME", self.root.join("home")).env_remove("PLUGSIGN_KEY");
+        // Errors take a trace with them where it is set.
+        command.env_remove("RUST_BACKTRACE");
         command
     }
 

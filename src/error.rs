@@ -94,10 +94,6 @@ pub enum Error {
     )]
     PrimaryElsewhere(Fingerprint),
 
-    /// A primary key's secret part would be replaced by the mark that it is elsewhere.
-    #[error("the home has the primary key of {0}, and the new file has not: it would be lost here")]
-    PrimaryWouldGo(Fingerprint),
-
     /// The primary key is the one that signs, where a subkey is needed.
     #[error("{0} signs with its primary key, and has no signing subkey that could do so instead")]
     OnlyPrimarySigns(Fingerprint),
@@ -176,9 +172,17 @@ pub enum Error {
     #[error("\"{}\" is a short key ID, which does not identify a key", Safe::text(.0))]
     ShortKeyId(String),
 
-    /// A known secret key would be replaced by another.
-    #[error("the home has another secret key for {0}")]
-    SecretKeyDiffers(Fingerprint),
+    /// Two copies of a secret key have parts that one passphrase does not unlock.
+    #[error(
+        "the home and the file keep secret parts of {key} under different passphrases (not that of the file: {})",
+        list(parts)
+    )]
+    PassphrasesDiffer {
+        /// The key.
+        key: Fingerprint,
+        /// The keys whose secret parts the file's passphrase does not unlock.
+        parts: Vec<Fingerprint>,
+    },
 
     /// Others can write to the home, or it belongs to somebody else.
     #[error("{} {problem}", Safe::path(path))]
@@ -283,4 +287,8 @@ impl Error {
     {
         move |source| Error::Crypto { what, source: source.into() }
     }
+}
+
+fn list(fingerprints: &[Fingerprint]) -> String {
+    fingerprints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -229,8 +229,16 @@ impl SecretKey {
     }
 
     /// Returns the key that would sign, without unlocking it.
-    pub fn check_can_sign(&self, exactly: Option<&Fingerprint>, policy: &Policy) -> Result<()> {
-        self.choose(&self.certificate(), exactly, policy).map(|_| ())
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`], as [`SecretKey::unlock`].
+    pub fn check_can_sign(
+        &self,
+        exactly: Option<&Fingerprint>,
+        policy: &Policy,
+    ) -> Result<Fingerprint> {
+        self.choose(&self.certificate(), exactly, policy).map(|key| key.fingerprint().into())
     }
 
     fn choose(
@@ -246,6 +254,7 @@ impl SecretKey {
         }
         let mut best: Option<Key<SecretParts, UnspecifiedRole>> = None;
         let mut weakness = Weakness::CannotSign;
+        let mut subject = self.fingerprint();
         for component in self.cert.keys() {
             let key = component.key();
             let fingerprint = Fingerprint::from(key.fingerprint());
@@ -261,12 +270,9 @@ impl SecretKey {
             }
             let key = match key.clone().parts_into_secret() {
                 Ok(key) if !is_elsewhere(key.secret()) => key,
-                Ok(key) => {
-                    weakness = place(&key).into();
-                    continue;
-                }
-                Err(_) => {
-                    weakness = Weakness::SecretElsewhere;
+                not_here => {
+                    weakness = not_here.map_or(Weakness::SecretElsewhere, |key| place(&key).into());
+                    subject = fingerprint;
                     continue;
                 }
             };
@@ -274,7 +280,7 @@ impl SecretKey {
                 best = Some(key);
             }
         }
-        best.ok_or_else(|| self.refused(weakness))
+        best.ok_or_else(|| Error::Refused { key: subject.to_string(), weakness })
     }
 
     fn refused(&self, weakness: Weakness) -> Error {

@@ -221,12 +221,11 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::ShortKeyId(_) => {
             "anybody can make a key with the same eight digits: give all 40 of the fingerprint, or 16".into()
         }
-        Error::SecretKeyDiffers(_) => "take the new one in its place with --replace".into(),
+        Error::PassphrasesDiffer { key, .. } => {
+            format!("nothing was changed: give the home's the passphrase of the file first: plugsign passwd {key}; then import the file again")
+        }
         Error::PrimaryElsewhere(_) => {
             "lend it for this command: --primary FILE, with the file that export --offline-primary wrote; if it is lost, publish a stored revocation certificate: plugsign revoke KEY --stored --reason REASON".into()
-        }
-        Error::PrimaryWouldGo(key) => {
-            format!("to take it off this machine: plugsign export --offline-primary DIR {key}")
         }
         Error::OnlyPrimarySigns(key) => format!("make a signing subkey first: plugsign rotate {key}"),
         Error::OtherKey { .. } => "--primary takes the file with the primary key of KEY".into(),

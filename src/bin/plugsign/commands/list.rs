@@ -69,7 +69,7 @@ struct Listed {
     cannot_sign: Option<String>,
     /// That it expires soon, if it does.
     notice: Option<String>,
-    /// The keys whose secret parts are not here, although they are named.
+    /// The keys whose secret parts are not here, and where they are.
     elsewhere: Vec<(Fingerprint, Place)>,
     /// The subkeys that the server cannot read and need not have.
     left_out: Vec<Fingerprint>,
@@ -77,6 +77,19 @@ struct Listed {
 
 fn unreadable(refusal: &Refusal) -> String {
     format!("the server cannot read its certificate: {refusal}: {}", refusal.advice)
+}
+
+/// Returns the keys whose secret parts are not here: the file says so, or has nothing of them.
+fn missing(secret: &SecretKey, certificate: &Certificate) -> Vec<(Fingerprint, Place)> {
+    let here = secret.secret_fingerprints();
+    let named = secret.elsewhere();
+    let missing = certificate.fingerprints().into_iter().filter(|it| !here.contains(it));
+    missing
+        .map(|key| match named.iter().find(|(other, _)| *other == key) {
+            Some((_, place)) => (key, place.clone()),
+            None => (key, Place::Unknown),
+        })
+        .collect()
 }
 
 impl Listed {
@@ -88,7 +101,7 @@ impl Listed {
                 .merge(&key.certificate)
                 .and_then(|secret| secret.check_can_sign(None, policy))
             {
-                Ok(()) => match ServerCopy::of(&key.certificate) {
+                Ok(_) => match ServerCopy::of(&key.certificate) {
                     Ok(Ok(copy)) => {
                         left_out = copy.left_out;
                         None
@@ -108,7 +121,11 @@ impl Listed {
             protection: key.secret.as_ref().map(SecretKey::protection),
             has_primary: key.secret.as_ref().is_some_and(SecretKey::has_primary),
             cannot_sign,
-            elsewhere: key.secret.as_ref().map(SecretKey::elsewhere).unwrap_or_default(),
+            elsewhere: key
+                .secret
+                .as_ref()
+                .map(|it| missing(it, &key.certificate))
+                .unwrap_or_default(),
             left_out,
         }
     }
@@ -120,6 +137,16 @@ impl Listed {
             (Some(Protection::Passphrase), false) => "secret subkeys alone, protected",
             (Some(Protection::None), false) => "secret subkeys alone, NOT protected",
             (None, _) => "certificate",
+        }
+    }
+
+    /// Says of each subkey whether its secret part is here.
+    fn mark_secrets(&self, map: &mut Map<String, Value>) {
+        let subkeys = map.get_mut("subkeys").and_then(Value::as_array_mut).into_iter().flatten();
+        for subkey in subkeys {
+            let is_missing =
+                self.elsewhere.iter().any(|(key, _)| subkey["fingerprint"] == key.to_string());
+            subkey["secret"] = (self.protection.is_some() && !is_missing).into();
         }
     }
 
@@ -156,7 +183,8 @@ impl Listed {
             (Some(why), None) => writeln!(out, "  valid, cannot sign here: {why}")?,
         }
         for (fingerprint, place) in &self.elsewhere {
-            writeln!(out, "  the secret part of {fingerprint} is {place}")?;
+            let subkey = if *fingerprint == primary.fingerprint { "" } else { "subkey " };
+            writeln!(out, "  the secret part of {subkey}{fingerprint} is {place}")?;
         }
         if let Some(notice) = &self.notice {
             writeln!(out, "  warning: {notice}")?;
@@ -200,6 +228,7 @@ impl Report for Listing {
             .iter()
             .map(|key| {
                 let mut map = certificate_json(&key.certificate, &key.description);
+                key.mark_secrets(&mut map);
                 map.insert("secret".into(), key.protection.is_some().into());
                 let protected = key.protection.map(|how| how == Protection::Passphrase);
                 map.insert("protected".into(), protected.into());

@@ -9,6 +9,8 @@ use plugsign::openpgp::verify::Reason;
 use plugsign::safe::Safe;
 use serde_json::{Value, json};
 
+use crate::mend::quoted;
+
 pub const EXIT_NO: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;
 pub const EXIT_COULD_NOT: u8 = 3;
@@ -239,7 +241,7 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::UnknownUserId(_) => "see the user IDs: plugsign list; give one as it is written".into(),
         Error::LastUserId(_) => "add another one first: plugsign adduid KEY; or end the key: plugsign revoke KEY".into(),
         Error::UnsafeHome { path, .. } => {
-            format!("make it yours alone: chmod 700 {}", Safe::path(path))
+            format!("make it yours alone: chmod 700 {}", quoted(path))
         }
         Error::PartUnreadable { .. } => {
             "it may revoke the key, or hold its secret part: make the file readable, or move it out of the home if nothing can be done".into()
@@ -265,7 +267,7 @@ pub fn hint(error: &Error) -> Option<String> {
         }
         Error::NotForServer { .. } => UNREADABLE.into(),
         Error::NotGood(_) => "no signature was written; see the key with: plugsign list".into(),
-        Error::Refused { weakness, .. } => match weakness {
+        Error::Refused { key, weakness } => match weakness {
             Weakness::TooShort(_) | Weakness::Algorithm(_) | Weakness::Version(_) | Weakness::Modulus => {
                 "make a RSA key of 3072 bits: plugsign keygen".into()
             }
@@ -279,13 +281,16 @@ pub fn hint(error: &Error) -> Option<String> {
                 "give it a passphrase, or say that it shall have none: --no-passphrase, or --unprotected for export".into()
             }
             Weakness::Expired(_) => {
-                "extend it: plugsign extend KEY --expires 1y --subkeys; or where it was made (gpg --quick-set-expire KEY 1y), export it and import it again; or make a new one: plugsign keygen".into()
+                format!("see what has expired: plugsign list {key}; a subkey: plugsign rotate {key}; the key as a whole: plugsign extend {key} --expires 1y; or where it was made (gpg --quick-set-expire {key} 1y), export it and import it again; or make a new one: plugsign keygen")
             }
             Weakness::Unbound(_) | Weakness::Hash(_) => {
                 "it needs a user ID and self-signatures with SHA-256 or stronger: renew them on the way in (plugsign import --refresh FILE) or in the home (plugsign refresh KEY); or where it was made (gpg --cert-digest-algo SHA256 --quick-set-expire KEY 0), export it and import it again".into()
             }
             Weakness::OnCard(_) => {
                 "plugsign uses no smart cards: sign with a key or subkey whose secret part is in a file; gpg --export gives the certificate of this one".into()
+            }
+            Weakness::NotYetValid(_) => {
+                "set the clock right, or unset SOURCE_DATE_EPOCH, or give a later --time".into()
             }
             Weakness::SecretElsewhere => "import the key with its secret part".into(),
             _ => return None,

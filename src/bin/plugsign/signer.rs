@@ -6,12 +6,14 @@ use clap::Args;
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Fingerprint;
 use plugsign::openpgp::key_file::read_keys;
+use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::SecretKey;
 use zeroize::Zeroizing;
 
 use crate::commands::import::{one_secret, read_file};
 use crate::failure::Failure;
+use crate::mend::Renewal;
 use crate::world::{World, is_dash};
 
 /// The key itself, for CI: armored, base64, or with `\n` for its line ends.
@@ -33,6 +35,18 @@ pub struct Found {
     /// The very key or subkey that was asked for.
     pub exactly: Option<Fingerprint>,
     pub origin: Origin,
+}
+
+impl Found {
+    /// Returns what renews the key for 30 days, or for more.
+    pub fn renewal<'a>(
+        &'a self,
+        signer: Option<&'a Fingerprint>,
+        days: Option<u32>,
+    ) -> Renewal<'a> {
+        const NOTICE: u32 = (Policy::EXPIRY_NOTICE.as_secs() / (24 * 60 * 60)) as u32;
+        Renewal { secret: &self.secret, signer, origin: self.origin, days: days.unwrap_or(NOTICE) }
+    }
 }
 
 /// Where a key comes from.

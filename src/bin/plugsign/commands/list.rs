@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::failure::{EXIT_COULD_NOT, Failure, files_json, one_line};
 use crate::report::{Report, certificate_json, expiry_notice, status};
+use crate::signer::{Found, Origin};
 use crate::world::World;
 
 /// List the keys of the home
@@ -95,28 +96,38 @@ fn missing(secret: &SecretKey, certificate: &Certificate) -> Vec<(Fingerprint, P
 impl Listed {
     fn new(key: &HomeKey, policy: &Policy) -> Listed {
         let mut left_out = Vec::new();
-        let cannot_sign = match &key.secret {
+        let description = key.certificate.describe(policy);
+        let found = key.secret.as_ref().map(|secret| {
+            let secret = secret.merge(&key.certificate)?;
+            Ok(Found { secret, exactly: None, origin: Origin::Home })
+        });
+        let mut end = description.signs_until();
+        let cannot_sign = match &found {
             None => Some("its secret key is not here".to_string()),
-            Some(secret) => match secret
-                .merge(&key.certificate)
-                .and_then(|secret| secret.check_can_sign(None, policy))
-            {
-                Ok(_) => match ServerCopy::of(&key.certificate) {
-                    Ok(Ok(copy)) => {
-                        left_out = copy.left_out;
-                        None
+            Some(Err(error)) => Some(one_line(error)),
+            Some(Ok(found)) => match found.secret.check_can_sign(None, policy) {
+                Ok(signer) => {
+                    end = description.key_signs_until(&signer);
+                    match ServerCopy::of(&key.certificate) {
+                        Ok(Ok(copy)) => {
+                            left_out = copy.left_out;
+                            None
+                        }
+                        Ok(Err(refusal)) => Some(unreadable(&refusal)),
+                        Err(error) => Some(one_line(&error)),
                     }
-                    Ok(Err(refusal)) => Some(unreadable(&refusal)),
-                    Err(error) => Some(one_line(&error)),
-                },
+                }
                 Err(Error::Refused { weakness, .. }) => Some(weakness.to_string()),
                 Err(error) => Some(one_line(&error)),
             },
         };
-        let description = key.certificate.describe(policy);
+        let mend = || match &found {
+            Some(Ok(found)) => found.renewal(None, None).words(policy),
+            _ => "import its newer certificate when there is one".into(),
+        };
         Listed {
             certificate: key.certificate.clone(),
-            notice: expiry_notice(&key.certificate, description.signs_until(), policy),
+            notice: expiry_notice(end, policy, mend),
             description,
             protection: key.secret.as_ref().map(SecretKey::protection),
             has_primary: key.secret.as_ref().is_some_and(SecretKey::has_primary),

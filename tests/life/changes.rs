@@ -261,3 +261,29 @@ fn user_ids_come_and_go_and_the_last_one_stays() {
     fs::remove_file(sandbox.write("a.tar", DATA)).unwrap();
     signer(&sandbox, "");
 }
+
+#[test]
+fn a_revoked_user_id_names_the_key_no_more_and_is_marked() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    sandbox.run(&format!("adduid {key} --name Renamed")).exits(0);
+    let before = sandbox.snapshot();
+    let message = sandbox.call(["revoke-uid", &key, "Acme", "--message", "a\u{1b}[2Jb"]);
+    message.run().exits(2).says("control");
+    assert_eq!(sandbox.snapshot(), before);
+    let done = sandbox.run(&format!("revoke-uid {key} Acme")).exits(0);
+    done.says("Publish the certificate of Renamed");
+    sandbox.write("a.tar", DATA);
+    sandbox.run("sign a.tar").exits(0);
+    let done = sandbox.run("verify a.tar").exits(0).prints("  Renamed  ");
+    assert!(!done.out().contains("Acme"), "{done:?}");
+    sandbox.run(&format!("announce {key} --out docs")).exits(0);
+    for name in sandbox.names("docs") {
+        let text = sandbox.read(format!("docs/{name}"));
+        assert!(!String::from_utf8(text).unwrap().contains("Acme"), "{name}");
+    }
+    let done = sandbox.run("list").exits(0).prints("  Acme  (revoked)\n");
+    assert!(!done.out().contains("Renamed  (revoked)"), "{done:?}");
+    let json = sandbox.run("--json list").exits(0).json();
+    assert_eq!(json["keys"][0]["revoked_user_ids"], serde_json::json!(["Acme"]));
+}

@@ -35,8 +35,8 @@ pub trait Report {
 
 /// Returns the user ID to show for a certificate, made safe.
 pub fn first_user_id(certificate: &Certificate) -> String {
-    match certificate.user_ids().first() {
-        Some(user_id) => Safe::bytes(user_id).to_string(),
+    match certificate.name() {
+        Some(user_id) => Safe::bytes(&user_id).to_string(),
         None => "(no user ID)".into(),
     }
 }

@@ -164,8 +164,10 @@ impl Listed {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let Some((primary, subkeys)) = self.description.keys.split_first() else { return Ok(()) };
         writeln!(out, "{}", self.certificate.fingerprint())?;
+        let revoked = self.certificate.revoked_user_ids();
         for user_id in &self.description.user_ids {
-            writeln!(out, "  {}", Safe::bytes(user_id))?;
+            let mark = if revoked.contains(user_id) { "  (revoked)" } else { "" };
+            writeln!(out, "  {}{mark}", Safe::bytes(user_id))?;
         }
         let dates = |key: &plugsign::openpgp::certificate::KeyDescription| {
             let expires = key
@@ -240,6 +242,9 @@ impl Report for Listing {
             .map(|key| {
                 let mut map = certificate_json(&key.certificate, &key.description);
                 key.mark_secrets(&mut map);
+                let revoked = key.certificate.revoked_user_ids();
+                let revoked = revoked.iter().map(|id| String::from_utf8_lossy(id).into_owned());
+                map.insert("revoked_user_ids".into(), revoked.collect::<Vec<_>>().into());
                 map.insert("secret".into(), key.protection.is_some().into());
                 let protected = key.protection.map(|how| how == Protection::Passphrase);
                 map.insert("protected".into(), protected.into());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::openpgp::certificate::{Fingerprint, show_time};
+use crate::openpgp::change::Reason;
 use crate::openpgp::policy::Weakness;
 use crate::openpgp::verify::Bad;
 use crate::safe::Safe;
@@ -125,6 +126,17 @@ pub enum Error {
         "the revocation certificate has no effect: it is older than what {0} says of itself since, and its reason does not undo that"
     )]
     WithoutEffect(Fingerprint),
+
+    /// There is no stored revocation certificate that says so.
+    #[error("the home has no revocation certificate of {key} for \"{reason}\"{}", others(there))]
+    NoRevocation {
+        /// The key.
+        key: Fingerprint,
+        /// What it should say.
+        reason: Reason,
+        /// What those say that are there.
+        there: Vec<Reason>,
+    },
 
     /// The key has this user ID already.
     #[error("the key has the user ID \"{}\" already", Safe::text(.0))]
@@ -291,4 +303,12 @@ impl Error {
 
 fn list(fingerprints: &[Fingerprint]) -> String {
     fingerprints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn others(there: &[Reason]) -> String {
+    let names: Vec<String> = there.iter().map(|reason| format!("\"{reason}\"")).collect();
+    match names.is_empty() {
+        true => ", and no other".into(),
+        false => format!(", only for {}", names.join(", ")),
+    }
 }

@@ -238,6 +238,13 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::WithoutEffect(_) => {
             "revoke with the key itself, or with the certificate for compromised keys, which counts for ever: plugsign revoke KEY --stored --reason compromised".into()
         }
+        Error::NoRevocation { key, there, reason } => {
+            let own = format!("revoke with the key itself: plugsign revoke {key} --reason {reason}; or with a copy that is kept elsewhere: plugsign revoke {key} --certificate FILE");
+            match there.iter().any(|reason| reason.is_hard()) {
+                true => format!("{own}; what is there takes back all that the key ever signed: plugsign revoke {key} --stored --reason compromised"),
+                false => own,
+            }
+        }
         Error::UnknownUserId(_) => "see the user IDs: plugsign list; give one as it is written".into(),
         Error::LastUserId(_) => "add another one first: plugsign adduid KEY; or end the key: plugsign revoke KEY".into(),
         Error::UnsafeHome { path, .. } => {

@@ -145,7 +145,13 @@ impl Opened {
     ) -> Result<Certificate, Failure> {
         self.in_home(world, |home, lock, key, maker, now| {
             let certificate = make(&key.certificate, maker, now)?;
+            if certificate.same_as(&key.certificate) {
+                return Ok(certificate);
+            }
             check_still_readable(&key.certificate, &certificate)?;
+            if certificate.revoked().is_none() {
+                renew_revocations(home, lock, &certificate, maker, now)?;
+            }
             home.put_certificate(lock, &certificate)?;
             Ok(certificate)
         })
@@ -173,25 +179,26 @@ impl Opened {
         let maker = Maker { primary: &self.primary, secret, passphrase };
         Ok(make(home, &lock, &key, &maker, self.now)?)
     }
+}
 
-    /// Makes the stored revocation certificates anew that would not count any more: those for
-    /// keys that are merely superseded or retired are void once the key has said something of
-    /// itself after them.
-    pub fn renew_revocations(&self, world: &World) -> Result<(), Failure> {
-        let home = world.home()?;
-        let lock = world.lock()?;
-        // Another command may have changed the key meanwhile.
-        let certificate = of_home(home, &self.fingerprint)?.certificate;
-        let now = newest_self_signature(&certificate).unwrap_or(self.now);
-        for reason in Reason::USUAL.into_iter().filter(|reason| !reason.is_hard()) {
-            if home.revocation(&self.fingerprint, reason)?.is_some() {
-                let user_id = certificate.first_user_id();
-                let bytes = revocation(&self.primary, &user_id, reason, now)?;
-                home.put_revocation(&lock, &self.fingerprint, reason, &bytes)?;
-            }
+/// Makes the stored revocation certificates anew that would not count any more: those for keys
+/// that are merely superseded or retired are void once the key has said something of itself after
+/// them. They come before the change: newer than the key's word they count, older they do not.
+fn renew_revocations(
+    home: &Home,
+    lock: &Lock,
+    certificate: &Certificate,
+    maker: &Maker<'_>,
+    now: SystemTime,
+) -> Result<(), Error> {
+    let fingerprint = certificate.fingerprint();
+    for reason in Reason::USUAL.into_iter().filter(|reason| !reason.is_hard()) {
+        if home.revocation(&fingerprint, reason)?.is_some() {
+            let bytes = revocation(maker.primary, &certificate.first_user_id(), reason, now)?;
+            home.put_revocation(lock, &fingerprint, reason, &bytes)?;
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Reads one key of the home anew.

@@ -42,7 +42,6 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
         subkeys = extended.subkeys;
         Ok(extended.certificate)
     })?;
-    opened.renew_revocations(world)?;
     let policy = Policy::new(opened.now);
     let description = certificate.describe(&policy);
     let mut changed = Changed::new(certificate, &policy).subkeys(subkeys.clone());

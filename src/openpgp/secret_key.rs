@@ -222,7 +222,7 @@ impl SecretKey {
         policy: &Policy,
     ) -> Result<SigningKey> {
         let certificate = self.certificate();
-        let key = self.choose(&certificate, exactly, policy)?;
+        let key = self.choose(&certificate, exactly, policy, Among::All)?;
         let unlocked = unlock(&key, passphrase)?;
         let private = load(&key, &unlocked)?;
         Ok(SigningKey { private, public: key.take_secret().0, certificate })
@@ -238,7 +238,14 @@ impl SecretKey {
         exactly: Option<&Fingerprint>,
         policy: &Policy,
     ) -> Result<Fingerprint> {
-        self.choose(&self.certificate(), exactly, policy).map(|key| key.fingerprint().into())
+        let key = self.choose(&self.certificate(), exactly, policy, Among::All)?;
+        Ok(key.fingerprint().into())
+    }
+
+    /// Returns the newest subkey that could sign, as [`SecretKey::check_can_sign`] does.
+    pub(super) fn signing_subkey(&self, policy: &Policy) -> Result<Fingerprint> {
+        let key = self.choose(&self.certificate(), None, policy, Among::Subkeys)?;
+        Ok(key.fingerprint().into())
     }
 
     fn choose(
@@ -246,6 +253,7 @@ impl SecretKey {
         certificate: &Certificate,
         exactly: Option<&Fingerprint>,
         policy: &Policy,
+        among: Among,
     ) -> Result<Key<SecretParts, UnspecifiedRole>> {
         if exactly.is_none() {
             // What import refuses is refused here too: other programs would sign with the weak
@@ -258,7 +266,8 @@ impl SecretKey {
         for component in self.cert.keys() {
             let key = component.key();
             let fingerprint = Fingerprint::from(key.fingerprint());
-            if exactly.is_some_and(|exactly| *exactly != fingerprint) {
+            let is_passed_over = among == Among::Subkeys && fingerprint == self.fingerprint();
+            if is_passed_over || exactly.is_some_and(|exactly| *exactly != fingerprint) {
                 continue;
             }
             if let Err(why) = certificate.valid_key(&fingerprint, policy, policy.now()) {
@@ -276,7 +285,13 @@ impl SecretKey {
                     continue;
                 }
             };
-            if best.as_ref().is_none_or(|best| best.creation_time() < key.creation_time()) {
+            // Made in the same second, the subkey is the one that was made to sign.
+            let is_better = |best: &Key<SecretParts, UnspecifiedRole>| {
+                let is_primary = best.fingerprint() == self.cert.fingerprint();
+                let (old, new) = (best.creation_time(), key.creation_time());
+                old < new || (old == new && is_primary)
+            };
+            if best.as_ref().is_none_or(is_better) {
                 best = Some(key);
             }
         }
@@ -286,6 +301,13 @@ impl SecretKey {
     fn refused(&self, weakness: Weakness) -> Error {
         Error::Refused { key: self.fingerprint().to_string(), weakness }
     }
+}
+
+/// Which keys of a certificate come into question.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Among {
+    All,
+    Subkeys,
 }
 
 /// A key that is unlocked and can sign. Dropping it wipes it.

@@ -50,8 +50,13 @@ impl SecretKey {
         exactly: Option<&Fingerprint>,
         policy: &Policy,
     ) -> Result<(SecretKey, Fingerprint)> {
-        let subkey = self.unlock(old, exactly, policy)?.fingerprint();
+        let subkey = match (exactly, self.signing_subkey(policy)) {
+            (Some(exactly), _) => exactly.clone(),
+            (None, Ok(subkey)) => subkey,
+            (None, Err(_)) => self.check_can_sign(None, policy)?,
+        };
         self.check_subkey(&subkey)?;
+        self.unlock(old, Some(&subkey), policy)?;
         let one = SecretKey::new(
             self.cert()
                 .clone()

@@ -24,6 +24,8 @@ pub const UNREADABLE: &str = "take out of the key what the server cannot read (g
 pub enum Failure {
     /// The library could not do it.
     Library(Error),
+    /// The same where another advice than the usual helps.
+    Advised(Box<Error>, String),
     /// The command line makes no sense.
     Usage(String),
     /// A passphrase is needed, and there is neither a source nor a terminal.
@@ -32,6 +34,8 @@ pub enum Failure {
     NoNewPassphrase(String),
     /// The passphrase is empty, and that was not asked for.
     EmptyPassphrase,
+    /// The new passphrase of a key is empty.
+    EmptyNewPassphrase,
     /// Two entries of a new passphrase differ.
     PassphrasesDiffer,
     /// A passphrase source, or standard input or output, cannot be used.
@@ -59,6 +63,7 @@ impl Failure {
     pub fn message(&self) -> String {
         match self {
             Failure::Library(error) => error.to_string(),
+            Failure::Advised(error, _) => error.to_string(),
             Failure::Usage(message) => message.clone(),
             Failure::NoPassphrase(what) => {
                 format!("{what} needs a passphrase, and there is no terminal to ask for it")
@@ -67,6 +72,7 @@ impl Failure {
                 format!("{what} needs a new passphrase, and there is no terminal to ask for it")
             }
             Failure::EmptyPassphrase => "the passphrase is empty".into(),
+            Failure::EmptyNewPassphrase => "the new passphrase is empty".into(),
             Failure::PassphrasesDiffer => "the two passphrases are not the same".into(),
             Failure::Stream(what, _) => format!("cannot {what}"),
             Failure::BinaryToTerminal => "binary data would go to the terminal".into(),
@@ -81,6 +87,7 @@ impl Failure {
     pub fn causes(&self) -> Vec<String> {
         match self {
             Failure::Library(error) => causes(error),
+            Failure::Advised(error, _) => causes(error),
             Failure::Stream(_, error) | Failure::Signals(error) => vec![error.to_string()],
             _ => Vec::new(),
         }
@@ -90,6 +97,7 @@ impl Failure {
     pub fn hint(&self) -> Option<String> {
         match self {
             Failure::Library(error) => hint(error),
+            Failure::Advised(_, advice) => Some(advice.clone()),
             Failure::NoPassphrase(_) => Some(
                 "give it with --passphrase-fd N, --passphrase-file FILE or PLUGSIGN_PASSPHRASE".into(),
             ),
@@ -99,6 +107,9 @@ impl Failure {
             Failure::EmptyPassphrase => {
                 Some("say --no-passphrase if the key shall have no protection".into())
             }
+            Failure::EmptyNewPassphrase => Some(
+                "give one with --new-passphrase-fd N, --new-passphrase-file FILE or PLUGSIGN_NEW_PASSPHRASE; only passwd leaves a key without one".into(),
+            ),
             Failure::BinaryToTerminal => Some("write to a file with -o FILE, or armor it with -a".into()),
             Failure::NobodyTrusted => Some(
                 "name the signer's certificate with --key FILE, or trust it once with: plugsign trust add FILE".into(),
@@ -112,6 +123,7 @@ impl Failure {
     pub fn exit(&self) -> u8 {
         match self {
             Failure::Library(error) => exit_of(error),
+            Failure::Advised(error, _) => exit_of(error),
             Failure::Usage(_) => EXIT_USAGE,
             _ => EXIT_COULD_NOT,
         }

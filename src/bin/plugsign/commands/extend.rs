@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use clap::Args;
 use plugsign::openpgp::certificate::{KeyDescription, show_time};
 use plugsign::openpgp::change;
-use plugsign::openpgp::policy::Policy;
+use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::validity::parse_validity;
 
 use super::change::{Changed, Means, Needs};
@@ -44,7 +44,10 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
     })?;
     let policy = Policy::new(opened.now);
     let description = certificate.describe(&policy);
-    let mut changed = Changed::new(certificate, &policy).subkeys(subkeys.clone());
+    let mut changed = Changed::new(certificate, &policy)
+        .subkeys(subkeys.clone())
+        .older_in_ci()
+        .older_off_line(&opened);
     let until = |end| match end {
         Some(end) => format!("expires on {}", show_time(end)),
         None => "does not expire".to_string(),
@@ -72,6 +75,11 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
         } else if key.usage.contains(&"sign") {
             let hint = if arguments.subkeys { "" } else { "; --subkeys sets its end too" };
             changed = changed.say(format!("Its subkey {fingerprint} still {until}{hint}."));
+        } else if arguments.subkeys && matches!(key.weakness, Some(Weakness::Algorithm(_))) {
+            let algorithm = &key.algorithm;
+            changed = changed.say(format!(
+                "Its subkey {fingerprint} is left alone, for it is {algorithm} and not RSA: it still {until}."
+            ));
         }
     }
     Ok(changed)

@@ -172,9 +172,9 @@ pub enum Error {
     UnknownKey(String),
 
     /// Several keys match.
-    #[error("\"{}\" matches {} keys", Safe::text(query), candidates.len())]
+    #[error("{}", ambiguous(query, candidates.len()))]
     AmbiguousKey {
-        /// What was asked for.
+        /// What was asked for; empty if it was left to be the only one.
         query: String,
         /// The keys that match, with their first user ID.
         candidates: Vec<(Fingerprint, String)>,
@@ -310,5 +310,12 @@ fn others(there: &[Reason]) -> String {
     match names.is_empty() {
         true => ", and no other".into(),
         false => format!(", only for {}", names.join(", ")),
+    }
+}
+
+fn ambiguous(query: &str, count: usize) -> String {
+    match query.is_empty() {
+        true => format!("there are {count} secret keys, and none was chosen"),
+        false => format!("\"{}\" matches {count} keys", Safe::text(query)),
     }
 }

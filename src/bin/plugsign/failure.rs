@@ -36,6 +36,8 @@ pub enum Failure {
     EmptyPassphrase,
     /// The new passphrase of a key is empty.
     EmptyNewPassphrase,
+    /// The variable that should hold the key is empty.
+    EmptyKey,
     /// Two entries of a new passphrase differ.
     PassphrasesDiffer,
     /// A passphrase source, or standard input or output, cannot be used.
@@ -72,6 +74,7 @@ impl Failure {
                 format!("{what} needs a new passphrase, and there is no terminal to ask for it")
             }
             Failure::EmptyPassphrase => "the passphrase is empty".into(),
+            Failure::EmptyKey => "PLUGSIGN_KEY is empty: is the CI's secret there?".into(),
             Failure::EmptyNewPassphrase => "the new passphrase is empty".into(),
             Failure::PassphrasesDiffer => "the two passphrases are not the same".into(),
             Failure::Stream(what, _) => format!("cannot {what}"),
@@ -107,6 +110,9 @@ impl Failure {
             Failure::EmptyPassphrase => {
                 Some("say --no-passphrase if the key shall have no protection".into())
             }
+            Failure::EmptyKey => Some(
+                "a secret may be kept from this job, or have another name; unset PLUGSIGN_KEY to sign with a key of the home".into(),
+            ),
             Failure::EmptyNewPassphrase => Some(
                 "give one with --new-passphrase-fd N, --new-passphrase-file FILE or PLUGSIGN_NEW_PASSPHRASE; only passwd leaves a key without one".into(),
             ),
@@ -225,8 +231,11 @@ pub fn hint(error: &Error) -> Option<String> {
             "make a key with: plugsign keygen; or import one with: plugsign import FILE".into()
         }
         Error::UnknownKey(_) | Error::NoSecret(_) => "see which keys there are: plugsign list".into(),
-        Error::AmbiguousKey { candidates, .. } => {
-            let mut hint = "name one by its fingerprint:".to_string();
+        Error::AmbiguousKey { candidates, query } => {
+            let mut hint = match query.is_empty() {
+                true => "choose one with -u and its fingerprint:".to_string(),
+                false => "name one by its fingerprint:".to_string(),
+            };
             for (fingerprint, user_id) in candidates {
                 hint.push_str(&format!("\n  {fingerprint}  {}", Safe::text(user_id)));
             }

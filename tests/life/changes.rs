@@ -5,6 +5,7 @@ use std::fs;
 use sequoia_openpgp::types::{HashAlgorithm, KeyFlags};
 
 use crate::common::craft::*;
+use crate::common::gpg;
 use crate::common::peers::{Question, go_verdict};
 use crate::common::run::Sandbox;
 
@@ -203,6 +204,12 @@ fn sha1_self_signatures_are_renewed_on_the_way_in_and_in_the_home() {
     coming.write("key", secret(&cert));
     coming.run("import --no-passphrase key").exits(4).says("import --refresh");
     coming.run("import --no-passphrase --refresh key").exits(0);
+    // Also one that spoke of itself in this very second.
+    let mut fresh = recipe.clone();
+    fresh.bound = now();
+    let quick = Sandbox::new();
+    quick.write("key", secret(&fresh.build()));
+    quick.run("import --no-passphrase --refresh key").exits(0);
     let here = Sandbox::new();
     here.import(&secret(alice()));
     here.write(format!("home/keys/{fingerprint}.pgp"), secret(&cert));
@@ -369,4 +376,13 @@ fn a_second_key_of_the_same_name_is_made_with_a_warning() {
     done.says(&format!("warning: {key} has the same user ID"));
     let done = sandbox.run("keygen --name Other --no-passphrase").exits(0);
     assert!(!done.err().contains("warning"), "{done:?}");
+}
+
+#[test]
+fn an_extension_names_the_encryption_subkey_that_it_leaves_alone() {
+    let Some(key) = gpg::curve_subkey() else { return };
+    let plugsign = crate::plugsign::Plugsign::new();
+    let fingerprint = plugsign.import(&key.secret, &[]);
+    let said = plugsign.must(["extend", &fingerprint, "--expires", "3y", "--subkeys"]);
+    assert!(said.err.contains("is left alone, for it is ECDH and not RSA"), "{said:?}");
 }

@@ -18,12 +18,13 @@ use plugsign::openpgp::secret_key::{Passphrase, Protection, SecretKey};
 use plugsign::safe::Safe;
 use zeroize::Zeroizing;
 
+use super::change::settle;
 use super::import_gnupg;
 use super::imported::{Imported, Line, Outcome};
 use crate::failure::{Failure, UNREADABLE};
 use crate::passphrase::PassphraseSource;
 use crate::report::first_user_id;
-use crate::world::{World, is_dash, whole_seconds};
+use crate::world::{World, is_dash};
 
 /// Take certificates and secret keys into the home
 ///
@@ -188,9 +189,9 @@ fn take_refreshed(
     let passphrase = passphrase.as_deref();
     let primary = secret.unlock_primary(passphrase)?;
     let maker = Maker { primary: &primary, secret, passphrase };
-    let renewed = refresh(certificate, &maker, whole_seconds(world.now))?;
+    let renewed = refresh(certificate, &maker, settle(certificate, world))?;
     let renewed = renewed.unwrap_or_else(|| certificate.clone());
-    check(&renewed, &world.policy())?;
+    check(&renewed, &Policy::new(world.now_at_last()))?;
     take_secret(&secret.merge(&renewed)?, &renewed, arguments, world)
 }
 
@@ -200,6 +201,10 @@ fn take_secret(
     arguments: &Arguments,
     world: &World,
 ) -> Result<Outcome, Failure> {
+    if secret.secret_fingerprints().is_empty() {
+        // No passphrase would change that.
+        secret.check(None)?;
+    }
     let (protected, passphrase) = match secret.protection() {
         Protection::None => protect(secret, certificate, arguments, world)?,
         Protection::Passphrase => {

@@ -186,3 +186,37 @@ fn every_failed_row_says_what_to_do() {
     let row = rows.as_array().unwrap().iter().find(|row| row["name"] == "home").unwrap();
     assert!(row["state"] == "fail" && row["mend"].is_string(), "{done:?}");
 }
+
+#[test]
+fn commands_about_files_with_awkward_names_work_as_they_are_printed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("pass word", "a passphrase");
+    sandbox.keygen("--name Acme --no-passphrase");
+    sandbox.run("export --secret --unprotected Acme -o key").exits(0);
+    let files = ["it's a key", "pass word"];
+    std::fs::rename(sandbox.path("key"), sandbox.path(files[0])).unwrap();
+    for file in files {
+        sandbox.chmod(file, 0o644);
+    }
+    let doctor = |files: [&str; 2]| {
+        let arguments = ["--json", "doctor", "--key-file", files[0], "--passphrase-file", files[1]];
+        sandbox.call(arguments).run().json()["checks"].clone()
+    };
+    let command = |checks: serde_json::Value, name: &str| {
+        let row = checks.as_array().unwrap().iter().find(|row| row["name"] == name).unwrap();
+        row["mend"].as_str().unwrap().to_string()
+    };
+    shell(&sandbox, &command(doctor(files), "key")).exits(0);
+    assert_eq!(sandbox.mode(files[0]), 0o600);
+    // A key that has a passphrase, so that its file is looked at.
+    let key = sandbox.call(["passwd", "Acme"]).env("PLUGSIGN_NEW_PASSPHRASE", "a passphrase");
+    key.run().exits(0);
+    let call = sandbox.call(["--json", "doctor", "--passphrase-file", files[1]]).run();
+    shell(&sandbox, &command(call.json()["checks"].clone(), "passphrase")).exits(0);
+    assert_eq!(sandbox.mode(files[1]), 0o600);
+    sandbox.write("a bundle", "junk");
+    let call = sandbox.call(["--json", "doctor", "--bundle", "a bundle"]).run();
+    let see = command(call.json()["checks"].clone(), "bundle");
+    let check = see.strip_prefix("see all of it: ").unwrap();
+    shell(&sandbox, check).exits(1).prints("a bundle");
+}

@@ -247,8 +247,8 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::PassphrasesDiffer { key, .. } => {
             format!("nothing was changed: give the home's the passphrase of the file first: plugsign passwd {key}; then import the file again")
         }
-        Error::PrimaryElsewhere(_) => {
-            "lend it for this command: --primary FILE, with the file that export --offline-primary wrote; if it is lost, publish a stored revocation certificate: plugsign revoke KEY --stored --reason REASON".into()
+        Error::PrimaryElsewhere(key) => {
+            format!("lend it for this command: --primary FILE, with the file that export --offline-primary wrote; if it is lost, publish a stored revocation certificate: plugsign revoke {key} --stored --reason REASON")
         }
         Error::OnlyPrimarySigns(key) => format!("make a signing subkey first: plugsign rotate {key}"),
         Error::OtherKey { .. } => "--primary takes the file with the primary key of KEY".into(),
@@ -256,8 +256,8 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::ForeignRevocation(_) => {
             "nothing was changed: a key is revoked by itself alone; import reads whose certificate it is".into()
         }
-        Error::WithoutEffect(_) => {
-            "revoke with the key itself, or with the certificate for compromised keys, which counts for ever: plugsign revoke KEY --stored --reason compromised".into()
+        Error::WithoutEffect(key) => {
+            format!("revoke with the key itself, or with the certificate for compromised keys, which counts for ever: plugsign revoke {key} --stored --reason compromised")
         }
         Error::NoRevocation { key, there, reason } => {
             let own = format!("revoke with the key itself: plugsign revoke {key} --reason {reason}; or with a copy that is kept elsewhere: plugsign revoke {key} --certificate FILE");
@@ -309,10 +309,10 @@ pub fn hint(error: &Error) -> Option<String> {
                 "give it a passphrase, or say that it shall have none: --no-passphrase, or --unprotected for export".into()
             }
             Weakness::Expired(_) => {
-                format!("see what has expired: plugsign list {key}; a subkey: plugsign rotate {key}; the key as a whole: plugsign extend {key} --expires 1y; or where it was made (gpg --quick-set-expire {key} 1y), export it and import it again; or make a new one: plugsign keygen")
+                format!("see what has expired: plugsign list {key}; a subkey: plugsign rotate {key}; the key as a whole: plugsign extend {key} --expires 1y; or where it was made (gpg --quick-set-expire {key} 1y), export it and import it again; for a CI, do so where the key is kept, and export --ci again; or make a new one: plugsign keygen")
             }
             Weakness::Unbound(_) | Weakness::Hash(_) => {
-                "it needs a user ID and self-signatures with SHA-256 or stronger: renew them on the way in (plugsign import --refresh FILE) or in the home (plugsign refresh KEY); or where it was made (gpg --cert-digest-algo SHA256 --quick-set-expire KEY 0), export it and import it again".into()
+                format!("it needs a user ID and self-signatures with SHA-256 or stronger: renew them on the way in (plugsign import --refresh FILE) or in the home (plugsign refresh {key}); or where it was made (gpg --cert-digest-algo SHA256 --quick-set-expire {key} 0), export it and import it again")
             }
             Weakness::OnCard(_) => {
                 "plugsign uses no smart cards: sign with a key or subkey whose secret part is in a file; gpg --export gives the certificate of this one".into()

@@ -1,7 +1,5 @@
 //! `plugsign extend`
 
-use std::time::SystemTime;
-
 use clap::Args;
 use plugsign::openpgp::certificate::{KeyDescription, show_time};
 use plugsign::openpgp::change;
@@ -53,13 +51,10 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
         None => "does not expire".to_string(),
     };
     let nearer = |key: &KeyDescription| {
-        let was = before.iter().flat_map(|before| &before.keys);
-        let was = was.filter(|was| was.fingerprint == key.fingerprint).map(|was| was.expires);
-        let is_nearer = |was: &Option<SystemTime>| {
-            key.expires.is_some_and(|end| was.is_none_or(|was| end < was))
-        };
-        let was = was.filter(is_nearer).next();
-        was.map(|was| match was {
+        let mut before = before.iter().flat_map(|before| &before.keys);
+        let was = before.find(|was| was.fingerprint == key.fingerprint)?.expires;
+        let is_nearer = key.expires.is_some_and(|end| was.is_none_or(|was| end < was));
+        is_nearer.then(|| match was {
             Some(was) => format!(" That is sooner than before: it was {}.", show_time(was)),
             None => " That is sooner than before: it had no end.".to_string(),
         })

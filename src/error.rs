@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::openpgp::certificate::{Fingerprint, show_time};
+use crate::openpgp::change::Reason;
 use crate::openpgp::policy::Weakness;
 use crate::openpgp::verify::Bad;
 use crate::safe::Safe;
@@ -94,10 +95,6 @@ pub enum Error {
     )]
     PrimaryElsewhere(Fingerprint),
 
-    /// A primary key's secret part would be replaced by the mark that it is elsewhere.
-    #[error("the home has the primary key of {0}, and the new file has not: it would be lost here")]
-    PrimaryWouldGo(Fingerprint),
-
     /// The primary key is the one that signs, where a subkey is needed.
     #[error("{0} signs with its primary key, and has no signing subkey that could do so instead")]
     OnlyPrimarySigns(Fingerprint),
@@ -129,6 +126,17 @@ pub enum Error {
         "the revocation certificate has no effect: it is older than what {0} says of itself since, and its reason does not undo that"
     )]
     WithoutEffect(Fingerprint),
+
+    /// There is no stored revocation certificate that says so.
+    #[error("the home has no revocation certificate of {key} for \"{reason}\"{}", others(there))]
+    NoRevocation {
+        /// The key.
+        key: Fingerprint,
+        /// What it should say.
+        reason: Reason,
+        /// What those say that are there.
+        there: Vec<Reason>,
+    },
 
     /// The key has this user ID already.
     #[error("the key has the user ID \"{}\" already", Safe::text(.0))]
@@ -164,9 +172,9 @@ pub enum Error {
     UnknownKey(String),
 
     /// Several keys match.
-    #[error("\"{}\" matches {} keys", Safe::text(query), candidates.len())]
+    #[error("{}", ambiguous(query, candidates.len()))]
     AmbiguousKey {
-        /// What was asked for.
+        /// What was asked for; empty if it was left to be the only one.
         query: String,
         /// The keys that match, with their first user ID.
         candidates: Vec<(Fingerprint, String)>,
@@ -176,9 +184,17 @@ pub enum Error {
     #[error("\"{}\" is a short key ID, which does not identify a key", Safe::text(.0))]
     ShortKeyId(String),
 
-    /// A known secret key would be replaced by another.
-    #[error("the home has another secret key for {0}")]
-    SecretKeyDiffers(Fingerprint),
+    /// Two copies of a secret key have parts that one passphrase does not unlock.
+    #[error(
+        "the home and the file keep secret parts of {key} under different passphrases (not that of the file: {})",
+        list(parts)
+    )]
+    PassphrasesDiffer {
+        /// The key.
+        key: Fingerprint,
+        /// The keys whose secret parts the file's passphrase does not unlock.
+        parts: Vec<Fingerprint>,
+    },
 
     /// Others can write to the home, or it belongs to somebody else.
     #[error("{} {problem}", Safe::path(path))]
@@ -282,5 +298,24 @@ impl Error {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         move |source| Error::Crypto { what, source: source.into() }
+    }
+}
+
+fn list(fingerprints: &[Fingerprint]) -> String {
+    fingerprints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn others(there: &[Reason]) -> String {
+    let names: Vec<String> = there.iter().map(|reason| format!("\"{reason}\"")).collect();
+    match names.is_empty() {
+        true => ", and no other".into(),
+        false => format!(", only for {}", names.join(", ")),
+    }
+}
+
+fn ambiguous(query: &str, count: usize) -> String {
+    match query.is_empty() {
+        true => format!("there are {count} secret keys, and none was chosen"),
+        false => format!("\"{}\" matches {count} keys", Safe::text(query)),
     }
 }

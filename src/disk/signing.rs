@@ -151,7 +151,25 @@ impl Signing<'_> {
     ///
     /// [`Error::NotGood`], or [`Error::Io`] with `name` for the reader's.
     pub fn sign_stream_to_bytes(&self, content: impl Read, name: &str) -> Result<Vec<u8>> {
-        self.signature(&hash_stream(content, name)?)
+        self.sign_stream_unless_signed(content, name, None)
+    }
+
+    /// Does the same, and returns the signature that is `there` if it is good.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotGood`], or [`Error::Io`] with `name` for the reader's.
+    pub fn sign_stream_unless_signed(
+        &self,
+        content: impl Read,
+        name: &str,
+        there: Option<&Path>,
+    ) -> Result<Vec<u8>> {
+        let content = hash_stream(content, name)?;
+        match there.filter(|path| self.is_good(path, &content)) {
+            Some(path) => Ok(read_small(path, "a signature", MAX_SIGNATURE_FILE)?.to_vec()),
+            None => self.signature(&content),
+        }
     }
 
     /// Signs an artifact, and returns the signature instead of writing it.

@@ -8,7 +8,7 @@ use sequoia_openpgp as openpgp;
 
 use openpgp::KeyHandle;
 use openpgp::cert::amalgamation::key::ErasedKeyAmalgamation;
-use openpgp::cert::amalgamation::{ValidAmalgamation, ValidateAmalgamation};
+use openpgp::cert::amalgamation::{UserIDAmalgamation, ValidAmalgamation, ValidateAmalgamation};
 use openpgp::packet::key::{KeyParts, KeyRole, PublicParts, UnspecifiedRole};
 use openpgp::packet::{Key, Signature};
 use openpgp::parse::Parse;
@@ -186,12 +186,32 @@ impl Certificate {
         standing.map(|id| id.userid().value().to_vec()).collect()
     }
 
-    /// Returns the first user ID as text, or nothing. Not safe to show.
+    /// Returns the user IDs that its own key revoked.
+    pub fn revoked_user_ids(&self) -> Vec<Vec<u8>> {
+        let revoked = self.cert.userids().filter(|id| id.self_revocations().next().is_some());
+        revoked.map(|id| id.userid().value().to_vec()).collect()
+    }
+
+    /// Returns the user ID that names the certificate: of those that its own key signed and did
+    /// not revoke, the one that it calls the primary one, else the first. One that is revoked, or
+    /// that anybody may have added, only names a certificate that has no other. Not safe to show.
+    pub fn name(&self) -> Option<Vec<u8>> {
+        let rank = |id: &UserIDAmalgamation<'_>| {
+            let newest = id.self_signatures().max_by_key(|it| it.signature_creation_time());
+            match newest {
+                Some(own) if id.self_revocations().next().is_none() => {
+                    if own.primary_userid() == Some(true) { 0 } else { 1 }
+                }
+                _ => 2,
+            }
+        };
+        self.cert.userids().min_by_key(rank).map(|id| id.userid().value().to_vec())
+    }
+
+    /// Returns the user ID that names it as text, or nothing. Not safe to show.
     pub fn first_user_id(&self) -> String {
-        let user_id = self.cert.userids().next();
-        user_id
-            .map(|id| String::from_utf8_lossy(id.userid().value()).into_owned())
-            .unwrap_or_default()
+        let name = self.name().unwrap_or_default();
+        String::from_utf8_lossy(&name).into_owned()
     }
 
     /// Returns the certificate as binary OpenPGP packets.

@@ -73,6 +73,18 @@ impl KeyQuery {
         }
     }
 
+    /// Returns whether it names the certificate outright: not by a part of a user ID, unless the
+    /// part is an e-mail address and the user ID has exactly that.
+    pub fn is_whole(&self, certificate: &Certificate) -> bool {
+        let Asks::UserId(part) = &self.asks else { return true };
+        let address = part.trim_start_matches('<').trim_end_matches('>');
+        certificate.user_ids().iter().any(|user_id| {
+            let user_id = String::from_utf8_lossy(user_id).to_lowercase();
+            user_id == *part
+                || (address.contains('@') && user_id.ends_with(&format!("<{address}>")))
+        })
+    }
+
     /// Returns the very key that was asked for with a final `!`.
     pub fn exactly(&self, certificate: &Certificate) -> Option<Fingerprint> {
         if self.exactly { self.key_in(certificate) } else { None }

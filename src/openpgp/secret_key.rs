@@ -222,15 +222,30 @@ impl SecretKey {
         policy: &Policy,
     ) -> Result<SigningKey> {
         let certificate = self.certificate();
-        let key = self.choose(&certificate, exactly, policy)?;
+        let key = self.choose(&certificate, exactly, policy, Among::All)?;
         let unlocked = unlock(&key, passphrase)?;
         let private = load(&key, &unlocked)?;
         Ok(SigningKey { private, public: key.take_secret().0, certificate })
     }
 
     /// Returns the key that would sign, without unlocking it.
-    pub fn check_can_sign(&self, exactly: Option<&Fingerprint>, policy: &Policy) -> Result<()> {
-        self.choose(&self.certificate(), exactly, policy).map(|_| ())
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`], as [`SecretKey::unlock`].
+    pub fn check_can_sign(
+        &self,
+        exactly: Option<&Fingerprint>,
+        policy: &Policy,
+    ) -> Result<Fingerprint> {
+        let key = self.choose(&self.certificate(), exactly, policy, Among::All)?;
+        Ok(key.fingerprint().into())
+    }
+
+    /// Returns the newest subkey that could sign, as [`SecretKey::check_can_sign`] does.
+    pub(super) fn signing_subkey(&self, policy: &Policy) -> Result<Fingerprint> {
+        let key = self.choose(&self.certificate(), None, policy, Among::Subkeys)?;
+        Ok(key.fingerprint().into())
     }
 
     fn choose(
@@ -238,6 +253,7 @@ impl SecretKey {
         certificate: &Certificate,
         exactly: Option<&Fingerprint>,
         policy: &Policy,
+        among: Among,
     ) -> Result<Key<SecretParts, UnspecifiedRole>> {
         if exactly.is_none() {
             // What import refuses is refused here too: other programs would sign with the weak
@@ -246,10 +262,12 @@ impl SecretKey {
         }
         let mut best: Option<Key<SecretParts, UnspecifiedRole>> = None;
         let mut weakness = Weakness::CannotSign;
+        let mut subject = self.fingerprint();
         for component in self.cert.keys() {
             let key = component.key();
             let fingerprint = Fingerprint::from(key.fingerprint());
-            if exactly.is_some_and(|exactly| *exactly != fingerprint) {
+            let is_passed_over = among == Among::Subkeys && fingerprint == self.fingerprint();
+            if is_passed_over || exactly.is_some_and(|exactly| *exactly != fingerprint) {
                 continue;
             }
             if let Err(why) = certificate.valid_key(&fingerprint, policy, policy.now()) {
@@ -261,25 +279,35 @@ impl SecretKey {
             }
             let key = match key.clone().parts_into_secret() {
                 Ok(key) if !is_elsewhere(key.secret()) => key,
-                Ok(key) => {
-                    weakness = place(&key).into();
-                    continue;
-                }
-                Err(_) => {
-                    weakness = Weakness::SecretElsewhere;
+                not_here => {
+                    weakness = not_here.map_or(Weakness::SecretElsewhere, |key| place(&key).into());
+                    subject = fingerprint;
                     continue;
                 }
             };
-            if best.as_ref().is_none_or(|best| best.creation_time() < key.creation_time()) {
+            // Made in the same second, the subkey is the one that was made to sign.
+            let is_better = |best: &Key<SecretParts, UnspecifiedRole>| {
+                let is_primary = best.fingerprint() == self.cert.fingerprint();
+                let (old, new) = (best.creation_time(), key.creation_time());
+                old < new || (old == new && is_primary)
+            };
+            if best.as_ref().is_none_or(is_better) {
                 best = Some(key);
             }
         }
-        best.ok_or_else(|| self.refused(weakness))
+        best.ok_or_else(|| Error::Refused { key: subject.to_string(), weakness })
     }
 
     fn refused(&self, weakness: Weakness) -> Error {
         Error::Refused { key: self.fingerprint().to_string(), weakness }
     }
+}
+
+/// Which keys of a certificate come into question.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Among {
+    All,
+    Subkeys,
 }
 
 /// A key that is unlocked and can sign. Dropping it wipes it.

@@ -41,6 +41,13 @@ fn the_documents_name_the_key_and_have_no_places_left() {
     }
 }
 
+/// Returns what KEYS says to do with it.
+fn command_in_keys(sandbox: &Sandbox, folder: &str) -> String {
+    let keys = String::from_utf8(sandbox.read(format!("{folder}/KEYS"))).unwrap();
+    let command = keys.lines().find_map(|line| line.trim().strip_prefix("plugsign "));
+    command.unwrap().to_string()
+}
+
 #[test]
 fn keys_has_every_certificate_and_is_read_again() {
     let sandbox = desk();
@@ -49,8 +56,37 @@ fn keys_has_every_certificate_and_is_read_again() {
     other.write("KEYS", sandbox.read("told/KEYS"));
     let done = other.run("import KEYS").exits(0);
     assert_eq!(done.out().matches("new  ").count(), 2, "{done:?}");
+    // By what it says of itself, both signers count.
+    let reader = Sandbox::new();
+    for (name, signer) in [("alice", alice()), ("bob", bob())] {
+        let command = command_in_keys(&sandbox, "told");
+        let artifact = command.split(' ').next_back().unwrap();
+        sandbox.write(artifact, DATA);
+        sandbox.run(&format!("sign --force -u {name} {artifact}")).exits(0);
+        for file in [artifact, &format!("{artifact}.sig")] {
+            reader.write(file, sandbox.read(file));
+        }
+        reader.write("KEYS", sandbox.read("told/KEYS"));
+        reader.run(&command).exits(0).prints(&signer.fingerprint().to_hex());
+    }
+    // A single one can be trusted once for all.
+    sandbox.run("announce bob --out alone").exits(0);
+    reader.write("KEYS", sandbox.read("alone/KEYS"));
+    reader.run(&command_in_keys(&sandbox, "alone")).exits(0);
+    reader.run("verify com.example.plugin-1.2.0.tar.gz").exits(0);
     other.write("release-key.asc", sandbox.read("told/release-key.asc"));
     other.run("trust add release-key.asc").exits(0);
+}
+
+#[test]
+fn the_folder_is_for_everybody_as_far_as_the_umask_lets_them() {
+    let sandbox = desk();
+    for (umask, mode) in [(0o022, 0o755), (0o027, 0o750)] {
+        let folder = format!("for-{umask:o}/told");
+        sandbox.call(["announce", "alice", "--out", &folder]).umask(umask).run().exits(0);
+        assert_eq!(sandbox.mode(&folder), mode);
+        assert_eq!(sandbox.mode(format!("for-{umask:o}")), mode);
+    }
 }
 
 #[test]
@@ -78,6 +114,11 @@ fn the_former_key_signs_the_notice() {
     }
     let keys = String::from_utf8(sandbox.read("told/KEYS")).unwrap();
     assert_eq!(keys.matches("-----BEGIN PGP").count(), 2);
+    // Run again, it is done already: the signature keeps its time.
+    let before = sandbox.snapshot();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    sandbox.run("announce bob --replaces alice --out told").exits(0);
+    assert_eq!(before, sandbox.snapshot());
     sandbox.run("announce bob --replaces alice").exits(2);
     sandbox.run("announce bob --replaces bob --out other").exits(2);
 }

@@ -303,6 +303,18 @@ fn a_primary_key_on_a_smart_card_is_named_and_its_subkey_signs() {
 }
 
 #[test]
+fn a_key_on_a_smart_card_alone_is_named_without_asking_for_a_passphrase() {
+    let primary = [body_of_first_packet(&public(alice())), CARD.to_vec()].concat();
+    let rest = openpgp::PacketPile::from_bytes(&public(alice())).unwrap().into_children().skip(1);
+    let rest: Vec<u8> = rest.flat_map(|packet| packet.to_vec().unwrap()).collect();
+    let sandbox = Sandbox::new();
+    sandbox.write("key", [packet(5, &primary), rest].concat());
+    let done = sandbox.run("import key").exits(4);
+    done.prints("is on the smart card D2760001240102000006000000010000").says("no smart cards");
+    assert!(!sandbox.has("home/keys") || sandbox.names("home/keys").is_empty());
+}
+
+#[test]
 fn gpg_reads_the_stub_as_one_for_a_smart_card() {
     if crate::common::peers::peer("gpg").is_none() {
         return;

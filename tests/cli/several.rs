@@ -149,3 +149,58 @@ fn one_passphrase_from_a_descriptor_unlocks_all() {
         .exits(0);
     sandbox.run("verify --signers 2 a.tar.gz").exits(0);
 }
+
+/// Runs sign with several keys in the environment, and returns whose certificates signed.
+fn with_keys_in_environment(
+    sandbox: &Sandbox,
+    options: &str,
+    code: i32,
+) -> crate::common::run::Done {
+    let keys = [secret(bob()), secret(&Recipe::of(Material::strong()).user_id("Carol").build())];
+    sandbox.write("dist/a.tar.gz", DATA);
+    let line = format!("--json sign --force {options} dist/a.tar.gz");
+    let text = armor(sequoia_openpgp::armor::Kind::SecretKey, &keys.concat());
+    sandbox.call(line.split_whitespace()).env_bytes("PLUGSIGN_KEY", &text).run().exits(code)
+}
+
+#[test]
+fn a_key_is_chosen_among_those_of_the_environment_before_the_homes() {
+    let sandbox = Sandbox::new();
+    sandbox.import(&secret(alice()));
+    let carol = Recipe::of(Material::strong()).user_id("Carol").build();
+    let signs = |options: &str, signers: &[&sequoia_openpgp::Cert]| {
+        let json = with_keys_in_environment(&sandbox, options, 0).json();
+        let certificates = json["signers"].as_array().unwrap().iter();
+        let certificates = certificates.map(|it| it["certificate"].as_str().unwrap().to_string());
+        let wanted: Vec<String> = signers.iter().map(|it| it.fingerprint().to_hex()).collect();
+        assert_eq!(certificates.collect::<Vec<_>>(), wanted, "{options}");
+    };
+    signs("-u Carol", &[&carol]);
+    signs(&format!("-u {}!", bob().fingerprint()), &[bob()]);
+    // The home has what the environment lacks.
+    signs("-u alice", &[alice()]);
+    signs("-u alice -u Carol", &[alice(), &carol]);
+    let done = with_keys_in_environment(&sandbox, "", 3);
+    let error = &done.json()["error"];
+    assert_eq!(error["message"], "there are 2 secret keys, and none was chosen");
+    assert!(error["hint"].as_str().unwrap().contains("-u"), "{done:?}");
+}
+
+#[test]
+fn what_is_no_secret_key_is_named_by_where_it_came_from() {
+    let sandbox = Sandbox::new();
+    sandbox.import(&secret(alice()));
+    sandbox.write("a.tar.gz", DATA);
+    let with = |line: &str, key: &str| sandbox.call(line.split(' ')).env("PLUGSIGN_KEY", key).run();
+    with("sign a.tar.gz", "").exits(3).says("PLUGSIGN_KEY is empty: is the CI's secret there?");
+    with("doctor", "").exits(1).prints("FAIL  key: PLUGSIGN_KEY is empty");
+    with("sign a.tar.gz", "junk").exits(3).says("(PLUGSIGN_KEY)");
+    let certificate = armor(sequoia_openpgp::armor::Kind::PublicKey, &public(bob()));
+    sandbox.write("bob.asc", &certificate);
+    let done = with("sign a.tar.gz", std::str::from_utf8(&certificate).unwrap()).exits(3);
+    done.says("(PLUGSIGN_KEY)").says("plugsign export --ci KEY");
+    let done = sandbox.run("sign --key-file bob.asc a.tar.gz").exits(3);
+    done.says("(bob.asc)").says("plugsign export --secret KEY");
+    assert!(!sandbox.has("a.tar.gz.sig"));
+    with("sign -u alice a.tar.gz", "").exits(0);
+}

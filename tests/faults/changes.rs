@@ -15,6 +15,18 @@ fn key(sandbox: &Sandbox) -> serde_json::Value {
     sandbox.run("--json list").exits(0).json()["keys"][0].clone()
 }
 
+/// Revokes a copy of the home's key by what is stored with it.
+fn stored_revocations_count(sandbox: &Sandbox, fingerprint: &str) {
+    for reason in ["superseded", "retired"] {
+        std::fs::create_dir(sandbox.path("copy")).unwrap();
+        sandbox.chmod("copy", 0o700);
+        crate::sweep::copy(&sandbox.home(), &sandbox.path("copy"));
+        let line = format!("--home copy revoke {fingerprint} --stored --reason {reason}");
+        sandbox.run(&line).exits(0).says(reason);
+        std::fs::remove_dir_all(sandbox.path("copy")).unwrap();
+    }
+}
+
 #[test]
 fn keygen_of_an_organisation() {
     Task::new(
@@ -33,6 +45,7 @@ fn extend() {
     Task::new("extend KEY --expires 2y --subkeys", org, |sandbox, _| {
         !key(sandbox)["expires"].is_null()
     })
+    .always(stored_revocations_count)
     .sweep();
 }
 
@@ -63,6 +76,21 @@ fn revoke_from_a_stored_certificate() {
 }
 
 #[test]
+fn revoke_from_paper() {
+    fn on_paper(sandbox: &Sandbox) -> String {
+        let key = org(sandbox);
+        let stored = sandbox.read(format!("home/revocations/{key}.compromised.asc"));
+        sandbox.write("paper.asc", stored);
+        key
+    }
+    Task::new("revoke KEY --certificate paper.asc", on_paper, |sandbox, _| {
+        key(sandbox)["status"] == "revoked"
+    })
+    .ends_keys()
+    .sweep();
+}
+
+#[test]
 fn user_ids() {
     fn two(sandbox: &Sandbox) -> String {
         let key = org(sandbox);
@@ -76,6 +104,7 @@ fn user_ids() {
         key(sandbox)["user_ids"].to_string().contains("Other")
     })
     .again(&["already"])
+    .always(stored_revocations_count)
     .sweep();
     Task::new("revoke-uid KEY Other", two, |sandbox, _| has(sandbox, "uid:r:"))
         .again(&["Other"])

@@ -201,6 +201,18 @@ fn announce() {
 }
 
 #[test]
+fn announce_a_successor() {
+    fn two(sandbox: &Sandbox) -> String {
+        sandbox.keygen("--name Former --no-passphrase");
+        signer(sandbox)
+    }
+    Task::new("announce KEY --replaces Former --out docs", two, |sandbox, _| {
+        sandbox.has("docs/ROTATION.md") && is_good(sandbox, "verify docs/ROTATION.md")
+    })
+    .sweep();
+}
+
+#[test]
 fn the_manual_and_its_pages() {
     fn folder(sandbox: &Sandbox) -> String {
         std::fs::create_dir(sandbox.path("pages")).unwrap();

@@ -29,6 +29,8 @@ pub struct Task {
     pub again: &'static [&'static str],
     /// Whether keys may be of no more use after it.
     pub ends_keys: bool,
+    /// Asserts what holds in every state.
+    pub always: fn(&Sandbox, &str),
 }
 
 impl Task {
@@ -37,12 +39,17 @@ impl Task {
         prepare: fn(&Sandbox) -> String,
         is_done: fn(&Sandbox, &str) -> bool,
     ) -> Task {
-        Task { line, prepare, is_done, again: &[], ends_keys: false }
+        Task { line, prepare, is_done, again: &[], ends_keys: false, always: |_, _| {} }
     }
 
     /// The words of the error that may meet the second run.
     pub fn again(mut self, words: &'static [&'static str]) -> Task {
         self.again = words;
+        self
+    }
+
+    pub fn always(mut self, holds: fn(&Sandbox, &str)) -> Task {
+        self.always = holds;
         self
     }
 
@@ -264,6 +271,7 @@ impl Sweep {
                 assert_eq!(verify.code(), Some(0), "{what}: {verify:?}");
             }
         }
+        (self.task.always)(sandbox, &self.key);
         let was_done = (self.task.is_done)(sandbox, &self.key);
         let again = run(&self.line());
         let said = [again.out(), again.err()].concat();

@@ -2,9 +2,10 @@
 
 use std::fs;
 
-use sequoia_openpgp::types::HashAlgorithm;
+use sequoia_openpgp::types::{HashAlgorithm, KeyFlags};
 
 use crate::common::craft::*;
+use crate::common::gpg;
 use crate::common::peers::{Question, go_verdict};
 use crate::common::run::Sandbox;
 
@@ -203,6 +204,12 @@ fn sha1_self_signatures_are_renewed_on_the_way_in_and_in_the_home() {
     coming.write("key", secret(&cert));
     coming.run("import --no-passphrase key").exits(4).says("import --refresh");
     coming.run("import --no-passphrase --refresh key").exits(0);
+    // Also one that spoke of itself in this very second.
+    let mut fresh = recipe.clone();
+    fresh.bound = now();
+    let quick = Sandbox::new();
+    quick.write("key", secret(&fresh.build()));
+    quick.run("import --no-passphrase --refresh key").exits(0);
     let here = Sandbox::new();
     here.import(&secret(alice()));
     here.write(format!("home/keys/{fingerprint}.pgp"), secret(&cert));
@@ -260,4 +267,122 @@ fn user_ids_come_and_go_and_the_last_one_stays() {
     assert_eq!(json["keys"][0]["can_sign"], true);
     fs::remove_file(sandbox.write("a.tar", DATA)).unwrap();
     signer(&sandbox, "");
+}
+
+#[test]
+fn a_revoked_user_id_names_the_key_no_more_and_is_marked() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    sandbox.run(&format!("adduid {key} --name Renamed")).exits(0);
+    let before = sandbox.snapshot();
+    let message = sandbox.call(["revoke-uid", &key, "Acme", "--message", "a\u{1b}[2Jb"]);
+    message.run().exits(2).says("control");
+    assert_eq!(sandbox.snapshot(), before);
+    let done = sandbox.run(&format!("revoke-uid {key} Acme")).exits(0);
+    done.says("Publish the certificate of Renamed");
+    sandbox.write("a.tar", DATA);
+    sandbox.run("sign a.tar").exits(0);
+    let done = sandbox.run("verify a.tar").exits(0).prints("  Renamed  ");
+    assert!(!done.out().contains("Acme"), "{done:?}");
+    sandbox.run(&format!("announce {key} --out docs")).exits(0);
+    for name in sandbox.names("docs") {
+        let text = sandbox.read(format!("docs/{name}"));
+        assert!(!String::from_utf8(text).unwrap().contains("Acme"), "{name}");
+    }
+    let done = sandbox.run("list").exits(0).prints("  Acme  (revoked)\n");
+    assert!(!done.out().contains("Renamed  (revoked)"), "{done:?}");
+    let json = sandbox.run("--json list").exits(0).json();
+    assert_eq!(json["keys"][0]["revoked_user_ids"], serde_json::json!(["Acme"]));
+}
+
+#[test]
+fn a_subkey_of_the_same_second_as_the_primary_key_is_the_one_for_ci() {
+    let sandbox = Sandbox::new();
+    let mut recipe = Recipe::of(Material::a());
+    recipe.created = ago(9);
+    recipe.bound = ago(9);
+    let binding = Binding { flags: KeyFlags::empty().set_signing(), back_signature: true };
+    let cert = with_subkey(recipe.build(), &mut recipe.signer(), Material::b(), &binding);
+    sandbox.import(&secret(&cert));
+    let subkey = cert.keys().subkeys().next().unwrap().key().fingerprint().to_hex();
+    assert_eq!(signer(&sandbox, ""), subkey);
+    let key = cert.fingerprint().to_hex();
+    let ci = sandbox.call(["--json", "export", "--ci", &key, "-o", "ci"]);
+    let done = ci.env("PLUGSIGN_NEW_PASSPHRASE", "ci").run().exits(0);
+    assert_eq!(done.json()["fingerprints"], serde_json::json!([subkey]));
+}
+
+#[test]
+fn a_change_says_which_copies_lack_it_and_what_it_prints_works_again_and_again() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    let publish = format!("export {key} -a -o release-key.asc --force");
+    let ci = format!("export --ci {key} -o ci-secret --force");
+    let copy = format!("export --secret {key} -a -o {key}.secret.asc --force");
+    for line in ["rotate KEY", "extend KEY --expires 3y --subkeys", "adduid KEY --name Other"] {
+        let done = sandbox.run(&line.replace("KEY", &key)).exits(0);
+        let done = done.says(&format!("  plugsign {publish}\n"));
+        let done = done.says(&format!("  plugsign {copy}\n"));
+        let is_in_ci = done.err().contains(&format!("  plugsign {ci}\n"));
+        assert_eq!(is_in_ci, !line.starts_with("adduid"), "{done:?}");
+        sandbox.run(&publish).exits(0);
+        let call = sandbox.call(ci.split(' ')).env("PLUGSIGN_NEW_PASSPHRASE", "ci");
+        call.run().exits(0);
+        sandbox.run(&format!("{copy} --unprotected")).exits(0);
+    }
+    sandbox.run(&format!("export --offline-primary vault {key} --unprotected")).exits(0);
+    let vault = format!("vault/{key}.secret.asc");
+    let renewal = format!("plugsign import FILE && plugsign export --offline-primary DIR {key}");
+    sandbox.run(&format!("rotate {key} --primary {vault}")).exits(0).says(&renewal);
+    sandbox.run(&format!("import --no-passphrase {vault}")).exits(0);
+    sandbox.run(&format!("export --offline-primary new {key} --unprotected")).exits(0);
+    // What is taken away a second time is neither replaced nor lent.
+    let done = sandbox.run(&format!("export --offline-primary new {key} --unprotected")).exits(3);
+    assert!(!done.err().contains("--primary FILE"), "{done:?}");
+    sandbox.run(&format!("import --no-passphrase {vault}")).exits(0);
+    let done = sandbox.run(&format!("export --offline-primary vault {key} --unprotected")).exits(3);
+    assert!(!done.err().contains("--force"), "{done:?}");
+    done.says("name another folder");
+}
+
+#[test]
+fn a_sheet_that_cannot_be_written_is_told_before_there_is_a_key() {
+    let sandbox = Sandbox::new();
+    sandbox.write("there", "a sheet");
+    let before = sandbox.snapshot();
+    for (sheet, code) in [("there", 3), ("missing/sheet", 3), ("there/sheet", 3), ("-", 2)] {
+        let line = format!("keygen --kind org --name Acme --no-passphrase --summary {sheet}");
+        let done = sandbox.run(&line).exits(code);
+        assert!(!done.err().contains("--force"), "{done:?}");
+        assert_eq!(sandbox.snapshot(), before);
+    }
+}
+
+#[test]
+fn an_empty_new_passphrase_is_no_reason_to_name_an_option_that_is_not_there() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    sandbox.write("empty", "");
+    let line = format!("export --ci {key} --new-passphrase-file empty");
+    let done = sandbox.run(&line).exits(3).says("the new passphrase is empty");
+    assert!(!done.err().contains("--no-passphrase"), "{done:?}");
+}
+
+#[test]
+fn a_second_key_of_the_same_name_is_made_with_a_warning() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.keygen("--name Acme --no-passphrase");
+    let done = sandbox.run("keygen --name Acme --no-passphrase").exits(0);
+    done.says(&format!("warning: {key} has the same user ID"));
+    let done = sandbox.run("keygen --name Other --no-passphrase").exits(0);
+    assert!(!done.err().contains("warning"), "{done:?}");
+}
+
+#[test]
+fn an_extension_names_the_encryption_subkey_that_it_leaves_alone() {
+    let Some(key) = gpg::curve_subkey() else { return };
+    let plugsign = crate::plugsign::Plugsign::new();
+    let fingerprint = plugsign.import(&key.secret, &[]);
+    let said = plugsign.must(["extend", &fingerprint, "--expires", "3y", "--subkeys"]);
+    assert!(said.err.contains("is left alone, for it is ECDH and not RSA"), "{said:?}");
 }

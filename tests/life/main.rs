@@ -14,5 +14,6 @@ mod common;
 mod changes;
 mod peers;
 mod refusals;
+mod secret_parts;
 
 use common::{gpg, plugsign};

@@ -173,3 +173,32 @@ fn a_clock_before_the_keys_birth_or_its_last_word_is_refused() {
         assert_eq!(sandbox.snapshot(), before);
     }
 }
+
+#[test]
+fn a_stored_certificate_stands_for_no_milder_reason_than_its_own() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.keygen("--name Acme --no-passphrase");
+    let before = sandbox.snapshot();
+    let done = sandbox.run(&format!("revoke {key} --stored --reason retired")).exits(3);
+    done.says("for \"retired\", only for \"unspecified\"").says("--reason compromised");
+    assert_eq!(sandbox.snapshot(), before);
+    std::fs::remove_file(sandbox.path(format!("home/revocations/{key}.asc"))).unwrap();
+    for reason in ["retired", "compromised"] {
+        let done = sandbox.run(&format!("revoke {key} --stored --reason {reason}")).exits(3);
+        done.says("and no other").says(&format!("plugsign revoke {key} --certificate FILE"));
+    }
+    assert!(can_sign(&sandbox, &key));
+}
+
+#[test]
+fn a_part_of_a_user_id_is_not_enough_to_end_a_key_unasked() {
+    let sandbox = Sandbox::new();
+    sandbox.keygen("--name Acme --email r@acme.test --no-passphrase");
+    let before = sandbox.snapshot();
+    for part in ["acme", "acme.test", "@acme.test"] {
+        let done = sandbox.run(&format!("revoke {part} --stored --reason compromised")).exits(2);
+        done.says("whole e-mail address");
+    }
+    assert_eq!(sandbox.snapshot(), before);
+    sandbox.run("revoke R@acme.test --stored --reason compromised").exits(0);
+}

@@ -9,6 +9,8 @@ use plugsign::openpgp::verify::Reason;
 use plugsign::safe::Safe;
 use serde_json::{Value, json};
 
+use crate::mend::quoted;
+
 pub const EXIT_NO: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;
 pub const EXIT_COULD_NOT: u8 = 3;
@@ -22,6 +24,8 @@ pub const UNREADABLE: &str = "take out of the key what the server cannot read (g
 pub enum Failure {
     /// The library could not do it.
     Library(Error),
+    /// The same where another advice than the usual helps.
+    Advised(Box<Error>, String),
     /// The command line makes no sense.
     Usage(String),
     /// A passphrase is needed, and there is neither a source nor a terminal.
@@ -30,6 +34,10 @@ pub enum Failure {
     NoNewPassphrase(String),
     /// The passphrase is empty, and that was not asked for.
     EmptyPassphrase,
+    /// The new passphrase of a key is empty.
+    EmptyNewPassphrase,
+    /// The variable that should hold the key is empty.
+    EmptyKey,
     /// Two entries of a new passphrase differ.
     PassphrasesDiffer,
     /// A passphrase source, or standard input or output, cannot be used.
@@ -57,6 +65,7 @@ impl Failure {
     pub fn message(&self) -> String {
         match self {
             Failure::Library(error) => error.to_string(),
+            Failure::Advised(error, _) => error.to_string(),
             Failure::Usage(message) => message.clone(),
             Failure::NoPassphrase(what) => {
                 format!("{what} needs a passphrase, and there is no terminal to ask for it")
@@ -65,6 +74,8 @@ impl Failure {
                 format!("{what} needs a new passphrase, and there is no terminal to ask for it")
             }
             Failure::EmptyPassphrase => "the passphrase is empty".into(),
+            Failure::EmptyKey => "PLUGSIGN_KEY is empty: is the CI's secret there?".into(),
+            Failure::EmptyNewPassphrase => "the new passphrase is empty".into(),
             Failure::PassphrasesDiffer => "the two passphrases are not the same".into(),
             Failure::Stream(what, _) => format!("cannot {what}"),
             Failure::BinaryToTerminal => "binary data would go to the terminal".into(),
@@ -79,6 +90,7 @@ impl Failure {
     pub fn causes(&self) -> Vec<String> {
         match self {
             Failure::Library(error) => causes(error),
+            Failure::Advised(error, _) => causes(error),
             Failure::Stream(_, error) | Failure::Signals(error) => vec![error.to_string()],
             _ => Vec::new(),
         }
@@ -88,6 +100,7 @@ impl Failure {
     pub fn hint(&self) -> Option<String> {
         match self {
             Failure::Library(error) => hint(error),
+            Failure::Advised(_, advice) => Some(advice.clone()),
             Failure::NoPassphrase(_) => Some(
                 "give it with --passphrase-fd N, --passphrase-file FILE or PLUGSIGN_PASSPHRASE".into(),
             ),
@@ -97,6 +110,12 @@ impl Failure {
             Failure::EmptyPassphrase => {
                 Some("say --no-passphrase if the key shall have no protection".into())
             }
+            Failure::EmptyKey => Some(
+                "a secret may be kept from this job, or have another name; unset PLUGSIGN_KEY to sign with a key of the home".into(),
+            ),
+            Failure::EmptyNewPassphrase => Some(
+                "give one with --new-passphrase-fd N, --new-passphrase-file FILE or PLUGSIGN_NEW_PASSPHRASE; only passwd leaves a key without one".into(),
+            ),
             Failure::BinaryToTerminal => Some("write to a file with -o FILE, or armor it with -a".into()),
             Failure::NobodyTrusted => Some(
                 "name the signer's certificate with --key FILE, or trust it once with: plugsign trust add FILE".into(),
@@ -110,6 +129,7 @@ impl Failure {
     pub fn exit(&self) -> u8 {
         match self {
             Failure::Library(error) => exit_of(error),
+            Failure::Advised(error, _) => exit_of(error),
             Failure::Usage(_) => EXIT_USAGE,
             _ => EXIT_COULD_NOT,
         }
@@ -211,8 +231,11 @@ pub fn hint(error: &Error) -> Option<String> {
             "make a key with: plugsign keygen; or import one with: plugsign import FILE".into()
         }
         Error::UnknownKey(_) | Error::NoSecret(_) => "see which keys there are: plugsign list".into(),
-        Error::AmbiguousKey { candidates, .. } => {
-            let mut hint = "name one by its fingerprint:".to_string();
+        Error::AmbiguousKey { candidates, query } => {
+            let mut hint = match query.is_empty() {
+                true => "choose one with -u and its fingerprint:".to_string(),
+                false => "name one by its fingerprint:".to_string(),
+            };
             for (fingerprint, user_id) in candidates {
                 hint.push_str(&format!("\n  {fingerprint}  {}", Safe::text(user_id)));
             }
@@ -221,12 +244,11 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::ShortKeyId(_) => {
             "anybody can make a key with the same eight digits: give all 40 of the fingerprint, or 16".into()
         }
-        Error::SecretKeyDiffers(_) => "take the new one in its place with --replace".into(),
-        Error::PrimaryElsewhere(_) => {
-            "lend it for this command: --primary FILE, with the file that export --offline-primary wrote; if it is lost, publish a stored revocation certificate: plugsign revoke KEY --stored --reason REASON".into()
+        Error::PassphrasesDiffer { key, .. } => {
+            format!("nothing was changed: give the home's the passphrase of the file first: plugsign passwd {key}; then import the file again")
         }
-        Error::PrimaryWouldGo(key) => {
-            format!("to take it off this machine: plugsign export --offline-primary DIR {key}")
+        Error::PrimaryElsewhere(key) => {
+            format!("lend it for this command: --primary FILE, with the file that export --offline-primary wrote; if it is lost, publish a stored revocation certificate: plugsign revoke {key} --stored --reason REASON")
         }
         Error::OnlyPrimarySigns(key) => format!("make a signing subkey first: plugsign rotate {key}"),
         Error::OtherKey { .. } => "--primary takes the file with the primary key of KEY".into(),
@@ -234,13 +256,20 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::ForeignRevocation(_) => {
             "nothing was changed: a key is revoked by itself alone; import reads whose certificate it is".into()
         }
-        Error::WithoutEffect(_) => {
-            "revoke with the key itself, or with the certificate for compromised keys, which counts for ever: plugsign revoke KEY --stored --reason compromised".into()
+        Error::WithoutEffect(key) => {
+            format!("revoke with the key itself, or with the certificate for compromised keys, which counts for ever: plugsign revoke {key} --stored --reason compromised")
+        }
+        Error::NoRevocation { key, there, reason } => {
+            let own = format!("revoke with the key itself: plugsign revoke {key} --reason {reason}; or with a copy that is kept elsewhere: plugsign revoke {key} --certificate FILE");
+            match there.iter().any(|reason| reason.is_hard()) {
+                true => format!("{own}; what is there takes back all that the key ever signed: plugsign revoke {key} --stored --reason compromised"),
+                false => own,
+            }
         }
         Error::UnknownUserId(_) => "see the user IDs: plugsign list; give one as it is written".into(),
         Error::LastUserId(_) => "add another one first: plugsign adduid KEY; or end the key: plugsign revoke KEY".into(),
         Error::UnsafeHome { path, .. } => {
-            format!("make it yours alone: chmod 700 {}", Safe::path(path))
+            format!("make it yours alone: chmod 700 {}", quoted(path))
         }
         Error::PartUnreadable { .. } => {
             "it may revoke the key, or hold its secret part: make the file readable, or move it out of the home if nothing can be done".into()
@@ -266,7 +295,7 @@ pub fn hint(error: &Error) -> Option<String> {
         }
         Error::NotForServer { .. } => UNREADABLE.into(),
         Error::NotGood(_) => "no signature was written; see the key with: plugsign list".into(),
-        Error::Refused { weakness, .. } => match weakness {
+        Error::Refused { key, weakness } => match weakness {
             Weakness::TooShort(_) | Weakness::Algorithm(_) | Weakness::Version(_) | Weakness::Modulus => {
                 "make a RSA key of 3072 bits: plugsign keygen".into()
             }
@@ -280,13 +309,16 @@ pub fn hint(error: &Error) -> Option<String> {
                 "give it a passphrase, or say that it shall have none: --no-passphrase, or --unprotected for export".into()
             }
             Weakness::Expired(_) => {
-                "extend it: plugsign extend KEY --expires 1y --subkeys; or where it was made (gpg --quick-set-expire KEY 1y), export it and import it again; or make a new one: plugsign keygen".into()
+                format!("see what has expired: plugsign list {key}; a subkey: plugsign rotate {key}; the key as a whole: plugsign extend {key} --expires 1y; or where it was made (gpg --quick-set-expire {key} 1y), export it and import it again; for a CI, do so where the key is kept, and export --ci again; or make a new one: plugsign keygen")
             }
             Weakness::Unbound(_) | Weakness::Hash(_) => {
-                "it needs a user ID and self-signatures with SHA-256 or stronger: renew them on the way in (plugsign import --refresh FILE) or in the home (plugsign refresh KEY); or where it was made (gpg --cert-digest-algo SHA256 --quick-set-expire KEY 0), export it and import it again".into()
+                format!("it needs a user ID and self-signatures with SHA-256 or stronger: renew them on the way in (plugsign import --refresh FILE) or in the home (plugsign refresh {key}); or where it was made (gpg --cert-digest-algo SHA256 --quick-set-expire {key} 0), export it and import it again")
             }
             Weakness::OnCard(_) => {
                 "plugsign uses no smart cards: sign with a key or subkey whose secret part is in a file; gpg --export gives the certificate of this one".into()
+            }
+            Weakness::NotYetValid(_) => {
+                "set the clock right, or unset SOURCE_DATE_EPOCH, or give a later --time".into()
             }
             Weakness::SecretElsewhere => "import the key with its secret part".into(),
             _ => return None,

@@ -8,6 +8,7 @@ mod commands;
 mod document;
 mod failure;
 mod gpg;
+mod mend;
 mod passphrase;
 mod report;
 mod signals;

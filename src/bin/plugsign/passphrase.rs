@@ -91,6 +91,8 @@ impl PassphraseSource {
     ) -> Result<Option<Arc<Passphrase>>, Failure> {
         match secret.protection() {
             Protection::None => Ok(None),
+            // There is nothing to unlock, and where the parts are is said without one.
+            _ if secret.secret_fingerprints().is_empty() => Ok(None),
             Protection::Passphrase => self.of_protected(world, certificate).map(Some),
         }
     }
@@ -193,7 +195,7 @@ impl NewPassphraseSource {
             }
         };
         if passphrase.is_empty() {
-            return Err(Failure::EmptyPassphrase);
+            return Err(Failure::EmptyNewPassphrase);
         }
         Ok(passphrase)
     }

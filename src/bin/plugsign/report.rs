@@ -35,29 +35,22 @@ pub trait Report {
 
 /// Returns the user ID to show for a certificate, made safe.
 pub fn first_user_id(certificate: &Certificate) -> String {
-    match certificate.user_ids().first() {
-        Some(user_id) => Safe::bytes(user_id).to_string(),
+    match certificate.name() {
+        Some(user_id) => Safe::bytes(&user_id).to_string(),
         None => "(no user ID)".into(),
     }
 }
 
 /// Says so if a key can sign for 30 more days at the most, and what to do about it.
 pub fn expiry_notice(
-    certificate: &Certificate,
     end: Option<SystemTime>,
     policy: &Policy,
+    mend: impl FnOnce() -> String,
 ) -> Option<String> {
     let end = end.filter(|end| policy.ends_soon(Some(*end)))?;
     let left = end.duration_since(policy.now()).unwrap_or_default().as_secs() / (24 * 60 * 60);
     let days = if left == 1 { "day" } else { "days" };
-    let mend = extend_command(certificate);
-    Some(format!("expires on {}, in {left} {days}: {mend}", show_time(end)))
-}
-
-/// Returns the command that gives a key another year.
-pub fn extend_command(certificate: &Certificate) -> String {
-    let subkeys = if certificate.fingerprints().len() > 1 { " --subkeys" } else { "" };
-    format!("plugsign extend {} --expires 1y{subkeys}", certificate.fingerprint())
+    Some(format!("expires on {}, in {left} {days}: {}", show_time(end), mend()))
 }
 
 /// Returns a certificate's state in one word.

@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use clap::Args;
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Fingerprint;
-use plugsign::openpgp::key_file::read_keys;
+use plugsign::openpgp::key_file::{Key, read_keys};
+use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::SecretKey;
+use plugsign::safe::Safe;
 use zeroize::Zeroizing;
 
 use crate::commands::import::{one_secret, read_file};
 use crate::failure::Failure;
+use crate::mend::Renewal;
 use crate::world::{World, is_dash};
 
 /// The key itself, for CI: armored, base64, or with `\n` for its line ends.
@@ -19,10 +22,12 @@ pub const KEY_VARIABLE: &str = "PLUGSIGN_KEY";
 
 #[derive(Args, Clone)]
 pub struct KeySource {
-    /// Sign with this key: fingerprint, key ID, e-mail address or part of a user ID
+    /// Sign with this key: fingerprint, key ID, e-mail address or part of a user ID. Of those in
+    /// --key-file, else in PLUGSIGN_KEY if it is there, else of the home's
     #[arg(short = 'u', long = "key", value_name = "KEY")]
     pub keys: Vec<String>,
-    /// Sign with the secret key in this file; - is standard input
+    /// Sign with the secret key in this file; - is standard input. Else with the one in
+    /// PLUGSIGN_KEY, else with the only one of the home
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
 }
@@ -33,6 +38,18 @@ pub struct Found {
     /// The very key or subkey that was asked for.
     pub exactly: Option<Fingerprint>,
     pub origin: Origin,
+}
+
+impl Found {
+    /// Returns what renews the key for 30 days, or for more.
+    pub fn renewal<'a>(
+        &'a self,
+        signer: Option<&'a Fingerprint>,
+        days: Option<u32>,
+    ) -> Renewal<'a> {
+        const NOTICE: u32 = (Policy::EXPIRY_NOTICE.as_secs() / (24 * 60 * 60)) as u32;
+        Renewal { secret: &self.secret, signer, origin: self.origin, days: days.unwrap_or(NOTICE) }
+    }
 }
 
 /// Where a key comes from.
@@ -47,6 +64,8 @@ pub enum Origin {
 struct Text {
     bytes: Zeroizing<Vec<u8>>,
     origin: Origin,
+    /// What to call it, made safe.
+    name: String,
 }
 
 impl KeySource {
@@ -67,8 +86,13 @@ impl KeySource {
         let found = match self.text(world)? {
             Some(text) => queries
                 .iter()
-                .map(|query| in_text(&text, query.as_ref(), world))
-                .collect::<Result<Vec<_>, _>>()?,
+                .map(|query| match query {
+                    Some(query) if !text.has(query) => in_home(&[Some(query.clone())], world)?
+                        .pop()
+                        .ok_or_else(|| Error::UnknownKey(query.text().to_string()).into()),
+                    query => in_text(&text, query.as_ref(), world),
+                })
+                .collect::<Result<Vec<_>, Failure>>()?,
             None => in_home(&queries, world)?,
         };
         for (place, one) in found.iter().enumerate() {
@@ -83,15 +107,51 @@ impl KeySource {
     /// Returns the text of a key that is not the home's, if there is one.
     fn text(&self, world: &World) -> Result<Option<Text>, Failure> {
         if let Some(path) = &self.key_file {
-            return Ok(Some(Text { bytes: read_file(path)?, origin: Origin::File }));
+            let name = Safe::path(path).to_string();
+            return Ok(Some(Text { bytes: read_file(path)?, origin: Origin::File, name }));
         }
-        if !self.keys.is_empty() {
-            return Ok(None);
+        match world.variable(KEY_VARIABLE) {
+            Some(text) => Ok(Some(Text {
+                bytes: Zeroizing::new(text.into_encoded_bytes()),
+                origin: Origin::Environment,
+                name: KEY_VARIABLE.into(),
+            })),
+            // The home's only key in its place would sign what another was to sign.
+            None if self.keys.is_empty() && world.is_empty(KEY_VARIABLE) => Err(Failure::EmptyKey),
+            None => Ok(None),
         }
-        Ok(world.variable(KEY_VARIABLE).map(|text| Text {
-            bytes: Zeroizing::new(text.into_encoded_bytes()),
-            origin: Origin::Environment,
-        }))
+    }
+}
+
+impl Text {
+    /// Returns whether a key that was asked for is to be looked for here: in a file always, in the
+    /// environment if it is there.
+    fn has(&self, query: &KeyQuery) -> bool {
+        let is_it = |key: Result<Key, Error>| matches!(key, Ok(Key::Secret(secret)) if query.matches(&secret.certificate()));
+        self.origin == Origin::File
+            || read_keys(&self.bytes).is_ok_and(|keys| keys.into_iter().any(is_it))
+    }
+
+    /// Reads the one secret key.
+    fn read(&self, query: Option<&KeyQuery>) -> Result<SecretKey, Failure> {
+        const SECRET: &str = "that is a certificate, which cannot sign: where its secret key is, export that with plugsign export --secret KEY -a, or for a CI with plugsign export --ci KEY";
+        let keys = read_keys(&self.bytes).map_err(|error| self.named(error))?;
+        let is_certificate = keys.iter().any(|key| matches!(key, Ok(Key::Certificate(_))));
+        one_secret(keys, query).map_err(|failure| match failure {
+            Failure::Library(error @ Error::NoKey(_)) if is_certificate => {
+                Failure::Advised(Box::new(self.named(error)), SECRET.into())
+            }
+            Failure::Library(error) => self.named(error).into(),
+            other => other,
+        })
+    }
+
+    /// Says where a text was that is no key.
+    fn named(&self, error: Error) -> Error {
+        match error {
+            Error::NoKey(why) => Error::NoKey(format!("{why} ({})", self.name)),
+            other => other,
+        }
     }
 }
 
@@ -115,7 +175,7 @@ fn in_home(queries: &[Option<KeyQuery>], world: &World) -> Result<Vec<Found>, Fa
 /// Finds the one secret key of a text. What the home knows of it, a revocation above all, counts
 /// for it too.
 fn in_text(text: &Text, query: Option<&KeyQuery>, world: &World) -> Result<Found, Failure> {
-    let mut secret: SecretKey = one_secret(read_keys(&text.bytes)?, query)?;
+    let mut secret = text.read(query)?;
     let exactly = query.and_then(|query| query.exactly(&secret.certificate()));
     if let Ok(home) = world.home()
         && let Ok(shelf) = home.keys()

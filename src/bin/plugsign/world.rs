@@ -81,6 +81,11 @@ impl World {
         variable(name)
     }
 
+    /// Returns whether a variable is set to nothing: in a CI, because its secret is not there.
+    pub fn is_empty(&self, name: &str) -> bool {
+        env::var_os(name).is_some_and(|value| value.is_empty())
+    }
+
     /// Returns the time that `--time` or `SOURCE_DATE_EPOCH` fixes, else the clock's.
     pub fn time(&self, option: Option<&str>) -> Result<SystemTime, Failure> {
         use plugsign::openpgp::validity::parse_time;

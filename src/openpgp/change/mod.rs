@@ -201,6 +201,12 @@ fn with_packets(certificate: &Certificate, packets: Vec<Packet>) -> Result<Certi
         .map_err(Error::crypto("putting the certificate together"))
 }
 
+/// Returns the subkeys that get a new end with the key's, in [`extend`](extend()).
+pub fn extendable_subkeys(certificate: &Certificate) -> Vec<Fingerprint> {
+    let in_use = subkeys_in_use(certificate);
+    in_use.into_iter().map(|(key, _)| key.fingerprint().into()).collect()
+}
+
 /// Returns the subkeys in use that may be bound anew, with their newest binding: the newest one
 /// for signing and the newest one for anything else. Older ones were rotated away and keep
 /// their end; revoked ones and those of other algorithms are left alone.

@@ -50,8 +50,13 @@ impl SecretKey {
         exactly: Option<&Fingerprint>,
         policy: &Policy,
     ) -> Result<(SecretKey, Fingerprint)> {
-        let subkey = self.unlock(old, exactly, policy)?.fingerprint();
+        let subkey = match (exactly, self.signing_subkey(policy)) {
+            (Some(exactly), _) => exactly.clone(),
+            (None, Ok(subkey)) => subkey,
+            (None, Err(_)) => self.check_can_sign(None, policy)?,
+        };
         self.check_subkey(&subkey)?;
+        self.unlock(old, Some(&subkey), policy)?;
         let one = SecretKey::new(
             self.cert()
                 .clone()
@@ -65,6 +70,39 @@ impl SecretKey {
             }
         })?;
         Ok((one, subkey))
+    }
+
+    /// Adds the secret parts that another copy has and this one has not, each as it is protected
+    /// there. What is here stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`].
+    pub fn with_parts_of(&self, other: &SecretKey) -> Result<SecretKey> {
+        let primary = self.fingerprint();
+        let here = self.secret_fingerprints();
+        let known = self.certificate().fingerprints();
+        let mut packets = Vec::new();
+        for component in other.secret_parts() {
+            let key = component.key().clone();
+            let fingerprint = Fingerprint::from(key.fingerprint());
+            let is_missing = known.contains(&fingerprint) && !here.contains(&fingerprint);
+            if is_missing && !is_elsewhere(key.secret()) {
+                packets.push(match fingerprint == primary {
+                    true => Packet::from(key.role_into_primary()),
+                    false => Packet::from(key.role_into_subordinate()),
+                });
+            }
+        }
+        self.with_packets(packets)
+    }
+
+    /// Returns the keys whose secret parts are here, and are under another passphrase than this.
+    pub fn locked_to(&self, passphrase: Option<&Passphrase>) -> Vec<Fingerprint> {
+        let here = self.secret_parts().filter(|it| !is_elsewhere(it.key().secret()));
+        here.filter(|component| unlock(component.key(), passphrase).is_err())
+            .map(|component| component.key().fingerprint().into())
+            .collect()
     }
 
     /// Returns the key without the primary key's secret part, for everyday work.
@@ -83,7 +121,7 @@ impl SecretKey {
             Ok(is_primary.then(dummy))
         })?;
         match without.check_can_sign(None, policy) {
-            Ok(()) => Ok(without),
+            Ok(_) => Ok(without),
             Err(_) if self.check_can_sign(None, policy).is_ok() => {
                 Err(Error::OnlyPrimarySigns(fingerprint))
             }

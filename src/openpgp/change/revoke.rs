@@ -233,7 +233,7 @@ fn check_own(certificate: &Certificate, primary: &PrimaryKey) -> Result<()> {
 }
 
 /// A message goes out with the certificate, to be shown by whoever reads it.
-fn check_message(message: &str) -> Result<()> {
+pub(super) fn check_message(message: &str) -> Result<()> {
     match message.chars().any(is_unsafe) || message.len() > 1024 {
         false => Ok(()),
         true => Err(Error::Malformed(

@@ -9,6 +9,7 @@ use openpgp::packet::UserID;
 use openpgp::packet::signature::subpacket::SubpacketTag;
 use openpgp::types::{ReasonForRevocation, SignatureType};
 
+use super::revoke::check_message;
 use super::{check_changeable, newest, renewed, self_signature, with_packets};
 use crate::error::{Error, Result};
 use crate::openpgp::certificate::Certificate;
@@ -53,7 +54,8 @@ pub fn add_user_id(
 ///
 /// # Errors
 ///
-/// [`Error::LastUserId`] for the last one that is not revoked, [`Error::Refused`] and
+/// [`Error::LastUserId`] for the last one that is not revoked, [`Error::Malformed`] for a message
+/// with control characters, [`Error::Refused`] and
 /// [`Error::ClockBehind`] as [`extend`](super::extend()), [`Error::UnknownUserId`].
 pub fn revoke_user_id(
     certificate: &Certificate,
@@ -63,6 +65,7 @@ pub fn revoke_user_id(
     now: SystemTime,
 ) -> Result<Certificate> {
     check_changeable(certificate, primary, now)?;
+    check_message(message)?;
     let standing: Vec<_> = certificate
         .cert()
         .userids()

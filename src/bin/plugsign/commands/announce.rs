@@ -1,11 +1,14 @@
 //! `plugsign announce`
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use plugsign::disk::file::{Access, Existing, is_same, write_new, write_unless_same};
+use plugsign::disk::file::{
+    Access, Existing, folder_of, is_same, sync_folder, write_new, write_unless_same,
+};
 use plugsign::disk::home::{HomeKey, Shelf};
 use plugsign::disk::signing::Signing;
 use plugsign::error::Error;
@@ -28,6 +31,9 @@ const ANNOUNCEMENT: &str = include_str!("../../../../templates/announcement.md")
 const SECURITY: &str = include_str!("../../../../templates/security.md");
 const SERVER_ADMIN: &str = include_str!("../../../../templates/server-admin.md");
 const ROTATION: &str = include_str!("../../../../templates/rotation.md");
+
+/// Who signed the notice of a new key: it keeps its time when it is good.
+const ROTATION_SIGNATURE: &str = "ROTATION.md.sig";
 
 /// The name of the certificate's file in all documents.
 const KEY_FILE: &str = "release-key.asc";
@@ -97,7 +103,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Announced, Failure> {
         let notice = fill(ROTATION, &values).into_bytes();
         let signature = sign_by_former(&notice, &arguments, world)?;
         documents.push(Document { name: "ROTATION.md".into(), bytes: notice });
-        documents.push(Document { name: "ROTATION.md.sig".into(), bytes: signature });
+        documents.push(Document { name: ROTATION_SIGNATURE.into(), bytes: signature });
     }
     if let Some(folder) = &arguments.out {
         write(&documents, folder, arguments.force, world)?;
@@ -194,8 +200,17 @@ fn keys_file(
     values: &[(&'static str, String)],
     policy: &Policy,
 ) -> Result<String, Failure> {
-    const HEAD: &str = "These keys sign releases. Import them with one of:\n\n    plugsign import KEYS\n    gpg --import KEYS\n\nCompare the fingerprints with those on {{SECOND_PLACE}}.\n";
-    let mut text = fill(HEAD, values);
+    const HEAD: &str = "These keys sign releases. Use them with one of:\n\n    {{COMMAND}}\n    gpg --import KEYS\n\nCompare the fingerprints with those on {{SECOND_PLACE}}.\n";
+    let mut values = values.to_vec();
+    let artifact = values.iter().find(|(name, _)| *name == "ARTIFACT");
+    let artifact = artifact.map(|(_, artifact)| artifact.as_str()).unwrap_or_default();
+    // Servers read the first block of a file alone, and so it is refused as one to trust.
+    let command = match certificates.len() {
+        1 => "plugsign trust add KEYS".into(),
+        _ => format!("plugsign verify --key KEYS {artifact}"),
+    };
+    values.push(("COMMAND", command));
+    let mut text = fill(HEAD, &values);
     for certificate in certificates {
         let description = certificate.describe(policy);
         text.push('\n');
@@ -228,12 +243,13 @@ fn sign_by_former(notice: &[u8], arguments: &Arguments, world: &World) -> Result
         umask: world.umask,
         dry_run: false,
     };
-    Ok(signing.sign_stream_to_bytes(notice, "ROTATION.md")?)
+    let there = arguments.out.as_ref().map(|folder| folder.join(ROTATION_SIGNATURE));
+    Ok(signing.sign_stream_unless_signed(notice, "ROTATION.md", there.as_deref())?)
 }
 
 /// Writes all documents, or none if one of the names is taken by something else.
 fn write(documents: &[Document], folder: &Path, force: bool, world: &World) -> Result<(), Failure> {
-    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    make_folder(folder, world.umask)?;
     let access = Access::Public { umask: world.umask };
     let paths: Vec<PathBuf> = documents.iter().map(|it| folder.join(&it.name)).collect();
     let files: Vec<(&PathBuf, &[u8])> =
@@ -253,6 +269,19 @@ fn write(documents: &[Document], folder: &Path, force: bool, world: &World) -> R
         write_unless_same(path, bytes, access)?;
     }
     Ok(())
+}
+
+/// Makes a folder for everybody, as far as the caller's umask lets them: ours is tighter.
+fn make_folder(folder: &Path, umask: u32) -> Result<(), Error> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder_of(folder);
+    make_folder(parent, umask)?;
+    fs::create_dir(folder)
+        .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o777 & !umask)))
+        .map_err(Error::io("create", folder))?;
+    sync_folder(parent)
 }
 
 /// The documents.

@@ -39,6 +39,8 @@ pub struct Opened {
     pub primary: PrimaryKey,
     /// Of the home's secret key; of a lent one there is no trace any more.
     pub passphrase: Option<Arc<Passphrase>>,
+    /// Whether the primary key is not the home's.
+    pub is_lent: bool,
     /// The time of the change, once it is made: newer than anything that the key said of itself.
     pub now: SystemTime,
 }
@@ -90,7 +92,8 @@ impl Means {
             }
             (None, _) => return Err(Error::PrimaryElsewhere(fingerprint).into()),
         };
-        Ok(Opened { fingerprint, primary, passphrase, now: whole_seconds(world.now) })
+        let now = whole_seconds(world.now);
+        Ok(Opened { fingerprint, primary, passphrase, is_lent: lent, now })
     }
 
     fn read_lent(&self, wanted: &Fingerprint) -> Result<Option<SecretKey>, Failure> {
@@ -123,7 +126,7 @@ fn check(certificate: &Certificate, revoked: bool, world: &World) -> Result<(), 
 
 /// Returns the time for a change. Two changes in one second could not be told apart, so the
 /// second one waits for the next; a clock that is further behind is for the library to refuse.
-fn settle(certificate: &Certificate, world: &World) -> SystemTime {
+pub fn settle(certificate: &Certificate, world: &World) -> SystemTime {
     let now = world.now_at_last();
     let next = newest_self_signature(certificate).map(|newest| newest + Duration::from_secs(1));
     match next.and_then(|next| next.duration_since(now).ok().map(|wait| (next, wait))) {
@@ -145,7 +148,13 @@ impl Opened {
     ) -> Result<Certificate, Failure> {
         self.in_home(world, |home, lock, key, maker, now| {
             let certificate = make(&key.certificate, maker, now)?;
+            if certificate.same_as(&key.certificate) {
+                return Ok(certificate);
+            }
             check_still_readable(&key.certificate, &certificate)?;
+            if certificate.revoked().is_none() {
+                renew_revocations(home, lock, &certificate, maker, now)?;
+            }
             home.put_certificate(lock, &certificate)?;
             Ok(certificate)
         })
@@ -173,25 +182,26 @@ impl Opened {
         let maker = Maker { primary: &self.primary, secret, passphrase };
         Ok(make(home, &lock, &key, &maker, self.now)?)
     }
+}
 
-    /// Makes the stored revocation certificates anew that would not count any more: those for
-    /// keys that are merely superseded or retired are void once the key has said something of
-    /// itself after them.
-    pub fn renew_revocations(&self, world: &World) -> Result<(), Failure> {
-        let home = world.home()?;
-        let lock = world.lock()?;
-        // Another command may have changed the key meanwhile.
-        let certificate = of_home(home, &self.fingerprint)?.certificate;
-        let now = newest_self_signature(&certificate).unwrap_or(self.now);
-        for reason in Reason::USUAL.into_iter().filter(|reason| !reason.is_hard()) {
-            if home.revocation(&self.fingerprint, reason)?.is_some() {
-                let user_id = certificate.first_user_id();
-                let bytes = revocation(&self.primary, &user_id, reason, now)?;
-                home.put_revocation(&lock, &self.fingerprint, reason, &bytes)?;
-            }
+/// Makes the stored revocation certificates anew that would not count any more: those for keys
+/// that are merely superseded or retired are void once the key has said something of itself after
+/// them. They come before the change: newer than the key's word they count, older they do not.
+fn renew_revocations(
+    home: &Home,
+    lock: &Lock,
+    certificate: &Certificate,
+    maker: &Maker<'_>,
+    now: SystemTime,
+) -> Result<(), Error> {
+    let fingerprint = certificate.fingerprint();
+    for reason in Reason::USUAL.into_iter().filter(|reason| !reason.is_hard()) {
+        if home.revocation(&fingerprint, reason)?.is_some() {
+            let bytes = revocation(maker.primary, &certificate.first_user_id(), reason, now)?;
+            home.put_revocation(lock, &fingerprint, reason, &bytes)?;
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Reads one key of the home anew.
@@ -223,6 +233,10 @@ pub struct Changed {
     subkeys: Vec<Fingerprint>,
     changed: bool,
     publish: bool,
+    /// Whether a CI's copy of the signing subkey lacks the change.
+    is_older_in_ci: bool,
+    /// How a copy that is kept off-line, which lacks the change, gets it.
+    off_line: Option<String>,
     words: Vec<String>,
 }
 
@@ -235,6 +249,8 @@ impl Changed {
             subkeys: Vec::new(),
             changed: true,
             publish: true,
+            is_older_in_ci: false,
+            off_line: None,
             words: Vec::new(),
         }
     }
@@ -264,6 +280,22 @@ impl Changed {
         self
     }
 
+    /// A CI signs with what was before.
+    pub fn older_in_ci(mut self) -> Changed {
+        self.is_older_in_ci = self.certificate.fingerprints().len() > 1;
+        self
+    }
+
+    /// A copy that is kept off-line is what was before.
+    pub fn older_off_line(mut self, opened: &Opened) -> Changed {
+        let key = &opened.fingerprint;
+        self.off_line = Some(match opened.is_lent {
+            true => format!("plugsign import FILE && plugsign export --offline-primary DIR {key}"),
+            false => format!("plugsign export --secret {key} -a -o {key}.secret.asc --force"),
+        });
+        self
+    }
+
     /// Everything is as it was.
     pub fn unchanged(mut self) -> Changed {
         self.changed = false;
@@ -274,7 +306,7 @@ impl Changed {
         let fingerprint = self.certificate.fingerprint();
         match self.publish {
             false => Vec::new(),
-            true => vec![format!("plugsign export {fingerprint} -a -o release-key.asc")],
+            true => vec![format!("plugsign export {fingerprint} -a -o release-key.asc --force")],
         }
     }
 }
@@ -291,6 +323,18 @@ impl Report for Changed {
         let user_id = first_user_id(&self.certificate);
         for command in self.publish() {
             writeln!(talk, "Publish the certificate of {user_id} again, wherever it is:")?;
+            writeln!(talk, "  {command}")?;
+        }
+        if self.is_older_in_ci {
+            let key = self.certificate.fingerprint();
+            writeln!(talk, "If a CI has the signing subkey, export its secret again:")?;
+            writeln!(talk, "  plugsign export --ci {key} -o ci-secret --force")?;
+        }
+        if let Some(command) = &self.off_line {
+            writeln!(
+                talk,
+                "A copy of the key that is kept off-line lacks this. To write a new one:"
+            )?;
             writeln!(talk, "  {command}")?;
         }
         Ok(())

@@ -44,7 +44,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Findings, Failure> {
         let words = "standard input cannot be both the key and the passphrase";
         return Err(Failure::Usage(words.into()));
     }
-    let mut rows = vec![clock(world)];
+    let mut rows = Vec::new();
     let found = match arguments.key.find(world) {
         Ok(mut found) => found.pop(),
         Err(failure @ Failure::Usage(_)) => return Err(failure),
@@ -53,7 +53,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Findings, Failure> {
             None
         }
     };
-    rows.push(home(found.as_ref().map(|found| found.origin), world));
+    rows.insert(0, clock(found.as_ref(), world));
+    rows.insert(1, home(found.as_ref().map(|found| found.origin), world));
     let mut certificate = None;
     if let Some(found) = &found {
         certificate = Some(found.secret.certificate());
@@ -121,6 +122,12 @@ impl Row {
             detail = format!("{detail}: {cause}");
         }
         Row { name, state: State::Fail, detail, mend: failure.hint() }
+    }
+
+    /// Says what mends it, if nothing was said yet.
+    pub fn or_mend(mut self, mend: impl Into<String>) -> Row {
+        self.mend = self.mend.or_else(|| Some(mend.into()));
+        self
     }
 
     pub fn weakness(name: &'static str, certificate: &Certificate, weakness: Weakness) -> Row {

@@ -1,5 +1,6 @@
 //! The checks of `plugsign doctor`: each looks at one thing and says so in a row.
 
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -20,8 +21,9 @@ use super::check::{NO_SIGNATURE, look};
 use super::doctor::{Arguments, Row, State};
 use super::verify::signers;
 use crate::failure::{Failure, UNREADABLE};
+use crate::mend::{Renewal, quoted};
 use crate::passphrase::PassphraseSource;
-use crate::report::{extend_command, first_user_id};
+use crate::report::first_user_id;
 use crate::signer::{Found, KEY_VARIABLE, Origin};
 use crate::terminal::Conversation;
 use crate::world::World;
@@ -31,11 +33,13 @@ pub fn look_at_key(found: &Found, arguments: &Arguments, world: &World) -> Vec<R
     let certificate = found.secret.certificate();
     let policy = world.policy();
     let description = certificate.describe(&policy);
+    let can_sign = found.secret.check_can_sign(found.exactly.as_ref(), &policy);
+    let renewal = found.renewal(can_sign.as_ref().ok(), arguments.min_days);
     let mut rows = vec![
         key(found, &certificate, arguments.key.key_file.as_deref()),
         strength(&certificate, &description, world),
-        revocation(&description),
-        validity(&certificate, &description, arguments.min_days, &policy),
+        revocation(&certificate, &description, can_sign.as_ref().err(), found),
+        validity(&description, &can_sign, &renewal, arguments.min_days, &policy),
         server(&certificate),
         passphrase(found, &arguments.passphrase, world),
     ];
@@ -51,7 +55,14 @@ pub fn look_at_key(found: &Found, arguments: &Arguments, world: &World) -> Vec<R
             rows.push(Row::ok("unlock", format!("{} is unlocked and whole", key.fingerprint())));
             rows.push(trial(&key, world));
         }
-        Err(failure) => rows.push(Row::failure("unlock", &failure)),
+        Err(failure) => {
+            let mend = "name what can be read: --passphrase-file FILE, --passphrase-fd N or PLUGSIGN_PASSPHRASE";
+            let mend = match failure {
+                Failure::Library(Error::Io { .. }) | Failure::Stream(..) => mend.to_string(),
+                _ => format!("see the key: plugsign list {}", certificate.fingerprint()),
+            };
+            rows.push(Row::failure("unlock", &failure).or_mend(mend));
+        }
     }
     rows
 }
@@ -59,25 +70,51 @@ pub fn look_at_key(found: &Found, arguments: &Arguments, world: &World) -> Vec<R
 /// 1 November 2026: no clock that is right shows an earlier time to this program.
 const EARLIEST: Duration = Duration::from_secs(1_793_491_200);
 
-pub fn clock(world: &World) -> Row {
+pub fn clock(found: Option<&Found>, world: &World) -> Row {
+    const NAME: &str = "clock";
     const MEND: &str = "set the clock, for example with: timedatectl set-ntp true";
+    const VARIABLE: &str = "unset SOURCE_DATE_EPOCH, or set the clock";
     let now = show_time(world.now);
     if world.now < SystemTime::UNIX_EPOCH + EARLIEST {
-        return Row::fail("clock", format!("it shows {now}, which is past"), MEND);
+        return Row::fail(NAME, format!("it shows {now}, which is past"), MEND);
     }
-    match world.time(None) {
-        Err(failure) => Row::fail("clock", failure.message(), "unset SOURCE_DATE_EPOCH"),
-        Ok(time) if time > world.now + Policy::CLOCK_DIFFERENCE => Row::fail(
-            "clock",
-            format!("SOURCE_DATE_EPOCH is {}, and the clock shows {now}", show_time(time)),
-            "unset SOURCE_DATE_EPOCH, or set the clock",
+    let time = match world.time(None) {
+        Err(failure) => return Row::fail(NAME, failure.message(), "unset SOURCE_DATE_EPOCH"),
+        Ok(time) => time,
+    };
+    let dated = show_time(time);
+    let born = found.map(|found| (birth(found, world), found.secret.fingerprint()));
+    match born {
+        Some((born, key)) if born > world.now => Row::fail(
+            NAME,
+            format!("it shows {now}, and {key} was made on {}", show_time(born)),
+            MEND,
         ),
-        Ok(time) if time != world.now => {
-            Row::ok("clock", format!("{now}; signatures are dated {}", show_time(time)))
-        }
-        Ok(_) => Row::ok("clock", now),
+        Some((born, key)) if born > time => Row::fail(
+            NAME,
+            format!("SOURCE_DATE_EPOCH is {dated}, and {key} was made on {}", show_time(born)),
+            VARIABLE,
+        ),
+        _ if time > world.now + Policy::CLOCK_DIFFERENCE => Row::fail(
+            NAME,
+            format!("SOURCE_DATE_EPOCH is {dated}, and the clock shows {now}"),
+            VARIABLE,
+        ),
+        _ if time != world.now => Row::ok(NAME, format!("{now}; signatures are dated {dated}")),
+        _ => Row::ok(NAME, now),
     }
 }
+
+/// Returns when the key that signs was made, else the primary key.
+fn birth(found: &Found, world: &World) -> SystemTime {
+    let policy = world.policy();
+    let signer = found.secret.check_can_sign(found.exactly.as_ref(), &policy).ok();
+    let keys = found.secret.certificate().describe(&policy).keys;
+    let signer = keys.iter().find(|key| Some(&key.fingerprint) == signer.as_ref());
+    signer.or(keys.first()).map_or(SystemTime::UNIX_EPOCH, |key| key.created)
+}
+
+const ANOTHER_HOME: &str = "name another folder with --home DIR or PLUGSIGN_HOME";
 
 pub fn home(origin: Option<Origin>, world: &World) -> Row {
     let home = match world.home() {
@@ -89,26 +126,42 @@ pub fn home(origin: Option<Origin>, world: &World) -> Row {
     };
     let root = Safe::path(home.root()).to_string();
     if let Err(error) = home.check() {
-        return Row::error("home", &error);
+        return Row::error("home", &error).or_mend(ANOTHER_HOME);
     }
     match exposed(home.root()) {
-        Err(error) => Row::error("home", &error),
+        Err(error) => Row::error("home", &error).or_mend(ANOTHER_HOME),
         Ok(paths) => match paths.first() {
             Some(path) => Row::fail(
                 "home",
                 format!("others can read {} ({} such)", Safe::path(path), paths.len()),
-                format!("chmod -R go= {root}"),
+                format!("chmod -R go= {}", quoted(home.root())),
             ),
-            None if !home.root().exists() => Row::ok("home", format!("{root} is not there yet")),
+            None if !home.root().exists() => to_be_made(home.root()),
             None => Row::ok("home", format!("{root} is the owner's alone")),
         },
     }
 }
 
+/// Says whether a home that is not there could be made.
+fn to_be_made(root: &Path) -> Row {
+    let there = root.ancestors().skip(1).find(|folder| fs::symlink_metadata(folder).is_ok());
+    let there = there.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (shown, above) = (Safe::path(root), Safe::path(there));
+    let may = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    match there.is_dir() && rustix::fs::access(there, may).is_ok() {
+        true => Row::ok("home", format!("{shown} is not there yet")),
+        false => Row::fail(
+            "home",
+            format!("{shown} is not there and cannot be made in {above}"),
+            ANOTHER_HOME,
+        ),
+    }
+}
+
 fn key(found: &Found, certificate: &Certificate, file: Option<&Path>) -> Row {
     if let Some(path) = file.filter(|path| is_exposed(path)) {
-        let path = Safe::path(path).to_string();
-        return Row::warn("key", format!("others can read {path}"), format!("chmod 600 {path}"));
+        let mend = format!("chmod 600 {}", quoted(path));
+        return Row::warn("key", format!("others can read {}", Safe::path(path)), mend);
     }
     let origin = match found.origin {
         Origin::File => "--key-file",
@@ -133,40 +186,65 @@ fn strength(certificate: &Certificate, description: &Description, world: &World)
     Row::ok(NAME, algorithm.unwrap_or_default())
 }
 
-fn revocation(description: &Description) -> Row {
-    match description.weakness() {
-        Some(weakness @ Weakness::Revoked(_)) => Row::fail(
-            "revocation",
-            weakness.to_string(),
-            "make a new key with: plugsign keygen; and announce it with: plugsign announce KEY",
-        ),
-        _ => Row::ok("revocation", "not revoked"),
+fn revocation(
+    certificate: &Certificate,
+    description: &Description,
+    cannot_sign: Option<&Error>,
+    found: &Found,
+) -> Row {
+    const NAME: &str = "revocation";
+    const NEW: &str =
+        "make a new key with: plugsign keygen; and tell the world of it with: plugsign announce";
+    if let Some(reason) = certificate.revoked() {
+        return Row::fail(NAME, Weakness::Revoked(reason).to_string(), NEW);
+    }
+    let weakness = match cannot_sign {
+        Some(Error::Refused { weakness, .. }) => Some(weakness),
+        _ => description.weakness(),
+    };
+    match weakness {
+        Some(weakness @ Weakness::Revoked(_)) => {
+            let detail = format!("the subkey that signs: {weakness}");
+            let mend = match description.can_sign() {
+                true => "sign with another subkey: leave out -u, or name that one".into(),
+                false => found.renewal(None, None).rotation(),
+            };
+            Row::fail(NAME, detail, mend)
+        }
+        _ => Row::ok(NAME, "not revoked"),
     }
 }
 
 fn validity(
-    certificate: &Certificate,
     description: &Description,
+    can_sign: &Result<Fingerprint, Error>,
+    renewal: &Renewal<'_>,
     min_days: Option<u32>,
     policy: &Policy,
 ) -> Row {
+    const NAME: &str = "validity";
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    let extend = extend_command(certificate);
-    if let Some(weakness @ Weakness::Expired(_)) = description.weakness() {
-        return Row::fail("validity", weakness.to_string(), extend);
-    }
+    let signer = match can_sign {
+        Ok(signer) => Some(signer),
+        Err(Error::Refused { weakness: weakness @ Weakness::Expired(_), .. }) => {
+            return Row::fail(NAME, weakness.to_string(), renewal.words(policy));
+        }
+        Err(error @ Error::Refused { weakness: Weakness::NotYetValid(_), .. }) => {
+            return Row::error(NAME, error);
+        }
+        Err(_) => None,
+    };
     // A key that cannot sign for another reason has its own end.
     let own_end = description.keys.first().and_then(|primary| primary.expires);
-    let Some(end) = description.signs_until().or(own_end) else {
-        return Row::ok("validity", "never expires");
-    };
+    let end = signer.map_or(own_end, |signer| description.key_signs_until(signer));
+    let Some(end) = end else { return Row::ok(NAME, "never expires") };
     let left = end.duration_since(policy.now()).unwrap_or_default();
     let detail =
         format!("expires on {}, in {} days", show_time(end), left.as_secs() / DAY.as_secs());
     match min_days {
-        Some(days) if left < DAY * days => Row::fail("validity", detail, extend),
-        None if policy.ends_soon(Some(end)) => Row::warn("validity", detail, extend),
-        _ => Row::ok("validity", detail),
+        Some(days) if left < DAY * days => Row::fail(NAME, detail, renewal.words(policy)),
+        None if policy.ends_soon(Some(end)) => Row::warn(NAME, detail, renewal.words(policy)),
+        _ => Row::ok(NAME, detail),
     }
 }
 
@@ -196,7 +274,7 @@ fn passphrase(found: &Found, source: &PassphraseSource, world: &World) -> Row {
         let fingerprint = found.secret.fingerprint();
         let mend = match found.origin {
             Origin::Home => format!("plugsign passwd {fingerprint}"),
-            _ => "give it one where it was exported: plugsign passwd KEY".into(),
+            _ => format!("give it one where it was exported: plugsign passwd {fingerprint}"),
         };
         return Row::warn(NAME, "the key has none: whoever has the file has the key", mend);
     }
@@ -207,7 +285,7 @@ fn passphrase(found: &Found, source: &PassphraseSource, world: &World) -> Row {
         let shown = Safe::path(path).to_string();
         return match is_exposed(path) {
             true => {
-                let mend = format!("chmod 600 {shown}");
+                let mend = format!("chmod 600 {}", quoted(path));
                 Row::warn(NAME, format!("others can read {shown}"), mend)
             }
             false => Row::ok(NAME, format!("from {shown}")),
@@ -246,7 +324,9 @@ fn revocation_certificate(certificate: &Certificate, world: &World) -> Row {
         None => Row::warn(
             NAME,
             "the home has none, for the day that the key is lost",
-            "make one where the key was made, and keep it in a safe place",
+            format!(
+                "keep a copy of the secret key off this machine, which can revoke it: plugsign export --secret {fingerprint} -a -o {fingerprint}.secret.asc"
+            ),
         ),
     }
 }
@@ -280,7 +360,10 @@ pub fn bundle(path: &Path, own: Option<&Certificate>, world: &World) -> Row {
     };
     let seen = match judge.and_then(|judge| look(path, judge.as_ref())) {
         Ok(seen) => seen,
-        Err(error) => return Row::error(NAME, &error),
+        Err(error) => {
+            return Row::error(NAME, &error)
+                .or_mend("name the bundle that was built: --bundle FILE");
+        }
     };
     let findings: Vec<&Finding> =
         seen.bundle.findings.iter().filter(|finding| finding.code != NO_SIGNATURE).collect();
@@ -293,7 +376,7 @@ pub fn bundle(path: &Path, own: Option<&Certificate>, world: &World) -> Row {
         count => format!(" (and {} more)", count - 1),
     };
     let detail = format!("{shown}: {}; {}{more}", Safe::text(&worst.what), worst.consequence);
-    let mend = format!("see all of it: plugsign check {shown}");
+    let mend = format!("see all of it: plugsign check {}", quoted(path));
     match worst.severity {
         Severity::Error => Row::fail(NAME, detail, mend),
         Severity::Warning => Row::warn(NAME, detail, mend),

@@ -68,7 +68,13 @@ pub fn to_folder(arguments: &Arguments, folder: &Path, world: &World) -> Result<
     let policy = world.policy();
     let key = of_home(home, &fingerprint)?;
     let secret = key.secret.as_ref().ok_or_else(no_secret)?;
-    secret.without_primary(&policy)?;
+    secret.without_primary(&policy).map_err(|error| match error {
+        Error::PrimaryElsewhere(_) => Failure::Advised(
+            Box::new(error),
+            "it was taken off this machine already: copy the file that was written then".into(),
+        ),
+        error => error.into(),
+    })?;
     if secret.protection() == Protection::None && !arguments.unprotected {
         let key = fingerprint.to_string();
         return Err(Error::Refused { key, weakness: Weakness::Unprotected }.into());
@@ -128,6 +134,10 @@ fn store_whole(path: &Path, whole: &SecretKey) -> Result<(), Failure> {
     };
     match same {
         true => Ok(()),
-        false => Err(Error::Exists(path.to_owned()).into()),
+        false => Err(Failure::Advised(
+            Box::new(Error::Exists(path.to_owned())),
+            "it may be the only copy of a primary key, and is never replaced: name another folder"
+                .into(),
+        )),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use plugsign::disk::file::{read_bounded, read_small};
@@ -17,12 +18,13 @@ use plugsign::openpgp::secret_key::{Passphrase, Protection, SecretKey};
 use plugsign::safe::Safe;
 use zeroize::Zeroizing;
 
+use super::change::settle;
 use super::import_gnupg;
 use super::imported::{Imported, Line, Outcome};
 use crate::failure::{Failure, UNREADABLE};
 use crate::passphrase::PassphraseSource;
 use crate::report::first_user_id;
-use crate::world::{World, is_dash, whole_seconds};
+use crate::world::{World, is_dash};
 
 /// Take certificates and secret keys into the home
 ///
@@ -37,7 +39,8 @@ pub struct Arguments {
     /// $GNUPGHOME or ~/.gnupg if none is named
     #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with = "files")]
     from_gnupg: Option<Option<PathBuf>>,
-    /// Take secret keys in the place of those that are here already
+    /// Take secret keys in the place of those that are here already, with their passphrase; parts
+    /// that are only here are kept
     #[arg(long)]
     pub(super) replace: bool,
     /// Renew self-signatures over SHA-1 with SHA-256, which needs the primary key
@@ -186,9 +189,9 @@ fn take_refreshed(
     let passphrase = passphrase.as_deref();
     let primary = secret.unlock_primary(passphrase)?;
     let maker = Maker { primary: &primary, secret, passphrase };
-    let renewed = refresh(certificate, &maker, whole_seconds(world.now))?;
+    let renewed = refresh(certificate, &maker, settle(certificate, world))?;
     let renewed = renewed.unwrap_or_else(|| certificate.clone());
-    check(&renewed, &world.policy())?;
+    check(&renewed, &Policy::new(world.now_at_last()))?;
     take_secret(&secret.merge(&renewed)?, &renewed, arguments, world)
 }
 
@@ -198,24 +201,37 @@ fn take_secret(
     arguments: &Arguments,
     world: &World,
 ) -> Result<Outcome, Failure> {
-    let protected = match secret.protection() {
+    if secret.secret_fingerprints().is_empty() {
+        // No passphrase would change that.
+        secret.check(None)?;
+    }
+    let (protected, passphrase) = match secret.protection() {
         Protection::None => protect(secret, certificate, arguments, world)?,
         Protection::Passphrase => {
             let passphrase = arguments.passphrase.of_protected(world, certificate)?;
-            Some(prove(secret, &passphrase)?)
+            (Some(prove(secret, &passphrase)?), Some(passphrase))
         }
     };
-    keep(protected.as_ref().unwrap_or(secret), certificate, arguments.replace, world)
+    let keeping = Keeping { replace: arguments.replace, passphrase: passphrase.as_deref() };
+    keep(protected.as_ref().unwrap_or(secret), certificate, &keeping, world)
+}
+
+/// How a secret key goes into the home.
+pub struct Keeping<'a> {
+    /// Whether it goes in the place of what is there.
+    pub replace: bool,
+    /// What unlocks it.
+    pub passphrase: Option<&'a Passphrase>,
 }
 
 /// Stores a secret key that was proven, and warns of one that cannot sign here.
 pub(super) fn keep(
     secret: &SecretKey,
     certificate: &Certificate,
-    replace: bool,
+    keeping: &Keeping<'_>,
     world: &World,
 ) -> Result<Outcome, Failure> {
-    let outcome = store_secret(secret, certificate, replace, world)?;
+    let outcome = store_secret(secret, certificate, keeping, world)?;
     warn_of_server(certificate, world)?;
     Ok(outcome)
 }
@@ -249,7 +265,7 @@ pub(super) fn protect(
     certificate: &Certificate,
     arguments: &Arguments,
     world: &World,
-) -> Result<Option<SecretKey>, Failure> {
+) -> Result<(Option<SecretKey>, Option<Arc<Passphrase>>), Failure> {
     secret.check(None).or_else(|error| match error {
         // A protected part among unprotected ones: it is checked below.
         Error::PassphraseNeeded(_) if !arguments.no_passphrase => Ok(()),
@@ -257,18 +273,21 @@ pub(super) fn protect(
     })?;
     let what = format!("{} (it has none)", first_user_id(certificate));
     let passphrase = arguments.passphrase.new_passphrase(world, arguments.no_passphrase, &what)?;
-    let Some(passphrase) = passphrase else { return Ok(None) };
+    let Some(passphrase) = passphrase else { return Ok((None, None)) };
     let protected = secret.protect(&passphrase)?;
     protected.check(Some(&passphrase))?;
-    Ok(Some(protected))
+    Ok((Some(protected), Some(passphrase)))
 }
 
+/// Puts a secret key into the home. No secret part that is there is ever lost, and none is
+/// replaced unasked: a part that only one of both has is kept with those of the other.
 pub fn store_secret(
     secret: &SecretKey,
     certificate: &Certificate,
-    replace: bool,
+    keeping: &Keeping<'_>,
     world: &World,
 ) -> Result<Outcome, Failure> {
+    let replace = keeping.replace;
     let home = world.home()?;
     let lock = world.lock()?;
     let shelf = home.keys()?;
@@ -286,20 +305,39 @@ pub fn store_secret(
         true => Ok(outcome),
         false => home.put_certificate(&lock, &merged).map(|()| Outcome::Updated),
     };
-    match &key.secret {
-        Some(stored) if !replace => {
-            if stored.has_all_secrets_of(secret) {
-                return Ok(publish(Outcome::Unchanged)?);
+    let whole = match &key.secret {
+        Some(stored) if !replace && stored.has_all_secrets_of(secret) => {
+            return Ok(publish(Outcome::Unchanged)?);
+        }
+        Some(stored) if replace => join(secret, stored, &merged, keeping.passphrase)?,
+        Some(stored) => {
+            if keeping.passphrase.is_none() && secret.protection() == Protection::Passphrase {
+                return Err(Error::PassphraseNeeded(secret.fingerprint()).into());
             }
-            Err(Error::SecretKeyDiffers(secret.fingerprint()).into())
+            join(stored, secret, &merged, keeping.passphrase)?
         }
-        Some(stored) if stored.has_primary() && !secret.has_primary() => {
-            Err(Error::PrimaryWouldGo(secret.fingerprint()).into())
-        }
-        _ => {
-            home.put_secret(&lock, &secret.merge(&merged)?)?;
-            Ok(publish(Outcome::Updated)?)
-        }
+        None => secret.merge(&merged)?,
+    };
+    home.put_secret(&lock, &whole)?;
+    Ok(publish(Outcome::Updated)?)
+}
+
+/// Returns a secret key with what only another copy of it has. One passphrase must unlock the
+/// whole, or no command could change it any more.
+fn join(
+    first: &SecretKey,
+    second: &SecretKey,
+    merged: &Certificate,
+    passphrase: Option<&Passphrase>,
+) -> Result<SecretKey, Error> {
+    let whole = first.merge(merged)?.with_parts_of(second)?;
+    let parts = whole.locked_to(passphrase);
+    if !parts.is_empty() {
+        return Err(Error::PassphrasesDiffer { key: whole.fingerprint(), parts });
+    }
+    match passphrase {
+        Some(passphrase) => whole.protect(passphrase),
+        None => Ok(whole),
     }
 }
 

@@ -10,7 +10,7 @@ use plugsign::openpgp::policy::Weakness;
 use plugsign::openpgp::secret_key::Protection;
 use plugsign::safe::Safe;
 
-use super::import::{Arguments, check, import_certificate, keep, protect, prove};
+use super::import::{Arguments, Keeping, check, import_certificate, keep, protect, prove};
 use super::imported::{Imported, Line, Outcome};
 use crate::failure::Failure;
 use crate::world::World;
@@ -84,19 +84,22 @@ fn take_secret(
     world: &World,
 ) -> Result<Outcome, Failure> {
     let source = &arguments.passphrase;
-    let secret = if found.is_protected() {
+    let (secret, passphrase) = if found.is_protected() {
         source.until_right(world, || {
             let passphrase = source.of_protected(world, certificate)?;
             let secret = found.take(Some(&passphrase))?;
-            match secret.protection() {
-                Protection::Passphrase => Ok(prove(&secret, &passphrase)?),
+            let proven = match secret.protection() {
+                Protection::Passphrase => prove(&secret, &passphrase)?,
                 // The parts without one get the same passphrase as the others.
-                Protection::None => Ok(prove(&secret.protect(&passphrase)?, &passphrase)?),
-            }
+                Protection::None => prove(&secret.protect(&passphrase)?, &passphrase)?,
+            };
+            Ok((proven, Some(passphrase)))
         })?
     } else {
         let open = found.take(None)?;
-        protect(&open, certificate, arguments, world)?.unwrap_or(open)
+        let (protected, passphrase) = protect(&open, certificate, arguments, world)?;
+        (protected.unwrap_or(open), passphrase)
     };
-    keep(&secret, certificate, arguments.replace, world)
+    let keeping = Keeping { replace: arguments.replace, passphrase: passphrase.as_deref() };
+    keep(&secret, certificate, &keeping, world)
 }

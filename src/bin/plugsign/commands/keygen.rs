@@ -1,11 +1,13 @@
 //! `plugsign keygen`
 
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
-use plugsign::disk::file::{Access, Existing, write_new};
+use plugsign::disk::file::{Access, Existing, folder_of, write_new};
+use plugsign::disk::home::Home;
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::{Certificate, show_time};
 use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, generate, user_id};
@@ -16,11 +18,11 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value};
 
 use super::{dialog, summary};
-use crate::failure::Failure;
+use crate::failure::{Failure, one_line};
 use crate::passphrase::PassphraseSource;
 use crate::report::{Report, certificate_json};
 use crate::terminal::Conversation;
-use crate::world::{World, whole_seconds};
+use crate::world::{World, is_dash, whole_seconds};
 
 /// Make a key
 ///
@@ -117,9 +119,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
     if arguments.summary.is_some() && !is_org {
         return Err(Failure::Usage("--summary goes with --kind org".into()));
     }
-    // Later would be too late: the key would be there, and its sheet not.
-    if let Some(path) = arguments.summary.as_ref().filter(|path| path.exists()) {
-        return Err(Error::Exists(path.clone()).into());
+    if let Some(path) = &arguments.summary {
+        check_place(path)?;
     }
     let bits = arguments.bits.as_deref().map(parse_bits).transpose()?;
     let created = whole_seconds(world.now);
@@ -160,6 +161,7 @@ pub fn make(
         |weakness| Error::Refused { key: certificate.fingerprint().to_string(), weakness },
     )?;
     let lock = world.lock()?;
+    warn_of_namesakes(&plan.user_id, home, world)?;
     home.add_new_key(&lock, &key.secret, &key.revocations)?;
     let fingerprint = certificate.fingerprint();
     let revocations: Vec<PathBuf> = key
@@ -172,7 +174,12 @@ pub fn make(
     let summary = is_org.then(|| summary::write(&certificate, &description, home, &revocations));
     if let (Some(path), Some(text)) = (summary_file, &summary) {
         let access = Access::Public { umask: world.umask };
-        write_new(path, text.as_bytes(), access, Existing::Keep)?;
+        if let Err(error) = write_new(path, text.as_bytes(), access, Existing::Keep) {
+            world.terminal.warn(&format!(
+                "the key is made, and its summary is not written: {}; it is the text below",
+                one_line(&error)
+            ));
+        }
     }
     Ok(Made {
         json: certificate_json(&certificate, &description),
@@ -181,6 +188,47 @@ pub fn make(
         summary,
         certificate,
     })
+}
+
+/// Says so if a key of the home has the user ID: neither is found by it any more.
+fn warn_of_namesakes(user_id: &str, home: &Home, world: &World) -> Result<(), Failure> {
+    for key in home.keys()?.items {
+        if key.certificate.standing_user_ids().iter().any(|id| id == user_id.as_bytes()) {
+            let fingerprint = key.certificate.fingerprint();
+            world.terminal.warn(&format!(
+                "{fingerprint} has the same user ID: name each of the two by its fingerprint"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a summary could be written there. Later would be too late: the key would be there,
+/// and its sheet not.
+fn check_place(path: &Path) -> Result<(), Failure> {
+    if is_dash(path) {
+        return Err(Failure::Usage(
+            "--summary takes a file: on standard error the summary is shown anyway".into(),
+        ));
+    }
+    if fs::symlink_metadata(path).is_ok() {
+        let error = Box::new(Error::Exists(path.to_owned()));
+        return Err(Failure::Advised(error, "name another file for --summary".into()));
+    }
+    let folder = folder_of(path);
+    let may = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    let problem = match fs::metadata(folder) {
+        Ok(metadata) if !metadata.is_dir() => Some(io::ErrorKind::NotADirectory.into()),
+        Ok(_) => rustix::fs::access(folder, may).err().map(io::Error::from),
+        Err(error) => Some(error),
+    };
+    match problem {
+        None => Ok(()),
+        Some(error) => Err(Failure::Advised(
+            Box::new(Error::io("write", path)(error)),
+            "no key was made: name a file in a folder that is there and can be written to".into(),
+        )),
+    }
 }
 
 pub fn parse_bits(text: &str) -> Result<KeySizeBits, Failure> {

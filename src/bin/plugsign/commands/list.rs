@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::failure::{EXIT_COULD_NOT, Failure, files_json, one_line};
 use crate::report::{Report, certificate_json, expiry_notice, status};
+use crate::signer::{Found, Origin};
 use crate::world::World;
 
 /// List the keys of the home
@@ -69,7 +70,7 @@ struct Listed {
     cannot_sign: Option<String>,
     /// That it expires soon, if it does.
     notice: Option<String>,
-    /// The keys whose secret parts are not here, although they are named.
+    /// The keys whose secret parts are not here, and where they are.
     elsewhere: Vec<(Fingerprint, Place)>,
     /// The subkeys that the server cannot read and need not have.
     left_out: Vec<Fingerprint>,
@@ -79,36 +80,63 @@ fn unreadable(refusal: &Refusal) -> String {
     format!("the server cannot read its certificate: {refusal}: {}", refusal.advice)
 }
 
+/// Returns the keys whose secret parts are not here: the file says so, or has nothing of them.
+fn missing(secret: &SecretKey, certificate: &Certificate) -> Vec<(Fingerprint, Place)> {
+    let here = secret.secret_fingerprints();
+    let named = secret.elsewhere();
+    let missing = certificate.fingerprints().into_iter().filter(|it| !here.contains(it));
+    missing
+        .map(|key| match named.iter().find(|(other, _)| *other == key) {
+            Some((_, place)) => (key, place.clone()),
+            None => (key, Place::Unknown),
+        })
+        .collect()
+}
+
 impl Listed {
     fn new(key: &HomeKey, policy: &Policy) -> Listed {
         let mut left_out = Vec::new();
-        let cannot_sign = match &key.secret {
+        let description = key.certificate.describe(policy);
+        let found = key.secret.as_ref().map(|secret| {
+            let secret = secret.merge(&key.certificate)?;
+            Ok(Found { secret, exactly: None, origin: Origin::Home })
+        });
+        let mut end = description.signs_until();
+        let cannot_sign = match &found {
             None => Some("its secret key is not here".to_string()),
-            Some(secret) => match secret
-                .merge(&key.certificate)
-                .and_then(|secret| secret.check_can_sign(None, policy))
-            {
-                Ok(()) => match ServerCopy::of(&key.certificate) {
-                    Ok(Ok(copy)) => {
-                        left_out = copy.left_out;
-                        None
+            Some(Err(error)) => Some(one_line(error)),
+            Some(Ok(found)) => match found.secret.check_can_sign(None, policy) {
+                Ok(signer) => {
+                    end = description.key_signs_until(&signer);
+                    match ServerCopy::of(&key.certificate) {
+                        Ok(Ok(copy)) => {
+                            left_out = copy.left_out;
+                            None
+                        }
+                        Ok(Err(refusal)) => Some(unreadable(&refusal)),
+                        Err(error) => Some(one_line(&error)),
                     }
-                    Ok(Err(refusal)) => Some(unreadable(&refusal)),
-                    Err(error) => Some(one_line(&error)),
-                },
+                }
                 Err(Error::Refused { weakness, .. }) => Some(weakness.to_string()),
                 Err(error) => Some(one_line(&error)),
             },
         };
-        let description = key.certificate.describe(policy);
+        let mend = || match &found {
+            Some(Ok(found)) => found.renewal(None, None).words(policy),
+            _ => "import its newer certificate when there is one".into(),
+        };
         Listed {
             certificate: key.certificate.clone(),
-            notice: expiry_notice(&key.certificate, description.signs_until(), policy),
+            notice: expiry_notice(end, policy, mend),
             description,
             protection: key.secret.as_ref().map(SecretKey::protection),
             has_primary: key.secret.as_ref().is_some_and(SecretKey::has_primary),
             cannot_sign,
-            elsewhere: key.secret.as_ref().map(SecretKey::elsewhere).unwrap_or_default(),
+            elsewhere: key
+                .secret
+                .as_ref()
+                .map(|it| missing(it, &key.certificate))
+                .unwrap_or_default(),
             left_out,
         }
     }
@@ -123,11 +151,23 @@ impl Listed {
         }
     }
 
+    /// Says of each subkey whether its secret part is here.
+    fn mark_secrets(&self, map: &mut Map<String, Value>) {
+        let subkeys = map.get_mut("subkeys").and_then(Value::as_array_mut).into_iter().flatten();
+        for subkey in subkeys {
+            let is_missing =
+                self.elsewhere.iter().any(|(key, _)| subkey["fingerprint"] == key.to_string());
+            subkey["secret"] = (self.protection.is_some() && !is_missing).into();
+        }
+    }
+
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let Some((primary, subkeys)) = self.description.keys.split_first() else { return Ok(()) };
         writeln!(out, "{}", self.certificate.fingerprint())?;
+        let revoked = self.certificate.revoked_user_ids();
         for user_id in &self.description.user_ids {
-            writeln!(out, "  {}", Safe::bytes(user_id))?;
+            let mark = if revoked.contains(user_id) { "  (revoked)" } else { "" };
+            writeln!(out, "  {}{mark}", Safe::bytes(user_id))?;
         }
         let dates = |key: &plugsign::openpgp::certificate::KeyDescription| {
             let expires = key
@@ -156,7 +196,8 @@ impl Listed {
             (Some(why), None) => writeln!(out, "  valid, cannot sign here: {why}")?,
         }
         for (fingerprint, place) in &self.elsewhere {
-            writeln!(out, "  the secret part of {fingerprint} is {place}")?;
+            let subkey = if *fingerprint == primary.fingerprint { "" } else { "subkey " };
+            writeln!(out, "  the secret part of {subkey}{fingerprint} is {place}")?;
         }
         if let Some(notice) = &self.notice {
             writeln!(out, "  warning: {notice}")?;
@@ -200,6 +241,10 @@ impl Report for Listing {
             .iter()
             .map(|key| {
                 let mut map = certificate_json(&key.certificate, &key.description);
+                key.mark_secrets(&mut map);
+                let revoked = key.certificate.revoked_user_ids();
+                let revoked = revoked.iter().map(|id| String::from_utf8_lossy(id).into_owned());
+                map.insert("revoked_user_ids".into(), revoked.collect::<Vec<_>>().into());
                 map.insert("secret".into(), key.protection.is_some().into());
                 let protected = key.protection.map(|how| how == Protection::Passphrase);
                 map.insert("protected".into(), protected.into());

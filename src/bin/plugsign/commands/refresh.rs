@@ -34,6 +34,6 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
             .unchanged()
             .say("All its self-signatures are strong: nothing was changed."));
     }
-    opened.renew_revocations(world)?;
-    Ok(Changed::new(certificate, &policy).say("Its self-signatures use SHA-256 now."))
+    let changed = Changed::new(certificate, &policy).older_in_ci();
+    Ok(changed.say("Its self-signatures use SHA-256 now."))
 }

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use plugsign::disk::file::read_small;
+use plugsign::disk::home::Home;
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::{Certificate, Fingerprint};
 use plugsign::openpgp::change::{self, Reason, Revocation, revoke_by};
 use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys, unguarded};
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
+use zeroize::Zeroizing;
 
 use super::change::{Changed, Means, Needs, of_home};
 use crate::failure::Failure;
@@ -33,7 +35,8 @@ pub struct Arguments {
     /// What to say about it, in public
     #[arg(long, value_name = "TEXT", default_value = "")]
     message: String,
-    /// Use the revocation certificate that the home keeps: the key is lost, or its passphrase
+    /// Use the revocation certificate that the home keeps: the key is lost, or its passphrase; a
+    /// part of a user ID is not enough for KEY then
     #[arg(long, conflicts_with_all = ["subkey", "message", "primary"])]
     stored: bool,
     /// Use the revocation certificate in this file, with its guarding colon or without
@@ -111,17 +114,18 @@ fn by_certificate(
 ) -> Result<Changed, Failure> {
     let home = world.home()?;
     let query = KeyQuery::parse(&arguments.key)?;
-    let fingerprint = home.keys()?.find(&query)?.certificate.fingerprint();
+    let shelf = home.keys()?;
+    let certificate = &shelf.find(&query)?.certificate;
+    let fingerprint = certificate.fingerprint();
+    // Nothing is asked for that could hold up a mistake.
+    if arguments.stored && !query.is_whole(certificate) {
+        return Err(Failure::Usage(
+            "--stored ends a key without its passphrase: name it by its fingerprint, its key ID, a whole user ID or a whole e-mail address".into(),
+        ));
+    }
     let bytes = match &arguments.certificate {
         Some(path) => read_small(path, "a revocation certificate", MAX_KEY_FILE)?,
-        None => match home.revocation(&fingerprint, reason)? {
-            Some(stored) => stored,
-            None => read_small(
-                &home.revocation_path(&fingerprint, Reason::Unspecified),
-                "a revocation certificate",
-                MAX_KEY_FILE,
-            )?,
-        },
+        None => stored(home, &fingerprint, reason)?,
     };
     let revocation = one_revocation(&bytes)?;
     let lock = world.lock()?;
@@ -135,6 +139,27 @@ fn by_certificate(
     home.put_certificate(&lock, &revoked)?;
     let why = revoked.revoked().unwrap_or_default();
     Ok(Changed::new(revoked, &policy).say(format!("The key {fingerprint} is revoked ({why}).")))
+}
+
+/// Reads the revocation certificate that the home keeps for a reason. One that gives no reason
+/// stands for one that says "compromised", which counts alike, and for no milder one.
+fn stored(
+    home: &Home,
+    fingerprint: &Fingerprint,
+    reason: Reason,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    if let Some(stored) = home.revocation(fingerprint, reason)? {
+        return Ok(stored);
+    }
+    let mut there = Vec::new();
+    for other in [Reason::Unspecified].into_iter().chain(Reason::USUAL) {
+        match home.revocation(fingerprint, other)? {
+            Some(stored) if other == Reason::Unspecified && reason.is_hard() => return Ok(stored),
+            Some(_) => there.push(other),
+            None => {}
+        }
+    }
+    Err(Error::NoRevocation { key: fingerprint.clone(), reason, there })
 }
 
 fn one_revocation(bytes: &[u8]) -> Result<Revocation, Failure> {

@@ -47,6 +47,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
     let end = validity.map(|validity| opened.now + validity);
     let mut changed = Changed::new(certificate.clone(), &policy)
         .made(rotated.subkey.clone())
+        .older_in_ci()
+        .older_off_line(&opened)
         .say(format!("The new signing subkey {} signs from now on.", rotated.subkey));
     let primary_end = old.keys.first().and_then(|primary| primary.expires);
     if let Some(primary_end) = primary_end

@@ -212,13 +212,16 @@ impl Signer {
 fn unlock(arguments: &Arguments, world: &World) -> Result<Vec<Signer>, Failure> {
     let found = arguments.key.find(world)?;
     let mut signers = Vec::new();
-    for key in arguments.passphrase.unlock_all(world, &found)? {
+    let policy = world.policy();
+    for (key, found) in arguments.passphrase.unlock_all(world, &found)?.into_iter().zip(&found) {
         world.terminal.whisper(&format!("signing with {}", key.fingerprint()));
         let judge = Judge::new(vec![key.certificate().clone()], world.policy())?;
         let signer = Signer { key, judge };
         let end = signer.describe(world).expires;
-        if let Some(notice) = expiry_notice(signer.key.certificate(), end, &world.policy()) {
-            world.terminal.warn(&format!("{} {notice}", signer.key.fingerprint()));
+        let fingerprint = signer.key.fingerprint();
+        let renewal = found.renewal(Some(&fingerprint), None);
+        if let Some(notice) = expiry_notice(end, &policy, || renewal.words(&policy)) {
+            world.terminal.warn(&format!("{fingerprint} {notice}"));
         }
         signers.push(signer);
     }

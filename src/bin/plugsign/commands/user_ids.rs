@@ -46,9 +46,9 @@ pub fn add(arguments: AddArguments, world: &World) -> Result<Changed, Failure> {
     let certificate = opened.change(world, |certificate, maker, now| {
         change::add_user_id(certificate, maker.primary, &user_id, now)
     })?;
-    opened.renew_revocations(world)?;
     let said = format!("The key has the user ID \"{}\" too.", Safe::text(&user_id));
-    Ok(Changed::new(certificate, &Policy::new(opened.now)).say(said))
+    let changed = Changed::new(certificate, &Policy::new(opened.now));
+    Ok(changed.older_off_line(&opened).say(said))
 }
 
 pub fn revoke(arguments: RevokeArguments, world: &World) -> Result<Changed, Failure> {

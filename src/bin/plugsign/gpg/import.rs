@@ -14,7 +14,9 @@ use plugsign::safe::Safe;
 use super::Session;
 use super::input::Input;
 use super::secret::Secret;
-use crate::commands::import::{apply_revocation, check, known, store_certificate, store_secret};
+use crate::commands::import::{
+    Keeping, apply_revocation, check, known, store_certificate, store_secret,
+};
 use crate::commands::imported::Outcome;
 use crate::failure::Failure;
 use crate::report::first_user_id;
@@ -142,7 +144,10 @@ fn take_secret(
     }
     let before = before(session, &certificate)?;
     let had_secret = before.as_ref().is_some_and(|before| before.has_secret);
-    let outcome = store_secret(key, &certificate, false, &session.world)
+    let is_proven = secret.was_named() && key.protection() == Protection::Passphrase;
+    let passphrase = if is_proven { secret.given() } else { None };
+    let keeping = Keeping { replace: false, passphrase };
+    let outcome = store_secret(key, &certificate, &keeping, &session.world)
         .inspect_err(|_| problem(session, &certificate))?;
     // What is told of the certificate is what there was of it before.
     let certificate_outcome = match (&outcome, &before) {

@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod descriptors;
 mod desk;
 mod documentation;
 mod git;

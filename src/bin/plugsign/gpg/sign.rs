@@ -57,7 +57,7 @@ fn sign(session: &mut Session) -> Result<(), Failure> {
     };
     let extension = if session.options.armor { ".asc" } else { ".sig" };
     let beside = match &input {
-        Input::Standard => None,
+        Input::Standard | Input::Descriptor(..) => None,
         Input::Named(path) => {
             let mut name = path.clone().into_os_string();
             name.push(extension);

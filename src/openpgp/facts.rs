@@ -170,6 +170,11 @@ fn signature_id(signature: &DetachedSignature) -> String {
     STANDARD_NO_PAD.encode(digest_of(HashAlgorithm::Sha1, &hashed))
 }
 
+/// Returns the key grips of a certificate's RSA keys.
+pub fn key_grips(certificate: &Certificate) -> Vec<String> {
+    certificate.cert().keys().filter_map(|key| key_grip(key.key())).collect()
+}
+
 fn key_grip(key: &Key<PublicParts, UnspecifiedRole>) -> Option<String> {
     match key.mpis() {
         mpi::PublicKey::RSA { n, .. } => grip(n.value()).ok(),

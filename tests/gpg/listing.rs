@@ -92,6 +92,57 @@ fn keys_with_subkeys_and_an_end_are_listed_alike() {
 }
 
 #[test]
+fn names_find_what_they_find_for_gpg() {
+    let Some(twins) = Twins::new() else { return };
+    owned(&twins);
+    let grip = twins.ours.must("gpg -K --with-colons | grep ^grp | cut -d: -f10").text();
+    twins.write("grip", grip.trim());
+    for name in [
+        "nosuch",
+        "nosuch other",
+        "r@acme.test nosuch",
+        "nosuch r@acme.test",
+        "'=Acme Release <r@acme.test>'",
+        "'=acme release <r@acme.test>'",
+        "'=Acme Release'",
+        "'<r@acme.test>'",
+        "'<R@acme.test>'",
+        "'<acme.test>'",
+        "@acme.test",
+        "@Acme",
+        "'*ease <r'",
+        "'&'$(cat grip)",
+        "'&0000000000000000000000000000000000000000'",
+    ] {
+        for listing in ["-k", "-K"] {
+            let line = format!("gpg --status-fd 2 --with-colons {listing} {name}");
+            let (ours, theirs) = twins.same(&line);
+            assert_eq!(records(&ours), records(&theirs), "{line}");
+            let said = |said: &Said| said.err.matches("error reading key").count();
+            assert_eq!(said(&ours), said(&theirs), "{line}: {}", ours.shown());
+        }
+    }
+}
+
+#[test]
+fn ends_in_iso_form_are_gpgs_to_the_second() {
+    let Some(theirs) = Desk::gpg() else { return };
+    let ours = Desk::plugsign();
+    let parameters = "Key-Type: RSA\nKey-Length: 3072\nName-Real: Inafile\nExpire-Date: 20400101T123456\n%no-protection\n";
+    for desk in [&ours, &theirs] {
+        desk.write("parameters", parameters);
+        desk.must("gpg --batch --generate-key parameters");
+        desk.must("gpg --batch --pinentry-mode loopback --passphrase '' --quick-generate-key Quickly rsa3072 sign 20300101T000000");
+        for (name, end) in [("Inafile", "2209034096"), ("Quickly", "1893456000")] {
+            let record = desk.must(&format!("gpg --with-colons -k {name} | grep ^pub")).text();
+            assert_eq!(record.split(':').nth(6), Some(end), "{:?}: {record}", desk.who);
+        }
+    }
+    // gpg makes a key that is over.
+    ours.sh("gpg --batch --pinentry-mode loopback --passphrase '' --quick-generate-key Past rsa3072 sign 20200101T000000").exits(2).says("is past");
+}
+
+#[test]
 fn quickly_made_keys_are_of_the_same_kind() {
     let Some(theirs) = Desk::gpg() else { return };
     let ours = Desk::plugsign();
@@ -102,6 +153,7 @@ fn quickly_made_keys_are_of_the_same_kind() {
         "rsa4096 sign",
         "rsa3072 sign,cert none",
         "rsa3072 sign 8w",
+        "rsa3072 sign seconds=86400",
     ]
     .iter()
     .enumerate()

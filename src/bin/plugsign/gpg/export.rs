@@ -79,6 +79,6 @@ fn exact_subkey(
     words: &[String],
     key: &plugsign::disk::home::HomeKey,
 ) -> Option<plugsign::openpgp::certificate::Fingerprint> {
-    let mut queries = words.iter().filter_map(|word| KeyQuery::parse(word).ok());
+    let mut queries = words.iter().filter_map(|word| KeyQuery::parse_gnupg(word).ok());
     queries.find_map(|query| query.exactly(&key.certificate))
 }

@@ -35,26 +35,20 @@ pub enum Half {
 pub fn run(session: &mut Session, half: Half) -> Result<u8, Failure> {
     let (shelf, trusted) = known_keys(session)?;
     let mut chosen: Vec<usize> = Vec::new();
-    let mut missing = 0;
     let words = session.options.words.clone();
     for word in &words {
         let name = word.to_string_lossy();
-        let query = KeyQuery::parse(&name)?;
-        let mut found = false;
+        let query = KeyQuery::parse_gnupg(&name)?;
         for (place, key) in shelf.items.iter().enumerate() {
             if is_in(key, half) && query.matches(&key.certificate) {
-                found = true;
                 if !chosen.contains(&place) {
                     chosen.push(place);
                 }
             }
         }
-        if !found {
-            missing += 1;
-            let what = if half == Half::Secret { "secret" } else { "public" };
-            session.log.say(&format!("error reading key: No {what} key"));
-        }
     }
+    // As with gpg, a name that nobody has is none of an error beside one that somebody has.
+    let is_missing = !words.is_empty() && chosen.is_empty();
     let is_chosen = |place: usize, key: &HomeKey| {
         is_in(key, half) && (words.is_empty() || chosen.contains(&place))
     };
@@ -73,7 +67,12 @@ pub fn run(session: &mut Session, half: Half) -> Result<u8, Failure> {
     session.world.readable(shelf);
     let header = words.is_empty() && !listed.is_empty();
     show(session, &listed, half, header)?;
-    Ok(if missing > 0 { 2 } else { 0 })
+    if is_missing {
+        let (what, code) = if half == Half::Secret { ("secret", 17) } else { ("public", 9) };
+        session.log.say(&format!("error reading key: No {what} key"));
+        session.status.say(&format!("ERROR keylist.getkey {code}"));
+    }
+    Ok(if is_missing { 2 } else { 0 })
 }
 
 /// Everything that the home knows: its own keys and those that are only trusted.
@@ -292,7 +291,7 @@ fn uid_indent(format: KeyidFormat) -> usize {
 pub fn matching(shelf: &Shelf<HomeKey>, words: &[String], half: Half) -> Result<Vec<usize>, Error> {
     let mut chosen = Vec::new();
     for word in words {
-        let query = KeyQuery::parse(word)?;
+        let query = KeyQuery::parse_gnupg(word)?;
         let places: Vec<usize> = (0..shelf.items.len())
             .filter(|place| is_in(&shelf.items[*place], half))
             .filter(|place| query.matches(&shelf.items[*place].certificate))

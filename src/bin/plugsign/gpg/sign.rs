@@ -134,7 +134,7 @@ fn choose(session: &mut Session) -> Result<Chosen, Failure> {
         let found = find(&shelf, Some(name)).inspect_err(|error| {
             let cause = cause_of(error);
             session.log.say(&format!("skipped \"{}\": {}", Safe::text(name), cause.words));
-            session.status.say_of("INV_SGNR 9", name.as_bytes());
+            invalid_signer(session, name);
         })?;
         if chosen.as_ref().is_some_and(|before| *before != found) {
             return Err(Failure::Usage("one key signs, and several are named".into()));
@@ -158,18 +158,24 @@ fn choose(session: &mut Session) -> Result<Chosen, Failure> {
     let flag = if usable.is_ok() { 2 } else { 3 };
     session.status.say(&format!("KEY_CONSIDERED {fingerprint} {flag}"));
     if let Err(error) = usable {
-        let name = names.first().map(String::as_bytes).unwrap_or_default();
-        session.status.say_of("INV_SGNR 9", name);
+        invalid_signer(session, names.first().map_or("", String::as_str));
         return Err(error.into());
     }
     Ok(Chosen { secret, exactly })
+}
+
+/// Says that a signer cannot be used. gpg says so of `-u` alone.
+fn invalid_signer(session: &mut Session, name: &str) {
+    if !session.options.local_users.is_empty() {
+        session.status.say_of("INV_SGNR 9", name.as_bytes());
+    }
 }
 
 fn find(
     shelf: &Shelf<HomeKey>,
     name: Option<&str>,
 ) -> Result<(Fingerprint, Option<Fingerprint>), Failure> {
-    let query = name.map(KeyQuery::parse).transpose()?;
+    let query = name.map(KeyQuery::parse_gnupg).transpose()?;
     let key = shelf.find_secret(query.as_ref())?;
     let exactly = query.and_then(|query| query.exactly(&key.certificate));
     Ok((key.certificate.fingerprint(), exactly))

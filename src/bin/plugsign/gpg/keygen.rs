@@ -12,6 +12,7 @@ use plugsign::openpgp::validity::parse_validity;
 use plugsign::safe::Safe;
 
 use super::Session;
+use super::dates::compact_time;
 use super::input::Input;
 use super::listing::{self, Half, Listed};
 use super::parameters::{self, Step, Wanted};
@@ -49,11 +50,12 @@ pub fn run(session: &mut Session, questions: Questions) -> Result<u8, Failure> {
         .filter(|_| io::stdin().is_terminal() && !session.options.no_tty)
         .ok_or_else(|| Failure::Usage(nobody.into()))?;
     let asked = match questions {
-        Questions::All => Asked { kind: None, bits: None, validity: None },
+        Questions::All => Asked { kind: None, bits: None, validity: None, usual: Kind::RsaRsa },
         Questions::Few => Asked {
             kind: Some(Kind::RsaRsa),
             bits: Some(KeySizeBits::Rsa3072),
             validity: Some(Some(QUICK_VALIDITY)),
+            usual: Kind::RsaRsa,
         },
     };
     let plan = dialog::plan(&mut person, asked, whole_seconds(session.world.now))?;
@@ -135,6 +137,11 @@ fn validity(text: &str, created: SystemTime) -> Result<Option<Duration>, Failure
         let seconds =
             seconds.parse().map_err(|_| Failure::Usage("seconds= needs a number".into()))?;
         return Ok(Some(Duration::from_secs(seconds)).filter(|validity| !validity.is_zero()));
+    }
+    if let Some(end) = compact_time(text) {
+        let past = || Failure::Usage(format!("{} is past", Safe::text(text)));
+        let validity = end?.duration_since(created).map_err(|_| past())?;
+        return Some(validity).filter(|it| !it.is_zero()).map(Some).ok_or_else(past);
     }
     match text {
         "" | "-" | "none" => Ok(None),

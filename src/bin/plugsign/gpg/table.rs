@@ -124,6 +124,13 @@ const NOT_SIGNED: &str = "it would change what is signed, and is not supported";
 const NOT_TRUSTED: &str = "it would change what is trusted, and is not supported";
 const NOT_WRITTEN: &str = "it would change what is written, and is not supported";
 const CERTIFYING: &str = "plugsign does not change or certify keys this way";
+const EDITING: &str = "plugsign has no dialog for it; a key is changed with: plugsign extend (its end), plugsign passwd, plugsign adduid, plugsign revoke-uid, plugsign rotate (its subkey), plugsign revoke";
+const EXTEND: &str = "use: plugsign extend KEY --expires WHEN";
+const PASSWD: &str = "use: plugsign passwd KEY";
+const ADD_UID: &str = "use: plugsign adduid KEY";
+const REVOKE_UID: &str = "use: plugsign revoke-uid KEY";
+const ROTATE: &str = "use: plugsign rotate KEY";
+const REVOKE: &str = "use: plugsign revoke KEY";
 const NO_CARD: &str = "plugsign does not use smart cards";
 const TRUST: &str = "plugsign keeps no owner trust; trust a signer with: plugsign trust add FILE";
 const NOT_HERE: &str = "plugsign has no such command";
@@ -158,7 +165,7 @@ pub static GPG: &[Entry] = &[
     // Not here.
     refused("card-edit", NO_CARD),
     refused("card-status", NO_CARD),
-    refused("change-passphrase", CERTIFYING),
+    refused("change-passphrase", PASSWD),
     refused("change-pin", NO_CARD),
     refused("check-sigs", NOT_HERE),
     refused("check-signatures", NOT_HERE),
@@ -171,15 +178,15 @@ pub static GPG: &[Entry] = &[
     refused("delete-secret-and-public-keys", NOT_HERE),
     refused("delete-secret-keys", NOT_HERE),
     refused("edit-card", NO_CARD),
-    refused("edit-key", CERTIFYING),
+    refused("edit-key", EDITING),
     refused("enarmor", NOT_HERE),
     entry("encrypt", b'e', false, Kind::Refused(ENCRYPTION)),
     refused("encrypt-files", ENCRYPTION),
     refused("export-ownertrust", TRUST),
     refused("export-ssh-key", NOT_HERE),
     refused("fetch-keys", NETWORK),
-    refused("gen-revoke", CERTIFYING),
-    refused("generate-revocation", CERTIFYING),
+    refused("gen-revoke", REVOKE),
+    refused("generate-revocation", REVOKE),
     refused("gpgconf-list", NOT_HERE),
     refused("gpgconf-test", NOT_HERE),
     refused("import-ownertrust", TRUST),
@@ -193,13 +200,13 @@ pub static GPG: &[Entry] = &[
         "multifile",
         "plugsign's gpg takes one file at a time; for many: plugsign sign, plugsign verify",
     ),
-    refused("passwd", CERTIFYING),
+    refused("passwd", PASSWD),
     refused("print-mds", NOT_HERE),
-    refused("quick-add-key", CERTIFYING),
-    refused("quick-add-uid", CERTIFYING),
+    refused("quick-add-key", ROTATE),
+    refused("quick-add-uid", ADD_UID),
     refused("quick-lsign-key", CERTIFYING),
-    refused("quick-revoke-uid", CERTIFYING),
-    refused("quick-set-expire", CERTIFYING),
+    refused("quick-revoke-uid", REVOKE_UID),
+    refused("quick-set-expire", EXTEND),
     refused("quick-set-primary-uid", CERTIFYING),
     refused("quick-sign-key", CERTIFYING),
     refused("receive-keys", NETWORK),

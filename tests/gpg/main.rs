@@ -17,6 +17,7 @@ mod documentation;
 mod git;
 mod gpgv;
 mod hostile;
+mod import;
 mod keys;
 mod lines;
 mod listing;

@@ -134,7 +134,10 @@ fn choose(session: &mut Session) -> Result<Chosen, Failure> {
         let found = find(&shelf, Some(name)).inspect_err(|error| {
             let cause = cause_of(error);
             session.log.say(&format!("skipped \"{}\": {}", Safe::text(name), cause.words));
-            invalid_signer(session, name);
+            // gpg passes over a default key that it does not have.
+            if !session.options.local_users.is_empty() {
+                session.status.say_of("INV_SGNR 9", name.as_bytes());
+            }
         })?;
         if chosen.as_ref().is_some_and(|before| *before != found) {
             return Err(Failure::Usage("one key signs, and several are named".into()));
@@ -143,7 +146,11 @@ fn choose(session: &mut Session) -> Result<Chosen, Failure> {
     }
     let (fingerprint, exactly) = match chosen {
         Some(found) => found,
-        None => find(&shelf, None)?,
+        None => find(&shelf, None).inspect_err(|error| {
+            if matches!(error, Failure::Library(Error::UnknownKey(_))) {
+                session.status.say("INV_SGNR 9");
+            }
+        })?,
     };
     let key = session
         .world
@@ -158,17 +165,11 @@ fn choose(session: &mut Session) -> Result<Chosen, Failure> {
     let flag = if usable.is_ok() { 2 } else { 3 };
     session.status.say(&format!("KEY_CONSIDERED {fingerprint} {flag}"));
     if let Err(error) = usable {
-        invalid_signer(session, names.first().map_or("", String::as_str));
+        let name = names.first().map(String::as_bytes).unwrap_or_default();
+        session.status.say_of("INV_SGNR 9", name);
         return Err(error.into());
     }
     Ok(Chosen { secret, exactly })
-}
-
-/// Says that a signer cannot be used. gpg says so of `-u` alone.
-fn invalid_signer(session: &mut Session, name: &str) {
-    if !session.options.local_users.is_empty() {
-        session.status.say_of("INV_SGNR 9", name.as_bytes());
-    }
 }
 
 fn find(

@@ -398,7 +398,7 @@ fn asserted_fingerprints(word: &OsStr) -> Vec<Fingerprint> {
         .collect()
 }
 
-fn primary_user_id(certificate: &Certificate, session: &Session) -> Vec<u8> {
+pub fn primary_user_id(certificate: &Certificate, session: &Session) -> Vec<u8> {
     let description = certificate.describe(&session.world.policy());
     description.user_ids.into_iter().next().unwrap_or_else(|| b"[?]".to_vec())
 }

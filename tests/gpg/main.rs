@@ -21,6 +21,7 @@ mod import;
 mod keys;
 mod lines;
 mod listing;
+mod options;
 mod packages;
 mod python;
 mod refusals;

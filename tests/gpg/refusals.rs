@@ -77,9 +77,8 @@ fn what_changes_nothing_is_passed_over_and_said_where_somebody_may_wonder() {
         "gpg --batch --yes --no-tty --use-agent --no-secmem-warning --no-permission-warning --no-greeting --lock-never --no-options --expert -b data",
     );
     assert_eq!(said.err, "");
-    let said =
-        desk.must("gpg --yes --compress-level 9 --cert-digest-algo SHA512 --keyserver x -b data");
-    for option in ["compress-level", "cert-digest-algo", "keyserver"] {
+    let said = desk.must("gpg --yes --compress-level 9 --keyserver x -b data");
+    for option in ["compress-level", "keyserver"] {
         assert!(said.err.contains(&format!("--{option} has no effect here")), "{}", said.shown());
     }
     desk.must("gpg --check-trustdb && gpg --update-trustdb");

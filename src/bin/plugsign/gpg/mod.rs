@@ -31,12 +31,13 @@ use std::process::ExitCode;
 use clap::Args;
 use plugsign::safe::Safe;
 
+use self::argv::Table;
 use self::keygen::Questions;
 use self::listing::Half;
 use self::log::Log;
 use self::options::Options;
 use self::status::{Sink, Status};
-use self::table::Task;
+use self::table::{Opt, Task};
 use self::verify::{Known, Speak, Trust};
 use crate::args::{Global, Personality};
 use crate::failure::{EXIT_USAGE, Failure};
@@ -170,6 +171,7 @@ fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failu
     if personality == Personality::Gpgv {
         return match session.options.task {
             Some(Task::Version) => version(session, "gpgv"),
+            Some(Task::DumpOptions) => dump_options(session, table::GPGV),
             Some(_) => help(session, GPGV_HELP),
             None => gpgv::run(session),
         };
@@ -211,6 +213,7 @@ fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failu
         Task::ListConfig => list_config(session),
         Task::Version => version(session, "gpg"),
         Task::Help => help(session, GPG_HELP),
+        Task::DumpOptions => dump_options(session, table::GPG),
     }
 }
 
@@ -279,6 +282,14 @@ fn list_config(session: &Session) -> Result<u8, Failure> {
     for (item, value) in ITEMS.iter().filter(|(item, _)| wanted(item)) {
         text.push_str(&format!("cfg:{item}:{value}\n"));
     }
+    session.world.terminal.write_bytes(text.as_bytes())?;
+    Ok(0)
+}
+
+/// What completions of shells ask for.
+fn dump_options(session: &Session, table: Table<Opt>) -> Result<u8, Failure> {
+    let all = table.iter().copied().flatten().filter(|spec| !spec.long.starts_with("plugsign-"));
+    let text: String = all.map(|spec| format!("--{}\n", spec.long)).collect();
     session.world.terminal.write_bytes(text.as_bytes())?;
     Ok(0)
 }

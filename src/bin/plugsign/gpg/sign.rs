@@ -13,11 +13,12 @@ use plugsign::openpgp::sign::sign_hashed_with;
 use plugsign::openpgp::signature::DetachedSignature;
 use plugsign::openpgp::verify::{Verdict, verify_hashed};
 use plugsign::safe::Safe;
+use zeroize::Zeroizing;
 
 use super::Session;
 use super::input::Input;
 use super::options::{digest_name, seconds};
-use super::output::Output;
+use super::output::{Output, with_headers};
 use super::secret::Secret;
 use super::status::cause_of;
 use crate::failure::Failure;
@@ -84,8 +85,8 @@ fn sign(session: &mut Session) -> Result<(), Failure> {
     session.status.say(&format!("BEGIN_SIGNING H{}", way.algorithm.id()));
     let signature = make(session, &key, &input, way)?;
     let bytes = match session.options.armor {
-        true => signature.to_armored()?,
-        false => signature.to_bytes()?,
+        true => with_headers(Zeroizing::new(signature.to_armored()?), &session.options),
+        false => Zeroizing::new(signature.to_bytes()?),
     };
     output.write(session, &bytes, false, existing)?;
     session.verbose(&format!(

@@ -195,8 +195,10 @@ mod tests {
         spec("clear-sign", 0, false, Kind::Refused("not here")),
     ];
 
+    static TABLE: Table<Id> = &[SPECS];
+
     fn read(line: &str) -> Result<Parsed<Id>, String> {
-        parse(&[SPECS], line.split(' ').map(OsString::from))
+        parse(TABLE, line.split(' ').map(OsString::from))
     }
 
     #[track_caller]

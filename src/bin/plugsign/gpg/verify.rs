@@ -12,7 +12,7 @@ use plugsign::openpgp::certificate::{Certificate, Fingerprint};
 use plugsign::openpgp::facts::{SignatureFacts, certificate_facts, signature_facts};
 use plugsign::openpgp::hash::HashAlgorithm;
 use plugsign::openpgp::policy::Weakness;
-use plugsign::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE};
+use plugsign::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE, Texts};
 use plugsign::openpgp::verify::{Bad, Reason, Verdict, verify_hashed};
 use plugsign::safe::Safe;
 
@@ -87,7 +87,9 @@ pub fn run(session: &mut Session, known: &[Known], speak: Speak) -> Result<u8, F
         Ok(bytes) => bytes,
         Err(error) => return Ok(cannot_look(session, error)),
     };
-    let signatures = match DetachedSignature::read_each(&bytes) {
+    // gpgv alone is given what was signed in cleartext: apt takes InRelease apart for it.
+    let texts = if speak == Speak::NotOfTrust { Texts::Taken } else { Texts::Refused };
+    let signatures = match DetachedSignature::read_each(&bytes, texts) {
         Ok(signatures) => signatures,
         Err(bad) => return Ok(not_a_signature(session, &bad)),
     };
@@ -262,7 +264,8 @@ impl Telling<'_> {
         ));
         self.speak_of_trust(state, &primary, trust, detail);
         if let Some(name) = HashAlgorithm::from_id(self.facts.hash).map(digest_name) {
-            self.session.verbose(&format!("binary signature, digest algorithm {name}"));
+            let kind = if self.facts.class == 1 { "textmode" } else { "binary" };
+            self.session.verbose(&format!("{kind} signature, digest algorithm {name}"));
         }
         if state == State::Good { 0 } else { 1 }
     }

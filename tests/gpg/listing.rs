@@ -238,6 +238,55 @@ fn a_file_is_shown_without_being_taken() {
     assert!(desk.must("gpg -k").out.is_empty());
 }
 
+#[test]
+fn several_user_ids_are_listed_and_told_alike_and_a_revoked_one_too() {
+    let Some(theirs) = Desk::gpg() else { return };
+    let key = theirs.key("One <one@acme.test>");
+    for line in [
+        "--quick-add-uid KEY 'Two <two@acme.test>'",
+        "--quick-add-uid KEY 'Three <three@acme.test>'",
+        "--quick-revoke-uid KEY 'Two <two@acme.test>'",
+    ] {
+        let line = line.replace("KEY", &key);
+        theirs.must(&format!(
+            "sleep 1.1; gpg --batch --pinentry-mode loopback --passphrase '' {line}"
+        ));
+    }
+    let ours = Desk::plugsign();
+    ours.import(&theirs.must("gpg --batch --export-secret-keys").out);
+    let twins = Twins { ours, theirs, fingerprint: key };
+    owned(&twins);
+    twins.theirs.must("gpg --export > file && gpg --check-trustdb");
+    twins.share("file");
+    twins.write("data", "data");
+    twins.theirs.must("gpg --batch --digest-algo SHA256 -u one@acme.test -b data");
+    twins.share("data.sig");
+    for line in [
+        "gpg -k One",
+        "gpg -K One",
+        "gpg --with-colons -k One",
+        "gpg --with-colons -K One",
+        "gpg --show-keys file",
+    ] {
+        let (ours, theirs) = twins.sh(line);
+        assert_eq!(records(&ours), records(&theirs), "{line}");
+    }
+    for line in
+        ["gpg --verify data.sig data", "gpg --export > ring && gpgv --keyring ./ring data.sig data"]
+    {
+        let (ours, theirs) = twins.sh(line);
+        assert_eq!(ours.err, theirs.err, "{line}");
+    }
+    // In a file there is nobody's trust, and no record of it.
+    let Some(stranger) = Desk::gpg() else { return };
+    stranger.write("file", twins.ours.read("file"));
+    let empty = Desk::plugsign();
+    empty.write("file", twins.ours.read("file"));
+    let [ours, theirs] =
+        [&empty, &stranger].map(|desk| desk.must("gpg --show-keys --with-colons file").text());
+    assert_eq!(ours, theirs);
+}
+
 /// python-gnupg 0.5.7 asks this first of all, and takes the version from it.
 #[test]
 fn the_configuration_is_told_as_gpg_tells_it() {

@@ -14,7 +14,7 @@ use plugsign::safe::Safe;
 use super::Session;
 use super::dates::compact_time;
 use super::input::Input;
-use super::listing::{self, Half, Listed};
+use super::listing::{self, Half, Listed, Of};
 use super::parameters::{self, Step, Wanted};
 use super::secret::Secret;
 use super::verify::Trust;
@@ -62,7 +62,7 @@ pub fn run(session: &mut Session, questions: Questions) -> Result<u8, Failure> {
     let passphrase = secret.for_new_key(&Safe::text(&plan.user_id).to_string())?;
     let listed = generate(session, &plan, passphrase.as_deref(), None)?;
     person.say("public and secret key created and signed.\n\n");
-    let text = listing::one(session, &listed, Half::Public);
+    let text = listing::one(session, &listed, Half::Public, Of::Names);
     session.world.terminal.write_bytes(format!("{text}\n").as_bytes())?;
     Ok(0)
 }
@@ -92,7 +92,7 @@ pub fn quick(session: &mut Session) -> Result<u8, Failure> {
     let plan = KeyPlan { kind, bits, user_id, created, validity };
     let listed = generate(session, &plan, passphrase.as_deref(), None)?;
     if !session.options.batch && !session.options.quiet {
-        let text = listing::one(session, &listed, Half::Public);
+        let text = listing::one(session, &listed, Half::Public, Of::Names);
         session.world.terminal.write_bytes(format!("{text}\n").as_bytes())?;
     }
     Ok(0)

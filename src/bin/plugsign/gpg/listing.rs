@@ -3,7 +3,7 @@
 use plugsign::disk::home::{HomeKey, Shelf};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Fingerprint;
-use plugsign::openpgp::facts::{CertificateFacts, KeyFacts, certificate_facts};
+use plugsign::openpgp::facts::{CertificateFacts, KeyFacts, UserIdFacts, certificate_facts};
 use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::safe::Safe;
@@ -29,6 +29,17 @@ pub struct Listed {
 pub enum Half {
     Public,
     Secret,
+}
+
+/// What a listing is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// Everything in the home, whose name is said.
+    Home,
+    /// The keys that were named.
+    Names,
+    /// A key file, of whose trust nothing is said.
+    File,
 }
 
 /// `--list-keys` and `--list-secret-keys`: all of them, or those that match.
@@ -65,8 +76,8 @@ pub fn run(session: &mut Session, half: Half) -> Result<u8, Failure> {
         })
         .collect();
     session.world.readable(shelf);
-    let header = words.is_empty() && !listed.is_empty();
-    show(session, &listed, half, header)?;
+    let of = if words.is_empty() && !listed.is_empty() { Of::Home } else { Of::Names };
+    show(session, &listed, half, of)?;
     if is_missing {
         let (what, code) = if half == Half::Secret { ("secret", 17) } else { ("public", 9) };
         session.log.say(&format!("error reading key: No {what} key"));
@@ -136,28 +147,23 @@ pub fn show_files(session: &mut Session) -> Result<u8, Failure> {
             listed.push(Listed { facts, trust: Trust::Unknown, secrets: Vec::new() });
         }
     }
-    show(session, &listed, Half::Public, false)?;
+    show(session, &listed, Half::Public, Of::File)?;
     Ok(if failed { 2 } else { 0 })
 }
 
 /// Shows keys on standard output.
-pub fn show(
-    session: &mut Session,
-    listed: &[Listed],
-    half: Half,
-    header: bool,
-) -> Result<(), Failure> {
+pub fn show(session: &mut Session, listed: &[Listed], half: Half, of: Of) -> Result<(), Failure> {
     let mut text = String::new();
     if session.options.with_colons {
-        text = colons::listing(session, listed, half);
+        text = colons::listing(session, listed, half, of == Of::File);
     } else {
-        if header {
+        if of == Of::Home {
             let home = session.world.home()?;
             let path = Safe::path(home.root()).to_string();
             text.push_str(&format!("{path}\n{}\n", "-".repeat(path.chars().count())));
         }
         for key in listed {
-            text.push_str(&one(session, key, half));
+            text.push_str(&one(session, key, half, of));
             text.push('\n');
         }
     }
@@ -165,7 +171,7 @@ pub fn show(
 }
 
 /// Shows one key.
-pub fn one(session: &Session, listed: &Listed, half: Half) -> String {
+pub fn one(session: &Session, listed: &Listed, half: Half, of: Of) -> String {
     let options = &session.options;
     let mut text = String::new();
     for (place, key) in listed.facts.keys.iter().enumerate() {
@@ -200,8 +206,18 @@ pub fn one(session: &Session, listed: &Listed, half: Half) -> String {
             text.push_str(&format!("      Keygrip = {grip}\n"));
         }
         if is_primary {
-            for user_id in &listed.facts.user_ids {
-                let word = if user_id.revoked { "[ revoked]" } else { trust_word(listed) };
+            // Of the home's, gpg shows those that can be used.
+            let is_shown = |user_id: &&UserIdFacts| {
+                let primary = listed.facts.keys.first();
+                let is_over = primary.is_some_and(|key| key.revoked.is_some());
+                of == Of::File || is_over || !user_id.revoked
+            };
+            for user_id in listed.facts.user_ids.iter().filter(is_shown) {
+                let word = match (user_id.revoked, of) {
+                    (true, _) => "[ revoked]",
+                    (false, Of::File) => "          ",
+                    (false, _) => trust_word(listed),
+                };
                 text.push_str(&format!(
                     "uid{}{word} {}\n",
                     " ".repeat(uid_indent(options.keyid_format)),

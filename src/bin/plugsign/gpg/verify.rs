@@ -191,6 +191,10 @@ impl Telling<'_> {
             "               using {} key {named}",
             algorithm_name(self.facts.algorithm)
         ));
+        if let Some(issuer) = &self.facts.signers_user_id {
+            let words = format!("               issuer \"{}\"", Safe::bytes(issuer));
+            self.session.log.remark(&words);
+        }
         let bad = match verdict {
             Verdict::Good(good) => {
                 return self.speak_well(State::Good, &good.certificate().clone(), good.key(), "");
@@ -252,6 +256,11 @@ impl Telling<'_> {
         let what = if state == State::ExpiredSignature { "Expired" } else { "Good" };
         let shown = Safe::bytes(&user_id).to_string();
         self.session.log.remark(&format!("{what} signature from \"{shown}\"{validity}"));
+        let known_as = certificate_facts(certificate, &self.session.world.policy()).user_ids;
+        for other in known_as.iter().filter(|other| other.value != user_id && !other.revoked) {
+            let shown = Safe::bytes(&other.value);
+            self.session.log.remark(&format!("                aka \"{shown}\"{validity}"));
+        }
         let facts = &self.facts;
         self.session.status.say(&format!(
             "VALIDSIG {key} {} {} {} 4 0 {} {} {:02x} {primary}",

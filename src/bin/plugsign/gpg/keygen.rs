@@ -124,7 +124,7 @@ fn quick_kind(algorithm: &str, usage: &str) -> Result<(Kind, KeySizeBits), Failu
         _ => {
             let shown = Safe::text(usage);
             return Err(Failure::Usage(format!(
-                "usage {shown}: the keys made here certify and sign"
+                "usage {shown}: the keys made here certify and sign; a primary key that only certifies, and a subkey that signs, with: plugsign keygen --kind org"
             )));
         }
     };

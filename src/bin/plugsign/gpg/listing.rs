@@ -51,10 +51,9 @@ pub fn run(session: &mut Session, half: Half) -> Result<u8, Failure> {
         let name = word.to_string_lossy();
         let query = KeyQuery::parse_gnupg(&name)?;
         for (place, key) in shelf.items.iter().enumerate() {
-            if is_in(key, half) && query.matches(&key.certificate) {
-                if !chosen.contains(&place) {
-                    chosen.push(place);
-                }
+            let is_meant = is_in(key, half) && query.matches(&key.certificate);
+            if is_meant && !chosen.contains(&place) {
+                chosen.push(place);
             }
         }
     }

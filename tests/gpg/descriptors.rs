@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
+use crate::common::peers::peer;
 use crate::desk::{Desk, Twins};
 
 const QUIETLY: &str = "gpg --batch --yes --pinentry-mode loopback";
@@ -83,4 +84,24 @@ fn one_that_is_closed_is_named_whatever_the_number() {
         }
     }
     assert!(!desk.has("data.sig"));
+}
+
+/// Old kernels have no such call, and sandboxes forbid it.
+#[test]
+fn pipes_and_files_work_without_the_system_call_that_duplicates_them() {
+    if peer("strace").is_none() {
+        return;
+    }
+    let desk = locked();
+    for error in ["ENOSYS", "EPERM"] {
+        let inject = format!(
+            "strace -qq -o /dev/null -e trace=pidfd_getfd -e inject=pidfd_getfd:error={error}"
+        );
+        desk.must(&format!(
+            "set -o pipefail; {inject} {QUIETLY} --passphrase-fd 8 --status-fd 9 -b data 8< <(printf 'secret words') 9>&1 >/dev/null | grep SIG_CREATED"
+        ));
+        desk.must(&format!(
+            "{inject} {QUIETLY} --passphrase-fd 8 -b data 8<<< 'secret words'; gpg --verify data.sig data"
+        ));
+    }
 }

@@ -1,6 +1,6 @@
 //! Descriptors that a caller handed down by their number.
 
-use std::fs::{File, read_to_string};
+use std::fs::{File, OpenOptions, read_to_string};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
@@ -8,11 +8,12 @@ use std::path::Path;
 ///
 /// It is the caller's very file, read or written from where that is: opened anew by its name in
 /// /dev/fd, a file would start at its beginning, and a socket or another user's file not at all.
+/// That is done, in the given way, only where the system has nothing better.
 ///
 /// # Errors
 ///
 /// Says the number if there is no such descriptor.
-pub fn inherited(number: u32) -> io::Result<File> {
+pub fn inherited(number: u32, way: &OpenOptions) -> io::Result<File> {
     let failed = |error: io::Error| match error.kind() {
         ErrorKind::NotFound => not_open(number),
         kind => io::Error::new(kind, format!("descriptor {number}: {error}")),
@@ -22,12 +23,7 @@ pub fn inherited(number: u32) -> io::Result<File> {
     }
     match duplicate(number) {
         Some(duplicate) => duplicate.map_err(failed),
-        None => {
-            let name = Path::new("/dev/fd").join(number.to_string());
-            // Whoever uses it knows for what; only the open itself wants to know.
-            let file = File::open(&name);
-            file.or_else(|_| File::options().append(true).open(&name)).map_err(failed)
-        }
+        None => way.open(Path::new("/dev/fd").join(number.to_string())).map_err(failed),
     }
 }
 

@@ -294,7 +294,7 @@ fn asking(error: io::Error) -> Failure {
 fn read_descriptor(number: u32) -> io::Result<Zeroizing<Vec<u8>>> {
     let reader: Box<dyn Read> = match number {
         0 => Box::new(io::stdin()),
-        _ => Box::new(inherited(number)?),
+        _ => Box::new(inherited(number, File::options().read(true))?),
     };
     read_bounded(reader, "", "a passphrase", MAX_PASSPHRASE).map_err(|error| match error {
         Error::Io { source, .. } => source,

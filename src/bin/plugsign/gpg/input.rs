@@ -47,7 +47,9 @@ impl Input {
         let mut file = match self {
             Input::Standard => return hasher.read(io::stdin().lock()).map_err(failed),
             Input::Named(path) => File::open(path).map_err(failed)?,
-            Input::Descriptor(number, _) => inherited(*number).map_err(failed)?,
+            Input::Descriptor(number, _) => {
+                inherited(*number, File::options().read(true)).map_err(failed)?
+            }
         };
         let before = file.metadata().map_err(failed)?;
         if before.is_dir() {
@@ -71,7 +73,8 @@ impl Input {
                 read_bounded(file, &name, what, limit)
             }
             Input::Descriptor(number, path) => {
-                let file = inherited(*number).map_err(Error::io("read", path))?;
+                let file = inherited(*number, File::options().read(true))
+                    .map_err(Error::io("read", path))?;
                 read_bounded(file, &name, what, limit)
             }
         }

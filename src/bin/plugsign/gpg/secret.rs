@@ -179,7 +179,8 @@ fn need_passphrase(status: &mut Status, certificate: &Certificate, exactly: Opti
 fn read_descriptor(number: u32, one_line: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let read = match number {
         0 => read_line(io::stdin().as_fd(), one_line),
-        _ => inherited(number).and_then(|file| read_line(file.as_fd(), one_line)),
+        _ => inherited(number, File::options().read(true))
+            .and_then(|file| read_line(file.as_fd(), one_line)),
     };
     read.map_err(|error| Failure::Stream("read the passphrase from its descriptor", error))
 }

@@ -27,7 +27,9 @@ impl Sink {
             "1" => Ok(Sink::Output),
             "2" => Ok(Sink::Errors),
             other => match other.parse::<u32>() {
-                Ok(number) => inherited(number).map(Sink::File).map_err(|error| error.to_string()),
+                Ok(number) => inherited(number, File::options().append(true))
+                    .map(Sink::File)
+                    .map_err(|error| error.to_string()),
                 Err(_) => Err("a descriptor is a number".into()),
             },
         }

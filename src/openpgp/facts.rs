@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use sequoia_openpgp as openpgp;
 
+use openpgp::Packet;
 use openpgp::cert::amalgamation::key::PrimaryKey;
 use openpgp::crypto::mpi;
 use openpgp::packet::Key;
@@ -168,6 +169,17 @@ fn signature_id(signature: &DetachedSignature) -> String {
     hashed.extend((seconds.as_secs() as u32).to_be_bytes());
     hashed.extend(packet.mpis().to_vec().unwrap_or_default());
     STANDARD_NO_PAD.encode(digest_of(HashAlgorithm::Sha1, &hashed))
+}
+
+/// Returns how many signatures there are in a certificate: self-signatures, bindings, revocations.
+pub fn signature_count(certificate: &Certificate) -> usize {
+    let packets = certificate.cert().clone().into_packets();
+    packets.filter(|packet| matches!(packet, Packet::Signature(_))).count()
+}
+
+/// Returns the key grips of a certificate's RSA keys.
+pub fn key_grips(certificate: &Certificate) -> Vec<String> {
+    certificate.cert().keys().filter_map(|key| key_grip(key.key())).collect()
 }
 
 fn key_grip(key: &Key<PublicParts, UnspecifiedRole>) -> Option<String> {

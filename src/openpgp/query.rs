@@ -1,6 +1,7 @@
 //! Naming a key on the command line.
 
 use super::certificate::{Certificate, Fingerprint, KeyId};
+use super::facts::key_grips;
 use crate::error::{Error, Result};
 
 /// What a KEY argument asks for.
@@ -16,6 +17,14 @@ enum Asks {
     Fingerprint(Fingerprint),
     KeyId(KeyId),
     UserId(String),
+    /// The whole of a user ID, as it is written.
+    Whole(String),
+    /// The whole address of a user ID.
+    Address(String),
+    /// A part of the address.
+    InAddress(String),
+    /// A key grip.
+    Grip(String),
 }
 
 impl KeyQuery {
@@ -56,6 +65,31 @@ impl KeyQuery {
         Ok(KeyQuery { text: text.to_string(), asks, exactly })
     }
 
+    /// Reads a name as GnuPG does, whose marks say what it is: `=Whole User ID`, `<address>`,
+    /// `@part of the address`, `*part`, `&KEYGRIP`. What has none of them is a KEY.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyQuery::parse`], and [`Error::Malformed`] for a mark alone.
+    pub fn parse_gnupg(text: &str) -> Result<KeyQuery> {
+        let name = text.trim();
+        let Some(mark) = name.chars().next().filter(|mark| "=<@*&".contains(*mark)) else {
+            return KeyQuery::parse(text);
+        };
+        let rest = &name[mark.len_utf8()..];
+        if rest.is_empty() {
+            return Err(Error::Malformed(format!("\"{mark}\" alone names no key")));
+        }
+        let asks = match mark {
+            '=' => Asks::Whole(rest.to_string()),
+            '<' => Asks::Address(rest.strip_suffix('>').unwrap_or(rest).to_lowercase()),
+            '@' => Asks::InAddress(rest.to_lowercase()),
+            '&' => Asks::Grip(rest.to_ascii_uppercase()),
+            _ => Asks::UserId(rest.to_lowercase()),
+        };
+        Ok(KeyQuery { text: text.to_string(), asks, exactly: false })
+    }
+
     /// Returns the KEY as it was given.
     pub fn text(&self) -> &str {
         &self.text
@@ -64,12 +98,17 @@ impl KeyQuery {
     /// Returns whether the certificate has what was asked for: the key, or a user ID with that
     /// part in it, whatever the case of its letters.
     pub fn matches(&self, certificate: &Certificate) -> bool {
+        let any = |matches: &dyn Fn(&str) -> bool| {
+            let user_ids = certificate.user_ids();
+            user_ids.iter().any(|user_id| matches(&String::from_utf8_lossy(user_id)))
+        };
         match &self.asks {
-            Asks::UserId(part) => certificate
-                .user_ids()
-                .iter()
-                .any(|user_id| String::from_utf8_lossy(user_id).to_lowercase().contains(part)),
-            _ => self.key_in(certificate).is_some(),
+            Asks::UserId(part) => any(&|user_id| user_id.to_lowercase().contains(part)),
+            Asks::Whole(whole) => any(&|user_id| user_id == whole),
+            Asks::Address(whole) => any(&|user_id| address(user_id).to_lowercase() == *whole),
+            Asks::InAddress(part) => any(&|user_id| address(user_id).to_lowercase().contains(part)),
+            Asks::Grip(grip) => key_grips(certificate).contains(grip),
+            Asks::Fingerprint(_) | Asks::KeyId(_) => self.key_in(certificate).is_some(),
         }
     }
 
@@ -94,9 +133,15 @@ impl KeyQuery {
         certificate.fingerprints().into_iter().find(|fingerprint| match &self.asks {
             Asks::Fingerprint(asked) => asked == fingerprint,
             Asks::KeyId(asked) => *asked == fingerprint.key_id(),
-            Asks::UserId(_) => false,
+            _ => false,
         })
     }
+}
+
+/// The e-mail address of a user ID: what is in its angle brackets, or all of it.
+fn address(user_id: &str) -> &str {
+    let bracketed = user_id.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    bracketed.map_or(user_id, |(address, _)| address)
 }
 
 #[cfg(test)]
@@ -120,6 +165,20 @@ mod tests {
         for text in ["C192CC1F", "0xC192CC1F", " c192cc1f! "] {
             assert!(matches!(KeyQuery::parse(text), Err(Error::ShortKeyId(_))), "{text}");
         }
+    }
+
+    #[test]
+    fn gnupgs_marks_say_what_a_name_is() {
+        let asks = |text| KeyQuery::parse_gnupg(text).unwrap().asks;
+        assert!(matches!(asks("=A <a@x>"), Asks::Whole(it) if it == "A <a@x>"));
+        assert!(matches!(asks("<A@x>"), Asks::Address(it) if it == "a@x"));
+        assert!(matches!(asks("@x"), Asks::InAddress(it) if it == "x"));
+        assert!(matches!(asks("*A"), Asks::UserId(it) if it == "a"));
+        assert!(matches!(asks("&ab"), Asks::Grip(it) if it == "AB"));
+        assert!(matches!(asks("a@x"), Asks::UserId(it) if it == "a@x"));
+        assert!(matches!(KeyQuery::parse_gnupg("="), Err(Error::Malformed(_))));
+        assert_eq!(address("A <a@x>"), "a@x");
+        assert_eq!(address("a@x"), "a@x");
     }
 
     #[test]

@@ -25,8 +25,17 @@ pub const MAX_SIGNATURE_FILE: u64 = 64 * 1024;
 /// The most signatures that are read of one file.
 pub const MAX_SIGNATURES: usize = 64;
 
+/// What becomes of text signatures (type 0x01), which are over lines and not over bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Texts {
+    /// They are none: a release's signatures are over its bytes.
+    Refused,
+    /// They are read. What is signed in cleartext and taken apart comes with them: apt's InRelease.
+    Taken,
+}
+
 /// A detached signature (RFC 9580, section 10.4): exactly one version 4 signature packet of type
-/// 0x00, with one creation time that it vouches for itself. Nobody has checked it yet.
+/// 0x00, or 0x01 where [`Texts`] are taken, with one creation time that it vouches for itself. Nobody has checked it yet.
 #[derive(Clone, Debug)]
 pub struct DetachedSignature {
     signature: Signature,
@@ -46,7 +55,7 @@ impl DetachedSignature {
         if !frame.rest.is_empty() {
             return Err(not_detached("more follows the signature packet"));
         }
-        Self::read_body(frame.body)
+        Self::read_body(frame.body, Texts::Refused)
     }
 
     /// Reads a file of one or more signatures over the same bytes, as releases that several
@@ -56,7 +65,10 @@ impl DetachedSignature {
     ///
     /// As [`DetachedSignature::read`], for the file as a whole; more than [`MAX_SIGNATURES`] are
     /// [`Reason::NotDetached`].
-    pub fn read_each(file: &[u8]) -> Result<Vec<Result<DetachedSignature, Bad>>, Bad> {
+    pub fn read_each(
+        file: &[u8],
+        texts: Texts,
+    ) -> Result<Vec<Result<DetachedSignature, Bad>>, Bad> {
         let packets = Self::packets(file)?;
         let mut rest = &packets[..];
         let mut signatures = Vec::new();
@@ -65,7 +77,7 @@ impl DetachedSignature {
                 return Err(not_detached(format!("it has more than {MAX_SIGNATURES} signatures")));
             }
             let frame = Self::frame(rest)?;
-            signatures.push(Self::read_body(frame.body));
+            signatures.push(Self::read_body(frame.body, texts));
             rest = frame.rest;
         }
         Ok(signatures)
@@ -96,13 +108,17 @@ impl DetachedSignature {
         Ok(frame)
     }
 
-    fn read_body(body: &[u8]) -> Result<DetachedSignature, Bad> {
+    fn read_body(body: &[u8], texts: Texts) -> Result<DetachedSignature, Bad> {
         let signature =
             Signature::from_bytes(body).map_err(|error| malformed(innermost(error.as_ref())))?;
-        Self::new(signature)
+        Self::checked(signature, texts)
     }
 
     pub(super) fn new(signature: Signature) -> Result<DetachedSignature, Bad> {
+        Self::checked(signature, Texts::Refused)
+    }
+
+    fn checked(signature: Signature, texts: Texts) -> Result<DetachedSignature, Bad> {
         if signature.version() != 4 {
             return Err(malformed(format!(
                 "it is a version {} signature, only version 4 is accepted",
@@ -111,6 +127,7 @@ impl DetachedSignature {
         }
         match signature.typ() {
             SignatureType::Binary => {}
+            SignatureType::Text if texts == Texts::Taken => {}
             SignatureType::Text => {
                 return Err(not_detached("it is a text signature (type 0x01)"));
             }
@@ -168,7 +185,7 @@ impl DetachedSignature {
         match HashAlgorithm::from_id(algorithm.into()) {
             Some(
                 algorithm @ (HashAlgorithm::Sha256 | HashAlgorithm::Sha384 | HashAlgorithm::Sha512),
-            ) => Ok(ContentHash { algorithm, text: false }),
+            ) => Ok(ContentHash { algorithm, text: self.signature.typ() == SignatureType::Text }),
             _ => Err(Bad::new(
                 Reason::WeakHash,
                 format!("it uses {algorithm}, only SHA-256, SHA-384 and SHA-512 are accepted"),

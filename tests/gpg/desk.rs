@@ -69,6 +69,25 @@ impl Said {
         lines.filter(|line| !line.starts_with("KEY_CONSIDERED ")).collect()
     }
 
+    /// The deciding status lines without what is another in every run: the key, times, the name of
+    /// the signature, and the hash, for gpg's is the key's favourite and plugsign's is SHA-256.
+    pub fn shape(&self, key: &str) -> Vec<String> {
+        let without = |line: String| {
+            let line = line.replace(key, "KEY").replace(&key[24..], "KEYID");
+            let fields: Vec<&str> = line.split(' ').collect();
+            let drop: &[usize] = match fields[0] {
+                "BEGIN_SIGNING" => &[1],
+                "SIG_CREATED" => &[3, 5],
+                "SIG_ID" => &[1, 2, 3],
+                "VALIDSIG" => &[2, 3, 8],
+                _ => &[],
+            };
+            let kept = fields.iter().enumerate().filter(|(place, _)| !drop.contains(place));
+            kept.map(|(_, field)| *field).collect::<Vec<_>>().join(" ")
+        };
+        self.verdict().into_iter().map(without).collect()
+    }
+
     /// The fields of the one status line with a keyword.
     #[track_caller]
     pub fn fields(&self, keyword: &str) -> Vec<String> {
@@ -137,6 +156,16 @@ impl Desk {
 
     pub fn has(&self, name: &str) -> bool {
         fs::symlink_metadata(self.path(name)).is_ok()
+    }
+
+    /// The names of all files on it.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.at("work"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
     }
 
     /// Prepares a command at this desk, with nothing of the developer's environment.

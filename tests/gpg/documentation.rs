@@ -15,12 +15,12 @@ fn on_a_terminal(desk: &Desk, line: &str) -> Person {
 }
 
 /// The page's dialog, with the page's answers.
-fn the_dialog(desk: &Desk, line: &str) {
+fn the_dialog(desk: &Desk, line: &str, selection: &str) {
     let mut person = on_a_terminal(desk, line);
     person.sees("Please select what kind of key you want:");
-    person.sees("(1) RSA and RSA");
+    person.sees("(1) RSA and RSA (default)");
     person.sees("(4) RSA (sign only)");
-    person.answers("Your selection? ", "1");
+    person.answers("Your selection? ", selection);
     person.answers("What keysize do you want? ", "3072");
     person.sees("Requested keysize is 3072 bits");
     person.sees("Please specify how long the key should be valid.");
@@ -52,7 +52,7 @@ fn the_id(listing: &Said) -> String {
 #[test]
 fn every_line_of_the_page_works_as_printed() {
     let desk = Desk::plugsign();
-    the_dialog(&desk, "gpg --full-generate-key");
+    the_dialog(&desk, "gpg --full-generate-key", "1");
     let secret = desk.must("gpg --list-secret-keys");
     assert!(secret.text().contains("sec   rsa3072 "), "{}", secret.shown());
     let id = the_id(&secret);
@@ -93,9 +93,9 @@ fn every_line_of_the_page_works_as_printed() {
 }
 
 #[test]
-fn the_older_spelling_of_the_dialog_works_too() {
+fn the_older_spelling_of_the_dialog_works_too_and_its_default_is_gpgs() {
     let desk = Desk::plugsign();
-    the_dialog(&desk, "gpg --expert --full-gen-key");
+    the_dialog(&desk, "gpg --expert --full-gen-key", "");
     assert_eq!(fs::read_dir(desk.at("g/plugsign/keys")).unwrap().count(), 1);
 }
 

@@ -87,6 +87,41 @@ fn without_a_keyring_the_trusted_ones_count() {
     desk.must("gpg --no-default-keyring --keyring ./cert --verify data.sig data");
 }
 
+#[test]
+fn text_signatures_are_gpgvs_alone_and_over_lines() {
+    if peer("gpgv").is_none() {
+        return;
+    }
+    let Some(twins) = Twins::new() else { return };
+    twins.theirs.must("gpg --export > ring.gpg");
+    twins.share("ring.gpg");
+    let texts: [&[u8]; 5] = [b"two\nlines\n", b"two\r\nlines\r\n", b"no end", b"a \t\nb  ", b""];
+    for text in texts {
+        twins.write("text", text);
+        twins.theirs.must("gpg --batch --yes --textmode --digest-algo SHA256 -b text");
+        twins.share("text.sig");
+        for data in ["text", "bare", "returns", "other"] {
+            twins.write("other", b"other\nlines\n");
+            for desk in [&twins.ours, &twins.theirs] {
+                desk.must("tr -d '\\r' < text > bare; sed 's/\\r*$/\\r/' text > returns");
+            }
+            // A return at the end of a last line that has no other end: gpg passes it over.
+            if data == "returns" && !text.ends_with(b"\n") {
+                continue;
+            }
+            let (ours, _) =
+                twins.same(&format!("gpgv --keyring ./ring.gpg --status-fd 1 text.sig {data}"));
+            let is_text = data == "text" || data == "bare";
+            assert!(!is_text || ours.exit == 0, "{data}: {}", ours.shown());
+        }
+        // A release's signature is over its bytes.
+        let said = twins.ours.sh("gpg --status-fd 1 --verify text.sig text");
+        assert_eq!(said.exit, 2, "{}", said.shown());
+        said.lacks("GOODSIG");
+        twins.ours.sh("plugsign --home $GNUPGHOME/plugsign verify --key ring.gpg text").exits(1);
+    }
+}
+
 /// A repository of one Release file, and an apt that keeps to the folder it is in.
 const REPOSITORY: &str = r#"
     set -eu; mkdir -p repo lists/partial cache/archives/partial state/lists/partial empty
@@ -132,6 +167,20 @@ fn apt_takes_its_word() {
         desk.must("echo more >> repo/Release");
         let said = desk.sh(update).text();
         assert!(said.contains("BADSIG"), "{:?}: {said}", desk.who);
+        // Signed in cleartext, in one file, as repositories are today.
+        let Some(cleartext) = Desk::gpg() else { return };
+        let key = desk.must("gpg --batch --export-secret-keys").out;
+        cleartext.import(&key);
+        desk.must("sed -i '/^more$/d' repo/Release");
+        cleartext.write("Release", desk.read("repo/Release"));
+        cleartext.must("gpg --batch --clear-sign -o InRelease Release");
+        desk.write("repo/InRelease", cleartext.read("InRelease"));
+        let said = desk.must(update).text();
+        assert!(!said.contains("GPG error") && !said.contains("W:"), "{:?}: {said}", desk.who);
+        desk.must("sed -i 's/^Date:/Date: /' repo/InRelease");
+        let said = desk.sh(update).text();
+        assert!(said.contains("BADSIG"), "{:?}: {said}", desk.who);
+        desk.must("rm repo/InRelease");
         // Signed by somebody else.
         desk.key("Stranger <s@acme.test>");
         desk.must("gpg --batch --yes --armor -u s@acme.test -o repo/Release.gpg -b repo/Release");

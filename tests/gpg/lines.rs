@@ -1,12 +1,16 @@
 //! The command lines of release scripts, C1 to C35, in their real words: each signs, verifies,
-//! imports, exports or lists as it stands, and gpg takes what comes of it.
+//! imports, exports or lists as it stands. The same line runs on gpg with the same key, where the
+//! exit code, the files made and the status lines are the same; each takes the other's signature.
+//!
+//! Where it is another, the line runs here alone: plugsign takes `--passphrase` without
+//! `--pinentry-mode loopback`, and never uses the network.
 
 use crate::desk::{Desk, Said};
 
 const PASSPHRASE: &str = "secret words";
 const USER_ID: &str = "Acme Release <joe@foo.bar>";
 
-/// A desk with a key, what scripts call it, and a gpg that knows its certificate.
+/// A desk with a key, and a gpg that has the same.
 struct Script {
     desk: Desk,
     judge: Option<Desk>,
@@ -28,35 +32,66 @@ impl Script {
         let fingerprint = said.fields("KEY_CREATED")[2].clone();
         let judge = Desk::gpg();
         if let Some(judge) = &judge {
-            judge.import(&desk.must("gpg --export").out);
+            judge.import(&desk.must("gpg --export-secret-keys").out);
+            let trust = format!("{fingerprint}:6:\n");
+            judge.sh_with("gpg --import-ownertrust", trust.as_bytes()).exits(0);
+            judge.write("passphrase", passphrase);
         }
-        desk.write("file", b"a release archive");
-        Script { desk, judge, fingerprint }
+        let script = Script { desk, judge, fingerprint };
+        script.write("file", b"a release archive");
+        script
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        self.desk.write(name, bytes.as_ref());
+        if let Some(judge) = &self.judge {
+            judge.write(name, bytes);
+        }
+    }
+
+    /// Runs a line at both, which must end alike and make the same files.
+    #[track_caller]
+    fn ends(&self, line: &str, input: &str, code: i32) -> Said {
+        let line = line.replace("KEY", &self.fingerprint);
+        let said = self.desk.sh_with(&line, input.as_bytes()).exits(code);
+        if let Some(judge) = &self.judge {
+            // An agent remembers passphrases.
+            judge.sh("gpgconf --kill gpg-agent");
+            let theirs = judge.sh_with(&line, input.as_bytes()).exits(code);
+            assert_eq!(self.desk.names(), judge.names(), "{line}\n{}", theirs.shown());
+            if line.contains("--status-fd") && code == 0 {
+                let shapes = [&said, &theirs].map(|said| said.shape(&self.fingerprint));
+                assert_eq!(shapes[0], shapes[1], "{line}");
+            }
+        }
+        said
     }
 
     /// Runs a line, with KEY for the fingerprint, that must succeed.
     #[track_caller]
     fn runs(&self, line: &str) -> Said {
-        self.desk.must(&line.replace("KEY", &self.fingerprint))
+        self.ends(line, "", 0)
     }
 
     #[track_caller]
     fn runs_with(&self, line: &str, input: &str) -> Said {
-        let line = line.replace("KEY", &self.fingerprint);
-        self.desk.sh_with(&line, input.as_bytes()).exits(0)
+        self.ends(line, input, 0)
     }
 
-    /// Asserts that a signature is good, for us and for gpg, and takes it away.
+    /// Asserts that a signature is good, for us and for gpg, and so is gpg's; takes both away.
     #[track_caller]
     fn good(&self, signature: &str, file: &str) {
-        let status = "--status-fd 1";
-        for desk in [Some(&self.desk), self.judge.as_ref()].into_iter().flatten() {
-            desk.write(file, self.desk.read(file));
-            desk.write(signature, self.desk.read(signature));
-            let said = desk.must(&format!("gpg {status} --verify '{signature}' '{file}'"));
-            assert_eq!(said.fields("VALIDSIG")[1], self.fingerprint);
+        let line = format!("gpg --status-fd 1 --verify '{signature}' '{file}'");
+        let desks = || [Some(&self.desk), self.judge.as_ref()].into_iter().flatten();
+        for maker in desks().map(|desk| desk.read(signature)).collect::<Vec<_>>() {
+            for desk in desks() {
+                desk.write(signature, &maker);
+                assert_eq!(desk.must(&line).fields("VALIDSIG")[1], self.fingerprint);
+            }
         }
-        std::fs::remove_file(self.desk.path(signature)).unwrap();
+        for desk in desks() {
+            std::fs::remove_file(desk.path(signature)).unwrap();
+        }
     }
 
     fn is_armored(&self, name: &str) -> bool {
@@ -96,8 +131,7 @@ fn c5_maven() {
     );
     assert!(script.is_armored("file.asc"));
     script.good("file.asc", "file");
-    let said = script.desk.sh("gpg --batch --local-user joe@foo.bar --armor --detach-sign --status-fd 1 --batch --no-tty --pinentry-mode error --output file.asc file");
-    assert_eq!(said.exit, 2, "{}", said.shown());
+    script.ends("gpg --batch --local-user joe@foo.bar --armor --detach-sign --status-fd 1 --batch --no-tty --pinentry-mode error --output file.asc file", "", 2);
     assert!(!script.desk.has("file.asc"));
 }
 
@@ -120,7 +154,10 @@ fn c7_jreleaser_and_c8_sbt() {
         PASSPHRASE,
     );
     script.good("S", "file");
-    script.runs("gpg --batch --passphrase 'secret words' --detach-sign --armor --use-agent --output OUT file");
+    let sbt = "gpg --batch --passphrase 'secret words' --detach-sign --armor --use-agent --output OUT file";
+    script.desk.must(sbt);
+    std::fs::remove_file(script.desk.path("OUT")).unwrap();
+    script.runs(&sbt.replace("--use-agent", "--use-agent --pinentry-mode loopback"));
     script.good("OUT", "file");
 }
 
@@ -173,7 +210,7 @@ fn c11_to_c13_apache() {
 #[test]
 fn c14_to_c18_are_mattermosts_page() {
     let script = Script::open();
-    script.desk.write("com.mattermost.demo-plugin-0.1.0.tar.gz", b"a plugin");
+    script.write("com.mattermost.demo-plugin-0.1.0.tar.gz", b"a plugin");
     script.runs("gpg -u KEY --verbose --personal-digest-preferences SHA256 --detach-sign com.mattermost.demo-plugin-0.1.0.tar.gz");
     script.good(
         "com.mattermost.demo-plugin-0.1.0.tar.gz.sig",
@@ -197,9 +234,9 @@ fn c14_to_c18_are_mattermosts_page() {
 fn c19_to_c22_scripts() {
     let script = Script::open();
     for name in ["a.pkg", "b.pkg"] {
-        script.desk.write(name, name);
+        script.write(name, name);
     }
-    script.desk.write("b.pkg.sig", "there");
+    script.write("b.pkg.sig", "there");
     script.runs(
         "SIGN_KEY=KEY; find . -name '*.pkg' | while read -r pkg; do [ -e \"$pkg.sig\" ] || gpg --batch --yes --detach-sign --digest-algo SHA256 -u \"$SIGN_KEY\" --output \"$pkg.sig\" \"$pkg\"; done",
     );
@@ -212,7 +249,7 @@ fn c19_to_c22_scripts() {
     let locked = Script::with(PASSPHRASE);
     locked.runs("GPG_PASSPHRASE='secret words'; f=file; echo \"$GPG_PASSPHRASE\" | gpg --batch --yes --pinentry-mode loopback --passphrase-fd 0 --detach-sign $f");
     locked.good("file.sig", "file");
-    locked.desk.write("SKILL.md", "# Skill");
+    locked.write("SKILL.md", "# Skill");
     locked.runs("GPG_PASSPHRASE='secret words'; gpg --batch --pinentry-mode loopback --passphrase-fd 0 --detach-sign --armor --output SKILL.md.sig SKILL.md <<< \"$GPG_PASSPHRASE\"");
     locked.good("SKILL.md.sig", "SKILL.md");
 }
@@ -223,9 +260,8 @@ fn c23_reproducible_signatures() {
     let sign = "SOURCE_DATE_EPOCH=$(($(date +%s) + 86400)) SIGNING_KEY_FINGERPRINT=KEY output_file=OUT input_file=file
          LC_ALL=C gpg --batch --yes --armor --detach-sign --faked-system-time \"${SOURCE_DATE_EPOCH}!\" --local-user \"${SIGNING_KEY_FINGERPRINT}!\" --output \"$output_file\" \"$input_file\"";
     let fixed = sign.replace("$(($(date +%s) + 86400))", "1900000000");
-    let said = script.desk.sh(&fixed.replace("KEY", &script.fingerprint));
     // That is after the key has expired.
-    assert_eq!(said.exit, 2, "{}", said.shown());
+    script.ends(&fixed, "", 2);
     script.runs(sign);
     let day = "$(($(date +%s) + 86400 * 2))";
     script.runs(&format!("gpg --faked-system-time \"{day}\" --verify OUT file"));
@@ -297,7 +333,7 @@ fn c30_and_c31_no_network() {
     script.desk.sh(&line).exits(2).says("never uses the network");
     let line = "gpg --batch --keyserver keyserver.ubuntu.com --receive-keys 0123456789ABCDEF";
     script.desk.sh(line).exits(2).says("never uses the network");
-    script.desk.write("SHA256SUMS", "sums");
+    script.write("SHA256SUMS", "sums");
     script.runs("gpg --batch -b SHA256SUMS && gpg --batch --verify SHA256SUMS.sig SHA256SUMS");
 }
 
@@ -305,7 +341,7 @@ fn c30_and_c31_no_network() {
 fn c32_and_c33_verifying_releases() {
     let script = Script::open();
     script.desk.must("gpg --armor -b file && (echo 'Words before.'; gpg --armor --export) > KEYS");
-    script.runs("gpg --export > fedora.gpg");
+    script.desk.must("gpg --export > fedora.gpg");
     for other in [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten() {
         for name in ["file", "file.asc", "KEYS", "fedora.gpg"] {
             other.write(name, script.desk.read(name));
@@ -318,15 +354,21 @@ fn c32_and_c33_verifying_releases() {
 
 #[test]
 fn c34_and_c35_new_keys_and_release_files() {
+    for desk in [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten() {
+        desk.write("pass", PASSPHRASE);
+        desk.must("gpg --batch --passphrase-file pass --quick-generate-key \"Your Name <your@email.com>\" rsa3072 sign 1y");
+        let made = desk.must("gpg -k --with-colons your@email.com | grep ^pub | cut -d: -f3,4,12");
+        assert_eq!(made.text(), "3072:1:scSC\n", "{:?}", desk.who);
+    }
     let desk = Desk::plugsign();
-    desk.write("pass", PASSPHRASE);
-    desk.must("gpg --batch --passphrase-file pass --quick-generate-key \"Your Name <your@email.com>\" rsa3072 sign 1y");
     // A key that only certifies is none that signs releases.
     let said = desk.sh("echo secret | gpg --batch --passphrase-fd 0 --quick-generate-key 'Me <m@x>' rsa4096 cert never");
     assert_eq!(said.exit, 2, "{}", said.shown());
-    assert!(said.err.contains("certify and sign"), "{}", said.shown());
+    for words in ["certify and sign", "keygen --kind org"] {
+        assert!(said.err.contains(words), "{}", said.shown());
+    }
     let script = Script::open();
-    script.desk.write("Release", "Suite: stable");
+    script.write("Release", "Suite: stable");
     script.runs("GPG_KEY_ID=KEY; gpg --batch --yes --detach-sign --armor --local-user \"$GPG_KEY_ID\" --output Release.gpg Release");
     script.good("Release.gpg", "Release");
 }

@@ -92,6 +92,57 @@ fn keys_with_subkeys_and_an_end_are_listed_alike() {
 }
 
 #[test]
+fn names_find_what_they_find_for_gpg() {
+    let Some(twins) = Twins::new() else { return };
+    owned(&twins);
+    let grip = twins.ours.must("gpg -K --with-colons | grep ^grp | cut -d: -f10").text();
+    twins.write("grip", grip.trim());
+    for name in [
+        "nosuch",
+        "nosuch other",
+        "r@acme.test nosuch",
+        "nosuch r@acme.test",
+        "'=Acme Release <r@acme.test>'",
+        "'=acme release <r@acme.test>'",
+        "'=Acme Release'",
+        "'<r@acme.test>'",
+        "'<R@acme.test>'",
+        "'<acme.test>'",
+        "@acme.test",
+        "@Acme",
+        "'*ease <r'",
+        "'&'$(cat grip)",
+        "'&0000000000000000000000000000000000000000'",
+    ] {
+        for listing in ["-k", "-K"] {
+            let line = format!("gpg --status-fd 2 --with-colons {listing} {name}");
+            let (ours, theirs) = twins.same(&line);
+            assert_eq!(records(&ours), records(&theirs), "{line}");
+            let said = |said: &Said| said.err.matches("error reading key").count();
+            assert_eq!(said(&ours), said(&theirs), "{line}: {}", ours.shown());
+        }
+    }
+}
+
+#[test]
+fn ends_in_iso_form_are_gpgs_to_the_second() {
+    let Some(theirs) = Desk::gpg() else { return };
+    let ours = Desk::plugsign();
+    let parameters = "Key-Type: RSA\nKey-Length: 3072\nName-Real: Inafile\nExpire-Date: 20400101T123456\n%no-protection\n";
+    for desk in [&ours, &theirs] {
+        desk.write("parameters", parameters);
+        desk.must("gpg --batch --generate-key parameters");
+        desk.must("gpg --batch --pinentry-mode loopback --passphrase '' --quick-generate-key Quickly rsa3072 sign 20300101T000000");
+        for (name, end) in [("Inafile", "2209034096"), ("Quickly", "1893456000")] {
+            let record = desk.must(&format!("gpg --with-colons -k {name} | grep ^pub")).text();
+            assert_eq!(record.split(':').nth(6), Some(end), "{:?}: {record}", desk.who);
+        }
+    }
+    // gpg makes a key that is over.
+    ours.sh("gpg --batch --pinentry-mode loopback --passphrase '' --quick-generate-key Past rsa3072 sign 20200101T000000").exits(2).says("is past");
+}
+
+#[test]
 fn quickly_made_keys_are_of_the_same_kind() {
     let Some(theirs) = Desk::gpg() else { return };
     let ours = Desk::plugsign();
@@ -102,6 +153,7 @@ fn quickly_made_keys_are_of_the_same_kind() {
         "rsa4096 sign",
         "rsa3072 sign,cert none",
         "rsa3072 sign 8w",
+        "rsa3072 sign seconds=86400",
     ]
     .iter()
     .enumerate()
@@ -184,6 +236,55 @@ fn a_file_is_shown_without_being_taken() {
     let said = desk.must("gpg --show-keys --with-colons file");
     assert!(said.text().contains("Release <release@example.org>"), "{}", said.shown());
     assert!(desk.must("gpg -k").out.is_empty());
+}
+
+#[test]
+fn several_user_ids_are_listed_and_told_alike_and_a_revoked_one_too() {
+    let Some(theirs) = Desk::gpg() else { return };
+    let key = theirs.key("One <one@acme.test>");
+    for line in [
+        "--quick-add-uid KEY 'Two <two@acme.test>'",
+        "--quick-add-uid KEY 'Three <three@acme.test>'",
+        "--quick-revoke-uid KEY 'Two <two@acme.test>'",
+    ] {
+        let line = line.replace("KEY", &key);
+        theirs.must(&format!(
+            "sleep 1.1; gpg --batch --pinentry-mode loopback --passphrase '' {line}"
+        ));
+    }
+    let ours = Desk::plugsign();
+    ours.import(&theirs.must("gpg --batch --export-secret-keys").out);
+    let twins = Twins { ours, theirs, fingerprint: key };
+    owned(&twins);
+    twins.theirs.must("gpg --export > file && gpg --check-trustdb");
+    twins.share("file");
+    twins.write("data", "data");
+    twins.theirs.must("gpg --batch --digest-algo SHA256 -u one@acme.test -b data");
+    twins.share("data.sig");
+    for line in [
+        "gpg -k One",
+        "gpg -K One",
+        "gpg --with-colons -k One",
+        "gpg --with-colons -K One",
+        "gpg --show-keys file",
+    ] {
+        let (ours, theirs) = twins.sh(line);
+        assert_eq!(records(&ours), records(&theirs), "{line}");
+    }
+    for line in
+        ["gpg --verify data.sig data", "gpg --export > ring && gpgv --keyring ./ring data.sig data"]
+    {
+        let (ours, theirs) = twins.sh(line);
+        assert_eq!(ours.err, theirs.err, "{line}");
+    }
+    // In a file there is nobody's trust, and no record of it.
+    let Some(stranger) = Desk::gpg() else { return };
+    stranger.write("file", twins.ours.read("file"));
+    let empty = Desk::plugsign();
+    empty.write("file", twins.ours.read("file"));
+    let [ours, theirs] =
+        [&empty, &stranger].map(|desk| desk.must("gpg --show-keys --with-colons file").text());
+    assert_eq!(ours, theirs);
 }
 
 /// python-gnupg 0.5.7 asks this first of all, and takes the version from it.

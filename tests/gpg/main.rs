@@ -11,14 +11,17 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod descriptors;
 mod desk;
 mod documentation;
 mod git;
 mod gpgv;
 mod hostile;
+mod import;
 mod keys;
 mod lines;
 mod listing;
+mod options;
 mod packages;
 mod python;
 mod refusals;

@@ -1,7 +1,21 @@
-//! Packaging tools that call gpg, on real packages: rpmsign, debsign, makepkg, goreleaser.
+//! Packaging tools that call gpg, on real packages: rpmsign, debsign, makepkg, goreleaser. Each runs
+//! with plugsign and with gpg, and what it says and makes is the same.
 
 use crate::common::peers::peer;
-use crate::desk::Desk;
+use crate::desk::{Desk, Who};
+
+/// plugsign's desk and gpg's, if there is one.
+fn desks() -> Vec<Desk> {
+    [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten().collect()
+}
+
+/// Asserts that what was made of all desks is the same.
+#[track_caller]
+fn all_same<T: PartialEq + std::fmt::Debug>(made: &[T]) {
+    for other in made {
+        assert_eq!(&made[0], other);
+    }
+}
 
 const SPEC: &str = "Name: acme\nVersion: 1\nRelease: 1\nSummary: A test\nLicense: MIT\n\
     BuildArch: noarch\n%description\nA test\n%files\n";
@@ -13,7 +27,8 @@ fn rpmsign_signs_and_rpm_verifies() {
             return;
         }
     }
-    for desk in [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten() {
+    let mut made = Vec::new();
+    for desk in desks() {
         let key = desk.key("Acme Release <r@acme.test>");
         desk.write("acme.spec", SPEC);
         desk.must("rpmbuild --quiet --define \"_topdir $PWD\" -bb acme.spec && cp RPMS/noarch/acme-1-1.noarch.rpm acme.rpm");
@@ -29,9 +44,13 @@ fn rpmsign_signs_and_rpm_verifies() {
             line.contains("Signature") && line.contains(&id) && line.trim_end().ends_with("OK")
         });
         assert!(verified, "{:?}: {}", desk.who, said.shown());
+        // What rpm says of each part of the package, but for the key and its favourite hash.
+        let text = text.replace(&id, "ID").replace("SHA512 Signature", "SHA256 Signature");
+        made.push((text, desk.names()));
         desk.must("printf x | dd of=acme.rpm bs=1 seek=$(($(stat -c %s acme.rpm) - 3)) conv=notrunc status=none");
         assert_ne!(desk.sh("rpmkeys --dbpath $PWD/db --checksig acme.rpm").exit, 0);
     }
+    all_same(&made);
 }
 
 #[test]
@@ -39,23 +58,39 @@ fn debsign_needs_cleartext_signatures_and_is_told_so() {
     if peer("debsign").is_none() || peer("dpkg-deb").is_none() {
         return;
     }
-    let desk = Desk::plugsign();
-    let key = desk.key("Acme Release <r@acme.test>");
     let changes = "Format: 1.8\nDate: Sun, 22 Nov 2026 00:00:00 +0000\nSource: acme\n\
         Architecture: source\nVersion: 1\nDistribution: unstable\n\
         Maintainer: Acme Release <r@acme.test>\nChanges: none\nFiles:\n";
-    desk.write("acme_1_source.changes", changes);
-    let said = desk.sh(&format!("debsign --no-conf -k{key} acme_1_source.changes < /dev/null"));
-    assert_ne!(said.exit, 0, "{}", said.shown());
-    assert!(said.err.contains("plugsign makes detached signatures only"), "{}", said.shown());
-    assert_eq!(desk.read("acme_1_source.changes"), changes.as_bytes());
-    // What does without: a detached signature beside a source archive, as uscan and dpkg-source
-    // look for it.
-    desk.must("tar cf acme_1.orig.tar acme_1_source.changes && gzip acme_1.orig.tar");
-    desk.must(&format!(
-        "gpg --batch --armor -u {key} -b acme_1.orig.tar.gz && gpg --export > upstream.gpg"
-    ));
-    desk.must("gpgv --keyring ./upstream.gpg acme_1.orig.tar.gz.asc acme_1.orig.tar.gz");
+    let mut made = Vec::new();
+    for desk in desks() {
+        let key = desk.key("Acme Release <r@acme.test>");
+        desk.write("acme_1_source.changes", changes);
+        let said = desk.sh(&format!("debsign --no-conf -k{key} acme_1_source.changes < /dev/null"));
+        let after = desk.read("acme_1_source.changes");
+        // It finds the key with both; the signature in cleartext is gpg's alone.
+        match desk.who {
+            Who::Plugsign => {
+                assert_ne!(said.exit, 0, "{}", said.shown());
+                let words = "plugsign makes detached signatures only";
+                assert!(said.err.contains(words), "{}", said.shown());
+                assert_eq!(after, changes.as_bytes());
+            }
+            Who::Gpg => {
+                assert_eq!(said.exit, 0, "{}", said.shown());
+                assert!(after.starts_with(b"-----BEGIN PGP SIGNED MESSAGE-----"));
+            }
+        }
+        // What does without: a detached signature beside a source archive, as uscan and
+        // dpkg-source look for it.
+        desk.must("tar cf acme_1.orig.tar acme_1_source.changes && gzip acme_1.orig.tar");
+        desk.must(&format!(
+            "gpg --batch --armor -u {key} -b acme_1.orig.tar.gz && gpg --export > upstream.gpg"
+        ));
+        let verify =
+            "gpgv --keyring ./upstream.gpg --status-fd 1 acme_1.orig.tar.gz.asc acme_1.orig.tar.gz";
+        made.push((desk.must(verify).shape(&key), desk.names()));
+    }
+    all_same(&made);
 }
 
 /// makepkg's `create_signature` (scripts/libmakepkg/integrity/generate_signature.sh.in), and what
@@ -70,12 +105,15 @@ fn makepkg_signs_as_it_does_with_gpg() {
         [[ -f $filename.sig ]]
         gpg --status-fd 1 --verify "$filename.sig" "$filename" 2>/dev/null
     "#;
-    for desk in [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten() {
+    let mut made = Vec::new();
+    for desk in desks() {
         let key = desk.key("Packager <p@acme.test>");
         let said = desk.must(&format!("GPGKEY={key}; {MAKEPKG}"));
         assert_eq!(said.fields("VALIDSIG")[1], key, "{:?}", desk.who);
         assert_eq!(said.fields("TRUST_ULTIMATE").len(), 3, "{:?}", desk.who);
+        made.push((said.shape(&key), desk.names()));
     }
+    all_same(&made);
 }
 
 /// goreleaser's `signs` with its defaults, and the arguments that Terraform providers give it.
@@ -90,26 +128,33 @@ fn goreleasers_signs_make_signatures_of_checksums() {
         gpg --batch --local-user "$GPG_FINGERPRINT" --output "$signature" --detach-sign "$artifact"
         gpg --status-fd 1 --verify "$signature" "$artifact"
     "#;
-    for desk in [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten() {
+    let mut made = Vec::new();
+    for desk in desks() {
         let key = desk.key("Provider <p@acme.test>");
         let said = desk.must(&format!("export GPG_FINGERPRINT={key}; {GORELEASER}"));
         assert_eq!(said.fields("VALIDSIG")[1], key, "{:?}", desk.who);
+        made.push((said.shape(&key), desk.must("ls dist").text()));
     }
+    all_same(&made);
 }
 
 /// crazy-max/ghaction-import-gpg: the version, an import, the records that it parses.
 #[test]
 fn githubs_import_action_finds_what_it_parses() {
-    let desk = Desk::plugsign();
-    let key = desk.key("Acme Release <joe@foo.bar>");
-    let version = desk.must("gpg --version").text();
-    let first = version.lines().next().unwrap();
-    let number = first.strip_prefix("gpg (GnuPG) ").expect(first);
-    assert_eq!(number.split('.').count(), 3, "{number}");
-    assert!(version.lines().any(|line| line.starts_with("Home: ")), "{version}");
-    let listing =
-        desk.must(&format!("gpg --batch --with-colons --with-keygrip --list-secret-keys {key}"));
-    let records: Vec<String> =
-        listing.text().lines().map(|line| line.split(':').next().unwrap().to_string()).collect();
-    assert_eq!(records, ["sec", "fpr", "grp", "uid"]);
+    let mut made = Vec::new();
+    for desk in desks() {
+        let key = desk.key("Acme Release <joe@foo.bar>");
+        let version = desk.must("gpg --version").text();
+        let first = version.lines().next().unwrap();
+        let number = first.strip_prefix("gpg (GnuPG) ").expect(first);
+        assert_eq!(number.split('.').count(), 3, "{number}");
+        assert!(version.lines().any(|line| line.starts_with("Home: ")), "{version}");
+        let line = format!("gpg --batch --with-colons --with-keygrip --list-secret-keys {key}");
+        let listing = desk.must(&line).text();
+        let records: Vec<String> =
+            listing.lines().map(|line| line.split(':').next().unwrap().to_string()).collect();
+        made.push(records);
+    }
+    assert_eq!(made[0], ["sec", "fpr", "grp", "uid"]);
+    all_same(&made);
 }

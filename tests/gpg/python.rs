@@ -1,5 +1,6 @@
 //! python-gnupg, with plugsign as its binary and with gpg as its binary.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::common::peers::{missing, peer};
@@ -73,32 +74,50 @@ nobody = empty.verify_data('data.sig', b'a release archive')
 say('verify unknown', valid=nobody.valid, status=nobody.status, same=(nobody.key_id or '')[-16:] == key.fingerprint[-16:])
 "#;
 
-/// The Python that has the library.
-fn python() -> Option<String> {
-    for program in ["/usr/bin/python3", "python3"] {
-        let found = Command::new(program).args(["-c", "import gnupg; gnupg.GPG"]).output();
-        if found.is_ok_and(|output| output.status.success()) {
-            return Some(program.to_string());
-        }
-    }
-    missing("python-gnupg (python3-gnupg), which is not installed");
-    None
+/// Returns the Python that has the library, in a folder or installed.
+fn python(folder: &Path) -> Option<String> {
+    let programs = ["/usr/bin/python3", "python3"].map(|program| {
+        let found = Command::new(program)
+            .args(["-c", "import gnupg; gnupg.GPG"])
+            .env("PYTHONPATH", folder)
+            .output();
+        found.is_ok_and(|output| output.status.success()).then(|| program.to_string())
+    });
+    programs.into_iter().flatten().next()
 }
 
-fn run(desk: &Desk, python: &str, program: &str) -> Said {
+fn run(desk: &Desk, python: &str, folder: &Path, program: &str) -> Said {
     desk.write("script.py", SCRIPT);
-    desk.must(&format!("PYTHONIOENCODING=utf-8 {python} script.py '{program}'"))
+    let environment = format!("PYTHONIOENCODING=utf-8 PYTHONPATH='{}'", folder.display());
+    desk.must(&format!("{environment} {python} script.py '{program}'"))
 }
 
+/// The distribution's, which is years older than that of PyPI.
 #[test]
 fn every_call_gives_what_gpg_gives() {
-    let Some(python) = python() else { return };
+    match python(Path::new("")) {
+        Some(python) => hold_against_gpg(&python, Path::new("")),
+        None => missing("python-gnupg (python3-gnupg), which is not installed"),
+    }
+}
+
+/// That of PyPI: `pip install --target target/python-gnupg python-gnupg`.
+#[test]
+fn every_call_of_the_newest_gives_what_gpg_gives() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python-gnupg");
+    match python(&folder).filter(|_| folder.join("gnupg.py").is_file()) {
+        Some(python) => hold_against_gpg(&python, &folder),
+        None => missing("python-gnupg of PyPI in target/python-gnupg, which is not there"),
+    }
+}
+
+fn hold_against_gpg(python: &str, folder: &Path) {
     let Some(theirs) = Desk::gpg() else { return };
     let ours = Desk::plugsign();
     let program = ours.at("bin/gpg").display().to_string();
-    let (a, b) = (run(&ours, &python, &program), {
+    let (a, b) = (run(&ours, python, folder, &program), {
         let gpg = peer("gpg").unwrap().display().to_string();
-        run(&theirs, &python, &gpg)
+        run(&theirs, python, folder, &gpg)
     });
     let (text_a, text_b) = (a.text(), b.text());
     let (lines_a, lines_b): (Vec<&str>, Vec<&str>) =

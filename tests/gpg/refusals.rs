@@ -28,7 +28,10 @@ fn what_would_change_the_result_is_refused_with_a_sentence_and_nothing_is_writte
         ("--decrypt data", "does not encrypt"),
         ("--recv-keys ABCD", "never uses the network"),
         ("--search-keys acme", "never uses the network"),
-        ("--edit-key acme", "does not change or certify keys"),
+        ("--edit-key acme", "plugsign extend"),
+        ("--edit-key acme", "plugsign passwd, plugsign adduid"),
+        ("--quick-set-expire acme 1y", "plugsign extend KEY --expires"),
+        ("--lsign-key acme", "does not change or certify keys"),
         ("--import-ownertrust data", "plugsign trust add"),
         ("--textmode -o out -b data", "not as text"),
         ("--sig-notation a@x=b -o out -b data", "what is signed"),
@@ -74,9 +77,8 @@ fn what_changes_nothing_is_passed_over_and_said_where_somebody_may_wonder() {
         "gpg --batch --yes --no-tty --use-agent --no-secmem-warning --no-permission-warning --no-greeting --lock-never --no-options --expert -b data",
     );
     assert_eq!(said.err, "");
-    let said =
-        desk.must("gpg --yes --compress-level 9 --cert-digest-algo SHA512 --keyserver x -b data");
-    for option in ["compress-level", "cert-digest-algo", "keyserver"] {
+    let said = desk.must("gpg --yes --compress-level 9 --keyserver x -b data");
+    for option in ["compress-level", "keyserver"] {
         assert!(said.err.contains(&format!("--{option} has no effect here")), "{}", said.shown());
     }
     desk.must("gpg --check-trustdb && gpg --update-trustdb");
@@ -109,4 +111,29 @@ fn devices_are_written_to_and_not_replaced() {
     desk.must("gpg --batch -o sig2 -b - < data && gpg --verify sig2 data");
     let said = desk.sh("gpg --batch --status-fd 1 -b data > /dev/full");
     assert_ne!(said.exit, 0, "{}", said.shown());
+}
+
+#[test]
+fn hints_name_what_gpgs_lines_have_and_the_home_that_they_are_about() {
+    let desk = Desk::plugsign();
+    desk.write("data", "data");
+    desk.sh("gpg --batch -b data").exits(2).says("gpg --full-generate-key");
+    desk.key("Acme <a@acme.test>");
+    desk.must("gpg --batch -b data");
+    let said = desk.sh("gpg --batch -b data").exits(2).says("replace it with --yes");
+    assert!(!said.err.contains("--force"), "{}", said.shown());
+    let said = desk.sh("gpg --batch -u nobody -o out -b data").exits(2);
+    assert!(said.err.contains("gpg --list-secret-keys"), "{}", said.shown());
+    // A command of plugsign's finds the key there, and not in the usual home.
+    let home = desk.at("g/plugsign");
+    let words = format!("plugsign --home {} sign FILE...", home.display());
+    desk.sh("gpg --batch -o out -b data data").exits(2).says(&words);
+}
+
+#[test]
+fn help_is_that_of_the_program_that_is_called() {
+    let desk = Desk::plugsign();
+    let (gpg, gpgv) = (desk.must("gpg --help").text(), desk.must("gpgv --help").text());
+    assert!(gpg.contains("--detach-sign") && gpgv.contains("--keyring FILE"), "{gpg}{gpgv}");
+    assert!(!gpgv.contains("--detach-sign"), "{gpgv}");
 }

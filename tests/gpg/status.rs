@@ -96,6 +96,13 @@ fn what_cannot_be_signed_fails_as_gpg_does() {
         assert_eq!((ours.exit, theirs.exit), (2, 2), "{line}: {}", ours.shown());
     }
     assert!(!twins.ours.has("data.sig") && !twins.ours.has("missing.sig"));
+    // Nor can anything where there is no key at all.
+    let Some(theirs) = Desk::gpg() else { return };
+    let empty = Twins { ours: Desk::plugsign(), theirs, fingerprint: String::new() };
+    empty.write("data", b"a release archive");
+    for line in ["gpg --batch --status-fd 1 -b data", "gpg --batch --status-fd 1 -u x -b data"] {
+        empty.same(line);
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod argv;
 mod dates;
 #[path = "../../src/bin/plugsign/gpg/parameters.rs"]
 mod parameters;
-#[path = "../../src/bin/plugsign/gpg/table.rs"]
+#[path = "../../src/bin/plugsign/gpg/table/mod.rs"]
 mod table;
 mod targets;
 

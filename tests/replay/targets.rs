@@ -27,7 +27,7 @@ use plugsign::openpgp::key_file::{Key, count_armor, read_keys, unguarded};
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::secret_key::SecretKey;
 use plugsign::openpgp::sign::sign;
-use plugsign::openpgp::signature::DetachedSignature;
+use plugsign::openpgp::signature::{DetachedSignature, Texts};
 use plugsign::openpgp::verify::Verdict;
 
 use super::argv::parse;
@@ -131,7 +131,7 @@ fn one_secret(bytes: &[u8]) -> SecretKey {
 /// A signature file, binary.
 pub fn signature(input: &[u8]) {
     let one = DetachedSignature::read(input);
-    let each = DetachedSignature::read_each(input);
+    let each = DetachedSignature::read_each(input, Texts::Refused);
     if let Ok(signature) = &one {
         let bytes = signature.to_bytes().expect("what was read can be written");
         let again = DetachedSignature::read(&bytes).expect("what was written can be read");

@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod descriptor;
 mod document;
 mod failure;
 mod gpg;

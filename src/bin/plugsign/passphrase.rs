@@ -14,6 +14,7 @@ use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::secret_key::{Passphrase, Protection, SecretKey, SigningKey};
 use zeroize::Zeroizing;
 
+use crate::descriptor::inherited;
 use crate::failure::Failure;
 use crate::report::first_user_id;
 use crate::signer::Found;
@@ -295,7 +296,7 @@ fn asking(error: io::Error) -> Failure {
 fn read_descriptor(number: u32) -> io::Result<Zeroizing<Vec<u8>>> {
     let reader: Box<dyn Read> = match number {
         0 => Box::new(io::stdin()),
-        _ => Box::new(File::open(Path::new("/dev/fd").join(number.to_string()))?),
+        _ => Box::new(inherited(number, File::options().read(true))?),
     };
     read_bounded(reader, "", "a passphrase", MAX_PASSPHRASE).map_err(|error| match error {
         Error::Io { source, .. } => source,

@@ -19,6 +19,8 @@ pub struct Asked {
     pub bits: Option<KeySizeBits>,
     /// Outside: whether it was said; inside: for ever, or how long.
     pub validity: Option<Option<Duration>>,
+    /// The kind that an empty answer means: gpg's is another than plugsign's.
+    pub usual: Kind,
 }
 
 /// Asks for everything else.
@@ -29,7 +31,7 @@ pub fn plan(
 ) -> Result<KeyPlan, Failure> {
     let kind = match asked.kind {
         Some(kind) => kind,
-        None => ask_kind(person)?,
+        None => ask_kind(person, asked.usual)?,
     };
     let bits = match asked.bits {
         Some(bits) => bits,
@@ -50,13 +52,16 @@ fn ask(person: &mut Conversation, question: &str) -> Result<String, Failure> {
     }
 }
 
-fn ask_kind(person: &mut Conversation) -> Result<Kind, Failure> {
-    person.say(
-        "Please select what kind of key you want:\n   (1) RSA and RSA\n   (4) RSA (sign only) (default)\n",
-    );
+fn ask_kind(person: &mut Conversation, usual: Kind) -> Result<Kind, Failure> {
+    person.say("Please select what kind of key you want:\n");
+    for (line, kind) in [("(1) RSA and RSA", Kind::RsaRsa), ("(4) RSA (sign only)", Kind::Sign)] {
+        let mark = if kind == usual { " (default)" } else { "" };
+        person.say(&format!("   {line}{mark}\n"));
+    }
     loop {
         match ask(person, "Your selection? ")?.as_str() {
-            "" | "4" => return Ok(Kind::Sign),
+            "" => return Ok(usual),
+            "4" => return Ok(Kind::Sign),
             "1" => return Ok(Kind::RsaRsa),
             "2" | "3" => person.say("DSA is not accepted, only RSA is.\n"),
             _ => person.say("Invalid selection.\n"),

@@ -136,7 +136,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
             validity: validity.flatten(),
         }
     } else {
-        dialog::plan(&mut converse()?, dialog::Asked { kind, bits, validity }, created)?
+        let asked = dialog::Asked { kind, bits, validity, usual: Kind::Sign };
+        dialog::plan(&mut converse()?, asked, created)?
     };
     let what = Safe::text(&plan.user_id).to_string();
     let passphrase = arguments.passphrase.new_passphrase(world, arguments.no_passphrase, &what)?;

@@ -28,6 +28,9 @@ pub enum Kind<I: 'static> {
     Refused(&'static str),
 }
 
+/// All options that there are, in groups.
+pub type Table<I> = &'static [&'static [Spec<I>]];
+
 /// A command line taken apart.
 pub struct Parsed<I: 'static> {
     /// The options in their order, with their values.
@@ -41,14 +44,14 @@ pub struct Parsed<I: 'static> {
 }
 
 /// An option as it stands on the command line.
-struct Found<'a, I: 'static> {
-    spec: &'a Spec<I>,
+struct Found<I: 'static> {
+    spec: &'static Spec<I>,
     value: OsString,
 }
 
 /// Takes a command line apart. The message of an error is fit to show.
-pub fn parse<I: Copy>(
-    specs: &'static [Spec<I>],
+pub fn parse<I: Copy + PartialEq>(
+    table: Table<I>,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Parsed<I>, String> {
     let mut parsed = Parsed {
@@ -65,9 +68,9 @@ pub fn parse<I: Copy>(
                 parsed.words.extend(arguments);
                 return Ok(parsed);
             }
-            [b'-', b'-', long @ ..] => vec![read_long(specs, long, &mut arguments)?],
+            [b'-', b'-', long @ ..] => vec![read_long(table, long, &mut arguments)?],
             [b'-', shorts @ ..] if !shorts.is_empty() => {
-                read_shorts(specs, shorts, &mut arguments)?
+                read_shorts(table, shorts, &mut arguments)?
             }
             _ => {
                 parsed.words.push(argument);
@@ -90,24 +93,27 @@ pub fn parse<I: Copy>(
 }
 
 /// Reads `--long`, `--long=value` or `--long value`, abbreviated as far as it is clear.
-fn read_long<'a, I: Copy>(
-    specs: &'a [Spec<I>],
+fn read_long<I: Copy + PartialEq>(
+    table: Table<I>,
     long: &[u8],
     rest: &mut impl Iterator<Item = OsString>,
-) -> Result<Found<'a, I>, String> {
+) -> Result<Found<I>, String> {
     let (name, joined) = match long.iter().position(|byte| *byte == b'=') {
         Some(equals) => (&long[..equals], Some(&long[equals + 1..])),
         None => (long, None),
     };
     let shown = Safe::bytes(name);
-    let exact = specs.iter().find(|spec| spec.long.as_bytes() == name);
+    let specs = || table.iter().copied().flatten();
+    let exact = specs().find(|spec| spec.long.as_bytes() == name);
     let spec = match exact {
         Some(spec) => spec,
         None => {
-            let mut matching = specs.iter().filter(|spec| spec.long.as_bytes().starts_with(name));
+            let mut matching = specs().filter(|spec| spec.long.as_bytes().starts_with(name));
             let first = matching.next().filter(|_| !name.is_empty());
             let first = first.ok_or_else(|| format!("invalid option \"--{shown}\""))?;
-            if matching.next().is_some() {
+            // One option may have several names.
+            if matching.any(|other| other.is != first.is || other.takes_value != first.takes_value)
+            {
                 return Err(format!("option \"--{shown}\" is ambiguous"));
             }
             first
@@ -125,16 +131,18 @@ fn read_long<'a, I: Copy>(
 }
 
 /// Reads `-bsau VALUE` or `-bsauVALUE`.
-fn read_shorts<'a, I: Copy>(
-    specs: &'a [Spec<I>],
+fn read_shorts<I: Copy>(
+    table: Table<I>,
     shorts: &[u8],
     rest: &mut impl Iterator<Item = OsString>,
-) -> Result<Vec<Found<'a, I>>, String> {
+) -> Result<Vec<Found<I>>, String> {
     let mut found = Vec::new();
     for (place, short) in shorts.iter().enumerate() {
         let shown = Safe::bytes(std::slice::from_ref(short));
-        let spec = specs
+        let spec = table
             .iter()
+            .copied()
+            .flatten()
             .find(|spec| spec.short == Some(*short))
             .ok_or_else(|| format!("invalid option \"-{shown}\""))?;
         if !spec.takes_value {
@@ -187,8 +195,10 @@ mod tests {
         spec("clear-sign", 0, false, Kind::Refused("not here")),
     ];
 
+    static TABLE: Table<Id> = &[SPECS];
+
     fn read(line: &str) -> Result<Parsed<Id>, String> {
-        parse(SPECS, line.split(' ').map(OsString::from))
+        parse(TABLE, line.split(' ').map(OsString::from))
     }
 
     #[track_caller]

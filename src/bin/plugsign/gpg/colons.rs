@@ -10,9 +10,10 @@ use super::listing::{Half, Listed};
 use super::options::seconds;
 use super::verify::Trust;
 
-pub fn listing(session: &Session, listed: &[Listed], half: Half) -> String {
+/// Lists keys. The first record speaks of a whole ring, and of no key file.
+pub fn listing(session: &Session, listed: &[Listed], half: Half, of_file: bool) -> String {
     let mut text = String::new();
-    if half == Half::Public {
+    if half == Half::Public && !of_file {
         let _ = writeln!(text, "tru::1:{}:0:3:1:5", seconds(session.world.now));
     }
     for key in listed {
@@ -79,9 +80,10 @@ fn key_record(
 
 fn user_id_record(listed: &Listed, user_id: &UserIdFacts) -> String {
     let validity = if user_id.revoked { "r" } else { validity(listed, None) };
+    let certified = user_id.certified.filter(|_| !user_id.revoked);
     format!(
         "uid:{validity}::::{}::{}::{}::::::::::0:",
-        user_id.certified.map(|time| seconds(time).to_string()).unwrap_or_default(),
+        certified.map(|time| seconds(time).to_string()).unwrap_or_default(),
         user_id.hash,
         escaped(&user_id.value),
     )

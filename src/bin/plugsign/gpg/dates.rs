@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use plugsign::error::Error;
 use plugsign::openpgp::validity::parse_time;
 
 /// `2026-11-22`
@@ -32,20 +33,19 @@ fn formatted(time: SystemTime, format: &str) -> String {
 pub fn faked_time(text: &str) -> Result<SystemTime, String> {
     // Frozen or not makes no difference: time is read once.
     let text = text.strip_suffix('!').unwrap_or(text);
-    let compact = text.len() == 15 && text.is_ascii() && text.as_bytes()[8] == b'T';
-    let iso = match compact {
-        true => format!(
-            "{}-{}-{}T{}:{}:{}Z",
-            &text[..4],
-            &text[4..6],
-            &text[6..8],
-            &text[9..11],
-            &text[11..13],
-            &text[13..]
-        ),
-        false => text.to_string(),
-    };
-    parse_time(&iso).map_err(|error| format!("--faked-system-time: {error}"))
+    compact_time(text)
+        .unwrap_or_else(|| parse_time(text))
+        .map_err(|error| format!("--faked-system-time: {error}"))
+}
+
+/// Reads `20261122T120000`. None for what is of another form.
+pub fn compact_time(text: &str) -> Option<Result<SystemTime, Error>> {
+    let is_compact = text.len() == 15 && text.is_ascii() && text.as_bytes()[8] == b'T';
+    is_compact.then(|| {
+        let (year, month, day) = (&text[..4], &text[4..6], &text[6..8]);
+        let (hour, minute, second) = (&text[9..11], &text[11..13], &text[13..]);
+        parse_time(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z"))
+    })
 }
 
 #[cfg(test)]

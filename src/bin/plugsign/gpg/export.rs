@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::Session;
 use super::listing::{Half, known_keys, matching};
-use super::output::Output;
+use super::output::{Output, with_headers};
 use crate::failure::Failure;
 
 /// What leaves.
@@ -60,7 +60,7 @@ pub fn run(session: &mut Session, what: What) -> Result<u8, Failure> {
         session.log.say("WARNING: nothing exported");
     } else {
         let bytes = match session.options.armor {
-            true => armor_keys(&packets, half == Half::Secret)?,
+            true => with_headers(armor_keys(&packets, half == Half::Secret)?, &session.options),
             false => packets,
         };
         output.write(session, &bytes, half == Half::Secret, existing)?;
@@ -79,6 +79,6 @@ fn exact_subkey(
     words: &[String],
     key: &plugsign::disk::home::HomeKey,
 ) -> Option<plugsign::openpgp::certificate::Fingerprint> {
-    let mut queries = words.iter().filter_map(|word| KeyQuery::parse(word).ok());
+    let mut queries = words.iter().filter_map(|word| KeyQuery::parse_gnupg(word).ok());
     queries.find_map(|query| query.exactly(&key.certificate))
 }

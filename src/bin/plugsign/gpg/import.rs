@@ -7,6 +7,7 @@
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::{Certificate, Fingerprint};
 use plugsign::openpgp::change::Revocation;
+use plugsign::openpgp::facts::signature_count;
 use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
 use plugsign::openpgp::secret_key::{Protection, SecretKey};
 use plugsign::safe::Safe;
@@ -14,6 +15,7 @@ use plugsign::safe::Safe;
 use super::Session;
 use super::input::Input;
 use super::secret::Secret;
+use super::verify::primary_user_id;
 use crate::commands::import::{
     Keeping, apply_revocation, check, known, store_certificate, store_secret,
 };
@@ -37,10 +39,11 @@ struct Counts {
     not_imported: u32,
 }
 
-/// What there was of a certificate before.
-struct Before {
+/// What there is of a certificate in the home.
+struct Stored {
     user_ids: usize,
     keys: usize,
+    signatures: usize,
     has_secret: bool,
 }
 
@@ -122,9 +125,9 @@ fn take(
     certificate: &Certificate,
 ) -> Result<(), Failure> {
     check(certificate, &session.world.policy()).inspect_err(|_| problem(session, certificate))?;
-    let before = before(session, certificate)?;
-    let outcome = store_certificate(certificate, &session.world)?;
-    tell(session, counts, certificate, before, &outcome)
+    let before = stored(session, certificate)?;
+    store_certificate(certificate, &session.world)?;
+    tell(session, counts, certificate, before.as_ref())
 }
 
 /// Takes a secret key, and its certificate as one of its own in what is told.
@@ -142,20 +145,14 @@ fn take_secret(
         Protection::Passphrase if secret.was_named() => key.check(secret.given())?,
         Protection::Passphrase => {}
     }
-    let before = before(session, &certificate)?;
+    let before = stored(session, &certificate)?;
     let had_secret = before.as_ref().is_some_and(|before| before.has_secret);
     let is_proven = secret.was_named() && key.protection() == Protection::Passphrase;
     let passphrase = if is_proven { secret.given() } else { None };
     let keeping = Keeping { replace: false, passphrase };
-    let outcome = store_secret(key, &certificate, &keeping, &session.world)
+    store_secret(key, &certificate, &keeping, &session.world)
         .inspect_err(|_| problem(session, &certificate))?;
-    // What is told of the certificate is what there was of it before.
-    let certificate_outcome = match (&outcome, &before) {
-        (Outcome::New, _) | (_, None) => Outcome::New,
-        (Outcome::Updated, Some(_)) if had_secret => Outcome::Updated,
-        _ => Outcome::Unchanged,
-    };
-    tell(session, counts, &certificate, before, &certificate_outcome)?;
+    tell(session, counts, &certificate, before.as_ref())?;
     let fingerprint = certificate.fingerprint();
     session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
     session.log.remark(&format!("key {}: secret key imported", fingerprint.key_id()));
@@ -176,67 +173,59 @@ fn problem(session: &mut Session, certificate: &Certificate) {
     session.status.say(&format!("IMPORT_PROBLEM 0 {}", certificate.fingerprint()));
 }
 
-fn before(session: &Session, certificate: &Certificate) -> Result<Option<Before>, Failure> {
+fn stored(session: &Session, certificate: &Certificate) -> Result<Option<Stored>, Failure> {
     let shelf = session.world.home()?.keys()?;
-    Ok(known(&shelf, certificate).map(|key| Before {
+    Ok(known(&shelf, certificate).map(|key| Stored {
         user_ids: key.certificate.user_ids().len(),
         keys: key.certificate.fingerprints().len(),
+        signatures: signature_count(&key.certificate),
         has_secret: key.secret.is_some(),
     }))
 }
 
+/// Tells what became of a certificate, of which there was something before or nothing.
 fn tell(
     session: &mut Session,
     counts: &mut Counts,
     certificate: &Certificate,
-    before: Option<Before>,
-    outcome: &Outcome,
+    before: Option<&Stored>,
 ) -> Result<(), Failure> {
     let fingerprint: Fingerprint = certificate.fingerprint();
     let key_id = fingerprint.key_id();
-    let shown = first_user_id(certificate);
-    let user_ids = certificate.user_ids();
-    let user_id = user_ids.first().map(Vec::as_slice).unwrap_or_default();
-    match outcome {
-        Outcome::New => {
-            counts.imported += 1;
-            session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
-            session.log.remark(&format!("key {key_id}: public key \"{shown}\" imported"));
-            session.status.say_of(&format!("IMPORTED {key_id}"), user_id);
-            session.status.say(&format!("IMPORT_OK 1 {fingerprint}"));
-        }
-        Outcome::Unchanged => {
-            counts.unchanged += 1;
-            session.status.say(&format!("IMPORT_OK 0 {fingerprint}"));
-            session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
-            session.log.remark(&format!("key {key_id}: \"{shown}\" not changed"));
-        }
-        _ => {
-            let after = self::before(session, certificate)?;
-            let (user_ids, subkeys) = match (before, after) {
-                (Some(before), Some(after)) => (
-                    after.user_ids.saturating_sub(before.user_ids) as u32,
-                    after.keys.saturating_sub(before.keys) as u32,
-                ),
-                _ => (0, 0),
-            };
-            counts.user_ids += user_ids;
-            counts.subkeys += subkeys;
-            let mut flags = 0;
-            for (flag, is_new) in [(2, user_ids > 0), (8, subkeys > 0)] {
-                if is_new {
-                    flags |= flag;
-                }
-            }
-            // Whatever else is new is a signature.
-            if flags == 0 {
-                counts.signatures += 1;
-                flags = 4;
-            }
-            session.status.say(&format!("IMPORT_OK {flags} {fingerprint}"));
-            session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
-            session.log.remark(&format!("key {key_id}: \"{shown}\" updated"));
-        }
+    let user_id = primary_user_id(certificate, session);
+    let shown = Safe::bytes(&user_id);
+    let considered = format!("KEY_CONSIDERED {fingerprint} 0");
+    let (Some(before), Some(after)) = (before, stored(session, certificate)?) else {
+        counts.imported += 1;
+        session.status.say(&considered);
+        session.log.remark(&format!("key {key_id}: public key \"{shown}\" imported"));
+        session.status.say_of(&format!("IMPORTED {key_id}"), &user_id);
+        session.status.say(&format!("IMPORT_OK 1 {fingerprint}"));
+        return Ok(());
+    };
+    let more = |before: usize, after: usize| after.saturating_sub(before) as u32;
+    let user_ids = more(before.user_ids, after.user_ids);
+    let signatures = more(before.signatures, after.signatures);
+    let subkeys = more(before.keys, after.keys);
+    counts.user_ids += user_ids;
+    counts.signatures += signatures;
+    counts.subkeys += subkeys;
+    let mut flags = 0;
+    let new = [(2, user_ids, "user ID"), (4, signatures, "signature"), (8, subkeys, "subkey")];
+    for (flag, count, what) in new.into_iter().filter(|(_, count, _)| *count > 0) {
+        flags |= flag;
+        let plural = if count == 1 { "" } else { "s" };
+        session.log.remark(&format!("key {key_id}: \"{shown}\" {count} new {what}{plural}"));
+    }
+    // gpg considers the key for its words: before them if there are any, and in passing if not.
+    let mut lines = [considered, format!("IMPORT_OK {flags} {fingerprint}")];
+    if flags == 0 {
+        counts.unchanged += 1;
+        session.log.remark(&format!("key {key_id}: \"{shown}\" not changed"));
+        lines.reverse();
+    }
+    for line in lines {
+        session.status.say(&line);
     }
     Ok(())
 }

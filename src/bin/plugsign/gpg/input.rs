@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use plugsign::disk::file::{Stamp, read_bounded};
@@ -11,20 +10,23 @@ use plugsign::error::{Error, Result};
 use plugsign::openpgp::hash::{ContentHash, Hashed, Hasher};
 use zeroize::Zeroizing;
 
+use crate::descriptor::inherited;
+
 /// Where bytes come from.
 pub enum Input {
     Standard,
     Named(PathBuf),
+    /// With the name that it was given by.
+    Descriptor(u32, PathBuf),
 }
 
 impl Input {
     /// `-` is standard input; `-&N` is a descriptor, where such names are switched on.
     pub fn new(word: &OsStr, special: bool) -> Input {
-        match word.as_bytes() {
-            b"-" => Input::Standard,
-            [b'-', b'&', number @ ..] if special => {
-                Input::Named(Path::new("/dev/fd").join(OsStr::from_bytes(number)))
-            }
+        let number = word.to_str().and_then(|word| word.strip_prefix("-&"));
+        match number.filter(|_| special).map(str::parse) {
+            Some(Ok(number)) => Input::Descriptor(number, word.into()),
+            _ if word == "-" => Input::Standard,
             _ => Input::Named(word.into()),
         }
     }
@@ -33,7 +35,7 @@ impl Input {
     pub fn name(&self) -> &Path {
         match self {
             Input::Standard => Path::new("-"),
-            Input::Named(path) => path,
+            Input::Named(path) | Input::Descriptor(_, path) => path,
         }
     }
 
@@ -42,18 +44,21 @@ impl Input {
     pub fn hash(&self, ways: impl IntoIterator<Item = ContentHash>) -> Result<Hashed> {
         let hasher = Hasher::new(ways);
         let failed = |error| Error::io("read", self.name())(error);
-        let Input::Named(path) = self else {
-            return hasher.read(io::stdin().lock()).map_err(failed);
+        let mut file = match self {
+            Input::Standard => return hasher.read(io::stdin().lock()).map_err(failed),
+            Input::Named(path) => File::open(path).map_err(failed)?,
+            Input::Descriptor(number, _) => {
+                inherited(*number, File::options().read(true)).map_err(failed)?
+            }
         };
-        let mut file = File::open(path).map_err(failed)?;
         let before = file.metadata().map_err(failed)?;
         if before.is_dir() {
-            return Err(Error::NotAFile { path: path.clone(), kind: "a folder" });
+            return Err(Error::NotAFile { path: self.name().into(), kind: "a folder" });
         }
         let content = hasher.read(&mut file).map_err(failed)?;
         let after = file.metadata().map_err(failed)?;
         if before.is_file() && Stamp::from(&before) != Stamp::from(&after) {
-            return Err(Error::Changed(path.clone()));
+            return Err(Error::Changed(self.name().into()));
         }
         Ok(content)
     }
@@ -65,6 +70,11 @@ impl Input {
             Input::Standard => read_bounded(io::stdin().lock(), &name, what, limit),
             Input::Named(path) => {
                 let file = File::open(path).map_err(Error::io("read", path))?;
+                read_bounded(file, &name, what, limit)
+            }
+            Input::Descriptor(number, path) => {
+                let file = inherited(*number, File::options().read(true))
+                    .map_err(Error::io("read", path))?;
                 read_bounded(file, &name, what, limit)
             }
         }

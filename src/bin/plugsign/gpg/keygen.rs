@@ -12,8 +12,9 @@ use plugsign::openpgp::validity::parse_validity;
 use plugsign::safe::Safe;
 
 use super::Session;
+use super::dates::compact_time;
 use super::input::Input;
-use super::listing::{self, Half, Listed};
+use super::listing::{self, Half, Listed, Of};
 use super::parameters::{self, Step, Wanted};
 use super::secret::Secret;
 use super::verify::Trust;
@@ -49,18 +50,19 @@ pub fn run(session: &mut Session, questions: Questions) -> Result<u8, Failure> {
         .filter(|_| io::stdin().is_terminal() && !session.options.no_tty)
         .ok_or_else(|| Failure::Usage(nobody.into()))?;
     let asked = match questions {
-        Questions::All => Asked { kind: None, bits: None, validity: None },
+        Questions::All => Asked { kind: None, bits: None, validity: None, usual: Kind::RsaRsa },
         Questions::Few => Asked {
             kind: Some(Kind::RsaRsa),
             bits: Some(KeySizeBits::Rsa3072),
             validity: Some(Some(QUICK_VALIDITY)),
+            usual: Kind::RsaRsa,
         },
     };
     let plan = dialog::plan(&mut person, asked, whole_seconds(session.world.now))?;
     let passphrase = secret.for_new_key(&Safe::text(&plan.user_id).to_string())?;
     let listed = generate(session, &plan, passphrase.as_deref(), None)?;
     person.say("public and secret key created and signed.\n\n");
-    let text = listing::one(session, &listed, Half::Public);
+    let text = listing::one(session, &listed, Half::Public, Of::Names);
     session.world.terminal.write_bytes(format!("{text}\n").as_bytes())?;
     Ok(0)
 }
@@ -90,7 +92,7 @@ pub fn quick(session: &mut Session) -> Result<u8, Failure> {
     let plan = KeyPlan { kind, bits, user_id, created, validity };
     let listed = generate(session, &plan, passphrase.as_deref(), None)?;
     if !session.options.batch && !session.options.quiet {
-        let text = listing::one(session, &listed, Half::Public);
+        let text = listing::one(session, &listed, Half::Public, Of::Names);
         session.world.terminal.write_bytes(format!("{text}\n").as_bytes())?;
     }
     Ok(0)
@@ -122,7 +124,7 @@ fn quick_kind(algorithm: &str, usage: &str) -> Result<(Kind, KeySizeBits), Failu
         _ => {
             let shown = Safe::text(usage);
             return Err(Failure::Usage(format!(
-                "usage {shown}: the keys made here certify and sign"
+                "usage {shown}: the keys made here certify and sign; a primary key that only certifies, and a subkey that signs, with: plugsign keygen --kind org"
             )));
         }
     };
@@ -135,6 +137,11 @@ fn validity(text: &str, created: SystemTime) -> Result<Option<Duration>, Failure
         let seconds =
             seconds.parse().map_err(|_| Failure::Usage("seconds= needs a number".into()))?;
         return Ok(Some(Duration::from_secs(seconds)).filter(|validity| !validity.is_zero()));
+    }
+    if let Some(end) = compact_time(text) {
+        let past = || Failure::Usage(format!("{} is past", Safe::text(text)));
+        let validity = end?.duration_since(created).map_err(|_| past())?;
+        return Some(validity).filter(|it| !it.is_zero()).map(Some).ok_or_else(past);
     }
     match text {
         "" | "-" | "none" => Ok(None),

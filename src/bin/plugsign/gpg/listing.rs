@@ -3,7 +3,7 @@
 use plugsign::disk::home::{HomeKey, Shelf};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Fingerprint;
-use plugsign::openpgp::facts::{CertificateFacts, KeyFacts, certificate_facts};
+use plugsign::openpgp::facts::{CertificateFacts, KeyFacts, UserIdFacts, certificate_facts};
 use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::safe::Safe;
@@ -31,30 +31,34 @@ pub enum Half {
     Secret,
 }
 
+/// What a listing is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// Everything in the home, whose name is said.
+    Home,
+    /// The keys that were named.
+    Names,
+    /// A key file, of whose trust nothing is said.
+    File,
+}
+
 /// `--list-keys` and `--list-secret-keys`: all of them, or those that match.
 pub fn run(session: &mut Session, half: Half) -> Result<u8, Failure> {
     let (shelf, trusted) = known_keys(session)?;
     let mut chosen: Vec<usize> = Vec::new();
-    let mut missing = 0;
     let words = session.options.words.clone();
     for word in &words {
         let name = word.to_string_lossy();
-        let query = KeyQuery::parse(&name)?;
-        let mut found = false;
+        let query = KeyQuery::parse_gnupg(&name)?;
         for (place, key) in shelf.items.iter().enumerate() {
-            if is_in(key, half) && query.matches(&key.certificate) {
-                found = true;
-                if !chosen.contains(&place) {
-                    chosen.push(place);
-                }
+            let is_meant = is_in(key, half) && query.matches(&key.certificate);
+            if is_meant && !chosen.contains(&place) {
+                chosen.push(place);
             }
         }
-        if !found {
-            missing += 1;
-            let what = if half == Half::Secret { "secret" } else { "public" };
-            session.log.say(&format!("error reading key: No {what} key"));
-        }
     }
+    // As with gpg, a name that nobody has is none of an error beside one that somebody has.
+    let is_missing = !words.is_empty() && chosen.is_empty();
     let is_chosen = |place: usize, key: &HomeKey| {
         is_in(key, half) && (words.is_empty() || chosen.contains(&place))
     };
@@ -71,9 +75,14 @@ pub fn run(session: &mut Session, half: Half) -> Result<u8, Failure> {
         })
         .collect();
     session.world.readable(shelf);
-    let header = words.is_empty() && !listed.is_empty();
-    show(session, &listed, half, header)?;
-    Ok(if missing > 0 { 2 } else { 0 })
+    let of = if words.is_empty() && !listed.is_empty() { Of::Home } else { Of::Names };
+    show(session, &listed, half, of)?;
+    if is_missing {
+        let (what, code) = if half == Half::Secret { ("secret", 17) } else { ("public", 9) };
+        session.log.say(&format!("error reading key: No {what} key"));
+        session.status.say(&format!("ERROR keylist.getkey {code}"));
+    }
+    Ok(if is_missing { 2 } else { 0 })
 }
 
 /// Everything that the home knows: its own keys and those that are only trusted.
@@ -137,28 +146,23 @@ pub fn show_files(session: &mut Session) -> Result<u8, Failure> {
             listed.push(Listed { facts, trust: Trust::Unknown, secrets: Vec::new() });
         }
     }
-    show(session, &listed, Half::Public, false)?;
+    show(session, &listed, Half::Public, Of::File)?;
     Ok(if failed { 2 } else { 0 })
 }
 
 /// Shows keys on standard output.
-pub fn show(
-    session: &mut Session,
-    listed: &[Listed],
-    half: Half,
-    header: bool,
-) -> Result<(), Failure> {
+pub fn show(session: &mut Session, listed: &[Listed], half: Half, of: Of) -> Result<(), Failure> {
     let mut text = String::new();
     if session.options.with_colons {
-        text = colons::listing(session, listed, half);
+        text = colons::listing(session, listed, half, of == Of::File);
     } else {
-        if header {
+        if of == Of::Home {
             let home = session.world.home()?;
             let path = Safe::path(home.root()).to_string();
             text.push_str(&format!("{path}\n{}\n", "-".repeat(path.chars().count())));
         }
         for key in listed {
-            text.push_str(&one(session, key, half));
+            text.push_str(&one(session, key, half, of));
             text.push('\n');
         }
     }
@@ -166,7 +170,7 @@ pub fn show(
 }
 
 /// Shows one key.
-pub fn one(session: &Session, listed: &Listed, half: Half) -> String {
+pub fn one(session: &Session, listed: &Listed, half: Half, of: Of) -> String {
     let options = &session.options;
     let mut text = String::new();
     for (place, key) in listed.facts.keys.iter().enumerate() {
@@ -201,8 +205,18 @@ pub fn one(session: &Session, listed: &Listed, half: Half) -> String {
             text.push_str(&format!("      Keygrip = {grip}\n"));
         }
         if is_primary {
-            for user_id in &listed.facts.user_ids {
-                let word = if user_id.revoked { "[ revoked]" } else { trust_word(listed) };
+            // Of the home's, gpg shows those that can be used.
+            let is_shown = |user_id: &&UserIdFacts| {
+                let primary = listed.facts.keys.first();
+                let is_over = primary.is_some_and(|key| key.revoked.is_some());
+                of == Of::File || is_over || !user_id.revoked
+            };
+            for user_id in listed.facts.user_ids.iter().filter(is_shown) {
+                let word = match (user_id.revoked, of) {
+                    (true, _) => "[ revoked]",
+                    (false, Of::File) => "          ",
+                    (false, _) => trust_word(listed),
+                };
                 text.push_str(&format!(
                     "uid{}{word} {}\n",
                     " ".repeat(uid_indent(options.keyid_format)),
@@ -292,7 +306,7 @@ fn uid_indent(format: KeyidFormat) -> usize {
 pub fn matching(shelf: &Shelf<HomeKey>, words: &[String], half: Half) -> Result<Vec<usize>, Error> {
     let mut chosen = Vec::new();
     for word in words {
-        let query = KeyQuery::parse(word)?;
+        let query = KeyQuery::parse_gnupg(word)?;
         let places: Vec<usize> = (0..shelf.items.len())
             .filter(|place| is_in(&shelf.items[*place], half))
             .filter(|place| query.matches(&shelf.items[*place].certificate))

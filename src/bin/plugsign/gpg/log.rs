@@ -1,5 +1,8 @@
 //! What is said to people: lines that begin with the program's name, as gpg's do.
 
+use std::path::Path;
+
+use plugsign::error::Error;
 use plugsign::safe::Safe;
 
 use super::status::Sink;
@@ -10,11 +13,18 @@ pub struct Log {
     sink: Sink,
     name: &'static str,
     quiet: bool,
+    /// The home as words on a command line, if plugsign by its own name has another.
+    home: Option<String>,
 }
 
 impl Log {
     pub fn new(sink: Sink, name: &'static str, quiet: bool) -> Log {
-        Log { sink, name, quiet }
+        Log { sink, name, quiet, home: None }
+    }
+
+    /// Says from now on which home plugsign's own commands shall look at.
+    pub fn at_home(&mut self, home: &Path) {
+        self.home = Some(Safe::path(home).to_string());
     }
 
     /// Says a line. Foreign text in it must be safe already.
@@ -37,9 +47,34 @@ impl Log {
             line.push_str(": ");
             line.push_str(&Safe::text(&cause).to_string());
         }
-        self.say(&line);
-        if let Some(hint) = failure.hint() {
-            self.say(&format!("hint: {hint}"));
+        self.say(&self.here(&line));
+        if let Some(hint) = hint(failure) {
+            self.say(&format!("hint: {}", self.here(&hint)));
         }
+    }
+
+    /// Puts the home into the commands that a text names, which stand behind a colon or bracket.
+    fn here(&self, text: &str) -> String {
+        let Some(home) = &self.home else { return text.to_string() };
+        [": ", "("].iter().fold(text.to_string(), |text, before| {
+            let command = format!("{before}plugsign ");
+            text.replace(&command, &format!("{command}--home {home} "))
+        })
+    }
+}
+
+/// What to try next, with the options of gpg's command lines.
+fn hint(failure: &Failure) -> Option<String> {
+    let Failure::Library(error) = failure else { return failure.hint() };
+    match error {
+        Error::Exists(_) => Some("write elsewhere, or replace it with --yes".into()),
+        Error::UnknownKey(name) if name.is_empty() => Some(
+            "make a key with: gpg --full-generate-key; or import one with: gpg --import FILE"
+                .into(),
+        ),
+        Error::UnknownKey(_) | Error::NoSecret(_) => {
+            Some("see which keys there are: gpg --list-secret-keys".into())
+        }
+        _ => failure.hint(),
     }
 }

@@ -31,12 +31,13 @@ use std::process::ExitCode;
 use clap::Args;
 use plugsign::safe::Safe;
 
+use self::argv::Table;
 use self::keygen::Questions;
 use self::listing::Half;
 use self::log::Log;
 use self::options::Options;
 use self::status::{Sink, Status};
-use self::table::Task;
+use self::table::{Opt, Task};
 use self::verify::{Known, Speak, Trust};
 use crate::args::{Global, Personality};
 use crate::failure::{EXIT_USAGE, Failure};
@@ -140,7 +141,10 @@ fn open(options: Options, name: &'static str, global: &Global) -> Result<Session
     if let Some(time) = options.time {
         world.now = time;
     }
-    let log = Log::new(words, name, options.quiet);
+    let mut log = Log::new(words, name, options.quiet);
+    if let Some(home) = &global.home {
+        log.at_home(home);
+    }
     Ok(Session { options, world, status: Status::new(status), log })
 }
 
@@ -167,7 +171,8 @@ fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failu
     if personality == Personality::Gpgv {
         return match session.options.task {
             Some(Task::Version) => version(session, "gpgv"),
-            Some(_) => help(session),
+            Some(Task::DumpOptions) => dump_options(session, table::GPGV),
+            Some(_) => help(session, GPGV_HELP),
             None => gpgv::run(session),
         };
     }
@@ -207,7 +212,8 @@ fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failu
         Task::Nothing => Ok(0),
         Task::ListConfig => list_config(session),
         Task::Version => version(session, "gpg"),
-        Task::Help => help(session),
+        Task::Help => help(session, GPG_HELP),
+        Task::DumpOptions => dump_options(session, table::GPG),
     }
 }
 
@@ -280,13 +286,29 @@ fn list_config(session: &Session) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn help(session: &Session) -> Result<u8, Failure> {
-    let text = "plugsign in place of gpg:\n\
-        \x20 -b, --detach-sign [FILE]           --verify FILE.sig [FILE]\n\
-        \x20 -k, --list-keys                    -K, --list-secret-keys\n\
-        \x20 --export, --export-secret-keys     --import\n\
-        \x20 --full-generate-key, --quick-generate-key, --batch --generate-key\n\
-        It does not encrypt, does not sign cleartext and never uses the network.\n";
+/// What completions of shells ask for.
+fn dump_options(session: &Session, table: Table<Opt>) -> Result<u8, Failure> {
+    let all = table.iter().copied().flatten().filter(|spec| !spec.long.starts_with("plugsign-"));
+    let text: String = all.map(|spec| format!("--{}\n", spec.long)).collect();
+    session.world.terminal.write_bytes(text.as_bytes())?;
+    Ok(0)
+}
+
+const GPG_HELP: &str = "plugsign in place of gpg:\n\
+    \x20 -b, --detach-sign [FILE]           --verify FILE.sig [FILE]\n\
+    \x20 -k, --list-keys                    -K, --list-secret-keys\n\
+    \x20 --export, --export-secret-keys     --import\n\
+    \x20 --full-generate-key, --quick-generate-key, --batch --generate-key\n\
+    It does not encrypt, does not sign cleartext and never uses the network.\n";
+
+const GPGV_HELP: &str = "plugsign in place of gpgv:\n\
+    \x20 gpgv [OPTIONS] FILE.sig FILE       verify a detached signature\n\
+    \x20 --keyring FILE                     whose signatures count; else those of: plugsign trust\n\
+    \x20 --status-fd N, --logger-fd N       where status lines and words go\n\
+    \x20 --weak-digest NAME, -q, -v\n\
+    It makes nothing, and believes nobody who is in no keyring.\n";
+
+fn help(session: &Session, text: &str) -> Result<u8, Failure> {
     session.world.terminal.write_bytes(text.as_bytes())?;
     Ok(0)
 }

@@ -47,8 +47,11 @@ pub struct Options {
     pub task: Option<Task>,
     pub fingerprints: u8,
     pub armor: bool,
+    pub comments: Vec<String>,
+    pub emit_version: bool,
     pub batch: bool,
     pub yes: bool,
+    pub no: bool,
     pub no_tty: bool,
     pub quiet: bool,
     pub verbose: bool,
@@ -66,6 +69,8 @@ pub struct Options {
     pub output: Option<PathBuf>,
     pub digest: Option<HashAlgorithm>,
     pub preferred_digest: Option<HashAlgorithm>,
+    /// The options that would make another key than is made here.
+    pub other_keys: Vec<&'static str>,
     pub time: Option<SystemTime>,
     pub homedir: Option<PathBuf>,
     pub keyid_format: KeyidFormat,
@@ -86,8 +91,11 @@ impl Options {
             task: None,
             fingerprints: 0,
             armor: false,
+            comments: Vec::new(),
+            emit_version: false,
             batch: false,
             yes: false,
+            no: false,
             no_tty: false,
             quiet: false,
             verbose: false,
@@ -105,6 +113,7 @@ impl Options {
             output: None,
             digest: None,
             preferred_digest: None,
+            other_keys: Vec::new(),
             time: None,
             homedir: None,
             keyid_format: KeyidFormat::None,
@@ -130,7 +139,16 @@ impl Options {
         if options.task.is_none() && options.fingerprints > 0 {
             options.task = Some(Task::ListKeys);
         }
-        Ok(options)
+        let makes = matches!(
+            options.task,
+            Some(Task::GenerateKey | Task::FullGenerateKey | Task::QuickGenerateKey)
+        );
+        match options.other_keys.first() {
+            Some(option) if makes => Err(format!(
+                "--{option}: keys are made with SHA-256, SHA-512 and SHA-384, in this order, and no other way"
+            )),
+            _ => Ok(options),
+        }
     }
 
     fn take(&mut self, option: Opt, value: OsString) -> Result<(), String> {
@@ -142,8 +160,19 @@ impl Options {
             Opt::AssertSigner => self.asserted.push(value),
             Opt::Batch => self.batch = true,
             Opt::NoBatch => self.batch = false,
+            Opt::CertDigestAlgo => match digest(&text(value)?) {
+                None => return Err("selected certification digest algorithm is invalid".into()),
+                Some(HashAlgorithm::Sha256) => {}
+                Some(_) => self.other_keys.push("cert-digest-algo"),
+            },
+            Opt::Comment => self.comments.push(text(value)?),
+            Opt::NoComments => self.comments.clear(),
+            Opt::Compliance => compliance(&text(value)?)?,
+            Opt::DefaultPreferenceList => self.other_keys.push("default-preference-list"),
             Opt::DefaultKey => self.default_key = Some(text(value)?),
             Opt::DigestAlgo => self.digest = Some(signing_digest(&text(value)?)?),
+            Opt::EmitVersion => self.emit_version = true,
+            Opt::NoEmitVersion => self.emit_version = false,
             Opt::ExportOptions => only(&text(value)?, EXPORT_OPTIONS, "export")?,
             Opt::FakedSystemTime => self.time = Some(dates::faked_time(&text(value)?)?),
             Opt::Homedir => self.homedir = Some(value.into()),
@@ -153,6 +182,7 @@ impl Options {
             Opt::LocalUser => self.local_users.push(text(value)?),
             Opt::LoggerFd => self.logger_fd = Some(text(value)?),
             Opt::LoggerFile => self.logger_file = Some(value.into()),
+            Opt::No => self.no = true,
             Opt::NoDefaultKeyring => self.no_default_keyring = true,
             Opt::NoTty => self.no_tty = true,
             Opt::Output => self.output = Some(value.into()),
@@ -174,6 +204,7 @@ impl Options {
             Opt::StatusFd => self.status_fd = Some(text(value)?),
             Opt::StatusFile => self.status_file = Some(value.into()),
             Opt::TrustModel => self.always_trust = trust_model(&text(value)?)?,
+            Opt::VerifyOptions => only(&text(value)?, VERIFY_OPTIONS, "verify")?,
             Opt::Verbose => self.verbose = true,
             Opt::NoVerbose => self.verbose = false,
             Opt::WeakDigest => weak_digest(&text(value)?)?,
@@ -307,6 +338,14 @@ fn pinentry(name: &str) -> Result<Pinentry, String> {
     })
 }
 
+/// All of it is what is made and believed here, but for what only Germany's office approves.
+fn compliance(name: &str) -> Result<(), String> {
+    match name.to_ascii_lowercase().as_str() {
+        "gnupg" | "openpgp" | "rfc4880" | "rfc4880bis" | "rfc2440" => Ok(()),
+        _ => Err(format!("--compliance {}: plugsign does not hold to that", Safe::text(name))),
+    }
+}
+
 /// Returns whether nobody's trust is asked for.
 fn trust_model(name: &str) -> Result<bool, String> {
     match name.to_ascii_lowercase().as_str() {
@@ -342,13 +381,39 @@ const IMPORT_OPTIONS: &[&str] = &[
     "self-sigs-only",
 ];
 
+/// What is shown to people, and nothing of what is believed.
+const VERIFY_OPTIONS: &[&str] = &[
+    "no-pka-lookups",
+    "no-pka-trust-increase",
+    "no-show-keyserver-urls",
+    "no-show-notations",
+    "no-show-photos",
+    "no-show-policy-urls",
+    "no-show-primary-uid-only",
+    "no-show-std-notations",
+    "no-show-uid-validity",
+    "no-show-unusable-uids",
+    "no-show-user-notations",
+    "pka-lookups",
+    "show-keyserver-urls",
+    "show-notations",
+    "show-photos",
+    "show-policy-urls",
+    "show-primary-uid-only",
+    "show-std-notations",
+    "show-uid-validity",
+    "show-unusable-uids",
+    "show-user-notations",
+];
+
 fn only(list: &str, known: &[&str], what: &str) -> Result<(), String> {
     let mut names = list.split([' ', ',']).filter(|name| !name.is_empty());
     match names.find(|name| !known.contains(name)) {
         None => Ok(()),
         Some(name) => Err(format!(
-            "the {what} option '{}' would change what is written, and is not supported",
-            Safe::text(name)
+            "the {what} option '{}' would change what is {}, and is not supported",
+            Safe::text(name),
+            if what == "verify" { "trusted" } else { "written" },
         )),
     }
 }

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use plugsign::disk::file::{Access, Existing, write_new};
 use plugsign::error::Error;
+use zeroize::Zeroizing;
 
 use super::Session;
+use super::options::Options;
 use crate::failure::Failure;
 use crate::terminal::Conversation;
 use crate::world::is_dash;
@@ -16,6 +18,25 @@ use crate::world::is_dash;
 pub enum Output {
     Standard,
     Named(PathBuf),
+}
+
+/// Puts the lines that the command line asks for below the first one of an armored block, as gpg
+/// writes them: a line end in one must not end it.
+pub fn with_headers(armored: Zeroizing<Vec<u8>>, options: &Options) -> Zeroizing<Vec<u8>> {
+    let mut headers = String::new();
+    if options.emit_version {
+        headers.push_str(&format!("Version: plugsign {}\n", env!("CARGO_PKG_VERSION")));
+    }
+    for comment in &options.comments {
+        let line = comment.replace('\n', "\\n").replace('\r', "\\r").replace('\u{b}', "\\v");
+        headers.push_str(&format!("Comment: {line}\n"));
+    }
+    let Some(end) = armored.iter().position(|byte| *byte == b'\n') else { return armored };
+    let mut whole = Zeroizing::new(Vec::with_capacity(armored.len() + headers.len()));
+    whole.extend_from_slice(&armored[..=end]);
+    whole.extend_from_slice(headers.as_bytes());
+    whole.extend_from_slice(&armored[end + 1..]);
+    whole
 }
 
 impl Output {
@@ -35,6 +56,7 @@ impl Output {
             return Ok(Existing::Replace);
         }
         if !session.options.batch
+            && !session.options.no
             && !session.options.no_tty
             && io::stdin().is_terminal()
             && let Some(mut person) = Conversation::open()

@@ -6,7 +6,6 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::options::{Options, PassphraseFrom, Pinentry};
 use super::status::Status;
+use crate::descriptor::inherited;
 use crate::failure::Failure;
 use crate::passphrase::{PassphraseSource, ask_twice};
 use crate::terminal::Conversation;
@@ -179,7 +179,7 @@ fn need_passphrase(status: &mut Status, certificate: &Certificate, exactly: Opti
 fn read_descriptor(number: u32, one_line: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let read = match number {
         0 => read_line(io::stdin().as_fd(), one_line),
-        _ => File::open(Path::new("/dev/fd").join(number.to_string()))
+        _ => inherited(number, File::options().read(true))
             .and_then(|file| read_line(file.as_fd(), one_line)),
     };
     read.map_err(|error| Failure::Stream("read the passphrase from its descriptor", error))

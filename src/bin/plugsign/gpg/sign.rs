@@ -13,11 +13,12 @@ use plugsign::openpgp::sign::sign_hashed_with;
 use plugsign::openpgp::signature::DetachedSignature;
 use plugsign::openpgp::verify::{Verdict, verify_hashed};
 use plugsign::safe::Safe;
+use zeroize::Zeroizing;
 
 use super::Session;
 use super::input::Input;
 use super::options::{digest_name, seconds};
-use super::output::Output;
+use super::output::{Output, with_headers};
 use super::secret::Secret;
 use super::status::cause_of;
 use crate::failure::Failure;
@@ -57,7 +58,7 @@ fn sign(session: &mut Session) -> Result<(), Failure> {
     };
     let extension = if session.options.armor { ".asc" } else { ".sig" };
     let beside = match &input {
-        Input::Standard => None,
+        Input::Standard | Input::Descriptor(..) => None,
         Input::Named(path) => {
             let mut name = path.clone().into_os_string();
             name.push(extension);
@@ -84,8 +85,8 @@ fn sign(session: &mut Session) -> Result<(), Failure> {
     session.status.say(&format!("BEGIN_SIGNING H{}", way.algorithm.id()));
     let signature = make(session, &key, &input, way)?;
     let bytes = match session.options.armor {
-        true => signature.to_armored()?,
-        false => signature.to_bytes()?,
+        true => with_headers(Zeroizing::new(signature.to_armored()?), &session.options),
+        false => Zeroizing::new(signature.to_bytes()?),
     };
     output.write(session, &bytes, false, existing)?;
     session.verbose(&format!(
@@ -134,7 +135,10 @@ fn choose(session: &mut Session) -> Result<Chosen, Failure> {
         let found = find(&shelf, Some(name)).inspect_err(|error| {
             let cause = cause_of(error);
             session.log.say(&format!("skipped \"{}\": {}", Safe::text(name), cause.words));
-            session.status.say_of("INV_SGNR 9", name.as_bytes());
+            // gpg passes over a default key that it does not have.
+            if !session.options.local_users.is_empty() {
+                session.status.say_of("INV_SGNR 9", name.as_bytes());
+            }
         })?;
         if chosen.as_ref().is_some_and(|before| *before != found) {
             return Err(Failure::Usage("one key signs, and several are named".into()));
@@ -143,7 +147,11 @@ fn choose(session: &mut Session) -> Result<Chosen, Failure> {
     }
     let (fingerprint, exactly) = match chosen {
         Some(found) => found,
-        None => find(&shelf, None)?,
+        None => find(&shelf, None).inspect_err(|error| {
+            if matches!(error, Failure::Library(Error::UnknownKey(_))) {
+                session.status.say("INV_SGNR 9");
+            }
+        })?,
     };
     let key = session
         .world
@@ -169,7 +177,7 @@ fn find(
     shelf: &Shelf<HomeKey>,
     name: Option<&str>,
 ) -> Result<(Fingerprint, Option<Fingerprint>), Failure> {
-    let query = name.map(KeyQuery::parse).transpose()?;
+    let query = name.map(KeyQuery::parse_gnupg).transpose()?;
     let key = shelf.find_secret(query.as_ref())?;
     let exactly = query.and_then(|query| query.exactly(&key.certificate));
     Ok((key.certificate.fingerprint(), exactly))

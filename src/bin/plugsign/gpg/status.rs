@@ -1,7 +1,7 @@
 //! Status lines: what other programs read. The only place that writes `[GNUPG:] `.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use plugsign::error::Error;
 use plugsign::openpgp::policy::Weakness;
 use plugsign::safe::is_unsafe;
 
+use crate::descriptor::inherited;
 use crate::failure::Failure;
 
 /// Where a stream of lines goes.
@@ -26,12 +27,9 @@ impl Sink {
             "1" => Ok(Sink::Output),
             "2" => Ok(Sink::Errors),
             other => match other.parse::<u32>() {
-                // A file that is opened by its descriptor starts anew at its beginning.
-                Ok(number) => OpenOptions::new()
-                    .append(true)
-                    .open(Path::new("/dev/fd").join(number.to_string()))
+                Ok(number) => inherited(number, File::options().append(true))
                     .map(Sink::File)
-                    .map_err(|error| format!("descriptor {number}: {error}")),
+                    .map_err(|error| error.to_string()),
                 Err(_) => Err("a descriptor is a number".into()),
             },
         }

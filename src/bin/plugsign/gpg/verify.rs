@@ -12,7 +12,7 @@ use plugsign::openpgp::certificate::{Certificate, Fingerprint};
 use plugsign::openpgp::facts::{SignatureFacts, certificate_facts, signature_facts};
 use plugsign::openpgp::hash::HashAlgorithm;
 use plugsign::openpgp::policy::Weakness;
-use plugsign::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE};
+use plugsign::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE, Texts};
 use plugsign::openpgp::verify::{Bad, Reason, Verdict, verify_hashed};
 use plugsign::safe::Safe;
 
@@ -87,7 +87,9 @@ pub fn run(session: &mut Session, known: &[Known], speak: Speak) -> Result<u8, F
         Ok(bytes) => bytes,
         Err(error) => return Ok(cannot_look(session, error)),
     };
-    let signatures = match DetachedSignature::read_each(&bytes) {
+    // gpgv alone is given what was signed in cleartext: apt takes InRelease apart for it.
+    let texts = if speak == Speak::NotOfTrust { Texts::Taken } else { Texts::Refused };
+    let signatures = match DetachedSignature::read_each(&bytes, texts) {
         Ok(signatures) => signatures,
         Err(bad) => return Ok(not_a_signature(session, &bad)),
     };
@@ -189,6 +191,10 @@ impl Telling<'_> {
             "               using {} key {named}",
             algorithm_name(self.facts.algorithm)
         ));
+        if let Some(issuer) = &self.facts.signers_user_id {
+            let words = format!("               issuer \"{}\"", Safe::bytes(issuer));
+            self.session.log.remark(&words);
+        }
         let bad = match verdict {
             Verdict::Good(good) => {
                 return self.speak_well(State::Good, &good.certificate().clone(), good.key(), "");
@@ -250,6 +256,11 @@ impl Telling<'_> {
         let what = if state == State::ExpiredSignature { "Expired" } else { "Good" };
         let shown = Safe::bytes(&user_id).to_string();
         self.session.log.remark(&format!("{what} signature from \"{shown}\"{validity}"));
+        let known_as = certificate_facts(certificate, &self.session.world.policy()).user_ids;
+        for other in known_as.iter().filter(|other| other.value != user_id && !other.revoked) {
+            let shown = Safe::bytes(&other.value);
+            self.session.log.remark(&format!("                aka \"{shown}\"{validity}"));
+        }
         let facts = &self.facts;
         self.session.status.say(&format!(
             "VALIDSIG {key} {} {} {} 4 0 {} {} {:02x} {primary}",
@@ -262,7 +273,8 @@ impl Telling<'_> {
         ));
         self.speak_of_trust(state, &primary, trust, detail);
         if let Some(name) = HashAlgorithm::from_id(self.facts.hash).map(digest_name) {
-            self.session.verbose(&format!("binary signature, digest algorithm {name}"));
+            let kind = if self.facts.class == 1 { "textmode" } else { "binary" };
+            self.session.verbose(&format!("{kind} signature, digest algorithm {name}"));
         }
         if state == State::Good { 0 } else { 1 }
     }
@@ -398,7 +410,7 @@ fn asserted_fingerprints(word: &OsStr) -> Vec<Fingerprint> {
         .collect()
 }
 
-fn primary_user_id(certificate: &Certificate, session: &Session) -> Vec<u8> {
+pub fn primary_user_id(certificate: &Certificate, session: &Session) -> Vec<u8> {
     let description = certificate.describe(&session.world.policy());
     description.user_ids.into_iter().next().unwrap_or_else(|| b"[?]".to_vec())
 }

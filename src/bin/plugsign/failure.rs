@@ -9,6 +9,8 @@ use plugsign::openpgp::verify::Reason;
 use plugsign::safe::Safe;
 use serde_json::{Value, json};
 
+use crate::report::path_text;
+
 pub const EXIT_NO: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;
 pub const EXIT_COULD_NOT: u8 = 3;
@@ -161,7 +163,7 @@ pub fn error_json(error: &Error) -> Value {
 pub fn files_json(files: &[(PathBuf, Error)]) -> Value {
     files
         .iter()
-        .map(|(path, error)| json!({"path": path.to_string_lossy(), "error": error_json(error)}))
+        .map(|(path, error)| json!({"path": path_text(path), "error": error_json(error)}))
         .collect()
 }
 

@@ -73,6 +73,14 @@ impl Sandbox {
         }
     }
 
+    /// Puts a shell script in the place of a program.
+    pub fn stub(&self, program: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.folder.path().join("bin").join(program);
+        fs::write(&path, format!("#!/bin/sh\nset -eu\n{script}\n")).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
     /// Copies a file of the tree into the folder.
     pub fn copy(&self, from: &str, to: &str) {
         let to = self.path().join(to);

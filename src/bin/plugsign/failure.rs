@@ -208,6 +208,9 @@ pub fn hint(error: &Error) -> Option<String> {
     use plugsign::openpgp::policy::Weakness;
     Some(match error {
         Error::Stale(_) => "sign anew with --force, if the file is what it should be".into(),
+        Error::OtherList(_) => {
+            "remove it and its signature first; or write both anew with --force, which also replaces signatures that are no good".into()
+        }
         Error::Exists(_) => "write elsewhere, or replace it with --force".into(),
         Error::UnknownKey(query) if query.is_empty() => {
             "make a key with: plugsign keygen; or import one with: plugsign import FILE".into()

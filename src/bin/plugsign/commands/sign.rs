@@ -10,9 +10,9 @@ use std::time::SystemTime;
 
 use clap::Args;
 use plugsign::disk::artifact::Artifact;
-use plugsign::disk::checksums::{CHECKSUMS, Checksums, Sha256};
-use plugsign::disk::file::{Existing, folder_of, sync_folder};
-use plugsign::disk::release::{Release, Selection};
+use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
+use plugsign::disk::file::{Existing, folder_of, read_small, sync_folder};
+use plugsign::disk::release::{Release, Selection, is_signature, name_in};
 use plugsign::disk::signing::{Signed, Signing, State};
 use plugsign::error::Error;
 use plugsign::judge::Judge;
@@ -26,7 +26,7 @@ use crate::failure::{
     EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, hint, one_line,
 };
 use crate::passphrase::PassphraseSource;
-use crate::report::{Report, expiry_notice, first_user_id};
+use crate::report::{Report, expiry_notice, first_user_id, path_text};
 use crate::signer::KeySource;
 use crate::work;
 use crate::world::{World, is_dash};
@@ -34,8 +34,9 @@ use crate::world::{World, is_dash};
 /// Sign files, or the release archives of folders
 ///
 /// Writes FILE.sig for every FILE. A folder is walked without following links, and its release
-/// archives are taken: *.tar, *.tar.*, *.tgz, *.tbz2, *.txz, *.tzst, *.zip. A signature that is
-/// good already is left alone. Prints each signature that was written.
+/// archives are taken: *.tar, *.tar.*, *.tgz, *.tbz2, *.txz, *.tzst, *.zip. Unpacked plugins and
+/// hidden folders in it are passed over. A signature that is good already is left alone. Prints
+/// each signature that was written.
 ///
 /// With several keys (-u A -u B), the first one signs FILE.sig, which is what servers read, and
 /// each other one FILE.KEYID.sig, by the key ID of its certificate. A passphrase that is given
@@ -92,6 +93,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
     {
         check_single(&release, output)?;
     }
+    warn_of_signatures(&release.artifacts, world);
     let signers = unlock(&arguments, world)?;
     let signings: Vec<Signing> = signers
         .iter()
@@ -119,9 +121,11 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
         files.iter().filter(|file| file.is_new()).map(|file| file.path.as_path()).collect();
     warn_of_bundles(new.into_iter(), world);
     if arguments.checksums {
-        for folder in &release.folders {
-            files.extend(sign_checksums(&signings, folder, &files, &release.unreadable));
-        }
+        let list = |folder| sign_checksums(&signings, folder, &files, &release.unreadable);
+        let lists: Vec<File> = release.folders.iter().flat_map(|it| list(it)).collect();
+        files.extend(lists);
+    } else {
+        warn_of_lists(&release.folders, &files, world);
     }
     if !arguments.dry_run {
         make_durable(&mut files);
@@ -285,6 +289,33 @@ fn sign_file(
     }
 }
 
+/// Warns of signatures that are named outright and signed as any other file.
+fn warn_of_signatures(artifacts: &[Artifact], world: &World) {
+    for artifact in artifacts.iter().filter(|it| it.root.is_none() && is_signature(&it.path)) {
+        world.terminal.warn(&format!("{} is a signature itself", Safe::path(&artifact.path)));
+    }
+}
+
+/// Warns of lists of checksums that lack files signed now: such a folder does not verify.
+fn warn_of_lists(folders: &[PathBuf], files: &[File], world: &World) {
+    for folder in folders {
+        let path = folder.join(CHECKSUMS);
+        let Ok(text) = read_small(&path, "a list of checksums", MAX_CHECKSUMS) else { continue };
+        let list = Checksums::read(&text).unwrap_or_default();
+        let is_listed = |file: &File| match (name_in(folder, &file.path), &file.sha256) {
+            (Some(name), Some(sha256)) => list.get(name) == Some(sha256),
+            _ => true,
+        };
+        if !files.iter().all(is_listed) {
+            world.terminal.warn(&format!(
+                "{} does not list the files as they are now; write it anew: plugsign sign --checksums --force {}",
+                Safe::path(&path),
+                Safe::path(folder)
+            ));
+        }
+    }
+}
+
 /// Lists the signed files of a folder and signs the list; none of it if one of them failed.
 fn sign_checksums(
     signings: &[Signing<'_>],
@@ -293,29 +324,30 @@ fn sign_checksums(
     unreadable: &[(PathBuf, Error)],
 ) -> Vec<File> {
     let path = folder.join(CHECKSUMS);
-    let list = Artifact::named(path.clone());
     let mut checksums = Checksums::default();
-    let mut complete = unreadable.iter().all(|(path, _)| !path.starts_with(folder));
+    let mut complete = unreadable.iter().all(|(path, _)| name_in(folder, path).is_none());
     for file in files {
-        let Ok(name) = file.path.strip_prefix(folder) else { continue };
+        let Some(name) = name_in(folder, &file.path) else { continue };
         match file.sha256 {
             Some(sha256) => checksums.insert(name.to_owned(), sha256),
             None => complete = false,
         }
     }
-    let mut signed = Vec::new();
-    for (signing, output) in signings.iter().zip(outputs(signings, &list)) {
-        let result = match complete {
-            true => signing.sign_checksums(&list, &checksums, &output),
-            false => Err(Error::Incomplete(path.clone())),
-        };
-        let is_last = result.is_err();
-        signed.push(File { path: path.clone(), signature: Some(output), result, sha256: None });
-        if is_last {
-            break;
-        }
+    let outputs = outputs(signings, &Artifact::named(path.clone()));
+    let signed = match complete {
+        true => Signing::sign_checksums(signings, &path, &checksums, &outputs),
+        false => Err(Error::Incomplete(path.clone())),
+    };
+    let file = |(signature, result)| File {
+        path: path.clone(),
+        signature: Some(signature),
+        result,
+        sha256: None,
+    };
+    match signed {
+        Ok(states) => outputs.into_iter().zip(states).map(file).collect(),
+        Err(error) => outputs.into_iter().zip([Err(error)]).map(file).collect(),
     }
-    signed
 }
 
 /// Makes the names of new signatures last, folder by folder. Where that fails, they are no
@@ -491,8 +523,8 @@ impl Report for Done {
                     Err(_) => "failed",
                 };
                 json!({
-                    "path": file.path.to_string_lossy(),
-                    "signature": file.signature.as_ref().map(|path| path.to_string_lossy()),
+                    "path": path_text(&file.path),
+                    "signature": file.signature.as_ref().map(|path| path_text(path)),
                     "state": state,
                     "error": file.result.as_ref().err().map(error_json),
                 })

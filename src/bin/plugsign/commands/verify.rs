@@ -1,5 +1,6 @@
 //! `plugsign verify`
 
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -7,13 +8,13 @@ use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use clap::Args;
-use plugsign::disk::artifact::{Artifact, Verified, Want};
+use plugsign::disk::artifact::{Artifact, Verified, Want, read_signature};
 use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
-use plugsign::disk::file::read_small;
+use plugsign::disk::file::{folder_of, read_small};
 use plugsign::disk::home::{HomeKey, Shelf, TrustedKey};
-use plugsign::disk::release::Release;
+use plugsign::disk::release::{Release, name_in};
 use plugsign::error::Error;
-use plugsign::judge::{Judge, ServerVerdict};
+use plugsign::judge::{Judge, ServerVerdict, content_hash};
 use plugsign::openpgp::certificate::{Certificate, show_time};
 use plugsign::openpgp::hash::{ContentHash, Hasher};
 use plugsign::openpgp::key_file::MAX_KEY_FILE;
@@ -26,7 +27,7 @@ use serde_json::{Map, Value, json};
 
 use super::import::read_certificates;
 use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
-use crate::report::{Report, first_user_id};
+use crate::report::{Report, first_user_id, path_text};
 use crate::terminal::{BAD, GOOD};
 use crate::work;
 use crate::world::World;
@@ -104,16 +105,21 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
         let judge = Judge::new(accepted, policy)?;
         let signers = arguments.signers.get();
         let want = Want { digest: !release.folders.is_empty(), further: signers > 1 };
-        work::for_each(&release.artifacts, work::cores(), &world.terminal, |artifact, read| {
+        let judged = |artifact: &Artifact, read: &AtomicU64| {
             let verified = artifact.verify(signature, &judge, want, read);
             let sha256 = verified.as_ref().ok().and_then(|verified| verified.sha256);
             let result = verified.map(|verified| Shown::policy(&enough(verified, signers)));
-            Line { sha256, ..Line::new(&artifact.path, result) }
-        })?
+            let signature = artifact.signature.clone().filter(|_| artifact.root.is_some());
+            Line { sha256, signature, ..Line::new(&artifact.path, result) }
+        };
+        let mut lines = work::for_each(&release.artifacts, work::cores(), &world.terminal, judged)?;
+        // The server knows of no lists.
+        for (folder, path, signed) in signed_lists(&release.folders, &lines) {
+            check_names(&folder, &path, signed, &mut lines);
+        }
+        lines
     };
-    for folder in &release.folders {
-        check_names(folder, &mut lines);
-    }
+    lines.extend(release.further.iter().filter_map(|path| judge_shape(path)));
     for path in release.orphans {
         let bad = Bad::new(Reason::OrphanSignature, "there is no file that it could be of");
         lines.push(Line::new(&path, Ok(Shown::bad(bad))));
@@ -135,19 +141,30 @@ fn enough(verified: Verified, signers: usize) -> Verified {
     Verified { verdict: Verdict::Bad(Bad::new(Reason::TooFewSigners, detail)), ..verified }
 }
 
-/// Holds a folder against its list of checksums, if that has a good signature: every artifact
-/// must be on it under its name, and every file on it must be there.
-fn check_names(folder: &Path, lines: &mut Vec<Line>) {
-    let path = folder.join(CHECKSUMS);
-    let Some(list) = lines.iter().find(|line| line.path == path && line.is_good()) else { return };
-    let signed = list.sha256;
-    let checksums = match read_list(&path, signed) {
+/// Returns the lists of checksums with good signatures, the folders that they are of, and their
+/// digests.
+fn signed_lists(folders: &[PathBuf], lines: &[Line]) -> Vec<(PathBuf, PathBuf, Option<Sha256>)> {
+    let is_list = |line: &&Line| {
+        line.is_good()
+            && line.is_list()
+            && folders.iter().any(|folder| name_in(folder, &line.path).is_some())
+    };
+    let lists: BTreeMap<&Path, &Line> =
+        lines.iter().filter(is_list).map(|line| (line.path.as_path(), line)).collect();
+    let lists = lists.into_iter();
+    lists.map(|(path, line)| (folder_of(path).into(), path.into(), line.sha256)).collect()
+}
+
+/// Holds a folder against its signed list of checksums: every artifact must be on it under its
+/// name, and every file on it must be there. Lists do not list each other.
+fn check_names(folder: &Path, path: &Path, signed: Option<Sha256>, lines: &mut Vec<Line>) {
+    let checksums = match read_list(path, signed) {
         Ok(checksums) => checksums,
-        Err(error) => return lines.push(Line::new(&path, Err(error))),
+        Err(error) => return lines.push(Line::new(path, Err(error))),
     };
     let mismatch = |detail: String| Ok(Shown::bad(Bad::new(Reason::ChecksumMismatch, detail)));
-    for line in lines.iter_mut().filter(|line| line.is_good() && line.path != path) {
-        let Ok(name) = line.path.strip_prefix(folder) else { continue };
+    for line in lines.iter_mut().filter(|line| line.is_good() && !line.is_list()) {
+        let Some(name) = name_in(folder, &line.path) else { continue };
         match checksums.get(name) {
             None => line.result = mismatch("it is not on the signed SHA256SUMS".into()),
             Some(digest) if Some(*digest) != line.sha256 => {
@@ -157,12 +174,11 @@ fn check_names(folder: &Path, lines: &mut Vec<Line>) {
             Some(_) => {}
         }
     }
-    for name in checksums.names() {
+    let judged: HashSet<PathBuf> =
+        lines.iter().filter_map(|line| Some(name_in(folder, &line.path)?.to_owned())).collect();
+    for name in checksums.names().filter(|name| !judged.contains(*name)) {
         let listed = folder.join(name);
-        if lines.iter().any(|line| line.path == listed) {
-            continue;
-        }
-        let artifact = Artifact::found(listed.clone());
+        let artifact = Artifact::found(listed.clone(), folder);
         let result = match artifact.digest(&AtomicU64::new(0)) {
             Ok(digest) if checksums.get(name) == Some(&digest) => continue,
             Ok(_) => mismatch("its bytes are not those on the signed SHA256SUMS".into()),
@@ -173,6 +189,17 @@ fn check_names(folder: &Path, lines: &mut Vec<Line>) {
         };
         lines.push(Line::new(&listed, result));
     }
+}
+
+/// Says so if a further signer's signature is none at all. Whether its signer counts is another
+/// question.
+fn judge_shape(path: &Path) -> Option<Line> {
+    let result = match read_signature(path) {
+        Ok(Ok(signature)) => Ok(Shown::bad(content_hash(&signature).err()?)),
+        Ok(Err(bad)) => Ok(Shown::bad(bad)),
+        Err(error) => Err(error),
+    };
+    Some(Line::new(path, result))
 }
 
 /// Reads the list again, and makes sure that it is the one whose signature was good.
@@ -299,13 +326,24 @@ pub struct Checked {
 
 struct Line {
     path: PathBuf,
+    /// The signature, where the artifact has a line for each of two.
+    signature: Option<PathBuf>,
     result: Result<Shown, Error>,
     sha256: Option<Sha256>,
 }
 
 impl Line {
     fn new(path: &Path, result: Result<Shown, Error>) -> Line {
-        Line { path: path.to_owned(), result, sha256: None }
+        Line { path: path.to_owned(), signature: None, result, sha256: None }
+    }
+
+    /// Returns what the line is about.
+    fn shown(&self) -> &Path {
+        self.signature.as_deref().unwrap_or(&self.path)
+    }
+
+    fn is_list(&self) -> bool {
+        self.path.file_name().is_some_and(|name| name == CHECKSUMS)
     }
 
     fn is_good(&self) -> bool {
@@ -396,7 +434,7 @@ impl Checked {
 impl Report for Checked {
     fn results(&self, out: &mut dyn Write) -> io::Result<()> {
         for line in &self.lines {
-            let path = Safe::path(&line.path);
+            let path = Safe::path(line.shown());
             match &line.result {
                 Ok(Shown::Good { words, .. }) => {
                     writeln!(out, "{GOOD}good{GOOD:#}  {path}  {words}")?;
@@ -433,7 +471,7 @@ impl Report for Checked {
     fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
         for line in &self.lines {
             if let Err(error) = &line.result {
-                writeln!(talk, "cannot verify {}: {}", Safe::path(&line.path), one_line(error))?;
+                writeln!(talk, "cannot verify {}: {}", Safe::path(line.shown()), one_line(error))?;
                 if let Some(hint) = hint(error) {
                     writeln!(talk, "  hint: {hint}")?;
                 }
@@ -450,7 +488,7 @@ impl Report for Checked {
             .lines
             .iter()
             .map(|line| {
-                let path = line.path.to_string_lossy();
+                let path = path_text(line.shown());
                 match &line.result {
                     Ok(Shown::Good { json, also, .. }) => {
                         json!({"path": path, "verdict": "good", "signer": json, "also": also})

@@ -10,9 +10,9 @@ use std::time::SystemTime;
 
 use clap::Args;
 use plugsign::disk::artifact::Artifact;
-use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
-use plugsign::disk::file::{Existing, folder_of, read_small, sync_folder};
-use plugsign::disk::release::{Release, Selection, is_signature, name_in};
+use plugsign::disk::checksums::Sha256;
+use plugsign::disk::file::{Existing, folder_of, sync_folder};
+use plugsign::disk::release::{Release, Selection, is_signature};
 use plugsign::disk::signing::{Signed, Signing, State};
 use plugsign::error::Error;
 use plugsign::judge::Judge;
@@ -22,6 +22,7 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use super::check::warn_of_bundles;
+use super::sign_checksums;
 use crate::failure::{
     EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, hint, one_line,
 };
@@ -121,11 +122,11 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
         files.iter().filter(|file| file.is_new()).map(|file| file.path.as_path()).collect();
     warn_of_bundles(new.into_iter(), world);
     if arguments.checksums {
-        let list = |folder| sign_checksums(&signings, folder, &files, &release.unreadable);
+        let list = |folder| sign_checksums::run(&signings, folder, &files, &release.unreadable);
         let lists: Vec<File> = release.folders.iter().flat_map(|it| list(it)).collect();
         files.extend(lists);
     } else {
-        warn_of_lists(&release.folders, &files, world);
+        sign_checksums::warn_of_lists(&release.folders, &files, world);
     }
     if !arguments.dry_run {
         make_durable(&mut files);
@@ -231,7 +232,7 @@ fn unlock(arguments: &Arguments, world: &World) -> Result<Vec<Signer>, Failure> 
 
 /// Returns where each signer's signature of an artifact goes: the first one's is what servers
 /// read.
-fn outputs(signings: &[Signing<'_>], artifact: &Artifact) -> Vec<PathBuf> {
+pub(super) fn outputs(signings: &[Signing<'_>], artifact: &Artifact) -> Vec<PathBuf> {
     let output = |(place, signing): (usize, &Signing<'_>)| match place {
         0 => artifact.signature_path(signing.armored),
         _ => {
@@ -293,60 +294,6 @@ fn sign_file(
 fn warn_of_signatures(artifacts: &[Artifact], world: &World) {
     for artifact in artifacts.iter().filter(|it| it.root.is_none() && is_signature(&it.path)) {
         world.terminal.warn(&format!("{} is a signature itself", Safe::path(&artifact.path)));
-    }
-}
-
-/// Warns of lists of checksums that lack files signed now: such a folder does not verify.
-fn warn_of_lists(folders: &[PathBuf], files: &[File], world: &World) {
-    for folder in folders {
-        let path = folder.join(CHECKSUMS);
-        let Ok(text) = read_small(&path, "a list of checksums", MAX_CHECKSUMS) else { continue };
-        let list = Checksums::read(&text).unwrap_or_default();
-        let is_listed = |file: &File| match (name_in(folder, &file.path), &file.sha256) {
-            (Some(name), Some(sha256)) => list.get(name) == Some(sha256),
-            _ => true,
-        };
-        if !files.iter().all(is_listed) {
-            world.terminal.warn(&format!(
-                "{} does not list the files as they are now; write it anew: plugsign sign --checksums --force {}",
-                Safe::path(&path),
-                Safe::path(folder)
-            ));
-        }
-    }
-}
-
-/// Lists the signed files of a folder and signs the list; none of it if one of them failed.
-fn sign_checksums(
-    signings: &[Signing<'_>],
-    folder: &Path,
-    files: &[File],
-    unreadable: &[(PathBuf, Error)],
-) -> Vec<File> {
-    let path = folder.join(CHECKSUMS);
-    let mut checksums = Checksums::default();
-    let mut complete = unreadable.iter().all(|(path, _)| name_in(folder, path).is_none());
-    for file in files {
-        let Some(name) = name_in(folder, &file.path) else { continue };
-        match file.sha256 {
-            Some(sha256) => checksums.insert(name.to_owned(), sha256),
-            None => complete = false,
-        }
-    }
-    let outputs = outputs(signings, &Artifact::named(path.clone()));
-    let signed = match complete {
-        true => Signing::sign_checksums(signings, &path, &checksums, &outputs),
-        false => Err(Error::Incomplete(path.clone())),
-    };
-    let file = |(signature, result)| File {
-        path: path.clone(),
-        signature: Some(signature),
-        result,
-        sha256: None,
-    };
-    match signed {
-        Ok(states) => outputs.into_iter().zip(states).map(file).collect(),
-        Err(error) => outputs.into_iter().zip([Err(error)]).map(file).collect(),
     }
 }
 
@@ -423,13 +370,13 @@ impl Described {
     }
 }
 
-struct File {
-    path: PathBuf,
+pub(super) struct File {
+    pub(super) path: PathBuf,
     /// Where the signature is, unless it went to standard output.
-    signature: Option<PathBuf>,
-    result: Result<State, Error>,
+    pub(super) signature: Option<PathBuf>,
+    pub(super) result: Result<State, Error>,
     /// The file's digest, if it was signed where it is.
-    sha256: Option<Sha256>,
+    pub(super) sha256: Option<Sha256>,
 }
 
 impl File {

@@ -1,6 +1,5 @@
 //! `plugsign verify`
 
-use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -9,14 +8,13 @@ use std::time::SystemTime;
 
 use clap::Args;
 use plugsign::disk::artifact::{Artifact, Verified, Want, read_signature};
-use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
-use plugsign::disk::file::{folder_of, read_small};
+use plugsign::disk::checksums::{CHECKSUMS, Sha256};
+use plugsign::disk::file::read_small;
 use plugsign::disk::home::{HomeKey, Shelf, TrustedKey};
-use plugsign::disk::release::{Release, name_in};
+use plugsign::disk::release::Release;
 use plugsign::error::Error;
 use plugsign::judge::{Judge, ServerVerdict, content_hash};
 use plugsign::openpgp::certificate::{Certificate, show_time};
-use plugsign::openpgp::hash::{ContentHash, Hasher};
 use plugsign::openpgp::key_file::MAX_KEY_FILE;
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
@@ -26,6 +24,7 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use super::import::read_certificates;
+use super::verify_checksums;
 use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
 use crate::report::{Report, first_user_id, path_text};
 use crate::terminal::{BAD, GOOD};
@@ -113,13 +112,11 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
             Line { sha256, signature, ..Line::new(&artifact.path, result) }
         };
         let mut lines = work::for_each(&release.artifacts, work::cores(), &world.terminal, judged)?;
-        // The server knows of no lists.
-        for (folder, path, signed) in signed_lists(&release.folders, &lines) {
-            check_names(&folder, &path, signed, &mut lines);
-        }
+        // The server knows of no lists, and reads one signature.
+        verify_checksums::run(&release.folders, &mut lines);
+        lines.extend(release.further.iter().filter_map(|path| judge_shape(path)));
         lines
     };
-    lines.extend(release.further.iter().filter_map(|path| judge_shape(path)));
     for path in release.orphans {
         let bad = Bad::new(Reason::OrphanSignature, "there is no file that it could be of");
         lines.push(Line::new(&path, Ok(Shown::bad(bad))));
@@ -141,56 +138,6 @@ fn enough(verified: Verified, signers: usize) -> Verified {
     Verified { verdict: Verdict::Bad(Bad::new(Reason::TooFewSigners, detail)), ..verified }
 }
 
-/// Returns the lists of checksums with good signatures, the folders that they are of, and their
-/// digests.
-fn signed_lists(folders: &[PathBuf], lines: &[Line]) -> Vec<(PathBuf, PathBuf, Option<Sha256>)> {
-    let is_list = |line: &&Line| {
-        line.is_good()
-            && line.is_list()
-            && folders.iter().any(|folder| name_in(folder, &line.path).is_some())
-    };
-    let lists: BTreeMap<&Path, &Line> =
-        lines.iter().filter(is_list).map(|line| (line.path.as_path(), line)).collect();
-    let lists = lists.into_iter();
-    lists.map(|(path, line)| (folder_of(path).into(), path.into(), line.sha256)).collect()
-}
-
-/// Holds a folder against its signed list of checksums: every artifact must be on it under its
-/// name, and every file on it must be there. Lists do not list each other.
-fn check_names(folder: &Path, path: &Path, signed: Option<Sha256>, lines: &mut Vec<Line>) {
-    let checksums = match read_list(path, signed) {
-        Ok(checksums) => checksums,
-        Err(error) => return lines.push(Line::new(path, Err(error))),
-    };
-    let mismatch = |detail: String| Ok(Shown::bad(Bad::new(Reason::ChecksumMismatch, detail)));
-    for line in lines.iter_mut().filter(|line| line.is_good() && !line.is_list()) {
-        let Some(name) = name_in(folder, &line.path) else { continue };
-        match checksums.get(name) {
-            None => line.result = mismatch("it is not on the signed SHA256SUMS".into()),
-            Some(digest) if Some(*digest) != line.sha256 => {
-                line.result =
-                    mismatch("the signed SHA256SUMS has another file of this name".into());
-            }
-            Some(_) => {}
-        }
-    }
-    let judged: HashSet<PathBuf> =
-        lines.iter().filter_map(|line| Some(name_in(folder, &line.path)?.to_owned())).collect();
-    for name in checksums.names().filter(|name| !judged.contains(*name)) {
-        let listed = folder.join(name);
-        let artifact = Artifact::found(listed.clone(), folder);
-        let result = match artifact.digest(&AtomicU64::new(0)) {
-            Ok(digest) if checksums.get(name) == Some(&digest) => continue,
-            Ok(_) => mismatch("its bytes are not those on the signed SHA256SUMS".into()),
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                mismatch("it is on the signed SHA256SUMS, but not here".into())
-            }
-            Err(error) => Err(error),
-        };
-        lines.push(Line::new(&listed, result));
-    }
-}
-
 /// Says so if a further signer's signature is none at all. Whether its signer counts is another
 /// question.
 fn judge_shape(path: &Path) -> Option<Line> {
@@ -200,18 +147,6 @@ fn judge_shape(path: &Path) -> Option<Line> {
         Err(error) => Err(error),
     };
     Some(Line::new(path, result))
-}
-
-/// Reads the list again, and makes sure that it is the one whose signature was good.
-fn read_list(path: &Path, signed: Option<Sha256>) -> Result<Checksums, Error> {
-    let bytes = read_small(path, "a list of checksums", MAX_CHECKSUMS)?;
-    let mut hasher = Hasher::new([ContentHash::SHA256]);
-    hasher.update(&bytes);
-    let digest = hasher.finish().digest(ContentHash::SHA256, b"");
-    if digest.as_deref() != signed.as_ref().map(<[u8; 32]>::as_slice) {
-        return Err(Error::Changed(path.to_owned()));
-    }
-    Checksums::read(&bytes)
 }
 
 fn read_key_files(names: &[String]) -> Result<Vec<Vec<u8>>, Failure> {
@@ -324,16 +259,16 @@ pub struct Checked {
     at: Option<SystemTime>,
 }
 
-struct Line {
-    path: PathBuf,
+pub(super) struct Line {
+    pub(super) path: PathBuf,
     /// The signature, where the artifact has a line for each of two.
     signature: Option<PathBuf>,
-    result: Result<Shown, Error>,
-    sha256: Option<Sha256>,
+    pub(super) result: Result<Shown, Error>,
+    pub(super) sha256: Option<Sha256>,
 }
 
 impl Line {
-    fn new(path: &Path, result: Result<Shown, Error>) -> Line {
+    pub(super) fn new(path: &Path, result: Result<Shown, Error>) -> Line {
         Line { path: path.to_owned(), signature: None, result, sha256: None }
     }
 
@@ -342,11 +277,11 @@ impl Line {
         self.signature.as_deref().unwrap_or(&self.path)
     }
 
-    fn is_list(&self) -> bool {
+    pub(super) fn is_list(&self) -> bool {
         self.path.file_name().is_some_and(|name| name == CHECKSUMS)
     }
 
-    fn is_good(&self) -> bool {
+    pub(super) fn is_good(&self) -> bool {
         matches!(self.result, Ok(Shown::Good { .. }))
     }
 
@@ -356,7 +291,7 @@ impl Line {
 }
 
 /// A verdict as it is shown, whoever's it is.
-enum Shown {
+pub(super) enum Shown {
     Good { words: String, json: Value, also: Vec<Value> },
     Bad { reason: String, detail: String, made_while_valid: bool },
 }
@@ -391,7 +326,7 @@ impl Shown {
         }
     }
 
-    fn bad(bad: Bad) -> Shown {
+    pub(super) fn bad(bad: Bad) -> Shown {
         Shown::Bad {
             reason: bad.reason().to_string(),
             detail: bad.detail().to_string(),

@@ -104,7 +104,7 @@ pub struct Release {
     pub folders: Vec<PathBuf>,
     /// Where in the list an artifact and its signature are.
     places: BTreeMap<(PathBuf, Option<PathBuf>), usize>,
-    /// The files of the folders that were walked.
+    /// The files that walks found, and orphans that were named.
     walked: BTreeSet<PathBuf>,
 }
 
@@ -157,7 +157,7 @@ impl Release {
                             let signature = Some(path.clone());
                             release.add(Artifact { signature, ..Artifact::named(artifact) });
                         }
-                        _ if release.walked.contains(plain(path)) => {}
+                        _ if !release.walked.insert(plain(path).to_owned()) => {}
                         _ => release.orphans.push(path.clone()),
                     },
                     _ => release.add(Artifact::named(path.clone())),
@@ -242,11 +242,11 @@ impl Release {
                 }
             }
         }
+        let is_in_plugin = |file: &PathBuf| file.ancestors().any(|it| plugins.contains(it));
+        let (unpacked, mut files): (Vec<_>, Vec<_>) = files.into_iter().partition(is_in_plugin);
+        self.passed_over += unpacked.iter().filter(|file| signed_by(file).is_none()).count();
         files.retain(|file| self.walked.insert(plain(file).to_owned()));
         files.sort();
-        let is_in_plugin = |file: &PathBuf| file.ancestors().any(|it| plugins.contains(it));
-        let (unpacked, files): (Vec<_>, Vec<_>) = files.into_iter().partition(is_in_plugin);
-        self.passed_over += unpacked.iter().filter(|file| signed_by(file).is_none()).count();
         files
     }
 

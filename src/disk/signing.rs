@@ -205,7 +205,7 @@ impl Signing<'_> {
         bytes: &[u8],
         obsolete: impl Iterator<Item = &'a PathBuf>,
     ) -> Result<()> {
-        for signature in obsolete {
+        for signature in obsolete.filter(|_| self.existing == Existing::Replace) {
             match fs::remove_file(signature) {
                 Ok(()) => sync_folder(folder_of(signature))?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -140,7 +140,7 @@ fn the_announcement_has_a_place_for_everything_and_its_commands_work() {
         "plugsign import '{0}/keys-example/organisation.asc' >/dev/null && plugsign list --json",
         env!("CARGO_MANIFEST_DIR")
     ));
-    let document: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+    let document = listed.json();
     let key = &document["keys"][0];
     sandbox.copy(
         "keys-example/dist/com.example.plugin-1.2.0.tar.gz.sig",

@@ -26,6 +26,7 @@ mkdir -p "$made/man" target/dist
 "$plugsign" completions bash > "$made/plugsign.bash"
 "$plugsign" completions zsh > "$made/_plugsign"
 "$plugsign" completions fish > "$made/plugsign.fish"
+"$plugsign" completions powershell > "$made/plugsign.ps1"
 cargo deb --no-build --no-strip --locked --target "$triple" --output target/dist/ >/dev/null
 
 name=plugsign-$version-$triple
@@ -33,7 +34,8 @@ mkdir "$made/$name"
 cp "$plugsign" README.md CHANGELOG.md SECURITY.md LICENSE-APACHE LICENSE-MIT "$made/$name/"
 cp -R "$made/man" templates "$made/$name/"
 mkdir "$made/$name/completions"
-cp "$made/plugsign.bash" "$made/_plugsign" "$made/plugsign.fish" "$made/$name/completions/"
+cp "$made/plugsign.bash" "$made/_plugsign" "$made/plugsign.fish" "$made/plugsign.ps1" \
+    "$made/$name/completions/"
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
     -C "$made" -cf - "$name" | gzip -n > "target/dist/$name.tar.gz"
 git archive --format=tar --prefix="plugsign-$version/" HEAD | gzip -n \

@@ -64,6 +64,10 @@ pub enum Error {
     #[error("{} exists already", Safe::path(.0))]
     Exists(PathBuf),
 
+    /// A folder has a list of checksums, of other files than are there now.
+    #[error("{} is there already, and does not list the files as they are now", Safe::path(.0))]
+    OtherList(PathBuf),
+
     /// A signature stands in the new one's place, over other bytes or by another key.
     #[error("{} is there already, and is no good signature by this key over these bytes", Safe::path(.0))]
     Stale(PathBuf),

@@ -1,6 +1,6 @@
 # Include this in a plugin's Makefile after its `dist` target: include plugsign.mk
 #
-#   make sign         builds, then signs dist/
+#   make sign         looks whether signing will work, builds, then signs dist/
 #   make verify-dist  fails unless everything in dist/ is signed and good
 #
 # The key is the one in the home, or PLUGSIGN_SIGNER names one, or PLUGSIGN_KEY holds it.
@@ -9,9 +9,15 @@
 PLUGSIGN ?= plugsign
 RELEASE_KEY ?= release-key.asc
 
+PLUGSIGN_AS = $(if $(PLUGSIGN_SIGNER),-u "$(PLUGSIGN_SIGNER)")
+
+.PHONY: doctor
+doctor:
+	$(PLUGSIGN) doctor $(PLUGSIGN_AS)
+
 .PHONY: sign
-sign: dist
-	$(PLUGSIGN) sign $(if $(PLUGSIGN_SIGNER),-u "$(PLUGSIGN_SIGNER)") dist/
+sign: doctor dist
+	$(PLUGSIGN) sign $(PLUGSIGN_AS) dist/
 
 .PHONY: verify-dist
 verify-dist:

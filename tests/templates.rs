@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use common::peers::peer;
@@ -24,43 +25,86 @@ fn secrets(key: &str) -> [(&str, &str); 2] {
     [("PLUGSIGN_KEY", key), ("PLUGSIGN_PASSPHRASE", PASSPHRASE)]
 }
 
-/// Returns the commands of a workflow that are plugsign's: those after `run:`, or list items.
-fn plugsign_commands(template: &str) -> Vec<String> {
-    template
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.strip_prefix("run: ").or_else(|| line.strip_prefix("- ")))
-        .filter(|command| command.starts_with("plugsign "))
-        .map(str::to_string)
-        .collect()
+/// Returns what a workflow runs: what stands after `run:`, lines of it beneath, or list items that
+/// are no mappings.
+fn steps(template: &str) -> Vec<String> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut steps = Vec::new();
+    let mut lines = template.lines().filter(|line| !line.trim().starts_with('#')).peekable();
+    while let Some(line) = lines.next() {
+        let text = line.trim();
+        match text.strip_prefix("run: ").or_else(|| text.strip_prefix("- ")) {
+            Some("|") => {
+                let mut block = String::new();
+                while let Some(more) = lines.next_if(|more| indent(more) > indent(line)) {
+                    block.push_str(more.trim());
+                    block.push('\n');
+                }
+                steps.push(block);
+            }
+            Some(step) if step.split(' ').next().is_some_and(|word| PROGRAMS.contains(&word)) => {
+                steps.push(step.to_string());
+            }
+            _ => {}
+        }
+    }
+    steps
+}
+
+const PROGRAMS: [&str; 4] = ["plugsign", "make", "cargo", "gh"];
+
+/// A plugin's working copy before `make dist`, and programs that say what they were asked to do.
+fn checkout(name: &str) -> Sandbox {
+    let sandbox = plugin(name);
+    let built = sandbox.shell("mv dist built; printf zip > built/com.example.other-1.0.0.zip");
+    assert!(built.status.success(), "{}", built.shown());
+    sandbox.stub("cargo", "echo \"cargo $*\" >> ran");
+    sandbox.stub("make", "echo \"make $*\" >> ran; cp -R built dist");
+    sandbox.stub("gh", "echo \"gh $*\" >> ran");
+    sandbox
+}
+
+/// Runs a template's steps one after the other, and returns what the stubs were asked to do.
+fn run(sandbox: &Sandbox, template: &str, variables: &[(&str, &str)]) -> String {
+    let steps = steps(template);
+    let place = |what: &str| steps.iter().position(|step| step.starts_with(what)).unwrap();
+    assert!(place("plugsign doctor") < place("make"), "{steps:?}");
+    assert!(place("make") < place("plugsign sign"), "{steps:?}");
+    assert!(place("plugsign sign") < place("plugsign verify"), "{steps:?}");
+    for step in &steps {
+        let said = sandbox.shell_with(step, variables);
+        assert!(said.status.success(), "{step}\n{}", said.shown());
+    }
+    assert!(!sandbox.path().join("../home").exists(), "a CI job needs no home");
+    fs::read_to_string(sandbox.path().join("ran")).unwrap()
 }
 
 #[test]
-fn the_github_workflow_signs_and_verifies() {
-    let commands = plugsign_commands(include_str!("../templates/github-actions.yml"));
-    assert_eq!(commands.len(), 2, "{commands:?}");
-    let sandbox = plugin("templates-github");
+fn the_github_workflow_signs_verifies_and_publishes_all_that_it_signed() {
+    let sandbox = checkout("templates-github");
     let key = include_str!("../keys-example/organisation.secret.asc");
-    let signed = sandbox.shell_with(&commands[0], &secrets(key));
-    assert!(signed.status.success(), "{}", signed.shown());
-    let verified = sandbox.shell_with(&commands[1], &[]);
-    assert!(verified.status.success(), "{}", verified.shown());
-    assert!(!sandbox.path().join("../home").exists(), "a CI job needs no home");
+    let mut variables = secrets(key).to_vec();
+    variables.push(("GITHUB_REF_NAME", "v1.2.0"));
+    let ran = run(&sandbox, include_str!("../templates/github-actions.yml"), &variables);
+    let (zip, tar) = ("dist/com.example.other-1.0.0.zip", "dist/com.example.plugin-1.2.0.tar.gz");
+    let published = format!("gh release create v1.2.0 {zip} {zip}.sig {tar} {tar}.sig\n");
+    assert_eq!(ran, format!("cargo install --locked plugsign\nmake dist\n{published}"));
 }
 
 #[test]
 fn the_gitlab_job_signs_and_verifies_with_the_key_on_one_line() {
     use base64::Engine;
-    let commands = plugsign_commands(include_str!("../templates/gitlab-ci.yml"));
-    assert_eq!(commands.len(), 2, "{commands:?}");
-    let sandbox = plugin("templates-gitlab");
+    let template = include_str!("../templates/gitlab-ci.yml");
+    let sandbox = checkout("templates-gitlab");
     let key = base64::engine::general_purpose::STANDARD
         .encode(include_str!("../keys-example/organisation.secret.asc"));
-    for command in commands {
-        let said = sandbox.shell_with(&command, &secrets(&key));
-        assert!(said.status.success(), "{command}\n{}", said.shown());
-    }
+    let ran = run(&sandbox, template, &secrets(&key));
+    assert_eq!(ran, "cargo install --locked plugsign\nmake dist\n");
+    // Whatever was signed is kept, with its signature.
+    let kept = template.lines().filter_map(|line| line.trim().strip_prefix("- dist/"));
+    let kept: Vec<String> = kept.map(|glob| format!("dist/{glob}")).collect();
+    let listed = sandbox.shell(&format!("ls {} 2> missing || :", kept.join(" "))).stdout;
+    assert_eq!(listed.lines().collect::<BTreeSet<_>>().len(), 4, "{listed}");
 }
 
 #[test]
@@ -96,7 +140,7 @@ fn the_announcement_has_a_place_for_everything_and_its_commands_work() {
         "plugsign import '{0}/keys-example/organisation.asc' >/dev/null && plugsign list --json",
         env!("CARGO_MANIFEST_DIR")
     ));
-    let document: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+    let document = listed.json();
     let key = &document["keys"][0];
     sandbox.copy(
         "keys-example/dist/com.example.plugin-1.2.0.tar.gz.sig",

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use zeroize::Zeroizing;
 
+use super::beneath;
 use super::checksums::Sha256;
 use super::file::{Links, Stamp, folder_of, open_regular, read_small};
 use crate::error::{Error, Result};
@@ -21,8 +22,8 @@ use crate::openpgp::verify::{Bad, Good, Reason, Verdict};
 pub struct Artifact {
     /// Where it is.
     pub path: PathBuf,
-    /// Whether it was named outright, and not found in a folder.
-    pub named: bool,
+    /// The folder that was walked when it was found; none if it was named outright.
+    pub root: Option<PathBuf>,
     /// The signature file to judge it by, if another than the one beside it was named.
     pub signature: Option<PathBuf>,
 }
@@ -53,14 +54,14 @@ pub(super) fn sha256(content: &Hashed) -> Option<Sha256> {
 }
 
 impl Artifact {
-    /// Returns a file that was found in a folder.
-    pub fn found(path: PathBuf) -> Artifact {
-        Artifact { path, named: false, signature: None }
+    /// Returns a file that was found when a folder was walked.
+    pub fn found(path: PathBuf, root: &Path) -> Artifact {
+        Artifact { path, root: Some(root.to_owned()), signature: None }
     }
 
     /// Returns a file that is named outright.
     pub fn named(path: PathBuf) -> Artifact {
-        Artifact { path, named: true, signature: None }
+        Artifact { path, root: None, signature: None }
     }
 
     /// Returns where its signature goes: `FILE.sig`, or `FILE.asc` if armored.
@@ -75,7 +76,7 @@ impl Artifact {
     pub fn further_signature_path(&self, signer: &Fingerprint, armored: bool) -> PathBuf {
         let mut name = self.path.as_os_str().to_owned();
         name.push(format!(".{}", signer.key_id()));
-        Artifact::found(PathBuf::from(name)).signature_path(armored)
+        Artifact::named(PathBuf::from(name)).signature_path(armored)
     }
 
     /// Returns its signature file: `FILE.sig`, else `FILE.asc`, else none.
@@ -86,12 +87,12 @@ impl Artifact {
             .find(|path| fs::symlink_metadata(path).is_ok())
     }
 
-    /// Opens it. A file that was found must still be one; a named one may be reached through a
-    /// link, unless that leads out of its folder.
+    /// Opens it. A file that was found must still be one, and where it was; a named one may be
+    /// reached through a link, unless that leads out of its folder.
     fn open(&self) -> Result<(File, Stamp)> {
-        let links = if self.named { Links::Follow } else { Links::Refuse };
-        let is_link = fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.is_symlink());
-        if self.named && is_link {
+        let links = self.root.as_deref().map_or(Links::Follow, Links::RefuseBeneath);
+        let is_link = || fs::symlink_metadata(&self.path).is_ok_and(|it| it.is_symlink());
+        if self.root.is_none() && is_link() {
             let canonical =
                 |path: &Path| path.canonicalize().map_err(Error::io("read", &self.path));
             if !canonical(&self.path)?.starts_with(canonical(folder_of(&self.path))?) {
@@ -100,6 +101,17 @@ impl Artifact {
         }
         let (file, metadata) = open_regular(&self.path, links)?;
         Ok((file, Stamp::from(&metadata)))
+    }
+
+    /// Makes sure that what is written beside a file that was found lands where it was found.
+    pub(super) fn check_beside(&self, output: &Path) -> Result<()> {
+        let folder = folder_of(output);
+        match &self.root {
+            Some(root) if folder == folder_of(&self.path) => {
+                beneath::check_folder(root, folder).map_err(Error::io("write", output))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Reads it once, through `read`, and makes sure that it did not change meanwhile.
@@ -208,14 +220,23 @@ impl Artifact {
                 "there is neither a .sig nor an .asc file for it",
             )));
         };
-        match read_small(&path, "a signature", MAX_SIGNATURE_FILE) {
-            Ok(bytes) => Ok(Ok(bytes)),
-            Err(Error::TooLarge { limit, .. }) => Ok(Err(Bad::new(
-                Reason::Malformed,
-                format!("the signature file is larger than {limit} bytes"),
-            ))),
-            Err(error) => Err(error),
-        }
+        read_signature(&path)
+    }
+}
+
+/// Reads a signature file. One that is too large for one is bad.
+///
+/// # Errors
+///
+/// Whatever the disk says.
+pub fn read_signature(path: &Path) -> Result<Result<Zeroizing<Vec<u8>>, Bad>> {
+    match read_small(path, "a signature", MAX_SIGNATURE_FILE) {
+        Ok(bytes) => Ok(Ok(bytes)),
+        Err(Error::TooLarge { limit, .. }) => Ok(Err(Bad::new(
+            Reason::Malformed,
+            format!("the signature file is larger than {limit} bytes"),
+        ))),
+        Err(error) => Err(error),
     }
 }
 

@@ -43,10 +43,20 @@ impl Checksums {
     }
 
     /// Writes the list, sorted by the bytes of the names.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] for one that would not be read again.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        // Paths are in order by their components, which is another one.
+        let mut entries: Vec<_> = self
+            .entries
+            .iter()
+            .map(|(name, digest)| (name.as_os_str().as_bytes(), digest))
+            .collect();
+        entries.sort();
         let mut text = Vec::new();
-        for (name, digest) in &self.entries {
-            let name = name.as_os_str().as_bytes();
+        for (name, digest) in entries {
             let escaped = escape(name);
             if escaped != name {
                 text.push(b'\\');
@@ -56,7 +66,11 @@ impl Checksums {
             text.extend(escaped);
             text.push(b'\n');
         }
-        text
+        if text.len() as u64 > MAX_CHECKSUMS {
+            let (name, what) = (CHECKSUMS.into(), "a list of checksums");
+            return Err(Error::TooLarge { name, what, limit: MAX_CHECKSUMS });
+        }
+        Ok(text)
     }
 
     /// Reads a list, text or binary mode (`DIGEST *NAME`).
@@ -164,7 +178,7 @@ mod tests {
         for name in [&b"a.tar.gz"[..], b"b\nc", b"d\\e", b"\xff.zip", b"sub/f.zip", b"-x", b" y"] {
             checksums.insert(PathBuf::from(std::ffi::OsString::from_vec(name.to_vec())), [7; 32]);
         }
-        let text = checksums.to_bytes();
+        let text = checksums.to_bytes().unwrap();
         assert_eq!(Checksums::read(&text).unwrap(), checksums);
     }
 
@@ -172,7 +186,27 @@ mod tests {
     fn names_that_have_to_be_escaped_mark_their_line() {
         let mut checksums = Checksums::default();
         checksums.insert("a\nb".into(), unhex(DIGITS.as_bytes()).unwrap());
-        assert_eq!(checksums.to_bytes(), format!("\\{DIGITS}  a\\nb\n").as_bytes());
+        assert_eq!(checksums.to_bytes().unwrap(), format!("\\{DIGITS}  a\\nb\n").as_bytes());
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_bytes() {
+        let mut checksums = Checksums::default();
+        for name in ["a/b", "a-1", "a.zip", "B"] {
+            checksums.insert(name.into(), [7; 32]);
+        }
+        let text = String::from_utf8(checksums.to_bytes().unwrap()).unwrap();
+        let names: Vec<&str> = text.lines().map(|line| &line[66..]).collect();
+        assert_eq!(names, ["B", "a-1", "a.zip", "a/b"]);
+    }
+
+    #[test]
+    fn a_list_that_would_not_be_read_is_not_written() {
+        let mut checksums = Checksums::default();
+        for number in 0..MAX_CHECKSUMS / 300 {
+            checksums.insert(format!("{number:0240}").into(), [7; 32]);
+        }
+        assert!(matches!(checksums.to_bytes(), Err(Error::TooLarge { .. })));
     }
 
     #[test]

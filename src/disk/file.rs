@@ -12,6 +12,7 @@ use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
+use super::beneath;
 use crate::error::{Error, Result};
 
 /// Who may read a new file.
@@ -222,9 +223,11 @@ impl Temporary {
         let file = tempfile::Builder::new()
             .prefix(prefix)
             .suffix(".tmp")
-            .permissions(Permissions::from_mode(0o600))
-            .tempfile_in(folder)
-            .map_err(unwrap_temporary)?;
+            // Its own way of opening would add the temporary name to errors, which would only
+            // puzzle the reader.
+            .make_in(folder, |path| {
+                OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+            })?;
         let path = file.path().to_owned();
         in_progress.insert(path.clone());
         Ok(Temporary { file, _registered: Registered(path) })
@@ -251,28 +254,20 @@ impl Temporary {
             Existing::Keep => self.file.persist_noclobber(path).map(drop),
             Existing::Replace => self.file.persist(path).map(drop),
         };
-        renamed.map_err(|error| unwrap_temporary(error.error))
+        renamed.map_err(|error| error.error)
     }
 }
 
-/// Takes the operating system's error out of tempfile's, which adds the temporary name: that
-/// would only puzzle the reader.
-fn unwrap_temporary(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|outer| outer.source());
-    let code = inner.and_then(|inner| inner.downcast_ref()).and_then(io::Error::raw_os_error);
-    match code {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error,
-    }
-}
-
-/// Whether a link at the end of a path is followed.
+/// Whether links in a path are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Links {
-    /// It is.
+pub enum Links<'a> {
+    /// They are.
     Follow,
-    /// It is refused, also one that took a file's place since it was listed.
+    /// One at its end is refused.
     Refuse,
+    /// All beneath this folder are refused, also those that took the place of a file or a folder
+    /// since it was walked.
+    RefuseBeneath(&'a Path),
 }
 
 /// Opens a regular file for reading. Anything else is refused at once, without waiting for a
@@ -281,20 +276,22 @@ pub enum Links {
 /// # Errors
 ///
 /// [`Error::NotAFile`], or [`Error::Io`].
-pub fn open_regular(path: &Path, links: Links) -> Result<(File, fs::Metadata)> {
-    let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    if links == Links::Refuse {
-        flags |= OFlags::NOFOLLOW;
-    }
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path).map_err(
-        |error| match fs::metadata(path) {
-            // A socket cannot be opened at all.
-            Ok(metadata) if !metadata.is_file() => {
-                Error::NotAFile { path: path.to_owned(), kind: kind(&metadata) }
-            }
-            _ => Error::io("read", path)(error),
-        },
-    )?;
+pub fn open_regular(path: &Path, links: Links<'_>) -> Result<(File, fs::Metadata)> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let open =
+        |flags: OFlags| OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path);
+    let opened = match links {
+        Links::Follow => open(flags),
+        Links::Refuse => open(flags | OFlags::NOFOLLOW),
+        Links::RefuseBeneath(root) => beneath::open(root, path, flags),
+    };
+    let file = opened.map_err(|error| match fs::metadata(path) {
+        // A socket cannot be opened at all.
+        Ok(metadata) if !metadata.is_file() => {
+            Error::NotAFile { path: path.to_owned(), kind: kind(&metadata) }
+        }
+        _ => Error::io("read", path)(error),
+    })?;
     let metadata = file.metadata().map_err(Error::io("read", path))?;
     if !metadata.is_file() {
         return Err(Error::NotAFile { path: path.to_owned(), kind: kind(&metadata) });

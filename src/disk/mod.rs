@@ -1,6 +1,7 @@
 //! What lives on disk: files that appear whole or not at all, the home, and releases.
 
 pub mod artifact;
+mod beneath;
 pub mod bundle;
 pub mod checksums;
 pub mod database;

@@ -1,15 +1,15 @@
 //! Releases: the artifacts of folders and of files that are named one by one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use super::artifact::Artifact;
-use super::file::{Links, open_regular};
+use super::file::{Links, folder_of, open_regular};
 use crate::error::{Error, Result};
 use crate::safe::Safe;
 
@@ -39,6 +39,9 @@ const NEVER: [&str; 20] = [
     "*SUMS",
     "*SUMS.txt",
 ];
+
+/// The names of a plugin's manifest, which is at the top of an unpacked one.
+const MANIFESTS: [&str; 3] = ["plugin.json", "plugin.yaml", "plugin.yml"];
 
 /// The endings of signature files, the preferred one first.
 const SIGNATURE_ENDINGS: [&str; 2] = ["sig", "asc"];
@@ -91,13 +94,18 @@ pub struct Release {
     pub artifacts: Vec<Artifact>,
     /// Signature files in folders whose artifacts are not there.
     pub orphans: Vec<PathBuf>,
+    /// Signatures of further signers in folders: `FILE.KEYID.sig`.
+    pub further: Vec<PathBuf>,
     /// How many files of folders were passed over, signatures aside.
     pub passed_over: usize,
     /// What could not be looked at.
     pub unreadable: Vec<(PathBuf, Error)>,
     /// The folders among the paths.
     pub folders: Vec<PathBuf>,
-    seen: BTreeSet<Artifact>,
+    /// Where in the list an artifact and its signature are.
+    places: BTreeMap<(PathBuf, Option<PathBuf>), usize>,
+    /// The files that walks found, and orphans that were named.
+    walked: BTreeSet<PathBuf>,
 }
 
 impl Release {
@@ -114,14 +122,13 @@ impl Release {
         for path in paths {
             match fs::metadata(path) {
                 Ok(metadata) if metadata.is_dir() => {
-                    let (taken, others): (Vec<_>, Vec<_>) = release
-                        .walk(path)
-                        .into_iter()
-                        .partition(|file| selection.takes(base_name(file)));
-                    release.folders.push(path.clone());
-                    release.passed_over +=
-                        others.iter().filter(|file| signed_by(file).is_none()).count();
-                    release.add_found(taken);
+                    for file in release.walk(path) {
+                        match selection.takes(base_name(&file)) {
+                            true => release.add(Artifact::found(file, path)),
+                            false if signed_by(&file).is_none() => release.passed_over += 1,
+                            false => {}
+                        }
+                    }
                 }
                 _ => release.add(Artifact::named(path.clone())),
             }
@@ -150,6 +157,7 @@ impl Release {
                             let signature = Some(path.clone());
                             release.add(Artifact { signature, ..Artifact::named(artifact) });
                         }
+                        _ if !release.walked.insert(plain(path).to_owned()) => {}
                         _ => release.orphans.push(path.clone()),
                     },
                     _ => release.add(Artifact::named(path.clone())),
@@ -161,37 +169,68 @@ impl Release {
 
     fn add_folder(&mut self, folder: &Path, selection: &Selection) {
         let files = self.walk(folder);
-        self.folders.push(folder.to_owned());
-        let (signatures, others): (Vec<_>, Vec<_>) =
-            files.into_iter().partition(|file| signed_by(file).is_some());
-        let mut found = BTreeSet::new();
-        for signature in signatures {
-            let candidates = [signed_by(&signature), further_of(&signature)];
-            let mut candidates = candidates.into_iter().flatten();
-            match candidates.find(|artifact| others.binary_search(artifact).is_ok()) {
-                Some(artifact) => {
-                    found.insert(artifact);
+        let is_there = |file: &PathBuf| files.binary_search(file).is_ok();
+        // With the signature that is judged beside the preferred one, if there are two.
+        let mut signed: BTreeMap<PathBuf, Option<PathBuf>> = BTreeMap::new();
+        for signature in files.iter().filter(|file| signed_by(file).is_some()) {
+            let first = signed_by(signature).filter(is_there);
+            match (first, further_of(signature).filter(is_there)) {
+                (Some(artifact), _) => {
+                    let is_second = Artifact::named(artifact.clone())
+                        .find_signature()
+                        .is_some_and(|preferred| preferred != *signature);
+                    let second = signed.entry(artifact).or_default();
+                    match is_second {
+                        true if is_certificate(signature) => self.passed_over += 1,
+                        true => *second = Some(signature.clone()),
+                        false => {}
+                    }
                 }
-                None if is_certificate(&signature) => self.passed_over += 1,
-                None => self.orphans.push(signature),
+                (None, Some(artifact)) => {
+                    signed.entry(artifact).or_default();
+                    self.further.push(signature.clone());
+                }
+                (None, None) if is_certificate(signature) => self.passed_over += 1,
+                (None, None) => self.orphans.push(signature.clone()),
             }
         }
-        for file in others {
-            if selection.takes(base_name(&file)) || found.contains(&file) {
-                found.insert(file);
-            } else {
+        for file in files {
+            let second = signed.remove(&file);
+            if second.is_some() || selection.takes(base_name(&file)) {
+                self.add(Artifact::found(file.clone(), folder));
+                if let Some(signature) = second.flatten() {
+                    let signature = Some(signature);
+                    self.add(Artifact { signature, ..Artifact::found(file, folder) });
+                }
+            } else if signed_by(&file).is_none() {
                 self.passed_over += 1;
             }
         }
-        self.add_found(found);
     }
 
-    /// Lists the regular files of a folder, sorted. Links, FIFOs and the like are passed over.
+    /// Lists the regular files of a folder that no other walk has listed, sorted. Links, FIFOs and
+    /// the like are passed over, and so are unpacked plugins: what is in one is of one archive.
+    /// Hidden folders are not walked.
     fn walk(&mut self, folder: &Path) -> Vec<PathBuf> {
+        if self.folders.iter().any(|walked| plain(walked) == plain(folder)) {
+            return Vec::new();
+        }
+        self.folders.push(folder.to_owned());
         let mut files = Vec::new();
-        for entry in WalkDir::new(folder).follow_links(false).follow_root_links(true) {
+        let mut plugins = BTreeSet::new();
+        let is_walked = |entry: &DirEntry| {
+            entry.depth() == 0 || !entry.file_type().is_dir() || !is_hidden(entry)
+        };
+        let walk = WalkDir::new(folder).follow_links(false).follow_root_links(true);
+        for entry in walk.into_iter().filter_entry(is_walked) {
             match entry {
-                Ok(entry) if entry.file_type().is_file() => files.push(entry.into_path()),
+                Ok(entry) if entry.file_type().is_file() => {
+                    if entry.depth() > 1 && MANIFESTS.iter().any(|name| entry.file_name() == *name)
+                    {
+                        plugins.insert(folder_of(entry.path()).to_owned());
+                    }
+                    files.push(entry.into_path());
+                }
                 Ok(entry) if entry.file_type().is_dir() => {}
                 Ok(_) => self.passed_over += 1,
                 Err(error) => {
@@ -203,21 +242,50 @@ impl Release {
                 }
             }
         }
+        let is_in_plugin = |file: &PathBuf| file.ancestors().any(|it| plugins.contains(it));
+        let (unpacked, mut files): (Vec<_>, Vec<_>) = files.into_iter().partition(is_in_plugin);
+        self.passed_over += unpacked.iter().filter(|file| signed_by(file).is_none()).count();
+        files.retain(|file| self.walked.insert(plain(file).to_owned()));
         files.sort();
         files
     }
 
-    fn add_found(&mut self, files: impl IntoIterator<Item = PathBuf>) {
-        for path in files {
-            self.add(Artifact::found(path));
-        }
-    }
-
     fn add(&mut self, artifact: Artifact) {
-        if self.seen.insert(artifact.clone()) {
-            self.artifacts.push(artifact);
+        let signature = artifact.signature.as_deref().map(|path| plain(path).to_owned());
+        let key = (plain(&artifact.path).to_owned(), signature);
+        match self.places.get(&key).and_then(|place| self.artifacts.get_mut(*place)) {
+            // Naming a file outright says more than naming its folder.
+            Some(known) if artifact.root.is_none() => known.root = None,
+            Some(_) => {}
+            None => {
+                self.places.insert(key, self.artifacts.len());
+                self.artifacts.push(artifact);
+            }
         }
     }
+}
+
+/// Returns a path without the `./` that it may begin with: the same file, however it is named.
+fn plain(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
+}
+
+/// Returns a path as it is seen from a folder above it, also where only one of them was named
+/// with a `./`.
+pub fn name_in<'a>(folder: &Path, path: &'a Path) -> Option<&'a Path> {
+    let name = plain(path).strip_prefix(plain(folder)).ok()?;
+    name.components().all(|part| matches!(part, Component::Normal(_))).then_some(name)
+}
+
+/// Returns whether a file is a signature of another one that is there, going by the names.
+pub fn is_signature(path: &Path) -> bool {
+    let of = [signed_by(path), further_of(path)];
+    of.into_iter().flatten().any(|artifact| fs::symlink_metadata(artifact).is_ok())
+        && !is_certificate(path)
+}
+
+fn is_hidden(entry: &DirEntry) -> bool {
+    entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
 fn base_name(path: &Path) -> &Path {

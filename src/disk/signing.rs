@@ -1,14 +1,16 @@
 //! Signing artifacts where they are.
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use super::artifact::{Artifact, Counted, sha256};
 use super::checksums::{Checksums, MAX_CHECKSUMS, Sha256};
-use super::file::{Access, Existing, read_small, write_new, write_one_of_many};
+use super::file::{
+    Access, Existing, folder_of, read_small, sync_folder, write_new, write_one_of_many,
+};
 use crate::error::{Error, Result};
 use crate::judge::Judge;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
@@ -66,6 +68,7 @@ impl Signing<'_> {
     /// [`Error::NotGood`] if the signature does not pass, and whatever the disk says.
     pub fn sign(&self, artifact: &Artifact, output: &Path, read: &AtomicU64) -> Result<Signed> {
         let content = self.hash(artifact, read)?;
+        artifact.check_beside(output)?;
         self.place(&content, output)
     }
 
@@ -92,57 +95,129 @@ impl Signing<'_> {
     ) -> Result<Vec<Result<Signed>>> {
         let Some(first) = signers.first() else { return Ok(Vec::new()) };
         let content = first.hash(artifact, read)?;
-        let both = signers.iter().zip(outputs);
-        Ok(both.map(|(signing, output)| signing.place(&content, output)).collect())
+        let both = signers.iter().zip(outputs).map(|(signing, output)| {
+            artifact.check_beside(output)?;
+            signing.place(&content, output)
+        });
+        Ok(both.collect())
     }
 
     fn place(&self, content: &Hashed, output: &Path) -> Result<Signed> {
-        let signed = |state| {
-            let sha256 = sha256(content);
-            let sha256 = sha256.ok_or_else(|| Error::crypto("hashing")("no SHA-256"))?;
-            Ok(Signed { state, sha256 })
+        let state = match self.is_up_to_date(content, output)? {
+            true => State::UpToDate,
+            false => self.write(&self.signature(content)?, content, output)?,
         };
-        if let Ok(metadata) = fs::symlink_metadata(output) {
-            if metadata.is_file() && self.is_good(output, content) {
-                return signed(State::UpToDate);
-            }
-            if self.existing == Existing::Keep {
-                return Err(match metadata.is_file() {
-                    true => Error::Stale(output.to_owned()),
-                    false => Error::Exists(output.to_owned()),
-                });
-            }
-        }
-        let bytes = self.signature(content)?;
-        if !self.dry_run {
-            let access = Access::Public { umask: self.umask };
-            write_one_of_many(output, &bytes, access, self.existing)?;
-        }
-        signed(State::Written)
+        let sha256 = sha256(content).ok_or_else(|| Error::crypto("hashing")("no SHA-256"))?;
+        Ok(Signed { state, sha256 })
     }
 
-    /// Writes a folder's list of checksums, unless the same one is there, and signs it to
-    /// `output`.
+    /// Returns whether a good signature is in the new one's place. Anything else there is an
+    /// error, unless it may be replaced.
+    fn is_up_to_date(&self, content: &Hashed, output: &Path) -> Result<bool> {
+        let Ok(metadata) = fs::symlink_metadata(output) else { return Ok(false) };
+        let is_good = match metadata.is_file() {
+            true => self.is_good(output, content),
+            false => Ok(false),
+        };
+        match (is_good, self.existing) {
+            (Ok(true), _) => Ok(true),
+            (_, Existing::Replace) => Ok(false),
+            (Err(error), Existing::Keep) => Err(error),
+            (Ok(false), Existing::Keep) => Err(match metadata.is_file() {
+                true => Error::Stale(output.to_owned()),
+                false => Error::Exists(output.to_owned()),
+            }),
+        }
+    }
+
+    fn write(&self, signature: &[u8], content: &Hashed, output: &Path) -> Result<State> {
+        if self.dry_run {
+            return Ok(State::Written);
+        }
+        let access = Access::Public { umask: self.umask };
+        let written = write_one_of_many(output, signature, access, self.existing);
+        // Another run may have been faster.
+        if matches!(written, Err(Error::Exists(_))) && self.is_up_to_date(content, output)? {
+            return Ok(State::UpToDate);
+        }
+        written.map(|()| State::Written)
+    }
+
+    /// Writes a folder's list of checksums, unless the same one is there, and signs it by all
+    /// signers. The outputs are theirs, in the same order.
+    ///
+    /// At no moment a signature is beside a list that it is not of: obsolete ones go first, and a
+    /// run that ends too early leaves a list without some signatures, which the next one adds.
     ///
     /// # Errors
     ///
-    /// As [`Signing::sign`].
+    /// Outside, that the list could not be written; inside, as [`Signing::sign`].
     pub fn sign_checksums(
-        &self,
-        list: &Artifact,
+        signers: &[Signing<'_>],
+        list: &Path,
         checksums: &Checksums,
-        output: &Path,
-    ) -> Result<State> {
-        let bytes = checksums.to_bytes();
-        let there = read_small(&list.path, "a list of checksums", MAX_CHECKSUMS);
-        let is_same = there.is_ok_and(|there| *there == bytes);
-        if !is_same && !self.dry_run {
-            let access = Access::Public { umask: self.umask };
-            write_new(&list.path, &bytes, access, self.existing)?;
-        } else if !is_same {
-            return Ok(State::Written);
+        outputs: &[PathBuf],
+    ) -> Result<Vec<Result<State>>> {
+        let Some(first) = signers.first() else { return Ok(Vec::new()) };
+        let bytes = checksums.to_bytes()?;
+        let mut hasher = Hasher::new([ContentHash::SHA256]);
+        hasher.update(&bytes);
+        let content = hasher.finish();
+        // Whatever can fail without a change of the disk does so before.
+        let is_listed = first.has_checksums(list, &bytes)?;
+        let mut new = Vec::new();
+        for (signing, output) in signers.iter().zip(outputs) {
+            new.push(match signing.is_up_to_date(&content, output)? {
+                true => None,
+                false => Some(signing.signature(&content)?),
+            });
         }
-        self.sign(list, output, &AtomicU64::new(0)).map(|signed| signed.state)
+        if !is_listed && !first.dry_run {
+            let both = outputs.iter().zip(&new);
+            first.place_checksums(list, &bytes, both.filter(|it| it.1.is_some()).map(|it| it.0))?;
+        }
+        let all = signers.iter().zip(outputs).zip(new);
+        let states = all.map(|((signing, output), new)| match new {
+            Some(signature) => signing.write(&signature, &content, output),
+            None => Ok(State::UpToDate),
+        });
+        Ok(states.collect())
+    }
+
+    /// Returns whether the very same list is there. Another one is an error, unless it may be
+    /// replaced.
+    fn has_checksums(&self, list: &Path, bytes: &[u8]) -> Result<bool> {
+        match (read_small(list, "a list of checksums", MAX_CHECKSUMS), self.existing) {
+            (Ok(there), _) if *there == bytes => Ok(true),
+            (_, Existing::Replace) => Ok(false),
+            (Ok(_), Existing::Keep) => Err(Error::OtherList(list.to_owned())),
+            (Err(Error::Io { source, .. }), _) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(false)
+            }
+            (Err(error), Existing::Keep) => Err(error),
+        }
+    }
+
+    /// Writes the list. What is to be signed anew loses its signatures before.
+    fn place_checksums<'a>(
+        &self,
+        list: &Path,
+        bytes: &[u8],
+        obsolete: impl Iterator<Item = &'a PathBuf>,
+    ) -> Result<()> {
+        for signature in obsolete.filter(|_| self.existing == Existing::Replace) {
+            match fs::remove_file(signature) {
+                Ok(()) => sync_folder(folder_of(signature))?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::io("remove", signature)(error)),
+            }
+        }
+        let access = Access::Public { umask: self.umask };
+        match write_new(list, bytes, access, self.existing) {
+            // Another run may have been faster.
+            Err(Error::Exists(_)) if self.has_checksums(list, bytes)? => Ok(()),
+            written => written,
+        }
     }
 
     /// Signs what a reader yields, and returns the signature instead of writing it.
@@ -197,14 +272,16 @@ impl Signing<'_> {
         }
     }
 
-    fn is_good(&self, output: &Path, content: &Hashed) -> bool {
-        let Ok(bytes) = read_small(output, "a signature", MAX_SIGNATURE_FILE) else {
-            return false;
+    fn is_good(&self, output: &Path, content: &Hashed) -> Result<bool> {
+        let bytes = match read_small(output, "a signature", MAX_SIGNATURE_FILE) {
+            Ok(bytes) => bytes,
+            Err(Error::TooLarge { .. }) => return Ok(false),
+            Err(error) => return Err(error),
         };
-        match self.judge.verify_content(&bytes, content) {
+        Ok(match self.judge.verify_content(&bytes, content) {
             Verdict::Good(good) => *good.key() == self.key.fingerprint(),
             Verdict::Bad(_) => false,
-        }
+        })
     }
 }
 

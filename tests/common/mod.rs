@@ -17,3 +17,4 @@ pub mod person;
 pub mod plugsign;
 pub mod run;
 pub mod sandbox;
+pub mod schema;

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::schema;
+
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_plugsign");
 
@@ -297,16 +299,11 @@ impl Done {
         self
     }
 
-    /// Parses standard output as exactly one JSON document of the schema.
+    /// Parses standard output as exactly one JSON document, of its command's schema.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         assert_tame(&self.stdout);
-        let value: serde_json::Value = serde_json::from_slice(&self.stdout)
-            .unwrap_or_else(|error| panic!("not one JSON document: {error}: {self:?}"));
-        assert_eq!(value["schema"], 1, "{self:?}");
-        assert_eq!(value["exit"].as_i64(), self.code().map(i64::from), "{self:?}");
-        assert_eq!(value["ok"].as_bool(), Some(self.code() == Some(0)), "{self:?}");
-        value
+        schema::parse(&self.stdout, self.code(), self)
     }
 }
 

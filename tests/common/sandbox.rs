@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
+use super::schema;
+
 /// The passphrase of the example's key, and of every key that a sandbox makes.
 pub const PASSPHRASE: &str = "correct horse battery staple";
 
@@ -23,6 +25,12 @@ impl Said {
     /// Returns everything, for a failed assertion.
     pub fn shown(&self) -> String {
         format!("{}\nstdout:\n{}\nstderr:\n{}", self.status, self.stdout, self.stderr)
+    }
+
+    /// Parses standard output as exactly one JSON document, of its command's schema.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        schema::parse(self.stdout.as_bytes(), self.status.code(), &self.stderr)
     }
 }
 
@@ -71,6 +79,14 @@ impl Sandbox {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+
+    /// Puts a shell script in the place of a program.
+    pub fn stub(&self, program: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.folder.path().join("bin").join(program);
+        fs::write(&path, format!("#!/bin/sh\nset -eu\n{script}\n")).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Copies a file of the tree into the folder.

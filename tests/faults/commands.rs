@@ -41,6 +41,20 @@ fn sign_a_folder_with_checksums() {
 }
 
 #[test]
+fn sign_checksums_in_the_place_of_a_list_of_other_files() {
+    fn listed(sandbox: &Sandbox) -> String {
+        let key = signer(sandbox);
+        sandbox.run("sign --checksums dist").exits(0);
+        sandbox.write("dist/c.tar.gz", "a third");
+        key
+    }
+    Task::new("sign -j1 --force --checksums dist", listed, |sandbox, _| {
+        is_good(sandbox, "verify dist")
+    })
+    .sweep();
+}
+
+#[test]
 fn sign_in_the_place_of_a_stale_signature() {
     fn stale(sandbox: &Sandbox) -> String {
         let key = signer(sandbox);

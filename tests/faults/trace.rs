@@ -6,6 +6,7 @@ use std::path::Path;
 pub const CALLS: &[&str] = &[
     "open",
     "openat",
+    "openat2",
     "creat",
     "read",
     "pread64",
@@ -93,7 +94,7 @@ const CHANGES: &[&str] = &[
 ];
 
 /// Calls that a signal may interrupt, and that are made again then.
-pub const RESTARTED: &[&str] = &["openat", "read", "pread64", "write", "fsync", "flock"];
+pub const RESTARTED: &[&str] = &["openat", "openat2", "read", "pread64", "write", "fsync", "flock"];
 
 /// One call of the first thread.
 pub struct Traced {

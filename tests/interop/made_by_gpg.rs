@@ -236,7 +236,7 @@ fn the_copy_for_a_server_can_be_trusted_and_the_encryption_subkey_stays_at_home(
     let file = plugsign.file("for-server.key", &copy.out);
     plugsign.must([OsStr::new("trust"), OsStr::new("add"), file.as_os_str()]);
     let listed = plugsign.must(["--json", "list", &fingerprint]);
-    let document: serde_json::Value = serde_json::from_slice(&listed.out).unwrap();
+    let document = crate::common::schema::parse(&listed.out, Some(listed.exit), &listed);
     assert_eq!(document["keys"][0]["left_out_for_server"].as_array().unwrap().len(), 1);
     let Some(gpg) = Gpg::with(&plugsign.certificate(&fingerprint)) else { return };
     assert!(gpg.text(&["--with-colons", "--list-keys"]).contains(":18:"), "it is still there");

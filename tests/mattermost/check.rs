@@ -5,7 +5,6 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use plugsign::mattermost::bundle::{Bundle as Seen, inspect};
-use serde_json::Value;
 
 use super::archives::{Bundle, FILE_NAME, MANIFEST, gzip, header};
 use super::common::sandbox::Sandbox;
@@ -333,7 +332,7 @@ fn the_document_says_what_the_text_does() {
     let sandbox = Sandbox::new("check-json");
     write(&sandbox, FILE_NAME, with("server/plugin", "server/missing").gzip());
     let said = fails(&sandbox, 1, &format!("plugsign --json check {FILE_NAME}"));
-    let json: Value = serde_json::from_str(&said.stdout).unwrap();
+    let json = said.json();
     assert_eq!(json["schema"], 1);
     assert_eq!(json["exit"], 1);
     assert_eq!(json["bundles"][0]["verdict"], "bad");
@@ -341,7 +340,7 @@ fn the_document_says_what_the_text_does() {
     assert_eq!(json["bundles"][0]["findings"][0]["code"], "missing-executable");
     assert_eq!(json["bundles"][0]["findings"][0]["severity"], "error");
     let missing = fails(&sandbox, 3, "plugsign --json check nowhere.tar.gz");
-    let json: Value = serde_json::from_str(&missing.stdout).unwrap();
+    let json = missing.json();
     assert_eq!(json["bundles"][0]["verdict"], "unknown");
 }
 

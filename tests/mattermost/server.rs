@@ -277,7 +277,7 @@ fn check_says_what_is_wrong_with_each_key_and_what_the_settings_mean() {
     write(&sandbox, "server/config.json", config.replace("\"soon.pub\"", names));
     write(&sandbox, "server/junk", "junk");
     let said = fails(&sandbox, 1, &check("--min-days 10 --json"));
-    let json: Value = serde_json::from_str(&said.stdout).unwrap();
+    let json = said.json();
     let states: Vec<&str> =
         json["keys"].as_array().unwrap().iter().map(|key| key["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["good", "good", "unfit", "unfit"], "{}", said.shown());

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod folders;
 mod midway;
 
 use std::ffi::OsStr;
@@ -221,10 +222,13 @@ fn the_key_of_a_ci_secret_is_read_in_every_shape() {
     ] {
         let release = Release::new("ci");
         let said = release.sandbox.shell_with(
-            "unset HOME; plugsign sign dist && find . -newer release-key.asc -type f",
+            "unset HOME; touch before; sleep 0.02; plugsign sign -q dist > /dev/null
+             find . -newer before -type f | sort",
             &[("PLUGSIGN_KEY", &key), ("PLUGSIGN_PASSPHRASE", PASSPHRASE)],
         );
         assert!(said.status.success(), "{name}\n{}", said.shown());
+        let new = "./dist/a-1.0.0.tar.gz.sig\n./dist/b-1.0.0.zip.sig\n";
+        assert_eq!(said.stdout, new, "{name}");
         assert!(release.verify().status.success(), "{name}");
     }
 }
@@ -305,7 +309,12 @@ fn two_runs_at_once_leave_one_good_signature_a_file() {
     for number in 0..40 {
         release.write(&format!("dist/n{number}.zip"), &number.to_string());
     }
-    release.run("plugsign sign dist & plugsign sign dist; wait");
+    for how in ["", "--checksums"] {
+        let sign = format!("plugsign sign {how} dist");
+        let said = release
+            .run(&format!("{sign} & other=$!; code=0; {sign} || code=$?; wait $other; exit $code"));
+        assert!(said.status.success(), "{how}: {}", said.shown());
+    }
     let said = release.verify();
     assert!(said.status.success(), "{}", said.shown());
     let left = release.run("ls -A dist | grep -c tmp || true");
@@ -357,14 +366,25 @@ fn a_large_file_is_streamed() {
 #[test]
 fn completions_and_manual_pages_are_made_for_every_shell_and_command() {
     let release = Release::new("pages");
-    for shell in ["bash", "zsh", "fish", "powershell"] {
+    for shell in ["bash", "zsh", "fish", "powershell", "PowerShell"] {
         let said = release.run(&format!("plugsign completions {shell}"));
         assert!(said.status.success() && said.stdout.contains("keygen"), "{shell}");
     }
-    let said = release.run("mkdir man && plugsign man --out man && ls man");
+    let said = release.run("plugsign man --out made/man && ls made/man");
     assert!(said.status.success(), "{}", said.shown());
+    for name in said.stdout.lines().filter(|name| name.ends_with(".1") && !name.contains('/')) {
+        let text = fs::read_to_string(release.path("made/man").join(name)).unwrap();
+        let text = text.replace("\\-", "-");
+        for (place, _) in text.match_indices("plugsign-") {
+            let Some((page, _)) = text[place..].split_once("(1)") else { continue };
+            let is_page = page.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+            let file = release.path(&format!("made/man/{page}.1"));
+            assert!(!is_page || file.exists(), "{name} refers to {page}");
+        }
+    }
+    assert!(release.path("made/man/plugsign-trust-add.1").exists(), "{}", said.shown());
     for page in ["plugsign.1", "plugsign-sign.1", "plugsign-verify.1", "plugsign-keygen.1"] {
-        let text = fs::read_to_string(release.path("man").join(page)).unwrap();
+        let text = fs::read_to_string(release.path("made/man").join(page)).unwrap();
         assert!(text.contains(".TH"), "{page}");
     }
 }

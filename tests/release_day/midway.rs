@@ -20,7 +20,8 @@ fn sign_and_interfere(name: &str, call: &str, interfere: &str) -> Option<(Releas
     // Longer than one read, so that there is a middle.
     release.write("dist/a-1.0.0.tar.gz", &"content ".repeat(100_000));
     let said = release.run(&format!(
-        "strace -f -o trace -P dist/a-1.0.0.tar.gz -e trace=openat,read,statx,newfstatat \\
+        "strace -f -o trace -P dist/a-1.0.0.tar.gz -P a-1.0.0.tar.gz \\
+             -e trace=openat2,read,statx,newfstatat \\
              -e inject={call}:delay_enter=1500000 plugsign sign dist & pid=$!
          for _ in $(seq 300); do
              if [ -s trace ] && [ \"$(wc -l < trace)\" -ge {} ]; then break; fi
@@ -29,7 +30,7 @@ fn sign_and_interfere(name: &str, call: &str, interfere: &str) -> Option<(Releas
          sleep 0.3
          {interfere}
          code=0; wait $pid || code=$?; exit $code",
-        if call.starts_with("openat") { 1 } else { 3 },
+        if call.starts_with("openat2") { 1 } else { 3 },
     ));
     Some((release, said))
 }
@@ -61,7 +62,7 @@ fn a_file_that_grows_shrinks_or_is_replaced_while_it_is_read_is_not_signed() {
 #[test]
 fn a_file_that_vanishes_before_it_is_opened_is_an_error() {
     let vanish = "rm dist/a-1.0.0.tar.gz";
-    let Some((release, said)) = sign_and_interfere("vanishes", "openat:when=1", vanish) else {
+    let Some((release, said)) = sign_and_interfere("vanishes", "openat2:when=1", vanish) else {
         return;
     };
     assert_failed_alone(&release, &said, "dist/a-1.0.0.tar.gz");
@@ -70,10 +71,36 @@ fn a_file_that_vanishes_before_it_is_opened_is_an_error() {
 #[test]
 fn a_link_that_takes_a_files_place_before_it_is_opened_is_not_followed() {
     let swap = "ln -sf /etc/passwd dist/a-1.0.0.tar.gz";
-    let Some((release, said)) = sign_and_interfere("swapped", "openat:when=1", swap) else {
+    let Some((release, said)) = sign_and_interfere("swapped", "openat2:when=1", swap) else {
         return;
     };
     assert_failed_alone(&release, &said, "dist/a-1.0.0.tar.gz");
+}
+
+#[test]
+fn a_link_that_takes_a_folders_place_is_not_followed() {
+    // Before the file is opened, and before the signature is written.
+    for (name, call, more) in [("folder-read", "openat2", ""), ("folder-written", "read", "-j 1")] {
+        if peer("strace").is_none() {
+            return;
+        }
+        let release = Release::new(name);
+        for folder in ["dist/sub", "outside"] {
+            release.write(&format!("{folder}/c-1.0.0.zip"), &"content ".repeat(100_000));
+        }
+        let said = release.run(&format!(
+            "strace -f -o trace -P sub/c-1.0.0.zip -P dist/sub/c-1.0.0.zip \\
+                 -e trace={call} -e inject={call}:delay_enter=1500000:when=1 \\
+                 plugsign sign {more} dist & pid=$!
+             sleep 0.8
+             mv dist/sub away; ln -s ../outside dist/sub
+             code=0; wait $pid || code=$?; exit $code"
+        ));
+        assert_eq!(said.status.code(), Some(3), "{name}: {}", said.shown());
+        assert!(said.stderr.contains("dist/sub/c-1.0.0.zip"), "{name}: {}", said.shown());
+        assert!(!release.path("outside/c-1.0.0.zip.sig").exists(), "{name}: {}", said.shown());
+        assert!(!release.path("away/c-1.0.0.zip.sig").exists(), "{name}: {}", said.shown());
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use plugsign::safe::Safe;
 use serde_json::{Value, json};
 
 use crate::mend::quoted;
+use crate::report::path_text;
 
 pub const EXIT_NO: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;
@@ -181,7 +182,7 @@ pub fn error_json(error: &Error) -> Value {
 pub fn files_json(files: &[(PathBuf, Error)]) -> Value {
     files
         .iter()
-        .map(|(path, error)| json!({"path": path.to_string_lossy(), "error": error_json(error)}))
+        .map(|(path, error)| json!({"path": path_text(path), "error": error_json(error)}))
         .collect()
 }
 
@@ -226,6 +227,9 @@ pub fn hint(error: &Error) -> Option<String> {
     use plugsign::openpgp::policy::Weakness;
     Some(match error {
         Error::Stale(_) => "sign anew with --force, if the file is what it should be".into(),
+        Error::OtherList(_) => {
+            "remove it and its signature first; or write both anew with --force, which also replaces signatures that are no good".into()
+        }
         Error::Exists(_) => "write elsewhere, or replace it with --force".into(),
         Error::UnknownKey(query) if query.is_empty() => {
             "make a key with: plugsign keygen; or import one with: plugsign import FILE".into()

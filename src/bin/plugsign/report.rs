@@ -1,6 +1,7 @@
 //! What a command has to say: one value for people, scripts and the exit code.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::SystemTime;
 
 use plugsign::openpgp::certificate::{Certificate, Description, show_time};
@@ -31,6 +32,17 @@ pub trait Report {
     fn exit(&self) -> u8 {
         0
     }
+}
+
+/// Returns a path for a JSON document, in which bytes that are no UTF-8 stay apart: `\xNN`, as
+/// [`Safe`] shows them.
+pub fn path_text(path: &Path) -> String {
+    let chunks = path.as_os_str().as_encoded_bytes().utf8_chunks();
+    chunks.fold(String::new(), |mut text, chunk| {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+        text
+    })
 }
 
 /// Returns the user ID to show for a certificate, made safe.

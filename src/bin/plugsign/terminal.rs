@@ -94,19 +94,18 @@ impl Terminal {
     }
 
     fn show_text(&self, report: &dyn Report) -> io::Result<()> {
-        // Standard output first: were the reader gone, the rest would only mislead.
         let mut text = Vec::new();
         report.results(&mut text)?;
         let mut out = AutoStream::new(io::stdout(), self.choice(&io::stdout()));
-        out.write_all(&text)?;
-        out.flush()?;
+        let written = out.write_all(&text).and_then(|()| out.flush());
         let mut talk = Vec::new();
         report.problems(&mut talk)?;
-        if !self.quiet {
+        // Were the reader gone, a summary would only mislead; what went wrong is still so.
+        if written.is_ok() && !self.quiet {
             report.remarks(&mut talk)?;
         }
         let _ = self.err().write_all(&talk);
-        Ok(())
+        written
     }
 
     /// Shows why there is no report and returns the exit code.

@@ -23,7 +23,7 @@ use super::export::for_server;
 use crate::document::{fill, markdown, name_in, user_id};
 use crate::failure::Failure;
 use crate::passphrase::PassphraseSource;
-use crate::report::Report;
+use crate::report::{Report, path_text};
 use crate::signer::KeySource;
 use crate::world::World;
 
@@ -336,7 +336,7 @@ impl Report for Announced {
                 let path = self.out.as_ref().map(|folder| folder.join(&document.name));
                 json!({
                     "name": document.name,
-                    "path": path.map(|path| path.to_string_lossy().into_owned()),
+                    "path": path.map(|path| path_text(&path)),
                     "text": std::str::from_utf8(&document.bytes).ok(),
                 })
             })

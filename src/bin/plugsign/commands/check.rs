@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use super::verify::signers;
 use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
-use crate::report::{Report, first_user_id};
+use crate::report::{Report, first_user_id, path_text};
 use crate::terminal::{BAD, GOOD};
 use crate::world::World;
 
@@ -247,7 +247,7 @@ impl Report for Checked {
             .bundles
             .iter()
             .map(|line| {
-                let path = line.path.to_string_lossy();
+                let path = path_text(&line.path);
                 match &line.result {
                     Ok(seen) => seen.json(&path),
                     Err(error) => {

@@ -15,6 +15,7 @@ use crate::report::Report;
 #[derive(Args)]
 pub struct Arguments {
     /// Which shell
+    #[arg(ignore_case = true)]
     shell: Shell,
 }
 

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::export_move;
 use crate::failure::Failure;
 use crate::passphrase::{NewPassphraseSource, PassphraseSource};
-use crate::report::Report;
+use crate::report::{Report, path_text};
 use crate::world::{World, is_dash};
 
 /// Hand out a certificate, or a secret key
@@ -216,7 +216,7 @@ impl Report for Exported {
         map.insert("left_out".into(), texts(&self.left_out).into());
         map.insert("secret".into(), (self.what != "certificate").into());
         map.insert("what".into(), self.what.into());
-        map.insert("output".into(), self.output.as_ref().map(|path| path.to_string_lossy()).into());
+        map.insert("output".into(), self.output.as_ref().map(|path| path_text(path)).into());
         map
     }
 }

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use super::{dialog, summary};
 use crate::failure::{Failure, one_line};
 use crate::passphrase::PassphraseSource;
-use crate::report::{Report, certificate_json};
+use crate::report::{Report, certificate_json, path_text};
 use crate::terminal::Conversation;
 use crate::world::{World, is_dash, whole_seconds};
 
@@ -295,7 +295,7 @@ impl Report for Made {
     fn json(&self) -> Map<String, Value> {
         let mut map = Map::new();
         map.insert("key".into(), Value::Object(self.json.clone()));
-        let mut revocations = self.revocations.iter().map(|path| path.to_string_lossy().into());
+        let mut revocations = self.revocations.iter().map(|path| path_text(path).into());
         map.insert("revocation".into(), revocations.next().unwrap_or_default());
         map.insert("revocations_for_reasons".into(), revocations.collect::<Vec<Value>>().into());
         map.insert("summary".into(), self.summary.clone().into());

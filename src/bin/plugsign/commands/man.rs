@@ -1,5 +1,6 @@
 //! `plugsign man`
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::args::Cli;
 use crate::failure::Failure;
-use crate::report::Report;
+use crate::report::{Report, path_text};
 use crate::world::World;
 
 /// Print the manual page, or write those of all commands to a folder
@@ -26,20 +27,41 @@ pub fn run(arguments: &Arguments, world: &World) -> Result<Pages, Failure> {
     let mut command = Cli::command();
     command.build();
     let Some(folder) = &arguments.out else {
-        return Ok(Pages { text: Some(render(command, "plugsign")?), written: Vec::new() });
+        return Ok(Pages {
+            text: Some(render(without_help(command), "plugsign")?),
+            written: Vec::new(),
+        });
     };
+    let mut pages = Vec::new();
+    collect(command, "plugsign", &mut pages);
+    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     let mut written = Vec::new();
-    let subcommands: Vec<clap::Command> =
-        command.get_subcommands().filter(|sub| sub.get_name() != "help").cloned().collect();
-    for (name, page) in std::iter::once(("plugsign".to_string(), command))
-        .chain(subcommands.into_iter().map(|sub| (format!("plugsign-{}", sub.get_name()), sub)))
-    {
+    for (name, page) in pages {
         let path = folder.join(format!("{name}.1"));
         let text = render(page, &name)?;
         write_new(&path, &text, Access::Public { umask: world.umask }, Existing::Replace)?;
         written.push(path);
     }
     Ok(Pages { text: None, written })
+}
+
+/// Collects the pages of a command and of all beneath it.
+fn collect(command: clap::Command, name: &str, pages: &mut Vec<(String, clap::Command)>) {
+    let command = without_help(command.display_name(name.to_string()));
+    let subcommands: Vec<clap::Command> = command.get_subcommands().cloned().collect();
+    pages.push((name.to_string(), command));
+    for sub in subcommands.into_iter().filter(|sub| !sub.is_hide_set()) {
+        let name = format!("{name}-{}", sub.get_name());
+        collect(sub, &name, pages);
+    }
+}
+
+/// Hides `help`, which has no page that another one could refer to.
+fn without_help(command: clap::Command) -> clap::Command {
+    match command.find_subcommand("help").is_some() {
+        true => command.mut_subcommand("help", |help| help.hide(true)),
+        false => command,
+    }
 }
 
 fn render(command: clap::Command, name: &str) -> Result<Vec<u8>, Failure> {
@@ -71,8 +93,7 @@ impl Report for Pages {
     fn json(&self) -> Map<String, Value> {
         let mut map = Map::new();
         let text = self.text.as_ref().map(|text| String::from_utf8_lossy(text).into_owned());
-        let written: Vec<String> =
-            self.written.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+        let written: Vec<String> = self.written.iter().map(|path| path_text(path)).collect();
         map.insert("page".into(), text.into());
         map.insert("written".into(), written.into());
         map

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::commands::verify::signers;
 use crate::failure::{EXIT_NO, Failure, error_json, exit_of, one_line};
-use crate::report::Report;
+use crate::report::{Report, path_text};
 use crate::terminal::BAD;
 use crate::world::{PATIENCE, World};
 
@@ -358,11 +358,11 @@ impl Report for Added {
                     Why::Error(error) => error_json(error),
                     Why::No(words) => json!({"message": words, "causes": [], "hint": null}),
                 };
-                json!({"path": path.to_string_lossy(), "error": error})
+                json!({"path": path_text(path), "error": error})
             })
             .collect();
         let mut map = Map::new();
-        map.insert("database".into(), self.database.to_string_lossy().into());
+        map.insert("database".into(), path_text(&self.database).into());
         map.insert("entries".into(), entries.into());
         map.insert("refused".into(), refused.into());
         map

@@ -10,9 +10,9 @@ use std::time::SystemTime;
 
 use clap::Args;
 use plugsign::disk::artifact::Artifact;
-use plugsign::disk::checksums::{CHECKSUMS, Checksums, Sha256};
+use plugsign::disk::checksums::Sha256;
 use plugsign::disk::file::{Existing, folder_of, sync_folder};
-use plugsign::disk::release::{Release, Selection};
+use plugsign::disk::release::{Release, Selection, is_signature};
 use plugsign::disk::signing::{Signed, Signing, State};
 use plugsign::error::Error;
 use plugsign::judge::Judge;
@@ -22,11 +22,12 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use super::check::warn_of_bundles;
+use super::sign_checksums;
 use crate::failure::{
     EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, hint, one_line,
 };
 use crate::passphrase::PassphraseSource;
-use crate::report::{Report, expiry_notice, first_user_id};
+use crate::report::{Report, expiry_notice, first_user_id, path_text};
 use crate::signer::KeySource;
 use crate::work;
 use crate::world::{World, is_dash};
@@ -34,8 +35,9 @@ use crate::world::{World, is_dash};
 /// Sign files, or the release archives of folders
 ///
 /// Writes FILE.sig for every FILE. A folder is walked without following links, and its release
-/// archives are taken: *.tar, *.tar.*, *.tgz, *.tbz2, *.txz, *.tzst, *.zip. A signature that is
-/// good already is left alone. Prints each signature that was written.
+/// archives are taken: *.tar, *.tar.*, *.tgz, *.tbz2, *.txz, *.tzst, *.zip. Unpacked plugins and
+/// hidden folders in it are passed over. A signature that is good already is left alone. Prints
+/// each signature that was written.
 ///
 /// With several keys (-u A -u B), the first one signs FILE.sig, which is what servers read, and
 /// each other one FILE.KEYID.sig, by the key ID of its certificate. A passphrase that is given
@@ -92,6 +94,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
     {
         check_single(&release, output)?;
     }
+    warn_of_signatures(&release.artifacts, world);
     let signers = unlock(&arguments, world)?;
     let signings: Vec<Signing> = signers
         .iter()
@@ -119,9 +122,11 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
         files.iter().filter(|file| file.is_new()).map(|file| file.path.as_path()).collect();
     warn_of_bundles(new.into_iter(), world);
     if arguments.checksums {
-        for folder in &release.folders {
-            files.extend(sign_checksums(&signings, folder, &files, &release.unreadable));
-        }
+        let list = |folder| sign_checksums::run(&signings, folder, &files, &release.unreadable);
+        let lists: Vec<File> = release.folders.iter().flat_map(|it| list(it)).collect();
+        files.extend(lists);
+    } else {
+        sign_checksums::warn_of_lists(&release.folders, &files, world);
     }
     if !arguments.dry_run {
         make_durable(&mut files);
@@ -230,7 +235,7 @@ fn unlock(arguments: &Arguments, world: &World) -> Result<Vec<Signer>, Failure> 
 
 /// Returns where each signer's signature of an artifact goes: the first one's is what servers
 /// read.
-fn outputs(signings: &[Signing<'_>], artifact: &Artifact) -> Vec<PathBuf> {
+pub(super) fn outputs(signings: &[Signing<'_>], artifact: &Artifact) -> Vec<PathBuf> {
     let output = |(place, signing): (usize, &Signing<'_>)| match place {
         0 => artifact.signature_path(signing.armored),
         _ => {
@@ -288,37 +293,11 @@ fn sign_file(
     }
 }
 
-/// Lists the signed files of a folder and signs the list; none of it if one of them failed.
-fn sign_checksums(
-    signings: &[Signing<'_>],
-    folder: &Path,
-    files: &[File],
-    unreadable: &[(PathBuf, Error)],
-) -> Vec<File> {
-    let path = folder.join(CHECKSUMS);
-    let list = Artifact::named(path.clone());
-    let mut checksums = Checksums::default();
-    let mut complete = unreadable.iter().all(|(path, _)| !path.starts_with(folder));
-    for file in files {
-        let Ok(name) = file.path.strip_prefix(folder) else { continue };
-        match file.sha256 {
-            Some(sha256) => checksums.insert(name.to_owned(), sha256),
-            None => complete = false,
-        }
+/// Warns of signatures that are named outright and signed as any other file.
+fn warn_of_signatures(artifacts: &[Artifact], world: &World) {
+    for artifact in artifacts.iter().filter(|it| it.root.is_none() && is_signature(&it.path)) {
+        world.terminal.warn(&format!("{} is a signature itself", Safe::path(&artifact.path)));
     }
-    let mut signed = Vec::new();
-    for (signing, output) in signings.iter().zip(outputs(signings, &list)) {
-        let result = match complete {
-            true => signing.sign_checksums(&list, &checksums, &output),
-            false => Err(Error::Incomplete(path.clone())),
-        };
-        let is_last = result.is_err();
-        signed.push(File { path: path.clone(), signature: Some(output), result, sha256: None });
-        if is_last {
-            break;
-        }
-    }
-    signed
 }
 
 /// Makes the names of new signatures last, folder by folder. Where that fails, they are no
@@ -394,13 +373,13 @@ impl Described {
     }
 }
 
-struct File {
-    path: PathBuf,
+pub(super) struct File {
+    pub(super) path: PathBuf,
     /// Where the signature is, unless it went to standard output.
-    signature: Option<PathBuf>,
-    result: Result<State, Error>,
+    pub(super) signature: Option<PathBuf>,
+    pub(super) result: Result<State, Error>,
     /// The file's digest, if it was signed where it is.
-    sha256: Option<Sha256>,
+    pub(super) sha256: Option<Sha256>,
 }
 
 impl File {
@@ -494,8 +473,8 @@ impl Report for Done {
                     Err(_) => "failed",
                 };
                 json!({
-                    "path": file.path.to_string_lossy(),
-                    "signature": file.signature.as_ref().map(|path| path.to_string_lossy()),
+                    "path": path_text(&file.path),
+                    "signature": file.signature.as_ref().map(|path| path_text(path)),
                     "state": state,
                     "error": file.result.as_ref().err().map(error_json),
                 })

@@ -16,7 +16,7 @@ use super::{trust_check, trust_server};
 use crate::failure::{
     EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, one_line,
 };
-use crate::report::{Report, certificate_json, first_user_id};
+use crate::report::{Report, certificate_json, first_user_id, path_text};
 use crate::world::World;
 
 /// Choose whose signatures count
@@ -343,8 +343,8 @@ impl Report for Trust {
         map.insert("entries".into(), entries.into());
         map.insert("unreadable".into(), files_json(&self.unreadable));
         if let Some(server) = &self.server {
-            let backup = server.backup.as_ref().map(|backup| backup.to_string_lossy());
-            map.insert("config".into(), server.config.to_string_lossy().into());
+            let backup = server.backup.as_ref().map(|backup| path_text(backup));
+            map.insert("config".into(), path_text(&server.config).into());
             map.insert("backup".into(), json!(backup));
             map.insert("restart_needed".into(), self.is_changed().into());
         }

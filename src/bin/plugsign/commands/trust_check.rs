@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::trust_server::check_environment;
 use crate::failure::{EXIT_NO, Failure, one_line};
-use crate::report::{Report, certificate_json, first_user_id};
+use crate::report::{Report, certificate_json, first_user_id, path_text};
 use crate::terminal::{BAD, GOOD};
 use crate::world::World;
 
@@ -253,7 +253,7 @@ impl Report for Checkup {
             })
             .collect();
         let mut map = Map::new();
-        map.insert("config".into(), self.config.to_string_lossy().into());
+        map.insert("config".into(), path_text(&self.config).into());
         map.insert("keys".into(), keys.into());
         map.insert("settings".into(), settings.into());
         map.insert("meaning".into(), self.meaning.clone().into());

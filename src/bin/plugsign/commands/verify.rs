@@ -7,15 +7,14 @@ use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use clap::Args;
-use plugsign::disk::artifact::{Artifact, Verified, Want};
-use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
+use plugsign::disk::artifact::{Artifact, Verified, Want, read_signature};
+use plugsign::disk::checksums::{CHECKSUMS, Sha256};
 use plugsign::disk::file::read_small;
 use plugsign::disk::home::{HomeKey, Shelf, TrustedKey};
 use plugsign::disk::release::Release;
 use plugsign::error::Error;
-use plugsign::judge::{Judge, ServerVerdict};
+use plugsign::judge::{Judge, ServerVerdict, content_hash};
 use plugsign::openpgp::certificate::{Certificate, show_time};
-use plugsign::openpgp::hash::{ContentHash, Hasher};
 use plugsign::openpgp::key_file::MAX_KEY_FILE;
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
@@ -25,8 +24,9 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use super::import::read_certificates;
+use super::verify_checksums;
 use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
-use crate::report::{Report, first_user_id};
+use crate::report::{Report, first_user_id, path_text};
 use crate::terminal::{BAD, GOOD};
 use crate::work;
 use crate::world::World;
@@ -104,16 +104,19 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
         let judge = Judge::new(accepted, policy)?;
         let signers = arguments.signers.get();
         let want = Want { digest: !release.folders.is_empty(), further: signers > 1 };
-        work::for_each(&release.artifacts, work::cores(), &world.terminal, |artifact, read| {
+        let judged = |artifact: &Artifact, read: &AtomicU64| {
             let verified = artifact.verify(signature, &judge, want, read);
             let sha256 = verified.as_ref().ok().and_then(|verified| verified.sha256);
             let result = verified.map(|verified| Shown::policy(&enough(verified, signers)));
-            Line { sha256, ..Line::new(&artifact.path, result) }
-        })?
+            let signature = artifact.signature.clone().filter(|_| artifact.root.is_some());
+            Line { sha256, signature, ..Line::new(&artifact.path, result) }
+        };
+        let mut lines = work::for_each(&release.artifacts, work::cores(), &world.terminal, judged)?;
+        // The server knows of no lists, and reads one signature.
+        verify_checksums::run(&release.folders, &mut lines);
+        lines.extend(release.further.iter().filter_map(|path| judge_shape(path)));
+        lines
     };
-    for folder in &release.folders {
-        check_names(folder, &mut lines);
-    }
     for path in release.orphans {
         let bad = Bad::new(Reason::OrphanSignature, "there is no file that it could be of");
         lines.push(Line::new(&path, Ok(Shown::bad(bad))));
@@ -135,56 +138,15 @@ fn enough(verified: Verified, signers: usize) -> Verified {
     Verified { verdict: Verdict::Bad(Bad::new(Reason::TooFewSigners, detail)), ..verified }
 }
 
-/// Holds a folder against its list of checksums, if that has a good signature: every artifact
-/// must be on it under its name, and every file on it must be there.
-fn check_names(folder: &Path, lines: &mut Vec<Line>) {
-    let path = folder.join(CHECKSUMS);
-    let Some(list) = lines.iter().find(|line| line.path == path && line.is_good()) else { return };
-    let signed = list.sha256;
-    let checksums = match read_list(&path, signed) {
-        Ok(checksums) => checksums,
-        Err(error) => return lines.push(Line::new(&path, Err(error))),
+/// Says so if a further signer's signature is none at all. Whether its signer counts is another
+/// question.
+fn judge_shape(path: &Path) -> Option<Line> {
+    let result = match read_signature(path) {
+        Ok(Ok(signature)) => Ok(Shown::bad(content_hash(&signature).err()?)),
+        Ok(Err(bad)) => Ok(Shown::bad(bad)),
+        Err(error) => Err(error),
     };
-    let mismatch = |detail: String| Ok(Shown::bad(Bad::new(Reason::ChecksumMismatch, detail)));
-    for line in lines.iter_mut().filter(|line| line.is_good() && line.path != path) {
-        let Ok(name) = line.path.strip_prefix(folder) else { continue };
-        match checksums.get(name) {
-            None => line.result = mismatch("it is not on the signed SHA256SUMS".into()),
-            Some(digest) if Some(*digest) != line.sha256 => {
-                line.result =
-                    mismatch("the signed SHA256SUMS has another file of this name".into());
-            }
-            Some(_) => {}
-        }
-    }
-    for name in checksums.names() {
-        let listed = folder.join(name);
-        if lines.iter().any(|line| line.path == listed) {
-            continue;
-        }
-        let artifact = Artifact::found(listed.clone());
-        let result = match artifact.digest(&AtomicU64::new(0)) {
-            Ok(digest) if checksums.get(name) == Some(&digest) => continue,
-            Ok(_) => mismatch("its bytes are not those on the signed SHA256SUMS".into()),
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                mismatch("it is on the signed SHA256SUMS, but not here".into())
-            }
-            Err(error) => Err(error),
-        };
-        lines.push(Line::new(&listed, result));
-    }
-}
-
-/// Reads the list again, and makes sure that it is the one whose signature was good.
-fn read_list(path: &Path, signed: Option<Sha256>) -> Result<Checksums, Error> {
-    let bytes = read_small(path, "a list of checksums", MAX_CHECKSUMS)?;
-    let mut hasher = Hasher::new([ContentHash::SHA256]);
-    hasher.update(&bytes);
-    let digest = hasher.finish().digest(ContentHash::SHA256, b"");
-    if digest.as_deref() != signed.as_ref().map(<[u8; 32]>::as_slice) {
-        return Err(Error::Changed(path.to_owned()));
-    }
-    Checksums::read(&bytes)
+    Some(Line::new(path, result))
 }
 
 fn read_key_files(names: &[String]) -> Result<Vec<Vec<u8>>, Failure> {
@@ -297,18 +259,29 @@ pub struct Checked {
     at: Option<SystemTime>,
 }
 
-struct Line {
-    path: PathBuf,
-    result: Result<Shown, Error>,
-    sha256: Option<Sha256>,
+pub(super) struct Line {
+    pub(super) path: PathBuf,
+    /// The signature, where the artifact has a line for each of two.
+    signature: Option<PathBuf>,
+    pub(super) result: Result<Shown, Error>,
+    pub(super) sha256: Option<Sha256>,
 }
 
 impl Line {
-    fn new(path: &Path, result: Result<Shown, Error>) -> Line {
-        Line { path: path.to_owned(), result, sha256: None }
+    pub(super) fn new(path: &Path, result: Result<Shown, Error>) -> Line {
+        Line { path: path.to_owned(), signature: None, result, sha256: None }
     }
 
-    fn is_good(&self) -> bool {
+    /// Returns what the line is about.
+    fn shown(&self) -> &Path {
+        self.signature.as_deref().unwrap_or(&self.path)
+    }
+
+    pub(super) fn is_list(&self) -> bool {
+        self.path.file_name().is_some_and(|name| name == CHECKSUMS)
+    }
+
+    pub(super) fn is_good(&self) -> bool {
         matches!(self.result, Ok(Shown::Good { .. }))
     }
 
@@ -318,7 +291,7 @@ impl Line {
 }
 
 /// A verdict as it is shown, whoever's it is.
-enum Shown {
+pub(super) enum Shown {
     Good { words: String, json: Value, also: Vec<Value> },
     Bad { reason: String, detail: String, made_while_valid: bool },
 }
@@ -353,7 +326,7 @@ impl Shown {
         }
     }
 
-    fn bad(bad: Bad) -> Shown {
+    pub(super) fn bad(bad: Bad) -> Shown {
         Shown::Bad {
             reason: bad.reason().to_string(),
             detail: bad.detail().to_string(),
@@ -396,7 +369,7 @@ impl Checked {
 impl Report for Checked {
     fn results(&self, out: &mut dyn Write) -> io::Result<()> {
         for line in &self.lines {
-            let path = Safe::path(&line.path);
+            let path = Safe::path(line.shown());
             match &line.result {
                 Ok(Shown::Good { words, .. }) => {
                     writeln!(out, "{GOOD}good{GOOD:#}  {path}  {words}")?;
@@ -433,7 +406,7 @@ impl Report for Checked {
     fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
         for line in &self.lines {
             if let Err(error) = &line.result {
-                writeln!(talk, "cannot verify {}: {}", Safe::path(&line.path), one_line(error))?;
+                writeln!(talk, "cannot verify {}: {}", Safe::path(line.shown()), one_line(error))?;
                 if let Some(hint) = hint(error) {
                     writeln!(talk, "  hint: {hint}")?;
                 }
@@ -450,7 +423,7 @@ impl Report for Checked {
             .lines
             .iter()
             .map(|line| {
-                let path = line.path.to_string_lossy();
+                let path = path_text(line.shown());
                 match &line.result {
                     Ok(Shown::Good { json, also, .. }) => {
                         json!({"path": path, "verdict": "good", "signer": json, "also": also})

@@ -231,6 +231,15 @@ pub enum Error {
     #[error("the server's configuration lives in a {0} database, not in a file")]
     ConfigInDatabase(&'static str),
 
+    /// A server's file that only its owner or root can write so that the server reads it.
+    #[error("cannot write {} for the server", Safe::path(path))]
+    OwnerNeeded {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+
     /// A JSON file that is not what it should be.
     #[error("{} is no {what} that could be worked with: {}", Safe::path(path), Safe::text(why))]
     BadDocument {

@@ -6,15 +6,15 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{
-    Access, Existing, Links, Stamp, folder_of, lock_folder, open_regular, read_bounded, read_small,
-    sync_folder, write_new,
+    Existing, Links, Stamp, folder_of, lock_folder, open_regular, read_bounded, read_small,
+    sync_folder,
 };
 use super::home::check_name;
+use super::server_access::ConfigAccess;
 use crate::error::{Error, Result};
 use crate::mattermost::config::{Config, MAX_CONFIG};
 use crate::openpgp::key_file::MAX_KEY_FILE;
@@ -24,8 +24,7 @@ pub struct ServerConfig {
     path: PathBuf,
     config: Config,
     stamp: Stamp,
-    mode: u32,
-    owner: (u32, u32),
+    access: ConfigAccess,
 }
 
 /// A key file that is listed.
@@ -36,7 +35,7 @@ pub struct ListedKey {
     pub path: PathBuf,
     /// Its bytes, or why they cannot be read.
     pub file: Result<Vec<u8>>,
-    /// Whether the owner of the configuration, as who the server runs, may read it.
+    /// Whether the server may read it, as far as one can tell.
     pub is_readable: bool,
 }
 
@@ -59,8 +58,7 @@ impl ServerConfig {
             path: path.to_owned(),
             config,
             stamp: Stamp::from(&metadata),
-            mode: metadata.mode(),
-            owner: (metadata.uid(), metadata.gid()),
+            access: ConfigAccess::of(&metadata),
         })
     }
 
@@ -82,22 +80,16 @@ impl ServerConfig {
             .into_iter()
             .map(|name| {
                 let path = self.key_path(name);
-                let is_readable =
-                    fs::metadata(&path).is_ok_and(|metadata| self.server_can_read(&metadata));
+                let is_readable = self.is_readable(&path);
                 let file = read_small(&path, "a key file", MAX_KEY_FILE).map(|b| b.to_vec());
                 ListedKey { name: name.to_owned(), path, file, is_readable }
             })
             .collect()
     }
 
-    fn server_can_read(&self, metadata: &fs::Metadata) -> bool {
-        let (user, group) = self.owner;
-        let bit = match (metadata.uid() == user, metadata.gid() == group) {
-            (true, _) => 0o400,
-            (false, true) => 0o040,
-            (false, false) => 0o004,
-        };
-        user == 0 || metadata.mode() & bit != 0
+    /// Returns whether the server may read a file, as far as one can tell.
+    fn is_readable(&self, path: &Path) -> bool {
+        fs::metadata(path).is_ok_and(|metadata| self.access.reaches(&metadata))
     }
 
     /// Takes the folder for changes. Waits for another command up to `patience`.
@@ -170,7 +162,7 @@ impl Change {
     /// # Errors
     ///
     /// [`Error::BadName`] for what is no base name or is the configuration's own,
-    /// [`Error::SamlFile`], [`Error::Exists`] if another file has the name.
+    /// [`Error::SamlFile`], [`Error::Exists`] if another file has the name, [`Error::OwnerNeeded`].
     pub fn add(&mut self, name: &str, bytes: &[u8], existing: Existing) -> Result<Added> {
         check_name(name)?;
         if self.is_own(name) {
@@ -183,18 +175,20 @@ impl Change {
         let is_same = is_there
             && read_small(&path, "a key file", MAX_KEY_FILE).is_ok_and(|file| *file == bytes);
         let is_listed = self.edited.key_files().contains(&name);
-        if !is_same {
-            if is_there && existing == Existing::Keep {
+        let is_fit = is_same && self.server.is_readable(&path);
+        if !is_fit {
+            if is_there && !is_same && existing == Existing::Keep {
                 return Err(Error::Exists(path));
             }
-            let access = Access::Exactly { mode: 0o600, owner: self.server.owner };
-            write_new(&path, bytes, access, existing)?;
+            // The same bytes are written again for those who could not read them.
+            let existing = if is_same { Existing::Replace } else { existing };
+            self.server.access.write_key(&path, bytes, existing)?;
             if !is_there {
                 self.written.push(path);
             }
         }
         self.edited = edited;
-        Ok(if is_same && is_listed { Added::Unchanged } else { Added::New })
+        Ok(if is_fit && is_listed { Added::Unchanged } else { Added::New })
     }
 
     /// Takes a name off the list: this very entry, or else the one of its base name. The key file
@@ -257,17 +251,17 @@ impl Change {
 
     fn write(&self) -> Result<PathBuf> {
         let path = &self.server.path;
-        let access = Access::Exactly { mode: self.server.mode & 0o7777, owner: self.server.owner };
+        let access = self.server.access;
         // A link stays one: the file that it leads to is replaced.
         let real = path.canonicalize().map_err(Error::io("read", path))?;
         let backup = backup_path(path);
         let before = self.server.config.text().as_bytes();
-        write_new(&backup, before, access, Existing::Replace)?;
+        access.write_configuration(&backup, before)?;
         let now = fs::metadata(&real).map_err(Error::io("read", path))?;
         if Stamp::from(&now) != self.server.stamp {
             return Err(Error::Changed(path.clone()));
         }
-        write_new(&real, self.edited.text().as_bytes(), access, Existing::Replace)?;
+        access.write_configuration(&real, self.edited.text().as_bytes())?;
         Ok(backup)
     }
 

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod admins;
 mod archives;
 mod check;
 mod config;

@@ -294,6 +294,9 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::ConfigInDatabase(_) => {
             "plugsign edits config.json only: in a database, the key file is a row of the table ConfigurationFiles, and its name an entry of PluginSettings.SignaturePublicKeyFiles; if the server does read the file, unset MM_CONFIG".into()
         }
+        Error::OwnerNeeded { .. } => {
+            "run it as the server's user or as root: sudo -u mattermost plugsign ...".into()
+        }
         Error::BadDocument { .. } => "nothing was changed; mend the file first".into(),
         Error::SamlFile(_) => "use another name: --name NAME".into(),
         Error::Duplicate { .. } => "take the new one in its place with --replace".into(),

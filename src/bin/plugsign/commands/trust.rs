@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::{trust_check, trust_server};
 use crate::failure::{
-    EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, one_line,
+    EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, hint, one_line,
 };
 use crate::report::{Report, certificate_json, first_user_id};
 use crate::world::World;
@@ -22,7 +22,9 @@ use crate::world::World;
 /// Choose whose signatures count
 ///
 /// The trusted certificates live in the home, each under the name of its key file. With --config
-/// they are a Mattermost server's: key files beside its config.json, and listed in it.
+/// they are a Mattermost server's: key files beside its config.json, and listed in it. Run it as
+/// the server's user or as root. A key file can be read by the owner of config.json alone, if that
+/// is an ordinary user in its own group, else by whoever can read config.json.
 #[derive(Args)]
 pub struct Arguments {
     /// Work on the server with this configuration file, instead of on the home
@@ -253,6 +255,15 @@ impl Why {
         }
     }
 
+    /// Returns what to try next, if the words do not say it.
+    fn hint(&self) -> Option<String> {
+        match self {
+            Why::Error(error) => hint(error),
+            Why::Unfit(_) => None,
+            Why::Failure(failure) => failure.hint(),
+        }
+    }
+
     fn exit(&self) -> u8 {
         match self {
             Why::Error(error) => exit_of(error),
@@ -298,7 +309,10 @@ impl Report for Trust {
         for (path, error) in &self.unreadable {
             writeln!(talk, "cannot read {}: {}", Safe::path(path), one_line(error))?;
         }
-        Ok(())
+        let whys = self.entries.iter().filter_map(|entry| entry.outcome.as_ref().err());
+        let mut hints: Vec<String> = whys.filter_map(Why::hint).collect();
+        hints.dedup();
+        hints.iter().try_for_each(|hint| writeln!(talk, "hint: {hint}"))
     }
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {

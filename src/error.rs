@@ -264,6 +264,15 @@ pub enum Error {
         version: String,
     },
 
+    /// The marketplace database has no such plugin in this version.
+    #[error("the database has no {} {}", Safe::text(id), Safe::text(version))]
+    NotListed {
+        /// The plugin.
+        id: String,
+        /// Its version.
+        version: String,
+    },
+
     /// A time, validity or user ID that is not well-formed.
     #[error("{0}")]
     Malformed(String),

@@ -299,6 +299,7 @@ pub fn hint(error: &Error) -> Option<String> {
         }
         Error::BadDocument { .. } => "nothing was changed; mend the file first".into(),
         Error::SamlFile(_) => "use another name: --name NAME".into(),
+        Error::NotListed { .. } => "see what it has: plugsign marketplace check".into(),
         Error::Duplicate { .. } => "take the new one in its place with --replace".into(),
         Error::NotAFile { .. } => "name a regular file, or use - for standard input".into(),
         _ => return None,

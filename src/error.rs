@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::openpgp::certificate::{Fingerprint, show_time};
+use crate::openpgp::certificate::{Fingerprint, KeyId, show_time};
 use crate::openpgp::policy::Weakness;
 use crate::openpgp::verify::Bad;
 use crate::safe::Safe;
@@ -66,6 +66,15 @@ pub enum Error {
     /// A signature stands in the new one's place, over other bytes or by another key.
     #[error("{} is there already, and is no good signature by this key over these bytes", Safe::path(.0))]
     Stale(PathBuf),
+
+    /// A signature stands in the new one's place, and says to be by another key.
+    #[error("{} is there already, and says to be by {issuer}, not by this key", Safe::path(path))]
+    ByOther {
+        /// The signature.
+        path: PathBuf,
+        /// The key that it names.
+        issuer: KeyId,
+    },
 
     /// The list of checksums would lack a file that could not be signed.
     #[error("{} is not written, as not every file could be signed", Safe::path(.0))]

@@ -11,10 +11,11 @@ use super::checksums::{Checksums, MAX_CHECKSUMS, Sha256};
 use super::file::{Access, Existing, read_small, write_new, write_one_of_many};
 use crate::error::{Error, Result};
 use crate::judge::Judge;
+use crate::openpgp::certificate::KeyId;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 use crate::openpgp::secret_key::SigningKey;
 use crate::openpgp::sign::sign_hashed;
-use crate::openpgp::signature::MAX_SIGNATURE_FILE;
+use crate::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE};
 use crate::openpgp::verify::Verdict;
 
 /// How artifacts are signed: one key, one judge and one time for all.
@@ -108,7 +109,7 @@ impl Signing<'_> {
             }
             if self.existing == Existing::Keep {
                 return Err(match metadata.is_file() {
-                    true => Error::Stale(output.to_owned()),
+                    true => self.stale(output),
                     false => Error::Exists(output.to_owned()),
                 });
             }
@@ -176,6 +177,20 @@ impl Signing<'_> {
         match self.judge.verify_content(&bytes, content) {
             Verdict::Good(_) => Ok(bytes),
             Verdict::Bad(bad) => Err(Error::NotGood(bad)),
+        }
+    }
+
+    /// Says of a file in the signature's place what it seems to be.
+    fn stale(&self, output: &Path) -> Error {
+        let path = output.to_owned();
+        let bytes = read_small(output, "a signature", MAX_SIGNATURE_FILE).unwrap_or_default();
+        let issuers = DetachedSignature::read(&bytes).map(|it| it.claimed_issuers());
+        let ours = self.key.certificate().fingerprints();
+        let is_ours = |issuer: &KeyId| ours.iter().any(|key| key.key_id() == *issuer);
+        match issuers.as_deref() {
+            // A former signing subkey of the same certificate is no other signer.
+            Ok([issuer, ..]) if !is_ours(issuer) => Error::ByOther { path, issuer: issuer.clone() },
+            _ => Error::Stale(path),
         }
     }
 

@@ -206,6 +206,9 @@ pub fn hint(error: &Error) -> Option<String> {
     use plugsign::openpgp::policy::Weakness;
     Some(match error {
         Error::Stale(_) => "sign anew with --force, if the file is what it should be".into(),
+        Error::ByOther { issuer, .. } => {
+            format!("to sign for both: -u {issuer} -u KEY, with yours beside it as FILE.KEYID.sig; or sign in its place with --force")
+        }
         Error::Exists(_) => "write elsewhere, or replace it with --force".into(),
         Error::UnknownKey(query) if query.is_empty() => {
             "make a key with: plugsign keygen; or import one with: plugsign import FILE".into()

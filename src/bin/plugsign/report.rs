@@ -49,9 +49,13 @@ pub fn expiry_notice(
 ) -> Option<String> {
     let end = end.filter(|end| policy.ends_soon(Some(*end)))?;
     let left = end.duration_since(policy.now()).unwrap_or_default().as_secs() / (24 * 60 * 60);
-    let days = if left == 1 { "day" } else { "days" };
+    let left = match left {
+        0 => "less than a day".into(),
+        1 => "1 day".into(),
+        days => format!("{days} days"),
+    };
     let mend = extend_command(certificate);
-    Some(format!("expires on {}, in {left} {days}: {mend}", show_time(end)))
+    Some(format!("expires on {}, in {left}: {mend}", show_time(end)))
 }
 
 /// Returns the command that gives a key another year.

@@ -20,6 +20,7 @@ mod for_server;
 mod home;
 mod keygen;
 mod list_export;
+mod mistakes;
 mod several;
 mod sign;
 mod verify;

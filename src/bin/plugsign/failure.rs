@@ -4,10 +4,14 @@ use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
+use plugsign::disk::gnupg::PRIVATE_KEYS;
 use plugsign::error::Error;
+use plugsign::openpgp::certificate::Fingerprint;
 use plugsign::openpgp::verify::Reason;
 use plugsign::safe::Safe;
 use serde_json::{Value, json};
+
+use crate::mistaken::{looks_like_file, looks_like_key};
 
 pub const EXIT_NO: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;
@@ -38,6 +42,14 @@ pub enum Failure {
     BinaryToTerminal,
     /// The person left the dialog.
     Cancelled,
+    /// The passphrase that was given does not unlock the key, and where it was given.
+    WrongPassphrase(Fingerprint, String),
+    /// The descriptor that a passphrase should come from cannot be read.
+    Descriptor(u32, io::Error),
+    /// What should be a file or a key is neither.
+    NeitherFileNorKey(String),
+    /// What should be a key file is none, and a KEY does not do.
+    NoKeyFile(String),
     /// There are no signers that count.
     NobodyTrusted,
     /// Neither a folder for the home was named nor does the environment have one.
@@ -69,6 +81,19 @@ impl Failure {
             Failure::Stream(what, _) => format!("cannot {what}"),
             Failure::BinaryToTerminal => "binary data would go to the terminal".into(),
             Failure::Cancelled => "cancelled, nothing was made".into(),
+            Failure::WrongPassphrase(key, _) => format!("wrong passphrase for {key}"),
+            Failure::Descriptor(number, _) => {
+                format!("cannot read the passphrase from descriptor {number}")
+            }
+            Failure::NeitherFileNorKey(name) => {
+                format!("\"{}\" is neither a file nor a key that is known here", Safe::text(name))
+            }
+            Failure::NoKeyFile(name) => {
+                format!(
+                    "there is no file \"{}\", and --as-server takes key files",
+                    Safe::text(name)
+                )
+            }
             Failure::NobodyTrusted => "there is no signer to trust".into(),
             Failure::NoHome => "there is no place for the home".into(),
             Failure::Signals(_) => "cannot handle signals".into(),
@@ -79,7 +104,9 @@ impl Failure {
     pub fn causes(&self) -> Vec<String> {
         match self {
             Failure::Library(error) => causes(error),
-            Failure::Stream(_, error) | Failure::Signals(error) => vec![error.to_string()],
+            Failure::Stream(_, error) | Failure::Descriptor(_, error) | Failure::Signals(error) => {
+                vec![error.to_string()]
+            }
             _ => Vec::new(),
         }
     }
@@ -98,6 +125,13 @@ impl Failure {
                 Some("say --no-passphrase if the key shall have no protection".into())
             }
             Failure::BinaryToTerminal => Some("write to a file with -o FILE, or armor it with -a".into()),
+            Failure::WrongPassphrase(_, source) => Some(format!("it came from {source}")),
+            Failure::NeitherFileNorKey(_) => {
+                Some("see what is known here: plugsign list, plugsign trust list".into())
+            }
+            Failure::NoKeyFile(_) => {
+                Some("write a key of the home to one: plugsign export --for-server KEY -o FILE".into())
+            }
             Failure::NobodyTrusted => Some(
                 "name the signer's certificate with --key FILE, or trust it once with: plugsign trust add FILE".into(),
             ),
@@ -213,6 +247,9 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::UnknownKey(query) if query.is_empty() => {
             "make a key with: plugsign keygen; or import one with: plugsign import FILE".into()
         }
+        Error::UnknownKey(query) if looks_like_file(query) => {
+            "if that is a file: export writes one with -o FILE, sign uses one with --key-file FILE".into()
+        }
         Error::UnknownKey(_) | Error::NoSecret(_) => "see which keys there are: plugsign list".into(),
         Error::AmbiguousKey { candidates, .. } => {
             let mut hint = "name one by its fingerprint:".to_string();
@@ -253,9 +290,6 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::LinkOutside(_) => "name the file that the link leads to".into(),
         Error::PassphraseNeeded(_) => {
             "give it with --passphrase-fd N, --passphrase-file FILE or PLUGSIGN_PASSPHRASE".into()
-        }
-        Error::WrongPassphrase(_) => {
-            "check where the passphrase comes from: a trailing line end is dropped from files, nothing else is changed".into()
         }
         Error::UnknownName(_) => "see the names: plugsign trust list".into(),
         Error::GnupgFile(_) => {
@@ -304,7 +338,18 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::SamlFile(_) => "use another name: --name NAME".into(),
         Error::NotListed { .. } => "see what it has: plugsign marketplace check".into(),
         Error::Duplicate { .. } => "take the new one in its place with --replace".into(),
-        Error::NotAFile { .. } => "name a regular file, or use - for standard input".into(),
+        Error::NotAFile { kind: "a folder", path } if path.join(PRIVATE_KEYS).is_dir() => {
+            format!("it is a GnuPG home: plugsign import --from-gnupg {}", Safe::path(path))
+        }
+        Error::NotAFile { kind: "a folder", .. } => "name the files in it".into(),
+        Error::NotAFile { .. } => {
+            "name a regular file; sign, import and --key-file read standard input as -".into()
+        }
+        Error::Io { path, source, .. }
+            if source.kind() == io::ErrorKind::NotFound && looks_like_key(path) =>
+        {
+            "if that is a key: sign takes it with -u KEY, verify with --key KEY".into()
+        }
         _ => return None,
     })
 }

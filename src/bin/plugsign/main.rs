@@ -8,6 +8,7 @@ mod commands;
 mod document;
 mod failure;
 mod gpg;
+mod mistaken;
 mod passphrase;
 mod report;
 mod signals;

@@ -201,8 +201,11 @@ fn take_secret(
     let protected = match secret.protection() {
         Protection::None => protect(secret, certificate, arguments, world)?,
         Protection::Passphrase => {
-            let passphrase = arguments.passphrase.of_protected(world, certificate)?;
-            Some(prove(secret, &passphrase)?)
+            let source = &arguments.passphrase;
+            Some(source.until_right(world, || {
+                let passphrase = source.of_protected(world, certificate)?;
+                Ok(prove(secret, &passphrase)?)
+            })?)
         }
     };
     keep(protected.as_ref().unwrap_or(secret), certificate, arguments.replace, world)
@@ -258,6 +261,11 @@ pub(super) fn protect(
     let what = format!("{} (it has none)", first_user_id(certificate));
     let passphrase = arguments.passphrase.new_passphrase(world, arguments.no_passphrase, &what)?;
     let Some(passphrase) = passphrase else { return Ok(None) };
+    if arguments.passphrase.given(world)?.is_some() {
+        let fingerprint = certificate.fingerprint();
+        let words = "had no passphrase, and is stored under the one that was given";
+        world.terminal.warn(&format!("{fingerprint} {words}"));
+    }
     let protected = secret.protect(&passphrase)?;
     protected.check(Some(&passphrase))?;
     Ok(Some(protected))
@@ -307,12 +315,17 @@ pub fn store_secret(
 pub fn read_certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
     let mut certificates = Vec::new();
     let mut last = None;
-    for key in read_keys(&read_file(path)?)? {
-        match key {
+    // Of several files, it is named which one has no key.
+    let named = |error| match error {
+        Error::NoKey(why) => Error::NoKey(format!("{}: {why}", Safe::path(path))),
+        other => other,
+    };
+    for key in read_keys(&read_file(path)?).map_err(named)? {
+        match key.map_err(named) {
             Ok(Key::Certificate(certificate)) => certificates.push(certificate),
             Ok(Key::Secret(secret)) => certificates.push(secret.certificate()),
             Ok(Key::Revocation(_)) => {
-                last = Some(Error::NoKey("it is a revocation certificate".into()));
+                last = Some(named(Error::NoKey("it is a revocation certificate".into())));
             }
             Err(error) => last = Some(error),
         }

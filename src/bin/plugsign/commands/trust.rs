@@ -17,7 +17,7 @@ use crate::failure::{
     EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, hint, one_line,
 };
 use crate::report::{Report, certificate_json, first_user_id};
-use crate::world::World;
+use crate::world::{World, is_dash};
 
 /// Choose whose signatures count
 ///
@@ -79,6 +79,14 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
                 let words = "--name and --fingerprint go with exactly one file";
                 return Err(Failure::Usage(words.into()));
             }
+            if files.iter().any(|file| is_dash(file)) {
+                let words =
+                    "trust add takes files, not standard input: their names are what is listed";
+                return Err(Failure::Usage(words.into()));
+            }
+            if let Some(asked) = &fingerprint {
+                check_whole(asked)?;
+            }
             let wanted = Wanted { files: &files, name, fingerprint, force };
             Box::new(match config {
                 Some(config) => trust_server::add(config, &wanted, world)?,
@@ -98,6 +106,18 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
             None => return Err(Failure::Usage("trust check needs --config CONFIG.JSON".into())),
         },
     })
+}
+
+/// Refuses parts of a fingerprint, which anybody can make another key for.
+fn check_whole(fingerprint: &str) -> Result<(), Failure> {
+    let digits = fingerprint.replace(' ', "");
+    let digits = digits.trim_start_matches("0x").trim_start_matches("0X");
+    match digits.len() {
+        40 => Ok(()),
+        count => Err(Failure::Usage(format!(
+            "--fingerprint needs all 40 digits of the fingerprint, and {count} are given"
+        ))),
+    }
 }
 
 /// What is to be added.

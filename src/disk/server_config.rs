@@ -17,7 +17,7 @@ use super::home::check_name;
 use super::server_access::ConfigAccess;
 use crate::error::{Error, Result};
 use crate::mattermost::config::{Config, MAX_CONFIG};
-use crate::openpgp::key_file::MAX_KEY_FILE;
+use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
 
 /// A server's configuration file.
 pub struct ServerConfig {
@@ -201,15 +201,20 @@ impl Change {
         let base = Path::new(name).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let listed = self.edited.key_files();
         let entry = [name, base.as_str()].into_iter().find(|entry| listed.contains(entry));
-        let entry = entry.ok_or_else(|| Error::UnknownName(name.to_owned()))?.to_owned();
+        let Some(entry) = entry.map(str::to_owned) else {
+            return self.remove_leftover(&base);
+        };
         let is_beside = check_name(&entry).is_ok();
         if is_beside {
             self.check_saml(&entry)?;
         }
-        self.edited =
-            self.edited.without_key_file(&entry).map_err(|why| bad(&self.server.path, why))?;
         let path = self.server.key_path(&entry);
-        let outcome = match metadata_of(&path)? {
+        let edited = self.edited.without_key_file(&entry);
+        let edited = edited.map_err(|why| bad(&self.server.path, why))?;
+        // Whatever fails does so before the list changes: a name that is refused stays on it.
+        let metadata = metadata_of(&path)?;
+        self.edited = edited;
+        let outcome = match metadata {
             None => Removed::FileMissing,
             Some(metadata) if is_beside && !metadata.is_dir() && !self.is_own(&entry) => {
                 self.doomed.push(path);
@@ -218,6 +223,17 @@ impl Change {
             Some(_) => Removed::FileKept,
         };
         Ok((entry, outcome))
+    }
+
+    /// Removes a key file that is on no list: a command that ended between both was for it.
+    fn remove_leftover(&mut self, name: &str) -> Result<(String, Removed)> {
+        let path = self.server.key_path(name);
+        let is_free = check_name(name).is_ok() && !self.is_own(name);
+        if !is_free || self.check_saml(name).is_err() || !is_certificate(&path) {
+            return Err(Error::UnknownName(name.to_owned()));
+        }
+        self.doomed.push(path);
+        Ok((name.to_owned(), Removed::WithFile))
     }
 
     /// Writes the configuration and its backup, if anything changed, then removes the key files
@@ -229,7 +245,7 @@ impl Change {
     /// that this change wrote are taken back then.
     pub fn commit(mut self) -> Result<Option<PathBuf>> {
         if self.edited.text() == self.server.config.text() {
-            return Ok(None);
+            return self.remove_doomed().map(|()| None);
         }
         let written = self.write();
         if written.is_err() && self.is_as_before() {
@@ -238,6 +254,11 @@ impl Change {
             }
         }
         let backup = written?;
+        self.remove_doomed()?;
+        Ok(Some(backup))
+    }
+
+    fn remove_doomed(&mut self) -> Result<()> {
         for path in self.doomed.drain(..) {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -246,7 +267,7 @@ impl Change {
                 _ => sync_folder(folder_of(&path))?,
             }
         }
-        Ok(Some(backup))
+        Ok(())
     }
 
     fn write(&self) -> Result<PathBuf> {
@@ -298,6 +319,13 @@ fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>> {
             _ => Err(Error::io("read", path)(error)),
         },
     }
+}
+
+/// Returns whether a file holds certificates and nothing else.
+fn is_certificate(path: &Path) -> bool {
+    let Ok(bytes) = read_small(path, "a key file", MAX_KEY_FILE) else { return false };
+    let is_one = |key: &_| matches!(key, Ok(Key::Certificate(_)));
+    read_keys(&bytes).is_ok_and(|keys| !keys.is_empty() && keys.iter().all(is_one))
 }
 
 /// Returns where the configuration before the last change is kept: one, beside it.

@@ -78,6 +78,17 @@ fn a_key_is_added_listed_checked_and_removed() {
 }
 
 #[test]
+fn what_a_killed_command_left_of_a_key_is_removed_by_its_name() {
+    let sandbox = server("trust-leftover");
+    run(&sandbox, "cp release-key.asc server; echo precious > server/notes.txt");
+    let remove = "plugsign trust remove --config server/config.json";
+    fails(&sandbox, 3, &format!("{remove} notes.txt"));
+    run(&sandbox, &format!("{remove} release-key.asc"));
+    assert_eq!(files(&sandbox), ["config.json", "notes.txt"]);
+    assert_eq!(read(&sandbox, "server/config.json"), REAL);
+}
+
+#[test]
 fn several_go_at_once_and_a_bad_one_stops_none_of_the_others() {
     let sandbox = server("trust-several");
     write(&sandbox, "junk.asc", "no key");

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::openpgp::certificate::{Fingerprint, show_time};
+use crate::openpgp::certificate::{Fingerprint, KeyId, show_time};
 use crate::openpgp::change::Reason;
 use crate::openpgp::policy::Weakness;
 use crate::openpgp::verify::Bad;
@@ -71,6 +71,15 @@ pub enum Error {
     /// A signature stands in the new one's place, over other bytes or by another key.
     #[error("{} is there already, and is no good signature by this key over these bytes", Safe::path(.0))]
     Stale(PathBuf),
+
+    /// A signature stands in the new one's place, and says to be by another key.
+    #[error("{} is there already, and says to be by {issuer}, not by this key", Safe::path(path))]
+    ByOther {
+        /// The signature.
+        path: PathBuf,
+        /// The key that it names.
+        issuer: KeyId,
+    },
 
     /// The list of checksums would lack a file that could not be signed.
     #[error("{} is not written, as not every file could be signed", Safe::path(.0))]
@@ -251,6 +260,15 @@ pub enum Error {
     #[error("the server's configuration lives in a {0} database, not in a file")]
     ConfigInDatabase(&'static str),
 
+    /// A server's file that only its owner or root can write so that the server reads it.
+    #[error("cannot write {} for the server", Safe::path(path))]
+    OwnerNeeded {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+
     /// A JSON file that is not what it should be.
     #[error("{} is no {what} that could be worked with: {}", Safe::path(path), Safe::text(why))]
     BadDocument {
@@ -269,6 +287,15 @@ pub enum Error {
     /// The marketplace database has this plugin in this version.
     #[error("{} {} is in the database already", Safe::text(id), Safe::text(version))]
     Duplicate {
+        /// The plugin.
+        id: String,
+        /// Its version.
+        version: String,
+    },
+
+    /// The marketplace database has no such plugin in this version.
+    #[error("the database has no {} {}", Safe::text(id), Safe::text(version))]
+    NotListed {
         /// The plugin.
         id: String,
         /// Its version.

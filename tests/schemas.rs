@@ -53,7 +53,7 @@ fn every_document_follows_its_schema_and_every_schema_has_a_document() {
         "check dist/com.example.plugin-1.2.0.tar.gz junk missing",
         "check --key organisation.asc dist/com.example.plugin-1.2.0.tar.gz",
         "marketplace add --database plugins.json --download-url-base https://example.org --key organisation.asc dist/com.example.plugin-1.2.0.tar.gz",
-        "marketplace add --database plugins.json --download-url-base https://example.org --key organisation.asc dist/com.example.plugin-1.2.0.tar.gz",
+        "marketplace add --database plugins.json --download-url-base https://example.com --key organisation.asc dist/com.example.plugin-1.2.0.tar.gz",
         "marketplace check --database plugins.json --key organisation.asc --bundles dist",
         "marketplace check --database junk",
         "verify --key organisation.asc dist",

@@ -108,6 +108,25 @@ fn the_gitlab_job_signs_and_verifies_with_the_key_on_one_line() {
 }
 
 #[test]
+fn a_ci_installs_the_sources_that_were_looked_at() {
+    // Whoever registers the name at a registry would sign other people's releases.
+    let templates = [
+        include_str!("../templates/github-actions.yml"),
+        include_str!("../templates/gitlab-ci.yml"),
+    ];
+    for template in templates {
+        let install: Vec<&str> =
+            template.lines().filter(|line| line.contains("cargo install")).collect();
+        let [install] = install[..] else { panic!("{install:?}") };
+        let pinned = "--locked --git \"$PLUGSIGN_REPOSITORY\" --rev \"$PLUGSIGN_REVISION\"";
+        assert!(install.contains(pinned), "{install}");
+        for variable in ["  PLUGSIGN_REPOSITORY: ", "  PLUGSIGN_REVISION: "] {
+            assert!(template.contains(variable), "{variable}\n{template}");
+        }
+    }
+}
+
+#[test]
 fn the_makefile_include_signs_and_verifies() {
     if peer("make").is_none() {
         return;

@@ -22,7 +22,8 @@ use crate::openpgp::gnupg::{
     MAX_KEYRING, MAX_PRIVATE_KEY, PrivateKeyFile, read_keybox, read_keyring,
 };
 
-const PRIVATE_KEYS: &str = "private-keys-v1.d";
+/// The folder of private keys in a GnuPG home.
+pub const PRIVATE_KEYS: &str = "private-keys-v1.d";
 
 /// The most private key files that are read.
 const MAX_FILES: usize = 10_000;

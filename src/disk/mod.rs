@@ -10,5 +10,6 @@ pub mod gnupg;
 pub mod home;
 pub mod permissions;
 pub mod release;
+mod server_access;
 pub mod server_config;
 pub mod signing;

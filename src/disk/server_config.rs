@@ -6,26 +6,25 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{
-    Access, Existing, Links, Stamp, folder_of, lock_folder, open_regular, read_bounded, read_small,
-    sync_folder, write_new,
+    Existing, Links, Stamp, folder_of, lock_folder, open_regular, read_bounded, read_small,
+    sync_folder,
 };
 use super::home::check_name;
+use super::server_access::ConfigAccess;
 use crate::error::{Error, Result};
 use crate::mattermost::config::{Config, MAX_CONFIG};
-use crate::openpgp::key_file::MAX_KEY_FILE;
+use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
 
 /// A server's configuration file.
 pub struct ServerConfig {
     path: PathBuf,
     config: Config,
     stamp: Stamp,
-    mode: u32,
-    owner: (u32, u32),
+    access: ConfigAccess,
 }
 
 /// A key file that is listed.
@@ -36,7 +35,7 @@ pub struct ListedKey {
     pub path: PathBuf,
     /// Its bytes, or why they cannot be read.
     pub file: Result<Vec<u8>>,
-    /// Whether the owner of the configuration, as who the server runs, may read it.
+    /// Whether the server may read it, as far as one can tell.
     pub is_readable: bool,
 }
 
@@ -59,8 +58,7 @@ impl ServerConfig {
             path: path.to_owned(),
             config,
             stamp: Stamp::from(&metadata),
-            mode: metadata.mode(),
-            owner: (metadata.uid(), metadata.gid()),
+            access: ConfigAccess::of(&metadata),
         })
     }
 
@@ -82,22 +80,16 @@ impl ServerConfig {
             .into_iter()
             .map(|name| {
                 let path = self.key_path(name);
-                let is_readable =
-                    fs::metadata(&path).is_ok_and(|metadata| self.server_can_read(&metadata));
+                let is_readable = self.is_readable(&path);
                 let file = read_small(&path, "a key file", MAX_KEY_FILE).map(|b| b.to_vec());
                 ListedKey { name: name.to_owned(), path, file, is_readable }
             })
             .collect()
     }
 
-    fn server_can_read(&self, metadata: &fs::Metadata) -> bool {
-        let (user, group) = self.owner;
-        let bit = match (metadata.uid() == user, metadata.gid() == group) {
-            (true, _) => 0o400,
-            (false, true) => 0o040,
-            (false, false) => 0o004,
-        };
-        user == 0 || metadata.mode() & bit != 0
+    /// Returns whether the server may read a file, as far as one can tell.
+    fn is_readable(&self, path: &Path) -> bool {
+        fs::metadata(path).is_ok_and(|metadata| self.access.reaches(&metadata))
     }
 
     /// Takes the folder for changes. Waits for another command up to `patience`.
@@ -170,7 +162,7 @@ impl Change {
     /// # Errors
     ///
     /// [`Error::BadName`] for what is no base name or is the configuration's own,
-    /// [`Error::SamlFile`], [`Error::Exists`] if another file has the name.
+    /// [`Error::SamlFile`], [`Error::Exists`] if another file has the name, [`Error::OwnerNeeded`].
     pub fn add(&mut self, name: &str, bytes: &[u8], existing: Existing) -> Result<Added> {
         check_name(name)?;
         if self.is_own(name) {
@@ -183,18 +175,20 @@ impl Change {
         let is_same = is_there
             && read_small(&path, "a key file", MAX_KEY_FILE).is_ok_and(|file| *file == bytes);
         let is_listed = self.edited.key_files().contains(&name);
-        if !is_same {
-            if is_there && existing == Existing::Keep {
+        let is_fit = is_same && self.server.is_readable(&path);
+        if !is_fit {
+            if is_there && !is_same && existing == Existing::Keep {
                 return Err(Error::Exists(path));
             }
-            let access = Access::Exactly { mode: 0o600, owner: self.server.owner };
-            write_new(&path, bytes, access, existing)?;
+            // The same bytes are written again for those who could not read them.
+            let existing = if is_same { Existing::Replace } else { existing };
+            self.server.access.write_key(&path, bytes, existing)?;
             if !is_there {
                 self.written.push(path);
             }
         }
         self.edited = edited;
-        Ok(if is_same && is_listed { Added::Unchanged } else { Added::New })
+        Ok(if is_fit && is_listed { Added::Unchanged } else { Added::New })
     }
 
     /// Takes a name off the list: this very entry, or else the one of its base name. The key file
@@ -207,15 +201,20 @@ impl Change {
         let base = Path::new(name).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let listed = self.edited.key_files();
         let entry = [name, base.as_str()].into_iter().find(|entry| listed.contains(entry));
-        let entry = entry.ok_or_else(|| Error::UnknownName(name.to_owned()))?.to_owned();
+        let Some(entry) = entry.map(str::to_owned) else {
+            return self.remove_leftover(&base);
+        };
         let is_beside = check_name(&entry).is_ok();
         if is_beside {
             self.check_saml(&entry)?;
         }
-        self.edited =
-            self.edited.without_key_file(&entry).map_err(|why| bad(&self.server.path, why))?;
         let path = self.server.key_path(&entry);
-        let outcome = match metadata_of(&path)? {
+        let edited = self.edited.without_key_file(&entry);
+        let edited = edited.map_err(|why| bad(&self.server.path, why))?;
+        // Whatever fails does so before the list changes: a name that is refused stays on it.
+        let metadata = metadata_of(&path)?;
+        self.edited = edited;
+        let outcome = match metadata {
             None => Removed::FileMissing,
             Some(metadata) if is_beside && !metadata.is_dir() && !self.is_own(&entry) => {
                 self.doomed.push(path);
@@ -224,6 +223,17 @@ impl Change {
             Some(_) => Removed::FileKept,
         };
         Ok((entry, outcome))
+    }
+
+    /// Removes a key file that is on no list: a command that ended between both was for it.
+    fn remove_leftover(&mut self, name: &str) -> Result<(String, Removed)> {
+        let path = self.server.key_path(name);
+        let is_free = check_name(name).is_ok() && !self.is_own(name);
+        if !is_free || self.check_saml(name).is_err() || !is_certificate(&path) {
+            return Err(Error::UnknownName(name.to_owned()));
+        }
+        self.doomed.push(path);
+        Ok((name.to_owned(), Removed::WithFile))
     }
 
     /// Writes the configuration and its backup, if anything changed, then removes the key files
@@ -235,7 +245,7 @@ impl Change {
     /// that this change wrote are taken back then.
     pub fn commit(mut self) -> Result<Option<PathBuf>> {
         if self.edited.text() == self.server.config.text() {
-            return Ok(None);
+            return self.remove_doomed().map(|()| None);
         }
         let written = self.write();
         if written.is_err() && self.is_as_before() {
@@ -244,6 +254,11 @@ impl Change {
             }
         }
         let backup = written?;
+        self.remove_doomed()?;
+        Ok(Some(backup))
+    }
+
+    fn remove_doomed(&mut self) -> Result<()> {
         for path in self.doomed.drain(..) {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -252,22 +267,22 @@ impl Change {
                 _ => sync_folder(folder_of(&path))?,
             }
         }
-        Ok(Some(backup))
+        Ok(())
     }
 
     fn write(&self) -> Result<PathBuf> {
         let path = &self.server.path;
-        let access = Access::Exactly { mode: self.server.mode & 0o7777, owner: self.server.owner };
+        let access = self.server.access;
         // A link stays one: the file that it leads to is replaced.
         let real = path.canonicalize().map_err(Error::io("read", path))?;
         let backup = backup_path(path);
         let before = self.server.config.text().as_bytes();
-        write_new(&backup, before, access, Existing::Replace)?;
+        access.write_configuration(&backup, before)?;
         let now = fs::metadata(&real).map_err(Error::io("read", path))?;
         if Stamp::from(&now) != self.server.stamp {
             return Err(Error::Changed(path.clone()));
         }
-        write_new(&real, self.edited.text().as_bytes(), access, Existing::Replace)?;
+        access.write_configuration(&real, self.edited.text().as_bytes())?;
         Ok(backup)
     }
 
@@ -304,6 +319,13 @@ fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>> {
             _ => Err(Error::io("read", path)(error)),
         },
     }
+}
+
+/// Returns whether a file holds certificates and nothing else.
+fn is_certificate(path: &Path) -> bool {
+    let Ok(bytes) = read_small(path, "a key file", MAX_KEY_FILE) else { return false };
+    let is_one = |key: &_| matches!(key, Ok(Key::Certificate(_)));
+    read_keys(&bytes).is_ok_and(|keys| !keys.is_empty() && keys.iter().all(is_one))
 }
 
 /// Returns where the configuration before the last change is kept: one, beside it.

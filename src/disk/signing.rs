@@ -13,10 +13,11 @@ use super::file::{
 };
 use crate::error::{Error, Result};
 use crate::judge::Judge;
+use crate::openpgp::certificate::KeyId;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 use crate::openpgp::secret_key::SigningKey;
 use crate::openpgp::sign::sign_hashed;
-use crate::openpgp::signature::MAX_SIGNATURE_FILE;
+use crate::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE};
 use crate::openpgp::verify::Verdict;
 
 /// How artifacts are signed: one key, one judge and one time for all.
@@ -124,7 +125,7 @@ impl Signing<'_> {
             (_, Existing::Replace) => Ok(false),
             (Err(error), Existing::Keep) => Err(error),
             (Ok(false), Existing::Keep) => Err(match metadata.is_file() {
-                true => Error::Stale(output.to_owned()),
+                true => self.stale(output),
                 false => Error::Exists(output.to_owned()),
             }),
         }
@@ -241,9 +242,11 @@ impl Signing<'_> {
         there: Option<&Path>,
     ) -> Result<Vec<u8>> {
         let content = hash_stream(content, name)?;
-        match there.filter(|path| self.is_good(path, &content)) {
-            Some(path) => Ok(read_small(path, "a signature", MAX_SIGNATURE_FILE)?.to_vec()),
-            None => self.signature(&content),
+        match there {
+            Some(path) if self.is_good(path, &content)? => {
+                Ok(read_small(path, "a signature", MAX_SIGNATURE_FILE)?.to_vec())
+            }
+            _ => self.signature(&content),
         }
     }
 
@@ -269,6 +272,20 @@ impl Signing<'_> {
         match self.judge.verify_content(&bytes, content) {
             Verdict::Good(_) => Ok(bytes),
             Verdict::Bad(bad) => Err(Error::NotGood(bad)),
+        }
+    }
+
+    /// Says of a file in the signature's place what it seems to be.
+    fn stale(&self, output: &Path) -> Error {
+        let path = output.to_owned();
+        let bytes = read_small(output, "a signature", MAX_SIGNATURE_FILE).unwrap_or_default();
+        let issuers = DetachedSignature::read(&bytes).map(|it| it.claimed_issuers());
+        let ours = self.key.certificate().fingerprints();
+        let is_ours = |issuer: &KeyId| ours.iter().any(|key| key.key_id() == *issuer);
+        match issuers.as_deref() {
+            // A former signing subkey of the same certificate is no other signer.
+            Ok([issuer, ..]) if !is_ours(issuer) => Error::ByOther { path, issuer: issuer.clone() },
+            _ => Error::Stale(path),
         }
     }
 

@@ -175,6 +175,21 @@ impl Database {
         &self.entries
     }
 
+    /// Returns whether an entry is there that differs in nothing but when it was added.
+    pub fn has_same(&self, entry: &Json) -> bool {
+        let undated = |entry: &Json| -> Vec<(String, Json)> {
+            let members = entry.members().iter();
+            members.filter(|(name, _)| name != "updated_at").cloned().collect()
+        };
+        self.entries.iter().any(|known| undated(known) == undated(entry))
+    }
+
+    /// Takes a plugin's version out, and returns its entries: none if it is not there.
+    pub fn remove(&mut self, id: &str, version: &str) -> Vec<Json> {
+        let wanted = (id.to_lowercase(), version.to_string());
+        self.entries.extract_if(.., |entry| identity(entry) == wanted).collect()
+    }
+
     /// Adds an entry, or replaces the one for the same plugin and version. Returns whether there
     /// was one, which with `replace` false is left as it is.
     pub fn put(&mut self, entry: Json, replace: bool) -> bool {

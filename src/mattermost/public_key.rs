@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::config::Config;
 use super::server::{KeyRing, Refusal};
 use super::server_copy::ServerCopy;
 use crate::openpgp::certificate::Certificate;
@@ -88,8 +89,15 @@ pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfi
             "Put each certificate into a file of its own.",
         ));
     }
-    let keys = read_keys(file).map_err(|error| {
-        Unfit::new(error.to_string(), "Export the certificate again: plugsign export KEY -o FILE.")
+    let keys = read_keys(file).map_err(|error| match Config::read(file) {
+        Ok(_) => Unfit::new(
+            "this looks like a server's configuration, and is no key",
+            "Name it with --config: plugsign trust add --config CONFIG.JSON FILE.",
+        ),
+        Err(_) => Unfit::new(
+            error.to_string(),
+            "Export the certificate again: plugsign export KEY -o FILE.",
+        ),
     })?;
     let mut certificates = Vec::new();
     for key in keys {

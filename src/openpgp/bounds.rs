@@ -36,7 +36,7 @@ const MOST_SUBPACKETS: usize = 20_000;
 /// The deepest that signatures may be embedded in signatures. One is what a signing subkey needs.
 const MOST_DEPTH: usize = 4;
 
-const SIGNATURE: u8 = 2;
+pub(super) const SIGNATURE: u8 = 2;
 
 /// Returns the packets of one or more keys, without what others certified.
 ///

@@ -16,9 +16,10 @@ use openpgp::armor::{Kind, Reader, ReaderMode};
 use openpgp::cert::CertParser;
 use openpgp::parse::Parse;
 
-use super::bounds::own_packets;
+use super::bounds::{SIGNATURE, own_packets};
 use super::certificate::{Certificate, armored, innermost};
 use super::change::{Revocation, begins_with_revocation, read_revocations};
+use super::framing::split;
 use super::policy::Weakness;
 use super::secret_key::SecretKey;
 use crate::error::{Error, Result};
@@ -221,6 +222,9 @@ fn read_packets(packets: &[u8]) -> Vec<Result<Key>> {
             Ok(revocations) => revocations.into_iter().map(Key::Revocation).map(Ok).collect(),
             Err(error) => vec![Err(error)],
         };
+    }
+    if split(&packets).is_ok_and(|first| first.tag == SIGNATURE) {
+        return vec![Err(Error::NoKey("it is a signature, and no key".into()))];
     }
     let parser = match CertParser::from_bytes(&*packets) {
         Ok(parser) => parser,

@@ -33,6 +33,12 @@ fn sign_and_list_warn_thirty_days_ahead() {
 }
 
 #[test]
+fn the_last_day_is_not_none() {
+    desk(0).run("list").exits(0).prints("in less than a day");
+    desk(1).run("list").exits(0).prints("in 1 day: ");
+}
+
+#[test]
 fn no_warning_before_that_or_for_keys_without_end() {
     let sandbox = desk(40);
     assert!(!sandbox.run("list").exits(0).out().contains("warning"));

@@ -21,6 +21,7 @@ mod home;
 mod keygen;
 mod list_export;
 mod mend;
+mod mistakes;
 mod several;
 mod sign;
 mod verify;

@@ -206,9 +206,19 @@ fn what_is_no_rsa_key_of_3072_bits_is_listed_with_the_reason() {
     assert_eq!(count("EdDSA"), 1, "{lines:?}");
     // The subkey stays behind, its key comes over.
     assert_eq!(count("ECDH is not accepted"), 1, "{lines:?}");
+    assert_eq!(count("skipped  "), 1, "{lines:?}");
+    assert_eq!(count("refused  "), 2, "{lines:?}");
     assert_eq!(count("secret key  Acme Open"), 1, "{lines:?}");
     assert_eq!(count("secret key  Acme Release"), 1, "{lines:?}");
     assert_eq!(lines.len(), 5, "each once: {lines:?}");
+}
+
+#[test]
+fn a_subkey_that_stays_behind_is_no_failure_of_its_key() {
+    let Some(mixed) = gpg::curve_subkey() else { return };
+    let Some(gpg) = home("", &[&mixed.secret]) else { return };
+    let said = take_over(&Plugsign::new(), &gpg, PASSPHRASE, &[]);
+    assert!(said.exit == 0 && said.text().contains("skipped  "), "{said:?}");
 }
 
 #[test]

@@ -303,15 +303,22 @@ fn the_signature_beside_it_is_judged_by_those_who_are_trusted() {
     write(&sandbox, FILE_NAME, Bundle::good().gzip());
     let unsigned = run(&sandbox, &format!("plugsign check {FILE_NAME}"));
     assert!(
-        unsigned.stdout.contains("good") && unsigned.stdout.contains("no .sig"),
+        unsigned.stdout.starts_with("unsigned  ") && unsigned.stdout.contains("no .sig"),
         "{unsigned:?}",
         unsigned = unsigned.shown()
     );
+    // Who wants a signature says so.
+    let require = format!("check --require-signature {FILE_NAME}");
+    let required = fails(&sandbox, 1, &format!("plugsign {require}"));
+    assert!(required.stdout.starts_with("BAD "), "{}", required.shown());
     run(&sandbox, &format!("plugsign sign {FILE_NAME}"));
-    let signed = run(&sandbox, &format!("plugsign check {FILE_NAME}"));
+    fails(&sandbox, 1, &format!("plugsign --home empty {require}"));
+    let signed = run(&sandbox, &format!("plugsign check --require-signature {FILE_NAME}"));
+    assert!(signed.stdout.starts_with("good  "), "{}", signed.shown());
     assert!(signed.stdout.contains("signed by"), "{}", signed.shown());
     // Without anybody to trust, only the shape is looked at.
     let shape = run(&sandbox, &format!("plugsign --home empty check {FILE_NAME}"));
+    assert!(shape.stdout.starts_with("unverified  "), "{}", shape.shown());
     assert!(shape.stdout.contains("not verified"), "{}", shape.shown());
     assert!(shape.stderr.contains("--key"), "{}", shape.shown());
     // Another bundle under the signature.

@@ -1,10 +1,11 @@
 //! What plugsign does for a Mattermost server, its administrators and its marketplaces.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 #[path = "../common/mod.rs"]
 mod common;
 
+mod admins;
 mod archives;
 mod check;
 mod config;

@@ -167,10 +167,30 @@ fn a_version_that_is_there_is_refused_without_replace() {
         said.shown()
     );
     assert_eq!(read(&sandbox, "plugins.json"), before);
+    // The same once more is no other: the next release goes into the same folder.
+    let said = run(&sandbox, &format!("{} dist/*.tar.gz", ADD.replace("2026-", "2020-")));
+    assert!(said.stdout.starts_with("unchanged  a.plugin 1.0.0"), "{}", said.shown());
+    assert_eq!(read(&sandbox, "plugins.json"), before);
     let said = run(&sandbox, &format!("{ADD} --enterprise --replace dist/*.tar.gz"));
     assert!(said.stdout.starts_with("replaced"), "{}", said.shown());
     assert_eq!(entries(&sandbox).len(), 1);
     assert_eq!(entries(&sandbox)[0]["enterprise"], true);
+}
+
+#[test]
+fn a_release_is_taken_out_again() {
+    let sandbox = release("market-remove", &[("a.plugin", "1.0.0"), ("a.plugin", "1.1.0")]);
+    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    let remove = "plugsign marketplace remove --database plugins.json a.plugin";
+    let said = run(&sandbox, &format!("{remove} 1.1.0"));
+    assert!(said.stdout.starts_with("removed  a.plugin 1.1.0"), "{}", said.shown());
+    let left = entries(&sandbox);
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0]["manifest"]["version"], "1.0.0");
+    let before = read(&sandbox, "plugins.json");
+    let said = fails(&sandbox, 3, &format!("{remove} 1.1.0"));
+    assert!(said.stderr.contains("the database has no a.plugin 1.1.0"), "{}", said.shown());
+    assert_eq!(read(&sandbox, "plugins.json"), before);
 }
 
 #[test]

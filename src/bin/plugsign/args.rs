@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use plugsign::safe::{Safe, is_unsafe};
 
@@ -28,22 +28,25 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// Where help shows the options that every command has.
+const GLOBAL: &str = "Global options";
+
 #[derive(Args, Clone, Default)]
 pub struct Global {
     /// Use this folder as the home, instead of $PLUGSIGN_HOME or the user's data folder
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR")]
     pub home: Option<PathBuf>,
     /// Print exactly one JSON document on standard output
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// Say only what went wrong
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Say more
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
     /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
 }
 
@@ -202,6 +205,26 @@ pub fn in_place_of_gpg(whole: &[OsString]) -> Option<InPlaceOfGpg> {
     }
 }
 
+/// Parses a command line that is plugsign's own. `help --help` is help, which clap has no such word
+/// for.
+pub fn parse(whole: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let is_help = whole.get(1).is_some_and(|word| word == "help");
+    let is_asked = |word: &OsString| word == "--help" || word == "-h";
+    Cli::try_parse_from(whole.into_iter().filter(|word| !(is_help && is_asked(word))))
+}
+
+/// Takes clap's advice away to pass an unknown option as the name of a file, which nobody means.
+fn without_bad_tips(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) else {
+        return error;
+    };
+    tips.retain(|tip| !tip.to_string().contains("as a value, use"));
+    if !tips.is_empty() {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    }
+    error
+}
+
 /// Shows clap's message. It repeats arguments, which may be the names of files: without colour
 /// and made safe if there is something in them that a terminal obeys.
 fn show(error: &clap::Error) {
@@ -217,7 +240,8 @@ fn show(error: &clap::Error) {
 
 /// Shows clap's message, or help and version, which are no errors. `--json` promises a document
 /// for wrong usage too; the command line could not be parsed, so it is looked for by its name.
-pub fn explain(error: &clap::Error) -> ExitCode {
+pub fn explain(error: clap::Error) -> ExitCode {
+    let error = without_bad_tips(error);
     let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if is_help {
         return if error.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(3) };
@@ -227,7 +251,7 @@ pub fn explain(error: &clap::Error) -> ExitCode {
         let failure = Failure::Usage(error.render().to_string().trim().to_string());
         print_json(&failure.json(""));
     } else {
-        show(error);
+        show(&error);
     }
     ExitCode::from(EXIT_USAGE)
 }

@@ -4,12 +4,15 @@ use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
+use plugsign::disk::gnupg::PRIVATE_KEYS;
 use plugsign::error::Error;
+use plugsign::openpgp::certificate::Fingerprint;
 use plugsign::openpgp::verify::Reason;
 use plugsign::safe::Safe;
 use serde_json::{Value, json};
 
 use crate::mend::quoted;
+use crate::mistaken::{looks_like_file, looks_like_key};
 use crate::report::path_text;
 
 pub const EXIT_NO: u8 = 1;
@@ -47,6 +50,14 @@ pub enum Failure {
     BinaryToTerminal,
     /// The person left the dialog.
     Cancelled,
+    /// The passphrase that was given does not unlock the key, and where it was given.
+    WrongPassphrase(Fingerprint, String),
+    /// The descriptor that a passphrase should come from cannot be read.
+    Descriptor(u32, io::Error),
+    /// What should be a file or a key is neither.
+    NeitherFileNorKey(String),
+    /// What should be a key file is none, and a KEY does not do.
+    NoKeyFile(String),
     /// There are no signers that count.
     NobodyTrusted,
     /// Neither a folder for the home was named nor does the environment have one.
@@ -81,6 +92,19 @@ impl Failure {
             Failure::Stream(what, _) => format!("cannot {what}"),
             Failure::BinaryToTerminal => "binary data would go to the terminal".into(),
             Failure::Cancelled => "cancelled, nothing was made".into(),
+            Failure::WrongPassphrase(key, _) => format!("wrong passphrase for {key}"),
+            Failure::Descriptor(number, _) => {
+                format!("cannot read the passphrase from descriptor {number}")
+            }
+            Failure::NeitherFileNorKey(name) => {
+                format!("\"{}\" is neither a file nor a key that is known here", Safe::text(name))
+            }
+            Failure::NoKeyFile(name) => {
+                format!(
+                    "there is no file \"{}\", and --as-server takes key files",
+                    Safe::text(name)
+                )
+            }
             Failure::NobodyTrusted => "there is no signer to trust".into(),
             Failure::NoHome => "there is no place for the home".into(),
             Failure::Signals(_) => "cannot handle signals".into(),
@@ -92,7 +116,9 @@ impl Failure {
         match self {
             Failure::Library(error) => causes(error),
             Failure::Advised(error, _) => causes(error),
-            Failure::Stream(_, error) | Failure::Signals(error) => vec![error.to_string()],
+            Failure::Stream(_, error) | Failure::Descriptor(_, error) | Failure::Signals(error) => {
+                vec![error.to_string()]
+            }
             _ => Vec::new(),
         }
     }
@@ -118,6 +144,13 @@ impl Failure {
                 "give one with --new-passphrase-fd N, --new-passphrase-file FILE or PLUGSIGN_NEW_PASSPHRASE; only passwd leaves a key without one".into(),
             ),
             Failure::BinaryToTerminal => Some("write to a file with -o FILE, or armor it with -a".into()),
+            Failure::WrongPassphrase(_, source) => Some(format!("it came from {source}")),
+            Failure::NeitherFileNorKey(_) => {
+                Some("see what is known here: plugsign list, plugsign trust list".into())
+            }
+            Failure::NoKeyFile(_) => {
+                Some("write a key of the home to one: plugsign export --for-server KEY -o FILE".into())
+            }
             Failure::NobodyTrusted => Some(
                 "name the signer's certificate with --key FILE, or trust it once with: plugsign trust add FILE".into(),
             ),
@@ -230,9 +263,15 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::OtherList(_) => {
             "remove it and its signature first; or write both anew with --force, which also replaces signatures that are no good".into()
         }
+        Error::ByOther { issuer, .. } => {
+            format!("to sign for both: -u {issuer} -u KEY, with yours beside it as FILE.KEYID.sig; or sign in its place with --force")
+        }
         Error::Exists(_) => "write elsewhere, or replace it with --force".into(),
         Error::UnknownKey(query) if query.is_empty() => {
             "make a key with: plugsign keygen; or import one with: plugsign import FILE".into()
+        }
+        Error::UnknownKey(query) if looks_like_file(query) => {
+            "if that is a file: export writes one with -o FILE, sign uses one with --key-file FILE".into()
         }
         Error::UnknownKey(_) | Error::NoSecret(_) => "see which keys there are: plugsign list".into(),
         Error::AmbiguousKey { candidates, query } => {
@@ -284,9 +323,6 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::PassphraseNeeded(_) => {
             "give it with --passphrase-fd N, --passphrase-file FILE or PLUGSIGN_PASSPHRASE".into()
         }
-        Error::WrongPassphrase(_) => {
-            "check where the passphrase comes from: a trailing line end is dropped from files, nothing else is changed".into()
-        }
         Error::UnknownName(_) => "see the names: plugsign trust list".into(),
         Error::GnupgFile(_) => {
             "have gpg write the key to a file, gpg --export-secret-keys KEY > FILE, and: plugsign import FILE".into()
@@ -330,10 +366,25 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::ConfigInDatabase(_) => {
             "plugsign edits config.json only: in a database, the key file is a row of the table ConfigurationFiles, and its name an entry of PluginSettings.SignaturePublicKeyFiles; if the server does read the file, unset MM_CONFIG".into()
         }
+        Error::OwnerNeeded { .. } => {
+            "run it as the server's user or as root: sudo -u mattermost plugsign ...".into()
+        }
         Error::BadDocument { .. } => "nothing was changed; mend the file first".into(),
         Error::SamlFile(_) => "use another name: --name NAME".into(),
+        Error::NotListed { .. } => "see what it has: plugsign marketplace check".into(),
         Error::Duplicate { .. } => "take the new one in its place with --replace".into(),
-        Error::NotAFile { .. } => "name a regular file, or use - for standard input".into(),
+        Error::NotAFile { kind: "a folder", path } if path.join(PRIVATE_KEYS).is_dir() => {
+            format!("it is a GnuPG home: plugsign import --from-gnupg {}", Safe::path(path))
+        }
+        Error::NotAFile { kind: "a folder", .. } => "name the files in it".into(),
+        Error::NotAFile { .. } => {
+            "name a regular file; sign, import and --key-file read standard input as -".into()
+        }
+        Error::Io { path, source, .. }
+            if source.kind() == io::ErrorKind::NotFound && looks_like_key(path) =>
+        {
+            "if that is a key: sign takes it with -u KEY, verify with --key KEY".into()
+        }
         _ => return None,
     })
 }

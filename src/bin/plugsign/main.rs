@@ -10,6 +10,7 @@ mod document;
 mod failure;
 mod gpg;
 mod mend;
+mod mistaken;
 mod passphrase;
 mod report;
 mod signals;
@@ -20,9 +21,6 @@ mod world;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::args::Cli;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::world::World;
@@ -38,9 +36,9 @@ fn main() -> ExitCode {
     if let Some(call) = args::in_place_of_gpg(&whole) {
         return gpg::run(call.personality, &call.global, &whole, call.arguments);
     }
-    let cli = match Cli::try_parse_from(&whole) {
+    let cli = match args::parse(whole) {
         Ok(cli) => cli,
-        Err(error) => return args::explain(&error),
+        Err(error) => return args::explain(error),
     };
     let terminal = Terminal::new(&cli.global);
     let command = cli.command.name();

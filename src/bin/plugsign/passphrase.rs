@@ -12,6 +12,7 @@ use plugsign::disk::file::read_bounded;
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::secret_key::{Passphrase, Protection, SecretKey, SigningKey};
+use plugsign::safe::Safe;
 use zeroize::Zeroizing;
 
 use crate::descriptor::inherited;
@@ -23,6 +24,8 @@ use crate::world::World;
 
 /// The most bytes that a passphrase may have.
 const MAX_PASSPHRASE: u64 = 64 * 1024;
+
+const LINE_END: &str = "one line end at its end is dropped, nothing else is changed";
 
 #[derive(Args, Clone)]
 pub struct PassphraseSource {
@@ -110,6 +113,21 @@ impl PassphraseSource {
         ask_for(certificate, "Passphrase").map(Arc::new)
     }
 
+    /// Gets the passphrase of a key as [`PassphraseSource::of_key`] does, and proves it. A wrong
+    /// one from the terminal may be tried three times.
+    pub fn proven(
+        &self,
+        world: &World,
+        secret: &SecretKey,
+        certificate: &Certificate,
+    ) -> Result<Option<Arc<Passphrase>>, Failure> {
+        self.until_right(world, || {
+            let passphrase = self.of_key(world, secret, certificate)?;
+            secret.check(passphrase.as_deref())?;
+            Ok(passphrase)
+        })
+    }
+
     /// Unlocks a key for signing. A wrong passphrase from the terminal may be tried three times.
     pub fn unlock(
         &self,
@@ -142,7 +160,7 @@ impl PassphraseSource {
                 {
                     world.terminal.warn("that is not the passphrase, try again");
                 }
-                other => return other,
+                other => return other.map_err(|failure| self.blame(failure, world)),
             }
         }
     }
@@ -157,11 +175,26 @@ impl PassphraseSource {
         let unlock = |found: &Found| match &given {
             Some(passphrase) => {
                 let exactly = found.exactly.as_ref();
-                Ok(found.secret.unlock(Some(passphrase), exactly, &world.policy())?)
+                let unlocked = found.secret.unlock(Some(passphrase), exactly, &world.policy());
+                unlocked.map_err(|error| self.blame(error.into(), world))
             }
             None => self.unlock(world, &found.secret, found.exactly.as_ref()),
         };
         found.iter().map(unlock).collect()
+    }
+
+    /// Says of a wrong passphrase where it was given, unless it was asked for.
+    fn blame(&self, failure: Failure, world: &World) -> Failure {
+        let Failure::Library(Error::WrongPassphrase(key)) = failure else { return failure };
+        let source = match (self.passphrase_fd, &self.passphrase_file) {
+            (Some(number), _) => format!("descriptor {number} (--passphrase-fd); {LINE_END}"),
+            (None, Some(path)) => {
+                format!("{} (--passphrase-file); {LINE_END}", Safe::path(path))
+            }
+            (None, None) if self.is_asked(world) => return Error::WrongPassphrase(key).into(),
+            (None, None) => "PLUGSIGN_PASSPHRASE, which is taken as it is".into(),
+        };
+        Failure::WrongPassphrase(key, source)
     }
 
     fn is_asked(&self, world: &World) -> bool {
@@ -253,7 +286,7 @@ fn read(
     if let Some(number) = descriptor {
         return read_descriptor(number)
             .map(|bytes| Some(without_line_end(bytes)))
-            .map_err(|error| Failure::Stream("read the passphrase from its descriptor", error));
+            .map_err(|error| Failure::Descriptor(number, error));
     }
     if let Some(path) = file {
         // A FIFO is as good as a file here: shells make them for `<(command)`.
@@ -290,7 +323,10 @@ pub fn ask_twice(person: &mut Conversation, what: &str) -> Result<Passphrase, Fa
 }
 
 fn asking(error: io::Error) -> Failure {
-    Failure::Stream("ask for the passphrase", error)
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => Failure::Cancelled,
+        _ => Failure::Stream("ask for the passphrase", error),
+    }
 }
 
 fn read_descriptor(number: u32) -> io::Result<Zeroizing<Vec<u8>>> {

@@ -61,8 +61,12 @@ pub fn expiry_notice(
 ) -> Option<String> {
     let end = end.filter(|end| policy.ends_soon(Some(*end)))?;
     let left = end.duration_since(policy.now()).unwrap_or_default().as_secs() / (24 * 60 * 60);
-    let days = if left == 1 { "day" } else { "days" };
-    Some(format!("expires on {}, in {left} {days}: {}", show_time(end), mend()))
+    let left = match left {
+        0 => "less than a day".into(),
+        1 => "1 day".into(),
+        days => format!("{days} days"),
+    };
+    Some(format!("expires on {}, in {left}: {}", show_time(end), mend()))
 }
 
 /// Returns a certificate's state in one word.

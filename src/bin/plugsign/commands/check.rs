@@ -20,14 +20,15 @@ use super::verify::signers;
 use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
 use crate::report::{Report, first_user_id, path_text};
 use crate::terminal::{BAD, GOOD};
-use crate::world::World;
+use crate::world::{World, is_dash};
 
 /// Tell whether the Mattermost server would install these plugins, and could start them
 ///
 /// Looks at the shape of the archive, the manifest, the files that it names, the bundle's own
 /// name and the signature beside it. Whose signatures count is as in verify; without any signers,
-/// only the signature's shape is looked at. Exits with 0 if nothing keeps a plugin from being
-/// installed, with 1 otherwise.
+/// only the signature's shape is looked at. Says `good` of a bundle with a good signature alone:
+/// else `unsigned`, `unverified` or `BAD`. Exits with 0 if nothing keeps a plugin from being
+/// installed, with 1 otherwise; with --require-signature, with 0 for `good` alone.
 #[derive(Args)]
 pub struct Arguments {
     /// Plugin bundles: *.tar.gz
@@ -37,9 +38,16 @@ pub struct Arguments {
     /// certificates and the home's own secret keys
     #[arg(long = "key", value_name = "FILE|KEY")]
     keys: Vec<String>,
+    /// Say no to a bundle whose signature is missing, or cannot be verified for want of its signer
+    #[arg(long)]
+    require_signature: bool,
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
+    if arguments.bundles.iter().any(|path| is_dash(path)) {
+        let words = "check takes files, not standard input: a bundle's name counts too";
+        return Err(Failure::Usage(words.into()));
+    }
     let accepted = match signers(&arguments.keys, world) {
         Err(Failure::NoHome) if arguments.keys.is_empty() => Vec::new(),
         other => other?,
@@ -52,7 +60,10 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
         .bundles
         .into_iter()
         .map(|path| {
-            let result = look(&path, judge.as_ref());
+            let mut result = look(&path, judge.as_ref());
+            if let (Ok(seen), true) = (&mut result, arguments.require_signature) {
+                seen.require_signature();
+            }
             Line { path, result }
         })
         .collect();
@@ -198,9 +209,12 @@ impl Report for Checked {
         for line in &self.bundles {
             let Ok(seen) = &line.result else { continue };
             let findings = &seen.bundle.findings;
-            match findings.errors().next() {
-                None => write!(out, "{GOOD}good{GOOD:#}")?,
-                Some(_) => write!(out, "{BAD}BAD{BAD:#} ")?,
+            match (findings.errors().next(), &seen.signature) {
+                (Some(_), _) => write!(out, "{BAD}BAD{BAD:#} ")?,
+                (None, Signature::Good { .. }) => write!(out, "{GOOD}good{GOOD:#}")?,
+                // Nothing keeps it from being installed, but nobody answers for it either.
+                (None, Signature::Unjudged(_)) => write!(out, "unverified")?,
+                (None, _) => write!(out, "unsigned")?,
             }
             write!(out, "  {}", Safe::path(&line.path))?;
             if let Some(manifest) = &seen.bundle.manifest {
@@ -276,6 +290,18 @@ impl Report for Checked {
 }
 
 impl Seen {
+    /// Makes it an error that no signature was verified.
+    fn require_signature(&mut self) {
+        let what = match self.signature {
+            Signature::None => "it is not signed",
+            Signature::Unjudged(_) => {
+                "its signature was not verified: its signer is not known here"
+            }
+            Signature::Good { .. } | Signature::Bad(_) => return,
+        };
+        self.bundle.findings.error("signature-required", what, "--require-signature asks for one");
+    }
+
     fn json(&self, path: &str) -> Value {
         let findings: Vec<Value> = self
             .bundle

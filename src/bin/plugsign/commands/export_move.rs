@@ -41,8 +41,7 @@ pub fn for_ci(
     let exactly = query.exactly(&key.certificate);
     let policy = world.policy();
     secret.check_can_sign(exactly.as_ref(), &policy)?;
-    let old = arguments.passphrase.of_key(world, &secret, &key.certificate)?;
-    secret.check(old.as_deref())?;
+    let old = arguments.passphrase.proven(world, &secret, &key.certificate)?;
     let new = arguments.new.get(world, &format!("{} in CI", first_user_id(&key.certificate)))?;
     if old.as_deref().is_some_and(|old| old.same_as(&new)) {
         world
@@ -80,8 +79,7 @@ pub fn to_folder(arguments: &Arguments, folder: &Path, world: &World) -> Result<
         return Err(Error::Refused { key, weakness: Weakness::Unprotected }.into());
     }
     // Nobody finds out in the vault that the passphrase was another one.
-    let passphrase = arguments.passphrase.of_key(world, secret, &key.certificate)?;
-    secret.check(passphrase.as_deref())?;
+    arguments.passphrase.proven(world, secret, &key.certificate)?;
 
     let lock = world.lock()?;
     let key = of_home(home, &fingerprint)?;

@@ -208,8 +208,12 @@ fn take_secret(
     let (protected, passphrase) = match secret.protection() {
         Protection::None => protect(secret, certificate, arguments, world)?,
         Protection::Passphrase => {
-            let passphrase = arguments.passphrase.of_protected(world, certificate)?;
-            (Some(prove(secret, &passphrase)?), Some(passphrase))
+            let source = &arguments.passphrase;
+            let (proven, passphrase) = source.until_right(world, || {
+                let passphrase = source.of_protected(world, certificate)?;
+                Ok((prove(secret, &passphrase)?, passphrase))
+            })?;
+            (Some(proven), Some(passphrase))
         }
     };
     let keeping = Keeping { replace: arguments.replace, passphrase: passphrase.as_deref() };
@@ -274,6 +278,11 @@ pub(super) fn protect(
     let what = format!("{} (it has none)", first_user_id(certificate));
     let passphrase = arguments.passphrase.new_passphrase(world, arguments.no_passphrase, &what)?;
     let Some(passphrase) = passphrase else { return Ok((None, None)) };
+    if arguments.passphrase.given(world)?.is_some() {
+        let fingerprint = certificate.fingerprint();
+        let words = "had no passphrase, and is stored under the one that was given";
+        world.terminal.warn(&format!("{fingerprint} {words}"));
+    }
     let protected = secret.protect(&passphrase)?;
     protected.check(Some(&passphrase))?;
     Ok((Some(protected), Some(passphrase)))
@@ -345,12 +354,17 @@ fn join(
 pub fn read_certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
     let mut certificates = Vec::new();
     let mut last = None;
-    for key in read_keys(&read_file(path)?)? {
-        match key {
+    // Of several files, it is named which one has no key.
+    let named = |error| match error {
+        Error::NoKey(why) => Error::NoKey(format!("{}: {why}", Safe::path(path))),
+        other => other,
+    };
+    for key in read_keys(&read_file(path)?).map_err(named)? {
+        match key.map_err(named) {
             Ok(Key::Certificate(certificate)) => certificates.push(certificate),
             Ok(Key::Secret(secret)) => certificates.push(secret.certificate()),
             Ok(Key::Revocation(_)) => {
-                last = Some(Error::NoKey("it is a revocation certificate".into()));
+                last = Some(named(Error::NoKey("it is a revocation certificate".into())));
             }
             Err(error) => last = Some(error),
         }

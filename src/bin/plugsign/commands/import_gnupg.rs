@@ -62,18 +62,25 @@ fn take_over(
         imported.push(Line::of(certificate, Outcome::Refused(error.into()), found.is_secret()));
         return;
     }
+    let mut came_over = false;
     if found.can_sign(&world.policy()) {
         let taken = take_secret(certificate, found, arguments, world);
+        came_over = taken.is_ok();
         imported.push(Line::of(certificate, taken.unwrap_or_else(Outcome::Refused), true));
     } else {
         imported.push(import_certificate(certificate, world));
         for fingerprint in found.movable() {
             // Nothing here would use a secret part that cannot sign.
-            imported.push(Line::left_behind(certificate, &fingerprint, &Weakness::CannotSign));
+            imported.push(Line::left_behind(
+                certificate,
+                &fingerprint,
+                &Weakness::CannotSign,
+                false,
+            ));
         }
     }
     for (fingerprint, weakness) in found.left_behind() {
-        imported.push(Line::left_behind(certificate, fingerprint, weakness));
+        imported.push(Line::left_behind(certificate, fingerprint, weakness, came_over));
     }
 }
 

@@ -82,11 +82,13 @@ impl Line {
         Line { kind: "revocation", ..Line::of(certificate, outcome, false) }
     }
 
-    /// A subkey whose secret part stays where it is.
+    /// A subkey whose secret part stays where it is. If its key came over, and signs, nothing of
+    /// it is refused.
     pub(super) fn left_behind(
         certificate: &Certificate,
         subkey: &Fingerprint,
         weakness: &Weakness,
+        came_over: bool,
     ) -> Line {
         let key = subkey.to_string();
         let error = Error::Refused { key: key.clone(), weakness: weakness.clone() };
@@ -95,7 +97,10 @@ impl Line {
             user_id: Some(first_user_id(certificate)),
             secret: true,
             kind: "secret key",
-            outcome: Outcome::Refused(error.into()),
+            outcome: match came_over {
+                true => Outcome::Skipped(error.into()),
+                false => Outcome::Refused(error.into()),
+            },
         }
     }
 
@@ -113,16 +118,16 @@ impl Report for Imported {
     fn results(&self, out: &mut dyn Write) -> io::Result<()> {
         for line in &self.lines {
             let word = line.outcome.word();
-            match (line.outcome.why(), &line.user_id) {
-                (Some(why @ Failure::Library(Error::Refused { .. })), _) => {
-                    writeln!(out, "{word}  {}", why.one_line())?;
+            let user_id = line.user_id.as_ref().map(|user_id| format!("  {user_id}"));
+            let user_id = user_id.unwrap_or_default();
+            match line.outcome.why() {
+                Some(why @ Failure::Library(Error::Refused { .. })) => {
+                    writeln!(out, "{word}  {}{user_id}", why.one_line())?;
                 }
-                (Some(why), _) => writeln!(out, "{word}  {}: {}", line.what, why.one_line())?,
-                (None, user_id) => {
-                    let kind = line.kind;
-                    let user_id = user_id.as_deref().unwrap_or_default();
-                    writeln!(out, "{word}  {}  {kind}  {user_id}", line.what)?;
+                Some(why) => {
+                    writeln!(out, "{word}  {}: {}{user_id}", line.what, why.one_line())?;
                 }
+                None => writeln!(out, "{word}  {}  {}{user_id}", line.what, line.kind)?,
             }
         }
         Ok(())

@@ -4,6 +4,8 @@
 mod add;
 #[path = "marketplace_check.rs"]
 mod check;
+#[path = "marketplace_remove.rs"]
+mod remove;
 
 use clap::{Args, Subcommand};
 
@@ -22,11 +24,13 @@ pub struct Arguments {
 enum Action {
     Add(add::Arguments),
     Check(check::Arguments),
+    Remove(remove::Arguments),
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failure> {
     Ok(match arguments.action {
         Action::Add(arguments) => Box::new(add::run(arguments, world)?),
         Action::Check(arguments) => Box::new(check::run(&arguments, world)?),
+        Action::Remove(arguments) => Box::new(remove::run(arguments, world)?),
     })
 }

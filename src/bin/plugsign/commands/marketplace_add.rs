@@ -24,7 +24,7 @@ use crate::world::{PATIENCE, World};
 /// Add signed bundles to a marketplace's database
 ///
 /// Only bundles that the server would install, with a signature that is good, are added: all of
-/// them, or none. Bundles for one platform (-linux-amd64, -osx-amd64, -windows-amd64) go into the
+/// them, or none. What is there already, and the same, stays as it is. Bundles for one platform (-linux-amd64, -osx-amd64, -windows-amd64) go into the
 /// entry of the main bundle of the same version, which must be given, too.
 #[derive(Args)]
 pub struct Arguments {
@@ -124,6 +124,11 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Added, Failure> {
         let url = group.main.url.clone();
         let icon = group.icon.as_deref();
         let entry = entry(&listing, &group.manifest, icon, &group.main, &group.platforms);
+        let platforms = group.platforms.iter().map(|(platform, _)| platform.name.into()).collect();
+        if file.database.has_same(&entry) {
+            added.lines.push(Line { outcome: "unchanged", id, version, url, platforms });
+            continue;
+        }
         let was_there = file.database.put(entry, arguments.replace);
         if was_there && !arguments.replace {
             let error = Error::Duplicate { id, version };
@@ -131,7 +136,6 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Added, Failure> {
             continue;
         }
         let outcome = if was_there { "replaced" } else { "added" };
-        let platforms = group.platforms.iter().map(|(platform, _)| platform.name).collect();
         added.lines.push(Line { outcome, id, version, url, platforms });
     }
     if added.refused.is_empty() {
@@ -177,7 +181,7 @@ struct Item {
 }
 
 /// Why a bundle is not added.
-enum Why {
+pub(super) enum Why {
     /// We could not look.
     Error(Error),
     /// It is not good.
@@ -273,18 +277,18 @@ fn group(items: Vec<Item>, refused: &mut Vec<(PathBuf, Why)>) -> Vec<Group> {
 
 /// What was added, or why nothing was.
 pub struct Added {
-    database: PathBuf,
-    lines: Vec<Line>,
-    refused: Vec<(PathBuf, Why)>,
-    is_insecure: bool,
+    pub(super) database: PathBuf,
+    pub(super) lines: Vec<Line>,
+    pub(super) refused: Vec<(PathBuf, Why)>,
+    pub(super) is_insecure: bool,
 }
 
-struct Line {
-    outcome: &'static str,
-    id: String,
-    version: String,
-    url: String,
-    platforms: Vec<&'static str>,
+pub(super) struct Line {
+    pub(super) outcome: &'static str,
+    pub(super) id: String,
+    pub(super) version: String,
+    pub(super) url: String,
+    pub(super) platforms: Vec<String>,
 }
 
 impl Why {
@@ -303,7 +307,7 @@ impl Report for Added {
             write!(out, "{}  {id} {version}  {}", line.outcome, Safe::text(&line.url))?;
             match line.platforms.is_empty() {
                 true => writeln!(out)?,
-                false => writeln!(out, "  {}", line.platforms.join(" "))?,
+                false => writeln!(out, "  {}", Safe::text(&line.platforms.join(" ")))?,
             }
         }
         for (path, why) in &self.refused {

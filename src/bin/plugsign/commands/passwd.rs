@@ -35,9 +35,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
     let fingerprint = key.certificate.fingerprint();
     let no_secret = || Error::NoSecret(fingerprint.clone());
     let secret = key.secret.as_ref().ok_or_else(no_secret)?;
-    let old = arguments.passphrase.of_key(world, secret, &key.certificate)?;
     // A wrong one is said before a new one is thought of.
-    secret.check(old.as_deref())?;
+    let old = arguments.passphrase.proven(world, secret, &key.certificate)?;
     let new = match arguments.no_passphrase {
         true => None,
         false => Some(arguments.new.get(world, &first_user_id(&key.certificate))?),

@@ -14,15 +14,17 @@ use serde_json::{Map, Value, json};
 
 use super::{trust_check, trust_server};
 use crate::failure::{
-    EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, one_line,
+    EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, hint, one_line,
 };
 use crate::report::{Report, certificate_json, first_user_id, path_text};
-use crate::world::World;
+use crate::world::{World, is_dash};
 
 /// Choose whose signatures count
 ///
 /// The trusted certificates live in the home, each under the name of its key file. With --config
-/// they are a Mattermost server's: key files beside its config.json, and listed in it.
+/// they are a Mattermost server's: key files beside its config.json, and listed in it. Run it as
+/// the server's user or as root. A key file can be read by the owner of config.json alone, if that
+/// is an ordinary user in its own group, else by whoever can read config.json.
 #[derive(Args)]
 pub struct Arguments {
     /// Work on the server with this configuration file, instead of on the home
@@ -77,6 +79,14 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
                 let words = "--name and --fingerprint go with exactly one file";
                 return Err(Failure::Usage(words.into()));
             }
+            if files.iter().any(|file| is_dash(file)) {
+                let words =
+                    "trust add takes files, not standard input: their names are what is listed";
+                return Err(Failure::Usage(words.into()));
+            }
+            if let Some(asked) = &fingerprint {
+                check_whole(asked)?;
+            }
             let wanted = Wanted { files: &files, name, fingerprint, force };
             Box::new(match config {
                 Some(config) => trust_server::add(config, &wanted, world)?,
@@ -96,6 +106,18 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
             None => return Err(Failure::Usage("trust check needs --config CONFIG.JSON".into())),
         },
     })
+}
+
+/// Refuses parts of a fingerprint, which anybody can make another key for.
+fn check_whole(fingerprint: &str) -> Result<(), Failure> {
+    let digits = fingerprint.replace(' ', "");
+    let digits = digits.trim_start_matches("0x").trim_start_matches("0X");
+    match digits.len() {
+        40 => Ok(()),
+        count => Err(Failure::Usage(format!(
+            "--fingerprint needs all 40 digits of the fingerprint, and {count} are given"
+        ))),
+    }
 }
 
 /// What is to be added.
@@ -253,6 +275,15 @@ impl Why {
         }
     }
 
+    /// Returns what to try next, if the words do not say it.
+    fn hint(&self) -> Option<String> {
+        match self {
+            Why::Error(error) => hint(error),
+            Why::Unfit(_) => None,
+            Why::Failure(failure) => failure.hint(),
+        }
+    }
+
     fn exit(&self) -> u8 {
         match self {
             Why::Error(error) => exit_of(error),
@@ -298,7 +329,10 @@ impl Report for Trust {
         for (path, error) in &self.unreadable {
             writeln!(talk, "cannot read {}: {}", Safe::path(path), one_line(error))?;
         }
-        Ok(())
+        let whys = self.entries.iter().filter_map(|entry| entry.outcome.as_ref().err());
+        let mut hints: Vec<String> = whys.filter_map(Why::hint).collect();
+        hints.dedup();
+        hints.iter().try_for_each(|hint| writeln!(talk, "hint: {hint}"))
     }
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {

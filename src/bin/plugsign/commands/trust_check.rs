@@ -89,7 +89,7 @@ fn judge(key: ListedKey, min_days: u32, world: &World) -> Key {
         }
     };
     if !key.is_readable {
-        let words = "the owner of config.json, as who the server runs, may not read it";
+        let words = "the server may not read it: give it the owner, group and mode of config.json";
         return bad(State::Unreadable, words.into());
     }
     let certificate = match read_public_key(bytes, &world.policy()) {

@@ -26,6 +26,7 @@ use serde_json::{Map, Value, json};
 use super::import::read_certificates;
 use super::verify_checksums;
 use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
+use crate::mistaken::{is_key_file, looks_like_file};
 use crate::report::{Report, first_user_id, path_text};
 use crate::terminal::{BAD, GOOD};
 use crate::work;
@@ -73,6 +74,8 @@ fn policy_at(at: Option<SystemTime>, world: &World) -> Result<Policy, Failure> {
     }
 }
 
+const KEY_FILE: &str = "it is a key file, and no signature: --key takes it";
+
 pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
     let at = arguments.at.as_deref().map(parse_time).transpose()?;
     let policy = policy_at(at, world)?;
@@ -93,7 +96,10 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
             Line::new(&artifact.path, verdict.map(Shown::server))
         })?
     } else {
-        let accepted = signers(&arguments.keys, world)?;
+        let accepted = match signers(&arguments.keys, world) {
+            Err(Failure::NoHome) if arguments.keys.is_empty() => Vec::new(),
+            other => other?,
+        };
         if accepted.is_empty() {
             return Err(Failure::NobodyTrusted);
         }
@@ -118,8 +124,20 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
         lines
     };
     for path in release.orphans {
-        let bad = Bad::new(Reason::OrphanSignature, "there is no file that it could be of");
+        let why = match is_key_file(&path) {
+            true => KEY_FILE,
+            false => "there is no file that it could be of",
+        };
+        let bad = Bad::new(Reason::OrphanSignature, why);
         lines.push(Line::new(&path, Ok(Shown::bad(bad))));
+    }
+    // `verify release-key.asc` beside a folder of that name: the folder is not what was meant.
+    for line in lines.iter_mut().filter(|line| line.path.is_dir()) {
+        let is_named = |path: &&PathBuf| path.with_extension("") == line.path && is_key_file(path);
+        if let Some(path) = arguments.paths.iter().find(is_named) {
+            let bad = Bad::new(Reason::OrphanSignature, KEY_FILE);
+            *line = Line::new(path, Ok(Shown::bad(bad)));
+        }
     }
     lines.extend(release.unreadable.into_iter().map(|(path, error)| Line::new(&path, Err(error))));
     Ok(Checked { lines, passed_over: release.passed_over, at })
@@ -152,7 +170,12 @@ fn judge_shape(path: &Path) -> Option<Line> {
 fn read_key_files(names: &[String]) -> Result<Vec<Vec<u8>>, Failure> {
     names
         .iter()
-        .map(|name| Ok(read_small(Path::new(name), "a key file", MAX_KEY_FILE)?.to_vec()))
+        .map(|name| match read_small(Path::new(name), "a key file", MAX_KEY_FILE) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Err(Failure::NoKeyFile(name.clone()))
+            }
+            other => Ok(other?.to_vec()),
+        })
         .collect()
 }
 
@@ -229,6 +252,7 @@ impl Known {
         }
         match found[..] {
             [only] => Ok(only.clone()),
+            [] if looks_like_file(key) => Err(Failure::NeitherFileNorKey(key.to_string())),
             [] => Err(Error::UnknownKey(key.to_string()).into()),
             _ => {
                 let candidates = found.iter().map(|it| (it.fingerprint(), it.first_user_id()));
@@ -283,6 +307,11 @@ impl Line {
 
     pub(super) fn is_good(&self) -> bool {
         matches!(self.result, Ok(Shown::Good { .. }))
+    }
+
+    fn is_bad(&self, because: Reason) -> bool {
+        let word = because.to_string();
+        matches!(&self.result, Ok(Shown::Bad { reason, .. }) if *reason == word)
     }
 
     fn was_made_while_valid(&self) -> bool {
@@ -390,6 +419,16 @@ impl Report for Checked {
                 write!(talk, ", {} passed over", self.passed_over)?;
             }
             writeln!(talk)?;
+        }
+        if let [one, other] = &self.lines[..]
+            && one.is_bad(Reason::MissingSignature)
+            && other.is_bad(Reason::OrphanSignature)
+        {
+            let (artifact, signature) = (Safe::path(&one.path), Safe::path(&other.path));
+            writeln!(
+                talk,
+                "hint: if one is the other's signature: --signature {signature} {artifact}"
+            )?;
         }
         if self.lines.iter().any(Line::was_made_while_valid) {
             writeln!(

@@ -1,0 +1,50 @@
+//! `plugsign marketplace remove`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use plugsign::disk::database::DatabaseFile;
+use plugsign::error::Error;
+use plugsign::mattermost::marketplace::downloads;
+
+use super::add::{Added, Line};
+use crate::failure::Failure;
+use crate::world::{PATIENCE, World};
+
+/// Take a release out of a marketplace's database
+///
+/// Servers that have it installed keep it.
+#[derive(Args)]
+pub struct Arguments {
+    /// The database
+    #[arg(long, value_name = "FILE")]
+    database: PathBuf,
+    /// The plugin
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Which version of it
+    #[arg(value_name = "VERSION")]
+    version: String,
+}
+
+pub fn run(arguments: Arguments, world: &World) -> Result<Added, Failure> {
+    let Arguments { database, id, version } = arguments;
+    let mut file = DatabaseFile::change(&database, world.umask, PATIENCE)?;
+    let lines: Vec<Line> = file
+        .database
+        .remove(&id, &version)
+        .iter()
+        .map(|entry| Line {
+            outcome: "removed",
+            id: id.clone(),
+            version: version.clone(),
+            url: entry.text("download_url").to_string(),
+            platforms: downloads(entry).iter().filter_map(|it| it.0).map(String::from).collect(),
+        })
+        .collect();
+    if lines.is_empty() {
+        return Err(Error::NotListed { id, version }.into());
+    }
+    file.commit()?;
+    Ok(Added { database, lines, refused: Vec::new(), is_insecure: false })
+}

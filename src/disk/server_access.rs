@@ -1,0 +1,115 @@
+//! Who reads a server's `config.json`, and so must be able to read the key files beside it.
+//!
+//! The server's user is nowhere written down. It is taken to be the owner of `config.json` if
+//! that is an ordinary user in its own group, as installed servers have it. Else it may be
+//! anybody whom the bits of `config.json` let in.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::file::{Access, Existing, write_new};
+use crate::error::{Error, Result};
+
+/// The owner, the group and the mode of a configuration.
+#[derive(Clone, Copy)]
+pub struct ConfigAccess {
+    user: u32,
+    group: u32,
+    mode: u32,
+    /// Whether the group is the owner's own.
+    is_own_group: bool,
+}
+
+impl ConfigAccess {
+    pub fn of(metadata: &Metadata) -> ConfigAccess {
+        let (user, group) = (metadata.uid(), metadata.gid());
+        let is_own_group = primary_group(user) == Some(group);
+        ConfigAccess { user, group, mode: metadata.mode() & 0o7777, is_own_group }
+    }
+
+    /// Returns whether the server runs as the owner, as far as one can tell.
+    fn is_owners(&self) -> bool {
+        self.user != 0 && self.is_own_group
+    }
+
+    /// Returns whether whoever reads the configuration as the server may read this file too.
+    pub fn reaches(&self, file: &Metadata) -> bool {
+        let is_group = file.gid() == self.group;
+        let bit = match self.user {
+            // Root reads all, but need not be who the server runs as.
+            0 if self.mode & 0o004 != 0 => 0o004,
+            0 if self.mode & 0o040 != 0 && is_group => 0o044,
+            0 if self.mode & 0o040 != 0 => 0o004,
+            0 => return true,
+            user if file.uid() == user => 0o400,
+            _ if is_group => 0o040,
+            _ => 0o004,
+        };
+        file.mode() & bit != 0
+    }
+
+    /// Writes a key file: for the owner alone if the server runs as that, else for all who may
+    /// read the configuration. A certificate is no secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OwnerNeeded`] if only its owner or root could do that, and as [`write_new`].
+    pub fn write_key(&self, path: &Path, bytes: &[u8], existing: Existing) -> Result<()> {
+        let as_configuration = 0o600 | self.mode & 0o044;
+        let mode = if self.is_owners() { 0o600 } else { as_configuration };
+        self.write(path, bytes, [mode, as_configuration], existing)
+    }
+
+    /// Writes the configuration or its backup, for whom it was before.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConfigAccess::write_key`].
+    pub fn write_configuration(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.write(path, bytes, [self.mode; 2], Existing::Replace)
+    }
+
+    /// Writes a file with the first mode for its owner, or else with the second without it.
+    fn write(&self, path: &Path, bytes: &[u8], modes: [u32; 2], existing: Existing) -> Result<()> {
+        let access = |user, mode| Access::Exactly { mode, owner: (user, self.group) };
+        let written = write_new(path, bytes, access(self.user, modes[0]), existing);
+        let us = rustix::process::geteuid().as_raw();
+        match written {
+            Err(error) if is_denied(&error) && self.goes_without_owner() && us != self.user => {
+                write_new(path, bytes, access(us, modes[1]), existing)
+            }
+            other => other,
+        }
+        .map_err(|error| match error {
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Error::OwnerNeeded { path: path.to_owned(), source }
+            }
+            other => other,
+        })
+    }
+
+    /// Returns whether the owner can do all with a file by the bits of the group or of others:
+    /// then another member of the group may take its place. Who is in a group is not asked, but
+    /// an owner is in its own, and root needs no bits.
+    fn goes_without_owner(&self) -> bool {
+        let owner = self.mode >> 6 & 0o6;
+        let is_covered = |bits: u32| bits & owner == owner;
+        self.user == 0 || is_covered(self.mode) || self.is_own_group && is_covered(self.mode >> 3)
+    }
+}
+
+fn is_denied(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// Returns the group that a user of this machine has of its own.
+fn primary_group(user: u32) -> Option<u32> {
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':').skip(2);
+        let is_user = fields.next()?.parse() == Ok(user);
+        is_user.then(|| fields.next()?.parse().ok()).flatten()
+    })
+}

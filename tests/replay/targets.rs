@@ -269,9 +269,9 @@ pub fn marketplace(input: &[u8]) {
         }
     }
     if let Ok(checksums) = Checksums::read(input) {
-        let text = checksums.to_bytes();
+        let text = checksums.to_bytes().expect("what was read can be written");
         let again = Checksums::read(&text).expect("what was written can be read");
-        assert_eq!(again.to_bytes(), text);
+        assert_eq!(again.to_bytes().expect("and written"), text);
         let names: Vec<PathBuf> = checksums.names().map(PathBuf::from).collect();
         assert!(names.iter().all(|name| again.get(name) == checksums.get(name)));
     }

@@ -11,6 +11,7 @@ mod common;
 mod bounded;
 mod catalogue;
 mod certificates;
+mod documents;
 mod keys;
 mod rsa;
 mod signatures;

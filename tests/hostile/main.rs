@@ -12,6 +12,7 @@ mod bounded;
 mod catalogue;
 mod certificates;
 mod documents;
+mod gnupg;
 mod keys;
 mod rsa;
 mod signatures;

@@ -288,6 +288,9 @@ pub fn hint(error: &Error) -> Option<String> {
             Weakness::OnCard(_) => {
                 "plugsign uses no smart cards: sign with a key or subkey whose secret part is in a file; gpg --export gives the certificate of this one".into()
             }
+            Weakness::ManySecretParts { .. } => {
+                "take the secret parts of ended subkeys out of a copy (gpg --edit-key KEY: key N, delkey, save), export that, and: plugsign import --replace FILE".into()
+            }
             Weakness::SecretElsewhere => "import the key with its secret part".into(),
             _ => return None,
         },

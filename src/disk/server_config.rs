@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{
-    Access, Existing, Links, Stamp, folder_of, lock_folder, open_regular, read_bounded, read_small,
-    sync_folder, write_new,
+    Access, Existing, Links, Stamp, folder_of, lock_folder, metadata_of, open_regular,
+    read_bounded, read_small, sync_folder, write_new,
 };
 use super::home::check_name;
 use crate::error::{Error, Result};
@@ -312,19 +312,6 @@ impl Change {
             true => Err(Error::SamlFile(name.to_owned())),
             false => Ok(()),
         }
-    }
-}
-
-/// Returns what stands under a name, links not followed. That a file cannot be looked at does not
-/// mean that it is missing; that no file can have this name does.
-fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>> {
-    use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
-    match fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(Some(metadata)),
-        Err(error) => match error.kind() {
-            NotFound | NotADirectory | InvalidFilename | InvalidInput => Ok(None),
-            _ => Err(Error::io("read", path)(error)),
-        },
     }
 }
 

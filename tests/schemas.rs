@@ -110,6 +110,9 @@ fn every_document_follows_its_schema_and_every_schema_has_a_document() {
         "completions bash",
         "man",
         "frobnicate",
+        "--help",
+        "sign --help",
+        "--version",
     ] {
         let said = sandbox.shell(&format!("plugsign --json {command}"));
         seen.insert(schema::name_of(&said.json()).to_string());

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 
@@ -93,6 +94,8 @@ fn every_dependency_has_a_reason_and_comes_from_the_registry() {
             is_explained = false;
         } else if section.ends_with("dependencies]") {
             assert!(is_explained, "{line}: no reason is given");
+            let is_minimal = line.contains("default-features = false");
+            assert!(is_minimal, "{line}: its features are not named one by one");
             dependencies += 1;
         }
     }
@@ -117,9 +120,20 @@ fn no_dependency_of_the_program_needs_a_newer_rust_than_we_promise() {
     };
     let ours = packages.iter().find(|package| package["name"] == "plugsign").unwrap();
     let promised = version(ours).unwrap();
+    // What tests alone need may be newer.
+    for package in built(&metadata) {
+        if let Some(needed) = version(package) {
+            assert!(needed <= promised, "{} needs Rust {needed}", package["id"]);
+        }
+    }
+}
+
+/// The packages that the program is built from, itself among them, and not those of tests alone.
+fn built(metadata: &Value) -> Vec<&Value> {
+    let packages = metadata["packages"].as_array().unwrap();
+    let ours = packages.iter().find(|package| package["name"] == "plugsign").unwrap();
     let nodes = metadata["resolve"]["nodes"].as_array().unwrap();
     let of = |id: &Value| nodes.iter().find(|node| node["id"] == *id).unwrap();
-    // What tests alone need may be newer.
     let mut reached = vec![&ours["id"]];
     let mut place = 0;
     while let Some(id) = reached.get(place).copied() {
@@ -133,10 +147,53 @@ fn no_dependency_of_the_program_needs_a_newer_rust_than_we_promise() {
         place += 1;
     }
     assert!(reached.len() > 100, "only {}", reached.len());
-    for id in reached {
-        let package = packages.iter().find(|package| package["id"] == *id).unwrap();
-        if let Some(needed) = version(package) {
-            assert!(needed <= promised, "{id} needs Rust {needed}");
+    packages.iter().filter(|package| reached.contains(&&package["id"])).collect()
+}
+
+/// Counts the lines of Rust sources below a folder in which `unsafe` begins something.
+fn unsafe_lines(folder: &Path) -> usize {
+    let Ok(listing) = fs::read_dir(folder) else { return 0 };
+    let in_line = |line: &str| {
+        let code = line.split("//").next().unwrap_or_default();
+        ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe trait"]
+            .iter()
+            .any(|word| code.contains(word))
+    };
+    let in_file = |path: &Path| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.lines().filter(|line| in_line(line)).count()
+    };
+    let paths = listing.map(|entry| entry.unwrap().path());
+    paths
+        .map(|path| match path.is_dir() {
+            true => unsafe_lines(&path),
+            false if path.extension().is_some_and(|it| it == "rs") => in_file(&path),
+            false => 0,
+        })
+        .sum()
+}
+
+/// Of others' code we can only say how much there is; SECURITY.md says what we make of it.
+#[test]
+fn unsafe_code_is_counted_and_none_of_it_is_ours() {
+    let metadata = metadata();
+    let mut with = 0;
+    let mut lines = 0;
+    let packages = built(&metadata);
+    for package in &packages {
+        let manifest = Path::new(package["manifest_path"].as_str().unwrap());
+        let found = unsafe_lines(&manifest.parent().unwrap().join("src"));
+        if package["name"] == "plugsign" {
+            assert_eq!(found, 0, "of our own");
         }
+        with += usize::from(found > 0);
+        lines += found;
     }
+    // Standard bindings have some: a scan that finds none looks in the wrong place.
+    assert!(with > 10 && with < packages.len(), "{with} of {}", packages.len());
+    let all = packages.len();
+    let _ = writeln!(
+        io::stderr(),
+        "supply: {with} of {all} crates have `unsafe` in {lines} lines, plugsign has none"
+    );
 }

@@ -1,12 +1,12 @@
 //! A plugin bundle on disk, looked at and judged while it holds still.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::file::{Links, Stamp, open_regular, read_small};
+use super::file::{Links, Stamp, metadata_of, open_regular, read_small};
 use crate::error::{Error, Result};
 use crate::judge::Judge;
 use crate::mattermost::bundle::{self, Bundle};
@@ -93,10 +93,10 @@ impl BundleFile {
             PathBuf::from(name)
         };
         let (sig, asc) = (beside(".sig"), beside(".asc"));
-        if fs::symlink_metadata(&sig).is_ok() {
+        if metadata_of(&sig)?.is_some() {
             return read_small(&sig, "a signature", MAX_SIGNATURE_FILE).map(Beside::Signature);
         }
-        Ok(if fs::symlink_metadata(&asc).is_ok() { Beside::OnlyArmored } else { Beside::Nothing })
+        Ok(if metadata_of(&asc)?.is_some() { Beside::OnlyArmored } else { Beside::Nothing })
     }
 
     fn pass<T>(&mut self, read: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> Result<T> {

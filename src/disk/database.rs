@@ -61,7 +61,7 @@ impl DatabaseFile {
     ///
     /// [`Error::Io`].
     pub fn commit(self) -> Result<()> {
-        let text = self.database.to_text().map_err(|error| bad(&self.path, error.to_string()))?;
+        let text = self.database.into_text().map_err(|error| bad(&self.path, error.to_string()))?;
         // A link stays one: the file that it leads to is replaced.
         let path = self.path.canonicalize().unwrap_or(self.path);
         write_new(&path, text.as_bytes(), self.access, Existing::Replace)

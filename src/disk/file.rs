@@ -350,6 +350,19 @@ pub fn read_bounded(
     Ok(bytes)
 }
 
+/// Returns what stands under a name, links not followed. That a file cannot be looked at does not
+/// mean that it is missing; that no file can have this name does.
+pub(super) fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>> {
+    use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) => match error.kind() {
+            NotFound | NotADirectory | InvalidFilename | InvalidInput => Ok(None),
+            _ => Err(Error::io("read", path)(error)),
+        },
+    }
+}
+
 /// What must stay the same of a file while it is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use super::file::read_small;
 use crate::error::{Error, Result};
+use crate::openpgp::bounds::check_bounds;
 use crate::openpgp::certificate::{Certificate, Fingerprint};
 use crate::openpgp::gnupg::{
     MAX_KEYRING, MAX_PRIVATE_KEY, PrivateKeyFile, read_keybox, read_keyring,
@@ -101,7 +102,12 @@ impl GnupgHome {
             let added = certificate.and_then(|certificate| {
                 let fingerprint = certificate.fingerprint();
                 match places.get(&fingerprint).and_then(|place| self.certificates.get_mut(*place)) {
-                    Some(copy) => *copy = copy.merge(&certificate)?,
+                    Some(copy) => {
+                        let merged = copy.merge(&certificate)?;
+                        // Each copy was within bounds; both together need not be.
+                        check_bounds(&merged.to_bytes()?)?;
+                        *copy = merged;
+                    }
                     None => {
                         places.insert(fingerprint, self.certificates.len());
                         self.certificates.push(certificate);

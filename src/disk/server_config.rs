@@ -3,21 +3,26 @@
 //! A key file is written before its name is listed, and removed after: a crash in between leaves
 //! a file that nobody asks for, never a name without its file.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{
-    Existing, Links, Stamp, folder_of, lock_folder, open_regular, read_bounded, read_small,
-    sync_folder,
+    Existing, Links, Stamp, folder_of, lock_folder, metadata_of, open_regular, read_bounded,
+    read_small, sync_folder,
 };
 use super::home::check_name;
 use super::server_access::ConfigAccess;
 use crate::error::{Error, Result};
 use crate::mattermost::config::{Config, MAX_CONFIG};
 use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
+
+/// The most bytes of all the key files of a server.
+const MAX_KEY_FILES: u64 = 16 * 1024 * 1024;
 
 /// A server's configuration file.
 pub struct ServerConfig {
@@ -34,9 +39,17 @@ pub struct ListedKey {
     /// Where the server looks for it.
     pub path: PathBuf,
     /// Its bytes, or why they cannot be read.
-    pub file: Result<Vec<u8>>,
+    pub file: Result<KeyBytes>,
     /// Whether the server may read it, as far as one can tell.
     pub is_readable: bool,
+}
+
+/// The bytes of a listed key file.
+pub enum KeyBytes {
+    /// As they are.
+    New(Vec<u8>),
+    /// Those of an earlier entry, which leads to the same file.
+    Repeated,
 }
 
 impl ServerConfig {
@@ -73,18 +86,24 @@ impl ServerConfig {
         folder_of(&self.path).join(name)
     }
 
-    /// Reads the key files that are listed.
-    pub fn keys(&self) -> Vec<ListedKey> {
-        let names = self.config.key_files();
-        names
-            .into_iter()
-            .map(|name| {
-                let path = self.key_path(name);
-                let is_readable = self.is_readable(&path);
-                let file = read_small(&path, "a key file", MAX_KEY_FILE).map(|b| b.to_vec());
-                ListedKey { name: name.to_owned(), path, file, is_readable }
-            })
-            .collect()
+    /// Reads the key files that are listed, one after the other, each once.
+    pub fn keys(&self) -> impl Iterator<Item = ListedKey> {
+        let mut seen = HashSet::new();
+        let mut left = MAX_KEY_FILES;
+        self.config.key_files().into_iter().map(move |name| {
+            let path = self.key_path(name);
+            let metadata = fs::metadata(&path);
+            let is_readable = metadata.as_ref().is_ok_and(|found| self.access.reaches(found));
+            let identity = metadata.ok().map(|metadata| (metadata.dev(), metadata.ino()));
+            let file = match identity.is_some_and(|identity| !seen.insert(identity)) {
+                true => Ok(KeyBytes::Repeated),
+                false => read_small(&path, "a key file", MAX_KEY_FILE).and_then(|bytes| {
+                    left = left.checked_sub(bytes.len() as u64).ok_or_else(too_much)?;
+                    Ok(KeyBytes::New(bytes.to_vec()))
+                }),
+            };
+            ListedKey { name: name.to_owned(), path, file, is_readable }
+        })
     }
 
     /// Returns whether the server may read a file, as far as one can tell.
@@ -118,6 +137,11 @@ pub fn database_of(path: &str) -> Option<&'static str> {
         "mysql" => Some("MySQL"),
         _ => None,
     }
+}
+
+fn too_much() -> Error {
+    let name = "with those listed before, it".into();
+    Error::TooLarge { name, what: "all key files of a server", limit: MAX_KEY_FILES }
 }
 
 fn bad(path: &Path, why: String) -> Error {
@@ -305,19 +329,6 @@ impl Change {
             true => Err(Error::SamlFile(name.to_owned())),
             false => Ok(()),
         }
-    }
-}
-
-/// Returns what stands under a name, links not followed. That a file cannot be looked at does not
-/// mean that it is missing; that no file can have this name does.
-fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>> {
-    use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
-    match fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(Some(metadata)),
-        Err(error) => match error.kind() {
-            NotFound | NotADirectory | InvalidFilename | InvalidInput => Ok(None),
-            _ => Err(Error::io("read", path)(error)),
-        },
     }
 }
 

@@ -293,6 +293,9 @@ impl Signing<'_> {
         let bytes = match read_small(output, "a signature", MAX_SIGNATURE_FILE) {
             Ok(bytes) => bytes,
             Err(Error::TooLarge { .. }) => return Ok(false),
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Ok(false);
+            }
             Err(error) => return Err(error),
         };
         Ok(match self.judge.verify_content(&bytes, content) {

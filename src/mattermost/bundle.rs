@@ -7,6 +7,7 @@
 
 mod archive;
 mod finding;
+mod gzip;
 mod manifest;
 mod rules;
 mod yaml;
@@ -98,7 +99,15 @@ pub fn inspect(bundle: impl Read, name: &str) -> io::Result<Bundle> {
             "the server cannot open it",
         );
     }
-    match bytes.ok_or_else(|| "it is too large".to_string()).and_then(|b| Manifest::read(file, b)) {
+    let Some(bytes) = bytes else {
+        findings.error(
+            "bad-manifest",
+            format!("{file} is larger than {} KiB", MAX_MANIFEST >> 10),
+            "the server may install it, but plugsign reads no more",
+        );
+        return Ok(bundle);
+    };
+    match Manifest::read(file, bytes) {
         Ok(manifest) => {
             rules::check_manifest(&manifest, findings);
             if !contents.is_cut_short() {

@@ -9,9 +9,16 @@ mod scan;
 use serde_json::Value;
 
 use self::scan::List;
+use super::json::check_values;
 
-/// The most bytes that are read of a `config.json`.
-pub const MAX_CONFIG: u64 = 16 * 1024 * 1024;
+/// The most bytes that are read of a `config.json`. A server's own has some 30 KiB.
+pub const MAX_CONFIG: u64 = 4 * 1024 * 1024;
+
+/// The most values of a configuration. A server's own has some 800.
+const MOST_VALUES: usize = 100_000;
+
+/// The most key files that a configuration may list.
+const MOST_KEY_FILES: usize = 1_000;
 
 const SECTION: &str = "PluginSettings";
 const KEY: &str = "SignaturePublicKeyFiles";
@@ -55,6 +62,7 @@ impl Config {
     /// What is wrong with it: no JSON, no object, a section or a list of the wrong type or there
     /// twice. The server, too, cannot start with most of these.
     pub fn read(bytes: &[u8]) -> Result<Config, String> {
+        check_values(bytes, MOST_VALUES)?;
         let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
         let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if !value.is_object() {
@@ -72,6 +80,11 @@ impl Config {
         };
         if !agrees {
             return Err(format!("{SECTION}.{KEY} is not a list of strings"));
+        }
+        if config.list.entries.len() > MOST_KEY_FILES {
+            return Err(format!(
+                "{SECTION}.{KEY} has more than {MOST_KEY_FILES} names, the most that plugsign reads"
+            ));
         }
         Ok(config)
     }
@@ -139,19 +152,18 @@ impl Config {
         self.checked(edit::with(&self.text, &self.list, name), &names)
     }
 
-    /// Returns the configuration without an entry of the list.
+    /// Returns the configuration without a name, however often it is in the list.
     ///
     /// # Errors
     ///
     /// As [`Config::with_key_file`].
     pub fn without_key_file(&self, name: &str) -> Result<Config, String> {
-        let mut config = self.clone();
-        while let Some(place) = config.key_files().iter().position(|listed| *listed == name) {
-            let mut names = config.key_files();
-            names.remove(place);
-            config = config.checked(edit::without(&config.text, &config.list, place), &names)?;
+        let mut names = self.key_files();
+        names.retain(|listed| *listed != name);
+        if names.len() == self.list.entries.len() {
+            return Ok(self.clone());
         }
-        Ok(config)
+        self.checked(edit::without(&self.text, &self.list, name), &names)
     }
 
     /// Reads an edited text, and makes sure that nothing but the list differs.

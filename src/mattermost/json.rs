@@ -105,6 +105,29 @@ impl Json {
     }
 }
 
+/// Checks, before a text is parsed, that it has no more values and names than `most`: each costs
+/// some hundred bytes of memory, however short it is.
+///
+/// # Errors
+///
+/// That it has more.
+pub(super) fn check_values(text: &[u8], most: usize) -> Result<(), String> {
+    let (mut values, mut is_string, mut is_escaped) = (0usize, false, false);
+    for byte in text {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_string => is_escaped = true,
+            b'"' => is_string = !is_string,
+            b',' | b':' | b'[' | b'{' if !is_string => values += 1,
+            _ => {}
+        }
+    }
+    match values > most {
+        true => Err(format!("it has more than {most} values, the most that plugsign reads")),
+        false => Ok(()),
+    }
+}
+
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -196,6 +219,13 @@ mod tests {
     fn the_last_of_two_members_counts() {
         let json = Json::first(b"{\"a\": \"1\", \"a\": \"2\"}").unwrap();
         assert_eq!(json.text("a"), "2");
+    }
+
+    #[test]
+    fn values_are_counted_outside_of_strings_only() {
+        let text = br#"{"a, [b:{\"": [1, "\\"], "c": ","}"#;
+        assert!(check_values(text, 6).is_ok());
+        assert!(check_values(text, 5).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! internal/model/plugin.go and cmd/generator): which fields, in which order, sorted by
 //! identifier and then by version, the newest first. The generator takes signatures on faith.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::time::SystemTime;
 
 use base64::Engine;
@@ -12,12 +12,18 @@ use base64::engine::general_purpose::STANDARD;
 use semver::Version;
 
 use super::bundle::{Manifest, Platform, is_valid_url};
-use super::json::Json;
+use super::json::{Json, check_values};
 use super::shape::{Shape, shape};
 use crate::openpgp::certificate::show_time;
 
 /// The most bytes that are read of a `plugins.json`. Mattermost's own has about 12 MiB.
-pub const MAX_DATABASE: u64 = 128 * 1024 * 1024;
+pub const MAX_DATABASE: u64 = 32 * 1024 * 1024;
+
+/// The most entries of a database. Mattermost's own has about 500.
+const MOST_ENTRIES: usize = 10_000;
+
+/// The most values in all of its entries. An entry has about 60.
+const MOST_VALUES: usize = 500_000;
 
 /// The most bytes of a plugin's picture.
 pub const MAX_ICON: u64 = 256 * 1024;
@@ -163,8 +169,12 @@ impl Database {
     /// What is wrong with it. The generator does not cut a file that shrinks, so that the end of
     /// an older one may follow: that is wrong, too.
     pub fn read(bytes: &[u8]) -> Result<Database, String> {
+        check_values(bytes, MOST_VALUES)?;
         let json: Json = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         match json {
+            Json::Array(entries) if entries.len() > MOST_ENTRIES => Err(format!(
+                "it has more than {MOST_ENTRIES} entries, the most that plugsign reads"
+            )),
             Json::Array(entries) => Ok(Database { entries }),
             other => Err(format!("it is {}, not a list", other.kind())),
         }
@@ -213,26 +223,20 @@ impl Database {
     /// # Errors
     ///
     /// As [`Json::pretty`].
-    pub fn to_text(&self) -> serde_json::Result<String> {
-        let mut entries = self.entries.clone();
-        entries.sort_by(in_order);
-        Json::Array(entries).pretty()
+    pub fn into_text(mut self) -> serde_json::Result<String> {
+        self.entries.sort_by_cached_key(order);
+        Json::Array(self.entries).pretty()
     }
 
-    /// Returns what is wrong with each entry, by its place.
-    pub fn problems(&self) -> Vec<(usize, String)> {
-        let mut problems = Vec::new();
-        for (place, entry) in self.entries.iter().enumerate() {
-            problems.extend(check_entry(entry).into_iter().map(|problem| (place, problem)));
-        }
+    /// Says what is wrong with each entry, by its place, one entry after the other.
+    pub fn problems(&self, mut say: impl FnMut(usize, String)) {
         let mut seen = std::collections::BTreeSet::new();
         for (place, entry) in self.entries.iter().enumerate() {
+            check_entry(entry, |problem| say(place, problem));
             if !seen.insert(identity(entry)) {
-                problems.push((place, "it is there more than once in this version".into()));
+                say(place, "it is there more than once in this version".into());
             }
         }
-        problems.sort_by_key(|(place, _)| *place);
-        problems
     }
 }
 
@@ -243,10 +247,9 @@ pub fn identity(entry: &Json) -> (String, String) {
 }
 
 /// By identifier, then by version, the newest first; what is no version comes last.
-fn in_order(a: &Json, b: &Json) -> Ordering {
-    let ((a, a_version), (b, b_version)) = (identity(a), identity(b));
-    let version = |text: &str| Version::parse(text).ok();
-    a.cmp(&b).then_with(|| version(&b_version).cmp(&version(&a_version)))
+fn order(entry: &Json) -> (String, Reverse<Option<Version>>) {
+    let (id, version) = identity(entry);
+    (id, Reverse(Version::parse(&version).ok()))
 }
 
 /// Returns every download of an entry: for which platform, where, and its signature in base64.
@@ -268,9 +271,7 @@ pub fn decode_signature(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(compact).ok()
 }
 
-fn check_entry(entry: &Json) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut say = |problem: String| problems.push(problem);
+fn check_entry(entry: &Json, mut say: impl FnMut(String)) {
     let manifest = entry.get("manifest").unwrap_or(&Json::Null);
     if manifest.members().is_empty() {
         say("it has no manifest, and a marketplace with it does not start".into());
@@ -324,5 +325,4 @@ fn check_entry(entry: &Json) -> Vec<String> {
             }
         }
     }
-    problems
 }

@@ -89,6 +89,13 @@ pub enum Weakness {
     Unprotected,
     /// Deriving the key from the passphrase would take more than is reasonable.
     CostlyPassphrase(String),
+    /// It has more secret parts than are unlocked in reasonable time.
+    ManySecretParts {
+        /// How many it has, or would have.
+        count: usize,
+        /// How many it may have.
+        most: usize,
+    },
 }
 
 impl fmt::Display for Weakness {
@@ -137,6 +144,12 @@ impl fmt::Display for Weakness {
             Weakness::Unprotected => f.write_str("it is not protected by a passphrase"),
             Weakness::CostlyPassphrase(what) => {
                 write!(f, "unlocking it would take {what}, which is refused")
+            }
+            Weakness::ManySecretParts { count, most } => {
+                write!(
+                    f,
+                    "it would have {count} secret parts, and plugsign takes {most} at the most"
+                )
             }
         }
     }

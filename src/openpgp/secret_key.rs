@@ -56,6 +56,13 @@ pub enum Protection {
     None,
 }
 
+/// The most secret parts that a key may have here. Each takes up to a tenth of a second to unlock
+/// and as much to protect, and an import does both with all of them.
+const MOST_SECRET_PARTS: usize = 16;
+
+/// The most passes of Argon2 over a KiB that all secret parts of a key may take: a second's.
+const MOST_ARGON2: u64 = 4 << 17;
+
 /// A transferable secret key (RFC 9580, section 10.2), as it is stored: protected or not, but
 /// unlocked never. It has neither Debug nor Clone.
 pub struct SecretKey {
@@ -162,8 +169,9 @@ impl SecretKey {
     /// # Errors
     ///
     /// [`Error::WrongPassphrase`], [`Error::PassphraseNeeded`], or [`Error::Refused`] with
-    /// [`Weakness::Inconsistent`] or [`Weakness::SecretElsewhere`].
+    /// [`Weakness::Inconsistent`] or [`Weakness::SecretElsewhere`], or with what it costs.
     pub fn check(&self, passphrase: Option<&Passphrase>) -> Result<()> {
+        self.check_room(0)?;
         let mut usable = 0;
         let mut elsewhere = Weakness::SecretElsewhere;
         for component in self.secret_parts() {
@@ -182,6 +190,22 @@ impl SecretKey {
             return Err(self.refused(elsewhere));
         }
         Ok(())
+    }
+
+    /// Checks that it can be unlocked in reasonable time, with so many secret parts more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with [`Weakness::ManySecretParts`] or [`Weakness::CostlyPassphrase`].
+    pub fn check_room(&self, more: usize) -> Result<()> {
+        let here = || self.secret_parts().filter(|part| !is_elsewhere(part.key().secret()));
+        check_parts(&self.fingerprint(), here().count() + more)?;
+        match here().map(|part| argon2_cost(part.key().secret())).sum::<u64>() > MOST_ARGON2 {
+            true => Err(self.refused(Weakness::CostlyPassphrase(
+                "more than 4 passes of Argon2 over 128 MiB in all".into(),
+            ))),
+            false => Ok(()),
+        }
     }
 
     /// Protects every secret part anew with the passphrase, where it has none or only a weak
@@ -358,13 +382,13 @@ pub(super) fn unlock(
     encrypted.decrypt(key, passphrase.password()).map_err(|_| Error::WrongPassphrase(fingerprint()))
 }
 
-/// Refuses a key derivation that costs more than 128 MiB (Argon2 takes up to 2^31 KiB on a
-/// file's word) or uses a method that cannot be unlocked.
+/// Refuses a key derivation that costs more than 4 passes over 128 MiB (Argon2 takes up to
+/// 2^31 KiB on a file's word).
 fn check_cost(encrypted: &Encrypted) -> Result<(), Weakness> {
     match encrypted.s2k() {
         S2K::Argon2 { t, p, m, .. } => {
             let (t, p, m) = (u32::from(*t), u32::from(*p), u32::from(*m));
-            if m > 17 || t > 16 || p > 16 {
+            if m > 17 || t > 4 || p > 16 {
                 return Err(Weakness::CostlyPassphrase(format!(
                     "Argon2 with {t} passes, {p} lanes and 2^{m} KiB"
                 )));
@@ -372,6 +396,26 @@ fn check_cost(encrypted: &Encrypted) -> Result<(), Weakness> {
             Ok(())
         }
         _ => Ok(()),
+    }
+}
+
+/// Refuses more secret parts of a key than can be unlocked in reasonable time.
+pub(super) fn check_parts(key: &Fingerprint, count: usize) -> Result<()> {
+    if count <= MOST_SECRET_PARTS {
+        return Ok(());
+    }
+    let weakness = Weakness::ManySecretParts { count, most: MOST_SECRET_PARTS };
+    Err(Error::Refused { key: key.to_string(), weakness })
+}
+
+/// Returns how often a derivation passes over how many KiB, for as much as is accepted.
+fn argon2_cost(secret: &SecretKeyMaterial) -> u64 {
+    match secret {
+        SecretKeyMaterial::Encrypted(encrypted) => match encrypted.s2k() {
+            S2K::Argon2 { t, m, .. } => u64::from(*t) << (*m).min(17),
+            _ => 0,
+        },
+        SecretKeyMaterial::Unencrypted(_) => 0,
     }
 }
 

@@ -318,6 +318,27 @@ fn the_revocation_certificate_says_what_it_is_and_really_revokes() {
 }
 
 #[test]
+fn whoever_asks_for_json_gets_one_document_whatever_else_is_asked() {
+    let sandbox = Sandbox::new();
+    for line in ["--json=true list", "list --json=1", "--json=", "--json --frobnicate"] {
+        let json = sandbox.run(line).exits(2).json();
+        assert!(json["error"]["message"].is_string(), "{line}: {json}");
+    }
+    for (line, words) in [
+        ("--json --help", "Usage: plugsign"),
+        ("sign --json -h", "Usage: plugsign sign"),
+        ("--version --json", "plugsign 0."),
+        ("--json help verify", "Usage: plugsign verify"),
+    ] {
+        let json = sandbox.run(line).exits(0).json();
+        assert!(json["text"].as_str().unwrap().contains(words), "{line}: {json}");
+    }
+    sandbox.run("--help").exits(0).prints("Usage: plugsign");
+    // What follows two dashes is a file.
+    sandbox.run("sign --frobnicate -- --json").exits(2).prints_nothing();
+}
+
+#[test]
 fn usage_errors_are_told_as_json_too() {
     let sandbox = Sandbox::new();
     for line in [

@@ -10,9 +10,10 @@ use sequoia_openpgp as openpgp;
 
 use openpgp::armor::Kind;
 use openpgp::cert::CipherSuite;
+use openpgp::packet::signature::SignatureBuilder;
 use openpgp::parse::Parse;
-use openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation};
-use openpgp::{Cert, Profile};
+use openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
+use openpgp::{Cert, Packet, Profile};
 
 use crate::common::craft::*;
 use crate::common::run::{Done, Sandbox};
@@ -332,15 +333,92 @@ fn an_expired_key_is_refused_even_for_what_it_signed_in_time() {
     bad(&certificate, &Forge::at(&key, ago(9)).sign(&mut key, DATA), "expired-key");
 }
 
+/// Every reason of RFC 9580, section 5.2.3.31, soft ones and hard ones, and some that it leaves to
+/// others.
+const REASONS: [ReasonForRevocation; 8] = [
+    ReasonForRevocation::Unspecified,
+    ReasonForRevocation::KeySuperseded,
+    ReasonForRevocation::KeyCompromised,
+    ReasonForRevocation::KeyRetired,
+    ReasonForRevocation::UIDRetired,
+    ReasonForRevocation::Private(100),
+    ReasonForRevocation::Private(110),
+    ReasonForRevocation::Unknown(31),
+];
+
+#[test]
+fn a_revoked_subkey_is_refused_whatever_the_reason_and_the_time() {
+    let how = Binding { flags: KeyFlags::empty().set_signing(), back_signature: true };
+    let owner = with_subkey(alice().clone(), &mut alices_key(), Material::b(), &how);
+    let subkey = owner.keys().subkeys().next().unwrap().key().clone();
+    let mut signer = Material::b().signer(ago(9));
+    let times = [ago(5), now() - Duration::from_secs(3600)];
+    let signatures = times.map(|time| Forge::at(&signer, time).sign(&mut signer, DATA));
+    signatures.iter().for_each(|signature| good(&public(&owner), signature));
+    for reason in REASONS {
+        let revocation = SignatureBuilder::new(SignatureType::SubkeyRevocation)
+            .set_hash_algo(HashAlgorithm::SHA256)
+            .set_signature_creation_time(ago(1))
+            .unwrap()
+            .set_reason_for_revocation(reason, b"")
+            .unwrap()
+            .sign_subkey_binding(&mut alices_key(), alice().primary_key().key(), &subkey)
+            .unwrap();
+        let revoked = owner.clone().insert_packets([Packet::from(revocation)]).unwrap().0;
+        for signature in &signatures {
+            bad(&public(&revoked), signature, "revoked-key");
+        }
+    }
+}
+
+#[test]
+fn the_environment_changes_no_verdict() {
+    let sandbox = Sandbox::new();
+    sandbox.write("key", alices());
+    sandbox.write("dist/good.tar.gz", DATA);
+    sandbox.write("dist/good.tar.gz.sig", forged(|_| {}));
+    sandbox.write("dist/sha1.tar.gz", DATA);
+    sandbox.write("dist/sha1.tar.gz.sig", forged(|forge| forge.hash = HashAlgorithm::SHA1));
+    sandbox.write("dist/unsigned.tar.gz", DATA);
+    sandbox.write(
+        "lax.toml",
+        "[hash_algorithms]\nsha1 = \"always\"\ndefault_disposition = \"always\"\n",
+    );
+    sandbox.write("strict.toml", "[hash_algorithms]\ndefault_disposition = \"never\"\n");
+    let call = || sandbox.call(["verify", "--key", "key", "dist"]);
+    let expected = call().run().exits(1);
+    let words = expected.out();
+    assert!(words.contains("good  dist/good") && words.contains("weak-hash"), "{expected:?}");
+    let lax = sandbox.path("lax.toml").into_os_string().into_string().unwrap();
+    let strict = sandbox.path("strict.toml").into_os_string().into_string().unwrap();
+    for (name, value) in [
+        ("SEQUOIA_CRYPTO_POLICY", "/dev/zero"),
+        ("SEQUOIA_CRYPTO_POLICY", lax.as_str()),
+        ("SEQUOIA_CRYPTO_POLICY", strict.as_str()),
+        ("LANG", "tr_TR.UTF-8"),
+        ("LC_ALL", "tr_TR.UTF-8"),
+        ("LANGUAGE", "de"),
+        ("TZ", "Pacific/Kiritimati"),
+        ("TZ", ":/dev/zero"),
+        ("HOME", "/nonexistent"),
+        ("HOME", ""),
+        ("XDG_DATA_HOME", "relative"),
+        ("GNUPGHOME", "/dev/null"),
+        ("RUST_BACKTRACE", "full"),
+        ("RAYON_NUM_THREADS", "1"),
+        ("PLUGSIGN_PASSPHRASE", "any"),
+    ] {
+        let done = call().env(name, value).limit(Duration::from_secs(20)).run().exits(1);
+        assert_eq!((done.out(), done.err()), (words.clone(), expected.err()), "{name}={value}");
+    }
+    let done = call().homeless().run().exits(1);
+    assert_eq!(done.out(), words, "without any variable");
+}
+
 #[test]
 fn a_revoked_key_is_refused_whatever_the_reason_and_the_time() {
     let recipe = Recipe::of(Material::a());
-    for reason in [
-        ReasonForRevocation::Unspecified,
-        ReasonForRevocation::KeyCompromised,
-        ReasonForRevocation::KeySuperseded,
-        ReasonForRevocation::KeyRetired,
-    ] {
+    for reason in REASONS {
         let certificate = public(&revoked(recipe.build(), &mut recipe.signer(), reason));
         bad(&certificate, &signature(&recipe), "revoked-key");
         let mut key = recipe.signer();

@@ -261,6 +261,81 @@ fn gpg() {
     .sweep();
 }
 
+#[test]
+fn import_of_a_gnupg_home() {
+    fn gnupg(sandbox: &Sandbox) -> String {
+        sandbox.write("gnupg/pubring.gpg", public(alice()));
+        signer(sandbox)
+    }
+    Task::new("import --from-gnupg gnupg", gnupg, |sandbox, _| {
+        is_good(sandbox, "export -q alice -o -")
+    })
+    .sweep();
+}
+
+#[test]
+fn import_of_a_revocation_certificate() {
+    fn ended(sandbox: &Sandbox) -> String {
+        let key = signer(sandbox);
+        let name = sandbox.names("home/revocations").remove(0);
+        let guarded = String::from_utf8(sandbox.read(format!("home/revocations/{name}"))).unwrap();
+        sandbox.write("end.asc", guarded.replace("\n:-----BEGIN", "\n-----BEGIN"));
+        key
+    }
+    Task::new("import end.asc", ended, |sandbox, _| {
+        sandbox.run("--json list").exits(0).json()["keys"][0]["status"] == "revoked"
+    })
+    .ends_keys()
+    .sweep();
+}
+
+#[test]
+fn export_for_a_server() {
+    Task::new("export --for-server Acme -a -o key.asc", signer, |sandbox, _| {
+        sandbox.has("key.asc")
+            && sandbox.read("key.asc").ends_with(b"-----END PGP PUBLIC KEY BLOCK-----\n")
+    })
+    .again(&["exists already"])
+    .sweep();
+}
+
+#[test]
+fn sign_by_two_keys() {
+    fn two(sandbox: &Sandbox) -> String {
+        let key = signer(sandbox);
+        sandbox.import(&secret(alice()));
+        key
+    }
+    Task::new("sign -u Acme -u alice dist/a.tar.gz", two, |sandbox, _| {
+        is_good(sandbox, "verify --signers 2 dist/a.tar.gz")
+    })
+    .sweep();
+}
+
+#[test]
+fn marketplace_add() {
+    fn market(sandbox: &Sandbox) -> String {
+        let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("keys-example");
+        let bundle = "com.example.plugin-1.2.0.tar.gz";
+        sandbox.write(bundle, std::fs::read(example.join("dist").join(bundle)).unwrap());
+        let key = signer(sandbox);
+        sandbox.run(&format!("sign -q {bundle}")).exits(0);
+        sandbox.write("plugins.json", "[]\n");
+        key
+    }
+    Task::new(
+        "marketplace add --database plugins.json --download-url-base https://a.test \
+         com.example.plugin-1.2.0.tar.gz",
+        market,
+        |sandbox, _| {
+            is_good(sandbox, "marketplace check --database plugins.json")
+                && sandbox.read("plugins.json") != b"[]\n"
+        },
+    )
+    .again(&["already"])
+    .sweep();
+}
+
 /// A key that the home knows to be revoked by a certificate beside it, and a signature of its.
 fn revoked(sandbox: &Sandbox) -> String {
     let key = signer(sandbox);

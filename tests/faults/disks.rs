@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Output};
 
 use crate::common::craft::*;
-use crate::common::peers::missing;
+use crate::common::peers::{missing, peer};
 use crate::common::run::{PROGRAM, Sandbox, is_root};
 
 /// Commands that write, and what each needs to be there before.
@@ -154,4 +154,39 @@ fn what_belongs_to_another_user_is_refused_by_name() {
     assert_eq!(output.status.code(), Some(3), "{}", shown(&output));
     assert!(shown(&output).contains("Permission denied"), "{}", shown(&output));
     assert_eq!(sandbox.names("dist"), ["a.tar.gz"]);
+}
+
+/// A cut cable, a bad sector: what was read so far is not the artifact.
+#[test]
+fn an_artifact_that_cannot_be_read_has_neither_signature_nor_verdict() {
+    let Some(strace) = peer("strace") else { return };
+    let sandbox = Sandbox::new();
+    sandbox.keygen("--name Acme --no-passphrase");
+    sandbox.run("export Acme -o key").exits(0);
+    sandbox.write("a.tar.gz", vec![7; 4 << 20]);
+    sandbox.run("sign a.tar.gz").exits(0);
+    sandbox.write("b.tar.gz", vec![7; 4 << 20]);
+    for (line, artifact) in [
+        ("verify a.tar.gz", "a.tar.gz"),
+        ("verify --as-server --key key a.tar.gz", "a.tar.gz"),
+        ("check a.tar.gz", "a.tar.gz"),
+        ("sign b.tar.gz", "b.tar.gz"),
+        ("gpg --verify a.tar.gz.sig a.tar.gz", "a.tar.gz"),
+    ] {
+        for turn in [1, 2] {
+            let path = sandbox.path(artifact);
+            let shell = format!(
+                "exec '{}' -f -o trace -P '{}' -e inject=read,pread64:error=EIO:when={turn} \"$@\"",
+                strace.display(),
+                path.display()
+            );
+            let done = sandbox.call(line.split(' ')).in_shell(&shell).run();
+            let trace = String::from_utf8_lossy(&sandbox.read("trace")).into_owned();
+            assert!(trace.contains("(INJECTED)"), "{line}: not read {turn} times: {trace}");
+            let code = if line.starts_with("gpg") { 2 } else { 3 };
+            assert_eq!(done.code(), Some(code), "{line}, {turn}: {done:?}");
+            assert!(!done.out().contains("good"), "{line}: {done:?}");
+            assert!(!sandbox.has("b.tar.gz.sig"), "{line}");
+        }
+    }
 }

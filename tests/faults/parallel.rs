@@ -1,6 +1,6 @@
 //! Many commands at once on one home.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::thread;
 use std::time::Duration;
 
@@ -49,6 +49,14 @@ fn a_lock_that_is_held_is_waited_for_ten_seconds_by_every_command_that_writes() 
     let sandbox = Sandbox::new();
     sandbox.keygen("--kind org --name Acme --no-passphrase");
     sandbox.write("alice.asc", public(alice()));
+    sandbox.write("bob.asc", public(bob()));
+    sandbox.run("trust add bob.asc").exits(0);
+    sandbox.write("server/config.json", "{}");
+    sandbox.run("trust add --config server/config.json bob.asc").exits(0);
+    sandbox.write("market/plugins.json", "[]");
+    // These are locked as folders, so that no file of ours is left in them.
+    let folders = ["server", "market"].map(|name| File::open(sandbox.path(name)).unwrap());
+    folders.iter().for_each(|folder| folder.lock().unwrap());
     let lock = OpenOptions::new().write(true).open(sandbox.path("home/lock")).unwrap();
     lock.lock().unwrap();
     let before = sandbox.snapshot();
@@ -60,12 +68,18 @@ fn a_lock_that_is_held_is_waited_for_ten_seconds_by_every_command_that_writes() 
         "rotate Acme",
         "adduid Acme --name Second",
         "gpg --batch --import alice.asc",
+        "passwd Acme",
+        "revoke Acme --reason compromised",
+        "trust remove bob.asc",
+        "trust add --config server/config.json alice.asc",
+        "trust remove --config server/config.json bob.asc",
+        "marketplace add --database market/plugins.json --download-url-base https://a.test alice.asc",
     ];
     thread::scope(|scope| {
         for line in lines {
             scope.spawn(move || {
                 let call = sandbox.call(line.split_whitespace()).limit(Duration::from_secs(50));
-                let done = call.run();
+                let done = call.env("PLUGSIGN_NEW_PASSPHRASE", "new").run();
                 let code = if line.starts_with("gpg") { 2 } else { 3 };
                 assert_eq!(done.code(), Some(code), "{line}: {done:?}");
                 let said = done.err() + &done.out();

@@ -32,7 +32,7 @@ struct Flood {
 }
 
 /// The body of a signature with this number in it; nobody made it.
-struct Claim {
+pub struct Claim {
     kind: u8,
     issuer: [u8; 8],
     hashed: Vec<u8>,
@@ -44,7 +44,7 @@ struct Claim {
 
 impl Claim {
     /// Claims to be Alice's.
-    fn alices(kind: u8) -> Claim {
+    pub fn alices(kind: u8) -> Claim {
         let id = alices_key().public().keyid();
         Claim {
             kind,
@@ -56,7 +56,7 @@ impl Claim {
         }
     }
 
-    fn packet(&self, at: u32) -> Vec<u8> {
+    pub fn packet(&self, at: u32) -> Vec<u8> {
         packet(2, &self.body(at))
     }
 

@@ -11,6 +11,8 @@ mod common;
 mod bounded;
 mod catalogue;
 mod certificates;
+mod documents;
+mod gnupg;
 mod keys;
 mod revokers;
 mod rsa;

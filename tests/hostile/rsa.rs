@@ -304,11 +304,15 @@ fn refused(material: &'static Material, name: &str) {
     told(&format!("{name}: {} wrong RSA signatures, all refused", vectors.len()));
 }
 
+/// expect: all bad, here and at the server; why: each vector says its own, of padding, DigestInfo,
+/// range and length; source: RFC 8017, Bleichenbacher 2006, BERserk, Project Wycheproof's
+/// rsa_signature vectors.
 #[test]
 fn wrong_signatures_of_3072_bits_are_refused() {
     refused(Material::a(), "RSA-3072");
 }
 
+/// expect, why, source: as above; a longer modulus has room for more of what is wrong.
 #[test]
 fn wrong_signatures_of_4096_bits_are_refused() {
     refused(Material::strong(), "RSA-4096");
@@ -341,6 +345,8 @@ fn cube_root(wanted: &[u8]) -> Vec<u8> {
     root.wrapping_add(BoxedUint::one_with_precision(bits)).to_be_bytes().to_vec()
 }
 
+/// expect: a weak key, whatever it signed; why: with the exponent 3 whoever ignores what follows
+/// the digest takes a cube root for a signature; source: CVE-2006-4339.
 #[test]
 fn keys_with_the_exponent_3_sign_nothing_forged_or_not() {
     let material: &'static Material = Box::leak(Box::new(exponent_3()));

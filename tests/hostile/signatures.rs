@@ -65,6 +65,8 @@ fn by_alice() -> Vec<u8> {
     Forge::by(&key).sign(&mut key, DATA)
 }
 
+/// expect: good only where the server's library takes the same bytes; why: two readers of one
+/// armor are two signatures; source: gpg.fail 05 to 08 and 11, RFC 9580, section 6.
 #[test]
 fn armor_that_readers_disagree_about_is_not_good() {
     let signature = by_alice();
@@ -232,6 +234,8 @@ fn armor_that_readers_disagree_about_is_not_good() {
     judged(&all, "armor");
 }
 
+/// expect: version 4, type 0x00, RSA and SHA-256, 384 or 512, and nothing else; why: what is not
+/// known must not pass, even if the signer says so; source: RFC 9580, section 5.2, gpg.fail 12.
 #[test]
 fn only_one_version_type_and_three_hashes_are_good() {
     let right = by_alice();
@@ -263,6 +267,9 @@ fn only_one_version_type_and_three_hashes_are_good() {
     judged(&all, "versions, types, algorithms");
 }
 
+/// expect: unknown critical ones are not good, and what is good the server takes; why: a critical
+/// subpacket is a condition that must not be overlooked; source: RFC 9580, section 5.2.3.7, and
+/// x/crypto packet/signature.go.
 #[test]
 fn subpackets_of_every_number_in_both_areas_are_judged_as_the_server_does() {
     let mut key = alices_key();
@@ -288,6 +295,8 @@ fn subpackets_of_every_number_in_both_areas_are_judged_as_the_server_does() {
     judged(&all, "subpackets");
 }
 
+/// expect: not good; why: the time decides whether the key was valid, and anybody can write into
+/// the area that is not hashed; source: RFC 9580, section 5.2.3.11.
 #[test]
 fn times_that_are_missing_unhashed_or_double_make_no_signature() {
     let mut key = alices_key();

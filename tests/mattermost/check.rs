@@ -282,7 +282,13 @@ fn a_bomb_and_a_million_entries_end_in_an_error_in_bounded_time_and_memory() {
         name.extend_from_slice(&zeros);
     }
     write(&sandbox, "name.tar.gz", name);
+    // Gzip files of nothing in a row: in the place of the archive, and behind it.
+    let nothing = gzip(b"").repeat(1_000_000);
+    write(&sandbox, "nothing.tar.gz", &nothing);
+    write(&sandbox, "behind.tar.gz", [Bundle::good().gzip(), nothing].concat());
     for (file, code) in [
+        ("nothing.tar.gz", "more than 20000 gzip files in a row"),
+        ("behind.tar.gz", "more than 20000 gzip files in a row"),
         ("bomb.tar.gz", "unpacks to more than"),
         ("million.tar.gz", "more than 50000 entries"),
         ("deep.tar.gz", "entries"),
@@ -295,6 +301,17 @@ fn a_bomb_and_a_million_entries_end_in_an_error_in_bounded_time_and_memory() {
         assert!(memory < 64 * 1024, "{file} took {memory} KiB");
         println!("{file}: {time:?}, {memory} KiB");
     }
+}
+
+#[test]
+fn that_a_manifest_is_too_large_is_no_word_of_the_servers() {
+    let sandbox = Sandbox::new("large-manifest");
+    let manifest = format!("{MANIFEST}{}", " ".repeat(900 * 1024));
+    write(&sandbox, FILE_NAME, Bundle::with("plugin.json", &manifest).gzip());
+    let said = fails(&sandbox, 1, &format!("plugsign check {FILE_NAME}"));
+    let words =
+        "plugin.json is larger than 512 KiB; the server may install it, but plugsign reads no more";
+    assert!(said.stdout.contains(words), "{}", said.shown());
 }
 
 #[test]

@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use plugsign::safe::{Safe, is_unsafe};
+use serde_json::json;
 
 use crate::commands::{
     announce, check, completions, doctor, export, extend, import, keygen, list, man, marketplace,
     passwd, refresh, revoke, rotate, sign, trust, user_ids, verify,
 };
-use crate::failure::{EXIT_USAGE, Failure};
+use crate::failure::{EXIT_COULD_NOT, EXIT_USAGE, Failure};
 use crate::gpg;
 use crate::report::Report;
 use crate::terminal::{print_json, say};
@@ -239,19 +240,24 @@ fn show(error: &clap::Error) {
 }
 
 /// Shows clap's message, or help and version, which are no errors. `--json` promises a document
-/// for wrong usage too; the command line could not be parsed, so it is looked for by its name.
+/// for all of them; the command line was not parsed, so it is looked for by its name.
 pub fn explain(error: clap::Error) -> ExitCode {
     let error = without_bad_tips(error);
     let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    if is_help {
-        return if error.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(3) };
+    let mut before_files = std::env::args_os().take_while(|argument| argument != "--");
+    let is_json = before_files.any(|argument| {
+        // With a value, which it does not take, it was meant all the same.
+        argument == "--json" || argument.as_encoded_bytes().starts_with(b"--json=")
+    });
+    let text = || error.render().to_string().trim().to_string();
+    match (is_json, is_help) {
+        (true, true) => print_json(&json!({
+            "schema": 1, "command": "help", "ok": true, "exit": 0, "text": text(),
+        })),
+        (true, false) => print_json(&Failure::Usage(text()).json("")),
+        (false, true) if error.print().is_err() => return ExitCode::from(EXIT_COULD_NOT),
+        (false, true) => {}
+        (false, false) => show(&error),
     }
-    let before_files = std::env::args_os().take_while(|argument| argument != "--");
-    if before_files.into_iter().any(|argument| argument == "--json") {
-        let failure = Failure::Usage(error.render().to_string().trim().to_string());
-        print_json(&failure.json(""));
-    } else {
-        show(&error);
-    }
-    ExitCode::from(EXIT_USAGE)
+    if is_help { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) }
 }

@@ -360,6 +360,9 @@ pub fn hint(error: &Error) -> Option<String> {
             Weakness::NotYetValid(_) => {
                 "set the clock right, or unset SOURCE_DATE_EPOCH, or give a later --time".into()
             }
+            Weakness::ManySecretParts { .. } => {
+                "take the secret parts of ended subkeys out of a copy (gpg --edit-key KEY: key N, delkey, save), export that, and: plugsign import --replace FILE".into()
+            }
             Weakness::SecretElsewhere => "import the key with its secret part".into(),
             _ => return None,
         },

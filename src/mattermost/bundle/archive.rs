@@ -8,10 +8,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use flate2::read::MultiGzDecoder;
 use tar::Archive;
 
 use super::finding::Findings;
+use super::gzip::{MAX_MEMBERS, Members};
 use super::manifest::{MANIFEST_NAMES, MAX_MANIFEST};
 
 /// The most bytes that a bundle may unpack to.
@@ -108,6 +108,7 @@ enum Stop {
     Damaged(String),
     TooLarge,
     TooMany,
+    TooManyMembers,
 }
 
 /// Notes why reads fail, as it cannot be told from the error that comes out at the other end.
@@ -115,6 +116,7 @@ enum Stop {
 struct Meter {
     source: RefCell<Option<io::Error>>,
     exceeded: Cell<bool>,
+    members: Cell<usize>,
 }
 
 struct Source<'a, R> {
@@ -161,6 +163,8 @@ impl Meter {
             Stop::Source
         } else if self.exceeded.get() {
             Stop::TooLarge
+        } else if self.members.get() > MAX_MEMBERS {
+            Stop::TooManyMembers
         } else {
             Stop::Damaged(error.to_string())
         }
@@ -200,6 +204,11 @@ pub(super) fn read(bundle: impl Read, findings: &mut Findings) -> io::Result<Con
             "too-many-entries",
             format!("it has more than {MAX_ENTRIES} entries, or too long paths in them"),
             "the server has no limit, and would fill its disk",
+        ),
+        Err(Stop::TooManyMembers) => findings.error(
+            "too-many-members",
+            format!("it is more than {MAX_MEMBERS} gzip files in a row"),
+            "plugsign reads no more, and no honest bundle has them",
         ),
         Err(Stop::Source) => {}
     }
@@ -250,11 +259,9 @@ fn walk(
     meter: &Meter,
     mut each: impl FnMut(&Entry, &mut dyn Read) -> Result<(), Stop>,
 ) -> Result<Result<(), String>, Stop> {
-    let gzip = MultiGzDecoder::new(io::BufReader::with_capacity(
-        64 * 1024,
-        Source { reader: bundle, meter },
-    ));
-    let unpacked = Unpacked { reader: gzip, left: MAX_UNPACKED, meter };
+    let source = io::BufReader::with_capacity(64 * 1024, Source { reader: bundle, meter });
+    let unpacked =
+        Unpacked { reader: Members::new(source, &meter.members), left: MAX_UNPACKED, meter };
     let mut archive = Archive::new(io::BufReader::with_capacity(64 * 1024, unpacked));
     let mut long_name: Option<Vec<u8>> = None;
     let mut pax = Pax::default();

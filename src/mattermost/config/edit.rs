@@ -49,20 +49,30 @@ pub(super) fn with(text: &str, list: &List, name: &str) -> Option<String> {
     }
 }
 
-/// Returns the text without an entry of the list.
-pub(super) fn without(text: &str, list: &List, place: usize) -> Option<String> {
+/// Returns the text without the entries of a name.
+pub(super) fn without(text: &str, list: &List, name: &str) -> Option<String> {
     let Place::Array { span, .. } = &list.place else { return None };
-    let (_, entry) = list.entries.get(place)?;
-    let gap = if place > 0 {
-        list.entries.get(place - 1)?.1.end..entry.end
-    } else if let Some((_, next)) = list.entries.get(1) {
-        entry.start..next.start
-    } else if entry.start == span.start + 1 {
-        entry.clone()
-    } else {
-        span.start + 1..span.end - 1
+    let (first, last) = (&list.entries.first()?.1, &list.entries.last()?.1);
+    let Some(kept) = list.entries.iter().position(|(entry, _)| entry != name) else {
+        // White space around the only entries was there for them.
+        let gap = match first.start == span.start + 1 {
+            true => first.start..last.end,
+            false => span.start + 1..span.end - 1,
+        };
+        return Some(replaced(text, gap, ""));
     };
-    Some(replaced(text, gap, ""))
+    let (_, start) = list.entries.get(kept)?;
+    let mut edited = text.get(..first.start)?.to_string();
+    let mut at = start.start;
+    for pair in list.entries.get(kept..)?.windows(2) {
+        let [(_, previous), (entry, place)] = pair else { continue };
+        if entry == name {
+            edited.push_str(text.get(at..previous.end)?);
+            at = place.end;
+        }
+    }
+    edited.push_str(text.get(at..)?);
+    Some(edited)
 }
 
 /// Writes a list of one name: on lines of its own, if its key stands on one.

@@ -46,6 +46,7 @@ pub struct Rotated {
 /// As [`extend`](super::extend()), and what unlocking the others can say.
 pub fn rotate(certificate: &Certificate, maker: &Maker<'_>, plan: &SubkeyPlan) -> Result<Rotated> {
     check_changeable(certificate, maker.primary, plan.created)?;
+    maker.secret.check_room(1)?;
     maker.secret.check(maker.passphrase)?;
     let (packets, subkey) = signing_subkey(maker.primary, plan, maker.passphrase)?;
     let secret = maker.secret.merge(certificate)?.with_packets(packets)?;

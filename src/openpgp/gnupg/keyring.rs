@@ -3,6 +3,8 @@
 //! A keybox is a row of blobs, each with its length in front; those of OpenPGP hold the packets of
 //! one certificate (GnuPG, kbx/keybox-blob.c). A keyring is nothing but packets.
 
+use std::collections::HashMap;
+
 use super::super::certificate::Certificate;
 use super::super::framing::{self, BadFrame};
 use super::super::key_file::{Key, read_keys};
@@ -24,32 +26,29 @@ const TRUST: u8 = 12;
 /// Reads the certificates of a keybox. Each is there or says why it is not; damage ends the list
 /// with an error and hides nothing before it. X.509 certificates are passed over.
 pub fn read_keybox(bytes: &[u8]) -> Vec<Result<Certificate>> {
-    let mut certificates = Vec::new();
+    let mut gathered = Gathered::default();
     let mut rest = bytes;
     for number in 0..=MAX_CERTIFICATES {
         if rest.is_empty() && number > 0 {
-            return certificates;
+            return gathered.read();
         }
         let Some((blob, after)) = split_blob(rest) else {
-            certificates.push(Err(damaged("it is no keybox, or damaged or cut short")));
-            return certificates;
+            gathered.errors.push(damaged("it is no keybox, or damaged or cut short"));
+            return gathered.read();
         };
         rest = after;
         match blob.get(4) {
             Some(&HEADER) if number == 0 && blob.get(8..12) == Some(b"KBXf") => {}
-            _ if number == 0 => {
-                certificates.push(Err(damaged("it is no keybox")));
-                return certificates;
-            }
+            _ if number == 0 => return vec![Err(damaged("it is no keybox"))],
             Some(&OPENPGP) => match keyblock(blob) {
-                Some(packets) => certificates.extend(read_keyring(packets)),
-                None => certificates.push(Err(damaged("a certificate in it is damaged"))),
+                Some(packets) => gathered.add(packets),
+                None => gathered.errors.push(damaged("a certificate in it is damaged")),
             },
             _ => {}
         }
     }
-    certificates.push(Err(too_many()));
-    certificates
+    gathered.errors.push(too_many());
+    gathered.read()
 }
 
 /// Splits the first blob off.
@@ -76,51 +75,89 @@ fn number(bytes: &[u8], place: usize) -> Option<usize> {
 /// Reads the certificates of a keyring, as [`read_keybox`] does. GnuPG's own trust packets, which
 /// mean nothing elsewhere (RFC 9580, section 5.10), are left out.
 pub fn read_keyring(bytes: &[u8]) -> Vec<Result<Certificate>> {
-    let mut certificates = Vec::new();
-    let mut packets: Vec<u8> = Vec::new();
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let frame = match framing::split(rest) {
-            Ok(frame) => frame,
-            Err(why) => {
-                certificates.extend(read_certificate(&packets));
-                certificates.push(Err(damaged(match why {
-                    BadFrame::CutShort => "it is cut short",
-                    _ => "it is damaged",
-                })));
-                return certificates;
-            }
-        };
-        if matches!(frame.tag, PUBLIC_KEY | SECRET_KEY) {
-            certificates.extend(read_certificate(&packets));
-            packets.clear();
-            if certificates.len() >= MAX_CERTIFICATES {
-                certificates.push(Err(too_many()));
-                return certificates;
-            }
-        }
-        if frame.tag != TRUST {
-            packets.extend(rest.get(..rest.len() - frame.rest.len()).unwrap_or_default());
-        }
-        rest = frame.rest;
-    }
-    certificates.extend(read_certificate(&packets));
-    certificates
+    let mut gathered = Gathered::default();
+    gathered.add(bytes);
+    gathered.read()
 }
 
-/// Reads the one certificate of some packets, if there are any.
-fn read_certificate(packets: &[u8]) -> Option<Result<Certificate>> {
-    if packets.is_empty() {
-        return None;
+/// The packets of certificates, those of all copies of one together: what they may cost to read
+/// is bounded for all copies at once.
+#[derive(Default)]
+struct Gathered {
+    certificates: Vec<Vec<u8>>,
+    /// Where the certificates of these primary keys are.
+    places: HashMap<Vec<u8>, usize>,
+    errors: Vec<Error>,
+}
+
+impl Gathered {
+    /// Adds what is in a row of packets.
+    fn add(&mut self, bytes: &[u8]) {
+        let mut primary: Option<&[u8]> = None;
+        let mut packets: Vec<u8> = Vec::new();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let frame = match framing::split(rest) {
+                Ok(frame) => frame,
+                Err(why) => {
+                    self.errors.push(damaged(match why {
+                        BadFrame::CutShort => "it is cut short",
+                        _ => "it is damaged",
+                    }));
+                    break;
+                }
+            };
+            if matches!(frame.tag, PUBLIC_KEY | SECRET_KEY) {
+                self.put(primary, &packets);
+                packets.clear();
+                if self.certificates.len() >= MAX_CERTIFICATES {
+                    self.errors.push(too_many());
+                    return;
+                }
+                primary = Some(frame.body);
+            }
+            if frame.tag != TRUST {
+                packets.extend(rest.get(..rest.len() - frame.rest.len()).unwrap_or_default());
+            }
+            rest = frame.rest;
+        }
+        self.put(primary, &packets);
     }
-    let key = read_keys(packets).and_then(|mut keys| {
-        keys.pop().unwrap_or_else(|| Err(Error::NoKey("there is none in it".into())))
-    });
-    Some(key.and_then(|key| match key {
+
+    /// Adds the packets of one certificate, to those of its copies if there are any.
+    fn put(&mut self, primary: Option<&[u8]>, packets: &[u8]) {
+        if packets.is_empty() {
+            return;
+        }
+        let Some(primary) = primary else { return self.certificates.push(packets.to_vec()) };
+        match self.places.get(primary).and_then(|place| self.certificates.get_mut(*place)) {
+            Some(copies) => {
+                let own = framing::split(packets).map_or(packets, |frame| frame.rest);
+                if !copies.ends_with(own) {
+                    copies.extend(own);
+                }
+            }
+            None => {
+                self.places.insert(primary.to_vec(), self.certificates.len());
+                self.certificates.push(packets.to_vec());
+            }
+        }
+    }
+
+    fn read(self) -> Vec<Result<Certificate>> {
+        let certificates = self.certificates.iter().map(|packets| read_certificate(packets));
+        certificates.chain(self.errors.into_iter().map(Err)).collect()
+    }
+}
+
+/// Reads the one certificate of some packets.
+fn read_certificate(packets: &[u8]) -> Result<Certificate> {
+    let key = read_keys(packets)?.pop();
+    match key.unwrap_or_else(|| Err(Error::NoKey("there is none in it".into())))? {
         Key::Certificate(certificate) => Ok(certificate),
         Key::Secret(secret) => Ok(secret.certificate()),
         Key::Revocation(_) => Err(damaged("a revocation stands there without its certificate")),
-    }))
+    }
 }
 
 fn damaged(why: &str) -> Error {
@@ -166,20 +203,32 @@ mod tests {
 
     #[test]
     fn certificates_are_read_and_blobs_of_other_kinds_passed_over() {
-        let certificate = certificate();
+        let (certificate, other) = (certificate(), certificate());
         let keybox = [
             blob(HEADER, b"KBXf\0\0\0\0"),
             blob(0, b"empty"),
             blob(OPENPGP, &[&certificate[..], &[0xCC, 2, 0, 0]].concat()),
             blob(3, b"X.509"),
-            blob(OPENPGP, &certificate),
+            blob(OPENPGP, &other),
         ]
         .concat();
         let read = read_keybox(&keybox);
         assert_eq!((read.len(), good(&read)), (2, 2));
         assert_eq!(read[0].as_ref().unwrap().to_bytes().unwrap(), certificate);
-        let ring = [&certificate[..], &[0xB0, 2, 0, 3], &certificate].concat();
+        let ring = [&certificate[..], &[0xB0, 2, 0, 3], &other].concat();
         assert_eq!((read_keyring(&ring).len(), good(&read_keyring(&ring))), (2, 2));
+    }
+
+    #[test]
+    fn copies_of_one_certificate_are_brought_together() {
+        let (certificate, other) = (certificate(), certificate());
+        // The primary key and the user ID alone, then the whole.
+        let signature = framing::split(framing::split(&certificate).unwrap().rest).unwrap().rest;
+        let bare = &certificate[..certificate.len() - signature.len()];
+        let ring = [bare, &other, &certificate, &certificate].concat();
+        let read = read_keyring(&ring);
+        assert_eq!((read.len(), good(&read)), (2, 2));
+        assert_eq!(read[0].as_ref().unwrap().to_bytes().unwrap(), certificate);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub use self::private_key::{MAX_PRIVATE_KEY, PrivateKeyFile};
 use self::private_key::{Secret, numbers};
 use super::certificate::{Certificate, Fingerprint};
 use super::policy::{Policy, Weakness, check_key};
-use super::secret_key::{Passphrase, SecretKey, insert_secret, lock};
+use super::secret_key::{Passphrase, SecretKey, check_parts, insert_secret, lock};
 use crate::error::{Error, Result};
 
 /// A certificate and the private key files that belong to it.
@@ -101,6 +101,7 @@ impl<'a> Found<'a> {
     /// derivation that costs too much, [`Error::GnupgFile`].
     pub fn take(&self, passphrase: Option<&Passphrase>) -> Result<SecretKey> {
         let mut cert = self.certificate.cert().clone();
+        check_parts(&self.certificate.fingerprint(), self.parts.len())?;
         for (key, file) in &self.parts {
             let secret = secret_of(key, file, passphrase)?;
             cert = insert_secret(cert, key.clone(), secret)?;

@@ -25,7 +25,7 @@ use crate::openpgp::secret_key::Passphrase;
 
 /// The most bytes that the key derivation may hash. gpg-agent takes what its machine does in a
 /// tenth of a second, some hundreds of millions.
-const MAX_COUNT: u32 = 1 << 30;
+const MAX_COUNT: u32 = 1 << 29;
 
 const TAG: usize = 16;
 

@@ -39,6 +39,9 @@ pub struct Arguments {
     keys: Vec<String>,
 }
 
+/// The most problems that are named one by one, in all entries.
+const MOST_NAMED: usize = 100;
+
 pub fn run(arguments: &Arguments, world: &World) -> Result<Checked, Failure> {
     let database = read_database(&arguments.database)?;
     let mut entries: Vec<Line> = database
@@ -46,14 +49,15 @@ pub fn run(arguments: &Arguments, world: &World) -> Result<Checked, Failure> {
         .iter()
         .map(|entry| {
             let (id, version) = identity(entry);
-            Line { id, version, problems: Vec::new(), unknown: Vec::new(), verified: 0 }
+            Line { id, version, ..Line::default() }
         })
         .collect();
-    for (place, problem) in database.problems() {
+    let mut named = 0;
+    database.problems(|place, problem| {
         if let Some(line) = entries.get_mut(place) {
-            line.problems.push(problem);
+            line.note(problem, &mut named);
         }
-    }
+    });
     if let Some(folder) = &arguments.bundles {
         let accepted = signers(&arguments.keys, world)?;
         if accepted.is_empty() {
@@ -61,24 +65,24 @@ pub fn run(arguments: &Arguments, world: &World) -> Result<Checked, Failure> {
         }
         let judge = Judge::new(accepted, world.policy())?;
         for (entry, line) in database.entries().iter().zip(&mut entries) {
-            check_bundles(entry, folder, &judge, line);
+            check_bundles(entry, folder, &judge, line, &mut named);
         }
     }
     Ok(Checked { entries })
 }
 
-fn check_bundles(entry: &Json, folder: &Path, judge: &Judge, line: &mut Line) {
+fn check_bundles(entry: &Json, folder: &Path, judge: &Judge, line: &mut Line, named: &mut usize) {
     for (_, url, signature) in downloads(entry) {
         let (Some(name), Some(signature)) = (file_of_url(url), decode_signature(signature)) else {
             if file_of_url(url).is_none() {
-                line.problems.push(format!("no file can be the one of {url:?}"));
+                line.note(format!("no file can be the one of {url:?}"), named);
             }
             continue;
         };
         let path = folder.join(&name);
         match check_bundle(&path, &signature, judge, line) {
             Ok(None) => line.verified += 1,
-            Ok(Some(problem)) => line.problems.push(format!("{name}: {problem}")),
+            Ok(Some(problem)) => line.note(format!("{name}: {problem}"), named),
             Err(error) => line.unknown.push((path, error)),
         }
     }
@@ -111,22 +115,40 @@ pub struct Checked {
     entries: Vec<Line>,
 }
 
+#[derive(Default)]
 struct Line {
     id: String,
     version: String,
     problems: Vec<String>,
+    /// How many problems more there are.
+    unnamed: usize,
     unknown: Vec<(PathBuf, Error)>,
     verified: usize,
+}
+
+impl Line {
+    /// Adds a problem, by its name if not too many were named before.
+    fn note(&mut self, problem: String, named: &mut usize) {
+        *named += 1;
+        match *named <= MOST_NAMED {
+            true => self.problems.push(problem),
+            false => self.unnamed += 1,
+        }
+    }
+
+    fn is_bad(&self) -> bool {
+        !self.problems.is_empty() || self.unnamed > 0
+    }
 }
 
 impl Report for Checked {
     fn results(&self, out: &mut dyn Write) -> io::Result<()> {
         for line in &self.entries {
             let (id, version) = (Safe::text(&line.id), Safe::text(&line.version));
-            match line.problems.is_empty() {
-                true if !line.unknown.is_empty() => continue,
-                true => write!(out, "{GOOD}good{GOOD:#}  {id} {version}")?,
-                false => write!(out, "{BAD}BAD{BAD:#}   {id} {version}")?,
+            match line.is_bad() {
+                false if !line.unknown.is_empty() => continue,
+                false => write!(out, "{GOOD}good{GOOD:#}  {id} {version}")?,
+                true => write!(out, "{BAD}BAD{BAD:#}   {id} {version}")?,
             }
             match line.verified {
                 0 => writeln!(out)?,
@@ -134,6 +156,9 @@ impl Report for Checked {
             }
             for problem in &line.problems {
                 writeln!(out, "  {}", Safe::text(problem))?;
+            }
+            if line.unnamed > 0 {
+                writeln!(out, "  and {} more", line.unnamed)?;
             }
         }
         Ok(())
@@ -149,7 +174,7 @@ impl Report for Checked {
     }
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
-        let bad = self.entries.iter().filter(|line| !line.problems.is_empty()).count();
+        let bad = self.entries.iter().filter(|line| line.is_bad()).count();
         writeln!(talk, "{} entries, {bad} bad", self.entries.len())
     }
 
@@ -158,16 +183,17 @@ impl Report for Checked {
             .entries
             .iter()
             .map(|line| {
-                let verdict = match (line.problems.is_empty(), line.unknown.is_empty()) {
-                    (false, _) => "bad",
-                    (true, false) => "unknown",
-                    (true, true) => "good",
+                let verdict = match (line.is_bad(), line.unknown.is_empty()) {
+                    (true, _) => "bad",
+                    (false, false) => "unknown",
+                    (false, true) => "good",
                 };
                 json!({
                     "id": line.id,
                     "version": line.version,
                     "verdict": verdict,
                     "problems": line.problems,
+                    "more_problems": line.unnamed,
                     "verified": line.verified,
                     "unknown": files_json(&line.unknown),
                 })
@@ -181,7 +207,7 @@ impl Report for Checked {
     fn exit(&self) -> u8 {
         if self.entries.iter().any(|line| !line.unknown.is_empty()) {
             EXIT_COULD_NOT
-        } else if self.entries.iter().any(|line| !line.problems.is_empty()) {
+        } else if self.entries.iter().any(Line::is_bad) {
             EXIT_NO
         } else {
             0

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use plugsign::disk::server_config::{ListedKey, ServerConfig};
+use plugsign::disk::server_config::{KeyBytes, ListedKey, ServerConfig};
 use plugsign::mattermost::config::{Config, DEFAULT_MARKETPLACE, Settings};
 use plugsign::mattermost::public_key::read_public_key;
 use plugsign::openpgp::certificate::show_time;
@@ -20,7 +20,7 @@ use crate::world::World;
 pub fn run(config: &Path, min_days: u32, world: &World) -> Result<Checkup, Failure> {
     check_environment(world)?;
     let server = ServerConfig::open(config)?;
-    let keys: Vec<Key> = server.keys().into_iter().map(|key| judge(key, min_days, world)).collect();
+    let keys: Vec<Key> = server.keys().map(|key| judge(key, min_days, world)).collect();
     let usable = keys.iter().filter(|key| key.certificate.is_some()).count();
     let settings = server.config().settings();
     Ok(Checkup {
@@ -59,6 +59,7 @@ enum State {
     Missing,
     Unreadable,
     Unfit,
+    Repeated,
 }
 
 impl State {
@@ -69,6 +70,7 @@ impl State {
             State::Missing => "missing",
             State::Unreadable => "unreadable",
             State::Unfit => "unfit",
+            State::Repeated => "repeated",
         }
     }
 }
@@ -82,7 +84,10 @@ struct Setting {
 fn judge(key: ListedKey, min_days: u32, world: &World) -> Key {
     let bad = |state, detail| Key { name: key.name.clone(), state, detail, certificate: None };
     let bytes = match &key.file {
-        Ok(bytes) => bytes,
+        Ok(KeyBytes::New(bytes)) => bytes,
+        Ok(KeyBytes::Repeated) => {
+            return bad(State::Repeated, "an entry before leads to the same file".into());
+        }
         Err(error) => {
             let state = if key.path.exists() { State::Unreadable } else { State::Missing };
             return bad(state, one_line(error));
@@ -208,6 +213,7 @@ impl Report for Checkup {
                         "{BAD}{word}{BAD:#}  {name}  {fingerprint}  {user_id}  {detail}"
                     )?;
                 }
+                (None, State::Repeated) => writeln!(out, "{word}  {name}: {detail}")?,
                 (None, _) => writeln!(out, "{BAD}{word}{BAD:#}  {name}: {detail}")?,
             }
         }
@@ -261,6 +267,7 @@ impl Report for Checkup {
     }
 
     fn exit(&self) -> u8 {
-        if self.keys.iter().all(|key| key.state == State::Good) { 0 } else { EXIT_NO }
+        let is_fine = |key: &Key| matches!(key.state, State::Good | State::Repeated);
+        if self.keys.iter().all(is_fine) { 0 } else { EXIT_NO }
     }
 }

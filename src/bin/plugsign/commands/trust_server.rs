@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use plugsign::disk::file::Existing;
-use plugsign::disk::server_config::{Added, Removed, ServerConfig, database_of};
+use plugsign::disk::server_config::{Added, KeyBytes, Removed, ServerConfig, database_of};
 use plugsign::error::Error;
 use plugsign::mattermost::public_key::read_public_key;
 
@@ -45,10 +45,17 @@ pub fn list(config: &Path, world: &World) -> Result<Trust, Failure> {
     let server = ServerConfig::open(config)?;
     let mut trust = Trust::new("trusted");
     for key in server.keys() {
-        let outcome = key
-            .file
-            .map_err(Why::Error)
-            .and_then(|bytes| read_public_key(&bytes, &world.policy()).map_err(Why::Unfit));
+        let outcome = match key.file {
+            Ok(KeyBytes::New(bytes)) => {
+                read_public_key(&bytes, &world.policy()).map_err(Why::Unfit)
+            }
+            Ok(KeyBytes::Repeated) => {
+                let word = Some("the same file again");
+                trust.entries.push(Entry { name: key.name, outcome: Ok(None), word });
+                continue;
+            }
+            Err(error) => Err(Why::Error(error)),
+        };
         let word = outcome.is_err().then_some("unusable");
         trust.entries.push(Entry { word, ..Entry::new(key.name, outcome, world) });
     }

@@ -15,6 +15,7 @@ use openpgp::Cert;
 use openpgp::armor::{Kind, Reader, ReaderMode};
 use openpgp::cert::CertParser;
 use openpgp::parse::Parse;
+use openpgp::serialize::MarshalInto;
 
 use super::bounds::{SIGNATURE, own_packets};
 use super::certificate::{Certificate, armored, innermost};
@@ -231,7 +232,10 @@ fn read_packets(packets: &[u8]) -> Vec<Result<Key>> {
         Err(error) => return vec![Err(Error::NoKey(innermost(error.as_ref())))],
     };
     parser
-        .map(|cert: openpgp::Result<Cert>| match cert {
+        // What cannot be written, such as fingerprints of versions that nobody knows, could not be
+        // kept.
+        .map(|cert: openpgp::Result<Cert>| cert.and_then(|cert| cert.to_vec().map(|_| cert)))
+        .map(|cert| match cert {
             Ok(cert) if cert.is_tsk() => Ok(Key::Secret(SecretKey::new(cert))),
             Ok(cert) => Ok(Key::Certificate(Certificate::new(cert))),
             Err(error) => Err(why_no_key(&error)),

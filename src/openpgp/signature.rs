@@ -151,6 +151,9 @@ impl DetachedSignature {
             [] => return Err(malformed("it does not vouch for when it was made")),
             _ => return Err(malformed("it has several creation times")),
         };
+        // What cannot be written, such as fingerprints of versions that nobody knows, was not
+        // understood either.
+        signature.to_vec().map_err(|error| malformed(innermost(error.as_ref())))?;
         Ok(DetachedSignature { signature, created })
     }
 

@@ -148,6 +148,27 @@ impl Stage {
                 }),
             ));
         }
+        if has("minisign") {
+            let (public, secret) = (self.root.join("m.pub"), self.root.join("m.key"));
+            run(Command::new("minisign")
+                .args(["-G", "-W", "-f", "-p"])
+                .arg(public)
+                .arg("-s")
+                .arg(&secret));
+            // Ed25519, without a sync: what a signature costs at the least.
+            runs.push((
+                "minisign, a loop",
+                Box::new(move || {
+                    for file in self.files() {
+                        run(Command::new("minisign")
+                            .args(["-S", "-s"])
+                            .arg(&secret)
+                            .arg("-m")
+                            .arg(file));
+                    }
+                }),
+            ));
+        }
         race(work, ROUNDS, &mut runs, || self.remove_signatures())
     }
 

@@ -53,6 +53,9 @@ fn steps(template: &str) -> Vec<String> {
 
 const PROGRAMS: [&str; 4] = ["plugsign", "make", "cargo", "gh"];
 
+const INSTALLED: &str =
+    "cargo install --locked --git https://git.example.org/plugsign --rev c0ffee plugsign";
+
 /// A plugin's working copy before `make dist`, and programs that say what they were asked to do.
 fn checkout(name: &str) -> Sandbox {
     let sandbox = plugin(name);
@@ -71,8 +74,13 @@ fn run(sandbox: &Sandbox, template: &str, variables: &[(&str, &str)]) -> String 
     assert!(place("plugsign doctor") < place("make"), "{steps:?}");
     assert!(place("make") < place("plugsign sign"), "{steps:?}");
     assert!(place("plugsign sign") < place("plugsign verify"), "{steps:?}");
+    let from = [
+        ("PLUGSIGN_REPOSITORY", "https://git.example.org/plugsign"),
+        ("PLUGSIGN_REVISION", "c0ffee"),
+    ];
+    let variables = [variables, &from].concat();
     for step in &steps {
-        let said = sandbox.shell_with(step, variables);
+        let said = sandbox.shell_with(step, &variables);
         assert!(said.status.success(), "{step}\n{}", said.shown());
     }
     assert!(!sandbox.path().join("../home").exists(), "a CI job needs no home");
@@ -88,7 +96,7 @@ fn the_github_workflow_signs_verifies_and_publishes_all_that_it_signed() {
     let ran = run(&sandbox, include_str!("../templates/github-actions.yml"), &variables);
     let (zip, tar) = ("dist/com.example.other-1.0.0.zip", "dist/com.example.plugin-1.2.0.tar.gz");
     let published = format!("gh release create v1.2.0 {zip} {zip}.sig {tar} {tar}.sig\n");
-    assert_eq!(ran, format!("cargo install --locked plugsign\nmake dist\n{published}"));
+    assert_eq!(ran, format!("{INSTALLED}\nmake dist\n{published}"));
 }
 
 #[test]
@@ -99,7 +107,7 @@ fn the_gitlab_job_signs_and_verifies_with_the_key_on_one_line() {
     let key = base64::engine::general_purpose::STANDARD
         .encode(include_str!("../keys-example/organisation.secret.asc"));
     let ran = run(&sandbox, template, &secrets(&key));
-    assert_eq!(ran, "cargo install --locked plugsign\nmake dist\n");
+    assert_eq!(ran, format!("{INSTALLED}\nmake dist\n"));
     // Whatever was signed is kept, with its signature.
     let kept = template.lines().filter_map(|line| line.trim().strip_prefix("- dist/"));
     let kept: Vec<String> = kept.map(|glob| format!("dist/{glob}")).collect();

@@ -342,8 +342,22 @@ pub fn read_bounded(
     what: &'static str,
     limit: u64,
 ) -> Result<Zeroizing<Vec<u8>>> {
+    const PIECE: usize = 32 * 1024;
+    let mut reader = reader.take(limit + 1);
     let mut bytes = Zeroizing::new(Vec::new());
-    reader.take(limit + 1).read_to_end(&mut bytes).map_err(Error::io("read", Path::new(name)))?;
+    // Straight into what is wiped: `read_to_end` looks for the end with a buffer on the stack.
+    loop {
+        let filled = bytes.len();
+        bytes.resize(filled + PIECE, 0);
+        let read = reader.read(bytes.get_mut(filled..).unwrap_or_default());
+        bytes.truncate(filled + read.as_ref().copied().unwrap_or_default());
+        match read {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io("read", Path::new(name))(error)),
+        }
+    }
     if bytes.len() as u64 > limit {
         return Err(Error::TooLarge { name: name.to_string(), what, limit });
     }

@@ -189,7 +189,7 @@ fn a_crash_leaves_no_core_file() {
     let pid = i32::try_from(child.id()).unwrap();
     rustix::process::kill_process(
         rustix::process::Pid::from_raw(pid).unwrap(),
-        rustix::process::Signal::QUIT,
+        rustix::process::Signal::ABORT,
     )
     .unwrap();
     use std::os::unix::process::ExitStatusExt;

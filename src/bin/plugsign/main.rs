@@ -21,6 +21,8 @@ mod world;
 
 use std::process::ExitCode;
 
+use zeroize::Zeroize;
+
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::world::World;
@@ -32,6 +34,23 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
 
 fn main() -> ExitCode {
     harden();
+    let code = run();
+    wipe_stack();
+    code
+}
+
+/// Overwrites what the calls that have returned left on this thread's stack: ciphers that unlock
+/// passphrases and keys spill what they compute, and nobody else wipes that.
+#[inline(never)]
+fn wipe_stack() {
+    // The deepest of them, RSA, takes a tenth of this.
+    let mut below = [0u8; 256 * 1024];
+    below.zeroize();
+    std::hint::black_box(&below);
+}
+
+#[inline(never)]
+fn run() -> ExitCode {
     let whole = args::whole();
     if let Some(call) = args::in_place_of_gpg(&whole) {
         return gpg::run(call.personality, &call.global, &whole, call.arguments);

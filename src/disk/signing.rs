@@ -60,8 +60,8 @@ impl Signing<'_> {
     /// Signs an artifact. `read` counts the bytes as they are read.
     ///
     /// The signature is checked with the certificate before it appears, whole or not at all. Its
-    /// name lasts once its folder was synced ([`sync_folder`]): the
-    /// caller does so before saying that it is there.
+    /// name lasts once its folder was synced ([`sync_folder`]): the caller does so before saying that
+    /// it is there.
     ///
     /// # Errors
     ///

@@ -6,6 +6,8 @@
 //! Certifications by others, which say nothing to us, are passed over unread, but for revocations
 //! by whom the key lets revoke it; and more of the rest than any publisher's key has is refused.
 
+use std::cell::LazyCell;
+
 use sequoia_openpgp as openpgp;
 
 use openpgp::parse::Parse;
@@ -47,7 +49,8 @@ pub(super) const SIGNATURE: u8 = 2;
 /// [`Error::NoKey`] for packets that are no packets, and for too many of anything.
 pub(super) fn own_packets(packets: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let mut own = Zeroizing::new(Vec::with_capacity(packets.len()));
-    let revokers = named_revokers(packets);
+    // Hardly any key has a revocation by another, and who may make one takes a second walk.
+    let revokers = LazyCell::new(|| named_revokers(packets));
     let mut count = Count::default();
     let mut subpackets = 0;
     let mut rest = packets;
@@ -69,7 +72,8 @@ pub(super) fn own_packets(packets: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
             10 | 12 | 21 => continue,
             SIGNATURE => {
                 let Some(claim) = Claim::read(frame.body) else { continue };
-                if !claim.may_be_by(count.key.as_ref()) && !claim.revokes_for(&revokers) {
+                let is_named = || claim.is_revocation && claim.is_by_one_of(&revokers);
+                if !claim.may_be_by(count.key.as_ref()) && !is_named() {
                     continue;
                 }
                 count.signatures += 1;
@@ -219,9 +223,8 @@ impl Claim {
         }
     }
 
-    /// Returns whether it is a revocation by one of these: what ends a key is not dropped.
-    fn revokes_for(&self, revokers: &[[u8; 8]]) -> bool {
-        self.is_revocation && self.issuers.iter().any(|issuer| revokers.contains(issuer))
+    fn is_by_one_of(&self, keys: &[[u8; 8]]) -> bool {
+        self.issuers.iter().any(|issuer| keys.contains(issuer))
     }
 }
 

@@ -122,14 +122,8 @@ impl Certificate {
     /// Returns the revocations of one of its keys that claim to be by somebody whom the primary
     /// key lets revoke it (RFC 9580, section 5.2.3.23). Without that one's certificate they cannot
     /// be checked; but what may be revoked is not known to be good.
-    fn by_revokers(&self, key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Vec<&Signature> {
-        let key = key.key().fingerprint();
-        let mut revocations = self
-            .cert
-            .keys()
-            .filter(|it| it.key().fingerprint() == key)
-            .flat_map(|it| it.other_revocations())
-            .peekable();
+    fn by_revokers<'a>(&self, key: &ErasedKeyAmalgamation<'a, PublicParts>) -> Vec<&'a Signature> {
+        let mut revocations = key.other_revocations().peekable();
         // Finding out who may revoke it takes verifying what the key says of itself.
         let revokers = match revocations.peek() {
             Some(_) => self.named_revokers(),

@@ -35,7 +35,8 @@ pub enum Texts {
 }
 
 /// A detached signature (RFC 9580, section 10.4): exactly one version 4 signature packet of type
-/// 0x00, or 0x01 where [`Texts`] are taken, with one creation time that it vouches for itself. Nobody has checked it yet.
+/// 0x00, or 0x01 where [`Texts`] are taken, with one creation time that it vouches for itself.
+/// Nobody has checked it yet.
 #[derive(Clone, Debug)]
 pub struct DetachedSignature {
     signature: Signature,

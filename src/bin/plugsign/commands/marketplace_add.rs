@@ -24,8 +24,9 @@ use crate::world::{PATIENCE, World};
 /// Add signed bundles to a marketplace's database
 ///
 /// Only bundles that the server would install, with a signature that is good, are added: all of
-/// them, or none. What is there already, and the same, stays as it is. Bundles for one platform (-linux-amd64, -osx-amd64, -windows-amd64) go into the
-/// entry of the main bundle of the same version, which must be given, too.
+/// them, or none. What is there already, and the same, stays as it is. Bundles for one platform
+/// (-linux-amd64, -osx-amd64, -windows-amd64) go into the entry of the main bundle of the same
+/// version, which must be given, too.
 #[derive(Args)]
 pub struct Arguments {
     /// Plugin bundles, their signatures beside them

@@ -1,5 +1,7 @@
-//! Who else can read what is secret.
+//! Who else can read what is secret, and where this process may write.
 
+use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -32,4 +34,17 @@ pub fn exposed(folder: &Path) -> Result<Vec<PathBuf>> {
 /// Returns whether others than its owner can read or write a file.
 pub fn is_exposed(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
+}
+
+/// Returns whether this process may make files in a folder.
+///
+/// # Errors
+///
+/// Why it may not.
+pub fn check_writable(folder: &Path) -> io::Result<()> {
+    use rustix::fs::Access;
+    if !fs::metadata(folder)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
 }

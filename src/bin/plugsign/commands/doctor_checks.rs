@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use plugsign::disk::permissions::{exposed, is_exposed};
+use plugsign::disk::permissions::{check_writable, exposed, is_exposed};
 use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::mattermost::bundle::{Finding, Severity};
@@ -147,8 +147,7 @@ fn to_be_made(root: &Path) -> Row {
     let there = root.ancestors().skip(1).find(|folder| fs::symlink_metadata(folder).is_ok());
     let there = there.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (shown, above) = (Safe::path(root), Safe::path(there));
-    let may = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-    match there.is_dir() && rustix::fs::access(there, may).is_ok() {
+    match check_writable(there).is_ok() {
         true => Row::ok("home", format!("{shown} is not there yet")),
         false => Row::fail(
             "home",

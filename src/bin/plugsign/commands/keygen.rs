@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use clap::{Args, ValueEnum};
 use plugsign::disk::file::{Access, Existing, folder_of, write_new};
 use plugsign::disk::home::Home;
+use plugsign::disk::permissions::check_writable;
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::{Certificate, show_time};
 use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, generate, user_id};
@@ -216,20 +217,12 @@ fn check_place(path: &Path) -> Result<(), Failure> {
         let error = Box::new(Error::Exists(path.to_owned()));
         return Err(Failure::Advised(error, "name another file for --summary".into()));
     }
-    let folder = folder_of(path);
-    let may = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-    let problem = match fs::metadata(folder) {
-        Ok(metadata) if !metadata.is_dir() => Some(io::ErrorKind::NotADirectory.into()),
-        Ok(_) => rustix::fs::access(folder, may).err().map(io::Error::from),
-        Err(error) => Some(error),
-    };
-    match problem {
-        None => Ok(()),
-        Some(error) => Err(Failure::Advised(
+    check_writable(folder_of(path)).map_err(|error| {
+        Failure::Advised(
             Box::new(Error::io("write", path)(error)),
             "no key was made: name a file in a folder that is there and can be written to".into(),
-        )),
-    }
+        )
+    })
 }
 
 pub fn parse_bits(text: &str) -> Result<KeySizeBits, Failure> {

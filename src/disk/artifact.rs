@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::beneath;
 use super::checksums::Sha256;
-use super::file::{Links, Stamp, folder_of, open_regular, read_small};
+use super::file::{Links, Stamp, folder_of, metadata_of, open_regular, read_small};
 use crate::error::{Error, Result};
 use crate::judge::{Judge, ServerVerdict, ask_server, content_hash};
 use crate::openpgp::certificate::{Certificate, Fingerprint};
@@ -80,11 +80,13 @@ impl Artifact {
     }
 
     /// Returns its signature file: `FILE.sig`, else `FILE.asc`, else none.
-    pub(super) fn find_signature(&self) -> Option<PathBuf> {
-        [false, true]
-            .map(|armored| self.signature_path(armored))
-            .into_iter()
-            .find(|path| fs::symlink_metadata(path).is_ok())
+    pub(super) fn find_signature(&self) -> Result<Option<PathBuf>> {
+        for path in [false, true].map(|armored| self.signature_path(armored)) {
+            if metadata_of(&path)?.is_some() {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
     }
 
     /// Opens it. A file that was found must still be one, and where it was; a named one may be
@@ -213,7 +215,7 @@ impl Artifact {
 
     fn read_signature(&self, signature: Option<&Path>) -> Result<Result<Zeroizing<Vec<u8>>, Bad>> {
         let named = signature.or(self.signature.as_deref()).map(Path::to_owned);
-        let Some(path) = named.or_else(|| self.find_signature()) else {
+        let Some(path) = named.map_or_else(|| self.find_signature(), |path| Ok(Some(path)))? else {
             self.open()?;
             return Ok(Err(Bad::new(
                 Reason::MissingSignature,

@@ -11,6 +11,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::artifact::Artifact;
 use super::file::{Links, folder_of, open_regular};
 use crate::error::{Error, Result};
+use crate::mattermost::bundle::MANIFEST_NAMES;
 use crate::safe::Safe;
 
 /// The names of release archives.
@@ -39,9 +40,6 @@ const NEVER: [&str; 20] = [
     "*SUMS",
     "*SUMS.txt",
 ];
-
-/// The names of a plugin's manifest, which is at the top of an unpacked one.
-const MANIFESTS: [&str; 3] = ["plugin.json", "plugin.yaml", "plugin.yml"];
 
 /// The endings of signature files, the preferred one first.
 const SIGNATURE_ENDINGS: [&str; 2] = ["sig", "asc"];
@@ -147,7 +145,8 @@ impl Release {
                 _ => match signed_by(path) {
                     Some(artifact) if fs::symlink_metadata(&artifact).is_ok() => {
                         let mut artifact = Artifact::named(artifact);
-                        if artifact.find_signature().as_ref() != Some(path) {
+                        let preferred = artifact.find_signature().ok().flatten();
+                        if preferred.as_ref() != Some(path) {
                             artifact.signature = Some(path.clone());
                         }
                         release.add(artifact);
@@ -178,7 +177,7 @@ impl Release {
                 (Some(artifact), _) => {
                     let is_second = Artifact::named(artifact.clone())
                         .find_signature()
-                        .is_some_and(|preferred| preferred != *signature);
+                        .is_ok_and(|preferred| preferred.is_some_and(|it| it != *signature));
                     let second = signed.entry(artifact).or_default();
                     match is_second {
                         true if is_certificate(signature) => self.passed_over += 1,
@@ -225,8 +224,9 @@ impl Release {
         for entry in walk.into_iter().filter_entry(is_walked) {
             match entry {
                 Ok(entry) if entry.file_type().is_file() => {
-                    if entry.depth() > 1 && MANIFESTS.iter().any(|name| entry.file_name() == *name)
-                    {
+                    // A plugin's manifest is at its top.
+                    let is_manifest = MANIFEST_NAMES.iter().any(|name| entry.file_name() == *name);
+                    if entry.depth() > 1 && is_manifest {
                         plugins.insert(folder_of(entry.path()).to_owned());
                     }
                     files.push(entry.into_path());

@@ -190,3 +190,22 @@ fn an_artifact_that_cannot_be_read_has_neither_signature_nor_verdict() {
         }
     }
 }
+
+/// A signature that cannot be looked at is not one that is missing.
+#[test]
+fn a_signature_that_cannot_be_looked_at_is_an_error_and_no_verdict() {
+    let Some(strace) = peer("strace") else { return };
+    let sandbox = Sandbox::new();
+    sandbox.keygen("--name Acme --no-passphrase");
+    sandbox.write("a.tar.gz", "a");
+    sandbox.run("sign a.tar.gz").exits(0);
+    let shell = format!(
+        "exec '{}' -f -o trace -P a.tar.gz.sig -e inject=statx,newfstatat:error=EIO \"$@\"",
+        strace.display()
+    );
+    let done = sandbox.call(["verify", "a.tar.gz"]).in_shell(&shell).run();
+    let trace = String::from_utf8_lossy(&sandbox.read("trace")).into_owned();
+    assert!(trace.contains("(INJECTED)"), "{trace}");
+    assert_eq!(done.code(), Some(3), "{done:?}");
+    assert!(!done.out().contains("missing-signature"), "{done:?}");
+}

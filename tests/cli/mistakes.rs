@@ -37,7 +37,13 @@ fn a_wrong_passphrase_names_where_it_came_from() {
         .says("it came from pass (--passphrase-file)");
     let from_stdin = sandbox.call(["sign", "--passphrase-fd", "0", "a.tar.gz"]).stdin(b"wrong");
     from_stdin.run().exits(3).says("it came from descriptor 0");
-    sandbox.run("passwd --passphrase-file pass alice").exits(3).says("it came from pass");
+    for line in [
+        "passwd --passphrase-file pass alice",
+        "extend --expires 1y --passphrase-file pass alice",
+        "rotate --passphrase-file pass alice",
+    ] {
+        sandbox.run(line).exits(3).says("it came from pass");
+    }
     sandbox.run("sign --passphrase-fd 9 a.tar.gz").exits(3).says("from descriptor 9: ");
 }
 

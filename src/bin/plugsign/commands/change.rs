@@ -80,15 +80,17 @@ impl Means {
                 let primary = lent.unlock_primary(passphrase.as_deref())?;
                 let passphrase = match home {
                     Some(home) if needs == Needs::Subkeys => {
-                        self.passphrase.of_key(world, home, certificate)?
+                        self.passphrase.proven(world, home, certificate)?
                     }
                     _ => None,
                 };
                 (primary, passphrase)
             }
             (None, Some(home)) if home.has_primary() => {
-                let passphrase = self.passphrase.of_key(world, home, certificate)?;
-                (home.unlock_primary(passphrase.as_deref())?, passphrase)
+                self.passphrase.until_right(world, || {
+                    let passphrase = self.passphrase.of_key(world, home, certificate)?;
+                    Ok((home.unlock_primary(passphrase.as_deref())?, passphrase))
+                })?
             }
             (None, _) => return Err(Error::PrimaryElsewhere(fingerprint).into()),
         };

@@ -182,7 +182,7 @@ fn read_descriptor(number: u32, one_line: bool) -> Result<Zeroizing<Vec<u8>>, Fa
         _ => inherited(number, File::options().read(true))
             .and_then(|file| read_line(file.as_fd(), one_line)),
     };
-    read.map_err(|error| Failure::Stream("read the passphrase from its descriptor", error))
+    read.map_err(|error| Failure::Descriptor(number, error))
 }
 
 /// Reads to the end, or the end of the line: not a byte more, for what follows on standard input

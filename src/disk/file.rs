@@ -135,6 +135,24 @@ pub fn is_same(path: &Path, bytes: &[u8], access: Access) -> bool {
         && read_bounded(file, "", "a file", length).is_ok_and(|there| *there == bytes)
 }
 
+/// Makes a folder for everybody, and those above it, as far as this umask lets them: the
+/// process's own may be tighter.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub fn make_folder(folder: &Path, umask: u32) -> Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder_of(folder);
+    make_folder(parent, umask)?;
+    fs::create_dir(folder)
+        .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o777 & !umask)))
+        .map_err(Error::io("create", folder))?;
+    sync_folder(parent)
+}
+
 /// Makes the names in a folder durable.
 pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))

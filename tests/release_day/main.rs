@@ -383,6 +383,8 @@ fn completions_and_manual_pages_are_made_for_every_shell_and_command() {
         }
     }
     assert!(release.path("made/man/plugsign-trust-add.1").exists(), "{}", said.shown());
+    let said = release.run("umask 022; plugsign man --out open/man -q; stat -c %a open open/man");
+    assert_eq!(said.stdout.lines().rev().take(2).collect::<Vec<_>>(), ["755", "755"]);
     for page in ["plugsign.1", "plugsign-sign.1", "plugsign-verify.1", "plugsign-keygen.1"] {
         let text = fs::read_to_string(release.path("made/man").join(page)).unwrap();
         assert!(text.contains(".TH"), "{page}");

@@ -1,14 +1,11 @@
 //! `plugsign announce`
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use plugsign::disk::file::{
-    Access, Existing, folder_of, is_same, sync_folder, write_new, write_unless_same,
-};
+use plugsign::disk::file::{Access, Existing, is_same, make_folder, write_new, write_unless_same};
 use plugsign::disk::home::{HomeKey, Shelf};
 use plugsign::disk::signing::Signing;
 use plugsign::error::Error;
@@ -269,19 +266,6 @@ fn write(documents: &[Document], folder: &Path, force: bool, world: &World) -> R
         write_unless_same(path, bytes, access)?;
     }
     Ok(())
-}
-
-/// Makes a folder for everybody, as far as the caller's umask lets them: ours is tighter.
-fn make_folder(folder: &Path, umask: u32) -> Result<(), Error> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let parent = folder_of(folder);
-    make_folder(parent, umask)?;
-    fs::create_dir(folder)
-        .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o777 & !umask)))
-        .map_err(Error::io("create", folder))?;
-    sync_folder(parent)
 }
 
 /// The documents.

@@ -1,11 +1,10 @@
 //! `plugsign man`
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
-use plugsign::disk::file::{Access, Existing, write_new};
+use plugsign::disk::file::{Access, Existing, make_folder, write_new};
 use plugsign::error::Error;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value};
@@ -34,7 +33,7 @@ pub fn run(arguments: &Arguments, world: &World) -> Result<Pages, Failure> {
     };
     let mut pages = Vec::new();
     collect(command, "plugsign", &mut pages);
-    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    make_folder(folder, world.umask)?;
     let mut written = Vec::new();
     for (name, page) in pages {
         let path = folder.join(format!("{name}.1"));

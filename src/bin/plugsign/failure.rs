@@ -377,7 +377,7 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::NotListed { .. } => "see what it has: plugsign marketplace check".into(),
         Error::Duplicate { .. } => "take the new one in its place with --replace".into(),
         Error::NotAFile { kind: "a folder", path } if path.join(PRIVATE_KEYS).is_dir() => {
-            format!("it is a GnuPG home: plugsign import --from-gnupg {}", Safe::path(path))
+            format!("it is a GnuPG home: plugsign import --from-gnupg {}", quoted(path))
         }
         Error::NotAFile { kind: "a folder", .. } => "name the files in it".into(),
         Error::NotAFile { .. } => {

@@ -11,6 +11,7 @@ use plugsign::error::Error;
 use plugsign::safe::Safe;
 
 use super::sign::{File, outputs};
+use crate::mend::quoted;
 use crate::world::World;
 
 /// Warns of lists of checksums that lack files signed now: such a folder does not verify.
@@ -27,7 +28,7 @@ pub(super) fn warn_of_lists(folders: &[PathBuf], files: &[File], world: &World) 
             world.terminal.warn(&format!(
                 "{} does not list the files as they are now; write it anew: plugsign sign --checksums --force {}",
                 Safe::path(&path),
-                Safe::path(folder)
+                quoted(folder)
             ));
         }
     }

@@ -28,7 +28,7 @@ fn main() {
     let secret = keygen::generate(&plan, Some(&passphrase)).unwrap().secret;
     let stored = secret.to_bytes().unwrap();
     let key = secret.unlock(Some(&passphrase), None, &Policy::new(now)).unwrap();
-    let judge = Judge::new(vec![secret.certificate()], Policy::new(now)).unwrap();
+    let judge = Judge::new(vec![secret.certificate().clone()], Policy::new(now)).unwrap();
     let content = || {
         let mut hasher = Hasher::new([ContentHash::SHA256]);
         hasher.update(&[7; 4096]);

@@ -33,7 +33,7 @@
 //! let signature = sign(&artifact[..], &signing_key, now)??.to_bytes()?;
 //!
 //! // Verify, as both the publisher's policy and the Mattermost server do.
-//! let judge = Judge::new(vec![key.certificate()], Policy::new(now))?;
+//! let judge = Judge::new(vec![key.certificate().clone()], Policy::new(now))?;
 //! let verdict = judge.verify(&signature, &artifact[..])?;
 //! assert!(matches!(verdict, Verdict::Good(_)));
 //!

@@ -154,7 +154,7 @@ proptest! {
                 Key::Secret(secret) => {
                     let written = secret.to_bytes().unwrap();
                     assert!(matches!(read_keys(&written).unwrap().remove(0), Ok(Key::Secret(_))));
-                    secret.certificate()
+                    secret.certificate().clone()
                 }
                 Key::Revocation(_) => panic!("no key"),
             };

@@ -162,9 +162,10 @@ impl Home {
         let mut shelf = Shelf { items: Vec::<HomeKey>::new(), unreadable: Vec::new() };
         for path in entries(&self.root.join(KEYS))? {
             match read_named(&path) {
-                Ok(Some(Key::Secret(secret))) => shelf
-                    .items
-                    .push(HomeKey { certificate: secret.certificate(), secret: Some(secret) }),
+                Ok(Some(Key::Secret(secret))) => shelf.items.push(HomeKey {
+                    certificate: secret.certificate().clone(),
+                    secret: Some(secret),
+                }),
                 Ok(Some(Key::Certificate(_) | Key::Revocation(_))) => shelf.unreadable.push((
                     path,
                     Error::NoKey("it is among the secret keys and has no secret part".into()),

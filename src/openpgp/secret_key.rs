@@ -1,5 +1,6 @@
 //! Secret keys: locked as they are stored, unlocked as they sign.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
@@ -67,11 +68,15 @@ const MOST_ARGON2: u64 = 4 << 17;
 /// unlocked never. It has neither Debug nor Clone.
 pub struct SecretKey {
     cert: Cert,
+    /// What is public of it. It stands beside the key as it remembers which of its signatures were
+    /// verified, and a hostile file may have hundreds.
+    certificate: Arc<Certificate>,
 }
 
 impl SecretKey {
     pub(super) fn new(cert: Cert) -> SecretKey {
-        SecretKey { cert }
+        let certificate = Arc::new(Certificate::new(cert.clone()));
+        SecretKey { cert, certificate }
     }
 
     pub(super) fn cert(&self) -> &Cert {
@@ -90,13 +95,13 @@ impl SecretKey {
         self.cert
             .clone()
             .insert_packets(packets)
-            .map(|(cert, _)| SecretKey { cert })
+            .map(|(cert, _)| SecretKey::new(cert))
             .map_err(Error::crypto("putting the key together"))
     }
 
     /// Returns what is public of it.
-    pub fn certificate(&self) -> Certificate {
-        Certificate::new(self.cert.clone())
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
     }
 
     /// Returns the primary key's fingerprint.
@@ -229,7 +234,7 @@ impl SecretKey {
             let locked = lock(&key, unlocked, passphrase)?;
             cert = insert_secret(cert, key.take_secret().0, locked)?;
         }
-        Ok(SecretKey { cert })
+        Ok(SecretKey::new(cert))
     }
 
     /// Unlocks the key that signs at the policy's time: the newest of those that may, or the one
@@ -245,11 +250,14 @@ impl SecretKey {
         exactly: Option<&Fingerprint>,
         policy: &Policy,
     ) -> Result<SigningKey> {
-        let certificate = self.certificate();
-        let key = self.choose(&certificate, exactly, policy, Among::All)?;
+        let key = self.choose(exactly, policy, Among::All)?;
         let unlocked = unlock(&key, passphrase)?;
         let private = load(&key, &unlocked)?;
-        Ok(SigningKey { private, public: key.take_secret().0, certificate })
+        Ok(SigningKey {
+            private,
+            public: key.take_secret().0,
+            certificate: self.certificate.clone(),
+        })
     }
 
     /// Returns the key that would sign, without unlocking it.
@@ -262,19 +270,18 @@ impl SecretKey {
         exactly: Option<&Fingerprint>,
         policy: &Policy,
     ) -> Result<Fingerprint> {
-        let key = self.choose(&self.certificate(), exactly, policy, Among::All)?;
+        let key = self.choose(exactly, policy, Among::All)?;
         Ok(key.fingerprint().into())
     }
 
     /// Returns the newest subkey that could sign, as [`SecretKey::check_can_sign`] does.
     pub(super) fn signing_subkey(&self, policy: &Policy) -> Result<Fingerprint> {
-        let key = self.choose(&self.certificate(), None, policy, Among::Subkeys)?;
+        let key = self.choose(None, policy, Among::Subkeys)?;
         Ok(key.fingerprint().into())
     }
 
     fn choose(
         &self,
-        certificate: &Certificate,
         exactly: Option<&Fingerprint>,
         policy: &Policy,
         among: Among,
@@ -282,7 +289,7 @@ impl SecretKey {
         if exactly.is_none() {
             // What import refuses is refused here too: other programs would sign with the weak
             // subkey beside a strong primary key.
-            certificate.check_signer(policy).map_err(|weakness| self.refused(weakness))?;
+            self.certificate.check_signer(policy).map_err(|weakness| self.refused(weakness))?;
         }
         let mut best: Option<Key<SecretParts, UnspecifiedRole>> = None;
         let mut weakness = Weakness::CannotSign;
@@ -294,7 +301,7 @@ impl SecretKey {
             if is_passed_over || exactly.is_some_and(|exactly| *exactly != fingerprint) {
                 continue;
             }
-            if let Err(why) = certificate.valid_key(&fingerprint, policy, policy.now()) {
+            if let Err(why) = self.certificate.valid_key(&fingerprint, policy, policy.now()) {
                 // The first reason that is more than "it is for something else" is the best.
                 if weakness == Weakness::CannotSign {
                     weakness = why;
@@ -338,7 +345,7 @@ enum Among {
 pub struct SigningKey {
     private: PrivateKey,
     public: Key<PublicParts, UnspecifiedRole>,
-    certificate: Certificate,
+    certificate: Arc<Certificate>,
 }
 
 impl SigningKey {

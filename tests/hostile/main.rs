@@ -1,7 +1,7 @@
 //! Hostile input: what attackers hand to a publisher, an administrator, a CI job.
 //!
-//! Every case says what is expected, why, and where it comes from; all of them end within 2 s of
-//! processor time and 256 MiB. docs/attack-cases.md lists all known attacks with their tests.
+//! Every case says what is expected, why, and where it comes from; all of them end in little time and
+//! 256 MiB of memory. docs/attack-cases.md lists all known attacks with their tests.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -54,7 +54,7 @@ pub fn certificate(input: &[u8]) {
     for key in read_keys(input).into_iter().flatten().flatten() {
         match key {
             Key::Certificate(certificate) => look_at(&certificate),
-            Key::Secret(secret) => look_at(&secret.certificate()),
+            Key::Secret(secret) => look_at(secret.certificate()),
             Key::Revocation(revocation) => {
                 let _ = (revocation.issuer(), revocation.is_by(signer()));
             }
@@ -106,12 +106,13 @@ pub fn secret_key(input: &[u8]) {
         let bytes = secret.to_bytes().expect("what was read can be written");
         assert_eq!(one_secret(&bytes).fingerprint(), secret.fingerprint());
         let _ = secret.check(None);
-        look_at(&secret.certificate());
+        look_at(secret.certificate());
         if let Ok(key) = secret.unlock(None, None, &policy()) {
             let signature = sign(CONTENT, &key, now()).expect("memory can be read");
             let Ok(signature) = signature else { continue };
             let signature = signature.to_bytes().expect("it can be written");
-            let judge = Judge::new(vec![secret.certificate()], policy()).expect("it can be judged");
+            let judge =
+                Judge::new(vec![secret.certificate().clone()], policy()).expect("it can be judged");
             let verdict = judge.verify(&signature, CONTENT).expect("memory can be read");
             let is_good = matches!(verdict, Verdict::Good(_));
             let servers =

@@ -108,7 +108,7 @@ impl Renewal<'_> {
         if is_subkey_short && !is_short(primary) {
             return rotate;
         }
-        let extended = extendable_subkeys(&self.secret.certificate());
+        let extended = extendable_subkeys(self.secret.certificate());
         let ends: Option<Vec<SystemTime>> = subkeys
             .iter()
             .filter(|it| extended.contains(&it.fingerprint))

@@ -140,7 +140,7 @@ impl PassphraseSource {
         // Whatever speaks against the key is said before a passphrase is asked for.
         secret.check_can_sign(exactly, &policy)?;
         self.until_right(world, || {
-            let passphrase = self.of_key(world, secret, &certificate)?;
+            let passphrase = self.of_key(world, secret, certificate)?;
             Ok(secret.unlock(passphrase.as_deref(), exactly, &policy)?)
         })
     }
@@ -268,7 +268,7 @@ impl LentPrimary {
             None => match home.given(world)? {
                 Some(home) => Ok(Some(home)),
                 None => {
-                    let asked = ask_for(&lent.certificate(), "Passphrase of the primary key");
+                    let asked = ask_for(lent.certificate(), "Passphrase of the primary key");
                     asked.map(|passphrase| Some(Arc::new(passphrase)))
                 }
             },

@@ -127,7 +127,7 @@ impl Text {
     /// Returns whether a key that was asked for is to be looked for here: in a file always, in the
     /// environment if it is there.
     fn has(&self, query: &KeyQuery) -> bool {
-        let is_it = |key: Result<Key, Error>| matches!(key, Ok(Key::Secret(secret)) if query.matches(&secret.certificate()));
+        let is_it = |key: Result<Key, Error>| matches!(key, Ok(Key::Secret(secret)) if query.matches(secret.certificate()));
         self.origin == Origin::File
             || read_keys(&self.bytes).is_ok_and(|keys| keys.into_iter().any(is_it))
     }
@@ -176,7 +176,7 @@ fn in_home(queries: &[Option<KeyQuery>], world: &World) -> Result<Vec<Found>, Fa
 /// for it too.
 fn in_text(text: &Text, query: Option<&KeyQuery>, world: &World) -> Result<Found, Failure> {
     let mut secret = text.read(query)?;
-    let exactly = query.and_then(|query| query.exactly(&secret.certificate()));
+    let exactly = query.and_then(|query| query.exactly(secret.certificate()));
     if let Ok(home) = world.home()
         && let Ok(shelf) = home.keys()
     {

@@ -155,7 +155,7 @@ fn read_certificate(packets: &[u8]) -> Result<Certificate> {
     let key = read_keys(packets)?.pop();
     match key.unwrap_or_else(|| Err(Error::NoKey("there is none in it".into())))? {
         Key::Certificate(certificate) => Ok(certificate),
-        Key::Secret(secret) => Ok(secret.certificate()),
+        Key::Secret(secret) => Ok(secret.certificate().clone()),
         Key::Revocation(_) => Err(damaged("a revocation stands there without its certificate")),
     }
 }

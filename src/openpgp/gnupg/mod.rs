@@ -199,7 +199,7 @@ mod tests {
             created: SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30),
             validity: None,
         };
-        let certificate = generate(&plan, None).unwrap().secret.certificate();
+        let certificate = generate(&plan, None).unwrap().secret.certificate().clone();
         let owner = certificate.cert().primary_key().key().clone().role_into_unspecified();
         let passphrase = Passphrase::new(zeroize::Zeroizing::new(b"pass".to_vec()));
         for form in FORMS {

@@ -55,13 +55,12 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Findings, Failure> {
     };
     rows.insert(0, clock(found.as_ref(), world));
     rows.insert(1, home(found.as_ref().map(|found| found.origin), world));
-    let mut certificate = None;
+    let certificate = found.as_ref().map(|found| found.secret.certificate());
     if let Some(found) = &found {
-        certificate = Some(found.secret.certificate());
         rows.extend(look_at_key(found, &arguments, world));
     }
     for path in &arguments.bundles {
-        rows.push(bundle(path, certificate.as_ref(), world));
+        rows.push(bundle(path, certificate, world));
     }
     Ok(Findings { fingerprint: certificate.map(|it| it.fingerprint()), rows })
 }

@@ -36,15 +36,15 @@ pub fn look_at_key(found: &Found, arguments: &Arguments, world: &World) -> Vec<R
     let can_sign = found.secret.check_can_sign(found.exactly.as_ref(), &policy);
     let renewal = found.renewal(can_sign.as_ref().ok(), arguments.min_days);
     let mut rows = vec![
-        key(found, &certificate, arguments.key.key_file.as_deref()),
-        strength(&certificate, &description, world),
-        revocation(&certificate, &description, can_sign.as_ref().err(), found),
+        key(found, certificate, arguments.key.key_file.as_deref()),
+        strength(certificate, &description, world),
+        revocation(certificate, &description, can_sign.as_ref().err(), found),
         validity(&description, &can_sign, &renewal, arguments.min_days, &policy),
-        server(&certificate),
+        server(certificate),
         passphrase(found, &arguments.passphrase, world),
     ];
     if found.origin == Origin::Home {
-        rows.push(revocation_certificate(&certificate, world));
+        rows.push(revocation_certificate(certificate, world));
     }
     let is_hopeless = rows.iter().any(|row| row.name == "passphrase" && row.state == State::Fail);
     if is_hopeless {

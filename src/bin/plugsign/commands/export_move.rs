@@ -128,7 +128,7 @@ fn store_whole(path: &Path, whole: &SecretKey) -> Result<(), Failure> {
     let there = read_small(path, "a key file", MAX_KEY_FILE)?;
     let same = *there == *bytes || {
         let stored = one_secret(read_keys(&there)?, None)?;
-        stored.has_all_secrets_of(whole) && stored.certificate().same_as(&whole.certificate())
+        stored.has_all_secrets_of(whole) && stored.certificate().same_as(whole.certificate())
     };
     match same {
         true => Ok(()),

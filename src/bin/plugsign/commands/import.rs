@@ -168,14 +168,14 @@ pub fn known<'a>(shelf: &'a Shelf<HomeKey>, certificate: &Certificate) -> Option
 /// Takes a secret key, as [`import_certificate`] does a certificate.
 fn import_secret(secret: &SecretKey, arguments: &Arguments, world: &World) -> Line {
     let certificate = secret.certificate();
-    let taken = match check(&certificate, &world.policy()) {
-        Ok(()) => take_secret(secret, &certificate, arguments, world),
+    let taken = match check(certificate, &world.policy()) {
+        Ok(()) => take_secret(secret, certificate, arguments, world),
         Err(Error::Refused { weakness: Weakness::Hash(_), .. }) if arguments.refresh => {
-            take_refreshed(secret, &certificate, arguments, world)
+            take_refreshed(secret, certificate, arguments, world)
         }
         Err(error) => Err(error.into()),
     };
-    Line::of(&certificate, taken.unwrap_or_else(Outcome::Refused), true)
+    Line::of(certificate, taken.unwrap_or_else(Outcome::Refused), true)
 }
 
 /// Renews the self-signatures of a key, and takes it.
@@ -362,7 +362,7 @@ pub fn read_certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
     for key in read_keys(&read_file(path)?).map_err(named)? {
         match key.map_err(named) {
             Ok(Key::Certificate(certificate)) => certificates.push(certificate),
-            Ok(Key::Secret(secret)) => certificates.push(secret.certificate()),
+            Ok(Key::Secret(secret)) => certificates.push(secret.certificate().clone()),
             Ok(Key::Revocation(_)) => {
                 last = Some(named(Error::NoKey("it is a revocation certificate".into())));
             }
@@ -385,15 +385,15 @@ pub fn one_secret(
     for key in keys {
         match key {
             Ok(Key::Secret(secret)) => {
-                if query.is_some_and(|query| !query.matches(&secret.certificate())) {
+                if query.is_some_and(|query| !query.matches(secret.certificate())) {
                     continue;
                 }
                 if let Some(first) = &found {
                     return Err(Error::AmbiguousKey {
                         query: query.map(|query| query.text().to_string()).unwrap_or_default(),
                         candidates: vec![
-                            (first.fingerprint(), first_user_id(&first.certificate())),
-                            (secret.fingerprint(), first_user_id(&secret.certificate())),
+                            (first.fingerprint(), first_user_id(first.certificate())),
+                            (secret.fingerprint(), first_user_id(secret.certificate())),
                         ],
                     }
                     .into());

@@ -173,7 +173,7 @@ pub fn make(
         .collect();
     let description = certificate.describe(&world.policy());
     let is_org = matches!(plan.kind, Kind::Organisation { .. });
-    let summary = is_org.then(|| summary::write(&certificate, &description, home, &revocations));
+    let summary = is_org.then(|| summary::write(certificate, &description, home, &revocations));
     if let (Some(path), Some(text)) = (summary_file, &summary) {
         let access = Access::Public { umask: world.umask };
         if let Err(error) = write_new(path, text.as_bytes(), access, Existing::Keep) {
@@ -184,11 +184,11 @@ pub fn make(
         }
     }
     Ok(Made {
-        json: certificate_json(&certificate, &description),
+        json: certificate_json(certificate, &description),
         revocations,
         expires: plan.validity.map(|validity| created + validity),
         summary,
-        certificate,
+        certificate: certificate.clone(),
     })
 }
 

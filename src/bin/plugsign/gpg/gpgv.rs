@@ -67,7 +67,7 @@ fn certificates(bytes: &[u8]) -> Result<Vec<Result<Certificate, Error>>, Error> 
     }
     let of = |key: Result<Key, Error>| match key {
         Ok(Key::Certificate(certificate)) => Some(Ok(certificate)),
-        Ok(Key::Secret(secret)) => Some(Ok(secret.certificate())),
+        Ok(Key::Secret(secret)) => Some(Ok(secret.certificate().clone())),
         Ok(Key::Revocation(_)) => None,
         Err(error) => Some(Err(error)),
     };

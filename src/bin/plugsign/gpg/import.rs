@@ -139,20 +139,20 @@ fn take_secret(
 ) -> Result<(), Failure> {
     let certificate = key.certificate();
     counts.secrets_read += 1;
-    check(&certificate, &session.world.policy()).inspect_err(|_| problem(session, &certificate))?;
+    check(certificate, &session.world.policy()).inspect_err(|_| problem(session, certificate))?;
     match key.protection() {
         Protection::None => key.check(None)?,
         Protection::Passphrase if secret.was_named() => key.check(secret.given())?,
         Protection::Passphrase => {}
     }
-    let before = stored(session, &certificate)?;
+    let before = stored(session, certificate)?;
     let had_secret = before.as_ref().is_some_and(|before| before.has_secret);
     let is_proven = secret.was_named() && key.protection() == Protection::Passphrase;
     let passphrase = if is_proven { secret.given() } else { None };
     let keeping = Keeping { replace: false, passphrase };
-    store_secret(key, &certificate, &keeping, &session.world)
-        .inspect_err(|_| problem(session, &certificate))?;
-    tell(session, counts, &certificate, before.as_ref())?;
+    store_secret(key, certificate, &keeping, &session.world)
+        .inspect_err(|_| problem(session, certificate))?;
+    tell(session, counts, certificate, before.as_ref())?;
     let fingerprint = certificate.fingerprint();
     session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
     session.log.remark(&format!("key {}: secret key imported", fingerprint.key_id()));

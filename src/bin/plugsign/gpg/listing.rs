@@ -133,7 +133,7 @@ pub fn show_files(session: &mut Session) -> Result<u8, Failure> {
         for key in read_keys(&bytes)? {
             let certificate = match key {
                 Ok(Key::Certificate(certificate)) => certificate,
-                Ok(Key::Secret(secret)) => secret.certificate(),
+                Ok(Key::Secret(secret)) => secret.certificate().clone(),
                 // There is no key in it to be shown.
                 Ok(Key::Revocation(_)) => continue,
                 Err(error) => {

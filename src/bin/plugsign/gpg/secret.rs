@@ -129,7 +129,7 @@ impl Secret {
             }
             None => {
                 let certificate = secret.certificate();
-                need_passphrase(status, &certificate, exactly);
+                need_passphrase(status, certificate, exactly);
                 match self.may_ask {
                     true => PassphraseSource::none().unlock(world, secret, exactly),
                     false => Err(Failure::NoPassphrase(format!("key {}", secret.fingerprint()))),

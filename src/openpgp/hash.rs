@@ -158,10 +158,9 @@ impl Hasher {
     /// Reads the content to its end as [`Hasher::read`] does; if it is long, one thread reads
     /// ahead while another hashes.
     pub fn read_ahead(mut self, mut content: impl Read + Send) -> io::Result<Hashed> {
-        const SHORT: usize = 16;
         const AHEAD: usize = 4;
-        let mut buffer = vec![0; PIECE];
-        for _ in 0..SHORT {
+        let mut buffer = [0; SHORT_PIECE];
+        for _ in 0..SHORT_PIECES {
             if !self.read_piece(&mut content, &mut buffer)? {
                 return Ok(self.finish());
             }
@@ -206,8 +205,13 @@ impl Hasher {
     }
 }
 
-/// How much is read at once: most files are small, and a buffer costs its wiping.
+/// How much is read at once of what one thread reads and hashes.
 const PIECE: usize = 64 * 1024;
+
+/// How much is read at once of a file that may be short, and how often: most files are small, and
+/// memory costs its wiping.
+const SHORT_PIECE: usize = 16 * 1024;
+const SHORT_PIECES: usize = 64;
 
 /// How much is handed over at once between the threads of a long file.
 const LONG_PIECE: usize = 256 * 1024;
@@ -309,7 +313,8 @@ mod tests {
     #[test]
     fn reading_ahead_changes_nothing() {
         let digest = |hashed: Hashed| hashed.digest(ContentHash::SHA256, b"").unwrap();
-        for length in [0, 1, PIECE, 16 * PIECE, 16 * PIECE + 1, 16 * PIECE + 8 * LONG_PIECE + 7] {
+        const SHORT: usize = SHORT_PIECES * SHORT_PIECE;
+        for length in [0, 1, SHORT_PIECE, SHORT, SHORT + 1, SHORT + 8 * LONG_PIECE + 7] {
             let content: Vec<u8> = (0..length).map(|i| (i * 7 / 5) as u8).collect();
             let start = || Hasher::new([ContentHash::SHA256]);
             let plain = start().read(content.as_slice()).unwrap();
@@ -327,7 +332,7 @@ mod tests {
                 Ok(buffer.len())
             }
         }
-        for pieces in [0, 1, 16, 17, 18, 30] {
+        for pieces in [0, 1, SHORT_PIECES, SHORT_PIECES + 1, SHORT_PIECES + 2, SHORT_PIECES + 14] {
             let result = Hasher::new([ContentHash::SHA256]).read_ahead(Failing(pieces));
             assert_eq!(result.err().map(|e| e.kind()), Some(io::ErrorKind::UnexpectedEof));
         }

@@ -212,22 +212,36 @@ pub(super) fn is_rsa<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> bool {
 /// Returns whether a modulus, big-endian, was made by the generator of CVE-2017-15361: modulo
 /// each of these primes it is a power of 65537, which happens by chance once in 2^27.
 fn has_roca_mark(modulus: &[u8]) -> bool {
-    // Those first of which 65537 has the fewest powers: nearly every other key ends there.
-    const PRIMES: [u64; 38] = [
-        97, 37, 79, 11, 61, 73, 127, 151, 13, 17, 19, 53, 71, 103, 107, 109, 157, 3, 5, 7, 23, 29,
-        31, 41, 43, 47, 59, 67, 83, 89, 101, 113, 131, 137, 139, 149, 163, 167,
-    ];
-    PRIMES.iter().all(|&prime| {
+    // The product of four fits 32 bits, so the modulus is divided once for four of them.
+    PRIMES.chunks(4).zip(POWERS.chunks(4)).all(|(primes, powers)| {
+        let product: u64 = primes.iter().product();
         let rest = modulus.rchunks(4).rev().fold(0, |rest, word| {
-            word.iter().fold(rest, |rest, &byte| rest << 8 | u64::from(byte)) % prime
+            word.iter().fold(rest, |rest, &byte| rest << 8 | u64::from(byte)) % product
         });
-        let mut power = 1;
-        (0..prime).any(|_| {
-            power = power * (65537 % prime) % prime;
-            power == rest
-        })
+        primes.iter().zip(powers).all(|(prime, powers)| powers[(rest % prime) as usize])
     })
 }
+
+/// Those first of which 65537 has the fewest powers: nearly every other key ends there.
+const PRIMES: [u64; 38] = [
+    97, 37, 79, 11, 61, 73, 127, 151, 13, 17, 19, 53, 71, 103, 107, 109, 157, 3, 5, 7, 23, 29, 31,
+    41, 43, 47, 59, 67, 83, 89, 101, 113, 131, 137, 139, 149, 163, 167,
+];
+
+/// Which numbers are powers of 65537 modulo each of the primes.
+static POWERS: [[bool; 168]; PRIMES.len()] = {
+    let mut powers = [[false; 168]; PRIMES.len()];
+    let mut at = 0;
+    while at < PRIMES.len() {
+        let mut power = 1;
+        while !powers[at][power as usize] {
+            powers[at][power as usize] = true;
+            power = power * 65537 % PRIMES[at];
+        }
+        at += 1;
+    }
+    powers
+};
 
 /// The publisher's policy at a point in time.
 ///

@@ -4,10 +4,12 @@
 //! it hashes, verifies and decrypts key files for us, but never sees an RSA private key at work.
 //! AWS-LC is constant-time and blinded, and refuses a key whose parts do not belong together.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 
 use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rsa::{KeyPair, KeyPairComponents, KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{
     RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaSignatureEncoding,
@@ -39,7 +41,7 @@ pub(super) fn generate(bits: KeySizeBits) -> Result<(PrivateKey, GeneratedParts)
         KeySizeBits::Rsa3072 => KeySize::Rsa3072,
         KeySizeBits::Rsa4096 => KeySize::Rsa4096,
     };
-    let pair = KeyPair::generate(size).map_err(Error::crypto("generating a RSA key"))?;
+    let pair = first_of_some(size).map_err(Error::crypto("generating a RSA key"))?;
     let der: Pkcs8V1Der<'static> =
         pair.as_der().map_err(Error::crypto("encoding the generated key"))?;
     let unexpected = |error: pkcs8::der::Error| Error::Crypto {
@@ -63,6 +65,22 @@ pub(super) fn generate(bits: KeySizeBits) -> Result<(PrivateKey, GeneratedParts)
         },
     };
     Ok((PrivateKey(Arc::new(pair)), parts))
+}
+
+/// Generates a key on every core, up to four, and returns the one that is there first: how long the
+/// search for primes takes is chance, and says nothing of the primes, as every candidate is drawn
+/// anew. The other threads end by themselves soon after, and AWS-LC wipes what they found.
+fn first_of_some(size: KeySize) -> Result<KeyPair, Unspecified> {
+    const MOST: usize = 4;
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let (sender, first) = mpsc::channel();
+    for _ in 0..cores.min(MOST) {
+        let sender = sender.clone();
+        // One that cannot be started is one fewer.
+        let _ = thread::Builder::new().spawn(move || sender.send(KeyPair::generate(size)));
+    }
+    drop(sender);
+    first.recv().unwrap_or_else(|_| KeyPair::generate(size))
 }
 
 /// A RSA private key that can sign. Wiped by AWS-LC when the last copy is dropped.

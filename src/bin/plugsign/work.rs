@@ -19,9 +19,11 @@ pub fn cores() -> NonZero<usize> {
     std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
 }
 
-/// Returns how many threads keep the cores busy while some of them wait for the disk.
+/// Returns how many threads keep the cores busy while some of them wait for the disk, which gains
+/// nothing from more at once.
 pub fn threads_that_write() -> NonZero<usize> {
-    cores().saturating_add(cores().get())
+    const MOST_WAITING: usize = 8;
+    cores().saturating_add((2 * cores().get()).min(MOST_WAITING))
 }
 
 /// Does `work` for every artifact, on so many threads, and returns the results in the artifacts'
@@ -52,29 +54,37 @@ pub fn for_each<T: Send>(
             .build()
             .map_err(|error| Failure::Stream("start threads", std::io::Error::other(error)))?;
         let (sender, receiver) = mpsc::channel();
-        std::thread::scope(|scope| {
-            let (read, work) = (&read, &work);
-            scope.spawn(move || {
-                pool.install(|| {
-                    order.into_iter().par_bridge().for_each_with(sender, |sender, place| {
-                        let _ = sender.send((place, work(&artifacts[place], read)));
-                    });
+        let (read, work) = (&read, &work);
+        let run = move || {
+            pool.install(|| {
+                order.into_iter().par_bridge().for_each_with(sender, |sender, place| {
+                    let _ = sender.send((place, work(&artifacts[place], read)));
                 });
             });
-            let mut done = 0;
-            loop {
-                match receiver.recv_timeout(Duration::from_millis(100)) {
-                    Ok((place, result)) => {
-                        results[place] = Some(result);
-                        done += 1;
-                        bar.set_message(format!("{done}/{}", artifacts.len()));
-                    }
-                    Err(RecvTimeoutError::Timeout) => {}
-                    Err(RecvTimeoutError::Disconnected) => break,
-                }
-                bar.set_position(read.load(Ordering::Relaxed));
+        };
+        if bar.is_hidden() {
+            run();
+            for (place, result) in receiver {
+                results[place] = Some(result);
             }
-        });
+        } else {
+            std::thread::scope(|scope| {
+                scope.spawn(run);
+                let mut done = 0;
+                loop {
+                    match receiver.recv_timeout(Duration::from_millis(100)) {
+                        Ok((place, result)) => {
+                            results[place] = Some(result);
+                            done += 1;
+                            bar.set_message(format!("{done}/{}", artifacts.len()));
+                        }
+                        Err(RecvTimeoutError::Timeout) => {}
+                        Err(RecvTimeoutError::Disconnected) => break,
+                    }
+                    bar.set_position(read.load(Ordering::Relaxed));
+                }
+            });
+        }
     }
     clear_progress();
     Ok(results.into_iter().flatten().collect())

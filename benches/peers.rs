@@ -1,10 +1,12 @@
 //! Whole processes, side by side: `cargo bench --bench peers`.
 //!
 //! Times plugsign and whichever peers are installed on the same work, in turns, and prints
-//! medians and ratios. The last lines go into benches/README.md, the plot beside it.
+//! medians and ratios. The last lines go into benches/README.md, the plot beside it. With the
+//! start of a work's name behind `--`, such as "sign 200", only that is done, and nothing drawn.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic)]
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 const PLUGSIGN: &str = env!("CARGO_BIN_EXE_plugsign");
 const FILES: usize = 200;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
+const LARGE_ROUNDS: usize = 5;
 /// Finding primes takes as long as chance has it.
 const KEYGEN_ROUNDS: usize = 20;
 const LARGE: u64 = 1 << 30;
@@ -29,23 +32,37 @@ fn main() {
         println!("not run: say cargo bench --bench peers");
         return;
     }
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let folder = tempfile::tempdir().unwrap();
     let stage = Stage::new(folder.path());
-    let mut rows = Vec::new();
-    rows.extend(stage.sign_many());
-    rows.extend(stage.verify_many());
-    rows.extend(stage.large());
-    rows.extend(stage.keygen());
-    rows.extend(stage.start());
+    let works: [(&str, Measure); 7] = [
+        ("sign 200 x 4 KiB", Stage::sign_many),
+        ("sign 4 KiB", Stage::sign_one),
+        ("verify 200 x 4 KiB", Stage::verify_many),
+        ("sign 1 GiB", Stage::sign_large),
+        ("verify 1 GiB", Stage::verify_large),
+        ("keygen, RSA-3072", Stage::keygen),
+        ("--version", Stage::start),
+    ];
+    let wanted_works = works
+        .iter()
+        .filter(|(work, _)| wanted.as_ref().is_none_or(|wanted| work.starts_with(wanted)));
+    let rows: Vec<Row> = wanted_works.flat_map(|(_, measure)| measure(&stage)).collect();
     println!("| work | program | median | of plugsign's |\n|---|---|---|---|");
     for row in &rows {
         let own = rows.iter().find(|own| own.work == row.work).map_or(row.median, |own| own.median);
         println!("{row} {:.2} |", row.median.as_secs_f64() / own.as_secs_f64());
     }
+    if wanted.is_some() {
+        return;
+    }
     let svg = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers.svg");
     fs::write(&svg, plot(&rows)).unwrap();
     println!("plot: {}", svg.display());
 }
+
+/// Does one piece of work with every program.
+type Measure = fn(&Stage) -> Vec<Row>;
 
 /// One program's time for one piece of work.
 struct Row {
@@ -63,16 +80,13 @@ impl std::fmt::Display for Row {
 struct Stage {
     root: PathBuf,
     gnupg: PathBuf,
+    /// How many folders of many files were made.
+    folders: Cell<usize>,
 }
 
 impl Stage {
     fn new(root: &Path) -> Stage {
-        let stage = Stage { root: root.to_owned(), gnupg: root.join("g") };
-        fs::create_dir(root.join("many")).unwrap();
-        for number in 0..FILES {
-            let content: Vec<u8> = (0..4096).map(|i| (i * 31 + number * 7) as u8).collect();
-            fs::write(root.join(format!("many/{number:03}.tar.gz")), content).unwrap();
-        }
+        let stage = Stage { root: root.to_owned(), gnupg: root.join("g"), folders: Cell::new(0) };
         let large = fs::File::create(root.join("large.tar")).unwrap();
         large.set_len(LARGE).unwrap();
         let keygen = ["keygen", "--user-id", "Bench <bench@example.org>", "--no-passphrase", "-q"];
@@ -86,6 +100,26 @@ impl Stage {
             run(stage.gpg().arg("--import").arg(root.join("key.pgp")));
         }
         stage
+    }
+
+    /// Makes another folder of files, as a build leaves it. None is used twice: what is deleted
+    /// would cost the next run, which shuns inodes that were freed a moment ago (ext4).
+    fn another_many(&self) {
+        self.folders.set(self.folders.get() + 1);
+        fs::create_dir(self.many()).unwrap();
+        for (number, file) in self.files().iter().enumerate() {
+            let content: Vec<u8> = (0..4096).map(|i| (i * 31 + number * 7) as u8).collect();
+            fs::write(file, content).unwrap();
+        }
+        fs::File::open(self.many()).unwrap().sync_all().unwrap();
+    }
+
+    fn many(&self) -> PathBuf {
+        self.root.join(format!("many-{}", self.folders.get()))
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        (0..FILES).map(|number| self.many().join(format!("{number:03}.tar.gz"))).collect()
     }
 
     fn plugsign(&self) -> Command {
@@ -102,24 +136,12 @@ impl Stage {
         command
     }
 
-    fn files(&self) -> Vec<PathBuf> {
-        (0..FILES).map(|number| self.root.join(format!("many/{number:03}.tar.gz"))).collect()
-    }
-
-    fn remove_signatures(&self) {
-        for file in self.files() {
-            let _ = fs::remove_file(with_sig(&file));
-        }
-    }
-
     fn sign_many(&self) -> Vec<Row> {
-        let work = "sign 200 x 4 KiB";
-        let many = self.root.join("many");
         let mut runs: Vec<Run<'_>> = vec![
-            ("plugsign", Box::new(|| run(self.plugsign().args(["sign", "-q"]).arg(&many)))),
+            ("plugsign", Box::new(|| run(self.plugsign().args(["sign", "-q"]).arg(self.many())))),
             (
                 "plugsign -j 1",
-                Box::new(|| run(self.plugsign().args(["sign", "-q", "-j", "1"]).arg(&many))),
+                Box::new(|| run(self.plugsign().args(["sign", "-q", "-j", "1"]).arg(self.many()))),
             ),
         ];
         if has("gpg") {
@@ -169,14 +191,19 @@ impl Stage {
                 }),
             ));
         }
-        race(work, ROUNDS, &mut runs, || self.remove_signatures())
+        race("sign 200 x 4 KiB", ROUNDS, &mut runs, || self.another_many())
+    }
+
+    fn sign_one(&self) -> Vec<Row> {
+        let one = || run(self.plugsign().args(["sign", "-q"]).arg(&self.files()[0]));
+        race("sign 4 KiB", ROUNDS, &mut [("plugsign", Box::new(one))], || self.another_many())
     }
 
     fn verify_many(&self) -> Vec<Row> {
-        self.remove_signatures();
-        run(self.plugsign().args(["sign", "-q"]).arg(self.root.join("many")));
+        self.another_many();
+        let many = self.many();
+        run(self.plugsign().args(["sign", "-q"]).arg(&many));
         let certificate = self.root.join("cert.pgp");
-        let many = self.root.join("many");
         let mut runs: Vec<Run<'_>> = vec![(
             "plugsign",
             Box::new(|| {
@@ -203,7 +230,7 @@ impl Stage {
         race("verify 200 x 4 KiB", ROUNDS, &mut runs, || {})
     }
 
-    fn large(&self) -> Vec<Row> {
+    fn sign_large(&self) -> Vec<Row> {
         let large = self.root.join("large.tar");
         let mut runs: Vec<Run<'_>> =
             vec![("plugsign", Box::new(|| run(self.plugsign().args(["sign", "-q"]).arg(&large))))];
@@ -216,10 +243,13 @@ impl Stage {
         if has("gpg") {
             runs.push(("gpg", Box::new(|| run(self.gpg().arg("--detach-sign").arg(&large)))));
         }
-        let mut rows = race("sign 1 GiB", ROUNDS, &mut runs, || {
+        race("sign 1 GiB", LARGE_ROUNDS, &mut runs, || {
             let _ = fs::remove_file(with_sig(&large));
-        });
-        drop(runs);
+        })
+    }
+
+    fn verify_large(&self) -> Vec<Row> {
+        let large = self.root.join("large.tar");
         run(self.plugsign().args(["sign", "-q", "--force"]).arg(&large));
         let certificate = self.root.join("cert.pgp");
         let mut runs: Vec<Run<'_>> = vec![(
@@ -246,8 +276,7 @@ impl Stage {
                 }),
             ));
         }
-        rows.extend(race("verify 1 GiB", ROUNDS, &mut runs, || {}));
-        rows
+        race("verify 1 GiB", LARGE_ROUNDS, &mut runs, || {})
     }
 
     fn keygen(&self) -> Vec<Row> {

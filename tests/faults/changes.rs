@@ -116,12 +116,30 @@ fn passwd() {
     Task::new("passwd KEY", org, |sandbox, _| key(sandbox)["protected"] == true).sweep();
 }
 
+/// A key whose self-signatures are over SHA-1.
+fn over_sha1() -> sequoia_openpgp::Cert {
+    let mut recipe = Recipe::of(Material::a());
+    recipe.hash = HashAlgorithm::SHA1;
+    recipe.build()
+}
+
+#[test]
+fn import_with_refresh() {
+    fn coming(sandbox: &Sandbox) -> String {
+        let cert = over_sha1();
+        sandbox.write("key", secret(&cert));
+        cert.fingerprint().to_hex()
+    }
+    Task::new("import --no-passphrase --refresh key", coming, |sandbox, _| {
+        key(sandbox)["can_sign"] == true
+    })
+    .sweep();
+}
+
 #[test]
 fn refresh() {
     fn weak(sandbox: &Sandbox) -> String {
-        let mut recipe = Recipe::of(Material::a());
-        recipe.hash = HashAlgorithm::SHA1;
-        let cert = recipe.build();
+        let cert = over_sha1();
         let key = cert.fingerprint().to_hex();
         sandbox.write(format!("home/keys/{key}.pgp"), secret(&cert));
         for folder in ["home", "home/keys"] {

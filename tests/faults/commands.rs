@@ -262,6 +262,22 @@ fn gpg() {
 }
 
 #[test]
+fn gpg_with_secret_keys() {
+    const MAKE: &str = "gpg --batch --passphrase= --quick-generate-key Other rsa3072 sign never";
+    Task::new(MAKE, signer, |sandbox, _| is_good(sandbox, "export -q Other -o -"))
+        .again(&["already exists"])
+        .sweep();
+    const TAKE: &str = "gpg --batch --passphrase= --armor -o key.asc --export-secret-keys Acme";
+    Task::new(TAKE, signer, |sandbox, _| {
+        sandbox.has("key.asc")
+            && sandbox.mode("key.asc") == 0o600
+            && sandbox.read("key.asc").ends_with(b"-----END PGP PRIVATE KEY BLOCK-----\n")
+    })
+    .again(&["exists"])
+    .sweep();
+}
+
+#[test]
 fn import_of_a_gnupg_home() {
     fn gnupg(sandbox: &Sandbox) -> String {
         sandbox.write("gnupg/pubring.gpg", public(alice()));

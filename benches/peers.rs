@@ -156,14 +156,21 @@ impl Stage {
         }
         runs.push(("bare RSA signatures on all cores", Box::new(bare_signatures())));
         if has("sq") {
+            // Since 1.0 it names other options.
+            let help = Command::new("sq").args(["sign", "--help"]).output().unwrap().stdout;
+            let is_old = String::from_utf8_lossy(&help).contains("--detached");
+            let (by, to): (&str, &[&str]) = match is_old {
+                true => ("--signer-key", &["--detached", "--output"]),
+                false => ("--signer-file", &["--signature-file"]),
+            };
             runs.push((
                 "sq, a loop",
-                Box::new(|| {
+                Box::new(move || {
                     for file in self.files() {
                         run(Command::new("sq")
-                            .args(["sign", "--detached", "--signer-key"])
+                            .args(["sign", by])
                             .arg(self.root.join("key.pgp"))
-                            .arg("--output")
+                            .args(to)
                             .arg(with_sig(&file))
                             .arg(file));
                     }

@@ -8,7 +8,7 @@ use plugsign::openpgp::policy::{KeySizeBits, Policy};
 use plugsign::openpgp::sign::sign;
 use plugsign::openpgp::verify::{Reason, Verdict, verify};
 
-use crate::five_hundred::Random;
+use crate::random_files::Random;
 use crate::short_number::signing_key;
 
 /// Gives its bytes in pieces of any size, with interruptions.

@@ -7,13 +7,13 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod five_hundred;
 mod from_gnupg;
 mod judges;
 mod library;
 mod made_by_gpg;
 mod made_here;
 mod packet;
+mod random_files;
 mod real_keys;
 mod short_number;
 mod signed_by_gpg;

@@ -1,6 +1,8 @@
 //! Many commands at once on one home.
 
 use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
@@ -42,6 +44,46 @@ fn eight_different_commands_at_once_lose_nothing() {
         sandbox.run("trust list").exits(0).prints("bob.asc");
         sandbox.run("verify dist").exits(0);
     }
+}
+
+/// expect: whatever runs at once, and is killed meanwhile, a name is trusted or it is not; why: an
+/// administrator's script may be ended at any moment; source: attacks T9.
+#[test]
+fn trust_that_is_given_and_taken_at_once_is_there_or_not() {
+    let sandbox = Sandbox::new();
+    let mut key = alices_key();
+    sandbox.write("alice.asc", public(alice()));
+    sandbox.write("bob.asc", public(bob()));
+    sandbox.run("trust add bob.asc").exits(0);
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.write("a.tar.gz.sig", Forge::by(&key).sign(&mut key, DATA));
+    let start = |line: &str| {
+        let call = sandbox.call(line.split_whitespace());
+        call.command().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    };
+    let (mut there, mut gone) = (0, 0);
+    for round in 0..100 {
+        let mut runs = ["trust add alice.asc", "trust remove alice.asc", "trust add alice.asc"]
+            .map(|line| start(line).unwrap());
+        thread::sleep(Duration::from_millis(round % 25));
+        runs[round as usize % 3].kill().unwrap();
+        for run in &mut runs {
+            run.wait().unwrap();
+        }
+        let list = sandbox.run("--json trust list").exits(0).json();
+        let names = list["entries"].as_array().unwrap().len() - 1;
+        let verified = sandbox.run("verify a.tar.gz").code();
+        match names {
+            0 => gone += 1,
+            _ => there += 1,
+        }
+        let expected = if names == 1 { Some(0) } else { Some(1) };
+        assert!(names <= 1 && verified == expected, "round {round}: {list} {verified:?}");
+    }
+    // Killed commands leave temporary files at the most, which count for nothing.
+    sandbox.run("trust add alice.asc").exits(0);
+    sandbox.run("verify a.tar.gz").exits(0);
+    let _ = writeln!(io::stderr(), "faults: trust at once: {there} times there, {gone} times not");
 }
 
 #[test]

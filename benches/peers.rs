@@ -47,7 +47,7 @@ fn main() {
     let wanted_works = works
         .iter()
         .filter(|(work, _)| wanted.as_ref().is_none_or(|wanted| work.starts_with(wanted)));
-    let rows: Vec<Row> = wanted_works.flat_map(|(_, measure)| measure(&stage)).collect();
+    let rows: Vec<Row> = wanted_works.flat_map(|(work, measure)| measure(&stage, work)).collect();
     println!("| work | program | median | of plugsign's |\n|---|---|---|---|");
     for row in &rows {
         let own = rows.iter().find(|own| own.work == row.work).map_or(row.median, |own| own.median);
@@ -62,7 +62,7 @@ fn main() {
 }
 
 /// Does one piece of work with every program.
-type Measure = fn(&Stage) -> Vec<Row>;
+type Measure = fn(&Stage, &'static str) -> Vec<Row>;
 
 /// One program's time for one piece of work.
 struct Row {
@@ -136,7 +136,7 @@ impl Stage {
         command
     }
 
-    fn sign_many(&self) -> Vec<Row> {
+    fn sign_many(&self, work: &'static str) -> Vec<Row> {
         let mut runs: Vec<Run<'_>> = vec![
             ("plugsign", Box::new(|| run(self.plugsign().args(["sign", "-q"]).arg(self.many())))),
             (
@@ -198,15 +198,15 @@ impl Stage {
                 }),
             ));
         }
-        race("sign 200 x 4 KiB", ROUNDS, &mut runs, || self.another_many())
+        race(work, ROUNDS, &mut runs, || self.another_many())
     }
 
-    fn sign_one(&self) -> Vec<Row> {
+    fn sign_one(&self, work: &'static str) -> Vec<Row> {
         let one = || run(self.plugsign().args(["sign", "-q"]).arg(&self.files()[0]));
-        race("sign 4 KiB", ROUNDS, &mut [("plugsign", Box::new(one))], || self.another_many())
+        race(work, ROUNDS, &mut [("plugsign", Box::new(one))], || self.another_many())
     }
 
-    fn verify_many(&self) -> Vec<Row> {
+    fn verify_many(&self, work: &'static str) -> Vec<Row> {
         self.another_many();
         let many = self.many();
         run(self.plugsign().args(["sign", "-q"]).arg(&many));
@@ -234,10 +234,10 @@ impl Stage {
                 ));
             }
         }
-        race("verify 200 x 4 KiB", ROUNDS, &mut runs, || {})
+        race(work, ROUNDS, &mut runs, || {})
     }
 
-    fn sign_large(&self) -> Vec<Row> {
+    fn sign_large(&self, work: &'static str) -> Vec<Row> {
         let large = self.root.join("large.tar");
         let mut runs: Vec<Run<'_>> =
             vec![("plugsign", Box::new(|| run(self.plugsign().args(["sign", "-q"]).arg(&large))))];
@@ -250,12 +250,12 @@ impl Stage {
         if has("gpg") {
             runs.push(("gpg", Box::new(|| run(self.gpg().arg("--detach-sign").arg(&large)))));
         }
-        race("sign 1 GiB", LARGE_ROUNDS, &mut runs, || {
+        race(work, LARGE_ROUNDS, &mut runs, || {
             let _ = fs::remove_file(with_sig(&large));
         })
     }
 
-    fn verify_large(&self) -> Vec<Row> {
+    fn verify_large(&self, work: &'static str) -> Vec<Row> {
         let large = self.root.join("large.tar");
         run(self.plugsign().args(["sign", "-q", "--force"]).arg(&large));
         let certificate = self.root.join("cert.pgp");
@@ -283,10 +283,10 @@ impl Stage {
                 }),
             ));
         }
-        race("verify 1 GiB", LARGE_ROUNDS, &mut runs, || {})
+        race(work, LARGE_ROUNDS, &mut runs, || {})
     }
 
-    fn keygen(&self) -> Vec<Row> {
+    fn keygen(&self, work: &'static str) -> Vec<Row> {
         let arguments = ["keygen", "--user-id", "Another", "--no-passphrase", "-q"];
         let mut runs: Vec<Run<'_>> = vec![(
             "plugsign",
@@ -312,13 +312,13 @@ impl Stage {
                 }),
             ));
         }
-        race("keygen, RSA-3072", KEYGEN_ROUNDS, &mut runs, || {})
+        race(work, KEYGEN_ROUNDS, &mut runs, || {})
     }
 
-    fn start(&self) -> Vec<Row> {
+    fn start(&self, work: &'static str) -> Vec<Row> {
         let mut runs: Vec<Run<'_>> =
             vec![("plugsign", Box::new(|| run(self.plugsign().arg("--version"))))];
-        race("--version", KEYGEN_ROUNDS, &mut runs, || {})
+        race(work, KEYGEN_ROUNDS, &mut runs, || {})
     }
 }
 

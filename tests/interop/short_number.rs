@@ -52,8 +52,8 @@ fn all_accept_a_signature_whose_number_begins_with_a_zero_octet() {
     }
 }
 
-/// One in 65,536 signatures is as short as that: this one was sought for a minute, and its key thrown
-/// away.
+/// One in 65,536 signatures is as short as that: this one was sought for two minutes, and its key
+/// thrown away.
 #[test]
 fn all_accept_a_signature_whose_number_begins_with_two_zero_octets() {
     let key = include_bytes!("../vectors/short-number/key.pgp");

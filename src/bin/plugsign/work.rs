@@ -62,29 +62,27 @@ pub fn for_each<T: Send>(
                 });
             });
         };
-        if bar.is_hidden() {
-            run();
-            for (place, result) in receiver {
-                results[place] = Some(result);
-            }
-        } else {
-            std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
+            // With nothing to draw, nobody has to be woken for each result.
+            if bar.is_hidden() {
+                run();
+            } else {
                 scope.spawn(run);
-                let mut done = 0;
-                loop {
-                    match receiver.recv_timeout(Duration::from_millis(100)) {
-                        Ok((place, result)) => {
-                            results[place] = Some(result);
-                            done += 1;
-                            bar.set_message(format!("{done}/{}", artifacts.len()));
-                        }
-                        Err(RecvTimeoutError::Timeout) => {}
-                        Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let mut done = 0;
+            loop {
+                match receiver.recv_timeout(Duration::from_millis(100)) {
+                    Ok((place, result)) => {
+                        results[place] = Some(result);
+                        done += 1;
+                        bar.set_message(format!("{done}/{}", artifacts.len()));
                     }
-                    bar.set_position(read.load(Ordering::Relaxed));
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break,
                 }
-            });
-        }
+                bar.set_position(read.load(Ordering::Relaxed));
+            }
+        });
     }
     clear_progress();
     Ok(results.into_iter().flatten().collect())

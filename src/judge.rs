@@ -1,5 +1,7 @@
 //! Both judges over one pass of the bytes: the publisher's policy, and the Mattermost server.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{self, Read};
 
 use crate::error::Result;
@@ -23,12 +25,28 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// Makes a judge for whom signatures by these certificates count.
+    /// Makes a judge for whom signatures by these certificates count. Copies of one are taken
+    /// together: a revocation counts whichever copy has it.
     ///
     /// # Errors
     ///
     /// [`Error::Crypto`](crate::error::Error::Crypto) if a certificate cannot be written.
-    pub fn new(accepted: Vec<Certificate>, policy: Policy) -> Result<Judge> {
+    pub fn new(certificates: Vec<Certificate>, policy: Policy) -> Result<Judge> {
+        let mut accepted: Vec<Certificate> = Vec::new();
+        let mut places = HashMap::new();
+        for certificate in certificates {
+            match places.entry(certificate.fingerprint()) {
+                Entry::Vacant(place) => {
+                    place.insert(accepted.len());
+                    accepted.push(certificate);
+                }
+                Entry::Occupied(place) => {
+                    if let Some(known) = accepted.get_mut(*place.get()) {
+                        *known = known.merge(&certificate)?;
+                    }
+                }
+            }
+        }
         let key_rings = accepted
             .iter()
             .map(|certificate| Ok(ServerCopy::of(certificate)?.map(|copy| copy.key_ring)))

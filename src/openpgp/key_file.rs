@@ -158,6 +158,7 @@ fn decode_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 
 const BEGIN: &[u8] = b"-----BEGIN PGP ";
 const END: &[u8] = b"-----END PGP ";
+const DASHES: &[u8] = b"-----";
 /// How gpg and plugsign keep a revocation certificate from being imported by mistake.
 const GUARDED: &[u8] = b"\n:-----BEGIN PGP ";
 
@@ -185,7 +186,10 @@ fn armor_blocks(text: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
         let end = end.map(|end| {
             let tail = BEGIN.len() + end;
             let line = block.get(tail..).unwrap_or_default();
-            tail + line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len())
+            let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            // Where blocks are joined without a line end, the next one begins on this line.
+            let dashes = find(line.get(END.len()..).unwrap_or_default(), DASHES);
+            tail + dashes.map_or(line.len(), |dashes| END.len() + dashes + DASHES.len())
         });
         if is_key && !is_guarded {
             let Some(end) = end else {

@@ -80,7 +80,7 @@ fn first_of_some(size: KeySize) -> Result<KeyPair, Unspecified> {
         let _ = thread::Builder::new().spawn(move || sender.send(KeyPair::generate(size)));
     }
     drop(sender);
-    first.recv().unwrap_or_else(|_| KeyPair::generate(size))
+    first.iter().find_map(Result::ok).map_or_else(|| KeyPair::generate(size), Ok)
 }
 
 /// A RSA private key that can sign. Wiped by AWS-LC when the last copy is dropped.
@@ -145,8 +145,9 @@ fn exponent(d: &[u8], prime: &[u8]) -> Result<Zeroizing<Vec<u8>>, Weakness> {
     let number =
         |bytes: &[u8]| BoxedUint::from_be_slice(bytes, bits).map_err(|_| Weakness::Inconsistent);
     let one = BoxedUint::one_with_precision(bits);
-    let modulus: Option<NonZero<BoxedUint>> =
-        NonZero::new(number(prime)?.wrapping_sub(&one)).into();
+    let mut prime = number(prime)?;
+    let modulus: Option<NonZero<BoxedUint>> = NonZero::new(prime.wrapping_sub(&one)).into();
+    prime.zeroize();
     let mut modulus = modulus.ok_or(Weakness::Inconsistent)?;
     let mut dividend = number(d)?;
     let mut exponent = dividend.rem(&modulus);

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::beneath;
 use super::checksums::Sha256;
 use super::file::{Links, Stamp, folder_of, metadata_of, open_regular, read_small};
+use super::write::Folder;
 use crate::error::{Error, Result};
 use crate::judge::{Judge, ServerVerdict, ask_server, content_hash};
 use crate::openpgp::certificate::{Certificate, Fingerprint};
@@ -105,14 +106,16 @@ impl Artifact {
         Ok((file, Stamp::from(&metadata)))
     }
 
-    /// Makes sure that what is written beside a file that was found lands where it was found.
-    pub(super) fn check_beside(&self, output: &Path) -> Result<()> {
+    /// Opens the folder that an output goes into. Beside a file that was found, that is the folder
+    /// where it was found.
+    pub(super) fn folder_for(&self, output: &Path) -> Result<Folder> {
         let folder = folder_of(output);
         match &self.root {
             Some(root) if folder == folder_of(&self.path) => {
-                beneath::check_folder(root, folder).map_err(Error::io("write", output))
+                let opened = beneath::open_folder(root, folder);
+                opened.map(Folder::new).map_err(Error::io("write", output))
             }
-            _ => Ok(()),
+            _ => Folder::of(output),
         }
     }
 

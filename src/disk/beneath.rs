@@ -44,9 +44,9 @@ fn open_compared(root: &Path, name: &Path, path: &Path, flags: OFlags) -> io::Re
     OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
 }
 
-/// Makes sure that a folder which a walk of `root` found is still reached through folders alone.
-pub(super) fn check_folder(root: &Path, folder: &Path) -> io::Result<()> {
-    open(root, folder, OFlags::DIRECTORY | OFlags::CLOEXEC).map(drop)
+/// Opens a folder that a walk of `root` found, through folders alone.
+pub(super) fn open_folder(root: &Path, folder: &Path) -> io::Result<File> {
+    open(root, folder, OFlags::DIRECTORY | OFlags::CLOEXEC)
 }
 
 #[cfg(test)]
@@ -73,9 +73,9 @@ mod tests {
                 one
             };
             assert!(way("sub/a") && !way("link/a") && !way("missing"));
-            assert!(check_folder(&root, &root).is_ok());
-            assert!(check_folder(&root, &root.join("sub")).is_ok());
-            assert!(check_folder(&root, &root.join("link")).is_err());
+            assert!(open_folder(&root, &root).is_ok());
+            assert!(open_folder(&root, &root.join("sub")).is_ok());
+            assert!(open_folder(&root, &root.join("link")).is_err());
         }
     }
 }

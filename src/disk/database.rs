@@ -5,7 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::file::{Access, Existing, folder_of, lock_folder, read_small, write_new};
+use super::file::{folder_of, lock_folder, read_small};
+use super::write::{Access, Existing, write_new};
 use crate::error::{Error, Result};
 use crate::mattermost::marketplace::{Database, MAX_DATABASE};
 

@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::file::{Access, Existing, folder_of, read_small, sync_folder, take, write_new};
+use super::file::{folder_of, read_small, take};
+use super::write::{Access, Existing, sync_folder, write_new};
 use crate::error::{Error, Result};
 use crate::openpgp::bounds::check_bounds;
 use crate::openpgp::certificate::{Certificate, Fingerprint};
@@ -111,6 +112,8 @@ impl Home {
     pub fn lock(&self, patience: Duration) -> Result<Lock> {
         self.check()?;
         self.make_folders()?;
+        // Where others can write above it, one of them may have been faster.
+        self.check()?;
         let path = self.root.join("lock");
         let file = OpenOptions::new()
             .create(true)
@@ -256,20 +259,32 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// [`Error::BadName`], [`Error::Exists`] if another certificate has the name,
+    /// [`Error::BadName`], [`Error::Exists`] if another certificate has the name and stays,
     /// [`Error::PartUnreadable`] if an older copy cannot be read, or [`Error::Refused`] if it
-    /// shares a prime with another trusted one.
-    pub fn trust(&self, _: &Lock, name: &str, certificate: &Certificate) -> Result<()> {
+    /// shares a prime with another trusted one. Then the others are trusted as before.
+    pub fn trust(
+        &self,
+        _: &Lock,
+        name: &str,
+        certificate: &Certificate,
+        existing: Existing,
+    ) -> Result<()> {
         check_name(name)?;
         let fingerprint = certificate.fingerprint();
         let mut whole = certificate.proven();
         let mut others = Vec::new();
-        for path in entries(&self.root.join(TRUSTED))? {
+        let mut replaced = Vec::new();
+        let folder = self.root.join(TRUSTED);
+        for path in entries(&folder)? {
             if let Some((taken, other)) = trusted_name(&path)
                 && taken == name
                 && other != fingerprint
             {
-                return Err(Error::Exists(PathBuf::from(name)));
+                match existing {
+                    Existing::Keep => return Err(Error::Exists(PathBuf::from(name))),
+                    Existing::Replace => replaced.push(path),
+                }
+                continue;
             }
             match read_trusted(&path) {
                 Ok(copy) if copy.certificate.fingerprint() == fingerprint => {
@@ -283,23 +298,25 @@ impl Home {
             }
         }
         check_primes(&whole, &others)?;
-        let path = self.root.join(TRUSTED).join(format!("{name}.{fingerprint}.pgp"));
-        write_new(&path, &whole.to_bytes()?, Access::Secret, Existing::Replace)
+        let path = folder.join(format!("{name}.{fingerprint}.pgp"));
+        write_new(&path, &whole.to_bytes()?, Access::Secret, Existing::Replace)?;
+        // A command that is killed before this leaves two of one name, which go together.
+        remove_all(&folder, &replaced)
     }
 
     /// Removes the trusted certificate of this name, readable or not.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownName`].
+    /// [`Error::UnknownName`], or [`Error::Io`].
     pub fn distrust(&self, _: &Lock, name: &str) -> Result<()> {
         let folder = self.root.join(TRUSTED);
-        let named = entries(&folder)?
-            .into_iter()
-            .find(|path| trusted_name(path).is_some_and(|(taken, _)| taken == name));
-        let path = named.ok_or_else(|| Error::UnknownName(name.to_string()))?;
-        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
-        sync_folder(&folder)
+        let mut named = entries(&folder)?;
+        named.retain(|path| trusted_name(path).is_some_and(|(taken, _)| taken == name));
+        match named.is_empty() {
+            true => Err(Error::UnknownName(name.to_string())),
+            false => remove_all(&folder, &named),
+        }
     }
 
     /// Stores a revocation certificate in the place of an older one for this reason.
@@ -417,6 +434,17 @@ impl Shelf<HomeKey> {
         self.check_complete(&key.certificate.fingerprint())?;
         Ok(key)
     }
+}
+
+/// Removes files of a folder durably.
+fn remove_all(folder: &Path, files: &[PathBuf]) -> Result<()> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    for path in files {
+        fs::remove_file(path).map_err(Error::io("remove", path))?;
+    }
+    sync_folder(folder)
 }
 
 fn check_primes<'a>(

@@ -13,3 +13,4 @@ pub mod release;
 mod server_access;
 pub mod server_config;
 pub mod signing;
+pub mod write;

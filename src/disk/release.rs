@@ -59,7 +59,7 @@ impl Selection {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] for a pattern that is not one.
+    /// [`Error::Malformed`] for a pattern that is not one, or that no base name can match.
     pub fn new(include: &[String], exclude: &[String]) -> Result<Selection> {
         let include = match include.is_empty() {
             true => globs(&ARCHIVES)?,
@@ -79,6 +79,12 @@ fn globs(patterns: &[impl AsRef<str>]) -> Result<GlobSet> {
     };
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
+        if pattern.as_ref().contains('/') {
+            let pattern = Safe::text(pattern.as_ref());
+            return Err(Error::Malformed(format!(
+                "a pattern matches the names of files, without their folders: {pattern}"
+            )));
+        }
         set.add(Glob::new(pattern.as_ref()).map_err(malformed)?);
     }
     set.build().map_err(malformed)
@@ -92,10 +98,12 @@ pub struct Release {
     pub artifacts: Vec<Artifact>,
     /// Signature files in folders whose artifacts are not there.
     pub orphans: Vec<PathBuf>,
-    /// Signatures of further signers in folders: `FILE.KEYID.sig`.
-    pub further: Vec<PathBuf>,
+    /// The files in folders with the signatures of further signers: `FILE.KEYID.sig`.
+    pub further: Vec<Artifact>,
     /// How many files of folders were passed over, signatures aside.
     pub passed_over: usize,
+    /// Those among them that have the name of an archive: links, and what is in unpacked plugins.
+    pub archives_passed_over: Vec<PathBuf>,
     /// What could not be looked at.
     pub unreadable: Vec<(PathBuf, Error)>,
     /// The folders among the paths.
@@ -104,6 +112,18 @@ pub struct Release {
     places: BTreeMap<(PathBuf, Option<PathBuf>), usize>,
     /// The files that walks found, and orphans that were named.
     walked: BTreeSet<PathBuf>,
+    walked_folders: BTreeSet<PathBuf>,
+}
+
+/// What there is in a folder, each sorted.
+#[derive(Default)]
+struct Walked {
+    /// Regular files.
+    files: Vec<PathBuf>,
+    /// Regular files of unpacked plugins: what is in one is of one archive.
+    unpacked: Vec<PathBuf>,
+    /// Links, to whatever.
+    links: Vec<PathBuf>,
 }
 
 impl Release {
@@ -120,7 +140,9 @@ impl Release {
         for path in paths {
             match fs::metadata(path) {
                 Ok(metadata) if metadata.is_dir() => {
-                    for file in release.walk(path) {
+                    let Walked { files, unpacked, links } = release.walk(path);
+                    release.pass_over(unpacked.into_iter().chain(links), selection);
+                    for file in files {
                         match selection.takes(base_name(&file)) {
                             true => release.add(Artifact::found(file, path)),
                             false if signed_by(&file).is_none() => release.passed_over += 1,
@@ -131,7 +153,7 @@ impl Release {
                 _ => release.add(Artifact::named(path.clone())),
             }
         }
-        release
+        release.without_doubles()
     }
 
     /// Finds the artifacts to verify: those named, those whose signature is named, in folders
@@ -163,12 +185,47 @@ impl Release {
                 },
             }
         }
-        Ok(release)
+        Ok(release.without_doubles())
+    }
+
+    /// Takes what was passed over in one folder and found in another, or named, for found.
+    fn without_doubles(mut self) -> Release {
+        let places = &self.places;
+        let is_found = |path: &PathBuf| places.contains_key(&(plain(path).to_owned(), None));
+        self.archives_passed_over.retain(|path| !is_found(path));
+        self
     }
 
     fn add_folder(&mut self, folder: &Path, selection: &Selection) {
-        let files = self.walk(folder);
+        let Walked { mut files, unpacked, links } = self.walk(folder);
+        // Whoever can write into the folder can make an unpacked plugin of any folder in it.
+        let all: BTreeSet<PathBuf> = unpacked.iter().chain(&links).cloned().collect();
+        let all = |path: &PathBuf| all.contains(path) || files.binary_search(path).is_ok();
+        let pair: BTreeSet<PathBuf> = unpacked
+            .iter()
+            .chain(&files)
+            .flat_map(|signature| {
+                let of = signed_by(signature).filter(all);
+                let of = of.or_else(|| further_of(signature).filter(all));
+                of.map(|artifact| [signature.clone(), artifact])
+            })
+            .flatten()
+            .collect();
+        let (mut signed, unpacked): (Vec<_>, Vec<_>) =
+            unpacked.into_iter().partition(|file| pair.contains(file));
+        signed.retain(|file| self.walked.insert(plain(file).to_owned()));
+        let (signed_links, links): (Vec<_>, Vec<_>) =
+            links.into_iter().partition(|link| pair.contains(link));
+        self.pass_over(unpacked.into_iter().chain(links), selection);
+        files.extend(signed);
+        files.extend(signed_links.iter().cloned());
+        files.sort();
         let is_there = |file: &PathBuf| files.binary_search(file).is_ok();
+        let artifact_at = |file: PathBuf| match signed_links.binary_search(&file) {
+            // Followed within its folder, as when it was named to be signed.
+            Ok(_) => Artifact::named(file),
+            Err(_) => Artifact::found(file, folder),
+        };
         // With the signature that is judged beside the preferred one, if there are two.
         let mut signed: BTreeMap<PathBuf, Option<PathBuf>> = BTreeMap::new();
         for signature in files.iter().filter(|file| signed_by(file).is_some()) {
@@ -186,20 +243,21 @@ impl Release {
                     }
                 }
                 (None, Some(artifact)) => {
-                    signed.entry(artifact).or_default();
-                    self.further.push(signature.clone());
+                    signed.entry(artifact.clone()).or_default();
+                    let signature = Some(signature.clone());
+                    self.further.push(Artifact { signature, ..artifact_at(artifact) });
                 }
                 (None, None) if is_certificate(signature) => self.passed_over += 1,
                 (None, None) => self.orphans.push(signature.clone()),
             }
         }
-        for file in files {
+        for file in files.clone() {
             let second = signed.remove(&file);
             if second.is_some() || selection.takes(base_name(&file)) {
-                self.add(Artifact::found(file.clone(), folder));
+                let artifact = artifact_at(file);
+                self.add(artifact.clone());
                 if let Some(signature) = second.flatten() {
-                    let signature = Some(signature);
-                    self.add(Artifact { signature, ..Artifact::found(file, folder) });
+                    self.add(Artifact { signature: Some(signature), ..artifact });
                 }
             } else if signed_by(&file).is_none() {
                 self.passed_over += 1;
@@ -207,14 +265,24 @@ impl Release {
         }
     }
 
-    /// Lists the regular files of a folder that no other walk has listed, sorted. Links, FIFOs and
-    /// the like are passed over, and so are unpacked plugins: what is in one is of one archive.
-    /// Hidden folders are not walked.
-    fn walk(&mut self, folder: &Path) -> Vec<PathBuf> {
-        if self.folders.iter().any(|walked| plain(walked) == plain(folder)) {
-            return Vec::new();
+    /// Counts files that are passed over, signatures aside.
+    fn pass_over(&mut self, files: impl Iterator<Item = PathBuf>, selection: &Selection) {
+        for file in files.filter(|file| signed_by(file).is_none()) {
+            self.passed_over += 1;
+            if selection.takes(base_name(&file)) {
+                self.archives_passed_over.push(file);
+            }
+        }
+    }
+
+    /// Lists the files of a folder that no other walk has listed. Devices, FIFOs and the like are
+    /// passed over, hidden folders are not walked.
+    fn walk(&mut self, folder: &Path) -> Walked {
+        if !self.walked_folders.insert(plain(folder).to_owned()) {
+            return Walked::default();
         }
         self.folders.push(folder.to_owned());
+        let mut links = Vec::new();
         let mut files = Vec::new();
         let mut plugins = BTreeSet::new();
         let is_walked = |entry: &DirEntry| {
@@ -232,6 +300,7 @@ impl Release {
                     files.push(entry.into_path());
                 }
                 Ok(entry) if entry.file_type().is_dir() => {}
+                Ok(entry) if entry.path_is_symlink() => links.push(entry.into_path()),
                 Ok(_) => self.passed_over += 1,
                 Err(error) => {
                     let path = error.path().unwrap_or(folder).to_owned();
@@ -243,11 +312,16 @@ impl Release {
             }
         }
         let is_in_plugin = |file: &PathBuf| file.ancestors().any(|it| plugins.contains(it));
-        let (unpacked, mut files): (Vec<_>, Vec<_>) = files.into_iter().partition(is_in_plugin);
-        self.passed_over += unpacked.iter().filter(|file| signed_by(file).is_none()).count();
-        files.retain(|file| self.walked.insert(plain(file).to_owned()));
-        files.sort();
-        files
+        let mut new = |files: Vec<PathBuf>| {
+            let is_new = |file: &PathBuf| self.walked.insert(plain(file).to_owned());
+            let mut files: Vec<PathBuf> = files.into_iter().filter(is_new).collect();
+            files.sort();
+            files
+        };
+        let (mut unpacked, files): (Vec<_>, Vec<_>) = files.into_iter().partition(is_in_plugin);
+        // The plugin's folder may be named, too, and be walked for itself.
+        unpacked.sort();
+        Walked { files: new(files), unpacked, links: new(links) }
     }
 
     fn add(&mut self, artifact: Artifact) {
@@ -266,7 +340,7 @@ impl Release {
 }
 
 /// Returns a path without the `./` that it may begin with: the same file, however it is named.
-fn plain(path: &Path) -> &Path {
+pub fn plain(path: &Path) -> &Path {
     path.strip_prefix(".").unwrap_or(path)
 }
 
@@ -307,8 +381,24 @@ fn further_of(path: &Path) -> Option<PathBuf> {
     (key_id.len() == 16 && key_id.iter().all(is_digit)).then(|| with_key_id.with_extension(""))
 }
 
+/// Returns the signature files beside a file, going by the names.
+pub(super) fn signatures_of(artifact: &Path) -> io::Result<Vec<PathBuf>> {
+    let name = artifact.file_name();
+    let is_of = |path: &Path| {
+        [signed_by(path), further_of(path)].iter().flatten().any(|of| of.file_name() == name)
+    };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder_of(artifact))? {
+        let path = folder_of(artifact).join(entry?.file_name());
+        if is_of(&path) && !is_certificate(&path) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
 /// Returns whether an `.asc` file is an armored certificate, as releases often have one.
-fn is_certificate(path: &Path) -> bool {
+pub(super) fn is_certificate(path: &Path) -> bool {
     let Ok((file, _)) = open_regular(path, Links::Refuse) else { return false };
     let mut start = Vec::new();
     let begin = b"-----BEGIN PGP PUBLIC KEY BLOCK-----";

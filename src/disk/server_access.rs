@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::file::{Access, Existing, write_new};
+use super::write::{Access, Existing, write_new};
 use crate::error::{Error, Result};
 
 /// The owner, the group and the mode of a configuration.

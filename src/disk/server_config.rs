@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{
-    Existing, Links, Stamp, folder_of, lock_folder, metadata_of, open_regular, read_bounded,
-    read_small, sync_folder,
+    Links, Stamp, folder_of, lock_folder, metadata_of, open_regular, read_bounded, read_small,
 };
 use super::home::check_name;
 use super::server_access::ConfigAccess;
+use super::write::{Existing, sync_folder};
 use crate::error::{Error, Result};
 use crate::mattermost::config::{Config, MAX_CONFIG};
 use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};

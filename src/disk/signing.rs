@@ -8,9 +8,9 @@ use std::time::SystemTime;
 
 use super::artifact::{Artifact, Counted, sha256};
 use super::checksums::{Checksums, MAX_CHECKSUMS, Sha256};
-use super::file::{
-    Access, Existing, folder_of, read_small, sync_folder, write_new, write_one_of_many,
-};
+use super::file::{folder_of, read_small};
+use super::release::{is_certificate, signatures_of};
+use super::write::{Access, Existing, Folder, Prepared, sync_folder};
 use crate::error::{Error, Result};
 use crate::judge::Judge;
 use crate::openpgp::certificate::KeyId;
@@ -48,12 +48,15 @@ pub enum State {
 }
 
 /// An artifact that has a good signature now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
     /// Whether the signature is new.
     pub state: State,
     /// The digest of the artifact, from the same pass over its bytes.
     pub sha256: Sha256,
+    /// The signature in the other form beside the new one, `.asc` beside `.sig`, if it is the
+    /// signer's own and no good any more: verifying will say so.
+    pub stale: Option<PathBuf>,
 }
 
 impl Signing<'_> {
@@ -69,8 +72,7 @@ impl Signing<'_> {
     /// [`Error::NotGood`] if the signature does not pass, and whatever the disk says.
     pub fn sign(&self, artifact: &Artifact, output: &Path, read: &AtomicU64) -> Result<Signed> {
         let content = self.hash(artifact, read)?;
-        artifact.check_beside(output)?;
-        self.place(&content, output)
+        self.place(&content, &artifact.folder_for(output)?, output)
     }
 
     /// Signs what a reader yields, as [`Signing::sign`] does an artifact.
@@ -79,7 +81,7 @@ impl Signing<'_> {
     ///
     /// As [`Signing::sign`], or [`Error::Io`] with `name` for the reader's.
     pub fn sign_stream(&self, content: impl Read, name: &str, output: &Path) -> Result<Signed> {
-        self.place(&hash_stream(content, name)?, output)
+        self.place(&hash_stream(content, name)?, &Folder::of(output)?, output)
     }
 
     /// Signs an artifact by several signers, reading it once. The outputs are theirs, in the
@@ -97,19 +99,32 @@ impl Signing<'_> {
         let Some(first) = signers.first() else { return Ok(Vec::new()) };
         let content = first.hash(artifact, read)?;
         let both = signers.iter().zip(outputs).map(|(signing, output)| {
-            artifact.check_beside(output)?;
-            signing.place(&content, output)
+            signing.place(&content, &artifact.folder_for(output)?, output)
         });
         Ok(both.collect())
     }
 
-    fn place(&self, content: &Hashed, output: &Path) -> Result<Signed> {
+    fn place(&self, content: &Hashed, folder: &Folder, output: &Path) -> Result<Signed> {
         let state = match self.is_up_to_date(content, output)? {
             true => State::UpToDate,
-            false => self.write(&self.signature(content)?, content, output)?,
+            false => self.write(&self.signature(content)?, content, folder, output)?,
         };
         let sha256 = sha256(content).ok_or_else(|| Error::crypto("hashing")("no SHA-256"))?;
-        Ok(Signed { state, sha256 })
+        let stale = match state {
+            State::Written => self.stale_beside(content, output),
+            State::UpToDate => None,
+        };
+        Ok(Signed { state, sha256, stale })
+    }
+
+    fn stale_beside(&self, content: &Hashed, output: &Path) -> Option<PathBuf> {
+        let other = output.with_extension(if self.armored { "sig" } else { "asc" });
+        let is_file = other != output && fs::symlink_metadata(&other).is_ok_and(|it| it.is_file());
+        let is_stale = is_file
+            && !is_certificate(&other)
+            && matches!(self.is_good(&other, content), Ok(false))
+            && matches!(self.stale(&other), Error::Stale(_));
+        is_stale.then_some(other)
     }
 
     /// Returns whether a good signature is in the new one's place. Anything else there is an
@@ -131,12 +146,18 @@ impl Signing<'_> {
         }
     }
 
-    fn write(&self, signature: &[u8], content: &Hashed, output: &Path) -> Result<State> {
+    fn write(
+        &self,
+        signature: &[u8],
+        content: &Hashed,
+        folder: &Folder,
+        output: &Path,
+    ) -> Result<State> {
         if self.dry_run {
             return Ok(State::Written);
         }
         let access = Access::Public { umask: self.umask };
-        let written = write_one_of_many(output, signature, access, self.existing);
+        let written = folder.write_one_of_many(output, signature, access, self.existing);
         // Another run may have been faster.
         if matches!(written, Err(Error::Exists(_))) && self.is_up_to_date(content, output)? {
             return Ok(State::UpToDate);
@@ -147,8 +168,10 @@ impl Signing<'_> {
     /// Writes a folder's list of checksums, unless the same one is there, and signs it by all
     /// signers. The outputs are theirs, in the same order.
     ///
-    /// At no moment a signature is beside a list that it is not of: obsolete ones go first, and a
-    /// run that ends too early leaves a list without some signatures, which the next one adds.
+    /// At no moment a signature is beside a list that it is not of: where a list is replaced, all
+    /// signatures of the old one go first, whoever's they are. A run that ends too early leaves a
+    /// list without some signatures, which the next one adds. All that needs room on the disk is
+    /// done before anything goes.
     ///
     /// # Errors
     ///
@@ -173,15 +196,43 @@ impl Signing<'_> {
                 false => Some(signing.signature(&content)?),
             });
         }
-        if !is_listed && !first.dry_run {
-            let both = outputs.iter().zip(&new);
-            first.place_checksums(list, &bytes, both.filter(|it| it.1.is_some()).map(|it| it.0))?;
+        if first.dry_run {
+            let state = |new: &Option<_>| new.as_ref().map_or(State::UpToDate, |_| State::Written);
+            return Ok(new.iter().map(state).map(Ok).collect());
         }
-        let all = signers.iter().zip(outputs).zip(new);
-        let states = all.map(|((signing, output), new)| match new {
-            Some(signature) => signing.write(&signature, &content, output),
-            None => Ok(State::UpToDate),
-        });
+        let folder = Folder::of(list)?;
+        let access = Access::Public { umask: first.umask };
+        let prepare =
+            |path: &Path, bytes: &[u8]| folder.prepare(path, bytes, access, first.existing);
+        let mut prepared = Vec::new();
+        for (output, new) in outputs.iter().zip(&new) {
+            prepared.push(match new {
+                Some(signature) => Some(prepare(output, signature)?),
+                None => None,
+            });
+        }
+        if !is_listed {
+            let prepared = prepare(list, &bytes)?;
+            let valid = outputs.iter().zip(&new).filter(|it| it.1.is_none()).map(|it| it.0);
+            first.remove_signatures(list, &valid.collect::<Vec<_>>())?;
+            match prepared.appear() {
+                // Another run may have been faster.
+                Err(Error::Exists(_)) if first.has_checksums(list, &bytes)? => {}
+                appeared => appeared?,
+            }
+            sync_folder(folder_of(list))?;
+        }
+        let all = signers.iter().zip(outputs).zip(prepared);
+        let states =
+            all.map(|((signing, output), prepared)| match prepared.map(Prepared::appear) {
+                None => Ok(State::UpToDate),
+                Some(Ok(())) => Ok(State::Written),
+                // Another run may have been faster.
+                Some(Err(Error::Exists(_))) if signing.is_up_to_date(&content, output)? => {
+                    Ok(State::UpToDate)
+                }
+                Some(Err(error)) => Err(error),
+            });
         Ok(states.collect())
     }
 
@@ -199,26 +250,18 @@ impl Signing<'_> {
         }
     }
 
-    /// Writes the list. What is to be signed anew loses its signatures before.
-    fn place_checksums<'a>(
-        &self,
-        list: &Path,
-        bytes: &[u8],
-        obsolete: impl Iterator<Item = &'a PathBuf>,
-    ) -> Result<()> {
-        for signature in obsolete.filter(|_| self.existing == Existing::Replace) {
-            match fs::remove_file(signature) {
-                Ok(()) => sync_folder(folder_of(signature))?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io("remove", signature)(error)),
-            }
+    /// Removes the signatures of a list that is about to be replaced, but those that are valid for
+    /// the new one. Where there is none to be replaced, signatures stay.
+    fn remove_signatures(&self, list: &Path, valid: &[&PathBuf]) -> Result<()> {
+        if self.existing == Existing::Keep || fs::symlink_metadata(list).is_err() {
+            return Ok(());
         }
-        let access = Access::Public { umask: self.umask };
-        match write_new(list, bytes, access, self.existing) {
-            // Another run may have been faster.
-            Err(Error::Exists(_)) if self.has_checksums(list, bytes)? => Ok(()),
-            written => written,
+        let folder = folder_of(list);
+        let removed = signatures_of(list).map_err(Error::io("read", folder))?;
+        for signature in removed.iter().filter(|it| !valid.contains(it)) {
+            fs::remove_file(signature).map_err(Error::io("remove", signature))?;
         }
+        sync_folder(folder)
     }
 
     /// Signs what a reader yields, and returns the signature instead of writing it.

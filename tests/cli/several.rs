@@ -63,6 +63,18 @@ fn a_folder_with_further_signatures_has_no_orphans_and_they_are_not_signed() {
 }
 
 #[test]
+fn a_further_signature_that_is_no_good_any_more_is_bad_if_its_signer_counts() {
+    let sandbox = signed();
+    sandbox.write("dist/a.tar.gz", "built again");
+    sandbox.run("sign -u alice --force dist").exits(0);
+    let done = sandbox.run("verify dist").exits(1);
+    assert!(done.out().contains(&format!("BAD   {}  bad-signature", further(bob()))), "{done:?}");
+    sandbox.run("verify --key alice dist").exits(0);
+    sandbox.run("sign -u alice -u bob --force dist").exits(0);
+    sandbox.run("verify dist").exits(0);
+}
+
+#[test]
 fn further_signatures_do_not_stand_in_for_the_first() {
     let sandbox = signed();
     fs::remove_file(sandbox.path("dist/a.tar.gz.sig")).unwrap();

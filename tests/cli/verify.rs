@@ -111,6 +111,41 @@ fn there_are_sixteen_reasons_and_each_has_a_test() {
 }
 
 #[test]
+fn copies_of_a_certificate_are_taken_together() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.keygen("--kind org --name Acme --no-passphrase");
+    let run = |line: &str| sandbox.run(line).exits(0);
+    sandbox.write(ARTIFACT, DATA);
+    run(&format!("export {key} -o first"));
+    run(&format!("rotate {key}"));
+    run(&format!("export {key} -o rotated"));
+    run(&format!("sign {ARTIFACT}"));
+    let verify = |keys: &str| {
+        let line = format!("--home nobody verify {keys} {ARTIFACT}");
+        sandbox.run(&line)
+    };
+    verify("--key first").exits(1).prints("unknown-signer");
+    verify("--key first --key rotated").exits(0);
+    verify("--key rotated --key first").exits(0);
+    run(&format!("revoke {key} --reason compromised"));
+    run(&format!("export {key} -o revoked"));
+    for keys in ["--key rotated --key revoked", "--key revoked --key rotated"] {
+        verify(keys).exits(1).prints("revoked-key");
+    }
+}
+
+#[test]
+fn a_file_that_stands_before_a_trusted_certificate_of_its_name_is_said() {
+    let sandbox = scene(&alices(), &by_alice());
+    sandbox.run("trust add signer").exits(0);
+    let done = sandbox.run(&format!("verify --key signer {ARTIFACT}")).exits(0);
+    assert!(!done.err().contains("warning"), "{done:?}");
+    sandbox.write("signer", public(bob()));
+    let words = "--key signer is the file here, and not the trusted certificate of that name";
+    sandbox.run(&format!("verify --key signer {ARTIFACT}")).exits(1).says(words);
+}
+
+#[test]
 fn another_file_is_a_bad_signature() {
     let mut key = alices_key();
     let other = Forge::by(&key).sign(&mut key, b"another file");

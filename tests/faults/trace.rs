@@ -123,7 +123,7 @@ impl Traced {
     /// about standard output.
     pub fn touches(&self, folder: &Path) -> bool {
         let folder = folder.to_str().unwrap();
-        if let Some(path) = self.quoted().first().filter(|path| !path.is_empty()) {
+        if let Some(path) = self.paths().first().filter(|path| !path.is_empty()) {
             return !path.starts_with('/') || path.starts_with(folder);
         }
         self.is_told() || self.descriptor().is_some_and(|path| path.starts_with(folder))
@@ -141,13 +141,24 @@ impl Traced {
         rest.strip_prefix('<')?.split_once('>').map(|(path, _)| path)
     }
 
-    /// Returns the paths among the arguments. What is read and written is none.
-    pub fn quoted(&self) -> Vec<&str> {
+    /// Returns the paths among the arguments, each with the folder that it is relative to, if the
+    /// call names one. What is read and written is none.
+    pub fn paths(&self) -> Vec<String> {
         const NAMELESS: &[&str] = &["read", "pread64", "readv", "write", "pwrite64", "writev"];
         if NAMELESS.contains(&self.name.as_str()) {
             return Vec::new();
         }
-        self.text.split('"').skip(1).step_by(2).collect()
+        let parts: Vec<&str> = self.text.split('"').collect();
+        let path = |pair: &[&str]| {
+            let folder = pair[0].strip_suffix(">, ").and_then(|before| before.rsplit_once('<'));
+            match folder {
+                Some((_, folder)) if !pair[1].is_empty() && !pair[1].starts_with('/') => {
+                    format!("{folder}/{}", pair[1])
+                }
+                _ => pair[1].to_owned(),
+            }
+        };
+        parts.chunks_exact(2).map(path).collect()
     }
 
     /// No file system refuses to close a folder, and Rust's library would not survive it.
@@ -188,7 +199,7 @@ pub fn assert_order(calls: &[Traced], folder: &Path, line: &str) -> usize {
         if !(is_final || is_removed) || !call.succeeded() || !call.touches(folder) {
             continue;
         }
-        let paths: Vec<String> = call.quoted().into_iter().map(absolute).collect();
+        let paths: Vec<String> = call.paths().iter().map(|path| absolute(path)).collect();
         let parent = paths.last().unwrap().rsplit_once('/').unwrap().0;
         if is_final {
             assert!(synced(&calls[..place], &paths[0]), "{line}: {} was not synced", paths[0]);

@@ -6,6 +6,7 @@
 mod common;
 
 mod folders;
+mod incomplete;
 mod midway;
 
 use std::ffi::OsStr;
@@ -301,6 +302,29 @@ fn a_full_disk_leaves_earlier_signatures_whole_and_no_others() {
     assert!(!left.contains(".tmp"), "{left}");
     let verified = fs::read_to_string(release.path("verified")).unwrap();
     assert_eq!(verified.matches("good  ").count(), signatures, "{verified}");
+}
+
+#[test]
+fn a_full_disk_leaves_a_list_and_its_signature_as_they_were() {
+    let release = Release::new("full-list");
+    if !release.run("mkdir full && unshare -m true").status.success() {
+        eprintln!("skipped: a full disk needs the right to mount one");
+        return;
+    }
+    let said = release.run(
+        "export PLUGSIGN_KEY PLUGSIGN_PASSPHRASE; unshare -m sh -euc '
+            mount -t tmpfs -o size=1m tmpfs full; mkdir full/dist
+            i=0; while [ $i -lt 60 ]; do echo $i > full/dist/$i.zip; i=$((i+1)); done
+            plugsign sign -q --checksums full/dist > /dev/null
+            echo more > full/dist/more.zip; plugsign sign -q full/dist > /dev/null
+            cp -R full/dist before
+            dd if=/dev/zero of=full/filler bs=1k 2> /dev/null || true
+            code=0; plugsign sign --checksums --force full/dist > out 2>&1 || code=$?
+            diff -r before full/dist
+            exit $code'",
+    );
+    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
+    assert_eq!(said.stdout, "", "{}", said.shown());
 }
 
 #[test]

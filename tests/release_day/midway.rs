@@ -104,6 +104,32 @@ fn a_link_that_takes_a_folders_place_is_not_followed() {
 }
 
 #[test]
+fn a_link_that_takes_a_folders_place_once_it_was_opened_is_not_followed() {
+    if peer("strace").is_none() {
+        return;
+    }
+    let release = Release::new("folder-opened");
+    release.run("rm dist/*.zip dist/*.tar.gz");
+    release.write("dist/sub/c-1.0.0.zip", "content");
+    release.write("outside/c-1.0.0.zip.sig", "precious");
+    // The second call opens the folder for the signature.
+    release.run(
+        "strace -f -o trace -e trace=openat2 -e inject=openat2:delay_exit=1500000:when=2 \
+             plugsign sign --force -j 1 dist & pid=$!
+         for _ in $(seq 300); do
+             if [ -s trace ] && [ \"$(grep -c openat2 trace)\" -ge 2 ]; then break; fi
+             sleep 0.01
+         done
+         sleep 0.3
+         mv dist/sub away; ln -s ../outside dist/sub
+         wait $pid || true",
+    );
+    assert_eq!(fs::read(release.path("outside/c-1.0.0.zip.sig")).unwrap(), b"precious");
+    assert_eq!(fs::read_dir(release.path("outside")).unwrap().count(), 1);
+    assert!(release.path("away/c-1.0.0.zip.sig").exists());
+}
+
+#[test]
 fn ctrl_c_in_the_middle_leaves_whole_signatures_and_the_next_run_ends_the_work() {
     if peer("strace").is_none() {
         return;

@@ -4,10 +4,13 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
+use plugsign::disk::release::Release;
 use plugsign::openpgp::certificate::{Certificate, Description, show_time};
 use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
+
+use crate::world::World;
 
 /// A command's result.
 pub trait Report {
@@ -112,4 +115,20 @@ pub fn certificate_json(
     map.insert("user_ids".into(), user_ids.into());
     map.insert("subkeys".into(), keys.into_iter().skip(1).collect());
     map
+}
+
+/// Names archives that are passed over, so that nobody takes them for signed or verified.
+pub fn warn_of_archives(release: &Release, world: &World) {
+    const MOST_NAMED: usize = 5;
+    let archives = &release.archives_passed_over;
+    for archive in archives.iter().take(MOST_NAMED) {
+        let why = match archive.is_symlink() {
+            true => "it is a link",
+            false => "it is in an unpacked plugin",
+        };
+        world.terminal.warn(&format!("{} is passed over: {why}", Safe::path(archive)));
+    }
+    if let Some(more @ 1..) = archives.len().checked_sub(MOST_NAMED) {
+        world.terminal.warn(&format!("{more} archives more are passed over in the same way"));
+    }
 }

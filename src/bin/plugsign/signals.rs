@@ -14,7 +14,7 @@ pub fn install() -> io::Result<()> {
         if let Some(signal) = signals.forever().next() {
             work::clear_progress();
             terminal::restore();
-            plugsign::disk::file::remove_temporary_files();
+            plugsign::disk::write::remove_temporary_files();
             #[allow(clippy::exit)] // The other threads may be waiting for a key or a disk.
             std::process::exit(128 + signal);
         }

@@ -14,6 +14,9 @@ use rayon::iter::{ParallelBridge, ParallelIterator};
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 
+/// The most files at once, however many are asked for: more threads only get into each other's way.
+pub const MOST_THREADS: usize = 64;
+
 /// Returns how many threads can compute at once.
 pub fn cores() -> NonZero<usize> {
     std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
@@ -41,7 +44,7 @@ pub fn for_each<T: Send>(
         .collect();
     let mut order: Vec<usize> = (0..artifacts.len()).collect();
     order.sort_by_key(|&place| std::cmp::Reverse(sizes[place]));
-    let threads = threads.get().min(artifacts.len());
+    let threads = threads.get().min(MOST_THREADS).min(artifacts.len());
     let bar = progress_bar(terminal, sizes.iter().sum(), artifacts.len());
     let mut results: Vec<Option<T>> = artifacts.iter().map(|_| None).collect();
     if threads <= 1 && bar.is_hidden() {

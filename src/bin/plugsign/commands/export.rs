@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use plugsign::disk::file::{Access, Existing, write_new, write_unless_same};
 use plugsign::disk::home::HomeKey;
+use plugsign::disk::write::{Access, Existing, write_new, write_unless_same};
 use plugsign::error::Error;
 use plugsign::mattermost::server_copy::ServerCopy;
 use plugsign::openpgp::certificate::{Certificate, Fingerprint};

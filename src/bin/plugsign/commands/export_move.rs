@@ -1,10 +1,11 @@
 //! `plugsign export --ci` and `plugsign export --offline-primary`
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use plugsign::disk::file::{Access, Existing, folder_of, read_small, sync_folder, write_new};
+use plugsign::disk::file::{folder_of, read_small};
+use plugsign::disk::write::{Access, Existing, sync_folder, write_new};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Fingerprint;
 use plugsign::openpgp::key_file::{MAX_KEY_FILE, armor_keys, base64_line, read_keys};
@@ -125,6 +126,9 @@ fn store_whole(path: &Path, whole: &SecretKey) -> Result<(), Failure> {
         Ok(()) | Err(Error::Exists(_)) => {}
         Err(error) => return Err(error.into()),
     }
+    // What an interrupted run wrote, or a person copied, must be on the disk before the home's goes.
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::io("sync", path))?;
+    sync_folder(folder_of(path))?;
     let there = read_small(path, "a key file", MAX_KEY_FILE)?;
     let same = *there == *bytes || {
         let stored = one_secret(read_keys(&there)?, None)?;

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
-use plugsign::disk::file::{Access, Existing, folder_of, write_new};
+use plugsign::disk::file::folder_of;
 use plugsign::disk::home::Home;
 use plugsign::disk::permissions::check_writable;
+use plugsign::disk::write::{Access, Existing, write_new};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::{Certificate, show_time};
 use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, generate, user_id};
@@ -84,7 +85,7 @@ pub struct Identity {
 
 impl Identity {
     pub fn is_given(&self) -> bool {
-        self.user_id.is_some() || self.name.is_some() || self.email.is_some()
+        [&self.user_id, &self.name, &self.email, &self.comment].into_iter().any(Option::is_some)
     }
 
     /// Returns the user ID.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
-use plugsign::disk::file::{Access, Existing, make_folder, write_new};
+use plugsign::disk::write::{Access, Existing, make_folder, write_new};
 use plugsign::error::Error;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value};

@@ -1,6 +1,6 @@
 //! `plugsign sign`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::num::NonZero;
@@ -11,9 +11,10 @@ use std::time::SystemTime;
 use clap::Args;
 use plugsign::disk::artifact::Artifact;
 use plugsign::disk::checksums::Sha256;
-use plugsign::disk::file::{Existing, folder_of, sync_folder};
+use plugsign::disk::file::folder_of;
 use plugsign::disk::release::{Release, Selection, is_signature};
 use plugsign::disk::signing::{Signed, Signing, State};
+use plugsign::disk::write::{Existing, sync_folder};
 use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::openpgp::certificate::{Fingerprint, show_time};
@@ -27,7 +28,7 @@ use crate::failure::{
     EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, hint, one_line,
 };
 use crate::passphrase::PassphraseSource;
-use crate::report::{Report, expiry_notice, first_user_id, path_text};
+use crate::report::{Report, expiry_notice, first_user_id, path_text, warn_of_archives};
 use crate::signer::KeySource;
 use crate::work;
 use crate::world::{World, is_dash};
@@ -55,7 +56,8 @@ pub struct Arguments {
     /// Write the one signature to this file; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Replace other files in the signatures' places
+    /// Replace other files in the signatures' places; with --checksums also an old list, and then
+    /// all of its signatures
     #[arg(long)]
     force: bool,
     /// Take files of this name from folders, instead of release archives
@@ -64,7 +66,7 @@ pub struct Arguments {
     /// Leave files of this name out
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
-    /// Sign so many files at once
+    /// Sign so many files at once, up to 64
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZero<usize>>,
     /// Sign as of this time, instead of $SOURCE_DATE_EPOCH or now
@@ -95,6 +97,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
         check_single(&release, output)?;
     }
     warn_of_signatures(&release.artifacts, world);
+    warn_of_archives(&release, world);
     let signers = unlock(&arguments, world)?;
     let signings: Vec<Signing> = signers
         .iter()
@@ -121,6 +124,10 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
     let new: BTreeSet<&Path> =
         files.iter().filter(|file| file.is_new()).map(|file| file.path.as_path()).collect();
     warn_of_bundles(new.into_iter(), world);
+    for stale in files.iter().filter_map(|file| file.stale.as_deref()) {
+        let stale = Safe::path(stale);
+        world.terminal.warn(&format!("{stale} is an older signature, no good any more: remove it"));
+    }
     if arguments.checksums {
         let list = |folder| sign_checksums::run(&signings, folder, &files, &release.unreadable);
         let lists: Vec<File> = release.folders.iter().flat_map(|it| list(it)).collect();
@@ -150,6 +157,9 @@ fn check_arguments(arguments: &Arguments, world: &World) -> Result<(), Failure> 
         return usage("standard input can be one thing only: a file, the key or the passphrase");
     }
     let stream = arguments.paths.iter().any(|path| is_dash(path));
+    if arguments.checksums && stream {
+        return usage("--checksums goes with folders, not with standard input");
+    }
     let is_no_folder = |path: &PathBuf| fs::metadata(path).is_ok_and(|it| !it.is_dir());
     if arguments.checksums && arguments.paths.iter().any(is_no_folder) {
         return usage("--checksums goes with folders: SHA256SUMS lists all of one");
@@ -271,7 +281,7 @@ fn sign_file(
                 })
             });
             let result = signed.map(|()| State::Written);
-            vec![File { path, signature: None, result, sha256: None }]
+            vec![File { path, signature: None, result, sha256: None, stale: None }]
         }
         output => {
             let outputs = match output {
@@ -286,7 +296,7 @@ fn sign_file(
                     .collect(),
                 Err(error) => {
                     let signature = outputs.into_iter().next();
-                    vec![File { path, signature, result: Err(error), sha256: None }]
+                    vec![File { path, signature, result: Err(error), sha256: None, stale: None }]
                 }
             }
         }
@@ -300,20 +310,27 @@ fn warn_of_signatures(artifacts: &[Artifact], world: &World) {
     }
 }
 
-/// Makes the names of new signatures last, folder by folder. Where that fails, they are no
-/// success.
+/// Makes the names of signatures last, folder by folder, also of those that were there: a run that
+/// was killed may have left them. Where that fails, they are no success.
 fn make_durable(files: &mut [File]) {
-    let mut synced = BTreeSet::new();
-    for file in files.iter_mut().filter(|file| file.is_new()) {
+    // The system reports a failure once.
+    let mut synced: BTreeMap<PathBuf, Option<io::ErrorKind>> = BTreeMap::new();
+    for file in files.iter_mut().filter(|file| file.result.is_ok()) {
         let Some(folder) = file.signature.as_deref().map(folder_of) else { continue };
-        if synced.contains(folder) {
-            continue;
-        }
-        match sync_folder(folder) {
-            Ok(()) => {
-                synced.insert(folder.to_owned());
+        match synced.get(folder) {
+            Some(None) => {}
+            Some(Some(kind)) => file.result = Err(Error::io("sync", folder)((*kind).into())),
+            None => {
+                let outcome = sync_folder(folder);
+                let kind = match &outcome {
+                    Err(Error::Io { source, .. }) => Some(source.kind()),
+                    _ => None,
+                };
+                synced.insert(folder.to_owned(), kind);
+                if let Err(error) = outcome {
+                    file.result = Err(error);
+                }
             }
-            Err(error) => file.result = Err(error),
         }
     }
 }
@@ -340,6 +357,7 @@ fn sign_stream(
         signature: output.cloned(),
         result: Ok(state),
         sha256: None,
+        stale: None,
     })
 }
 
@@ -380,6 +398,8 @@ pub(super) struct File {
     pub(super) result: Result<State, Error>,
     /// The file's digest, if it was signed where it is.
     pub(super) sha256: Option<Sha256>,
+    /// An older signature beside the new one that is no good any more.
+    pub(super) stale: Option<PathBuf>,
 }
 
 impl File {
@@ -392,6 +412,7 @@ impl File {
             path: path.to_owned(),
             signature: Some(signature),
             sha256: signed.as_ref().ok().map(|signed| signed.sha256),
+            stale: signed.as_ref().ok().and_then(|signed| signed.stale.clone()),
             result: signed.map(|signed| signed.state),
         }
     }

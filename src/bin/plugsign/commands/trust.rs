@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use plugsign::disk::file::read_small;
+use plugsign::disk::write::Existing;
 use plugsign::error::Error;
 use plugsign::mattermost::public_key::{Unfit, read_public_key};
 use plugsign::openpgp::certificate::Certificate;
@@ -155,18 +156,13 @@ impl Wanted<'_> {
 fn add(wanted: &Wanted<'_>, world: &World) -> Result<Trust, Failure> {
     let home = world.home()?;
     home.check()?;
+    let existing = if wanted.force { Existing::Replace } else { Existing::Keep };
     let mut trust = Trust::new("added");
     for file in wanted.files {
         let name = wanted.name_of(file);
         let outcome = wanted.read(file, world).and_then(|(_, certificate)| {
             let lock = world.lock().map_err(Why::from)?;
-            match home.trust(&lock, &name, &certificate) {
-                Err(Error::Exists(_)) if wanted.force => home
-                    .distrust(&lock, &name)
-                    .and_then(|()| home.trust(&lock, &name, &certificate)),
-                other => other,
-            }
-            .map_err(Why::Error)?;
+            home.trust(&lock, &name, &certificate, existing).map_err(Why::Error)?;
             Ok(certificate)
         });
         trust.entries.push(Entry::new(name, outcome, world));
@@ -191,8 +187,8 @@ fn remove(names: &[String], world: &World) -> Result<Trust, Failure> {
     // The documented command takes the names that `add` printed, or the paths they came from.
     for name in names {
         let base = Path::new(name).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let lock = world.lock()?;
-        let outcome = home.distrust(&lock, &base).map_err(Why::Error);
+        let lock = world.lock().map_err(Why::from);
+        let outcome = lock.and_then(|lock| home.distrust(&lock, &base).map_err(Why::Error));
         trust.entries.push(Entry { name: base, outcome: outcome.map(|()| None), word: None });
     }
     Ok(trust)

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use plugsign::disk::file::Existing;
 use plugsign::disk::server_config::{Added, KeyBytes, Removed, ServerConfig, database_of};
+use plugsign::disk::write::Existing;
 use plugsign::error::Error;
 use plugsign::mattermost::public_key::read_public_key;
 

@@ -18,6 +18,7 @@ use plugsign::openpgp::certificate::{Certificate, show_time};
 use plugsign::openpgp::key_file::MAX_KEY_FILE;
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
+use plugsign::openpgp::signature::DetachedSignature;
 use plugsign::openpgp::validity::parse_time;
 use plugsign::openpgp::verify::{Bad, Good, Reason, Verdict};
 use plugsign::safe::Safe;
@@ -27,7 +28,7 @@ use super::import::read_certificates;
 use super::verify_checksums;
 use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
 use crate::mistaken::{is_key_file, looks_like_file};
-use crate::report::{Report, first_user_id, path_text};
+use crate::report::{Report, first_user_id, path_text, warn_of_archives};
 use crate::terminal::{BAD, GOOD};
 use crate::work;
 use crate::world::World;
@@ -88,6 +89,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
         }
         None => Release::to_verify(&arguments.paths)?,
     };
+    warn_of_archives(&release, world);
     let signature = arguments.signature.as_deref();
     let mut lines = if arguments.as_server {
         let keys = read_key_files(&arguments.keys)?;
@@ -120,7 +122,10 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
         let mut lines = work::for_each(&release.artifacts, work::cores(), &world.terminal, judged)?;
         // The server knows of no lists, and reads one signature.
         verify_checksums::run(&release.folders, &mut lines);
-        lines.extend(release.further.iter().filter_map(|path| judge_shape(path)));
+        let further = |file: &Artifact, read: &AtomicU64| judge_further(file, &judge, read);
+        let further = work::for_each(&release.further, work::cores(), &world.terminal, further)?;
+        lines.extend(further.into_iter().flatten());
+        verify_checksums::warn_of_unsigned(&release.folders, &lines, world);
         lines
     };
     for path in release.orphans {
@@ -156,15 +161,31 @@ fn enough(verified: Verified, signers: usize) -> Verified {
     Verified { verdict: Verdict::Bad(Bad::new(Reason::TooFewSigners, detail)), ..verified }
 }
 
-/// Says so if a further signer's signature is none at all. Whether its signer counts is another
-/// question.
-fn judge_shape(path: &Path) -> Option<Line> {
-    let result = match read_signature(path) {
-        Ok(Ok(signature)) => Ok(Shown::bad(content_hash(&signature).err()?)),
+/// Says so if a further signer's signature is none at all, or if its signer counts and it is not
+/// good. Whether others count is another question.
+fn judge_further(file: &Artifact, judge: &Judge, read: &AtomicU64) -> Option<Line> {
+    let path = file.signature.as_deref()?;
+    let result = match read_signature(path).map(|bytes| bytes.and_then(|it| claims(&it, judge))) {
+        Ok(Ok(false)) => return None,
+        Ok(Ok(true)) => {
+            match file.verify(None, judge, Want::default(), read).map(|it| it.verdict) {
+                Ok(Verdict::Good(_)) => return None,
+                Ok(Verdict::Bad(bad)) => Ok(Shown::bad(bad)),
+                Err(error) => Err(error),
+            }
+        }
         Ok(Err(bad)) => Ok(Shown::bad(bad)),
         Err(error) => Err(error),
     };
     Some(Line::new(path, result))
+}
+
+/// Returns whether a signature says that an accepted key made it.
+fn claims(signature: &[u8], judge: &Judge) -> Result<bool, Bad> {
+    content_hash(signature)?;
+    let issuers = DetachedSignature::read(signature)?.claimed_issuers();
+    let mut keys = judge.accepted().iter().flat_map(Certificate::fingerprints);
+    Ok(keys.any(|key| issuers.contains(&key.key_id())))
 }
 
 fn read_key_files(names: &[String]) -> Result<Vec<Vec<u8>>, Failure> {
@@ -198,7 +219,9 @@ pub fn signers(keys: &[String], world: &World) -> Result<Vec<Certificate>, Failu
     for key in keys {
         let path = Path::new(key);
         if path.exists() {
-            certificates.extend(read_certificates(path)?);
+            let read = read_certificates(path)?;
+            known.warn_of_shadow(key, &read, world);
+            certificates.extend(read);
         } else {
             certificates.push(known.find(key)?);
         }
@@ -236,6 +259,22 @@ impl Known {
     fn certificates(&self) -> impl Iterator<Item = &Certificate> {
         let own = self.own.items.iter().map(|key| &key.certificate);
         own.chain(self.trusted.items.iter().map(|key| &key.certificate))
+    }
+
+    /// Warns if a file stands before a trusted certificate of its name: whoever made the folder that
+    /// is to be verified may have put it there.
+    fn warn_of_shadow(&self, name: &str, file: &[Certificate], world: &World) {
+        let is_it = |certificate: &Certificate| {
+            file.iter().any(|other| other.fingerprint() == certificate.fingerprint())
+        };
+        let trusted = self.trusted.items.iter().find(|trusted| trusted.name == name);
+        if let Some(trusted) = trusted.filter(|trusted| !is_it(&trusted.certificate)) {
+            world.terminal.warn(&format!(
+                "--key {} is the file here, and not the trusted certificate of that name, which is {}",
+                Safe::text(name),
+                trusted.certificate.fingerprint()
+            ));
+        }
     }
 
     /// Finds a trusted certificate by its name, or any by a KEY.

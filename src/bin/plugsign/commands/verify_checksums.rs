@@ -1,24 +1,70 @@
 //! What `plugsign verify` makes of signed lists of checksums.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
 use plugsign::disk::artifact::Artifact;
-use plugsign::disk::checksums::{Checksums, MAX_CHECKSUMS, Sha256};
+use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
 use plugsign::disk::file::{folder_of, read_small};
-use plugsign::disk::release::name_in;
+use plugsign::disk::release::{name_in, plain};
 use plugsign::error::Error;
 use plugsign::openpgp::hash::{ContentHash, Hasher};
 use plugsign::openpgp::verify::{Bad, Reason};
 
+use plugsign::safe::Safe;
+
 use super::verify::{Line, Shown};
+use crate::mend::quoted;
+use crate::world::World;
 
 /// Holds the folders, and those in them, against their signed lists.
 pub(super) fn run(folders: &[PathBuf], lines: &mut Vec<Line>) {
-    for (folder, path, signed) in signed_lists(folders, lines) {
-        check_names(&folder, &path, signed, lines);
+    let lists = signed_lists(folders, lines);
+    let judged = Judged::of(lines);
+    let mut more = Vec::new();
+    for (folder, path, signed) in lists {
+        more.extend(check_names(&folder, &path, signed, &judged, lines));
+    }
+    lines.extend(more);
+}
+
+/// Warns of lists that nobody signed: a run that was killed may have left one, and nothing covers
+/// the names.
+pub(super) fn warn_of_unsigned(folders: &[PathBuf], lines: &[Line], world: &World) {
+    let judged: BTreeSet<&Path> = lines.iter().map(|line| plain(&line.path)).collect();
+    for folder in folders {
+        let list = folder.join(CHECKSUMS);
+        if list.is_file() && !judged.contains(plain(&list)) {
+            world.terminal.warn(&format!(
+                "{} is not signed, so nothing covers the names: plugsign sign --checksums --force {}",
+                Safe::path(&list),
+                quoted(folder)
+            ));
+        }
+    }
+}
+
+/// Where the lines about each file are, by its path. What is in a folder stands together.
+struct Judged(BTreeSet<(PathBuf, usize)>);
+
+impl Judged {
+    fn of(lines: &[Line]) -> Judged {
+        Judged(
+            lines
+                .iter()
+                .enumerate()
+                .map(|(place, line)| (plain(&line.path).to_owned(), place))
+                .collect(),
+        )
+    }
+
+    /// Returns the lines about what is in a folder.
+    fn in_folder(&self, folder: &Path) -> impl Iterator<Item = usize> {
+        let folder = plain(folder).to_owned();
+        let from = self.0.range((folder.clone(), 0)..);
+        from.take_while(move |(path, _)| path.starts_with(&folder)).map(|(_, place)| *place)
     }
 }
 
@@ -38,13 +84,29 @@ fn signed_lists(folders: &[PathBuf], lines: &[Line]) -> Vec<(PathBuf, PathBuf, O
 
 /// Holds a folder against its signed list of checksums: every artifact must be on it under its
 /// name, and every file on it must be there. Lists do not list each other.
-fn check_names(folder: &Path, path: &Path, signed: Option<Sha256>, lines: &mut Vec<Line>) {
-    let checksums = match read_list(path, signed) {
-        Ok(checksums) => checksums,
-        Err(error) => return lines.push(Line::new(path, Err(error))),
-    };
+/// Returns lines about what no line is about yet.
+fn check_names(
+    folder: &Path,
+    path: &Path,
+    signed: Option<Sha256>,
+    judged: &Judged,
+    lines: &mut [Line],
+) -> Vec<Line> {
     let mismatch = |detail: String| Ok(Shown::bad(Bad::new(Reason::ChecksumMismatch, detail)));
-    for line in lines.iter_mut().filter(|line| line.is_good() && !line.is_list()) {
+    let checksums = match read_list(path, signed) {
+        Ok(checksums) if checksums.names().next().is_none() => {
+            return vec![Line::new(path, mismatch("it lists no file".into()))];
+        }
+        Ok(checksums) => checksums,
+        Err(error) => return vec![Line::new(path, Err(error))],
+    };
+    let mut there = HashSet::new();
+    for place in judged.in_folder(folder) {
+        let Some(line) = lines.get_mut(place) else { continue };
+        there.extend(name_in(folder, &line.path).map(Path::to_owned));
+        if !line.is_good() || line.is_list() {
+            continue;
+        }
         let Some(name) = name_in(folder, &line.path) else { continue };
         match checksums.get(name) {
             None => line.result = mismatch("it is not on the signed SHA256SUMS".into()),
@@ -55,9 +117,8 @@ fn check_names(folder: &Path, path: &Path, signed: Option<Sha256>, lines: &mut V
             Some(_) => {}
         }
     }
-    let judged: HashSet<PathBuf> =
-        lines.iter().filter_map(|line| Some(name_in(folder, &line.path)?.to_owned())).collect();
-    for name in checksums.names().filter(|name| !judged.contains(*name)) {
+    let mut more = Vec::new();
+    for name in checksums.names().filter(|name| !there.contains(*name)) {
         let listed = folder.join(name);
         let artifact = Artifact::found(listed.clone(), folder);
         let result = match artifact.digest(&AtomicU64::new(0)) {
@@ -68,8 +129,9 @@ fn check_names(folder: &Path, path: &Path, signed: Option<Sha256>, lines: &mut V
             }
             Err(error) => Err(error),
         };
-        lines.push(Line::new(&listed, result));
+        more.push(Line::new(&listed, result));
     }
+    more
 }
 
 /// Reads the list again, and makes sure that it is the one whose signature was good.

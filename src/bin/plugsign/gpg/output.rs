@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use plugsign::disk::file::{Access, Existing, write_new};
+use plugsign::disk::write::{Access, Existing, write_new};
 use plugsign::error::Error;
 use zeroize::Zeroizing;
 

@@ -1,0 +1,194 @@
+//! What must not pass for a whole release: archives that are passed over, lists that nobody signed
+//! or that list nothing, older signatures beside new ones.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::common::peers::peer;
+use crate::common::sandbox::Said;
+use crate::{KEY, Release};
+
+const VERIFY: &str = "plugsign verify --key release-key.asc";
+
+#[track_caller]
+fn assert_exit(said: &Said, code: i32) {
+    assert_eq!(said.status.code(), Some(code), "{}", said.shown());
+}
+
+#[track_caller]
+fn assert_says(said: &Said, words: &str) {
+    assert!(said.stderr.contains(words), "{words}\n{}", said.shown());
+}
+
+#[test]
+fn a_folder_that_is_made_to_look_like_an_unpacked_plugin_hides_nothing_that_was_signed() {
+    let release = Release::new("made-plugin");
+    release.write("dist/sub/c-1.0.0.zip", "content");
+    release.sign();
+    release.run("rm dist/SHA256SUMS*");
+    release.write("dist/sub/plugin.json", "{}");
+    assert_exit(&release.verify(), 0);
+    release.write("dist/sub/c-1.0.0.zip", "evil");
+    release.write("dist/sub/d-1.0.0.zip", "evil");
+    let said = release.verify();
+    assert_exit(&said, 1);
+    assert!(said.stdout.contains("BAD   dist/sub/c-1.0.0.zip  bad-signature"), "{}", said.shown());
+    assert_says(&said, "dist/sub/d-1.0.0.zip is passed over: it is in an unpacked plugin");
+}
+
+#[test]
+fn a_link_is_judged_where_it_was_signed_and_said_where_it_was_not() {
+    let release = Release::new("link");
+    symlink("b-1.0.0.zip", release.path("dist/latest.zip")).unwrap();
+    let said = release.run("plugsign sign dist");
+    assert_exit(&said, 0);
+    assert_says(&said, "dist/latest.zip is passed over: it is a link");
+    assert_says(&release.verify(), "dist/latest.zip is passed over: it is a link");
+
+    assert_exit(&release.run("plugsign sign dist/latest.zip"), 0);
+    let said = release.verify();
+    assert_exit(&said, 0);
+    assert!(said.stdout.contains("good  dist/latest.zip"), "{}", said.shown());
+    release.run("ln -sf a-1.0.0.tar.gz dist/latest.zip");
+    let said = release.verify();
+    assert_exit(&said, 1);
+    assert!(said.stdout.contains("BAD   dist/latest.zip  bad-signature"), "{}", said.shown());
+    // Nothing is read that lies outside.
+    release.run("ln -sf ../release-key.asc dist/latest.zip");
+    let said = release.verify();
+    assert_exit(&said, 3);
+    assert_says(&said, "dist/latest.zip");
+}
+
+#[test]
+fn a_link_in_the_place_of_a_listed_file_is_called_one() {
+    let release = Release::new("listed-link");
+    release.sign();
+    release.run("mv dist/b-1.0.0.zip dist/c; ln -s c dist/b-1.0.0.zip; rm dist/b-1.0.0.zip.sig");
+    let said = release.verify();
+    assert_exit(&said, 3);
+    assert_says(&said, "dist/b-1.0.0.zip is a link");
+}
+
+#[test]
+fn a_list_that_nobody_signed_is_said() {
+    let release = Release::new("unsigned-list");
+    release.sign();
+    assert!(!release.verify().stderr.contains("not signed"));
+    fs::remove_file(release.path("dist/SHA256SUMS.sig")).unwrap();
+    assert_says(&release.verify(), "dist/SHA256SUMS is not signed, so nothing covers the names");
+}
+
+#[test]
+fn nothing_makes_no_list_and_a_list_of_nothing_is_not_good() {
+    let release = Release::new("nothing");
+    fs::create_dir(release.path("empty")).unwrap();
+    let said = release.run("plugsign sign --checksums empty");
+    assert_exit(&said, 3);
+    assert_exit(&release.run("plugsign sign --checksums --exclude '*' dist"), 3);
+    assert!(
+        !release.path("empty/SHA256SUMS").exists() && !release.path("dist/SHA256SUMS").exists()
+    );
+    release.write("empty/SHA256SUMS", "");
+    assert_exit(&release.run("plugsign sign empty/SHA256SUMS"), 0);
+    let said = release.run(&format!("{VERIFY} empty"));
+    assert_exit(&said, 1);
+    assert!(said.stdout.contains("checksum-mismatch: it lists no file"), "{}", said.shown());
+}
+
+#[test]
+fn standard_input_has_no_list() {
+    let release = Release::new("stream-list");
+    let said = release.run("plugsign sign --checksums -o sig - < dist/b-1.0.0.zip");
+    assert_exit(&said, 2);
+    assert_says(&said, "--checksums goes with folders");
+}
+
+#[test]
+fn a_list_that_is_replaced_loses_all_signatures_of_the_old_one() {
+    let release = Release::new("replaced-list");
+    assert_exit(&release.run("plugsign sign -a --checksums dist"), 0);
+    release.run("cp dist/SHA256SUMS.asc dist/SHA256SUMS.0123456789ABCDEF.asc");
+    release.write("dist/c-1.0.0.zip", "one more");
+    assert_exit(&release.run("plugsign sign --checksums --force dist"), 0);
+    let left = release.run("ls dist").stdout;
+    let left: Vec<&str> = left.lines().filter(|name| name.starts_with("SHA256")).collect();
+    assert_eq!(left, ["SHA256SUMS", "SHA256SUMS.sig"]);
+    assert_exit(&release.verify(), 0);
+}
+
+#[test]
+fn an_older_signature_in_the_other_form_is_named() {
+    let release = Release::new("other-form");
+    assert_exit(&release.run("plugsign sign dist"), 0);
+    let said = release.run("plugsign sign -a dist");
+    assert!(!said.stderr.contains("older signature"), "{}", said.shown());
+    release.write("dist/b-1.0.0.zip", "built again");
+    let said = release.run("plugsign sign -a --force dist");
+    assert_exit(&said, 0);
+    assert_says(&said, "dist/b-1.0.0.zip.sig is an older signature, no good any more: remove it");
+    assert!(!said.stderr.contains("a-1.0.0"), "{}", said.shown());
+}
+
+#[test]
+fn a_name_for_an_open_file_is_not_replaced() {
+    let release = Release::new("stdout");
+    symlink("/proc/self/fd/1", release.path("stdout")).unwrap();
+    let said = release.run(
+        "code=0; plugsign sign --force -o stdout dist/b-1.0.0.zip > redirected || code=$?
+         test -L stdout; exit $code",
+    );
+    assert_exit(&said, 3);
+    assert_says(&said, "a name for an open file");
+}
+
+#[test]
+fn a_pattern_that_no_name_can_match_is_wrong_usage() {
+    let release = Release::new("pattern");
+    for pattern in ["--exclude 'internal/*'", "--include 'sub/*'"] {
+        let said = release.run(&format!("plugsign sign {pattern} dist"));
+        assert_exit(&said, 2);
+        assert_says(&said, "without their folders");
+    }
+}
+
+#[test]
+fn two_keys_without_a_line_end_between_them_are_two_keys() {
+    let release = Release::new("glued");
+    let other = release.run(
+        "plugsign --home h keygen -q --name Other --no-passphrase > /dev/null
+         plugsign --home h export --secret --unprotected Other -a",
+    );
+    assert_exit(&other, 0);
+    for glued in [
+        format!("{}{}", KEY.trim_end(), other.stdout),
+        format!("{}{}", other.stdout.trim_end(), KEY),
+    ] {
+        let said = release.run_with("plugsign sign dist", &[("PLUGSIGN_KEY", &glued)]);
+        assert_exit(&said, 3);
+        assert_says(&said, "2 secret keys");
+    }
+}
+
+#[test]
+fn who_has_no_key_is_told_how_to_give_one() {
+    let release = Release::new("no-key");
+    for home in ["unset HOME", "export HOME=$PWD/nobody"] {
+        let said = release.run(&format!("unset PLUGSIGN_KEY; {home}; plugsign sign dist"));
+        assert_exit(&said, 3);
+        assert_says(&said, "there is no secret key here");
+        assert_says(&said, "give one in PLUGSIGN_KEY");
+    }
+}
+
+#[test]
+fn names_that_an_earlier_run_left_are_made_durable_too() {
+    if peer("strace").is_none() {
+        return;
+    }
+    let release = Release::new("durable");
+    release.run("plugsign sign dist");
+    let said = release.run("strace -f -o trace -e trace=fsync plugsign sign dist; cat trace");
+    assert_says(&said, "0 signed, 2 up to date");
+    assert!(said.stdout.contains("fsync("), "{}", said.shown());
+}

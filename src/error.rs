@@ -181,7 +181,7 @@ pub enum Error {
     },
 
     /// No key matches.
-    #[error("no key matches \"{}\"", Safe::text(.0))]
+    #[error("{}", no_key(.0))]
     UnknownKey(String),
 
     /// Several keys match.
@@ -348,5 +348,12 @@ fn ambiguous(query: &str, count: usize) -> String {
     match query.is_empty() {
         true => format!("there are {count} secret keys, and none was chosen"),
         false => format!("\"{}\" matches {count} keys", Safe::text(query)),
+    }
+}
+
+fn no_key(query: &str) -> String {
+    match query {
+        "" => "there is no secret key here".into(),
+        query => format!("no key matches \"{}\"", Safe::text(query)),
     }
 }

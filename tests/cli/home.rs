@@ -264,6 +264,49 @@ fn what_is_known_of_a_key_and_cannot_be_read_is_neither_passed_over_nor_overwrit
 }
 
 #[test]
+fn a_revocation_does_not_replace_a_copy_that_cannot_be_read() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.keygen("--name Test --no-passphrase");
+    let guarded = String::from_utf8(sandbox.read(format!("home/revocations/{key}.asc"))).unwrap();
+    sandbox.write("revocation", guarded.replace("\n:-----", "\n-----"));
+    sandbox.write(format!("home/certificates/{key}.pgp"), "it may say: compromised");
+    let before = sandbox.snapshot();
+    sandbox.run("import revocation").exits(3).prints("cannot be read");
+    assert_eq!(before, sandbox.snapshot());
+}
+
+#[test]
+fn a_trusted_certificate_goes_only_once_the_one_in_its_place_is_there() {
+    let sandbox = Sandbox::new();
+    sandbox.write("key.pub", public(alice()));
+    sandbox.write("other", public(bob()));
+    sandbox.run("trust add key.pub").exits(0);
+    let unreadable = format!("home/trusted/copy.{}.pgp", bob().fingerprint());
+    sandbox.write(&unreadable, "it may revoke the key");
+    sandbox.run("trust add --force --name key.pub other").exits(3).prints("cannot be read");
+    let alices = alice().fingerprint().to_string();
+    sandbox.run("trust list").prints(&alices);
+    fs::remove_file(sandbox.path(&unreadable)).unwrap();
+    // Both are there if a command is killed between the two steps, and go together.
+    sandbox.write(format!("home/trusted/key.pub.{alices}.pgp"), public(alice()));
+    sandbox.run("trust add --force --name key.pub other").exits(0);
+    assert_eq!(sandbox.names("home/trusted"), [format!("key.pub.{}.pgp", bob().fingerprint())]);
+    sandbox.write(format!("home/trusted/key.pub.{alices}.pgp"), public(alice()));
+    sandbox.run("trust remove key.pub").exits(0);
+    assert!(sandbox.names("home/trusted").is_empty());
+}
+
+#[test]
+fn a_home_that_could_not_be_asked_about_a_key_file_is_said() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.keygen("--name Test --no-passphrase");
+    sandbox.write("a.zip", "content");
+    sandbox.run(&format!("export --secret --unprotected {key} -o key")).exits(0);
+    sandbox.chmod("home", 0o770);
+    sandbox.run("sign --key-file key a.zip").exits(0).says("the home was not asked about this key");
+}
+
+#[test]
 fn the_home_is_found_where_the_interface_says() {
     let sandbox = Sandbox::new();
     let run = |arguments: &[&str], environment: &[(&str, &str)]| {

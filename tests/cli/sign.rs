@@ -446,7 +446,7 @@ fn without_any_key_there_is_a_hint() {
     sandbox.write("a.tar.gz", DATA);
     let before = sandbox.snapshot();
     sandbox.run("sign a.tar.gz").exits(3).says("plugsign keygen");
-    sandbox.call(["sign", "a.tar.gz"]).homeless().run().exits(3).says("--home");
+    sandbox.call(["sign", "a.tar.gz"]).homeless().run().exits(3).says("PLUGSIGN_KEY");
     sandbox.call(["sign", "a.tar.gz"]).homeless().env("PLUGSIGN_KEY", "rubbish").run().exits(3);
     sandbox
         .call(["sign", "a.tar.gz"])

@@ -268,7 +268,7 @@ pub fn hint(error: &Error) -> Option<String> {
         }
         Error::Exists(_) => "write elsewhere, or replace it with --force".into(),
         Error::UnknownKey(query) if query.is_empty() => {
-            "make a key with: plugsign keygen; or import one with: plugsign import FILE".into()
+            "give one in PLUGSIGN_KEY or with --key-file FILE; or import one into the home: plugsign import FILE; or make one: plugsign keygen".into()
         }
         Error::UnknownKey(query) if looks_like_file(query) => {
             "if that is a file: export writes one with -o FILE, sign uses one with --key-file FILE".into()
@@ -318,7 +318,7 @@ pub fn hint(error: &Error) -> Option<String> {
             "it may revoke the key, or hold its secret part: make the file readable, or move it out of the home if nothing can be done".into()
         }
         Error::Busy(_) => "try again when it is done".into(),
-        Error::Changed(_) => "sign it when nothing writes to it any more".into(),
+        Error::Changed(_) => "try again when nothing writes to it any more".into(),
         Error::LinkOutside(_) => "name the file that the link leads to".into(),
         Error::PassphraseNeeded(_) => {
             "give it with --passphrase-fd N, --passphrase-file FILE or PLUGSIGN_PASSPHRASE".into()
@@ -336,7 +336,7 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::NotForServer { .. } => UNREADABLE.into(),
         Error::NotGood(_) => "no signature was written; see the key with: plugsign list".into(),
         Error::Refused { key, weakness } => match weakness {
-            Weakness::TooShort(_) | Weakness::Algorithm(_) | Weakness::Version(_) | Weakness::Modulus => {
+            Weakness::TooShort(_) | Weakness::Algorithm(_) | Weakness::Version(_) | Weakness::Modulus | Weakness::Exponent => {
                 "make a RSA key of 3072 bits: plugsign keygen".into()
             }
             Weakness::SharedPrime(_) => {

@@ -141,7 +141,14 @@ impl PassphraseSource {
         secret.check_can_sign(exactly, &policy)?;
         self.until_right(world, || {
             let passphrase = self.of_key(world, secret, certificate)?;
-            Ok(secret.unlock(passphrase.as_deref(), exactly, &policy)?)
+            match secret.unlock(passphrase.as_deref(), exactly, &policy) {
+                // Another part of it needs none.
+                Err(Error::PassphraseNeeded(_)) if passphrase.is_none() => {
+                    let passphrase = self.of_protected(world, certificate)?;
+                    Ok(secret.unlock(Some(&passphrase), exactly, &policy)?)
+                }
+                unlocked => Ok(unlocked?),
+            }
         })
     }
 
@@ -168,18 +175,7 @@ impl PassphraseSource {
     /// Unlocks all keys. A passphrase that is given must be that of each; on a terminal, each is
     /// asked for.
     pub fn unlock_all(&self, world: &World, found: &[Found]) -> Result<Vec<SigningKey>, Failure> {
-        let mut given = None;
-        if found.len() > 1 {
-            given = self.given(world)?;
-        }
-        let unlock = |found: &Found| match &given {
-            Some(passphrase) => {
-                let exactly = found.exactly.as_ref();
-                let unlocked = found.secret.unlock(Some(passphrase), exactly, &world.policy());
-                unlocked.map_err(|error| self.blame(error.into(), world))
-            }
-            None => self.unlock(world, &found.secret, found.exactly.as_ref()),
-        };
+        let unlock = |found: &Found| self.unlock(world, &found.secret, found.exactly.as_ref());
         found.iter().map(unlock).collect()
     }
 

@@ -156,7 +156,14 @@ impl Text {
 }
 
 fn in_home(queries: &[Option<KeyQuery>], world: &World) -> Result<Vec<Found>, Failure> {
-    let shelf = world.home()?.keys()?;
+    let home = match world.home() {
+        // Who names no key has none at all.
+        Err(Failure::NoHome) if queries.iter().all(Option::is_none) => {
+            return Err(Error::UnknownKey(String::new()).into());
+        }
+        home => home?,
+    };
+    let shelf = home.keys()?;
     let mut found = Vec::new();
     for query in queries {
         let query = query.as_ref();
@@ -177,14 +184,19 @@ fn in_home(queries: &[Option<KeyQuery>], world: &World) -> Result<Vec<Found>, Fa
 fn in_text(text: &Text, query: Option<&KeyQuery>, world: &World) -> Result<Found, Failure> {
     let mut secret = text.read(query)?;
     let exactly = query.and_then(|query| query.exactly(secret.certificate()));
-    if let Ok(home) = world.home()
-        && let Ok(shelf) = home.keys()
-    {
-        let fingerprint = secret.fingerprint();
-        shelf.check_complete(&fingerprint)?;
-        let mut known = shelf.items.iter().map(|key| &key.certificate);
-        if let Some(known) = known.find(|known| known.fingerprint() == fingerprint) {
-            secret = secret.merge(known)?;
+    match world.home().and_then(|home| Ok(home.keys()?)) {
+        Ok(shelf) => {
+            let fingerprint = secret.fingerprint();
+            shelf.check_complete(&fingerprint)?;
+            let mut known = shelf.items.iter().map(|key| &key.certificate);
+            if let Some(known) = known.find(|known| known.fingerprint() == fingerprint) {
+                secret = secret.merge(known)?;
+            }
+        }
+        Err(Failure::NoHome) => {}
+        Err(failure) => {
+            let why = failure.message();
+            world.terminal.warn(&format!("the home was not asked about this key: {why}"));
         }
     }
     Ok(Found { secret, exactly, origin: text.origin })

@@ -78,7 +78,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
             imported.push(match key {
                 Ok(Key::Certificate(certificate)) => import_certificate(&certificate, world),
                 Ok(Key::Secret(secret)) => import_secret(&secret, &arguments, world),
-                Ok(Key::Revocation(revocation)) => import_revocation(&revocation, &shown, world)?,
+                Ok(Key::Revocation(revocation)) => import_revocation(&revocation, &shown, world),
                 Err(error) => Line::failed(shown.clone(), error),
             });
         }
@@ -94,11 +94,12 @@ pub fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     read_small(path, "a key file", MAX_KEY_FILE)
 }
 
-fn import_revocation(revocation: &Revocation, file: &str, world: &World) -> Result<Line, Failure> {
-    Ok(match apply_revocation(revocation, world)? {
-        Ok((certificate, outcome)) => Line::of_revocation(&certificate, outcome),
-        Err(error) => Line::failed(file.to_string(), error),
-    })
+fn import_revocation(revocation: &Revocation, file: &str, world: &World) -> Line {
+    match apply_revocation(revocation, world) {
+        Ok(Ok((certificate, outcome))) => Line::of_revocation(&certificate, outcome),
+        Ok(Err(error)) => Line::failed(file.to_string(), error),
+        Err(failure) => Line::failed(file.to_string(), failure),
+    }
 }
 
 /// Applies a revocation certificate to the key of the home that made it. An error inside if the
@@ -117,6 +118,7 @@ pub fn apply_revocation(
         return Ok(Err(Error::UnknownKey(issuer)));
     };
     let apply = || {
+        shelf.check_complete(&key.certificate.fingerprint())?;
         let revoked = revoke_by(&key.certificate, revocation, &world.policy())?;
         match revoked.same_as(&key.certificate) {
             true => Ok(Outcome::Unchanged),
@@ -185,9 +187,11 @@ fn take_refreshed(
     arguments: &Arguments,
     world: &World,
 ) -> Result<Outcome, Failure> {
-    let passphrase = arguments.passphrase.of_key(world, secret, certificate)?;
+    let (primary, passphrase) = arguments.passphrase.until_right(world, || {
+        let passphrase = arguments.passphrase.of_key(world, secret, certificate)?;
+        Ok((secret.unlock_primary(passphrase.as_deref())?, passphrase))
+    })?;
     let passphrase = passphrase.as_deref();
-    let primary = secret.unlock_primary(passphrase)?;
     let maker = Maker { primary: &primary, secret, passphrase };
     let renewed = refresh(certificate, &maker, settle(certificate, world))?;
     let renewed = renewed.unwrap_or_else(|| certificate.clone());
@@ -392,8 +396,8 @@ pub fn one_secret(
                     return Err(Error::AmbiguousKey {
                         query: query.map(|query| query.text().to_string()).unwrap_or_default(),
                         candidates: vec![
-                            (first.fingerprint(), first_user_id(first.certificate())),
-                            (secret.fingerprint(), first_user_id(secret.certificate())),
+                            (first.fingerprint(), first.certificate().first_user_id()),
+                            (secret.fingerprint(), secret.certificate().first_user_id()),
                         ],
                     }
                     .into());

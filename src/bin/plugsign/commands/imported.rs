@@ -104,11 +104,12 @@ impl Line {
         }
     }
 
-    pub(super) fn failed(file: String, error: Error) -> Line {
-        let outcome = match error {
-            Error::Refused { .. } => Outcome::Refused(error.into()),
-            Error::PassedOver(_) => Outcome::Skipped(error.into()),
-            _ => Outcome::Unreadable(error.into()),
+    pub(super) fn failed(file: String, failure: impl Into<Failure>) -> Line {
+        let failure = failure.into();
+        let outcome = match failure {
+            Failure::Library(Error::Refused { .. }) => Outcome::Refused(failure),
+            Failure::Library(Error::PassedOver(_)) => Outcome::Skipped(failure),
+            _ => Outcome::Unreadable(failure),
         };
         Line { what: file, user_id: None, secret: false, kind: "certificate", outcome }
     }

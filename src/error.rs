@@ -323,6 +323,11 @@ impl Error {
         move |source| Error::Io { action, path, source }
     }
 
+    /// Returns whether it says that a file is not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Wraps a cryptographic library's error.
     pub(crate) fn crypto<E>(what: &'static str) -> impl FnOnce(E) -> Error
     where

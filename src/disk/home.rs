@@ -343,7 +343,7 @@ impl Home {
     ) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let path = self.revocation_path(fingerprint, reason);
         match read_small(&path, "a revocation certificate", MAX_KEY_FILE) {
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.is_not_found() => Ok(None),
             read => read.map(Some),
         }
     }

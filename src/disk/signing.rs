@@ -1,7 +1,7 @@
 //! Signing artifacts where they are.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
@@ -243,9 +243,7 @@ impl Signing<'_> {
             (Ok(there), _) if *there == bytes => Ok(true),
             (_, Existing::Replace) => Ok(false),
             (Ok(_), Existing::Keep) => Err(Error::OtherList(list.to_owned())),
-            (Err(Error::Io { source, .. }), _) if source.kind() == io::ErrorKind::NotFound => {
-                Ok(false)
-            }
+            (Err(error), _) if error.is_not_found() => Ok(false),
             (Err(error), Existing::Keep) => Err(error),
         }
     }
@@ -336,9 +334,7 @@ impl Signing<'_> {
         let bytes = match read_small(output, "a signature", MAX_SIGNATURE_FILE) {
             Ok(bytes) => bytes,
             Err(Error::TooLarge { .. }) => return Ok(false),
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                return Ok(false);
-            }
+            Err(error) if error.is_not_found() => return Ok(false),
             Err(error) => return Err(error),
         };
         Ok(match self.judge.verify_content(&bytes, content) {

@@ -73,7 +73,7 @@ pub fn write_new(path: &Path, bytes: &[u8], access: Access, existing: Existing) 
 
 /// A folder that is held open: what is written into it lands there, whatever takes its place
 /// meanwhile.
-pub struct Folder(File);
+pub(super) struct Folder(File);
 
 impl Folder {
     /// Takes an open folder.
@@ -103,7 +103,7 @@ impl Folder {
     /// # Errors
     ///
     /// As [`write_new`].
-    pub fn write_one_of_many(
+    pub(super) fn write_one_of_many(
         &self,
         path: &Path,
         bytes: &[u8],
@@ -226,6 +226,10 @@ pub fn make_folder(folder: &Path, umask: u32) -> Result<()> {
 }
 
 /// Makes the names in a folder durable.
+///
+/// # Errors
+///
+/// [`Error::Io`].
 pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
 }

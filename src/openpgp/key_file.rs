@@ -38,6 +38,17 @@ pub enum Key {
     Revocation(Revocation),
 }
 
+impl Key {
+    /// Returns the public parts, if it is a key at all.
+    pub fn into_certificate(self) -> Option<Certificate> {
+        match self {
+            Key::Certificate(certificate) => Some(certificate),
+            Key::Secret(secret) => Some(secret.certificate().clone()),
+            Key::Revocation(_) => None,
+        }
+    }
+}
+
 /// Reads all keys of a file. Each is there or says why it is not; nothing at all is an error.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::super::certificate::Certificate;
 use super::super::framing::{self, BadFrame};
-use super::super::key_file::{Key, read_keys};
+use super::super::key_file::read_keys;
 use crate::error::{Error, Result};
 
 /// The most bytes that are read of a keybox or a keyring.
@@ -153,11 +153,9 @@ impl Gathered {
 /// Reads the one certificate of some packets.
 fn read_certificate(packets: &[u8]) -> Result<Certificate> {
     let key = read_keys(packets)?.pop();
-    match key.unwrap_or_else(|| Err(Error::NoKey("there is none in it".into())))? {
-        Key::Certificate(certificate) => Ok(certificate),
-        Key::Secret(secret) => Ok(secret.certificate().clone()),
-        Key::Revocation(_) => Err(damaged("a revocation stands there without its certificate")),
-    }
+    key.unwrap_or_else(|| Err(Error::NoKey("there is none in it".into())))?
+        .into_certificate()
+        .ok_or_else(|| damaged("a revocation stands there without its certificate"))
 }
 
 fn damaged(why: &str) -> Error {

@@ -16,7 +16,7 @@ use plugsign::openpgp::verify::Verdict;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
-use super::verify::signers;
+use super::accepted::signers;
 use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
 use crate::report::{Report, first_user_id, path_text};
 use crate::terminal::{BAD, GOOD};

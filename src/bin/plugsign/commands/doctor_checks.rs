@@ -17,9 +17,9 @@ use plugsign::openpgp::sign::sign;
 use plugsign::openpgp::verify::Verdict;
 use plugsign::safe::Safe;
 
+use super::accepted::signers;
 use super::check::{NO_SIGNATURE, look};
 use super::doctor::{Arguments, Row, State};
-use super::verify::signers;
 use crate::failure::{Failure, UNREADABLE};
 use crate::mend::{Renewal, quoted};
 use crate::passphrase::PassphraseSource;

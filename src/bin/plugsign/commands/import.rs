@@ -364,10 +364,9 @@ pub fn read_certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
         other => other,
     };
     for key in read_keys(&read_file(path)?).map_err(named)? {
-        match key.map_err(named) {
-            Ok(Key::Certificate(certificate)) => certificates.push(certificate),
-            Ok(Key::Secret(secret)) => certificates.push(secret.certificate().clone()),
-            Ok(Key::Revocation(_)) => {
+        match key.map(Key::into_certificate).map_err(named) {
+            Ok(Some(certificate)) => certificates.push(certificate),
+            Ok(None) => {
                 last = Some(named(Error::NoKey("it is a revocation certificate".into())));
             }
             Err(error) => last = Some(error),

@@ -15,7 +15,7 @@ use plugsign::openpgp::verify::Verdict;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
-use crate::commands::verify::signers;
+use crate::commands::accepted::signers;
 use crate::failure::{EXIT_NO, Failure, error_json, exit_of, one_line};
 use crate::report::{Report, path_text};
 use crate::terminal::BAD;

@@ -15,7 +15,7 @@ use plugsign::openpgp::verify::Verdict;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
-use crate::commands::verify::signers;
+use crate::commands::accepted::signers;
 use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, files_json, one_line};
 use crate::report::Report;
 use crate::terminal::{BAD, GOOD};

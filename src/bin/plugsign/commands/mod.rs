@@ -1,8 +1,11 @@
-//! One file a subcommand: its arguments, what it does, what it reports.
+//! One file a subcommand: its arguments, what it does, what it reports; where that is much, in two:
+//! `sign` and `signed`, `verify` and `checked`, `import` and `imported`.
 
+pub mod accepted;
 pub mod announce;
 pub mod change;
 pub mod check;
+pub mod checked;
 pub mod completions;
 pub mod dialog;
 pub mod doctor;
@@ -23,6 +26,7 @@ pub mod revoke;
 pub mod rotate;
 pub mod sign;
 pub mod sign_checksums;
+pub mod signed;
 pub mod summary;
 pub mod trust;
 pub mod trust_check;

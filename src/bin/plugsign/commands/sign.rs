@@ -2,33 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::num::NonZero;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use clap::Args;
 use plugsign::disk::artifact::Artifact;
-use plugsign::disk::checksums::Sha256;
 use plugsign::disk::file::folder_of;
 use plugsign::disk::release::{Release, Selection, is_signature};
-use plugsign::disk::signing::{Signed, Signing, State};
+use plugsign::disk::signing::{Signing, State};
 use plugsign::disk::write::{Existing, sync_folder};
 use plugsign::error::Error;
 use plugsign::judge::Judge;
-use plugsign::openpgp::certificate::{Fingerprint, show_time};
 use plugsign::openpgp::secret_key::SigningKey;
 use plugsign::safe::Safe;
-use serde_json::{Map, Value, json};
 
 use super::check::warn_of_bundles;
 use super::sign_checksums;
-use crate::failure::{
-    EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, hint, one_line,
-};
+use super::signed::{Described, Done, File};
+use crate::failure::Failure;
 use crate::passphrase::PassphraseSource;
-use crate::report::{Report, expiry_notice, first_user_id, path_text, warn_of_archives};
+use crate::report::{expiry_notice, first_user_id, warn_of_archives};
 use crate::signer::KeySource;
 use crate::work;
 use crate::world::{World, is_dash};
@@ -359,173 +354,4 @@ fn sign_stream(
         sha256: None,
         stale: None,
     })
-}
-
-/// What became of each file.
-pub struct Done {
-    /// The first one's signatures are what servers read.
-    signers: Vec<Described>,
-    created: SystemTime,
-    dry_run: bool,
-    files: Vec<File>,
-    passed_over: usize,
-    unreadable: Vec<(PathBuf, Error)>,
-}
-
-struct Described {
-    key: Fingerprint,
-    certificate: Fingerprint,
-    user_id: String,
-    expires: Option<SystemTime>,
-    expires_soon: bool,
-}
-
-impl Described {
-    fn json(&self) -> Map<String, Value> {
-        let mut map = Map::new();
-        map.insert("key".into(), self.key.to_string().into());
-        map.insert("certificate".into(), self.certificate.to_string().into());
-        map.insert("expires".into(), self.expires.map(show_time).into());
-        map.insert("expires_soon".into(), self.expires_soon.into());
-        map
-    }
-}
-
-pub(super) struct File {
-    pub(super) path: PathBuf,
-    /// Where the signature is, unless it went to standard output.
-    pub(super) signature: Option<PathBuf>,
-    pub(super) result: Result<State, Error>,
-    /// The file's digest, if it was signed where it is.
-    pub(super) sha256: Option<Sha256>,
-    /// An older signature beside the new one that is no good any more.
-    pub(super) stale: Option<PathBuf>,
-}
-
-impl File {
-    fn is_new(&self) -> bool {
-        matches!(self.result, Ok(State::Written))
-    }
-
-    fn new(path: &Path, signature: PathBuf, signed: Result<Signed, Error>) -> File {
-        File {
-            path: path.to_owned(),
-            signature: Some(signature),
-            sha256: signed.as_ref().ok().map(|signed| signed.sha256),
-            stale: signed.as_ref().ok().and_then(|signed| signed.stale.clone()),
-            result: signed.map(|signed| signed.state),
-        }
-    }
-}
-
-impl Done {
-    fn count(&self, is: impl Fn(&Result<State, Error>) -> bool) -> usize {
-        self.files.iter().filter(|file| is(&file.result)).count()
-    }
-
-    fn errors(&self) -> impl Iterator<Item = (&Path, &Error)> {
-        let of_files = self
-            .files
-            .iter()
-            .filter_map(|file| Some((file.path.as_path(), file.result.as_ref().err()?)));
-        of_files.chain(self.unreadable.iter().map(|(path, error)| (path.as_path(), error)))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.unreadable.is_empty()
-    }
-}
-
-impl Report for Done {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
-        for file in &self.files {
-            if let (Ok(State::Written), Some(signature)) = (&file.result, &file.signature) {
-                writeln!(out, "{}", Safe::path(signature))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
-        if self.files.len() == 1 && self.signature_on_stdout() {
-            return Ok(());
-        }
-        let verb = if self.dry_run { "would be signed" } else { "signed" };
-        let written = self.count(|result| matches!(result, Ok(State::Written)));
-        let current = self.count(|result| matches!(result, Ok(State::UpToDate)));
-        let failed = self.errors().count();
-        write!(talk, "{written} {verb}, {current} up to date")?;
-        if failed > 0 {
-            write!(talk, ", {failed} failed")?;
-        }
-        if self.passed_over > 0 {
-            write!(talk, ", {} passed over", self.passed_over)?;
-        }
-        let signers: Vec<String> =
-            self.signers.iter().map(|it| format!("{} ({})", it.key, it.user_id)).collect();
-        writeln!(talk, "; by {}", signers.join(" and "))
-    }
-
-    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
-        for (path, error) in self.errors() {
-            writeln!(talk, "failed: {}: {}", Safe::path(path), one_line(error))?;
-            if let Some(hint) = hint(error) {
-                writeln!(talk, "  hint: {hint}")?;
-            }
-        }
-        if self.is_empty() {
-            writeln!(
-                talk,
-                "there is nothing to sign: no release archives here; --include GLOB takes others"
-            )?;
-        }
-        Ok(())
-    }
-
-    fn json(&self) -> Map<String, Value> {
-        let files: Vec<Value> = self
-            .files
-            .iter()
-            .map(|file| {
-                let state = match &file.result {
-                    Ok(State::Written) if self.dry_run => "would-sign",
-                    Ok(State::Written) => "signed",
-                    Ok(State::UpToDate) => "up-to-date",
-                    Err(_) => "failed",
-                };
-                json!({
-                    "path": path_text(&file.path),
-                    "signature": file.signature.as_ref().map(|path| path_text(path)),
-                    "state": state,
-                    "error": file.result.as_ref().err().map(error_json),
-                })
-            })
-            .collect();
-        let mut map = self.signers.first().map(Described::json).unwrap_or_default();
-        let signers: Vec<Value> = self.signers.iter().map(|it| it.json().into()).collect();
-        map.insert("signers".into(), signers.into());
-        map.insert("created".into(), show_time(self.created).into());
-        map.insert("files".into(), files.into());
-        map.insert("unreadable".into(), files_json(&self.unreadable));
-        map.insert("passed_over".into(), self.passed_over.into());
-        map
-    }
-
-    fn exit(&self) -> u8 {
-        let codes = self.errors().map(|(_, error)| exit_of(error));
-        match codes.max() {
-            Some(EXIT_REFUSED) if self.errors().all(|(_, e)| exit_of(e) == EXIT_REFUSED) => {
-                EXIT_REFUSED
-            }
-            Some(_) => EXIT_COULD_NOT,
-            None if self.is_empty() => EXIT_COULD_NOT,
-            None => 0,
-        }
-    }
-}
-
-impl Done {
-    fn signature_on_stdout(&self) -> bool {
-        self.files.iter().all(|file| file.signature.is_none())
-    }
 }

@@ -10,7 +10,8 @@ use plugsign::disk::signing::Signing;
 use plugsign::error::Error;
 use plugsign::safe::Safe;
 
-use super::sign::{File, outputs};
+use super::sign::outputs;
+use super::signed::File;
 use crate::mend::quoted;
 use crate::world::World;
 

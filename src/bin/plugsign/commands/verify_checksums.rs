@@ -1,7 +1,6 @@
 //! What `plugsign verify` makes of signed lists of checksums.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
@@ -15,7 +14,7 @@ use plugsign::openpgp::verify::{Bad, Reason};
 
 use plugsign::safe::Safe;
 
-use super::verify::{Line, Shown};
+use super::checked::{Line, Shown};
 use crate::mend::quoted;
 use crate::world::World;
 
@@ -124,7 +123,7 @@ fn check_names(
         let result = match artifact.digest(&AtomicU64::new(0)) {
             Ok(digest) if checksums.get(name) == Some(&digest) => continue,
             Ok(_) => mismatch("its bytes are not those on the signed SHA256SUMS".into()),
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.is_not_found() => {
                 mismatch("it is on the signed SHA256SUMS, but not here".into())
             }
             Err(error) => Err(error),

@@ -65,12 +65,7 @@ fn certificates(bytes: &[u8]) -> Result<Vec<Result<Certificate, Error>>, Error> 
     if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {
         return Ok(read_keyring(bytes));
     }
-    let of = |key: Result<Key, Error>| match key {
-        Ok(Key::Certificate(certificate)) => Some(Ok(certificate)),
-        Ok(Key::Secret(secret)) => Some(Ok(secret.certificate().clone())),
-        Ok(Key::Revocation(_)) => None,
-        Err(error) => Some(Err(error)),
-    };
+    let of = |key: Result<Key, Error>| key.map(Key::into_certificate).transpose();
     Ok(read_keys(bytes)?.into_iter().filter_map(of).collect())
 }
 

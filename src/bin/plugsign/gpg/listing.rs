@@ -131,11 +131,10 @@ pub fn show_files(session: &mut Session) -> Result<u8, Failure> {
     for word in &words {
         let bytes = Input::new(word, false).read("a key file", MAX_KEY_FILE)?;
         for key in read_keys(&bytes)? {
-            let certificate = match key {
-                Ok(Key::Certificate(certificate)) => certificate,
-                Ok(Key::Secret(secret)) => secret.certificate().clone(),
-                // There is no key in it to be shown.
-                Ok(Key::Revocation(_)) => continue,
+            let certificate = match key.map(Key::into_certificate) {
+                Ok(Some(certificate)) => certificate,
+                // A revocation certificate: there is no key in it to be shown.
+                Ok(None) => continue,
                 Err(error) => {
                     failed = true;
                     session.log.explain(&error.into());

@@ -1,0 +1,128 @@
+//! Whose signatures count.
+
+use std::path::Path;
+
+use plugsign::disk::home::{HomeKey, Shelf, TrustedKey};
+use plugsign::error::Error;
+use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::query::KeyQuery;
+use plugsign::safe::Safe;
+
+use super::import::read_certificates;
+use crate::failure::Failure;
+use crate::mistaken::looks_like_file;
+use crate::world::World;
+
+/// Returns the certificates whose signatures count, each with everything that the home knows of
+/// it: a revocation counts whichever copy of a certificate was named or trusted.
+pub fn signers(keys: &[String], world: &World) -> Result<Vec<Certificate>, Failure> {
+    // Key files alone need no home.
+    let names_home = keys.is_empty() || keys.iter().any(|key| !Path::new(key).exists());
+    let known = match world.home().and_then(|home| Ok((home.keys()?, home.trusted()?))) {
+        Ok((own, trusted)) => Known { own, trusted },
+        Err(failure) if names_home => return Err(failure),
+        Err(Failure::NoHome) => Known::default(),
+        Err(failure) => {
+            let why = failure.message();
+            world.terminal.warn(&format!("the home was not asked about these keys: {why}"));
+            Known::default()
+        }
+    };
+    let mut certificates = Vec::new();
+    for key in keys {
+        let path = Path::new(key);
+        if path.exists() {
+            let read = read_certificates(path)?;
+            known.warn_of_shadow(key, &read, world);
+            certificates.extend(read);
+        } else {
+            certificates.push(known.find(key)?);
+        }
+    }
+    if keys.is_empty() {
+        let own = known.own.items.iter().filter(|key| key.secret.is_some());
+        certificates.extend(own.map(|key| key.certificate.clone()));
+        certificates.extend(known.trusted.items.iter().map(|key| key.certificate.clone()));
+    }
+    let certificates = certificates.iter().map(|certificate| known.complete(certificate));
+    let certificates = certificates.collect::<Result<_, Failure>>()?;
+    if names_home {
+        world.readable(known.own);
+        world.readable(known.trusted);
+    }
+    Ok(certificates)
+}
+
+/// The certificates of the home.
+struct Known {
+    own: Shelf<HomeKey>,
+    trusted: Shelf<TrustedKey>,
+}
+
+impl Default for Known {
+    fn default() -> Known {
+        Known {
+            own: Shelf { items: Vec::new(), unreadable: Vec::new() },
+            trusted: Shelf { items: Vec::new(), unreadable: Vec::new() },
+        }
+    }
+}
+
+impl Known {
+    fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        let own = self.own.items.iter().map(|key| &key.certificate);
+        own.chain(self.trusted.items.iter().map(|key| &key.certificate))
+    }
+
+    /// Warns if a file stands before a trusted certificate of its name: whoever made the folder that
+    /// is to be verified may have put it there.
+    fn warn_of_shadow(&self, name: &str, file: &[Certificate], world: &World) {
+        let is_it = |certificate: &Certificate| {
+            file.iter().any(|other| other.fingerprint() == certificate.fingerprint())
+        };
+        let trusted = self.trusted.items.iter().find(|trusted| trusted.name == name);
+        if let Some(trusted) = trusted.filter(|trusted| !is_it(&trusted.certificate)) {
+            world.terminal.warn(&format!(
+                "--key {} is the file here, and not the trusted certificate of that name, which is {}",
+                Safe::text(name),
+                trusted.certificate.fingerprint()
+            ));
+        }
+    }
+
+    /// Finds a trusted certificate by its name, or any by a KEY.
+    fn find(&self, key: &str) -> Result<Certificate, Failure> {
+        if let Some(named) = self.trusted.items.iter().find(|trusted| trusted.name == key) {
+            return Ok(named.certificate.clone());
+        }
+        let query = KeyQuery::parse(key)?;
+        let mut found: Vec<&Certificate> = Vec::new();
+        for certificate in self.certificates().filter(|certificate| query.matches(certificate)) {
+            if found.iter().all(|other| other.fingerprint() != certificate.fingerprint()) {
+                found.push(certificate);
+            }
+        }
+        match found[..] {
+            [only] => Ok(only.clone()),
+            [] if looks_like_file(key) => Err(Failure::NeitherFileNorKey(key.to_string())),
+            [] => Err(Error::UnknownKey(key.to_string()).into()),
+            _ => {
+                let candidates = found.iter().map(|it| (it.fingerprint(), it.first_user_id()));
+                let candidates = candidates.collect();
+                Err(Error::AmbiguousKey { query: key.to_string(), candidates }.into())
+            }
+        }
+    }
+
+    /// Adds to a certificate what the home's copies of it have.
+    fn complete(&self, certificate: &Certificate) -> Result<Certificate, Failure> {
+        let fingerprint = certificate.fingerprint();
+        self.own.check_complete(&fingerprint)?;
+        self.trusted.check_complete(&fingerprint)?;
+        let mut whole = certificate.clone();
+        for copy in self.certificates().filter(|copy| copy.fingerprint() == fingerprint) {
+            whole = whole.merge(copy)?;
+        }
+        Ok(whole)
+    }
+}

@@ -21,16 +21,14 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::file::{folder_of, read_small, take};
+use super::shelf::{HomeKey, Shelf, TrustedKey, check_primes, file_name, incomplete, is_named_by};
 use super::write::{Access, Existing, sync_folder, write_new};
 use crate::error::{Error, Result};
 use crate::openpgp::bounds::check_bounds;
 use crate::openpgp::certificate::{Certificate, Fingerprint};
 use crate::openpgp::change::Reason;
 use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
-use crate::openpgp::policy::Weakness;
-use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::SecretKey;
-use crate::openpgp::shared_primes::sharer;
 
 const KEYS: &str = "keys";
 const CERTIFICATES: &str = "certificates";
@@ -41,31 +39,6 @@ const REVOCATIONS: &str = "revocations";
 #[derive(Clone, Debug)]
 pub struct Home {
     root: PathBuf,
-}
-
-/// A key of the home.
-pub struct HomeKey {
-    /// Its certificate, with everything that any file of the home knows of it.
-    pub certificate: Certificate,
-    /// Its secret key, if the home has it.
-    pub secret: Option<SecretKey>,
-}
-
-/// A trusted certificate.
-#[derive(Clone, Debug)]
-pub struct TrustedKey {
-    /// The name that it was added under.
-    pub name: String,
-    /// The certificate.
-    pub certificate: Certificate,
-}
-
-/// What a folder holds: what could be read, and what could not.
-pub struct Shelf<T> {
-    /// The readable ones, in the order of their file names.
-    pub items: Vec<T>,
-    /// The others, and why.
-    pub unreadable: Vec<(PathBuf, Error)>,
 }
 
 /// The right to write, held until it is dropped. Proof of it is asked for by every method that
@@ -362,80 +335,6 @@ impl Home {
     }
 }
 
-impl<T> Shelf<T> {
-    /// Makes sure that nothing that is known of a key is missing: a file that cannot be read, and
-    /// is named by the key, may be what revokes it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::PartUnreadable`].
-    pub fn check_complete(&self, key: &Fingerprint) -> Result<()> {
-        match self.unreadable.iter().find(|(path, _)| is_named_by(path, key)) {
-            Some((path, error)) => Err(incomplete(key, path, error)),
-            None => Ok(()),
-        }
-    }
-}
-
-fn is_named_by(path: &Path, key: &Fingerprint) -> bool {
-    path.to_string_lossy().ends_with(&file_name(key))
-}
-
-fn incomplete(key: &Fingerprint, path: &Path, error: &Error) -> Error {
-    Error::PartUnreadable { key: key.clone(), path: path.to_owned(), why: error.to_string() }
-}
-
-impl Shelf<HomeKey> {
-    /// Makes sure that a key to be kept does not share a prime with one that is here.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] for [`Weakness::SharedPrime`].
-    pub fn check_primes(&self, certificate: &Certificate) -> Result<()> {
-        check_primes(certificate, self.items.iter().map(|key| &key.certificate))
-    }
-
-    /// Adds a certificate, to the secret key's if that is here.
-    fn add(&mut self, certificate: Certificate) -> Result<()> {
-        let fingerprint = certificate.fingerprint();
-        match self.items.iter_mut().find(|key| key.certificate.fingerprint() == fingerprint) {
-            Some(key) => key.certificate = key.certificate.merge(&certificate)?,
-            None => self.items.push(HomeKey { certificate, secret: None }),
-        }
-        Ok(())
-    }
-
-    /// Returns the one key that matches.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownKey`], [`Error::AmbiguousKey`], [`Error::PartUnreadable`].
-    pub fn find(&self, query: &KeyQuery) -> Result<&HomeKey> {
-        let matching = self.items.iter().filter(|key| query.matches(&key.certificate));
-        self.whole(one_of(matching, query.text())?)
-    }
-
-    /// Returns the one key with a secret part that matches, or the only one there is.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoSecret`] if only certificates match, else as [`Shelf::find`].
-    pub fn find_secret(&self, query: Option<&KeyQuery>) -> Result<&HomeKey> {
-        let secrets = self.items.iter().filter(|key| key.secret.is_some());
-        let Some(query) = query else { return self.whole(one_of(secrets, "")?) };
-        let mut matching = secrets.filter(|key| query.matches(&key.certificate)).peekable();
-        if matching.peek().is_none() {
-            return Err(Error::NoSecret(self.find(query)?.certificate.fingerprint()));
-        }
-        self.whole(one_of(matching, query.text())?)
-    }
-
-    fn whole<'a>(&self, key: &'a HomeKey) -> Result<&'a HomeKey> {
-        self.check_complete(&key.certificate.fingerprint())?;
-        Ok(key)
-    }
-}
-
 /// Removes files of a folder durably.
 fn remove_all(folder: &Path, files: &[PathBuf]) -> Result<()> {
     if files.is_empty() {
@@ -445,32 +344,6 @@ fn remove_all(folder: &Path, files: &[PathBuf]) -> Result<()> {
         fs::remove_file(path).map_err(Error::io("remove", path))?;
     }
     sync_folder(folder)
-}
-
-fn check_primes<'a>(
-    certificate: &Certificate,
-    others: impl IntoIterator<Item = &'a Certificate>,
-) -> Result<()> {
-    match sharer(certificate, others) {
-        Some(other) => Err(Error::Refused {
-            key: certificate.fingerprint().to_string(),
-            weakness: Weakness::SharedPrime(other.fingerprint()),
-        }),
-        None => Ok(()),
-    }
-}
-
-fn one_of<'a>(mut keys: impl Iterator<Item = &'a HomeKey>, query: &str) -> Result<&'a HomeKey> {
-    let first = keys.next().ok_or_else(|| Error::UnknownKey(query.to_string()))?;
-    let others: Vec<&HomeKey> = keys.collect();
-    if others.is_empty() {
-        return Ok(first);
-    }
-    let candidates = std::iter::once(first)
-        .chain(others)
-        .map(|key| (key.certificate.fingerprint(), key.certificate.first_user_id()))
-        .collect();
-    Err(Error::AmbiguousKey { query: query.to_string(), candidates })
 }
 
 fn check_folder(path: &Path, metadata: &fs::Metadata) -> Result<()> {
@@ -485,10 +358,6 @@ fn check_folder(path: &Path, metadata: &fs::Metadata) -> Result<()> {
         return unsafe_home("belongs to another user");
     }
     Ok(())
-}
-
-fn file_name(fingerprint: &Fingerprint) -> String {
-    format!("{fingerprint}.pgp")
 }
 
 /// Lists a folder, sorted. A folder that is not there is empty.

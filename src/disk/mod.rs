@@ -12,5 +12,6 @@ pub mod permissions;
 pub mod release;
 mod server_access;
 pub mod server_config;
+pub mod shelf;
 pub mod signing;
 pub mod write;

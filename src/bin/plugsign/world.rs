@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use plugsign::disk::home::{Home, Lock, Shelf};
+use plugsign::disk::home::{Home, Lock};
+use plugsign::disk::shelf::Shelf;
 use plugsign::error::Error;
 use plugsign::openpgp::policy::Policy;
 use plugsign::safe::Safe;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use plugsign::disk::home::{HomeKey, Shelf, TrustedKey};
+use plugsign::disk::shelf::{HomeKey, Shelf, TrustedKey};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::query::KeyQuery;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use plugsign::disk::home::{HomeKey, Shelf};
+use plugsign::disk::shelf::{HomeKey, Shelf};
 use plugsign::disk::signing::Signing;
 use plugsign::disk::write::{Access, Existing, is_same, make_folder, write_new, write_unless_same};
 use plugsign::error::Error;

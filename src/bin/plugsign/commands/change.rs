@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use plugsign::disk::file::read_small;
-use plugsign::disk::home::{Home, HomeKey, Lock};
+use plugsign::disk::home::{Home, Lock};
+use plugsign::disk::shelf::HomeKey;
 use plugsign::error::Error;
 use plugsign::mattermost::public_key::check_readable;
 use plugsign::openpgp::certificate::{Certificate, Fingerprint};

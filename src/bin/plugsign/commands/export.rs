@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use plugsign::disk::home::HomeKey;
+use plugsign::disk::shelf::HomeKey;
 use plugsign::disk::write::{Access, Existing, write_new, write_unless_same};
 use plugsign::error::Error;
 use plugsign::mattermost::server_copy::ServerCopy;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use plugsign::disk::file::{read_bounded, read_small};
-use plugsign::disk::home::{HomeKey, Shelf};
+use plugsign::disk::shelf::{HomeKey, Shelf};
 use plugsign::error::Error;
 use plugsign::mattermost::server_copy::ServerCopy;
 use plugsign::openpgp::certificate::Certificate;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use plugsign::disk::home::HomeKey;
+use plugsign::disk::shelf::HomeKey;
 use plugsign::error::Error;
 use plugsign::mattermost::server::Refusal;
 use plugsign::mattermost::server_copy::ServerCopy;

@@ -77,7 +77,7 @@ pub fn run(session: &mut Session, what: What) -> Result<u8, Failure> {
 /// `SUBKEY!` exports this one subkey alone.
 fn exact_subkey(
     words: &[String],
-    key: &plugsign::disk::home::HomeKey,
+    key: &plugsign::disk::shelf::HomeKey,
 ) -> Option<plugsign::openpgp::certificate::Fingerprint> {
     let mut queries = words.iter().filter_map(|word| KeyQuery::parse_gnupg(word).ok());
     queries.find_map(|query| query.exactly(&key.certificate))

@@ -1,6 +1,6 @@
 //! `gpg --list-keys` and its kin, for people.
 
-use plugsign::disk::home::{HomeKey, Shelf};
+use plugsign::disk::shelf::{HomeKey, Shelf};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Fingerprint;
 use plugsign::openpgp::facts::{CertificateFacts, KeyFacts, UserIdFacts, certificate_facts};

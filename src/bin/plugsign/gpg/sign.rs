@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use plugsign::disk::home::{HomeKey, Shelf};
+use plugsign::disk::shelf::{HomeKey, Shelf};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Fingerprint;
 use plugsign::openpgp::facts::signature_facts;

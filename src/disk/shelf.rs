@@ -1,0 +1,141 @@
+//! What a folder of the home holds, and what of it cannot be read.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::openpgp::certificate::{Certificate, Fingerprint};
+use crate::openpgp::policy::Weakness;
+use crate::openpgp::query::KeyQuery;
+use crate::openpgp::secret_key::SecretKey;
+use crate::openpgp::shared_primes::sharer;
+
+/// A key of the home.
+pub struct HomeKey {
+    /// Its certificate, with everything that any file of the home knows of it.
+    pub certificate: Certificate,
+    /// Its secret key, if the home has it.
+    pub secret: Option<SecretKey>,
+}
+
+/// A trusted certificate.
+#[derive(Clone, Debug)]
+pub struct TrustedKey {
+    /// The name that it was added under.
+    pub name: String,
+    /// The certificate.
+    pub certificate: Certificate,
+}
+
+/// What a folder holds: what could be read, and what could not.
+pub struct Shelf<T> {
+    /// The readable ones, in the order of their file names.
+    pub items: Vec<T>,
+    /// The others, and why.
+    pub unreadable: Vec<(PathBuf, Error)>,
+}
+
+impl<T> Shelf<T> {
+    /// Makes sure that nothing that is known of a key is missing: a file that cannot be read, and
+    /// is named by the key, may be what revokes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PartUnreadable`].
+    pub fn check_complete(&self, key: &Fingerprint) -> Result<()> {
+        match self.unreadable.iter().find(|(path, _)| is_named_by(path, key)) {
+            Some((path, error)) => Err(incomplete(key, path, error)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns what the file of a key is called.
+pub(super) fn file_name(fingerprint: &Fingerprint) -> String {
+    format!("{fingerprint}.pgp")
+}
+
+/// Returns whether a file is one of a key, or of its certificate, going by its name.
+pub(super) fn is_named_by(path: &Path, key: &Fingerprint) -> bool {
+    path.to_string_lossy().ends_with(&file_name(key))
+}
+
+pub(super) fn incomplete(key: &Fingerprint, path: &Path, error: &Error) -> Error {
+    Error::PartUnreadable { key: key.clone(), path: path.to_owned(), why: error.to_string() }
+}
+
+impl Shelf<HomeKey> {
+    /// Makes sure that a key to be kept does not share a prime with one that is here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] for [`Weakness::SharedPrime`].
+    pub fn check_primes(&self, certificate: &Certificate) -> Result<()> {
+        check_primes(certificate, self.items.iter().map(|key| &key.certificate))
+    }
+
+    /// Adds a certificate, to the secret key's if that is here.
+    pub(super) fn add(&mut self, certificate: Certificate) -> Result<()> {
+        let fingerprint = certificate.fingerprint();
+        match self.items.iter_mut().find(|key| key.certificate.fingerprint() == fingerprint) {
+            Some(key) => key.certificate = key.certificate.merge(&certificate)?,
+            None => self.items.push(HomeKey { certificate, secret: None }),
+        }
+        Ok(())
+    }
+
+    /// Returns the one key that matches.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownKey`], [`Error::AmbiguousKey`], [`Error::PartUnreadable`].
+    pub fn find(&self, query: &KeyQuery) -> Result<&HomeKey> {
+        let matching = self.items.iter().filter(|key| query.matches(&key.certificate));
+        self.whole(one_of(matching, query.text())?)
+    }
+
+    /// Returns the one key with a secret part that matches, or the only one there is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSecret`] if only certificates match, else as [`Shelf::find`].
+    pub fn find_secret(&self, query: Option<&KeyQuery>) -> Result<&HomeKey> {
+        let secrets = self.items.iter().filter(|key| key.secret.is_some());
+        let Some(query) = query else { return self.whole(one_of(secrets, "")?) };
+        let mut matching = secrets.filter(|key| query.matches(&key.certificate)).peekable();
+        if matching.peek().is_none() {
+            return Err(Error::NoSecret(self.find(query)?.certificate.fingerprint()));
+        }
+        self.whole(one_of(matching, query.text())?)
+    }
+
+    fn whole<'a>(&self, key: &'a HomeKey) -> Result<&'a HomeKey> {
+        self.check_complete(&key.certificate.fingerprint())?;
+        Ok(key)
+    }
+}
+
+pub(super) fn check_primes<'a>(
+    certificate: &Certificate,
+    others: impl IntoIterator<Item = &'a Certificate>,
+) -> Result<()> {
+    match sharer(certificate, others) {
+        Some(other) => Err(Error::Refused {
+            key: certificate.fingerprint().to_string(),
+            weakness: Weakness::SharedPrime(other.fingerprint()),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn one_of<'a>(mut keys: impl Iterator<Item = &'a HomeKey>, query: &str) -> Result<&'a HomeKey> {
+    let first = keys.next().ok_or_else(|| Error::UnknownKey(query.to_string()))?;
+    let others: Vec<&HomeKey> = keys.collect();
+    if others.is_empty() {
+        return Ok(first);
+    }
+    let candidates = std::iter::once(first)
+        .chain(others)
+        .map(|key| (key.certificate.fingerprint(), key.certificate.first_user_id()))
+        .collect();
+    Err(Error::AmbiguousKey { query: query.to_string(), candidates })
+}

@@ -126,6 +126,25 @@ struct Walked {
     links: Vec<PathBuf>,
 }
 
+impl Walked {
+    /// Returns the signatures, and the files or links that are there and that they are of.
+    fn pairs(&self) -> BTreeSet<PathBuf> {
+        let is_there = |path: &PathBuf| {
+            [&self.files, &self.unpacked, &self.links]
+                .iter()
+                .any(|it| it.binary_search(path).is_ok())
+        };
+        let mut pairs = BTreeSet::new();
+        for signature in self.files.iter().chain(&self.unpacked) {
+            let of = signed_by(signature).filter(is_there);
+            if let Some(artifact) = of.or_else(|| further_of(signature).filter(is_there)) {
+                pairs.extend([signature.clone(), artifact]);
+            }
+        }
+        pairs
+    }
+}
+
 impl Release {
     /// Takes the one file that is named, whatever it is.
     pub fn of_one(path: &Path) -> Release {
@@ -197,25 +216,14 @@ impl Release {
     }
 
     fn add_folder(&mut self, folder: &Path, selection: &Selection) {
-        let Walked { mut files, unpacked, links } = self.walk(folder);
+        let walked = self.walk(folder);
         // Whoever can write into the folder can make an unpacked plugin of any folder in it.
-        let all: BTreeSet<PathBuf> = unpacked.iter().chain(&links).cloned().collect();
-        let all = |path: &PathBuf| all.contains(path) || files.binary_search(path).is_ok();
-        let pair: BTreeSet<PathBuf> = unpacked
-            .iter()
-            .chain(&files)
-            .flat_map(|signature| {
-                let of = signed_by(signature).filter(all);
-                let of = of.or_else(|| further_of(signature).filter(all));
-                of.map(|artifact| [signature.clone(), artifact])
-            })
-            .flatten()
-            .collect();
-        let (mut signed, unpacked): (Vec<_>, Vec<_>) =
-            unpacked.into_iter().partition(|file| pair.contains(file));
+        let pairs = walked.pairs();
+        let is_paired = |file: &PathBuf| pairs.contains(file);
+        let Walked { mut files, unpacked, links } = walked;
+        let (mut signed, unpacked): (Vec<_>, Vec<_>) = unpacked.into_iter().partition(is_paired);
         signed.retain(|file| self.walked.insert(plain(file).to_owned()));
-        let (signed_links, links): (Vec<_>, Vec<_>) =
-            links.into_iter().partition(|link| pair.contains(link));
+        let (signed_links, links): (Vec<_>, Vec<_>) = links.into_iter().partition(is_paired);
         self.pass_over(unpacked.into_iter().chain(links), selection);
         files.extend(signed);
         files.extend(signed_links.iter().cloned());

@@ -85,7 +85,7 @@ pub struct Identity {
 
 impl Identity {
     pub fn is_given(&self) -> bool {
-        [&self.user_id, &self.name, &self.email, &self.comment].into_iter().any(Option::is_some)
+        self.user_id.is_some() || self.name.is_some() || self.email.is_some()
     }
 
     /// Returns the user ID.
@@ -120,6 +120,9 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
     let is_org = matches!(arguments.kind, Some(KindArgument::Org));
     if arguments.summary.is_some() && !is_org {
         return Err(Failure::Usage("--summary goes with --kind org".into()));
+    }
+    if arguments.identity.comment.is_some() && !arguments.identity.is_given() {
+        return Err(Failure::Usage("--comment goes with --name or --email".into()));
     }
     if let Some(path) = &arguments.summary {
         check_place(path)?;

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use super::file::{folder_of, read_small, take};
 use super::shelf::{HomeKey, Shelf, TrustedKey, check_primes, file_name, incomplete, is_named_by};
-use super::write::{Access, Existing, sync_folder, write_new};
+use super::write::{Access, Existing, remove_all, sync_folder, write_new};
 use crate::error::{Error, Result};
 use crate::openpgp::bounds::check_bounds;
 use crate::openpgp::certificate::{Certificate, Fingerprint};
@@ -333,17 +333,6 @@ impl Home {
     fn key_path(&self, fingerprint: &Fingerprint) -> PathBuf {
         self.root.join(KEYS).join(file_name(fingerprint))
     }
-}
-
-/// Removes files of a folder durably.
-fn remove_all(folder: &Path, files: &[PathBuf]) -> Result<()> {
-    if files.is_empty() {
-        return Ok(());
-    }
-    for path in files {
-        fs::remove_file(path).map_err(Error::io("remove", path))?;
-    }
-    sync_folder(folder)
 }
 
 fn check_folder(path: &Path, metadata: &fs::Metadata) -> Result<()> {

@@ -110,9 +110,8 @@ pub struct Release {
     pub folders: Vec<PathBuf>,
     /// Where in the list an artifact and its signature are.
     places: BTreeMap<(PathBuf, Option<PathBuf>), usize>,
-    /// The files that walks found, and orphans that were named.
+    /// The folders that were walked, the files that were found there, and orphans that were named.
     walked: BTreeSet<PathBuf>,
-    walked_folders: BTreeSet<PathBuf>,
 }
 
 /// What there is in a folder, each sorted.
@@ -259,7 +258,7 @@ impl Release {
                 (None, None) => self.orphans.push(signature.clone()),
             }
         }
-        for file in files.clone() {
+        for file in files {
             let second = signed.remove(&file);
             if second.is_some() || selection.takes(base_name(&file)) {
                 let artifact = artifact_at(file);
@@ -286,7 +285,7 @@ impl Release {
     /// Lists the files of a folder that no other walk has listed. Devices, FIFOs and the like are
     /// passed over, hidden folders are not walked.
     fn walk(&mut self, folder: &Path) -> Walked {
-        if !self.walked_folders.insert(plain(folder).to_owned()) {
+        if !self.walked.insert(plain(folder).to_owned()) {
             return Walked::default();
         }
         self.folders.push(folder.to_owned());

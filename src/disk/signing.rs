@@ -10,7 +10,7 @@ use super::artifact::{Artifact, Counted, sha256};
 use super::checksums::{Checksums, MAX_CHECKSUMS, Sha256};
 use super::file::{folder_of, read_small};
 use super::release::{is_certificate, signatures_of};
-use super::write::{Access, Existing, Folder, Prepared, sync_folder};
+use super::write::{Access, Existing, Folder, Prepared, remove_all};
 use crate::error::{Error, Result};
 use crate::judge::Judge;
 use crate::openpgp::certificate::KeyId;
@@ -63,7 +63,7 @@ impl Signing<'_> {
     /// Signs an artifact. `read` counts the bytes as they are read.
     ///
     /// The signature is checked with the certificate before it appears, whole or not at all. Its
-    /// name lasts once its folder was synced ([`sync_folder`]): the caller does so before saying that
+    /// name lasts once its folder was synced ([`sync_folder`](super::write::sync_folder)): the caller does so before saying that
     /// it is there.
     ///
     /// # Errors
@@ -168,8 +168,8 @@ impl Signing<'_> {
     /// Writes a folder's list of checksums, unless the same one is there, and signs it by all
     /// signers. The outputs are theirs, in the same order.
     ///
-    /// At no moment a signature is beside a list that it is not of: where a list is replaced, all
-    /// signatures of the old one go first, whoever's they are. A run that ends too early leaves a
+    /// At no moment a signature is beside a list that it is not of: those that are to be replaced go
+    /// first, and where a list is replaced, all signatures of the old one, whoever's they are. A run that ends too early leaves a
     /// list without some signatures, which the next one adds. All that needs room on the disk is
     /// done before anything goes.
     ///
@@ -213,14 +213,18 @@ impl Signing<'_> {
         }
         if !is_listed {
             let prepared = prepare(list, &bytes)?;
-            let valid = outputs.iter().zip(&new).filter(|it| it.1.is_none()).map(|it| it.0);
-            first.remove_signatures(list, &valid.collect::<Vec<_>>())?;
+            let is_valid = |signature: &PathBuf| {
+                outputs.iter().zip(&new).any(|(output, new)| output == signature && new.is_none())
+            };
+            if first.existing == Existing::Replace {
+                remove_signatures(list, outputs, is_valid)?;
+            }
             match prepared.appear() {
                 // Another run may have been faster.
                 Err(Error::Exists(_)) if first.has_checksums(list, &bytes)? => {}
                 appeared => appeared?,
             }
-            sync_folder(folder_of(list))?;
+            folder.sync(list)?;
         }
         let all = signers.iter().zip(outputs).zip(prepared);
         let states =
@@ -246,20 +250,6 @@ impl Signing<'_> {
             (Err(error), _) if error.is_not_found() => Ok(false),
             (Err(error), Existing::Keep) => Err(error),
         }
-    }
-
-    /// Removes the signatures of a list that is about to be replaced, but those that are valid for
-    /// the new one. Where there is none to be replaced, signatures stay.
-    fn remove_signatures(&self, list: &Path, valid: &[&PathBuf]) -> Result<()> {
-        if self.existing == Existing::Keep || fs::symlink_metadata(list).is_err() {
-            return Ok(());
-        }
-        let folder = folder_of(list);
-        let removed = signatures_of(list).map_err(Error::io("read", folder))?;
-        for signature in removed.iter().filter(|it| !valid.contains(it)) {
-            fs::remove_file(signature).map_err(Error::io("remove", signature))?;
-        }
-        sync_folder(folder)
     }
 
     /// Signs what a reader yields, and returns the signature instead of writing it.
@@ -342,6 +332,20 @@ impl Signing<'_> {
             Verdict::Bad(_) => false,
         })
     }
+}
+
+/// Removes the signatures of a list that is about to appear, but those that are valid for it. Where
+/// it replaces no other one, signatures that are not of these outputs may be valid, and stay.
+fn remove_signatures(
+    list: &Path,
+    outputs: &[PathBuf],
+    is_valid: impl Fn(&PathBuf) -> bool,
+) -> Result<()> {
+    let folder = folder_of(list);
+    let is_replaced = fs::symlink_metadata(list).is_ok();
+    let mut obsolete = signatures_of(list).map_err(Error::io("read", folder))?;
+    obsolete.retain(|it| !is_valid(it) && (is_replaced || outputs.contains(it)));
+    remove_all(folder, &obsolete)
 }
 
 fn hash_stream(content: impl Read, name: &str) -> Result<Hashed> {

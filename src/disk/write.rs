@@ -68,7 +68,7 @@ pub enum Existing {
 pub fn write_new(path: &Path, bytes: &[u8], access: Access, existing: Existing) -> Result<()> {
     let folder = Folder::of(path)?;
     folder.write_one_of_many(path, bytes, access, existing)?;
-    folder.0.sync_all().map_err(Error::io("sync", folder_of(path)))
+    folder.sync(path)
 }
 
 /// A folder that is held open: what is written into it lands there, whatever takes its place
@@ -93,6 +93,15 @@ impl Folder {
             .open(folder_of(path))
             .map(Folder)
             .map_err(Error::io("write", path))
+    }
+
+    /// Makes the names in it durable, that of `path` among them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], which names the folder of `path`.
+    pub(super) fn sync(&self, path: &Path) -> Result<()> {
+        self.0.sync_all().map_err(Error::io("sync", folder_of(path)))
     }
 
     /// Writes a file as [`write_new`] does, but leaves syncing the folder to the caller, who does
@@ -234,6 +243,17 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
 }
 
+/// Removes files of a folder durably.
+pub(super) fn remove_all(folder: &Path, files: &[PathBuf]) -> Result<()> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    for path in files {
+        fs::remove_file(path).map_err(Error::io("remove", path))?;
+    }
+    sync_folder(folder)
+}
+
 /// The names of temporary files that are being written, for [`remove_temporary_files`].
 static IN_PROGRESS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
@@ -260,10 +280,9 @@ impl Drop for Registered {
 /// A file under a temporary name. Dropping it removes it.
 struct Temporary<'a> {
     folder: &'a Folder,
-    name: OsString,
     file: File,
     is_renamed: bool,
-    _registered: Registered,
+    registered: Registered,
 }
 
 impl Temporary<'_> {
@@ -285,11 +304,13 @@ impl Temporary<'_> {
                 Ok(File::from(rustix::io::retry_on_intr(open)?))
             })?;
         let (file, path) = created.into_parts();
-        let path = path.to_path_buf();
-        in_progress.insert(path.clone());
-        let name = path.file_name().unwrap_or_default().to_owned();
-        let registered = Registered(path);
-        Ok(Temporary { folder, name, file, is_renamed: false, _registered: registered })
+        let registered = Registered(path.to_path_buf());
+        in_progress.insert(registered.0.clone());
+        Ok(Temporary { folder, file, is_renamed: false, registered })
+    }
+
+    fn name(&self) -> &OsStr {
+        self.registered.0.file_name().unwrap_or_default()
     }
 
     fn fill(&self, bytes: &[u8], access: Access) -> io::Result<()> {
@@ -311,8 +332,8 @@ impl Temporary<'_> {
     fn rename(mut self, name: &OsStr, existing: Existing) -> io::Result<()> {
         let folder = &self.folder.0;
         match existing {
-            Existing::Keep => rename_unless_there(folder, &self.name, name)?,
-            Existing::Replace => renameat(folder, &self.name, folder, name)?,
+            Existing::Keep => rename_unless_there(folder, self.name(), name)?,
+            Existing::Replace => renameat(folder, self.name(), folder, name)?,
         }
         self.is_renamed = true;
         Ok(())
@@ -322,7 +343,7 @@ impl Temporary<'_> {
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         if !self.is_renamed {
-            let _ = unlinkat(&self.folder.0, &self.name, AtFlags::empty());
+            let _ = unlinkat(&self.folder.0, self.name(), AtFlags::empty());
         }
     }
 }

@@ -13,6 +13,7 @@ use sequoia_openpgp as openpgp;
 
 use openpgp::armor::Kind;
 use openpgp::parse::Parse;
+use openpgp::types::KeyFlags;
 use openpgp::{Packet, PacketPile};
 
 use crate::common::craft::*;
@@ -526,4 +527,21 @@ fn a_folder_that_cannot_be_written_to_is_an_error() {
     let before = sandbox.snapshot();
     sandbox.call(["sign", "a.tar.gz", "-o"]).arg(&unwritable).run().exits(3);
     assert_eq!(before, sandbox.snapshot());
+}
+
+#[test]
+fn an_open_part_of_a_key_does_not_hide_that_the_signing_part_is_locked() {
+    let encryption =
+        Binding { flags: KeyFlags::empty().set_transport_encryption(), back_signature: false };
+    let cert = with_subkey(alice().clone(), &mut alices_key(), Material::b(), &encryption);
+    let primary = cert.primary_key().key().clone().parts_into_secret().unwrap();
+    let locked = primary.encrypt_secret(&"words".into()).unwrap();
+    let cert = cert.insert_packets([Packet::from(locked)]).unwrap().0;
+    let sandbox = Sandbox::new();
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.write("key", secret(&cert));
+    let sign = || sandbox.call(["sign", "--key-file", "key", "a.tar.gz"]);
+    sign().env("PLUGSIGN_PASSPHRASE", "wrong").run().exits(3);
+    sign().run().exits(3).says("PLUGSIGN_PASSPHRASE");
+    sign().env("PLUGSIGN_PASSPHRASE", "words").run().exits(0);
 }

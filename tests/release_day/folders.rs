@@ -4,19 +4,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::Release;
-use crate::common::sandbox::Said;
-
-const VERIFY: &str = "plugsign verify --key release-key.asc";
+use crate::{Release, VERIFY, assert_exit, may_mount};
 
 /// Makes a key that nobody knows, and begins a call that signs with it.
 const STRANGER_SIGNS: &str = "plugsign --home h keygen --name Stranger --no-passphrase > stranger
     unset PLUGSIGN_KEY; plugsign --home h sign";
-
-#[track_caller]
-fn assert_exit(said: &Said, code: i32) {
-    assert_eq!(said.status.code(), Some(code), "{}", said.shown());
-}
 
 #[test]
 fn the_server_is_asked_about_a_folder_with_a_signed_list() {
@@ -255,8 +247,7 @@ fn another_signers_signature_in_a_folder_is_not_good_and_not_replaced() {
 #[test]
 fn a_disk_that_is_read_only_apart_from_the_folder_is_enough() {
     let release = Release::new("read-only-disk");
-    if !release.run("unshare -m true").status.success() {
-        eprintln!("skipped: a read-only disk needs the right to mount one");
+    if !may_mount(&release) {
         return;
     }
     let said = release.run(

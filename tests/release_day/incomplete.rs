@@ -6,14 +6,7 @@ use std::os::unix::fs::symlink;
 
 use crate::common::peers::peer;
 use crate::common::sandbox::Said;
-use crate::{KEY, Release};
-
-const VERIFY: &str = "plugsign verify --key release-key.asc";
-
-#[track_caller]
-fn assert_exit(said: &Said, code: i32) {
-    assert_eq!(said.status.code(), Some(code), "{}", said.shown());
-}
+use crate::{KEY, Release, VERIFY, assert_exit};
 
 #[track_caller]
 fn assert_says(said: &Said, words: &str) {
@@ -115,6 +108,24 @@ fn a_list_that_is_replaced_loses_all_signatures_of_the_old_one() {
     let left: Vec<&str> = left.lines().filter(|name| name.starts_with("SHA256")).collect();
     assert_eq!(left, ["SHA256SUMS", "SHA256SUMS.sig"]);
     assert_exit(&release.verify(), 0);
+}
+
+#[test]
+fn a_list_that_was_missing_does_not_appear_beside_an_older_signature() {
+    if peer("strace").is_none() {
+        return;
+    }
+    let release = Release::new("missing-list");
+    release.sign();
+    release.write("dist/c-1.0.0.zip", "one more");
+    assert_exit(&release.run("plugsign sign dist; rm dist/SHA256SUMS"), 0);
+    // Killed between the list and its signature.
+    release.run(
+        "strace -f -o trace -e trace=renameat -e inject=renameat:signal=KILL:when=2 \\
+             plugsign sign -j 1 --checksums --force dist || true",
+    );
+    assert!(release.path("dist/SHA256SUMS").exists());
+    assert!(!release.path("dist/SHA256SUMS.sig").exists());
 }
 
 #[test]

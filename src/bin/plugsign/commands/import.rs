@@ -96,18 +96,16 @@ pub fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
 
 fn import_revocation(revocation: &Revocation, file: &str, world: &World) -> Line {
     match apply_revocation(revocation, world) {
-        Ok(Ok((certificate, outcome))) => Line::of_revocation(&certificate, outcome),
-        Ok(Err(error)) => Line::failed(file.to_string(), error),
+        Ok((certificate, outcome)) => Line::of_revocation(&certificate, outcome),
         Err(failure) => Line::failed(file.to_string(), failure),
     }
 }
 
-/// Applies a revocation certificate to the key of the home that made it. An error inside if the
-/// home has no such key.
+/// Applies a revocation certificate to the key of the home that made it, if it has that key.
 pub fn apply_revocation(
     revocation: &Revocation,
     world: &World,
-) -> Result<Result<(Certificate, Outcome), Error>, Failure> {
+) -> Result<(Certificate, Outcome), Failure> {
     let home = world.home()?;
     let lock = world.lock()?;
     let shelf = home.keys()?;
@@ -115,7 +113,7 @@ pub fn apply_revocation(
     let named = |key: &&HomeKey| issuer.as_ref() == Some(&key.certificate.fingerprint().key_id());
     let Some(key) = shelf.items.iter().find(named) else {
         let issuer = issuer.map_or("nobody".into(), |issuer| issuer.to_string());
-        return Ok(Err(Error::UnknownKey(issuer)));
+        return Err(Error::UnknownKey(issuer).into());
     };
     let apply = || {
         shelf.check_complete(&key.certificate.fingerprint())?;
@@ -126,7 +124,7 @@ pub fn apply_revocation(
         }
     };
     let outcome = apply().unwrap_or_else(|error: Error| Outcome::Refused(error.into()));
-    Ok(Ok((key.certificate.clone(), outcome)))
+    Ok((key.certificate.clone(), outcome))
 }
 
 /// Takes a certificate. Whatever keeps it out is its line's to say: other keys go on.

@@ -9,7 +9,7 @@ use clap::Args;
 use plugsign::disk::artifact::{Artifact, Verified, Want, read_signature};
 use plugsign::disk::file::read_small;
 use plugsign::disk::release::Release;
-use plugsign::judge::{Judge, content_hash};
+use plugsign::judge::Judge;
 use plugsign::openpgp::certificate::{Certificate, show_time};
 use plugsign::openpgp::key_file::MAX_KEY_FILE;
 use plugsign::openpgp::policy::Policy;
@@ -175,8 +175,9 @@ fn judge_further(file: &Artifact, judge: &Judge, read: &AtomicU64) -> Option<Lin
 
 /// Returns whether a signature says that an accepted key made it.
 fn claims(signature: &[u8], judge: &Judge) -> Result<bool, Bad> {
-    content_hash(signature)?;
-    let issuers = DetachedSignature::read(signature)?.claimed_issuers();
+    let signature = DetachedSignature::read(signature)?;
+    signature.content_hash()?;
+    let issuers = signature.claimed_issuers();
     let mut keys = judge.accepted().iter().flat_map(Certificate::fingerprints);
     Ok(keys.any(|key| issuers.contains(&key.key_id())))
 }

@@ -98,7 +98,7 @@ fn revoke(
     counts: &mut Counts,
     revocation: &Revocation,
 ) -> Result<(), Failure> {
-    let (certificate, outcome) = apply_revocation(revocation, &session.world)??;
+    let (certificate, outcome) = apply_revocation(revocation, &session.world)?;
     let fingerprint = certificate.fingerprint();
     let (key_id, shown) = (fingerprint.key_id(), first_user_id(&certificate));
     session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));

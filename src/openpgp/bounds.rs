@@ -13,7 +13,7 @@ use sequoia_openpgp as openpgp;
 use openpgp::parse::Parse;
 use zeroize::Zeroizing;
 
-use super::framing::{self, BadFrame};
+use super::framing::{self, BadFrame, area, subpacket};
 use crate::error::{Error, Result};
 
 /// The most packets that are walked in one file, those of others among them.
@@ -226,25 +226,4 @@ impl Claim {
     fn is_by_one_of(&self, keys: &[[u8; 8]]) -> bool {
         self.issuers.iter().any(|issuer| keys.contains(issuer))
     }
-}
-
-/// Takes an area of subpackets with its length of two octets.
-fn area(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = bytes.split_first_chunk::<2>()?;
-    rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
-}
-
-/// Takes a subpacket: its tag, its value, and what follows it.
-fn subpacket(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (length, rest) = match *bytes {
-        [first @ 0..=191, ref rest @ ..] => (usize::from(first), rest),
-        [first @ 192..=254, second, ref rest @ ..] => {
-            (((usize::from(first) - 192) << 8) + usize::from(second) + 192, rest)
-        }
-        [255, a, b, c, d, ref rest @ ..] => (u32::from_be_bytes([a, b, c, d]) as usize, rest),
-        _ => return None,
-    };
-    let (subpacket, rest) = rest.split_at_checked(length)?;
-    let (tag, value) = subpacket.split_first()?;
-    Some((*tag, value, rest))
 }

@@ -59,6 +59,27 @@ fn number(bytes: &[u8], octets: usize) -> Result<(usize, &[u8]), BadFrame> {
     Ok((number.iter().fold(0, |sum, &octet| sum << 8 | usize::from(octet)), rest))
 }
 
+/// Takes an area of subpackets with its length of two octets.
+pub(super) fn area(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<2>()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
+}
+
+/// Takes a subpacket: its tag, its value, and what follows it.
+pub(super) fn subpacket(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (length, rest) = match *bytes {
+        [first @ 0..=191, ref rest @ ..] => (usize::from(first), rest),
+        [first @ 192..=254, second, ref rest @ ..] => {
+            (((usize::from(first) - 192) << 8) + usize::from(second) + 192, rest)
+        }
+        [255, a, b, c, d, ref rest @ ..] => (u32::from_be_bytes([a, b, c, d]) as usize, rest),
+        _ => return None,
+    };
+    let (subpacket, rest) = rest.split_at_checked(length)?;
+    let (tag, value) = subpacket.split_first()?;
+    Some((*tag, value, rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

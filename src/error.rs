@@ -134,12 +134,6 @@ pub enum Error {
     #[error("the revocation certificate was not made by {0}")]
     ForeignRevocation(Fingerprint),
 
-    /// A revocation certificate that would not revoke.
-    #[error(
-        "the revocation certificate has no effect: it is older than what {0} says of itself since, and its reason does not undo that"
-    )]
-    WithoutEffect(Fingerprint),
-
     /// There is no stored revocation certificate that says so.
     #[error("the home has no revocation certificate of {key} for \"{reason}\"{}", others(there))]
     NoRevocation {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::{self, Read};
+use std::sync::OnceLock;
 
 use crate::error::Result;
 use crate::mattermost::server::{self, Cause, KeyRing, Refusal};
@@ -22,6 +23,14 @@ pub struct Judge {
     /// What the server makes of each certificate, in the same order, if it is given the copy
     /// that it can read.
     key_rings: Vec<Result<KeyRing, Refusal>>,
+    /// Key files as they were given.
+    given: Vec<GivenFile>,
+}
+
+/// A key file as it was given, and what the server makes of it, once that is asked for.
+struct GivenFile {
+    bytes: Vec<u8>,
+    key_ring: OnceLock<Option<KeyRing>>,
 }
 
 impl Judge {
@@ -51,7 +60,15 @@ impl Judge {
             .iter()
             .map(|certificate| Ok(ServerCopy::of(certificate)?.map(|copy| copy.key_ring)))
             .collect::<Result<_>>()?;
-        Ok(Judge { policy, accepted, key_rings })
+        Ok(Judge { policy, accepted, key_rings, given: Vec::new() })
+    }
+
+    /// Asks the server also about these key files as they are, where it can read them: a file may
+    /// say more than what is read of it here.
+    pub fn with_key_files(mut self, files: Vec<Vec<u8>>) -> Judge {
+        let given = |bytes| GivenFile { bytes, key_ring: OnceLock::new() };
+        self.given.extend(files.into_iter().map(given));
+        self
     }
 
     /// Returns the policy.
@@ -97,12 +114,30 @@ impl Judge {
             .map(|(_, key_ring)| key_ring);
         match key_ring {
             Some(Ok(key_ring)) => match ask(key_ring, signature_file, content) {
-                Ok(()) => verdict,
+                Ok(()) => match self.ask_given(signature_file, content) {
+                    Some(refusal) => Verdict::Bad(refused(&refusal)),
+                    None => verdict,
+                },
                 Err(refusal) => Verdict::Bad(refused(&refusal)),
             },
             Some(Err(refusal)) => Verdict::Bad(refused(refusal)),
             None => Verdict::Bad(Bad::new(Reason::UnknownSigner, "its signer is not accepted")),
         }
+    }
+}
+
+impl Judge {
+    /// Returns why the server refuses a signature with one of the key files as it was given, if
+    /// it can read that and finds the signer in it.
+    fn ask_given(&self, signature_file: &[u8], content: &Hashed) -> Option<Refusal> {
+        self.given.iter().find_map(|file| {
+            let key_ring =
+                file.key_ring.get_or_init(|| KeyRing::read(&file.bytes).ok()).as_ref()?;
+            match ask(key_ring, signature_file, content) {
+                Err(refusal) if refusal.cause != Cause::UnknownIssuer => Some(refusal),
+                _ => None,
+            }
+        })
     }
 }
 

@@ -161,6 +161,7 @@ impl Home {
                 Err(error) => shelf.unreadable.push((path, error)),
             }
         }
+        shelf.narrow_by(entries(&self.root.join(TRUSTED))?, read_trusted);
         Ok(shelf)
     }
 

@@ -83,6 +83,23 @@ impl Shelf<HomeKey> {
         Ok(())
     }
 
+    /// Narrows the keys by their trusted copies, which may know of a revocation: these are the
+    /// trusted files, named by their certificates.
+    pub(super) fn narrow_by(
+        &mut self,
+        trusted: Vec<PathBuf>,
+        read: impl Fn(&Path) -> Result<TrustedKey>,
+    ) {
+        for path in trusted {
+            let named = |key: &&mut HomeKey| is_named_by(&path, &key.certificate.fingerprint());
+            let Some(key) = self.items.iter_mut().find(named) else { continue };
+            match read(&path) {
+                Ok(copy) => key.certificate = key.certificate.narrowed_by(&copy.certificate),
+                Err(error) => self.unreadable.push((path, error)),
+            }
+        }
+    }
+
     /// Returns the one key that matches.
     ///
     /// # Errors

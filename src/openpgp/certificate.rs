@@ -7,16 +7,19 @@ use std::time::SystemTime;
 use sequoia_openpgp as openpgp;
 
 use openpgp::KeyHandle;
-use openpgp::cert::amalgamation::key::ErasedKeyAmalgamation;
-use openpgp::cert::amalgamation::{UserIDAmalgamation, ValidAmalgamation, ValidateAmalgamation};
+use openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, PrimaryKey as _};
+use openpgp::cert::amalgamation::{UserIDAmalgamation, ValidateAmalgamation};
 use openpgp::packet::key::{KeyParts, KeyRole, PublicParts, UnspecifiedRole};
 use openpgp::packet::{Key, Signature};
 use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
-use openpgp::types::{ReasonForRevocation, RevocationStatus, RevocationType, SignatureType};
+use openpgp::types::{ReasonForRevocation, RevocationType, SignatureType};
 use openpgp::{Cert, Packet};
 
 use super::policy::{ACCEPTED_HASHES, Policy, Weakness, check_key};
+use super::statements::{
+    Limits, Statement, Statements, Subject, limits_of_primary, limits_of_subkey,
+};
 use crate::error::{Error, Result};
 use crate::safe::Safe;
 
@@ -84,9 +87,16 @@ impl fmt::Display for KeyId {
 }
 
 /// A certificate (RFC 9580, section 10.1). It holds no secret key by construction.
+///
+/// It is read at its narrowest: what its own key said to revoke it, to end it earlier or to take a
+/// purpose away counts, however odd the packet is that says so.
 #[derive(Clone)]
 pub struct Certificate {
     cert: Cert,
+    /// What its own key says, as it came.
+    own: Statements,
+    /// What other copies say beyond that. It can narrow, and never widens.
+    elsewhere: Vec<Statement>,
 }
 
 impl fmt::Debug for Certificate {
@@ -100,7 +110,64 @@ impl Certificate {
     /// us, weigh up to megabytes (CVE-2019-13050), and one by an Ed25519 key makes the server
     /// drop the whole certificate.
     pub(super) fn new(cert: Cert) -> Certificate {
-        Certificate { cert: cert.strip_secret_key_material() }.without_foreign_certifications()
+        let own = cert.to_vec().map(|packets| Statements::of(&packets)).unwrap_or_default();
+        Certificate::read(cert, own)
+    }
+
+    /// Takes what is public of `cert`, as [`Certificate::new`] does, with the statements of the
+    /// packets that it was read from.
+    pub(super) fn read(cert: Cert, own: Statements) -> Certificate {
+        let cert = cert.strip_secret_key_material();
+        Certificate { cert, own, elsewhere: Vec::new() }.without_foreign_certifications()
+    }
+
+    /// Returns the certificate with other packets. What its key said before stays said.
+    pub(super) fn changed(&self, cert: Cert) -> Certificate {
+        let mut changed = Certificate::new(cert);
+        changed.own = self.own.and(&changed.own);
+        changed.elsewhere = self.elsewhere.clone();
+        changed
+    }
+
+    /// Returns the certificate with fewer packets. What its key said stays said.
+    fn with_cert(&self, cert: Cert) -> Certificate {
+        Certificate { cert, own: self.own.clone(), elsewhere: self.elsewhere.clone() }
+    }
+
+    /// Returns the certificate with a signature that stands alone, such as a revocation
+    /// certificate.
+    pub(super) fn with_statement(&self, body: &[u8]) -> Certificate {
+        Certificate { own: self.own.with(body), ..self.clone() }
+    }
+
+    /// Returns whether its primary key made a signature that stands alone.
+    pub(super) fn made(&self, body: &[u8]) -> bool {
+        self.own.with(body).is_own(body)
+    }
+
+    /// Returns what the primary key said, in this copy and in others.
+    fn statements(&self) -> impl Iterator<Item = &Statement> {
+        self.own.own().iter().chain(&self.elsewhere)
+    }
+
+    /// Returns whether its own key said anything of this.
+    fn has_statement_on(&self, subject: &Subject) -> bool {
+        self.own.own().iter().any(|statement| statement.subject == *subject)
+    }
+
+    /// Returns the certificate as another copy of it narrows it: by revocations, and by an earlier
+    /// end or fewer purposes in newer self-signatures. What the other copy widens is left aside.
+    pub fn narrowed_by(&self, other: &Certificate) -> Certificate {
+        let mut narrowed = self.clone();
+        let revokers = other.named_revokers();
+        let by_others = other.own.by_others().iter();
+        let by_others = by_others.filter(|(_, by)| is_one_of(by, &revokers)).map(|(it, _)| it);
+        for statement in other.statements().chain(by_others) {
+            if self.statements().all(|known| known != statement) {
+                narrowed.elsewhere.push(statement.clone());
+            }
+        }
+        narrowed
     }
 
     fn without_foreign_certifications(self) -> Certificate {
@@ -176,14 +243,32 @@ impl Certificate {
 
     /// Returns those that its own key did not revoke.
     pub fn standing_user_ids(&self) -> Vec<Vec<u8>> {
-        let standing = self.cert.userids().filter(|id| id.self_revocations().next().is_none());
+        let standing = self.cert.userids().filter(|id| !self.is_revoked_id(id));
         standing.map(|id| id.userid().value().to_vec()).collect()
     }
 
     /// Returns the user IDs that its own key revoked.
     pub fn revoked_user_ids(&self) -> Vec<Vec<u8>> {
-        let revoked = self.cert.userids().filter(|id| id.self_revocations().next().is_some());
+        let revoked = self.cert.userids().filter(|id| self.is_revoked_id(id));
         revoked.map(|id| id.userid().value().to_vec()).collect()
+    }
+
+    /// Returns whether its own key revoked a user ID.
+    pub(super) fn is_revoked_id(&self, id: &UserIDAmalgamation<'_>) -> bool {
+        id.self_revocations().next().is_some()
+            || self.revokes(&Subject::UserId(id.userid().value().into()))
+    }
+
+    /// Returns whether its own key revoked a subkey.
+    pub(super) fn is_revoked_subkey<P: KeyParts, R: KeyRole>(&self, subkey: &Key<P, R>) -> bool {
+        let component = self.cert.keys().subkeys().find(|it| it.key().mpis() == subkey.mpis());
+        component.is_some_and(|it| it.self_revocations().next().is_some())
+            || self.revokes(&subject_of(subkey))
+    }
+
+    /// Returns whether its own key revoked this.
+    fn revokes(&self, subject: &Subject) -> bool {
+        self.statements().any(|it| it.is_revocation() && it.subject == *subject)
     }
 
     /// Returns the user ID that names the certificate: of those that its own key signed and did
@@ -193,8 +278,12 @@ impl Certificate {
         let rank = |id: &UserIDAmalgamation<'_>| {
             let newest = id.self_signatures().max_by_key(|it| it.signature_creation_time());
             match newest {
-                Some(own) if id.self_revocations().next().is_none() => {
-                    if own.primary_userid() == Some(true) { 0 } else { 1 }
+                Some(own) if !self.is_revoked_id(id) => {
+                    if own.primary_userid() == Some(true) {
+                        0
+                    } else {
+                        1
+                    }
                 }
                 _ => 2,
             }
@@ -210,7 +299,19 @@ impl Certificate {
 
     /// Returns the certificate as binary OpenPGP packets.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        self.cert.to_vec().map_err(Error::crypto("writing the certificate"))
+        let packets = self.cert.to_vec().map_err(Error::crypto("writing the certificate"))?;
+        Ok(self.restored(&packets).unwrap_or(packets))
+    }
+
+    /// Returns packets of this key with what a parser left out of its key's statements, or nothing
+    /// if they lack none.
+    pub(super) fn restored(&self, packets: &[u8]) -> Option<Vec<u8>> {
+        self.own.restored(packets, |by| is_one_of(by, &self.named_revokers()), &self.elsewhere)
+    }
+
+    /// Returns when the newest of its key's statements was made.
+    pub(super) fn newest_statement(&self) -> Option<SystemTime> {
+        self.own.own().iter().map(Statement::created).max()
     }
 
     /// Returns the certificate armored, as "PGP PUBLIC KEY BLOCK" without comments.
@@ -225,11 +326,14 @@ impl Certificate {
     ///
     /// [`Error::Crypto`] if the other is not a copy of this one.
     pub fn merge(&self, other: &Certificate) -> Result<Certificate> {
-        self.cert
+        let merged = self
+            .cert
             .clone()
             .merge_public(other.cert.clone())
-            .map(Certificate::new)
-            .map_err(Error::crypto("merging certificates"))
+            .map_err(Error::crypto("merging certificates"))?;
+        let mut merged = Certificate::read(merged, self.own.and(&other.own));
+        merged.elsewhere = [&self.elsewhere[..], &other.elsewhere].concat();
+        Ok(merged)
     }
 
     /// Returns the certificate with no more than its own key signed, whatever policy says of it.
@@ -245,7 +349,8 @@ impl Certificate {
         packets.extend(self.by_revokers(&primary.into()).into_iter().cloned().map(Packet::from));
         for id in self.cert.userids() {
             let mut own = id.self_signatures().chain(id.self_revocations()).peekable();
-            if own.peek().is_some() {
+            let subject = Subject::UserId(id.userid().value().into());
+            if own.peek().is_some() || self.has_statement_on(&subject) {
                 packets.push(id.userid().clone().into());
                 packets.extend(own.cloned().map(Packet::from));
             }
@@ -260,7 +365,7 @@ impl Certificate {
         }
         for subkey in self.cert.keys().subkeys() {
             let mut own = subkey.self_signatures().chain(subkey.self_revocations()).peekable();
-            if own.peek().is_some() {
+            if own.peek().is_some() || self.has_statement_on(&subject_of(subkey.key())) {
                 packets.push(subkey.key().clone().into());
                 packets.extend(own.cloned().map(Packet::from));
                 let revoked = self.by_revokers(&subkey.into()).into_iter();
@@ -268,7 +373,7 @@ impl Certificate {
             }
         }
         match Cert::from_packets(packets.into_iter()) {
-            Ok(cert) => Certificate { cert },
+            Ok(cert) => self.with_cert(cert),
             Err(_) => self.clone(),
         }
     }
@@ -280,9 +385,10 @@ impl Certificate {
         let cert = self.cert.clone().retain_subkeys(|subkey| {
             check_key(subkey.key()).is_ok()
                 || subkey.self_revocations().next().is_some()
+                || self.revokes(&subject_of(subkey.key()))
                 || kept.contains(&subkey.key().fingerprint().into())
         });
-        Certificate { cert }
+        self.with_cert(cert)
     }
 
     /// Returns the subkeys that cannot sign data: their algorithm makes no signatures, or no
@@ -316,7 +422,7 @@ impl Certificate {
             .cert
             .clone()
             .retain_subkeys(|subkey| !gone.contains(&Fingerprint(subkey.key().fingerprint())));
-        Certificate { cert }
+        self.with_cert(cert)
     }
 
     /// Returns the certificate without the revocations that were made after `time`, as far as
@@ -337,37 +443,92 @@ impl Certificate {
             }
             _ => true,
         };
-        self.filtered(counts)
+        let said = |it: &Statement| it.created() <= time || (it.is_revocation() && it.is_hard());
+        let mut before = self.filtered(counts);
+        before.own = before.own.filtered(said);
+        before.elsewhere.retain(said);
+        before
     }
 
     fn filtered(&self, keeps: impl Fn(&Packet) -> bool) -> Certificate {
         let packets: Vec<Packet> = self.cert.clone().into_packets().filter(keeps).collect();
         match Cert::from_packets(packets.into_iter()) {
-            Ok(cert) => Certificate { cert },
+            Ok(cert) => self.with_cert(cert),
             Err(_) => self.clone(),
         }
     }
 
     /// Returns whether both hold the same packets.
     pub fn same_as(&self, other: &Certificate) -> bool {
-        self.cert == other.cert
+        let same = matches!((self.to_bytes(), other.to_bytes()), (Ok(a), Ok(b)) if a == b);
+        self.cert == other.cert && same
     }
 
     /// Returns why its own primary key, or somebody whom that lets revoke it, ended the
     /// certificate, whenever that was, in words that are safe to show.
     pub fn revoked(&self) -> Option<String> {
-        let primary = self.cert.primary_key();
-        let revocations: Vec<_> = primary.self_revocations().collect();
-        match revocations.is_empty() {
-            true => self.revoked_by_another(&primary.into()),
-            false => Some(reason(&revocations)),
+        let primary = self.cert.primary_key().into();
+        self.revoked_by_own(&Subject::Key, &primary).or_else(|| self.revoked_by_another(&primary))
+    }
+
+    /// Returns why one of its subkeys is revoked by itself, in words that are safe to show.
+    pub fn revoked_subkey(&self, fingerprint: &Fingerprint) -> Option<String> {
+        let mut subkeys = self.cert.keys().subkeys();
+        let subkey: ErasedKeyAmalgamation<_> =
+            subkeys.find(|it| Fingerprint(it.key().fingerprint()) == *fingerprint)?.into();
+        self.revoked_by_own(&subject_of(subkey.key()), &subkey)
+            .or_else(|| self.revoked_by_another(&subkey))
+    }
+
+    /// Returns when the oldest revocation was made that its own key has on one of its keys.
+    pub fn revoked_since(&self, fingerprint: &Fingerprint) -> Option<SystemTime> {
+        let component = self.cert.keys().key_handle(fingerprint.handle()).next()?;
+        let subject = match component.primary() {
+            true => Subject::Key,
+            false => subject_of(component.key()),
+        };
+        let read = component.self_revocations().filter_map(|it| it.signature_creation_time());
+        let said = self.statements().filter(|it| it.is_revocation() && it.subject == subject);
+        read.chain(said.map(Statement::created)).min()
+    }
+
+    /// Returns why its own key revoked one of its keys: a reason that falls on all that was ever
+    /// signed before others.
+    fn revoked_by_own(
+        &self,
+        subject: &Subject,
+        key: &ErasedKeyAmalgamation<'_, PublicParts>,
+    ) -> Option<String> {
+        let said = self.statements().filter(|it| it.is_revocation() && it.subject == *subject);
+        if let Some(said) = said.max_by_key(|it| (it.is_hard(), it.reason().is_some())) {
+            return Some(reason_words(said.reason()));
         }
+        let revocations: Vec<_> = key.self_revocations().collect();
+        (!revocations.is_empty()).then(|| reason(&revocations))
     }
 
     fn revoked_by_another(&self, key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Option<String> {
+        let by = |words: String, revoker: String| {
+            Some(format!("{words}, by {revoker}, whom it lets revoke it"))
+        };
         let revocations = self.by_revokers(key);
-        let revoker = revocations.iter().find_map(|it| it.get_issuers().into_iter().next())?;
-        Some(format!("{}, by {revoker:X}, whom it lets revoke it", reason(&revocations)))
+        let revoker = revocations.iter().find_map(|it| it.get_issuers().into_iter().next());
+        if let Some(revoker) = revoker {
+            return by(reason(&revocations), format!("{revoker:X}"));
+        }
+        let all = self.own.by_others();
+        if all.is_empty() {
+            return None;
+        }
+        let subject = if key.primary() { Subject::Key } else { subject_of(key.key()) };
+        let revokers = self.named_revokers();
+        let mut said = all.iter().filter(|(it, by)| {
+            it.is_revocation() && it.subject == subject && is_one_of(by, &revokers)
+        });
+        let (statement, issuers) = said.next()?;
+        let revoker: String =
+            issuers.first().into_iter().flatten().map(|byte| format!("{byte:02X}")).collect();
+        by(reason_words(statement.reason()), revoker)
     }
 
     /// Checks that the primary key is one that plugsign works with at all: version 4, RSA, of a
@@ -385,21 +546,60 @@ impl Certificate {
             Ok(view) => view,
             Err(error) => return Err(self.why_unbound(policy, error.as_ref())),
         };
-        let mut signing_keys = 0;
+        if let Some(flaw) = self.primary_limits(policy).flaw {
+            return Err(flaw);
+        }
         let lax = openpgp::policy::StandardPolicy::at(policy.now());
+        let mut weak = None;
         if let Ok(lax_view) = self.cert.with_policy(&lax, policy.now()) {
             for key in lax_view.keys().for_signing() {
-                check_key(key.key())?;
+                let fingerprint = Fingerprint::from(key.key().fingerprint());
+                // One that ended condemns nothing but itself.
+                if self.has_ended(&fingerprint, policy) {
+                    continue;
+                }
+                match check_key(key.key()) {
+                    Err(weakness) if key.primary() => return Err(weakness),
+                    Err(weakness) => {
+                        return Err(Weakness::Subkey(fingerprint, Box::new(weakness)));
+                    }
+                    Ok(()) => weak = weak.or(weak_hash(key.self_signatures())),
+                }
             }
         }
-        for key in view.keys().for_signing() {
-            check_key(key.key())?;
-            signing_keys += 1;
+        match view.keys().for_signing().any(|key| check_key(key.key()).is_ok()) {
+            true => Ok(()),
+            false => Err(weak.unwrap_or(Weakness::CannotSign)),
         }
-        if signing_keys == 0 {
-            return Err(Weakness::CannotSign);
+    }
+
+    /// Returns whether one of the keys is over: revoked, or past its end.
+    fn has_ended(&self, fingerprint: &Fingerprint, policy: &Policy) -> bool {
+        let is_primary = *fingerprint == self.fingerprint();
+        let revoked = if is_primary { None } else { self.revoked_subkey(fingerprint) };
+        let component = self.cert.keys().key_handle(fingerprint.handle()).next();
+        let end = component.and_then(|it| self.limits(it.key(), is_primary, policy).end);
+        revoked.is_some() || end.is_some_and(|end| end <= policy.now())
+    }
+
+    /// Returns how far the newest statements let the primary key go.
+    fn primary_limits(&self, policy: &Policy) -> Limits {
+        let born = self.cert.primary_key().key().creation_time();
+        limits_of_primary(self.own.own(), &self.elsewhere, born, policy.now())
+    }
+
+    /// Returns how far the newest statements let one of the keys go by itself.
+    fn limits<P: KeyParts, R: KeyRole>(
+        &self,
+        key: &Key<P, R>,
+        is_primary: bool,
+        policy: &Policy,
+    ) -> Limits {
+        if is_primary {
+            return self.primary_limits(policy);
         }
-        Ok(())
+        let (own, now) = (self.own.own(), policy.now());
+        limits_of_subkey(own, &self.elsewhere, &body_of(key), key.creation_time(), now)
     }
 
     /// Says why there is no view of the certificate under the policy: it may lie in the
@@ -449,21 +649,27 @@ impl Certificate {
             .next()
             .and_then(|key| key.with_policy(&lax, policy.now()).ok())
             .map(|key| (key.key_flags(), key.key_expiration_time()));
+        let is_primary = Fingerprint::from(key.fingerprint()) == self.fingerprint();
+        let limits = self.limits(key, is_primary, policy);
         let (usage, expires) = match flags {
             Some((flags, expires)) => {
                 let flags = flags.unwrap_or_else(openpgp::types::KeyFlags::empty);
                 let mut usage = Vec::new();
-                for (set, name) in [
-                    (flags.for_certification(), "certify"),
-                    (flags.for_signing(), "sign"),
-                    (flags.for_storage_encryption() || flags.for_transport_encryption(), "encrypt"),
-                    (flags.for_authentication(), "authenticate"),
+                for (set, left, name) in [
+                    (flags.for_certification(), 0x01, "certify"),
+                    (flags.for_signing(), 0x02, "sign"),
+                    (
+                        flags.for_storage_encryption() || flags.for_transport_encryption(),
+                        0x0C,
+                        "encrypt",
+                    ),
+                    (flags.for_authentication(), 0x20, "authenticate"),
                 ] {
-                    if set {
+                    if set && limits.flags & left != 0 {
                         usage.push(name);
                     }
                 }
-                (usage, expires)
+                (usage, expires.into_iter().chain(limits.end).min())
             }
             None => (Vec::new(), None),
         };
@@ -493,15 +699,11 @@ impl Certificate {
             .ok_or_else(|| Weakness::Unbound("it is not in the certificate".into()))?;
         self.check_primary()?;
         check_key(component.key())?;
-        if let RevocationStatus::Revoked(revocations) = self.cert.revocation_status(policy, time) {
-            return Err(Weakness::Revoked(reason(&revocations)));
-        }
-        let by_another = self
-            .revoked_by_another(&self.cert.primary_key().into())
-            .or_else(|| self.revoked_by_another(&component));
-        if let Some(reason) = by_another {
+        if let Some(reason) = self.revoked().or_else(|| self.revoked_subkey(fingerprint)) {
             return Err(Weakness::Revoked(reason));
         }
+        let primary_limits = self.primary_limits(policy);
+        let limits = self.limits(component.key(), component.primary(), policy);
         if component.key().creation_time() > time {
             return Err(Weakness::NotYetValid(component.key().creation_time()));
         }
@@ -513,19 +715,20 @@ impl Certificate {
             weak_hash(component.self_signatures())
                 .unwrap_or_else(|| Weakness::Unbound(innermost(error.as_ref())))
         })?;
-        if let RevocationStatus::Revoked(revocations) = key.revocation_status() {
-            return Err(Weakness::Revoked(reason(&revocations)));
-        }
         let primary = view.primary_key();
-        for expires in [primary.key_expiration_time(), key.key_expiration_time()] {
+        let ends = [primary.key_expiration_time(), key.key_expiration_time()];
+        for expires in ends.into_iter().chain([primary_limits.end, limits.end]) {
             if let Some(expires) = expires.filter(|expires| *expires <= time) {
                 return Err(Weakness::Expired(expires));
             }
         }
+        if let Some(flaw) = primary_limits.flaw.or(limits.flaw.clone()) {
+            return Err(flaw);
+        }
         if let Err(error) = view.alive().and_then(|()| key.alive()) {
             return Err(Weakness::Unbound(innermost(error.as_ref())));
         }
-        if !key.for_signing() {
+        if !key.for_signing() || !limits.may_sign() {
             return Err(Weakness::CannotSign);
         }
         Ok(component.key().clone())
@@ -628,11 +831,31 @@ fn weak_hash<'a>(signatures: impl Iterator<Item = &'a Signature>) -> Option<Weak
     weak
 }
 
+/// Returns the body of a key's public packet.
+fn body_of<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Vec<u8> {
+    key.parts_as_public().to_vec().unwrap_or_default()
+}
+
+fn subject_of<P: KeyParts, R: KeyRole>(subkey: &Key<P, R>) -> Subject {
+    Subject::Subkey(body_of(subkey).into())
+}
+
+/// Returns whether one of the key IDs is a named revoker's.
+fn is_one_of(issuers: &[[u8; 8]], revokers: &[KeyHandle]) -> bool {
+    let named = |issuer: &[u8; 8]| KeyHandle::from(openpgp::KeyID::from_bytes(issuer));
+    issuers.iter().map(named).any(|issuer| revokers.iter().any(|it| it.aliases(&issuer)))
+}
+
 /// Returns the reason of the first revocation, as words of ours and the revoker's safe ones.
 fn reason(revocations: &[&Signature]) -> String {
     let reason = revocations.iter().find_map(|revocation| revocation.reason_for_revocation());
+    reason_words(reason.map(|(code, message)| (code.into(), message)))
+}
+
+/// Puts a reason for revocation into words (RFC 9580, section 5.2.3.31).
+fn reason_words(reason: Option<(u8, &[u8])>) -> String {
     let Some((code, message)) = reason else { return "no reason given".into() };
-    let words = match code {
+    let words = match ReasonForRevocation::from(code) {
         ReasonForRevocation::KeySuperseded => "superseded",
         ReasonForRevocation::KeyCompromised => "compromised",
         ReasonForRevocation::KeyRetired => "retired",

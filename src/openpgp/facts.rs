@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use sequoia_openpgp as openpgp;
 
 use openpgp::Packet;
-use openpgp::cert::amalgamation::key::PrimaryKey;
 use openpgp::crypto::mpi;
 use openpgp::packet::Key;
 use openpgp::packet::key::{PublicParts, UnspecifiedRole};
@@ -73,21 +72,15 @@ pub struct CertificateFacts {
 pub fn certificate_facts(certificate: &Certificate, policy: &Policy) -> CertificateFacts {
     let description = certificate.describe(policy);
     let cert = certificate.cert();
-    let primary = cert.primary_key();
-    let primary_revocation = primary.self_revocations().next();
+    let primary_revoked = certificate.revoked_since(&certificate.fingerprint());
     let keys = description
         .keys
         .into_iter()
         .zip(cert.keys())
         .map(|(description, component)| {
-            let revocation = match component.primary() {
-                true => primary_revocation,
-                false => component.self_revocations().next().or(primary_revocation),
-            };
+            let revoked = certificate.revoked_since(&description.fingerprint).or(primary_revoked);
             let is_revoked = matches!(description.weakness, Some(Weakness::Revoked(_)));
-            let revoked = revocation
-                .filter(|_| is_revoked)
-                .and_then(|revocation| revocation.signature_creation_time());
+            let revoked = revoked.filter(|_| is_revoked);
             KeyFacts {
                 description,
                 algorithm: component.key().pk_algo().into(),
@@ -105,7 +98,7 @@ pub fn certificate_facts(certificate: &Certificate, policy: &Policy) -> Certific
             let certified = component.as_ref().and_then(|id| {
                 id.self_signatures().filter_map(|own| own.signature_creation_time()).max()
             });
-            let revoked = component.is_some_and(|id| id.self_revocations().next().is_some());
+            let revoked = component.is_some_and(|id| certificate.is_revoked_id(&id));
             let hash = hex(&digest_of(HashAlgorithm::Ripemd160, &value));
             UserIdFacts { value, hash, certified, revoked }
         })

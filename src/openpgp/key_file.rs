@@ -19,10 +19,11 @@ use openpgp::serialize::MarshalInto;
 
 use super::bounds::{SIGNATURE, own_packets};
 use super::certificate::{Certificate, armored, innermost};
-use super::change::{Revocation, begins_with_revocation, read_revocations};
+use super::change::{Revocation, begins_with_revocation, read_revocations, revoke_by};
 use super::framing::split;
 use super::policy::Weakness;
 use super::secret_key::SecretKey;
+use super::statements::Statements;
 use crate::error::{Error, Result};
 
 /// The most bytes that are read of a key file.
@@ -70,6 +71,39 @@ pub fn read_keys(bytes: &[u8]) -> Result<Vec<Result<Key>>> {
         return Err(Error::NoKey("there is none in it".into()));
     }
     Ok(keys)
+}
+
+/// Reads the certificates of a file, those of secret keys too. A revocation certificate that stands
+/// beside its certificate revokes it; one that stands alone says so in an error.
+///
+/// # Errors
+///
+/// As [`read_keys`].
+pub fn read_certificates(bytes: &[u8]) -> Result<Vec<Result<Certificate>>> {
+    let mut certificates = Vec::new();
+    let mut revocations = Vec::new();
+    for key in read_keys(bytes)? {
+        match key {
+            Ok(Key::Certificate(certificate)) => certificates.push(Ok(certificate)),
+            Ok(Key::Secret(secret)) => certificates.push(Ok(secret.certificate().clone())),
+            Ok(Key::Revocation(revocation)) => revocations.push(revocation),
+            Err(error) => certificates.push(Err(error)),
+        }
+    }
+    for revocation in revocations {
+        let mut is_used = false;
+        for certificate in certificates.iter_mut().flatten() {
+            if let Ok(revoked) = revoke_by(certificate, &revocation) {
+                *certificate = revoked;
+                is_used = true;
+            }
+        }
+        if !is_used {
+            let why = "it is a revocation certificate, without its certificate";
+            certificates.push(Err(Error::NoKey(why.into())));
+        }
+    }
+    Ok(certificates)
 }
 
 /// Armors the packets of one or more keys as one block: the server reads only the first of
@@ -228,8 +262,8 @@ fn decode_armor(block: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Reads the keys of a sequence of packets.
-fn read_packets(packets: &[u8]) -> Vec<Result<Key>> {
-    let packets = match own_packets(packets) {
+fn read_packets(given: &[u8]) -> Vec<Result<Key>> {
+    let packets = match own_packets(given) {
         Ok(packets) => packets,
         Err(error) => return vec![Err(error)],
     };
@@ -246,13 +280,22 @@ fn read_packets(packets: &[u8]) -> Vec<Result<Key>> {
         Ok(parser) => parser,
         Err(error) => return vec![Err(Error::NoKey(innermost(error.as_ref())))],
     };
+    let mut statements = Statements::of_each(given);
+    let mut of =
+        move |cert: &Cert| statements.remove(&cert.fingerprint().into()).unwrap_or_default();
     parser
         // What cannot be written, such as fingerprints of versions that nobody knows, could not be
         // kept.
         .map(|cert: openpgp::Result<Cert>| cert.and_then(|cert| cert.to_vec().map(|_| cert)))
         .map(|cert| match cert {
-            Ok(cert) if cert.is_tsk() => Ok(Key::Secret(SecretKey::new(cert))),
-            Ok(cert) => Ok(Key::Certificate(Certificate::new(cert))),
+            Ok(cert) if cert.is_tsk() => {
+                let own = of(&cert);
+                Ok(Key::Secret(SecretKey::read(cert, own)))
+            }
+            Ok(cert) => {
+                let own = of(&cert);
+                Ok(Key::Certificate(Certificate::read(cert, own)))
+            }
             Err(error) => Err(why_no_key(&error)),
         })
         .collect()

@@ -20,6 +20,7 @@ pub mod secret_key;
 pub mod shared_primes;
 pub mod sign;
 pub mod signature;
+mod statements;
 pub mod stub;
 pub mod validity;
 pub mod verify;

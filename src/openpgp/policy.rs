@@ -81,6 +81,8 @@ pub enum Weakness {
     Hash(String),
     /// No self-signature that is acceptable today binds the key.
     Unbound(String),
+    /// One of its subkeys is refused, and why.
+    Subkey(Fingerprint, Box<Weakness>),
     /// The secret part is not here: on a smart card, or kept off-line.
     SecretElsewhere,
     /// The secret part is on a smart card with this serial number, which may be empty.
@@ -134,6 +136,7 @@ impl fmt::Display for Weakness {
             Weakness::Unbound(why) => {
                 write!(f, "no acceptable self-signature binds it ({why})")
             }
+            Weakness::Subkey(subkey, weakness) => write!(f, "its subkey {subkey}: {weakness}"),
             Weakness::SecretElsewhere => {
                 f.write_str("its secret part is not here (kept off-line, perhaps)")
             }

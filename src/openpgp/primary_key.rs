@@ -67,7 +67,7 @@ impl UnlockedKey {
 impl Certificate {
     /// Returns the certificate as a key of whose secret parts none is here.
     pub fn without_secrets(&self) -> SecretKey {
-        SecretKey::new(self.cert().clone())
+        SecretKey::of_certificate(self)
     }
 }
 

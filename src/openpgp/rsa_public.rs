@@ -7,6 +7,10 @@ use aws_lc_rs::signature::{
     RsaParameters,
 };
 
+use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
+use crypto_bigint::{BoxedUint, Odd, Resize};
+use sequoia_openpgp as openpgp;
+
 use super::hash::HashAlgorithm;
 
 /// A public key's numbers, big-endian.
@@ -47,4 +51,78 @@ pub(crate) fn verifies(
 pub(super) fn without_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|&&byte| byte == 0).count();
     number.get(zeros..).unwrap_or_default()
+}
+
+/// A RSA public key that tells which digest a signature is over.
+pub(super) struct Recovering {
+    n: Odd<BoxedUint>,
+    e: BoxedUint,
+}
+
+/// The most octets of a modulus and of an exponent that are computed with.
+const MOST_OCTETS: (usize, usize) = (1024, 4);
+
+impl Recovering {
+    /// Takes the numbers out of a version 4 key packet's body (RFC 9580, section 5.5.2.2).
+    pub(super) fn of_key_body(body: &[u8]) -> Option<Recovering> {
+        let [4, _, _, _, _, 1..=3, ref numbers @ ..] = *body else { return None };
+        let (n, rest) = number(numbers)?;
+        let (e, _) = number(rest)?;
+        if n.len() > MOST_OCTETS.0 || e.len() > MOST_OCTETS.1 {
+            return None;
+        }
+        Some(Recovering { n: odd_modulus(n)?, e: BoxedUint::from_be_slice_vartime(e) })
+    }
+
+    /// Returns how many octets the modulus has.
+    pub(super) fn octets(&self) -> usize {
+        self.n.bits_vartime().div_ceil(8) as usize
+    }
+
+    /// Returns the digest that this is a PKCS #1 v1.5 signature of, if it is one.
+    pub(super) fn recover(
+        &self,
+        hash: openpgp::types::HashAlgorithm,
+        signature: &[u8],
+    ) -> Option<Vec<u8>> {
+        let info = hash.oid().ok()?;
+        let signature = without_zeros(signature);
+        if signature.len() > self.octets() {
+            return None;
+        }
+        let signature = BoxedUint::from_be_slice_truncated(signature, self.n.bits_precision());
+        if signature >= *self.n.as_ref() {
+            return None;
+        }
+        let encoded = power(&self.n, signature, &self.e).to_be_bytes();
+        let encoded = encoded.get(encoded.len().checked_sub(self.octets())?..)?;
+        let padded = encoded.strip_prefix(&[0, 1])?;
+        let padding = padded.iter().take_while(|&&byte| byte == 0xFF).count();
+        let digest = padded.get(padding..)?.strip_prefix(&[0])?.strip_prefix(info)?;
+        (padding >= 8 && digest.len() == hash.digest_size().ok()?).then(|| digest.to_vec())
+    }
+}
+
+/// Takes a number with its length in bits.
+fn number(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (bits, rest) = bytes.split_first_chunk::<2>()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*bits)).div_ceil(8))
+}
+
+/// Returns an odd number greater than one, with no more words than it needs.
+pub(crate) fn odd_modulus(octets: &[u8]) -> Option<Odd<BoxedUint>> {
+    let number = BoxedUint::from_be_slice_vartime(octets);
+    let bits = number.bits_vartime();
+    if bits < 2 {
+        return None;
+    }
+    Odd::new(number.resize(bits)).into_option()
+}
+
+/// Raises a number below the modulus, and of its precision, to a power.
+pub(crate) fn power(modulus: &Odd<BoxedUint>, base: BoxedUint, exponent: &BoxedUint) -> BoxedUint {
+    let parameters = BoxedMontyParams::new_vartime(modulus.clone());
+    BoxedMontyForm::new(base, &parameters)
+        .pow_bounded_exp(exponent, exponent.bits_vartime())
+        .retrieve()
 }

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use super::certificate::{Certificate, Fingerprint, armored};
 use super::policy::{Policy, Weakness, check_key, is_rsa};
 use super::rsa::{PrivateKey, Signer};
+use super::statements::Statements;
 use super::stub::{Place, place};
 use crate::error::{Error, Result};
 
@@ -79,6 +80,30 @@ impl SecretKey {
         SecretKey { cert, certificate }
     }
 
+    /// Takes a key with the statements of the packets that it was read from.
+    pub(super) fn read(cert: Cert, own: Statements) -> SecretKey {
+        let certificate = Arc::new(Certificate::read(cert.clone(), own));
+        SecretKey { cert, certificate }
+    }
+
+    pub(super) fn of_certificate(certificate: &Certificate) -> SecretKey {
+        let cert = certificate.cert().clone();
+        SecretKey { cert, certificate: Arc::new(certificate.clone()) }
+    }
+
+    /// Returns the key with other packets. What it said of itself before stays said.
+    pub(super) fn changed(&self, cert: Cert) -> SecretKey {
+        let certificate = Arc::new(self.certificate.changed(cert.clone()));
+        SecretKey { cert, certificate }
+    }
+
+    /// Returns the key as another copy of its certificate narrows it, see
+    /// [`Certificate::narrowed_by`].
+    pub fn narrowed_by(&self, other: &Certificate) -> SecretKey {
+        let certificate = Arc::new(self.certificate.narrowed_by(other));
+        SecretKey { cert: self.cert.clone(), certificate }
+    }
+
     pub(super) fn cert(&self) -> &Cert {
         &self.cert
     }
@@ -95,7 +120,7 @@ impl SecretKey {
         self.cert
             .clone()
             .insert_packets(packets)
-            .map(|(cert, _)| SecretKey::new(cert))
+            .map(|(cert, _)| self.changed(cert))
             .map_err(Error::crypto("putting the key together"))
     }
 
@@ -128,11 +153,9 @@ impl SecretKey {
 
     /// Returns the key as binary OpenPGP packets, secret parts as protected as they are here.
     pub fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>> {
-        self.cert
-            .as_tsk()
-            .to_vec()
-            .map(Zeroizing::new)
-            .map_err(Error::crypto("writing the secret key"))
+        let packets = self.cert.as_tsk().to_vec().map(Zeroizing::new);
+        let packets = packets.map_err(Error::crypto("writing the secret key"))?;
+        Ok(self.certificate.restored(&packets).map_or(packets, Zeroizing::new))
     }
 
     /// Returns the key armored, as "PGP PRIVATE KEY BLOCK".
@@ -161,11 +184,13 @@ impl SecretKey {
 
     /// Adds what a certificate knows of this key; the secret parts stay as they are.
     pub fn merge(&self, certificate: &Certificate) -> Result<SecretKey> {
-        self.cert
+        let cert = self
+            .cert
             .clone()
             .merge_public(certificate.cert().clone())
-            .map(SecretKey::new)
-            .map_err(Error::crypto("merging the certificate"))
+            .map_err(Error::crypto("merging the certificate"))?;
+        let certificate = Arc::new(self.certificate.merge(certificate)?);
+        Ok(SecretKey { cert, certificate })
     }
 
     /// Proves that every secret part that is here can be unlocked and belongs to its public
@@ -234,7 +259,7 @@ impl SecretKey {
             let locked = lock(&key, unlocked, passphrase)?;
             cert = insert_secret(cert, key.take_secret().0, locked)?;
         }
-        Ok(SecretKey::new(cert))
+        Ok(self.changed(cert))
     }
 
     /// Unlocks the key that signs at the policy's time: the newest of those that may, or the one

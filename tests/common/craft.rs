@@ -12,7 +12,8 @@ use openpgp::cert::CertBuilder;
 use openpgp::crypto::mpi::{self, ProtectedMPI};
 use openpgp::crypto::{KeyPair, Signer as _};
 use openpgp::packet::key::{
-    Key4, KeyRole, PrimaryRole, SecretKeyMaterial, SecretParts, SubordinateRole, UnspecifiedRole,
+    Key4, KeyParts, KeyRole, PrimaryRole, SecretKeyMaterial, SecretParts, SubordinateRole,
+    UnspecifiedRole,
 };
 use openpgp::packet::signature::SignatureBuilder;
 use openpgp::packet::{Key, UserID};
@@ -407,6 +408,7 @@ pub const FINGERPRINT: u8 = 33;
 #[derive(Clone)]
 pub struct Forge {
     pub kind: u8,
+    pub algorithm: u8,
     pub hash: HashAlgorithm,
     pub hashed: Vec<Vec<u8>>,
     pub unhashed: Vec<Vec<u8>>,
@@ -421,6 +423,7 @@ impl Forge {
     pub fn at(key: &KeyPair, time: SystemTime) -> Forge {
         Forge {
             kind: 0,
+            algorithm: 1,
             hash: HashAlgorithm::SHA256,
             hashed: vec![created(time), issuer_fingerprint(key), issuer(key)],
             unhashed: Vec::new(),
@@ -434,7 +437,7 @@ impl Forge {
 
     /// Returns the packet with this number, as OpenPGP writes it, for the digest.
     pub fn finish(&self, data: &[u8], number: impl FnOnce(&[u8]) -> Vec<u8>) -> Vec<u8> {
-        let mut head = vec![4, self.kind, 1, u8::from(self.hash)];
+        let mut head = vec![4, self.kind, self.algorithm, u8::from(self.hash)];
         let hashed = self.hashed.concat();
         head.extend(u16::try_from(hashed.len()).unwrap().to_be_bytes());
         head.extend(&hashed);
@@ -454,7 +457,12 @@ impl Forge {
 
 /// Makes a version 3 signature.
 pub fn version_3(key: &mut KeyPair, data: &[u8]) -> Vec<u8> {
-    let mut hashed = vec![0];
+    version_3_of(0, key, data)
+}
+
+/// Makes a version 3 signature of a type.
+pub fn version_3_of(kind: u8, key: &mut KeyPair, data: &[u8]) -> Vec<u8> {
+    let mut hashed = vec![kind];
     hashed.extend(seconds(now()).to_be_bytes());
     let digest = digest(HashAlgorithm::SHA256, &[data, &hashed]);
     let mut body = vec![3, 5];
@@ -493,6 +501,25 @@ pub fn issuer_fingerprint(key: &KeyPair) -> Vec<u8> {
     let mut body = vec![4];
     body.extend(key.public().fingerprint().as_bytes());
     subpacket(FINGERPRINT, &body)
+}
+
+/// A certificate's packets with more behind so many of them, or behind all.
+pub fn with_packet(cert: &Cert, more: &[u8], place: usize) -> Vec<u8> {
+    let packets = cert.clone().strip_secret_key_material().into_packets();
+    let mut packets: Vec<Vec<u8>> = packets.map(|packet| packet.to_vec().unwrap()).collect();
+    packets.insert(place.min(packets.len()), more.to_vec());
+    packets.concat()
+}
+
+/// What signatures about a key hash of it: the octet 0x99, its length and its public packet's body.
+pub fn about<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Vec<u8> {
+    let body = key.parts_as_public().to_vec().unwrap();
+    [&[0x99][..], &u16::try_from(body.len()).unwrap().to_be_bytes(), &body].concat()
+}
+
+/// What signatures about a user ID hash of it.
+pub fn about_user_id(user_id: &[u8]) -> Vec<u8> {
+    [&[0xB4][..], &u32::try_from(user_id.len()).unwrap().to_be_bytes(), user_id].concat()
 }
 
 /// A good signature over [`DATA`] by a certificate's primary key.

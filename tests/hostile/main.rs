@@ -14,6 +14,8 @@ mod certificates;
 mod documents;
 mod gnupg;
 mod keys;
+mod narrowest;
+mod revocations;
 mod revokers;
 mod rsa;
 mod signatures;

@@ -247,7 +247,6 @@ pub fn exit_of(error: &Error) -> u8 {
         | Error::NotForServer { .. }
         | Error::OnlyPrimarySigns(_)
         | Error::ForeignRevocation(_)
-        | Error::WithoutEffect(_)
         | Error::LastUserId(_)
         | Error::ClockBehind { .. } => EXIT_REFUSED,
         Error::Malformed(_) | Error::BadName(_) => EXIT_USAGE,
@@ -298,9 +297,6 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::ClockBehind { .. } => "set the clock right, or wait until that time is past".into(),
         Error::ForeignRevocation(_) => {
             "nothing was changed: a key is revoked by itself alone; import reads whose certificate it is".into()
-        }
-        Error::WithoutEffect(key) => {
-            format!("revoke with the key itself, or with the certificate for compromised keys, which counts for ever: plugsign revoke {key} --stored --reason compromised")
         }
         Error::NoRevocation { key, there, reason } => {
             let own = format!("revoke with the key itself: plugsign revoke {key} --reason {reason}; or with a copy that is kept elsewhere: plugsign revoke {key} --certificate FILE");

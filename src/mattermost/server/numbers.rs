@@ -1,10 +1,9 @@
 //! RSA and DSA on numbers that anybody may have chosen (Go's crypto/rsa and crypto/dsa).
 
-use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, ConcatenatingMul, NonZero, Odd, Resize};
 
 use crate::openpgp::hash::HashAlgorithm;
-use crate::openpgp::rsa_public::{self, PublicNumbers};
+use crate::openpgp::rsa_public::{self, PublicNumbers, odd_modulus, power};
 
 /// How much more time may go into verifying, about in word multiplications.
 ///
@@ -150,24 +149,6 @@ pub(super) fn dsa_verifies(
     Some(v == r)
 }
 
-/// Returns an odd number greater than one, with no more words than it needs.
-fn odd_modulus(octets: &[u8]) -> Option<Odd<BoxedUint>> {
-    let number = BoxedUint::from_be_slice_vartime(octets);
-    let bits = number.bits_vartime();
-    if bits < 2 {
-        return None;
-    }
-    Odd::new(number.resize(bits)).into_option()
-}
-
 fn reduce(number: &BoxedUint, modulus: &NonZero<BoxedUint>) -> BoxedUint {
     number.rem_vartime(modulus).resize(modulus.bits_precision())
-}
-
-/// Raises a number below the modulus, and of its precision, to a power.
-fn power(modulus: &Odd<BoxedUint>, base: BoxedUint, exponent: &BoxedUint) -> BoxedUint {
-    let parameters = BoxedMontyParams::new_vartime(modulus.clone());
-    BoxedMontyForm::new(base, &parameters)
-        .pow_bounded_exp(exponent, exponent.bits_vartime())
-        .retrieve()
 }

@@ -59,7 +59,8 @@ pub fn newest_self_signature(certificate: &Certificate) -> Option<SystemTime> {
     let keys = cert
         .keys()
         .flat_map(|key| key.self_signatures().chain(key.self_revocations()).collect::<Vec<_>>());
-    user_ids.chain(keys).filter_map(|signature| signature.signature_creation_time()).max()
+    let read = user_ids.chain(keys).filter_map(|signature| signature.signature_creation_time());
+    read.chain(certificate.newest_statement()).max()
 }
 
 /// Refuses to change a key that is revoked, by whatever revocation: a newer self-signature would
@@ -141,7 +142,7 @@ fn renew_primary(
             .map_err(Error::crypto(failed))?;
         packets.push(Packet::from(new));
     }
-    for user_id in cert.userids().filter(|id| id.self_revocations().next().is_none()) {
+    for user_id in cert.userids().filter(|id| !certificate.is_revoked_id(id)) {
         let Some(old) = newest(user_id.self_signatures()).filter(|old| wanted(old)) else {
             continue;
         };
@@ -197,7 +198,7 @@ fn with_packets(certificate: &Certificate, packets: Vec<Packet>) -> Result<Certi
         .cert()
         .clone()
         .insert_packets(packets)
-        .map(|(cert, _)| Certificate::new(cert))
+        .map(|(cert, _)| certificate.changed(cert))
         .map_err(Error::crypto("putting the certificate together"))
 }
 
@@ -215,8 +216,9 @@ fn subkeys_in_use(
 ) -> Vec<(&Key<PublicParts, SubordinateRole>, &Signature)> {
     let mut found: [Option<(&Key<PublicParts, SubordinateRole>, &Signature)>; 2] = [None, None];
     for subkey in certificate.cert().keys().subkeys() {
-        let is_revoked = subkey.self_revocations().next().is_some();
-        if is_revoked || super::policy::check_key(subkey.key()).is_err() {
+        if certificate.is_revoked_subkey(subkey.key())
+            || super::policy::check_key(subkey.key()).is_err()
+        {
             continue;
         }
         let key = subkey.component();

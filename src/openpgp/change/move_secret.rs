@@ -57,7 +57,7 @@ impl SecretKey {
         };
         self.check_subkey(&subkey)?;
         self.unlock(old, Some(&subkey), policy)?;
-        let one = SecretKey::new(
+        let one = self.changed(
             self.cert()
                 .clone()
                 .retain_subkeys(|it| Fingerprint::from(it.key().fingerprint()) == subkey),

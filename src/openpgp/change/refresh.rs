@@ -22,7 +22,7 @@ pub fn refresh(
     let weak = |signature: &_| !is_strong(signature);
     let mut packets = renew_primary(certificate, maker.primary, now, weak, Ok)?;
     for subkey in certificate.cert().keys().subkeys() {
-        if subkey.self_revocations().next().is_some() || check_key(subkey.key()).is_err() {
+        if certificate.is_revoked_subkey(subkey.key()) || check_key(subkey.key()).is_err() {
             continue;
         }
         let Some(binding) = super::newest(subkey.self_signatures()) else { continue };

@@ -5,17 +5,18 @@ use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
 
+use openpgp::Packet;
 use openpgp::packet::Signature;
-use openpgp::parse::{PacketParser, PacketParserResult, Parse};
 use openpgp::serialize::MarshalInto;
-use openpgp::types::{ReasonForRevocation, RevocationStatus, SignatureType};
-use openpgp::{Packet, PacketPile};
+use openpgp::types::{ReasonForRevocation, SignatureType};
 
 use super::{check_clock, self_signature, with_packets};
 use crate::error::{Error, Result};
-use crate::openpgp::certificate::{Certificate, Fingerprint, KeyId, armored, innermost};
-use crate::openpgp::policy::Policy;
+use crate::openpgp::bounds::SIGNATURE;
+use crate::openpgp::certificate::{Certificate, Fingerprint, KeyId, armored};
+use crate::openpgp::framing::{Frame, split};
 use crate::openpgp::primary_key::PrimaryKey;
+use crate::openpgp::statements;
 use crate::safe::{Safe, is_unsafe};
 
 /// Why a key ends (RFC 9580, section 5.2.3.31).
@@ -63,46 +64,47 @@ impl fmt::Display for Reason {
 
 /// A revocation certificate: one signature, by a key about itself. Whose it is shows when it is
 /// applied.
-pub struct Revocation(Signature);
+pub struct Revocation {
+    /// The packet's body, as it came.
+    body: Vec<u8>,
+}
 
 impl Revocation {
     /// Returns who seems to have made it.
     pub fn issuer(&self) -> Option<KeyId> {
-        self.0.get_issuers().first().map(|handle| openpgp::KeyID::from(handle).into())
+        let issuer = statements::issuers(&self.body).into_iter().next()?;
+        Some(openpgp::KeyID::from_bytes(&issuer).into())
     }
 
     /// Returns whether the certificate's primary key made it.
     pub fn is_by(&self, certificate: &Certificate) -> bool {
-        let primary = certificate.cert().primary_key();
-        let key = primary.key().role_as_unspecified();
-        self.0.verify_primary_key_revocation(key, primary.key()).is_ok()
+        certificate.made(&self.body)
     }
 }
 
 /// Reads the packets of a revocation certificate as gpg and plugsign make it: key revocations
 /// alone.
 pub fn read_revocations(packets: &[u8]) -> Result<Vec<Revocation>> {
-    let pile =
-        PacketPile::from_bytes(packets).map_err(|error| Error::NoKey(innermost(error.as_ref())))?;
-    pile.into_children()
-        .map(|packet| match packet {
-            Packet::Signature(signature) if signature.typ() == SignatureType::KeyRevocation => {
-                Ok(Revocation(signature))
-            }
-            _ => Err(Error::NoKey("it is a signature, and no key".into())),
-        })
-        .collect()
+    let mut revocations = Vec::new();
+    let mut rest = packets;
+    while !rest.is_empty() {
+        let frame = split(rest).map_err(|_| Error::NoKey("it is damaged".into()))?;
+        rest = frame.rest;
+        match is_key_revocation(&frame) {
+            true => revocations.push(Revocation { body: frame.body.to_vec() }),
+            false => return Err(Error::NoKey("it is a signature, and no key".into())),
+        }
+    }
+    Ok(revocations)
 }
 
 /// Returns whether packets begin with a key revocation, and not with a key.
 pub(in crate::openpgp) fn begins_with_revocation(packets: &[u8]) -> bool {
-    matches!(
-        PacketParser::from_bytes(packets),
-        Ok(PacketParserResult::Some(parser)) if matches!(
-            &parser.packet,
-            Packet::Signature(signature) if signature.typ() == SignatureType::KeyRevocation
-        )
-    )
+    split(packets).is_ok_and(|frame| is_key_revocation(&frame))
+}
+
+fn is_key_revocation(frame: &Frame<'_>) -> bool {
+    frame.tag == SIGNATURE && statements::is_key_revocation(frame.body)
 }
 
 /// Revokes a key.
@@ -156,22 +158,12 @@ pub fn revoke_subkey(
 ///
 /// # Errors
 ///
-/// [`Error::ForeignRevocation`] if another key made it, and [`Error::WithoutEffect`] if it is
-/// older than what the key has said of itself since, and not of the kind that counts for ever.
-pub fn revoke_by(
-    certificate: &Certificate,
-    revocation: &Revocation,
-    policy: &Policy,
-) -> Result<Certificate> {
-    let fingerprint = certificate.fingerprint();
+/// [`Error::ForeignRevocation`] if another key made it.
+pub fn revoke_by(certificate: &Certificate, revocation: &Revocation) -> Result<Certificate> {
     if !revocation.is_by(certificate) {
-        return Err(Error::ForeignRevocation(fingerprint));
+        return Err(Error::ForeignRevocation(certificate.fingerprint()));
     }
-    let revoked = with_packets(certificate, vec![revocation.0.clone().into()])?;
-    match revoked.cert().revocation_status(policy, policy.now()) {
-        RevocationStatus::Revoked(_) => Ok(revoked),
-        _ => Err(Error::WithoutEffect(fingerprint)),
-    }
+    Ok(certificate.with_statement(&revocation.body))
 }
 
 /// Makes a revocation certificate for the day when the key is lost, with words around it and a

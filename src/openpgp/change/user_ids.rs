@@ -34,7 +34,7 @@ pub fn add_user_id(
     if cert.userids().any(|id| id.userid().value() == user_id.as_bytes()) {
         return Err(Error::UserIdExists(user_id.to_string()));
     }
-    let standing = cert.userids().filter(|id| id.self_revocations().next().is_none());
+    let standing = cert.userids().filter(|id| !certificate.is_revoked_id(id));
     let own = standing.flat_map(|id| id.self_signatures().collect::<Vec<_>>());
     let model = newest(own).ok_or_else(no_user_id)?;
     let user_id = UserID::from(user_id);
@@ -69,7 +69,7 @@ pub fn revoke_user_id(
     let standing: Vec<_> = certificate
         .cert()
         .userids()
-        .filter(|id| id.self_revocations().next().is_none())
+        .filter(|id| !certificate.is_revoked_id(id))
         .map(|id| id.userid())
         .collect();
     let shown = || String::from_utf8_lossy(user_id).into_owned();

@@ -4,18 +4,38 @@ use std::path::Path;
 
 use plugsign::disk::shelf::{HomeKey, Shelf, TrustedKey};
 use plugsign::error::Error;
+use plugsign::judge::Judge;
 use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::safe::Safe;
 
-use super::import::read_certificates;
+use super::import::{certificates_of, read_file};
 use crate::failure::Failure;
 use crate::mistaken::looks_like_file;
 use crate::world::World;
 
-/// Returns the certificates whose signatures count, each with everything that the home knows of
-/// it: a revocation counts whichever copy of a certificate was named or trusted.
-pub fn signers(keys: &[String], world: &World) -> Result<Vec<Certificate>, Failure> {
+/// Whose signatures count.
+#[derive(Default)]
+pub struct Accepted {
+    pub certificates: Vec<Certificate>,
+    /// The key files that were named, as they are.
+    pub files: Vec<Vec<u8>>,
+}
+
+impl Accepted {
+    /// Makes the judge for whom their signatures count. Without anybody there is none.
+    pub fn judge(self, policy: Policy) -> Result<Judge, Failure> {
+        if self.certificates.is_empty() {
+            return Err(Failure::NobodyTrusted);
+        }
+        Ok(Judge::new(self.certificates, policy)?.with_key_files(self.files))
+    }
+}
+
+/// Returns the certificates whose signatures count. A revocation or an earlier end counts whichever
+/// copy of a certificate says so; but a file that is named is no wider for what the home knows.
+pub fn signers(keys: &[String], world: &World) -> Result<Accepted, Failure> {
     // Key files alone need no home.
     let names_home = keys.is_empty() || keys.iter().any(|key| !Path::new(key).exists());
     let known = match world.home().and_then(|home| Ok((home.keys()?, home.trusted()?))) {
@@ -28,13 +48,17 @@ pub fn signers(keys: &[String], world: &World) -> Result<Vec<Certificate>, Failu
             Known::default()
         }
     };
+    let mut named = Vec::new();
+    let mut files = Vec::new();
     let mut certificates = Vec::new();
     for key in keys {
         let path = Path::new(key);
         if path.exists() {
-            let read = read_certificates(path)?;
+            let bytes = read_file(path)?;
+            let read = certificates_of(&bytes, path)?;
             known.warn_of_shadow(key, &read, world);
-            certificates.extend(read);
+            named.extend(read);
+            files.push(bytes.to_vec());
         } else {
             certificates.push(known.find(key)?);
         }
@@ -45,12 +69,13 @@ pub fn signers(keys: &[String], world: &World) -> Result<Vec<Certificate>, Failu
         certificates.extend(known.trusted.items.iter().map(|key| key.certificate.clone()));
     }
     let certificates = certificates.iter().map(|certificate| known.complete(certificate));
-    let certificates = certificates.collect::<Result<_, Failure>>()?;
+    let named = named.iter().map(|certificate| known.narrow(certificate));
+    let certificates = named.chain(certificates).collect::<Result<_, Failure>>()?;
     if names_home {
         world.readable(known.own);
         world.readable(known.trusted);
     }
-    Ok(certificates)
+    Ok(Accepted { certificates, files })
 }
 
 /// The certificates of the home.
@@ -116,13 +141,27 @@ impl Known {
 
     /// Adds to a certificate what the home's copies of it have.
     fn complete(&self, certificate: &Certificate) -> Result<Certificate, Failure> {
-        let fingerprint = certificate.fingerprint();
-        self.own.check_complete(&fingerprint)?;
-        self.trusted.check_complete(&fingerprint)?;
         let mut whole = certificate.clone();
-        for copy in self.certificates().filter(|copy| copy.fingerprint() == fingerprint) {
+        for copy in self.copies_of(certificate)? {
             whole = whole.merge(copy)?;
         }
         Ok(whole)
+    }
+
+    /// Narrows a certificate by what the home's copies of it say.
+    fn narrow(&self, certificate: &Certificate) -> Result<Certificate, Failure> {
+        let copies = self.copies_of(certificate)?;
+        Ok(copies.fold(certificate.clone(), |narrowed, copy| narrowed.narrowed_by(copy)))
+    }
+
+    /// Returns the home's copies of a certificate. One that cannot be read may be what revokes it.
+    fn copies_of(
+        &self,
+        certificate: &Certificate,
+    ) -> Result<impl Iterator<Item = &Certificate>, Failure> {
+        let fingerprint = certificate.fingerprint();
+        self.own.check_complete(&fingerprint)?;
+        self.trusted.check_complete(&fingerprint)?;
+        Ok(self.certificates().filter(move |copy| copy.fingerprint() == fingerprint))
     }
 }

@@ -16,7 +16,7 @@ use plugsign::openpgp::verify::Verdict;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
-use super::accepted::signers;
+use super::accepted::{Accepted, signers};
 use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
 use crate::report::{Report, first_user_id, path_text};
 use crate::terminal::{BAD, GOOD};
@@ -49,12 +49,12 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
         return Err(Failure::Usage(words.into()));
     }
     let accepted = match signers(&arguments.keys, world) {
-        Err(Failure::NoHome) if arguments.keys.is_empty() => Vec::new(),
+        Err(Failure::NoHome) if arguments.keys.is_empty() => Accepted::default(),
         other => other?,
     };
-    let judge = match accepted.is_empty() {
+    let judge = match accepted.certificates.is_empty() {
         true => None,
-        false => Some(Judge::new(accepted, world.policy())?),
+        false => Some(accepted.judge(world.policy())?),
     };
     let bundles = arguments
         .bundles

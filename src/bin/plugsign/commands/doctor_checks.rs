@@ -352,15 +352,16 @@ pub fn bundle(path: &Path, own: Option<&Certificate>, world: &World) -> Row {
     const NAME: &str = "bundle";
     let shown = Safe::path(path).to_string();
     let mut accepted = signers(&[], world).unwrap_or_default();
-    accepted.extend(own.cloned());
-    let judge = match accepted.is_empty() {
+    accepted.certificates.extend(own.cloned());
+    let judge = match accepted.certificates.is_empty() {
         true => Ok(None),
-        false => Judge::new(accepted, world.policy()).map(Some),
+        false => accepted.judge(world.policy()).map(Some),
     };
-    let seen = match judge.and_then(|judge| look(path, judge.as_ref())) {
+    let look = |judge: Option<Judge>| Ok(look(path, judge.as_ref())?);
+    let seen = match judge.and_then(look) {
         Ok(seen) => seen,
-        Err(error) => {
-            return Row::error(NAME, &error)
+        Err(failure) => {
+            return Row::failure(NAME, &failure)
                 .or_mend("name the bundle that was built: --bundle FILE");
         }
     };

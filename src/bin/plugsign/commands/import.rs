@@ -11,7 +11,9 @@ use plugsign::error::Error;
 use plugsign::mattermost::server_copy::ServerCopy;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::change::{Maker, Revocation, refresh, revoke_by};
-use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
+use plugsign::openpgp::key_file::{
+    Key, MAX_KEY_FILE, read_certificates as read_certificates_of, read_keys,
+};
 use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::{Passphrase, Protection, SecretKey};
@@ -117,7 +119,7 @@ pub fn apply_revocation(
     };
     let apply = || {
         shelf.check_complete(&key.certificate.fingerprint())?;
-        let revoked = revoke_by(&key.certificate, revocation, &world.policy())?;
+        let revoked = revoke_by(&key.certificate, revocation)?;
         match revoked.same_as(&key.certificate) {
             true => Ok(Outcome::Unchanged),
             false => home.put_certificate(&lock, &revoked).map(|()| Outcome::Updated),
@@ -352,21 +354,19 @@ fn join(
     }
 }
 
-/// Returns the certificates of a file that `--key` names.
-pub fn read_certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
-    let mut certificates = Vec::new();
+/// Returns the certificates in the bytes of a file that `--key` names. A revocation certificate in
+/// it counts for its certificate.
+pub fn certificates_of(bytes: &[u8], path: &Path) -> Result<Vec<Certificate>, Failure> {
     let mut last = None;
     // Of several files, it is named which one has no key.
     let named = |error| match error {
         Error::NoKey(why) => Error::NoKey(format!("{}: {why}", Safe::path(path))),
         other => other,
     };
-    for key in read_keys(&read_file(path)?).map_err(named)? {
-        match key.map(Key::into_certificate).map_err(named) {
-            Ok(Some(certificate)) => certificates.push(certificate),
-            Ok(None) => {
-                last = Some(named(Error::NoKey("it is a revocation certificate".into())));
-            }
+    let mut certificates = Vec::new();
+    for certificate in read_certificates_of(bytes).map_err(named)? {
+        match certificate.map_err(named) {
+            Ok(certificate) => certificates.push(certificate),
             Err(error) => last = Some(error),
         }
     }

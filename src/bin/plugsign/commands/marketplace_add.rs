@@ -101,11 +101,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Added, Failure> {
         }
     }
     let listing = listing(&arguments, world)?;
-    let accepted = signers(&arguments.keys, world)?;
-    if accepted.is_empty() {
-        return Err(Failure::NobodyTrusted);
-    }
-    let judge = Judge::new(accepted, world.policy())?;
+    let judge = signers(&arguments.keys, world)?.judge(world.policy())?;
     let mut file = DatabaseFile::change(&arguments.database, world.umask, PATIENCE)?;
     let mut added = Added {
         database: arguments.database.clone(),

@@ -59,11 +59,7 @@ pub fn run(arguments: &Arguments, world: &World) -> Result<Checked, Failure> {
         }
     });
     if let Some(folder) = &arguments.bundles {
-        let accepted = signers(&arguments.keys, world)?;
-        if accepted.is_empty() {
-            return Err(Failure::NobodyTrusted);
-        }
-        let judge = Judge::new(accepted, world.policy())?;
+        let judge = signers(&arguments.keys, world)?.judge(world.policy())?;
         for (entry, line) in database.entries().iter().zip(&mut entries) {
             check_bundles(entry, folder, &judge, line, &mut named);
         }

@@ -131,7 +131,7 @@ fn by_certificate(
     let lock = world.lock()?;
     let key = of_home(home, &fingerprint)?;
     let policy = world.policy();
-    let revoked = revoke_by(&key.certificate, &revocation, &policy)?;
+    let revoked = revoke_by(&key.certificate, &revocation)?;
     if revoked.same_as(&key.certificate) {
         let said = format!("The key {fingerprint} was revoked by it already.");
         return Ok(Changed::new(revoked, &policy).unchanged().say(said));

@@ -17,7 +17,7 @@ use plugsign::openpgp::signature::DetachedSignature;
 use plugsign::openpgp::validity::parse_time;
 use plugsign::openpgp::verify::{Bad, Reason, Verdict};
 
-use super::accepted::signers;
+use super::accepted::{Accepted, signers};
 use super::checked::{Checked, Line, Shown};
 use super::verify_checksums;
 use crate::failure::Failure;
@@ -91,18 +91,16 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
             Line::new(&artifact.path, verdict.map(Shown::server))
         })?
     } else {
-        let accepted = match signers(&arguments.keys, world) {
-            Err(Failure::NoHome) if arguments.keys.is_empty() => Vec::new(),
+        let mut accepted = match signers(&arguments.keys, world) {
+            Err(Failure::NoHome) if arguments.keys.is_empty() => Accepted::default(),
             other => other?,
         };
-        if accepted.is_empty() {
-            return Err(Failure::NobodyTrusted);
+        if let Some(at) = at {
+            accepted.certificates.iter_mut().for_each(|it| *it = it.as_of(at));
+            // The server does not look back.
+            accepted.files.clear();
         }
-        let accepted = match at {
-            Some(at) => accepted.iter().map(|certificate| certificate.as_of(at)).collect(),
-            None => accepted,
-        };
-        let judge = Judge::new(accepted, policy)?;
+        let judge = accepted.judge(policy)?;
         let signers = arguments.signers.get();
         let want = Want { digest: !release.folders.is_empty(), further: signers > 1 };
         let judged = |artifact: &Artifact, read: &AtomicU64| {

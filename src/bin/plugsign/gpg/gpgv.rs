@@ -7,7 +7,7 @@ use plugsign::disk::file::read_small;
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::gnupg::{MAX_KEYRING, read_keybox, read_keyring};
-use plugsign::openpgp::key_file::{Key, read_keys};
+use plugsign::openpgp::key_file::read_certificates;
 use plugsign::safe::Safe;
 
 use super::Session;
@@ -65,8 +65,7 @@ fn certificates(bytes: &[u8]) -> Result<Vec<Result<Certificate, Error>>, Error> 
     if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {
         return Ok(read_keyring(bytes));
     }
-    let of = |key: Result<Key, Error>| key.map(Key::into_certificate).transpose();
-    Ok(read_keys(bytes)?.into_iter().filter_map(of).collect())
+    read_certificates(bytes)
 }
 
 /// Adds a certificate, or what a copy of a known one has beyond it: a revocation above all.

@@ -1,0 +1,176 @@
+//! How far a key's newest statements let it go.
+//!
+//! The newest self-signature of each user ID, of the key itself and of each subkey says when that
+//! ends and what it may do. All of them count together, at their narrowest: another program may
+//! go by any one of them.
+
+use std::time::{Duration, SystemTime};
+
+use super::raw::{DIRECT_KEY, SUBKEY_BINDING};
+use super::{Statement, Subject};
+use crate::openpgp::policy::{ACCEPTED_HASHES, Policy, Weakness};
+
+/// What the newest statements leave of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::openpgp) struct Limits {
+    /// When it ends, if ever.
+    pub(in crate::openpgp) end: Option<SystemTime>,
+    /// The purposes left: the first octet of the key flags. Where no statement has flags, all.
+    pub(in crate::openpgp) flags: u8,
+    /// Why it cannot be used until its owner has signed it anew.
+    pub(in crate::openpgp) flaw: Option<Weakness>,
+}
+
+impl Limits {
+    const NONE: Limits = Limits { end: None, flags: 0xFF, flaw: None };
+
+    /// Returns whether the purposes left hold signing (RFC 9580, section 5.2.3.29).
+    pub(in crate::openpgp) fn may_sign(&self) -> bool {
+        self.flags & 0x02 != 0
+    }
+
+    fn end_by(&mut self, end: Option<SystemTime>) {
+        self.end = self.end.into_iter().chain(end).min();
+    }
+}
+
+/// The newest statements about one thing.
+struct Newest<'a> {
+    /// Those that count. Never empty.
+    statements: Vec<&'a Statement>,
+    /// Whether an older one has a strong hash, which other programs would go by.
+    has_strong: bool,
+}
+
+impl<'a> Newest<'a> {
+    /// Chooses the newest of what the certificate says itself, and of what other copies say after
+    /// that. What is dated in the future counts beside the newest one that is not.
+    fn of(
+        own: &[&'a Statement],
+        elsewhere: &[&'a Statement],
+        now: SystemTime,
+    ) -> Option<Newest<'a>> {
+        let has_strong = own.iter().any(|it| is_strong(it));
+        let present = now + Policy::CLOCK_DIFFERENCE;
+        let newest_of = |all: &[&'a Statement]| {
+            all.iter().map(|it| it.created()).filter(|time| *time <= present).max()
+        };
+        let newest = newest_of(own).unwrap_or(SystemTime::UNIX_EPOCH);
+        let mut statements: Vec<_> =
+            own.iter().copied().filter(|it| it.created() >= newest).collect();
+        let later: Vec<_> = elsewhere.iter().copied().filter(|it| it.created() > newest).collect();
+        let newest = newest_of(&later).unwrap_or(SystemTime::UNIX_EPOCH);
+        statements.extend(later.into_iter().filter(|it| it.created() >= newest));
+        (!statements.is_empty()).then_some(Newest { statements, has_strong })
+    }
+
+    /// Returns when they say that a key ends, which was made then.
+    fn key_end(&self, born: SystemTime) -> Option<SystemTime> {
+        let lasts = self.statements.iter().filter_map(|it| it.says.key_lasts);
+        lasts.min().map(|seconds| born + Duration::from_secs(u64::from(seconds)))
+    }
+
+    /// Returns when they end themselves.
+    fn own_end(&self) -> Option<SystemTime> {
+        let end = |it: &&Statement| {
+            it.says.lasts.map(|seconds| it.created() + Duration::from_secs(u64::from(seconds)))
+        };
+        self.statements.iter().filter_map(end).min()
+    }
+
+    fn flags(&self) -> u8 {
+        self.statements.iter().filter_map(|it| it.says.flags).fold(0xFF, |all, it| all & it)
+    }
+
+    /// Returns why nothing can be built on them.
+    fn flaw(&self) -> Option<Weakness> {
+        let unclear = self.statements.iter().any(|it| it.says.is_unclear);
+        let weak = || self.has_strong.then(|| weak_one(&self.statements)).flatten();
+        match unclear {
+            true => Some(Weakness::Unbound("its newest self-signature is malformed".into())),
+            false => weak(),
+        }
+    }
+}
+
+/// Returns the limits of a primary key that was made then, by what the certificate and other
+/// copies of it say.
+pub(in crate::openpgp) fn limits_of_primary(
+    own: &[Statement],
+    elsewhere: &[Statement],
+    born: SystemTime,
+    now: SystemTime,
+) -> Limits {
+    let mut subjects: Vec<&Subject> = Vec::new();
+    for statement in own.iter().chain(elsewhere) {
+        let is_known = subjects.contains(&&statement.subject);
+        if !is_known && matches!(statement.subject, Subject::Key | Subject::UserId(_)) {
+            subjects.push(&statement.subject);
+        }
+    }
+    let is_revoked = |subject: &Subject| {
+        let mut all = own.iter().chain(elsewhere);
+        all.any(|it| it.subject == *subject && it.is_revocation())
+    };
+    let mut limits = Limits::NONE;
+    let mut ends_of_words: Vec<Option<SystemTime>> = Vec::new();
+    let mut all: Vec<&Statement> = Vec::new();
+    for subject in subjects {
+        if matches!(subject, Subject::UserId(_)) && is_revoked(subject) {
+            continue;
+        }
+        let counts =
+            |it: &&Statement| it.subject == *subject && matches!(it.typ, DIRECT_KEY | 0x10..=0x13);
+        let (own, elsewhere): (Vec<_>, Vec<_>) =
+            (own.iter().filter(counts).collect(), elsewhere.iter().filter(counts).collect());
+        let Some(newest) = Newest::of(&own, &elsewhere, now) else { continue };
+        limits.end_by(newest.key_end(born));
+        limits.flags &= newest.flags();
+        limits.flaw = limits.flaw.or_else(|| newest.flaw());
+        ends_of_words.push(newest.own_end());
+        all.extend(&newest.statements);
+    }
+    // The last word that still stands carries the key.
+    if !ends_of_words.is_empty() && !ends_of_words.contains(&None) {
+        limits.end_by(ends_of_words.into_iter().flatten().max());
+    }
+    let newest = all.iter().map(|it| it.created()).max();
+    let last: Vec<&Statement> = all.into_iter().filter(|it| Some(it.created()) == newest).collect();
+    limits.flaw = limits.flaw.or_else(|| weak_one(&last));
+    limits
+}
+
+/// Returns the limits of a subkey that was made then.
+pub(in crate::openpgp) fn limits_of_subkey(
+    own: &[Statement],
+    elsewhere: &[Statement],
+    subkey: &[u8],
+    born: SystemTime,
+    now: SystemTime,
+) -> Limits {
+    let counts = |it: &&Statement| {
+        it.typ == SUBKEY_BINDING
+            && matches!(&it.subject, Subject::Subkey(body) if **body == *subkey)
+    };
+    let (own, elsewhere): (Vec<_>, Vec<_>) =
+        (own.iter().filter(counts).collect(), elsewhere.iter().filter(counts).collect());
+    let mut limits = Limits::NONE;
+    if let Some(newest) = Newest::of(&own, &elsewhere, now) {
+        limits.end_by(newest.key_end(born));
+        limits.end_by(newest.own_end());
+        limits.flags = newest.flags();
+        limits.flaw = newest.flaw().or_else(|| weak_one(&newest.statements));
+    }
+    limits
+}
+
+fn is_strong(statement: &Statement) -> bool {
+    ACCEPTED_HASHES.iter().any(|hash| u8::from(*hash) == statement.says.hash)
+}
+
+/// Says which weak hash one of them uses.
+fn weak_one(statements: &[&Statement]) -> Option<Weakness> {
+    let weak = statements.iter().find(|it| !is_strong(it))?;
+    let hash = sequoia_openpgp::types::HashAlgorithm::from(weak.says.hash);
+    Some(Weakness::Hash(hash.to_string()))
+}

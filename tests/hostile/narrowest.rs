@@ -1,0 +1,278 @@
+//! Ends and purposes that one part of a certificate narrows and another does not: the narrowest of
+//! what the newest self-signatures say counts.
+
+use std::time::SystemTime;
+
+use openpgp::Cert;
+use openpgp::crypto::KeyPair;
+use openpgp::packet::UserID;
+use openpgp::packet::key::SubordinateRole;
+use openpgp::serialize::MarshalInto;
+use openpgp::types::{HashAlgorithm, KeyFlags};
+use sequoia_openpgp as openpgp;
+
+use crate::bounded::{bounded, told};
+use crate::common::craft::*;
+use crate::common::run::Sandbox;
+
+const KEY_EXPIRES: u8 = 9;
+const FLAGS: u8 = 27;
+
+/// A statement by Alice about herself, so many days ago.
+fn says(kind: u8, days: u32, about: &[u8], change: impl FnOnce(&mut Forge)) -> Vec<u8> {
+    let mut key = alices_key();
+    let mut forge = Forge::at(&key, ago(days));
+    forge.kind = kind;
+    change(&mut forge);
+    forge.sign(&mut key, about)
+}
+
+/// So many seconds after Alice's key was made, ten days ago.
+fn lasts(days: u32) -> Vec<u8> {
+    subpacket(KEY_EXPIRES, &(days * 86_400).to_be_bytes())
+}
+
+fn flags(octet: u8) -> Vec<u8> {
+    subpacket(FLAGS, &[octet])
+}
+
+fn alices_user_id() -> Vec<u8> {
+    alice().userids().next().unwrap().userid().value().to_vec()
+}
+
+fn about_user(user_id: &[u8]) -> Vec<u8> {
+    [about(alice().primary_key().key()), about_user_id(user_id)].concat()
+}
+
+fn user_id_packet(user_id: &[u8]) -> Vec<u8> {
+    openpgp::Packet::from(UserID::from(user_id)).to_vec().unwrap()
+}
+
+/// A certificate's packets with more of them behind.
+fn followed(cert: &Cert, more: &[u8]) -> Vec<u8> {
+    [&public(cert)[..], more].concat()
+}
+
+/// Judges one signature natively and by gpg: whether each says good.
+fn judged(sandbox: &Sandbox, certificate: &[u8], name: &str) -> (bool, bool, String) {
+    sandbox.write("key", certificate);
+    let native = bounded(sandbox, "verify --key key a.tar.gz", name);
+    let line =
+        "gpg --no-default-keyring --keyring ./key --status-fd 1 --verify a.tar.gz.sig a.tar.gz";
+    let gpg = bounded(sandbox, line, name);
+    let good = gpg.out().contains("GOODSIG");
+    (native.code() == Some(0), good, format!("{}{}", native.out(), gpg.out()))
+}
+
+fn sandbox_signed_by(key: &mut KeyPair, time: SystemTime) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.write("a.tar.gz.sig", Forge::at(key, time).sign(key, DATA));
+    sandbox
+}
+
+/// expect: not good, from both doors; why: gpg goes by the newer word, or by the other user ID's;
+/// source: the interface, "A certificate is read at its narrowest".
+#[test]
+fn what_narrows_a_key_counts_whoever_else_says_more() {
+    let sandbox = sandbox_signed_by(&mut alices_key(), ago(1));
+    let user_id = alices_user_id();
+    let of_user = about_user(&user_id);
+    let other = b"Other <other@example.org>";
+    let direct = about(alice().primary_key().key());
+    let (weak, past, certify) = (HashAlgorithm::SHA1, lasts(8), flags(1));
+    let of_other = |days, change: &dyn Fn(&mut Forge)| {
+        let word = says(0x13, days, &about_user(other), change);
+        [user_id_packet(other), word].concat()
+    };
+    let mut cases: Vec<(String, Vec<u8>)> = Vec::new();
+    for hash in [1, 2, 3, 8, 11].map(HashAlgorithm::from) {
+        let newer = |more: &Vec<u8>| {
+            says(0x13, 2, &of_user, |it| {
+                it.hash = hash;
+                it.hashed.extend([flags(3), more.clone()]);
+            })
+        };
+        cases.push((format!("a newer word over {hash}, past its end"), newer(&past)));
+        let newer = says(0x13, 2, &of_user, |it| {
+            it.hash = hash;
+            it.hashed.push(certify.clone());
+        });
+        cases.push((format!("a newer word over {hash}, not for signing"), newer));
+    }
+    let same = |change: &dyn Fn(&mut Forge)| says(0x13, 2, &of_user, change);
+    cases.extend([
+        (
+            "a newer word over SHA-1 that says the same".into(),
+            same(&|it| {
+                it.hash = weak;
+                it.hashed.push(flags(3));
+            }),
+        ),
+        ("two ends".into(), same(&|it| it.hashed.extend([flags(3), lasts(4000), lasts(8)]))),
+        (
+            "two ends, the other way round".into(),
+            same(&|it| {
+                it.hashed.extend([flags(3), lasts(8), lasts(4000)]);
+            }),
+        ),
+        ("an end and none".into(), same(&|it| it.hashed.extend([flags(3), lasts(8), lasts(0)]))),
+        ("flags twice".into(), same(&|it| it.hashed.extend([flags(1), flags(3)]))),
+        ("flags of no octet".into(), same(&|it| it.hashed.push(subpacket(FLAGS, &[])))),
+        (
+            "an end that is too short to read".into(),
+            same(&|it| {
+                it.hashed.extend([flags(3), subpacket(KEY_EXPIRES, &[1, 2, 3])]);
+            }),
+        ),
+        (
+            "a newer word that has ended itself".into(),
+            same(&|it| {
+                it.hashed.extend([flags(3), subpacket(EXPIRES, &[0, 0, 0, 9])]);
+            }),
+        ),
+        (
+            "a newer word with an unknown critical subpacket".into(),
+            same(&|it| {
+                it.hashed.extend([flags(3), subpacket(0x80 | 99, b"x")]);
+            }),
+        ),
+        (
+            "an end in a word dated tomorrow".into(),
+            same(&|it| {
+                it.hashed[0] = created(now() + std::time::Duration::from_secs(86_400));
+                it.hashed.extend([flags(3), past.clone()]);
+            }),
+        ),
+        (
+            "another user ID's end".into(),
+            of_other(2, &|it| {
+                it.hashed.extend([flags(3), past.clone()]);
+            }),
+        ),
+        (
+            "another user ID's older end".into(),
+            of_other(9, &|it| {
+                it.hashed.extend([flags(3), past.clone()]);
+            }),
+        ),
+        ("another user ID's flags".into(), of_other(9, &|it| it.hashed.push(certify.clone()))),
+    ]);
+    let mut wrong_prefix = same(&|it| it.hashed.extend([flags(3), past.clone()]));
+    let place = wrong_prefix.len() - 384 - 2 - 1;
+    wrong_prefix[place] ^= 0xFF;
+    cases.push(("a newer word with a wrong digest prefix".into(), wrong_prefix));
+    for (name, more) in
+        [("the key's own flags", certify.clone()), ("the key's own end", past.clone())]
+    {
+        let word = says(0x1F, 9, &direct, |it| it.hashed.push(more));
+        cases.push((name.into(), word));
+    }
+    let (clean, by_gpg, said) = judged(&sandbox, &public(alice()), "clean");
+    assert!(clean && by_gpg, "{said}");
+    for (name, more) in &cases {
+        // A direct-key signature stands behind the primary key.
+        let place = if name.starts_with("the key's own") { 1 } else { usize::MAX };
+        let certificate = with_packet(alice(), more, place);
+        let (native, gpg, said) = judged(&sandbox, &certificate, name);
+        assert!(!native && !gpg, "{name}: {said}");
+    }
+    told(&format!("{} words that narrow a key", cases.len()));
+}
+
+/// expect: not good, from both doors; why and source as above.
+#[test]
+fn what_narrows_a_subkey_counts_whatever_its_hash() {
+    let how = Binding { flags: KeyFlags::empty().set_signing(), back_signature: true };
+    let cert = with_subkey(alice().clone(), &mut alices_key(), Material::strong(), &how);
+    let mut signer = Material::strong().signer(ago(9));
+    let sandbox = sandbox_signed_by(&mut signer, ago(1));
+    let subkey = Material::strong().key::<SubordinateRole>(ago(9));
+    let subject = [about(cert.primary_key().key()), about(&subkey)].concat();
+    let (clean, by_gpg, said) = judged(&sandbox, &public(&cert), "clean");
+    assert!(clean && by_gpg, "{said}");
+    let mut count = 0;
+    for hash in [1, 2, 3, 8, 11].map(HashAlgorithm::from) {
+        for (what, more) in [
+            ("past its end", vec![flags(2), lasts(7)]),
+            ("for encryption", vec![flags(12)]),
+            ("ended itself", vec![flags(2), subpacket(EXPIRES, &[0, 0, 0, 9])]),
+        ] {
+            let word = says(0x18, 2, &subject, |it| {
+                it.hash = hash;
+                it.hashed.extend(more);
+            });
+            let name = format!("{hash}, {what}");
+            let (native, gpg, said) = judged(&sandbox, &followed(&cert, &word), &name);
+            assert!(!native && !gpg, "{name}: {said}");
+            count += 1;
+        }
+    }
+    told(&format!("{count} words that narrow a subkey"));
+}
+
+/// expect: good; why: what is revoked, older or of a photograph says nothing any more; source:
+/// as above, "of each user ID that is not revoked", "the newest".
+#[test]
+fn what_is_said_no_more_narrows_nothing() {
+    let sandbox = sandbox_signed_by(&mut alices_key(), ago(1));
+    let user_id = alices_user_id();
+    let other = b"Other <other@example.org>";
+    let (past, of_other) = (lasts(8), about_user(other));
+    let ended = says(0x13, 9, &of_other, |it| it.hashed.extend([flags(3), past.clone()]));
+    let revoked = says(0x30, 5, &of_other, |_| {});
+    let extended = says(0x13, 5, &of_other, |it| it.hashed.push(flags(3)));
+    let older = says(0x13, 10, &about_user(&user_id), |it| {
+        it.hashed[0] = created(ago(10) - std::time::Duration::from_secs(9));
+        it.hashed.extend([flags(1), past.clone()]);
+    });
+    let weak_alone = says(0x13, 9, &of_other, |it| {
+        it.hash = HashAlgorithm::SHA1;
+        it.hashed.push(flags(3));
+    });
+    let newest = says(0x13, 1, &about_user(&user_id), |it| it.hashed.push(flags(3)));
+    for (name, more) in [
+        ("a revoked user ID", [user_id_packet(other), ended.clone(), revoked].concat()),
+        ("an end that was put off", [user_id_packet(other), ended, extended].concat()),
+        (
+            "another user ID's word over SHA-1, older than the newest",
+            [newest, user_id_packet(other), weak_alone].concat(),
+        ),
+    ] {
+        let (native, gpg, said) = judged(&sandbox, &followed(alice(), &more), name);
+        assert!(native && gpg, "{name}: {said}");
+    }
+    // The server goes by the word that stands last, whatever its date.
+    let (_, gpg, said) = judged(&sandbox, &followed(alice(), &older), "an older word");
+    assert!(gpg, "an older word: {said}");
+}
+
+/// expect: malformed; why: one program goes by the first, another by the last, and gpgv refuses
+/// what it must understand and does not; source: RFC 9580, section 5.2.3.7 and 5.2.3.10.
+#[test]
+fn a_signature_that_says_a_thing_twice_or_in_an_unknown_way_is_malformed() {
+    let end = |days: u32| subpacket(EXPIRES, &(days * 86_400).to_be_bytes());
+    let mut cases: Vec<(&str, Forge)> = Vec::new();
+    let mut add = |name, change: &dyn Fn(&mut Forge)| {
+        let mut forge = Forge::at(&alices_key(), ago(1));
+        change(&mut forge);
+        cases.push((name, forge));
+    };
+    add("two ends, the longer last", &|it| it.hashed.extend([end(1), end(5000)]));
+    add("two ends, the longer first", &|it| it.hashed.extend([end(5000), end(1)]));
+    add("an unknown critical subpacket, not signed", &|it| {
+        it.unhashed.push(subpacket(0x80 | 99, b"x"));
+    });
+    let sandbox = Sandbox::new();
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.write("key", public(alice()));
+    for (name, forge) in cases {
+        sandbox.write("a.tar.gz.sig", forge.sign(&mut alices_key(), DATA));
+        let done = bounded(&sandbox, "verify --key key a.tar.gz", name).exits(1);
+        assert!(done.out().contains("malformed"), "{name}: {done:?}");
+        let line =
+            "gpg --no-default-keyring --keyring ./key --status-fd 1 --verify a.tar.gz.sig a.tar.gz";
+        let done = bounded(&sandbox, line, name);
+        assert!(done.out().contains("ERRSIG"), "{name}: {done:?}");
+    }
+}

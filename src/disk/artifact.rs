@@ -16,7 +16,7 @@ use crate::judge::{Judge, ServerVerdict, ask_server, content_hash};
 use crate::openpgp::certificate::{Certificate, Fingerprint};
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 use crate::openpgp::signature::MAX_SIGNATURE_FILE;
-use crate::openpgp::verify::{Bad, Good, Reason, Verdict};
+use crate::openpgp::verify::{Bad, Good, Reason, Verdict, distinct_signers};
 
 /// A file of a release.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,8 +36,8 @@ pub struct Verified {
     pub verdict: Verdict,
     /// The artifact's digest, if it was asked for and the artifact was read.
     pub sha256: Option<Sha256>,
-    /// If it is good, what other signers than its own say the same, each once; if that was asked
-    /// for.
+    /// If it is good, what other signers than its own say the same, if that was asked for:
+    /// other keys, each of a certificate of its own.
     pub also: Vec<Good>,
 }
 
@@ -245,24 +245,20 @@ pub fn read_signature(path: &Path) -> Result<Result<Zeroizing<Vec<u8>>, Bad>> {
     }
 }
 
-/// Returns the good ones among further signatures, one for each certificate but the first's.
+/// Returns the good ones among further signatures.
 fn others(
     first: &Good,
     further: &[Zeroizing<Vec<u8>>],
     judge: &Judge,
     content: &Hashed,
 ) -> Vec<Good> {
-    let mut seen = vec![first.certificate().fingerprint()];
-    let mut others = Vec::new();
-    for file in further {
-        if let Verdict::Good(good) = judge.verify_content(file, content)
-            && !seen.contains(&good.certificate().fingerprint())
-        {
-            seen.push(good.certificate().fingerprint());
-            others.push(*good);
-        }
-    }
-    others
+    let good = further.iter().filter_map(|file| match judge.verify_content(file, content) {
+        Verdict::Good(good) => Some(*good),
+        Verdict::Bad(_) => None,
+    });
+    let all: Vec<Good> = std::iter::once(first.clone()).chain(good).collect();
+    let signers = distinct_signers(&all);
+    signers.into_iter().filter(|it| !it.is_by_key_of(first)).cloned().collect()
 }
 
 /// A reader that counts, for showing progress.

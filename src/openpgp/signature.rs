@@ -158,6 +158,33 @@ impl DetachedSignature {
         Ok(DetachedSignature { signature, created })
     }
 
+    /// Checks what a parser may pass over: a thing that is said twice and must stand once, and
+    /// an unknown thing that must be understood, also where it is not signed (RFC 9580, section
+    /// 5.2.3.7).
+    pub(super) fn check_subpackets(&self) -> Result<(), Bad> {
+        let mut seen = Vec::new();
+        for subpacket in self.signature.hashed_area().iter() {
+            let tag = subpacket.tag();
+            if stands_once(tag) && seen.contains(&tag) {
+                return Err(malformed(format!("it has a subpacket twice: {tag}")));
+            }
+            seen.push(tag);
+        }
+        let is_unknown = |tag| {
+            matches!(
+                tag,
+                SubpacketTag::Unknown(_) | SubpacketTag::Private(_) | SubpacketTag::Reserved(_)
+            )
+        };
+        let mut unhashed = self.signature.unhashed_area().iter();
+        match unhashed.find(|it| it.critical() && is_unknown(it.tag())) {
+            Some(it) => {
+                Err(malformed(format!("it has an unknown critical subpacket: {}", it.tag())))
+            }
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn packet(&self) -> &Signature {
         &self.signature
     }
@@ -272,6 +299,26 @@ fn dearmor(file: &[u8]) -> Result<Vec<u8>, Bad> {
         .read_to_end(&mut packets)
         .map_err(|error| malformed(format!("its armor is damaged: {error}")))?;
     Ok(packets)
+}
+
+/// Returns whether a signature may say such a thing once: issuers, notations and the like may be
+/// several.
+fn stands_once(tag: SubpacketTag) -> bool {
+    matches!(
+        tag,
+        SubpacketTag::SignatureCreationTime
+            | SubpacketTag::SignatureExpirationTime
+            | SubpacketTag::ExportableCertification
+            | SubpacketTag::TrustSignature
+            | SubpacketTag::Revocable
+            | SubpacketTag::KeyExpirationTime
+            | SubpacketTag::PrimaryUserID
+            | SubpacketTag::KeyFlags
+            | SubpacketTag::SignersUserID
+            | SubpacketTag::ReasonForRevocation
+            | SubpacketTag::Features
+            | SubpacketTag::SignatureTarget
+    )
 }
 
 fn not_detached(detail: impl Into<String>) -> Bad {

@@ -8,7 +8,7 @@ use sequoia_openpgp as openpgp;
 
 use openpgp::crypto::mpi;
 use openpgp::packet::Key;
-use openpgp::packet::key::{PublicParts, UnspecifiedRole};
+use openpgp::packet::key::{KeyParts, KeyRole, PublicParts, UnspecifiedRole};
 use openpgp::policy::{HashAlgoSecurity, Policy as _};
 
 use super::certificate::{Certificate, Fingerprint, innermost, show_time};
@@ -162,6 +162,8 @@ impl Bad {
 pub struct Good {
     certificate: Certificate,
     key: Fingerprint,
+    /// The modulus of the key that made it.
+    modulus: Vec<u8>,
     created: SystemTime,
 }
 
@@ -179,6 +181,71 @@ impl Good {
     /// Returns when it was made.
     pub fn created(&self) -> SystemTime {
         self.created
+    }
+
+    /// Returns whether the key that made it has the numbers of the other's.
+    pub fn is_by_key_of(&self, other: &Good) -> bool {
+        self.modulus == other.modulus
+    }
+}
+
+/// Chooses signatures by different keys of different certificates, as many as there can be.
+///
+/// Keys are their numbers: one that is a subkey of two certificates, or that stands in two
+/// certificates with another creation time each, is one key.
+pub fn distinct_signers(signatures: &[Good]) -> Vec<&Good> {
+    let edges: Vec<Edge<'_>> = signatures
+        .iter()
+        .map(|good| Edge {
+            key: &good.modulus,
+            certificate: modulus(good.certificate.cert().primary_key().key()),
+            good,
+        })
+        .collect();
+    let mut taken: Vec<&Edge<'_>> = Vec::new();
+    for edge in &edges {
+        if taken.iter().all(|it| it.key != edge.key) {
+            join(edge.key, &edges, &mut taken, &mut Vec::new());
+        }
+    }
+    signatures.iter().filter(|good| taken.iter().any(|it| std::ptr::eq(it.good, *good))).collect()
+}
+
+/// A signature joins a key and a certificate.
+struct Edge<'a> {
+    key: &'a [u8],
+    certificate: Vec<u8>,
+    good: &'a Good,
+}
+
+/// Finds the key a certificate, if need be by giving the key that has it another one: the step
+/// that makes a matching larger (Kuhn's algorithm).
+fn join<'a>(
+    key: &[u8],
+    edges: &'a [Edge<'a>],
+    taken: &mut Vec<&'a Edge<'a>>,
+    tried: &mut Vec<&'a [u8]>,
+) -> bool {
+    for edge in edges.iter().filter(|edge| edge.key == key) {
+        if tried.contains(&edge.certificate.as_slice()) {
+            continue;
+        }
+        tried.push(&edge.certificate);
+        let holder = taken.iter().position(|it| it.certificate == edge.certificate);
+        let holding = holder.and_then(|place| taken.get(place)).map(|it| it.key);
+        if holding.is_none_or(|other| join(other, edges, taken, tried)) {
+            taken.retain(|it| it.certificate != edge.certificate && it.key != key);
+            taken.push(edge);
+            return true;
+        }
+    }
+    false
+}
+
+fn modulus<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Vec<u8> {
+    match key.mpis() {
+        mpi::PublicKey::RSA { n, .. } => n.value().to_vec(),
+        _ => Vec::new(),
     }
 }
 
@@ -239,6 +306,7 @@ fn judge(
                     return Ok(Good {
                         certificate: certificate.clone(),
                         key: key.fingerprint().into(),
+                        modulus: modulus(key),
                         created: signature.created(),
                     });
                 }
@@ -277,6 +345,7 @@ fn judge_by_key(
     policy.signature(packet, HashAlgoSecurity::CollisionResistance).map_err(|error| {
         Bad::new(Reason::Malformed, format!("its subpackets: {}", innermost(error.as_ref())))
     })?;
+    signature.check_subpackets()?;
     check_signature_times(signature, policy)?;
     if signature.created() < key.creation_time() {
         return Err(Bad::new(Reason::BadSignature, "it claims to be older than its key"));

@@ -19,3 +19,5 @@ mod revocations;
 mod revokers;
 mod rsa;
 mod signatures;
+mod signers;
+mod subkeys;

@@ -25,3 +25,4 @@ mod mistakes;
 mod several;
 mod sign;
 mod verify;
+mod verify_key_file;

@@ -121,6 +121,14 @@ impl KeyRing {
         self.passed_over.as_ref()
     }
 
+    /// Returns whether the server may take signatures by a key with this ID.
+    pub fn may_take(&self, key_id: u64) -> bool {
+        !matches!(
+            self.signing_keys(key_id),
+            Err(Cause::RevokedKey | Cause::UnknownIssuer | Cause::NotASigningKey)
+        )
+    }
+
     /// Chooses the signature that decides: the first one by a key of this ring that may sign
     /// (golang.org/x/crypto/openpgp, read.go). Whatever follows it is not looked at.
     pub fn choose(&self, signature_file: &[u8]) -> Result<Pending<'_>, Refusal> {

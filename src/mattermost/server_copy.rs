@@ -26,8 +26,7 @@ impl ServerCopy {
     pub fn of(certificate: &Certificate) -> Result<Result<ServerCopy, Refusal>> {
         let whole = read(certificate)?;
         if let Ok(key_ring) = whole {
-            let certificate = certificate.clone();
-            return Ok(Ok(ServerCopy { certificate, left_out: Vec::new(), key_ring }));
+            return ServerCopy::without_revoked(certificate.clone(), Vec::new(), key_ring);
         }
         let candidates = certificate.subkeys_that_never_sign();
         let left_out = match cost(certificate, &candidates) <= MOST_READ {
@@ -35,6 +34,35 @@ impl ServerCopy {
             false => candidates,
         };
         let certificate = certificate.without_subkeys(&left_out);
+        match read(&certificate)? {
+            Ok(key_ring) => ServerCopy::without_revoked(certificate, left_out, key_ring),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    /// Leaves out the revoked subkeys that the server would take signatures by: it knows no
+    /// revocation of a subkey that gives no reason, and none of version 3.
+    fn without_revoked(
+        certificate: Certificate,
+        mut left_out: Vec<Fingerprint>,
+        key_ring: KeyRing,
+    ) -> Result<Result<ServerCopy, Refusal>> {
+        let is_taken = |key: &Fingerprint| {
+            let key_id = u64::from_str_radix(&key.key_id().to_string(), 16);
+            key_id.is_ok_and(|key_id| key_ring.may_take(key_id))
+        };
+        if certificate.revoked().is_some() && certificate.fingerprints().iter().any(is_taken) {
+            return Ok(Err(Refusal::not_heeded()));
+        }
+        let is_unheeded =
+            |key: &Fingerprint| certificate.revoked_subkey(key).is_some() && is_taken(key);
+        let unheeded: Vec<Fingerprint> =
+            certificate.fingerprints().into_iter().filter(is_unheeded).collect();
+        if unheeded.is_empty() {
+            return Ok(Ok(ServerCopy { certificate, left_out, key_ring }));
+        }
+        let certificate = certificate.without_subkeys(&unheeded);
+        left_out.extend(unheeded);
         let key_ring = read(&certificate)?;
         Ok(key_ring.map(|key_ring| ServerCopy { certificate, left_out, key_ring }))
     }

@@ -161,6 +161,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// Ours, not the library's: it would go on taking signatures by a key that is revoked.
+    pub(crate) fn not_heeded() -> Refusal {
+        let words = "plugsign: the server does not heed the revocation of this key";
+        Refusal::new(Cause::RevokedKey, words)
+    }
+
     pub(super) fn new(cause: Cause, words: impl Into<String>) -> Refusal {
         Refusal { cause, words: words.into(), advice: cause.advice() }
     }

@@ -199,7 +199,10 @@ impl Report for Exported {
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
         for subkey in &self.left_out {
-            writeln!(talk, "left out: subkey {subkey}, which the server cannot read")?;
+            writeln!(
+                talk,
+                "left out: subkey {subkey}, which the server cannot read or would take though it is revoked"
+            )?;
         }
         let Some(output) = &self.output else { return Ok(()) };
         for fingerprint in &self.fingerprints {

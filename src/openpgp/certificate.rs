@@ -9,7 +9,7 @@ use sequoia_openpgp as openpgp;
 use openpgp::KeyHandle;
 use openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, PrimaryKey as _};
 use openpgp::cert::amalgamation::{UserIDAmalgamation, ValidateAmalgamation};
-use openpgp::packet::key::{KeyParts, KeyRole, PublicParts, UnspecifiedRole};
+use openpgp::packet::key::{KeyParts, KeyRole, PublicParts, SubordinateRole, UnspecifiedRole};
 use openpgp::packet::{Key, Signature};
 use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
@@ -550,7 +550,6 @@ impl Certificate {
             return Err(flaw);
         }
         let lax = openpgp::policy::StandardPolicy::at(policy.now());
-        let mut weak = None;
         if let Ok(lax_view) = self.cert.with_policy(&lax, policy.now()) {
             for key in lax_view.keys().for_signing() {
                 let fingerprint = Fingerprint::from(key.key().fingerprint());
@@ -563,14 +562,26 @@ impl Certificate {
                     Err(weakness) => {
                         return Err(Weakness::Subkey(fingerprint, Box::new(weakness)));
                     }
-                    Ok(()) => weak = weak.or(weak_hash(key.self_signatures())),
+                    Ok(()) => {}
                 }
             }
         }
         match view.keys().for_signing().any(|key| check_key(key.key()).is_ok()) {
             true => Ok(()),
-            false => Err(weak.unwrap_or(Weakness::CannotSign)),
+            false => Err(self.why_no_signer(policy)),
         }
+    }
+
+    /// Says why no subkey signs: one would, if its binding were signed anew.
+    fn why_no_signer(&self, policy: &Policy) -> Weakness {
+        let flaw = |subkey: Key<PublicParts, SubordinateRole>| {
+            let fingerprint = Fingerprint::from(subkey.fingerprint());
+            let limits = self.limits(&subkey, false, policy);
+            let is_meant = limits.may_sign() && !self.has_ended(&fingerprint, policy);
+            limits.flaw.filter(|_| is_meant)
+        };
+        let subkeys = self.cert.keys().subkeys().map(|subkey| subkey.component().clone());
+        subkeys.filter_map(flaw).next().unwrap_or(Weakness::CannotSign)
     }
 
     /// Returns whether one of the keys is over: revoked, or past its end.

@@ -4,6 +4,7 @@ use openpgp::Packet;
 use openpgp::cert::Cert;
 use openpgp::packet::key::SubordinateRole;
 use openpgp::packet::signature::SignatureBuilder;
+use openpgp::serialize::MarshalInto;
 use openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
 use sequoia_openpgp as openpgp;
 
@@ -55,5 +56,38 @@ fn a_weak_subkey_that_lives_is_named_where_it_keeps_a_certificate_out() {
         let done = bounded(&sandbox, line, "a weak subkey").exits(4);
         let said = format!("{}{}", done.out(), done.err());
         assert!(said.contains(&format!("its subkey {subkey}")), "{line}: {said}");
+    }
+}
+
+/// expect: refused for SHA-1; why: "not a signing key" is not true, and does not lead to `refresh`;
+/// source: the interface, "the key is not usable until it is refreshed".
+#[test]
+fn a_signing_subkey_that_is_bound_over_sha_1_is_told_as_such() {
+    let certify = Recipe { flags: KeyFlags::empty().set_certification(), ..Recipe::of(Material::a()) };
+    let cert = certify.build();
+    let subkey = Material::strong().key::<SubordinateRole>(ago(9));
+    let subject = [about(cert.primary_key().key()), about(&subkey)].concat();
+    let mut signer = Material::strong().signer(ago(9));
+    let statement = |key: &openpgp::crypto::KeyPair, kind, hash| {
+        Forge { kind, hash, ..Forge::at(key, ago(8)) }
+    };
+    let back = statement(&signer, 0x19, HashAlgorithm::SHA256).sign(&mut signer, &subject);
+    let mut primary = certify.signer();
+    let mut binding = statement(&primary, 0x18, HashAlgorithm::SHA1);
+    binding.hashed.push(subpacket(27, &[2]));
+    let body = &back[6..];
+    let length = u32::try_from(body.len() + 1).unwrap().to_be_bytes();
+    binding.unhashed.push([&[255], &length[..], &[32], body].concat());
+    let packets = [
+        public(&cert),
+        Packet::from(subkey.parts_into_public()).to_vec().unwrap(),
+        binding.sign(&mut primary, &subject),
+    ];
+    let sandbox = Sandbox::new();
+    sandbox.write("key", packets.concat());
+    for line in ["trust add key", "import key"] {
+        let done = bounded(&sandbox, line, "bound over SHA-1").exits(4);
+        let said = format!("{}{}", done.out(), done.err());
+        assert!(said.contains("SHA1"), "{line}: {said}");
     }
 }

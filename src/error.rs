@@ -187,6 +187,15 @@ pub enum Error {
         candidates: Vec<(Fingerprint, String)>,
     },
 
+    /// A subkey is named where something is done to the key as a whole.
+    #[error("{subkey} is a subkey of {key}, and this command acts on a key as a whole")]
+    NamesSubkey {
+        /// The subkey that was named.
+        subkey: Fingerprint,
+        /// The key that it belongs to.
+        key: Fingerprint,
+    },
+
     /// An 8-digit key ID, which anybody can make another key for.
     #[error("\"{}\" is a short key ID, which does not identify a key", Safe::text(.0))]
     ShortKeyId(String),

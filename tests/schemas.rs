@@ -96,7 +96,7 @@ fn every_document_follows_its_schema_and_every_schema_has_a_document() {
         "export --offline-primary vault --unprotected Acme",
         "rotate Acme",
         "list",
-        "revoke Acme --stored --reason compromised",
+        "revoke $(plugsign list Acme | head -n 1) --stored --reason compromised",
         "import organisation.asc",
         "import --no-passphrase --from-gnupg gnupg",
         "import --from-gnupg missing",

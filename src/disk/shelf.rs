@@ -125,6 +125,29 @@ impl Shelf<HomeKey> {
         self.whole(one_of(matching, query.text())?)
     }
 
+    /// Returns the one key that matches, for something that is done to the key as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NamesSubkey`] if a subkey of it is what was named, else as [`Shelf::find`].
+    pub fn find_whole(&self, query: &KeyQuery) -> Result<&HomeKey> {
+        let key = self.find(query)?;
+        query.check_whole(&key.certificate)?;
+        Ok(key)
+    }
+
+    /// Returns the one key with a secret part that matches, for something that is done to the key
+    /// as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NamesSubkey`] if a subkey of it is what was named, else as [`Shelf::find_secret`].
+    pub fn find_secret_whole(&self, query: &KeyQuery) -> Result<&HomeKey> {
+        let key = self.find_secret(Some(query))?;
+        query.check_whole(&key.certificate)?;
+        Ok(key)
+    }
+
     fn whole<'a>(&self, key: &'a HomeKey) -> Result<&'a HomeKey> {
         self.check_complete(&key.certificate.fingerprint())?;
         Ok(key)

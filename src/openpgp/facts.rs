@@ -170,9 +170,10 @@ pub fn signature_count(certificate: &Certificate) -> usize {
     packets.filter(|packet| matches!(packet, Packet::Signature(_))).count()
 }
 
-/// Returns the key grips of a certificate's RSA keys.
-pub fn key_grips(certificate: &Certificate) -> Vec<String> {
-    certificate.cert().keys().filter_map(|key| key_grip(key.key())).collect()
+/// Returns a certificate's RSA keys with their key grips, the primary key first.
+pub fn key_grips(certificate: &Certificate) -> Vec<(Fingerprint, String)> {
+    let keys = certificate.cert().keys();
+    keys.filter_map(|key| Some((key.key().fingerprint().into(), key_grip(key.key())?))).collect()
 }
 
 fn key_grip(key: &Key<PublicParts, UnspecifiedRole>) -> Option<String> {

@@ -107,21 +107,30 @@ impl KeyQuery {
             Asks::Whole(whole) => any(&|user_id| user_id == whole),
             Asks::Address(whole) => any(&|user_id| address(user_id).to_lowercase() == *whole),
             Asks::InAddress(part) => any(&|user_id| address(user_id).to_lowercase().contains(part)),
-            Asks::Grip(grip) => key_grips(certificate).contains(grip),
-            Asks::Fingerprint(_) | Asks::KeyId(_) => self.key_in(certificate).is_some(),
+            Asks::Fingerprint(_) | Asks::KeyId(_) | Asks::Grip(_) => {
+                self.key_in(certificate).is_some()
+            }
         }
     }
 
-    /// Returns whether it names the certificate outright: not by a part of a user ID, unless the
-    /// part is an e-mail address and the user ID has exactly that.
-    pub fn is_whole(&self, certificate: &Certificate) -> bool {
-        let Asks::UserId(part) = &self.asks else { return true };
-        let address = part.trim_start_matches('<').trim_end_matches('>');
-        certificate.user_ids().iter().any(|user_id| {
-            let user_id = String::from_utf8_lossy(user_id).to_lowercase();
-            user_id == *part
-                || (address.contains('@') && user_id.ends_with(&format!("<{address}>")))
-        })
+    /// Makes sure that it does not name a subkey, by fingerprint, key ID or key grip, with a final
+    /// `!` or without: what is changed, deleted or handed out next is the key as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NamesSubkey`].
+    pub fn check_whole(&self, certificate: &Certificate) -> Result<()> {
+        let key = certificate.fingerprint();
+        match self.key_in(certificate) {
+            Some(subkey) if subkey != key => Err(Error::NamesSubkey { subkey, key }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns whether it is the whole fingerprint of the certificate: that names no other one,
+    /// now or tomorrow.
+    pub fn is_fingerprint_of(&self, certificate: &Certificate) -> bool {
+        matches!(&self.asks, Asks::Fingerprint(asked) if *asked == certificate.fingerprint())
     }
 
     /// Returns the very key that was asked for with a final `!`.
@@ -129,7 +138,12 @@ impl KeyQuery {
         if self.exactly { self.key_in(certificate) } else { None }
     }
 
+    /// Returns the key that it names, the primary one first. A user ID names none of them.
     fn key_in(&self, certificate: &Certificate) -> Option<Fingerprint> {
+        if let Asks::Grip(grip) = &self.asks {
+            let mut grips = key_grips(certificate).into_iter();
+            return grips.find(|(_, known)| known == grip).map(|(key, _)| key);
+        }
         certificate.fingerprints().into_iter().find(|fingerprint| match &self.asks {
             Asks::Fingerprint(asked) => asked == fingerprint,
             Asks::KeyId(asked) => *asked == fingerprint.key_id(),

@@ -137,3 +137,38 @@ fn help_is_that_of_the_program_that_is_called() {
     assert!(gpg.contains("--detach-sign") && gpgv.contains("--keyring FILE"), "{gpg}{gpgv}");
     assert!(!gpgv.contains("--detach-sign"), "{gpgv}");
 }
+
+#[test]
+fn secret_parts_that_nobody_named_do_not_leave_with_a_subkey() {
+    let desk = Desk::plugsign();
+    let key = desk.key("Acme <a@acme.test>");
+    for _ in 0..2 {
+        desk.must(&format!("plugsign --home ../g/plugsign rotate {key}"));
+    }
+    let listing = desk.must("gpg --list-keys --with-colons --with-keygrip").text();
+    let field = |kind: &str, place: usize| {
+        let lines = listing.lines().filter(|line| line.starts_with(kind));
+        lines.map(|line| line.split(':').nth(9).unwrap().to_string()).nth(place).unwrap()
+    };
+    let (subkey, grip) = (field("fpr", 1), field("grp", 1));
+    let id = subkey[24..].to_string();
+    for name in [&subkey, &format!("0x{id}"), &format!("&{grip}")] {
+        for what in ["--export-secret-keys", "--export-secret-subkeys"] {
+            let said = desk.sh(&format!("gpg --batch {what} -o out '{name}'")).exits(2);
+            let said = said.says(&format!("{subkey} is a subkey of {key}"));
+            let said = said.says(&format!("gpg --export-secret-subkeys '{subkey}!'"));
+            said.says(&format!("gpg {what} {key}"));
+        }
+    }
+    desk.sh(&format!("gpg --batch --export-secret-keys -o out '{subkey}!'")).exits(2);
+    desk.must(&format!("gpg --batch --export-secret-subkeys '{subkey}!' > alone"));
+    desk.must(&format!("gpg --batch --export '{id}!' > public-alone"));
+    desk.must(&format!("gpg --batch --export {id} > public"));
+    desk.must(&format!("gpg --batch --export {key} > whole && cmp public whole"));
+    let subkeys = |file: &str| {
+        let listing = desk.must(&format!("gpg --show-keys --with-colons < {file}")).text();
+        listing.lines().filter(|line| line.starts_with("sub:")).count()
+    };
+    assert_eq!((subkeys("public-alone"), subkeys("public")), (1, 2));
+    assert!(!desk.at("work/out").exists());
+}

@@ -9,6 +9,11 @@ fn org(sandbox: &Sandbox) -> String {
     sandbox.keygen("--kind org --name Acme --no-passphrase")
 }
 
+fn subkey_of(sandbox: &Sandbox, key: &str) -> String {
+    let json = sandbox.run(&format!("--json list {key}")).exits(0).json();
+    json["keys"][0]["subkeys"][0]["fingerprint"].as_str().unwrap().to_string()
+}
+
 fn can_sign(sandbox: &Sandbox, key: &str) -> bool {
     let json = sandbox.run(&format!("--json list {key}")).exits(0).json();
     json["keys"][0]["can_sign"].as_bool().unwrap()
@@ -191,14 +196,82 @@ fn a_stored_certificate_stands_for_no_milder_reason_than_its_own() {
 }
 
 #[test]
-fn a_part_of_a_user_id_is_not_enough_to_end_a_key_unasked() {
+fn nothing_but_the_whole_fingerprint_ends_a_key_unasked() {
     let sandbox = Sandbox::new();
-    sandbox.keygen("--name Acme --email r@acme.test --no-passphrase");
+    let key = sandbox.keygen("--name Acme --email r@acme.test --no-passphrase");
     let before = sandbox.snapshot();
-    for part in ["acme", "acme.test", "@acme.test"] {
+    for part in ["acme", "acme.test", "@acme.test", "R@acme.test", &key[24..]] {
         let done = sandbox.run(&format!("revoke {part} --stored --reason compromised")).exits(2);
-        done.says("whole e-mail address");
+        done.says(&format!("whole fingerprint, which is {key}"));
     }
     assert_eq!(sandbox.snapshot(), before);
-    sandbox.run("revoke R@acme.test --stored --reason compromised").exits(0);
+    let spaced = format!("0x{} {}", &key[..20], &key[20..]);
+    let words = ["revoke", &spaced, "--stored", "--reason", "compromised"];
+    sandbox.call(words).run().exits(0);
+}
+
+/// Every command that changes a key, hands out secret parts of it or tells the world of it.
+const ACTS_ON_THE_WHOLE: [&str; 14] = [
+    "revoke KEY --reason compromised",
+    "revoke KEY --reason retired --message bye",
+    "revoke KEY --stored --reason compromised",
+    "revoke KEY --certificate paper",
+    "extend KEY --expires 2y",
+    "extend KEY --expires 0 --subkeys",
+    "rotate KEY",
+    "adduid KEY --name Other",
+    "revoke-uid KEY Acme",
+    "refresh KEY",
+    "passwd KEY --no-passphrase",
+    "export KEY --secret --unprotected -o out",
+    "export KEY --offline-primary vault --unprotected",
+    "announce KEY --out told",
+];
+
+#[test]
+fn a_key_that_names_a_subkey_never_acts_on_the_key_as_a_whole() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    let other = sandbox.keygen("--name Somebody --no-passphrase");
+    let subkey = subkey_of(&sandbox, &key);
+    sandbox.write("paper", sandbox.read(format!("home/revocations/{key}.asc")));
+    sandbox.write("new", "another passphrase");
+    let before = sandbox.snapshot();
+    let spaced = format!("0x{} {}", &subkey[..20], &subkey[20..]);
+    for name in [subkey.clone(), subkey[24..].to_lowercase(), format!("{subkey}!"), spaced] {
+        let refused = |line: &str| {
+            let words = line.split(' ').map(|word| if word == "KEY" { &name } else { word });
+            let done = sandbox.call(words).run().exits(2);
+            let done = done.says(&format!("{subkey} is a subkey of {key}"));
+            assert_eq!(sandbox.snapshot(), before, "{line}");
+            done
+        };
+        for line in ACTS_ON_THE_WHOLE {
+            refused(line);
+        }
+        refused(&format!("announce {other} --replaces KEY --out told"));
+        for how in ["", "--stored "] {
+            let done = refused(&format!("revoke KEY {how}--reason compromised"));
+            let done =
+                done.says(&format!("plugsign revoke {key} --subkey {subkey} --reason compromised"));
+            done.says(&format!("plugsign revoke {key} {how}--reason compromised"));
+        }
+        let done = refused("extend KEY --expires 2y");
+        let done = done.says(&format!("plugsign extend {key} --expires 2y --subkeys"));
+        done.says(&format!("the key as a whole: plugsign extend {key} --expires 2y"));
+        if !name.ends_with('!') {
+            let done = refused("export --ci KEY -o out --new-passphrase-file new");
+            done.says(&format!("plugsign export --ci '{subkey}!'"));
+        }
+    }
+    // What is public leaves as a whole, whichever of its keys is named.
+    sandbox.run(&format!("export {subkey} -o one")).exits(0);
+    sandbox.run(&format!("export {key} -o other")).exits(0);
+    assert_eq!(sandbox.read("one"), sandbox.read("other"));
+    sandbox.run(&format!("export {subkey}! -o third")).exits(2);
+    sandbox.run(&format!("export --ci {subkey}! -o out --new-passphrase-file new")).exits(0);
+    sandbox.run(&format!("revoke {key} --subkey {subkey} --reason compromised")).exits(0);
+    let json = sandbox.run(&format!("--json list {key}")).exits(0).json();
+    assert_eq!(json["keys"][0]["status"], "revoked", "its only signing subkey is");
+    sandbox.run(&format!("extend {key} --expires 1y")).exits(0);
 }

@@ -169,6 +169,20 @@ impl Failure {
         }
     }
 
+    /// Names the two commands that may have been meant, if a subkey was named for a key. `KEY` and
+    /// `SUBKEY` stand in them for the fingerprints.
+    pub fn or_of_subkey(self, whole: &str, alone: &str) -> Failure {
+        match self {
+            Failure::Library(Error::NamesSubkey { subkey, key }) => {
+                let advice = format!("for this subkey: {alone}; for the key as a whole: {whole}")
+                    .replace("SUBKEY", &subkey.to_string())
+                    .replace("KEY", &key.to_string());
+                Failure::Advised(Box::new(Error::NamesSubkey { subkey, key }), advice)
+            }
+            other => other,
+        }
+    }
+
     /// Returns the failure as a JSON value, for reports about several things.
     pub fn error_json(&self) -> Value {
         error_fields(&self.message(), self.causes(), self.hint())
@@ -249,7 +263,7 @@ pub fn exit_of(error: &Error) -> u8 {
         | Error::ForeignRevocation(_)
         | Error::LastUserId(_)
         | Error::ClockBehind { .. } => EXIT_REFUSED,
-        Error::Malformed(_) | Error::BadName(_) => EXIT_USAGE,
+        Error::Malformed(_) | Error::BadName(_) | Error::NamesSubkey { .. } => EXIT_USAGE,
         _ => EXIT_COULD_NOT,
     }
 }
@@ -282,6 +296,9 @@ pub fn hint(error: &Error) -> Option<String> {
                 hint.push_str(&format!("\n  {fingerprint}  {}", Safe::text(user_id)));
             }
             hint
+        }
+        Error::NamesSubkey { subkey, key } => {
+            format!("name the key by its own fingerprint: {key}; to end this subkey alone: plugsign revoke {key} --subkey {subkey} --reason REASON")
         }
         Error::ShortKeyId(_) => {
             "anybody can make a key with the same eight digits: give all 40 of the fingerprint, or 16".into()

@@ -130,15 +130,15 @@ impl SecretKey {
     }
 
     /// Returns the key as `gpg --export-secret-subkeys` writes it: without the primary key's
-    /// secret part and, with `only`, without those of the other subkeys. Nothing is unlocked.
+    /// secret part and, if `only` names some, without those of other subkeys. Nothing is unlocked.
     ///
     /// # Errors
     ///
     /// [`Error::Refused`] if no secret part would be left.
-    pub fn subkeys_alone(&self, only: Option<&Fingerprint>) -> Result<SecretKey> {
+    pub fn subkeys_alone(&self, only: &[Fingerprint]) -> Result<SecretKey> {
         let primary = self.fingerprint();
         let stays = |fingerprint: &Fingerprint| {
-            *fingerprint != primary && only.is_none_or(|only| only == fingerprint)
+            *fingerprint != primary && (only.is_empty() || only.contains(fingerprint))
         };
         if !self.secret_fingerprints().iter().any(stays) {
             let weakness = Weakness::SecretElsewhere;

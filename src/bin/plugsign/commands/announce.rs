@@ -135,7 +135,7 @@ fn check_arguments(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn find<'a>(shelf: &'a Shelf<HomeKey>, key: &str) -> Result<&'a HomeKey, Failure> {
-    Ok(shelf.find(&KeyQuery::parse(key)?)?)
+    Ok(shelf.find_whole(&KeyQuery::parse(key)?)?)
 }
 
 fn add(certificates: &mut Vec<Certificate>, certificate: &Certificate) {

@@ -69,8 +69,8 @@ impl Means {
         let shelf = world.home()?.keys()?;
         let lent = self.lent.primary.is_some();
         let key = match needs == Needs::Subkeys || !lent {
-            true => shelf.find_secret(Some(&query))?,
-            false => shelf.find(&query)?,
+            true => shelf.find_secret_whole(&query)?,
+            false => shelf.find_whole(&query)?,
         };
         let certificate = &key.certificate;
         let fingerprint = certificate.fingerprint();

@@ -84,8 +84,20 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Exported, Failure> {
     let mut left_out: Vec<Fingerprint> = Vec::new();
     for key in &arguments.keys {
         let query = KeyQuery::parse(key)?;
-        let key =
-            if arguments.secret { shelf.find_secret(Some(&query))? } else { shelf.find(&query)? };
+        let key = match arguments.secret {
+            true => shelf
+                .find_secret_whole(&query)
+                .map_err(|error| export_move::of_subkey(error, "--secret"))?,
+            false => {
+                let key = shelf.find(&query)?;
+                // What is public of a key leaves as a whole, whichever of its keys is named: but
+                // `!` says that this one alone is meant.
+                if query.exactly(&key.certificate).is_some() {
+                    query.check_whole(&key.certificate).map_err(public_subkey)?;
+                }
+                key
+            }
+        };
         let fingerprint = key.certificate.fingerprint();
         if !fingerprints.contains(&fingerprint) {
             if arguments.for_server {
@@ -150,6 +162,11 @@ fn warn_of_server(key: &HomeKey, arguments: &Arguments, world: &World) {
             "a Mattermost server cannot read this certificate; for one: plugsign export --for-server {fingerprint}"
         ));
     }
+}
+
+fn public_subkey(error: Error) -> Failure {
+    let failure = Failure::from(error);
+    failure.or_of_subkey("plugsign export KEY", "plugsign gpg --export 'SUBKEY!'")
 }
 
 fn export(key: &HomeKey, arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Failure> {

@@ -29,6 +29,12 @@ fn one_key(arguments: &Arguments) -> Result<KeyQuery, Failure> {
     }
 }
 
+/// Says what to do where a subkey was named for a key.
+pub(super) fn of_subkey(error: Error, option: &str) -> Failure {
+    let whole = format!("plugsign export {option} KEY");
+    Failure::from(error).or_of_subkey(&whole, "plugsign export --ci 'SUBKEY!'")
+}
+
 /// Returns the text for a CI's secret, and which subkey is in it.
 pub fn for_ci(
     arguments: &Arguments,
@@ -40,6 +46,10 @@ pub fn for_ci(
     let no_secret = || Error::NoSecret(key.certificate.fingerprint());
     let secret = key.secret.as_ref().ok_or_else(no_secret)?.merge(&key.certificate)?;
     let exactly = query.exactly(&key.certificate);
+    if exactly.is_none() {
+        // The newest subkey, which leaves otherwise, may be another than the one that is named.
+        query.check_whole(&key.certificate).map_err(|error| of_subkey(error, "--ci"))?;
+    }
     let policy = world.policy();
     secret.check_can_sign(exactly.as_ref(), &policy)?;
     let old = arguments.passphrase.proven(world, &secret, &key.certificate)?;
@@ -63,7 +73,10 @@ pub fn for_ci(
 pub fn to_folder(arguments: &Arguments, folder: &Path, world: &World) -> Result<Exported, Failure> {
     let query = one_key(arguments)?;
     let home = world.home()?;
-    let fingerprint = home.keys()?.find_secret(Some(&query))?.certificate.fingerprint();
+    let shelf = home.keys()?;
+    let key = shelf.find_secret_whole(&query);
+    let key = key.map_err(|error| of_subkey(error, "--offline-primary DIR"))?;
+    let fingerprint = key.certificate.fingerprint();
     let no_secret = || Error::NoSecret(fingerprint.clone());
     let policy = world.policy();
     let key = of_home(home, &fingerprint)?;

@@ -31,7 +31,10 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
     let end = parse_validity(&arguments.expires, world.now)?.map(|validity| world.now + validity);
-    let mut opened = arguments.means.open(&arguments.key, Needs::Primary, false, world)?;
+    let whole = format!("plugsign extend KEY --expires {}", arguments.expires.trim());
+    let alone = format!("{whole} --subkeys, which sets the key's end too");
+    let opened = arguments.means.open(&arguments.key, Needs::Primary, false, world);
+    let mut opened = opened.map_err(|failure| failure.or_of_subkey(&whole, &alone))?;
     let mut subkeys = Vec::new();
     let mut before = None;
     let certificate = opened.change(world, |certificate, maker, now| {

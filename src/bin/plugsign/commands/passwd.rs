@@ -31,7 +31,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
     let query = KeyQuery::parse(&arguments.key)?;
     let home = world.home()?;
     let shelf = home.keys()?;
-    let key = shelf.find_secret(Some(&query))?;
+    let key = shelf.find_secret_whole(&query)?;
     let fingerprint = key.certificate.fingerprint();
     let no_secret = || Error::NoSecret(fingerprint.clone());
     let secret = key.secret.as_ref().ok_or_else(no_secret)?;

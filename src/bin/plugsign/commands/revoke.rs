@@ -35,8 +35,8 @@ pub struct Arguments {
     /// What to say about it, in public
     #[arg(long, value_name = "TEXT", default_value = "")]
     message: String,
-    /// Use the revocation certificate that the home keeps: the key is lost, or its passphrase; a
-    /// part of a user ID is not enough for KEY then
+    /// Use the revocation certificate that the home keeps: the key is lost, or its passphrase. KEY
+    /// is the whole fingerprint then
     #[arg(long, conflicts_with_all = ["subkey", "message", "primary"])]
     stored: bool,
     /// Use the revocation certificate in this file, with its guarding colon or without
@@ -69,10 +69,16 @@ impl From<ReasonArgument> for Reason {
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
     let reason = arguments.reason.map_or(Reason::Unspecified, Reason::from);
+    let alone = format!("plugsign revoke KEY --subkey SUBKEY --reason {reason}");
     if arguments.stored || arguments.certificate.is_some() {
-        return by_certificate(&arguments, reason, world);
+        let how = if arguments.stored { "--stored" } else { "--certificate FILE" };
+        let whole = format!("plugsign revoke KEY {how} --reason {reason}");
+        return by_certificate(&arguments, reason, world)
+            .map_err(|failure| failure.or_of_subkey(&whole, &alone));
     }
-    let mut opened = arguments.means.open(&arguments.key, Needs::Primary, true, world)?;
+    let whole = format!("plugsign revoke KEY --reason {reason}");
+    let opened = arguments.means.open(&arguments.key, Needs::Primary, true, world);
+    let mut opened = opened.map_err(|failure| failure.or_of_subkey(&whole, &alone))?;
     let subkey = match &arguments.subkey {
         None => None,
         Some(subkey) => {
@@ -115,13 +121,13 @@ fn by_certificate(
     let home = world.home()?;
     let query = KeyQuery::parse(&arguments.key)?;
     let shelf = home.keys()?;
-    let certificate = &shelf.find(&query)?.certificate;
+    let certificate = &shelf.find_whole(&query)?.certificate;
     let fingerprint = certificate.fingerprint();
     // Nothing is asked for that could hold up a mistake.
-    if arguments.stored && !query.is_whole(certificate) {
-        return Err(Failure::Usage(
-            "--stored ends a key without its passphrase: name it by its fingerprint, its key ID, a whole user ID or a whole e-mail address".into(),
-        ));
+    if arguments.stored && !query.is_fingerprint_of(certificate) {
+        return Err(Failure::Usage(format!(
+            "--stored ends a key without its passphrase: name it by its whole fingerprint, which is {fingerprint}"
+        )));
     }
     let bytes = match &arguments.certificate {
         Some(path) => read_small(path, "a revocation certificate", MAX_KEY_FILE)?,

@@ -1,5 +1,7 @@
 //! `gpg --export`, `--export-secret-keys`, `--export-secret-subkeys`
 
+use plugsign::error::Error;
+use plugsign::openpgp::certificate::{Certificate, Fingerprint};
 use plugsign::openpgp::key_file::armor_keys;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::Protection;
@@ -35,11 +37,12 @@ pub fn run(session: &mut Session, what: What) -> Result<u8, Failure> {
     let mut fingerprints = Vec::new();
     for key in chosen.into_iter().map(|place| &shelf.items[place]) {
         let fingerprint = key.certificate.fingerprint();
+        let alone = meant_alone(&words, &key.certificate, what)?;
         let bytes = match (&key.secret, what) {
             (Some(secret), What::SecretKeys | What::SecretSubkeys) => {
                 let mut secret = secret.merge(&key.certificate)?;
                 if what == What::SecretSubkeys {
-                    secret = secret.subkeys_alone(exact_subkey(&words, key).as_ref())?;
+                    secret = secret.subkeys_alone(&alone)?;
                 }
                 if secret.protection() == Protection::None {
                     session.log.say(&format!(
@@ -48,7 +51,7 @@ pub fn run(session: &mut Session, what: What) -> Result<u8, Failure> {
                 }
                 secret.to_bytes()?
             }
-            _ => Zeroizing::new(key.certificate.to_bytes()?),
+            _ => Zeroizing::new(with_subkeys_alone(&key.certificate, &alone).to_bytes()?),
         };
         packets.extend_from_slice(&bytes);
         fingerprints.push(fingerprint);
@@ -74,11 +77,48 @@ pub fn run(session: &mut Session, what: What) -> Result<u8, Failure> {
     Ok(if is_whole { 0 } else { 2 })
 }
 
-/// `SUBKEY!` exports this one subkey alone.
-fn exact_subkey(
+/// Returns the subkeys that are meant alone, as `SUBKEY!` says it; none if the key as a whole is
+/// meant. As with GnuPG, `SUBKEY` stands for the key where only what is public leaves; secrets that
+/// nobody named stay here.
+fn meant_alone(
     words: &[String],
-    key: &plugsign::disk::shelf::HomeKey,
-) -> Option<plugsign::openpgp::certificate::Fingerprint> {
-    let mut queries = words.iter().filter_map(|word| KeyQuery::parse_gnupg(word).ok());
-    queries.find_map(|query| query.exactly(&key.certificate))
+    certificate: &Certificate,
+    what: What,
+) -> Result<Vec<Fingerprint>, Failure> {
+    let mut alone = Vec::new();
+    let mut is_whole = false;
+    for word in words {
+        let query = KeyQuery::parse_gnupg(word)?;
+        if !query.matches(certificate) {
+            continue;
+        }
+        let names_whole = query.check_whole(certificate);
+        match (query.exactly(certificate), what) {
+            (Some(key), What::SecretSubkeys) => alone.push(key),
+            (Some(subkey), What::Certificates) if names_whole.is_err() => alone.push(subkey),
+            (_, What::Certificates) => is_whole = true,
+            _ => {
+                names_whole.map_err(|error| named_subkey(error, what))?;
+                is_whole = true;
+            }
+        }
+    }
+    Ok(if is_whole { Vec::new() } else { alone })
+}
+
+fn named_subkey(error: Error, what: What) -> Failure {
+    let whole = match what {
+        What::SecretSubkeys => "gpg --export-secret-subkeys KEY",
+        _ => "gpg --export-secret-keys KEY",
+    };
+    Failure::from(error).or_of_subkey(whole, "gpg --export-secret-subkeys 'SUBKEY!'")
+}
+
+fn with_subkeys_alone(certificate: &Certificate, alone: &[Fingerprint]) -> Certificate {
+    let subkeys = certificate.fingerprints().into_iter().skip(1);
+    let others: Vec<Fingerprint> = subkeys.filter(|subkey| !alone.contains(subkey)).collect();
+    match alone.is_empty() {
+        true => certificate.clone(),
+        false => certificate.without_subkeys(&others),
+    }
 }

@@ -630,8 +630,9 @@ impl Certificate {
 
     /// Describes the certificate as of the policy's time.
     pub fn describe(&self, policy: &Policy) -> Description {
-        let keys: Vec<KeyDescription> =
+        let mut keys: Vec<KeyDescription> =
             self.cert.keys().map(|key| self.describe_key(key.key(), policy)).collect();
+        self.mark_ended(&mut keys, policy.now());
         let primary_user_id = self
             .cert
             .with_policy(policy, policy.now())
@@ -652,13 +653,12 @@ impl Certificate {
         policy: &Policy,
     ) -> KeyDescription {
         let valid = self.valid_key(&key.fingerprint().into(), policy, policy.now());
-        let lax = openpgp::policy::StandardPolicy::at(policy.now());
-        let flags = self
-            .cert
-            .keys()
-            .key_handle(key.fingerprint())
-            .next()
-            .and_then(|key| key.with_policy(&lax, policy.now()).ok())
+        let component = self.cert.keys().key_handle(key.fingerprint()).next();
+        let time = component.as_ref().map(|key| self.reading_time(key, policy.now()));
+        let time = time.unwrap_or(policy.now());
+        let lax = openpgp::policy::StandardPolicy::at(time);
+        let flags = component
+            .and_then(|key| key.with_policy(&lax, time).ok())
             .map(|key| (key.key_flags(), key.key_expiration_time()));
         let is_primary = Fingerprint::from(key.fingerprint()) == self.fingerprint();
         let limits = self.limits(key, is_primary, policy);
@@ -691,6 +691,7 @@ impl Certificate {
             expires,
             usage,
             weakness: valid.err(),
+            ended: None,
         }
     }
 
@@ -812,6 +813,8 @@ pub struct KeyDescription {
     pub usage: Vec<&'static str>,
     /// Why it cannot make signatures now, if it cannot.
     pub weakness: Option<Weakness>,
+    /// That it is revoked or expired, or not valid yet, whatever it is for.
+    pub ended: Option<Weakness>,
 }
 
 fn algorithm_name<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> String {

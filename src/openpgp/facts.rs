@@ -37,7 +37,7 @@ pub struct KeyFacts {
 impl KeyFacts {
     /// Returns whether it is expired.
     pub fn is_expired(&self) -> bool {
-        matches!(self.description.weakness, Some(Weakness::Expired(_)))
+        matches!(self.description.ended, Some(Weakness::Expired(_)))
     }
 
     /// Returns whether it may be used for what it is there for: signing or anything else.
@@ -79,7 +79,10 @@ pub fn certificate_facts(certificate: &Certificate, policy: &Policy) -> Certific
         .zip(cert.keys())
         .map(|(description, component)| {
             let revoked = certificate.revoked_since(&description.fingerprint).or(primary_revoked);
-            let is_revoked = matches!(description.weakness, Some(Weakness::Revoked(_)));
+            // One by somebody whom the key lets revoke it is among the others'.
+            let by_another = component.other_revocations().next();
+            let revoked = revoked.or_else(|| by_another?.signature_creation_time());
+            let is_revoked = matches!(description.ended, Some(Weakness::Revoked(_)));
             let revoked = revoked.filter(|_| is_revoked);
             KeyFacts {
                 description,

@@ -5,6 +5,7 @@
 pub(crate) mod bounds;
 pub mod certificate;
 pub mod change;
+mod ended;
 pub mod facts;
 mod framing;
 pub mod gnupg;

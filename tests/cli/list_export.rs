@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use sequoia_openpgp as openpgp;
 
 use openpgp::armor::Kind;
+use openpgp::packet::signature::SignatureBuilder;
 use openpgp::parse::Parse;
-use openpgp::types::ReasonForRevocation;
+use openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
 use openpgp::{Cert, Packet, PacketPile};
 
 use crate::common::craft::*;
@@ -453,4 +454,117 @@ fn colliding_key_ids_name_nobody() {
     }
     let fingerprint = one.fingerprint().to_string();
     sandbox.call(["export", &fingerprint]).run().exits(0);
+}
+
+/// A signing subkey that ends at some time, and is revoked if there is a reason.
+fn subkey_of(
+    cert: Cert,
+    primary: &mut openpgp::crypto::KeyPair,
+    material: &Material,
+    validity: Option<std::time::Duration>,
+    reason: Option<ReasonForRevocation>,
+) -> Cert {
+    let subkey = material.key::<openpgp::packet::key::SubordinateRole>(ago(9));
+    let subkey = subkey.parts_into_public();
+    let builder = |kind| {
+        SignatureBuilder::new(kind)
+            .set_hash_algo(HashAlgorithm::SHA256)
+            .set_signature_creation_time(ago(9))
+            .unwrap()
+    };
+    let back = builder(SignatureType::PrimaryKeyBinding)
+        .sign_primary_key_binding(&mut material.signer(ago(9)), cert.primary_key().key(), &subkey)
+        .unwrap();
+    let binding = builder(SignatureType::SubkeyBinding)
+        .set_key_flags(KeyFlags::empty().set_signing())
+        .unwrap()
+        .set_key_validity_period(validity)
+        .unwrap()
+        .set_embedded_signature(back)
+        .unwrap()
+        .sign_subkey_binding(primary, cert.primary_key().key(), &subkey)
+        .unwrap();
+    let mut packets = vec![Packet::from(subkey.clone()), binding.into()];
+    if let Some(reason) = reason {
+        let revocation = builder(SignatureType::SubkeyRevocation)
+            .set_reason_for_revocation(reason, b"read from a log")
+            .unwrap()
+            .sign_subkey_binding(primary, cert.primary_key().key(), &subkey)
+            .unwrap();
+        packets.push(revocation.into());
+    }
+    cert.insert_packets(packets).unwrap().0
+}
+
+#[test]
+fn list_says_of_every_subkey_whether_it_ended_and_why_whatever_its_kind() {
+    let sandbox = Sandbox::new();
+    let recipe = Recipe::of(Material::a());
+    let signer = || recipe.signer();
+    let compromised = Some(ReasonForRevocation::KeyCompromised);
+    let cert = subkey_of(recipe.build(), &mut signer(), Material::b(), None, compromised);
+    let cert = subkey_of(cert, &mut signer(), Material::strong(), Some(DAY), None);
+    // A weak one that ended is over, too.
+    let cert = subkey_of(cert, &mut signer(), Material::weak(), None, compromised);
+    let fingerprint = cert.fingerprint().to_hex();
+    sandbox.keygen("--name Own --no-passphrase");
+    // As an import leaves it.
+    sandbox.write(format!("home/certificates/{fingerprint}.pgp"), public(&cert));
+    let json = sandbox.run(&format!("--json list {fingerprint}")).exits(0).json();
+    let key = &json["keys"][0];
+    let mut rows: Vec<_> = key["subkeys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["status"].as_str().unwrap(), it["revoked"].clone(), it["problem"].clone()))
+        .collect();
+    rows.sort_by_key(|row| row.0);
+    let why = "compromised: read from a log";
+    for place in [1, 2] {
+        assert_eq!((rows[place].0, &rows[place].1), ("revoked", &why.into()), "{rows:?}");
+        assert_eq!(rows[place].2, format!("it is revoked ({why})"));
+    }
+    assert_eq!((rows[0].0, &rows[0].1), ("expired", &serde_json::Value::Null), "{rows:?}");
+    assert!(rows[0].2.as_str().unwrap().starts_with("it expired on "), "{rows:?}");
+    assert_eq!(key["revoked"], serde_json::Value::Null);
+    let text = sandbox.run(&format!("list {fingerprint}")).exits(0);
+    assert_eq!(text.out().matches("it is revoked (compromised").count(), 2, "{text:?}");
+    let call = ["gpg", "--list-keys", "--with-colons", &fingerprint];
+    let listing = sandbox.call(call).run().exits(0).out().to_string();
+    let mut validity: Vec<&str> = listing
+        .lines()
+        .filter(|line| line.starts_with("sub:"))
+        .map(|line| line.split(':').nth(1).unwrap())
+        .collect();
+    validity.sort();
+    assert_eq!(validity, ["e", "r", "r"], "{listing}");
+}
+
+#[test]
+fn a_clock_before_a_keys_birth_hides_neither_its_purposes_nor_its_end() {
+    let sandbox = Sandbox::new();
+    sandbox.keygen("--name Own --no-passphrase");
+    let recipe = Recipe {
+        created: now() + 30 * DAY,
+        bound: now() + 30 * DAY,
+        validity: Some(100 * DAY),
+        ..Recipe::of(Material::a())
+    };
+    let fingerprint = recipe.build().fingerprint().to_hex();
+    sandbox.write(format!("home/certificates/{fingerprint}.pgp"), public(&recipe.build()));
+    let done = sandbox.run(&format!("list {fingerprint}")).exits(0);
+    for words in ["certify+sign", "expires 20", "not-yet-valid: it is not valid before 20"] {
+        assert!(done.out().contains(words), "{words}: {done:?}");
+    }
+    assert!(!done.out().contains("never expires"), "{done:?}");
+    let json = sandbox.run(&format!("--json list {fingerprint}")).exits(0).json();
+    assert_eq!(json["keys"][0]["usage"], serde_json::json!(["certify", "sign"]));
+    assert_eq!(json["keys"][0]["status"], "not-yet-valid");
+    assert!(json["keys"][0]["expires"].is_string());
+    let call = ["gpg", "--list-keys", "--with-colons", &fingerprint];
+    let listing = sandbox.call(call).run().exits(0).out().to_string();
+    let key = listing.lines().find(|line| line.starts_with("pub:")).unwrap();
+    let fields: Vec<&str> = key.split(':').collect();
+    assert_eq!(fields[6], (seconds(now() + 130 * DAY)).to_string(), "{key}");
+    assert!(fields[11].starts_with("sc"), "{key}");
 }

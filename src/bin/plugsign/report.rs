@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use plugsign::disk::release::Release;
-use plugsign::openpgp::certificate::{Certificate, Description, show_time};
+use plugsign::openpgp::certificate::{Certificate, Description, KeyDescription, show_time};
 use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
@@ -74,7 +74,18 @@ pub fn expiry_notice(
 
 /// Returns a certificate's state in one word.
 pub fn status(description: &Description) -> &'static str {
-    match description.weakness() {
+    word(description.weakness())
+}
+
+/// Says what is wrong with one of its keys: that it has ended, or that nothing good can be said of
+/// it. That it is for something else than signing is no fault.
+pub fn problem(key: &KeyDescription) -> Option<&Weakness> {
+    let is_fault = |weakness: &&Weakness| **weakness != Weakness::CannotSign;
+    key.ended.as_ref().or(key.weakness.as_ref().filter(is_fault))
+}
+
+fn word(weakness: Option<&Weakness>) -> &'static str {
+    match weakness {
         None => "valid",
         Some(Weakness::Expired(_)) => "expired",
         Some(Weakness::Revoked(_)) => "revoked",
@@ -99,6 +110,12 @@ pub fn certificate_json(
                 "created": show_time(key.created),
                 "expires": key.expires.map(show_time),
                 "usage": key.usage,
+                "status": word(problem(key)),
+                "problem": problem(key).map(ToString::to_string),
+                "revoked": match &key.ended {
+                    Some(Weakness::Revoked(reason)) => Some(reason),
+                    _ => None,
+                },
             })
         })
         .collect();

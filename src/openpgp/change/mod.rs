@@ -52,15 +52,7 @@ pub struct Maker<'a> {
 /// Returns the time of the newest self-signature, revocations too. A change must be newer, or it
 /// would not count.
 pub fn newest_self_signature(certificate: &Certificate) -> Option<SystemTime> {
-    let cert = certificate.cert();
-    let user_ids = cert
-        .userids()
-        .flat_map(|id| id.self_signatures().chain(id.self_revocations()).collect::<Vec<_>>());
-    let keys = cert
-        .keys()
-        .flat_map(|key| key.self_signatures().chain(key.self_revocations()).collect::<Vec<_>>());
-    let read = user_ids.chain(keys).filter_map(|signature| signature.signature_creation_time());
-    read.chain(certificate.newest_statement()).max()
+    certificate.newest_self_signature()
 }
 
 /// Refuses to change a key that is revoked, by whatever revocation: a newer self-signature would

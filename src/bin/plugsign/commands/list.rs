@@ -9,7 +9,7 @@ use plugsign::error::Error;
 use plugsign::mattermost::server::Refusal;
 use plugsign::mattermost::server_copy::ServerCopy;
 use plugsign::openpgp::certificate::{Certificate, Description, Fingerprint, show_time};
-use plugsign::openpgp::policy::{Policy, Weakness};
+use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::{Protection, SecretKey};
 use plugsign::openpgp::stub::Place;
@@ -17,7 +17,7 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use crate::failure::{EXIT_COULD_NOT, Failure, files_json, one_line};
-use crate::report::{Report, certificate_json, expiry_notice, status};
+use crate::report::{Report, certificate_json, expiry_notice, problem, status};
 use crate::signer::{Found, Origin};
 use crate::world::World;
 
@@ -182,10 +182,7 @@ impl Listed {
         };
         writeln!(out, "  {}: {}", self.secret(), dates(primary))?;
         for subkey in subkeys {
-            let weakness = match &subkey.weakness {
-                None | Some(Weakness::CannotSign) => String::new(),
-                Some(weakness) => format!(", {weakness}"),
-            };
+            let weakness = problem(subkey).map_or(String::new(), |it| format!(", {it}"));
             writeln!(out, "  subkey {}: {}{weakness}", subkey.fingerprint, dates(subkey))?;
         }
         match (&self.cannot_sign, self.description.weakness()) {

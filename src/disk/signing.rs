@@ -13,7 +13,7 @@ use super::release::{is_certificate, signatures_of};
 use super::write::{Access, Existing, Folder, Prepared, remove_all};
 use crate::error::{Error, Result};
 use crate::judge::Judge;
-use crate::openpgp::certificate::KeyId;
+use crate::openpgp::certificate::{Fingerprint, KeyId};
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 use crate::openpgp::secret_key::SigningKey;
 use crate::openpgp::sign::sign_hashed;
@@ -32,6 +32,10 @@ pub struct Signing<'a> {
     pub armored: bool,
     /// Whether other files in the signatures' places are replaced.
     pub existing: Existing,
+    /// Whether a good signature by another key of the certificate is left alone, as an older
+    /// subkey's is after a rotation. Not where the key was asked for by itself, and never where
+    /// other files are replaced.
+    pub any_key: bool,
     /// The process's file mode creation mask.
     pub umask: u32,
     /// Whether nothing is written.
@@ -122,17 +126,18 @@ impl Signing<'_> {
         let is_file = other != output && fs::symlink_metadata(&other).is_ok_and(|it| it.is_file());
         let is_stale = is_file
             && !is_certificate(&other)
-            && matches!(self.is_good(&other, content), Ok(false))
+            && matches!(self.good_signer(&other, content), Ok(None))
             && matches!(self.stale(&other), Error::Stale(_));
         is_stale.then_some(other)
     }
 
-    /// Returns whether a good signature is in the new one's place. Anything else there is an
-    /// error, unless it may be replaced.
+    /// Returns whether a good signature is in the new one's place that does as well. Anything else
+    /// there is an error, unless it may be replaced.
     fn is_up_to_date(&self, content: &Hashed, output: &Path) -> Result<bool> {
         let Ok(metadata) = fs::symlink_metadata(output) else { return Ok(false) };
+        let does = |signer: &Fingerprint| self.does_as_well(signer);
         let is_good = match metadata.is_file() {
-            true => self.is_good(output, content),
+            true => self.good_signer(output, content).map(|it| it.as_ref().is_some_and(does)),
             false => Ok(false),
         };
         match (is_good, self.existing) {
@@ -274,7 +279,9 @@ impl Signing<'_> {
     ) -> Result<Vec<u8>> {
         let content = hash_stream(content, name)?;
         match there {
-            Some(path) if self.is_good(path, &content)? => {
+            Some(path)
+                if self.good_signer(path, &content)?.is_some_and(|it| self.does_as_well(&it)) =>
+            {
                 Ok(read_small(path, "a signature", MAX_SIGNATURE_FILE)?.to_vec())
             }
             _ => self.signature(&content),
@@ -320,16 +327,24 @@ impl Signing<'_> {
         }
     }
 
-    fn is_good(&self, output: &Path, content: &Hashed) -> Result<bool> {
+    fn does_as_well(&self, signer: &Fingerprint) -> bool {
+        *signer == self.key.fingerprint() || (self.any_key && self.existing == Existing::Keep)
+    }
+
+    /// Returns which key of the certificate made the good signature that is there, if it is one.
+    fn good_signer(&self, output: &Path, content: &Hashed) -> Result<Option<Fingerprint>> {
         let bytes = match read_small(output, "a signature", MAX_SIGNATURE_FILE) {
             Ok(bytes) => bytes,
-            Err(Error::TooLarge { .. }) => return Ok(false),
-            Err(error) if error.is_not_found() => return Ok(false),
+            Err(Error::TooLarge { .. }) => return Ok(None),
+            Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error),
         };
+        let own = self.key.certificate().fingerprint();
         Ok(match self.judge.verify_content(&bytes, content) {
-            Verdict::Good(good) => *good.key() == self.key.fingerprint(),
-            Verdict::Bad(_) => false,
+            Verdict::Good(good) if good.certificate().fingerprint() == own => {
+                Some(good.key().clone())
+            }
+            _ => None,
         })
     }
 }

@@ -386,3 +386,48 @@ fn an_extension_names_the_encryption_subkey_that_it_leaves_alone() {
     let said = plugsign.must(["extend", &fingerprint, "--expires", "3y", "--subkeys"]);
     assert!(said.err.contains("is left alone, for it is ECDH and not RSA"), "{said:?}");
 }
+
+#[test]
+fn after_a_rotation_what_the_older_subkey_signed_is_up_to_date_unless_forced() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    for name in ["dist/a.tar.gz", "dist/b.zip", "dist/stale.zip", "armored/a.zip"] {
+        sandbox.write(name, name);
+    }
+    sandbox.run("sign dist --checksums").exits(0);
+    sandbox.run("sign armored -a").exits(0);
+    sandbox.write("dist/stale.zip", "another one");
+    let old = sandbox.read("dist/a.tar.gz.sig");
+    let sums = sandbox.read("dist/SHA256SUMS.sig");
+    sandbox.run(&format!("rotate {key}")).exits(0);
+
+    // What is good no more still is no signature of these bytes.
+    sandbox.run("sign dist/stale.zip").exits(3).says("dist/stale.zip.sig");
+    sandbox.run("sign dist/stale.zip --force").exits(0);
+    sandbox.write("dist/c.zip", "new");
+    let done = sandbox.run("sign dist armored").exits(0);
+    assert_eq!(done.out(), "dist/c.zip.sig\narmored/a.zip.sig\n", "{done:?}");
+    assert!(!done.err().contains("no good any more"), "{done:?}");
+    assert_eq!(sandbox.read("dist/a.tar.gz.sig"), old);
+    sandbox.run("verify dist/a.tar.gz dist/b.zip dist/c.zip dist/stale.zip").exits(0);
+    std::fs::remove_file(sandbox.path("dist/c.zip")).unwrap();
+    std::fs::remove_file(sandbox.path("dist/c.zip.sig")).unwrap();
+    sandbox.write("dist/stale.zip", "dist/stale.zip");
+    sandbox.run("sign dist/stale.zip --force").exits(0);
+    sandbox.run("sign dist --checksums").exits(0).prints_nothing();
+    assert_eq!(sandbox.read("dist/SHA256SUMS.sig"), sums);
+
+    // Who asks for the very key gets that key's.
+    let json = sandbox.run(&format!("--json list {key}")).exits(0).json();
+    let subkeys = json["keys"][0]["subkeys"].as_array().unwrap();
+    let newest = subkeys.iter().max_by_key(|it| it["created"].as_str().unwrap()).unwrap();
+    let newest = newest["fingerprint"].as_str().unwrap().to_string();
+    sandbox.run(&format!("sign -u {newest}! dist/a.tar.gz")).exits(3);
+    sandbox.run("sign dist/a.tar.gz --force").exits(0).prints("dist/a.tar.gz.sig");
+    assert_ne!(sandbox.read("dist/a.tar.gz.sig"), old);
+    let other = subkeys.iter().find(|it| it["fingerprint"] != newest.as_str()).unwrap();
+    let other = other["fingerprint"].as_str().unwrap();
+    let line = format!("revoke {key} --subkey {other} --reason superseded");
+    sandbox.run(&line).exits(0);
+    sandbox.run("sign dist").exits(3).says("dist/b.zip.sig");
+}

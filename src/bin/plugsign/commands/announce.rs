@@ -237,6 +237,7 @@ fn sign_by_former(notice: &[u8], arguments: &Arguments, world: &World) -> Result
         created: world.time(None)?,
         armored: false,
         existing: Existing::Keep,
+        any_key: true,
         umask: world.umask,
         dry_run: false,
     };

@@ -32,8 +32,8 @@ use crate::world::{World, is_dash};
 ///
 /// Writes FILE.sig for every FILE. A folder is walked without following links, and its release
 /// archives are taken: *.tar, *.tar.*, *.tgz, *.tbz2, *.txz, *.tzst, *.zip. Unpacked plugins and
-/// hidden folders in it are passed over. A signature that is good already is left alone. Prints
-/// each signature that was written.
+/// hidden folders in it are passed over. A signature that is good already is left alone, also one
+/// by an older subkey of the same key. Prints each signature that was written.
 ///
 /// With several keys (-u A -u B), the first one signs FILE.sig, which is what servers read, and
 /// each other one FILE.KEYID.sig, by the key ID of its certificate. A passphrase that is given
@@ -102,6 +102,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
             created,
             armored: arguments.armor,
             existing: if arguments.force { Existing::Replace } else { Existing::Keep },
+            any_key: !signer.is_exact,
             umask: world.umask,
             dry_run: arguments.dry_run,
         })
@@ -202,6 +203,8 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 struct Signer {
     key: SigningKey,
     judge: Judge,
+    /// Whether this very key was asked for, and not the certificate's newest.
+    is_exact: bool,
 }
 
 impl Signer {
@@ -226,7 +229,7 @@ fn unlock(arguments: &Arguments, world: &World) -> Result<Vec<Signer>, Failure> 
     for (key, found) in arguments.passphrase.unlock_all(world, &found)?.into_iter().zip(&found) {
         world.terminal.whisper(&format!("signing with {}", key.fingerprint()));
         let judge = Judge::new(vec![key.certificate().clone()], world.policy())?;
-        let signer = Signer { key, judge };
+        let signer = Signer { key, judge, is_exact: found.exactly.is_some() };
         let end = signer.describe(world).expires;
         let fingerprint = signer.key.fingerprint();
         let renewal = found.renewal(Some(&fingerprint), None);

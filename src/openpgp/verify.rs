@@ -319,17 +319,36 @@ fn judge(
             }
         }
     }
-    Err(worst.unwrap_or_else(|| unknown_signer(signature)))
+    Err(worst.unwrap_or_else(|| unknown_signer(signature, accepted)))
 }
 
-fn unknown_signer(signature: &DetachedSignature) -> Bad {
+fn unknown_signer(signature: &DetachedSignature, accepted: &[Certificate]) -> Bad {
     let issuers: Vec<String> =
         signature.claimed_issuers().iter().map(ToString::to_string).collect();
     let detail = match issuers.is_empty() {
         true => "it does not say which key made it".into(),
-        false => format!("made by {}, which is none of the accepted keys", issuers.join(", ")),
+        false => format!(
+            "made by {}, which is none of the accepted keys{}",
+            issuers.join(", "),
+            may_be_newer(signature, accepted)
+        ),
     };
     Bad::new(Reason::UnknownSigner, detail)
+}
+
+/// Says so if the signature is newer than all that an accepted certificate says of itself: that
+/// may lack a subkey that its owner made since.
+fn may_be_newer(signature: &DetachedSignature, accepted: &[Certificate]) -> String {
+    let is_older = |certificate: &&Certificate| {
+        certificate.newest_self_signature().is_some_and(|newest| newest <= signature.created())
+    };
+    let mut older = accepted.iter().filter(is_older).map(Certificate::fingerprint);
+    let whose = match (older.next(), older.next()) {
+        (None, _) => return String::new(),
+        (Some(one), None) => format!("the certificate {one} may lack a newer subkey"),
+        (Some(_), Some(_)) => "one of the accepted certificates may lack a newer subkey".into(),
+    };
+    format!("; {whose}: ask the publisher for the current certificate")
 }
 
 fn judge_by_key(

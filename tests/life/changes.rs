@@ -431,3 +431,27 @@ fn after_a_rotation_what_the_older_subkey_signed_is_up_to_date_unless_forced() {
     sandbox.run(&line).exits(0);
     sandbox.run("sign dist").exits(3).says("dist/b.zip.sig");
 }
+
+#[test]
+fn an_unknown_signer_may_be_a_newer_subkey_and_what_to_ask_for_is_said() {
+    let sandbox = Sandbox::new();
+    sandbox.write("alice.pgp", public(alice()));
+    sandbox.write("bob.pgp", public(bob()));
+    sandbox.write("data", DATA);
+    let mut stranger = Recipe { created: ago(100), ..Recipe::of(Material::strong()) }.signer();
+    let mut said = |time, keys: &str| {
+        sandbox.write("data.sig", Forge::at(&stranger, time).sign(&mut stranger, DATA));
+        let done = sandbox.run(&format!("verify {keys} data")).exits(1);
+        assert!(done.out().contains("unknown-signer"), "{done:?}");
+        done.out().to_string()
+    };
+    let ask = "may lack a newer subkey: ask the publisher for the current certificate";
+    let words = format!("; the certificate {:X} {ask}", alice().fingerprint());
+    let out = said(now(), "--key alice.pgp");
+    assert!(out.contains(&words), "{out}");
+    let out = said(now(), "--key alice.pgp --key bob.pgp");
+    assert!(out.contains(&format!("; one of the accepted certificates {ask}")), "{out}");
+    // A certificate that is newer than the signature lacks no key of its time.
+    let out = said(ago(20), "--key alice.pgp");
+    assert!(!out.contains("may lack"), "{out}");
+}

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use crate::error::Result;
 use crate::mattermost::server::{self, Cause, KeyRing, Refusal};
 use crate::mattermost::server_copy::ServerCopy;
+use crate::mattermost::shape::refused_by_policy;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 use crate::openpgp::policy::Policy;
@@ -97,6 +98,20 @@ impl Judge {
         }
     }
 
+    /// Asks a server alone that has the accepted certificates as its key files, whatever the
+    /// publisher's policy says.
+    ///
+    /// # Errors
+    ///
+    /// Only the reader's.
+    pub fn ask_server(
+        &self,
+        signature_file: &[u8],
+        artifact: impl Read,
+    ) -> io::Result<ServerVerdict> {
+        ask_key_rings(&self.key_rings, signature_file, artifact)
+    }
+
     /// Judges a signature file over content that was hashed the way that [`content_hash`] says.
     pub fn verify_content(&self, signature_file: &[u8], content: &Hashed) -> Verdict {
         let signature = match DetachedSignature::read(signature_file) {
@@ -167,6 +182,30 @@ pub enum ServerVerdict {
     },
 }
 
+impl ServerVerdict {
+    /// Says what the server does with a signature that the publisher's policy refuses.
+    pub fn consequence(&self) -> String {
+        match self {
+            ServerVerdict::Accepts { .. } => {
+                "a Mattermost server with the signer's key accepts it all the same, and installs the plugin".into()
+            }
+            ServerVerdict::Refuses { words, advice } => format!(
+                "a Mattermost server with these keys does not install it: \"Unable to verify plugin signature.\" ({words}: {advice})"
+            ),
+        }
+    }
+}
+
+/// Returns what the publisher's policy says of a signature that is not good.
+pub fn policy_words(bad: &Bad) -> String {
+    match bad.reason() {
+        Reason::ServerRefuses => {
+            "the signature is good by the publisher's policy, and the server refuses it".into()
+        }
+        _ => refused_by_policy(bad),
+    }
+}
+
 /// Asks the server alone, with these key files in the order of its configuration: the first that
 /// accepts decides, and one that cannot be read is passed over.
 ///
@@ -180,6 +219,14 @@ pub fn ask_server(
 ) -> io::Result<ServerVerdict> {
     let rings: Vec<Result<KeyRing, Refusal>> =
         key_files.iter().map(|file| KeyRing::read(file)).collect();
+    ask_key_rings(&rings, signature_file, artifact)
+}
+
+fn ask_key_rings(
+    rings: &[Result<KeyRing, Refusal>],
+    signature_file: &[u8],
+    artifact: impl Read,
+) -> io::Result<ServerVerdict> {
     let pending: Vec<_> = rings
         .iter()
         .map(|ring| match ring {

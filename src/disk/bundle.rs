@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 
 use super::file::{Links, Stamp, metadata_of, open_regular, read_small};
 use crate::error::{Error, Result};
-use crate::judge::Judge;
+use crate::judge::{Judge, ServerVerdict, policy_words};
 use crate::mattermost::bundle::{self, Bundle};
 use crate::openpgp::signature::MAX_SIGNATURE_FILE;
-use crate::openpgp::verify::Verdict;
+use crate::openpgp::verify::{Bad, Good, Verdict};
 
 /// An open bundle. Every pass is over the same file, from its start.
 pub struct BundleFile {
@@ -19,6 +19,29 @@ pub struct BundleFile {
     file: File,
     before: Stamp,
     size: u64,
+}
+
+/// What is said of a signature over a bundle.
+pub enum Judged {
+    /// Both accept it.
+    Good(Box<Good>),
+    /// It is not good: why, and what a server does with it.
+    Bad {
+        /// The publisher's verdict.
+        policy: Bad,
+        /// The server's.
+        server: ServerVerdict,
+    },
+}
+
+impl Judged {
+    /// Says what is wrong with it in two clauses: what the policy says, and what the server does.
+    pub fn problem(&self) -> Option<(String, String)> {
+        match self {
+            Judged::Good(_) => None,
+            Judged::Bad { policy, server } => Some((policy_words(policy), server.consequence())),
+        }
+    }
 }
 
 /// The signature beside a bundle.
@@ -79,6 +102,22 @@ impl BundleFile {
     /// As [`BundleFile::inspect`].
     pub fn verify(&mut self, signature: &[u8], judge: &Judge) -> Result<Verdict> {
         self.pass(|file| judge.verify(signature, file))
+    }
+
+    /// Judges a signature over it twice: by the publisher's policy, and, where that refuses it, by
+    /// what a server does that has the same keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`BundleFile::inspect`].
+    pub fn verify_and_ask(&mut self, signature: &[u8], judge: &Judge) -> Result<Judged> {
+        Ok(match self.verify(signature, judge)? {
+            Verdict::Good(good) => Judged::Good(good),
+            Verdict::Bad(bad) => {
+                let server = self.pass(|file| judge.ask_server(signature, file))?;
+                Judged::Bad { policy: bad, server }
+            }
+        })
     }
 
     /// Reads the signature beside it.

@@ -13,7 +13,7 @@ use semver::Version;
 
 use super::bundle::{Manifest, Platform, is_valid_url};
 use super::json::{Json, check_values};
-use super::shape::{Shape, shape};
+use super::shape::shape;
 use crate::openpgp::certificate::show_time;
 
 /// The most bytes that are read of a `plugins.json`. Mattermost's own has about 12 MiB.
@@ -319,8 +319,8 @@ fn check_entry(entry: &Json, mut say: impl FnMut(String)) {
             }
             None => say(format!("{whose}its signature is not base64")),
             Some(bytes) => {
-                if let Shape::Refused(why) = shape(&bytes) {
-                    say(format!("{whose}its signature is refused by every server: {why}"));
+                if let Some((what, consequence)) = shape(&bytes).problem() {
+                    say(format!("{whose}{what}; {consequence}"));
                 }
             }
         }

@@ -132,17 +132,13 @@ impl KeyRing {
     /// Chooses the signature that decides: the first one by a key of this ring that may sign
     /// (golang.org/x/crypto/openpgp, read.go). Whatever follows it is not looked at.
     pub fn choose(&self, signature_file: &[u8]) -> Result<Pending<'_>, Refusal> {
+        self.choose_of(signature_file).map_err(Refusal::of_signature)
+    }
+
+    fn choose_of(&self, signature_file: &[u8]) -> Result<Pending<'_>, Refusal> {
         let mut packets = Packets::new(signature_file);
         let mut unusable = None;
-        while let Some(packet) = packets.next_or_end()? {
-            let (Packet::Signature(signature) | Packet::OldSignature(signature)) = packet else {
-                let words = "openpgp: invalid data: non signature packet found";
-                return Err(Refusal::new(Cause::NotDetached, words));
-            };
-            let issuer = signature.subpackets.issuer.ok_or_else(|| {
-                let words = "openpgp: invalid data: signature doesn't have an issuer";
-                Refusal::new(Cause::NoIssuer, words)
-            })?;
+        while let Some((signature, issuer)) = next_signature(&mut packets)? {
             let keys = match self.signing_keys(issuer) {
                 Ok(keys) => keys,
                 Err(Cause::Undecided) => return Err(Refusal::unknown_entity(Cause::Undecided)),
@@ -160,6 +156,25 @@ impl KeyRing {
             Some(cause) => cause,
             None => Cause::NoSignature,
         }))
+    }
+
+    /// Tells whether any key of this ring may sign: if none may, the server refuses every signature
+    /// with this key file.
+    pub fn check_signers(&self) -> Result<(), Refusal> {
+        let mut unusable: Option<Cause> = None;
+        for certificate in &self.certificates {
+            let subkeys = certificate.subkeys.iter().map(|subkey| subkey.key.id);
+            for id in std::iter::once(certificate.primary.id).chain(subkeys) {
+                match self.signing_keys(id) {
+                    Ok(_) => return Ok(()),
+                    // That a key was revoked says more than that another was never for signing.
+                    Err(Cause::RevokedKey) => unusable = Some(Cause::RevokedKey),
+                    Err(cause) => unusable = unusable.or(Some(cause)),
+                }
+            }
+        }
+        let unknown = || Refusal::unknown_entity(unusable.unwrap_or(Cause::NoKey));
+        Err(self.passed_over.clone().unwrap_or_else(unknown))
     }
 
     /// Returns the keys with this ID that may sign, or why there are none.
@@ -185,6 +200,41 @@ impl KeyRing {
         }
         if keys.is_empty() { Err(unusable) } else { Ok(keys) }
     }
+}
+
+/// Tells whether a server that has the right key could accept a signature file, whoever made it
+/// and whatever it is over: some signature in it must be one over a file, and nothing before that
+/// one may stop the server. What follows it is not looked at.
+pub fn check_signature_file(signature_file: &[u8]) -> Result<(), Refusal> {
+    let mut packets = Packets::new(signature_file);
+    let mut refusal = None;
+    let mut next = || next_signature(&mut packets).map_err(Refusal::of_signature);
+    loop {
+        match (next(), &refusal) {
+            (Ok(Some((signature, _))), _) => match check_kind(&signature) {
+                Ok(()) => return Ok(()),
+                Err(unfit) => refusal = refusal.or(Some(unfit)),
+            },
+            // Why the first is none says more than what stops the server behind it.
+            (Ok(None) | Err(_), Some(refusal)) => return Err(refusal.clone()),
+            (Ok(None), None) => return Err(Refusal::unknown_entity(Cause::NoSignature)),
+            (Err(refusal), None) => return Err(refusal),
+        }
+    }
+}
+
+/// Returns the next signature of a file and the key ID that it names.
+fn next_signature(packets: &mut Packets<'_>) -> Result<Option<(Box<Signature>, u64)>, Refusal> {
+    let Some(packet) = packets.next_or_end()? else { return Ok(None) };
+    let (Packet::Signature(signature) | Packet::OldSignature(signature)) = packet else {
+        let words = "openpgp: invalid data: non signature packet found";
+        return Err(Refusal::new(Cause::NotDetached, words));
+    };
+    let issuer = signature.subpackets.issuer.ok_or_else(|| {
+        let words = "openpgp: invalid data: signature doesn't have an issuer";
+        Refusal::new(Cause::NoIssuer, words)
+    })?;
+    Ok(Some((signature, issuer)))
 }
 
 /// Tells whether a key may sign by its binding. A reason for revocation makes it a revocation;

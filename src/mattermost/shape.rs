@@ -1,37 +1,50 @@
 //! A signature file looked at without anybody's key.
 
-use super::server::{Cause, KeyRing, Refusal};
+use super::server::{Refusal, check_signature_file};
 use crate::openpgp::certificate::KeyId;
 use crate::openpgp::signature::DetachedSignature;
+use crate::openpgp::verify::Bad;
 
-/// What a signature file is, whoever made it and whatever it is over.
+/// What a signature file is, whoever made it and whatever it is over: two verdicts, for the server
+/// takes much that the publisher's policy does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// One signature that the server can read.
-    Signature {
-        /// Who says to have made it.
-        issuers: Vec<KeyId>,
-    },
-    /// Something that the server, or the publisher's rules, refuse from anybody.
-    Refused(String),
+pub struct Shape {
+    /// Who says to have made it, or why the publisher's policy refuses it from anybody.
+    pub policy: Result<Vec<KeyId>, Bad>,
+    /// Why every server refuses it, if they do.
+    pub server: Result<(), Refusal>,
 }
 
-/// Looks at a signature file. The server cannot do that without a key, so it is given an empty
-/// key ring: that there is no key is the best that it can say then.
+/// Looks at a signature file.
 pub fn shape(signature_file: &[u8]) -> Shape {
-    let no_keys = KeyRing::read(b"");
-    let refusal: Option<Refusal> = match &no_keys {
-        Ok(ring) => ring.choose(signature_file).err(),
-        Err(refusal) => Some(refusal.clone()),
-    };
-    match refusal {
-        Some(refusal) if refusal.cause != Cause::NoKey => {
-            return Shape::Refused(format!("{}: {}", refusal.words, refusal.advice));
+    let policy = DetachedSignature::read(signature_file).and_then(|signature| {
+        signature.content_hash()?;
+        Ok(signature.claimed_issuers())
+    });
+    Shape { policy, server: check_signature_file(signature_file) }
+}
+
+impl Shape {
+    /// Says what is wrong with it: what it is, and what the server does.
+    pub fn problem(&self) -> Option<(String, String)> {
+        match (&self.policy, &self.server) {
+            (Ok(_), Ok(())) => None,
+            (Err(bad), Ok(())) => Some((
+                refused_by_policy(bad),
+                "a Mattermost server that has the signer's key may accept it all the same".into(),
+            )),
+            (_, Err(refusal)) => Some((
+                format!(
+                    "the signature is refused by every server: {}: {}",
+                    refusal.words, refusal.advice
+                ),
+                "no server installs it: \"Unable to verify plugin signature.\"".into(),
+            )),
         }
-        _ => {}
     }
-    match DetachedSignature::read(signature_file) {
-        Ok(signature) => Shape::Signature { issuers: signature.claimed_issuers() },
-        Err(bad) => Shape::Refused(format!("{}: {}", bad.reason(), bad.detail())),
-    }
+}
+
+/// Says what the publisher's policy says of a signature that is not good.
+pub fn refused_by_policy(bad: &Bad) -> String {
+    format!("the publisher's policy refuses the signature: {}: {}", bad.reason(), bad.detail())
 }

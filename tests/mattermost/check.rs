@@ -7,6 +7,7 @@ use std::time::Duration;
 use plugsign::mattermost::bundle::{Bundle as Seen, inspect};
 
 use super::archives::{Bundle, FILE_NAME, MANIFEST, gzip, header};
+use super::common::craft::{DAY, Forge, Material, Recipe, public};
 use super::common::sandbox::Sandbox;
 use super::{fails, publisher, run, write};
 
@@ -388,4 +389,80 @@ fn sign_warns_of_a_bundle_that_would_not_install_and_signs_it() {
     assert_eq!(said.stdout.lines().count(), 3, "{}", said.shown());
     assert_eq!(said.stderr.matches("warning:").count(), 1, "{}", said.shown());
     assert!(said.stderr.contains("the executable missing for linux-amd64"), "{}", said.shown());
+}
+
+/// A bundle with signatures that the publisher's policy refuses, by the certificates beside them.
+/// Each has what the policy calls it.
+pub(super) fn refused_by_policy(bundle: &[u8]) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
+    use sequoia_openpgp::types::HashAlgorithm;
+    let sign = |recipe: &Recipe, hash| {
+        let mut key = recipe.signer();
+        Forge { hash, ..Forge::by(&key) }.sign(&mut key, bundle)
+    };
+    let sound = Recipe::of(Material::a());
+    let weak = Recipe::of(Material::weak());
+    let expired = Recipe { validity: Some(9 * DAY), ..Recipe::of(Material::b()) };
+    let of = |recipe: &Recipe| public(&recipe.build());
+    let good = sign(&sound, HashAlgorithm::SHA256);
+    vec![
+        ("weak-key", of(&weak), sign(&weak, HashAlgorithm::SHA256)),
+        ("expired-key", of(&expired), sign(&expired, HashAlgorithm::SHA256)),
+        ("weak-hash", of(&sound), sign(&sound, HashAlgorithm::SHA1)),
+        ("not-detached", of(&sound), [&good[..], &good].concat()),
+        ("not-detached", of(&sound), [&good[..], b"\0"].concat()),
+    ]
+}
+
+#[test]
+fn what_the_policy_refuses_and_the_server_installs_is_said_in_two_sentences() {
+    let sandbox = publisher("check-verdicts");
+    let bundle = Bundle::good().gzip();
+    write(&sandbox, FILE_NAME, &bundle);
+    for (reason, key, signature) in refused_by_policy(&bundle) {
+        write(&sandbox, "key.pgp", key);
+        write(&sandbox, &format!("{FILE_NAME}.sig"), signature);
+        let server = format!("plugsign verify --as-server --key key.pgp {FILE_NAME}");
+        assert!(run(&sandbox, &server).stdout.starts_with("good"), "{reason}");
+        let said = fails(&sandbox, 1, &format!("plugsign check --key key.pgp {FILE_NAME}"));
+        let policy = format!("the publisher's policy refuses the signature: {reason}: ");
+        assert!(said.stdout.contains(&policy), "{reason}: {}", said.shown());
+        let server = "a Mattermost server with the signer's key accepts it all the same";
+        assert!(said.stdout.contains(server), "{reason}: {}", said.shown());
+        assert!(!said.stdout.contains("does not install"), "{reason}: {}", said.shown());
+        let json = fails(&sandbox, 1, &format!("plugsign --json check --key key.pgp {FILE_NAME}"));
+        let signature = json.json()["bundles"][0]["signature"].clone();
+        assert_eq!(
+            (&signature["reason"], &signature["server"]),
+            (&reason.into(), &"accepts".into())
+        );
+        // Without anybody's key, too, nothing is said of the server that is not so.
+        let said = sandbox.shell(&format!("plugsign --home empty check {FILE_NAME}"));
+        assert!(!said.stdout.contains("every server"), "{reason}: {}", said.shown());
+        assert!(!said.stdout.contains("does not install"), "{reason}: {}", said.shown());
+        let doctor = format!("plugsign doctor --bundle {FILE_NAME}");
+        let said = sandbox.shell(&format!("plugsign trust add key.pgp; {doctor}"));
+        assert!(!said.stdout.contains("the server does not install"), "{reason}: {}", said.shown());
+    }
+    // What the server refuses it is said to refuse, with advice for signatures.
+    write(&sandbox, &format!("{FILE_NAME}.sig"), "junk");
+    let said = fails(&sandbox, 1, &format!("plugsign check --key key.pgp {FILE_NAME}"));
+    assert!(said.stdout.contains("does not install it"), "{}", said.shown());
+    assert!(!said.stdout.contains("Export the"), "{}", said.shown());
+    let json =
+        fails(&sandbox, 1, &format!("plugsign --json check --key key.pgp {FILE_NAME}")).json();
+    assert_eq!(json["bundles"][0]["signature"]["server"], "refuses");
+}
+
+#[test]
+fn a_bundle_that_nobody_answers_for_is_not_called_good_in_the_document_either() {
+    let sandbox = publisher("check-unverified");
+    write(&sandbox, FILE_NAME, Bundle::good().gzip());
+    let verdict = |command: &str| {
+        let json = run(&sandbox, &format!("{command} {FILE_NAME}")).json();
+        json["bundles"][0]["verdict"].as_str().unwrap().to_string()
+    };
+    assert_eq!(verdict("plugsign --json check"), "unsigned");
+    run(&sandbox, &format!("plugsign sign {FILE_NAME}"));
+    assert_eq!(verdict("plugsign --home empty --json check"), "unverified");
+    assert_eq!(verdict("plugsign --json check"), "good");
 }

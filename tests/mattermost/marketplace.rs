@@ -257,3 +257,47 @@ fn check_finds_what_a_server_would_stumble_over() {
     run(&sandbox, "rm dist/a.plugin-1.0.0.tar.gz");
     fails(&sandbox, 3, &bundles);
 }
+
+#[test]
+fn what_was_not_verified_is_not_called_good() {
+    let sandbox = release("market-unverified", &[("a.plugin", "1.0.0")]);
+    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    let check = "plugsign marketplace check --database plugins.json";
+    let said = run(&sandbox, check);
+    assert!(said.stdout.starts_with("unverified  a.plugin 1.0.0"), "{}", said.shown());
+    assert!(said.stderr.contains("--bundles DIR"), "{}", said.shown());
+    let json = |command: String| run(&sandbox, &command).json()["entries"][0]["verdict"].clone();
+    assert_eq!(json(check.replace("plugsign", "plugsign --json")), "unverified");
+    let with = format!("{check} --bundles dist");
+    assert!(run(&sandbox, &with).stdout.starts_with("good  a.plugin 1.0.0  1 verified"));
+    assert_eq!(json(with.replace("plugsign", "plugsign --json")), "good");
+}
+
+#[test]
+fn an_entry_that_servers_accept_is_not_said_to_be_refused_by_every_server() {
+    let sandbox = release("market-verdicts", &[("a.plugin", "1.0.0")]);
+    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    let good = entries(&sandbox)[0].clone();
+    let bundle = fs::read(sandbox.path().join("dist/a.plugin-1.0.0.tar.gz")).unwrap();
+    let check = "plugsign marketplace check --database plugins.json";
+    for (reason, key, signature) in super::check::refused_by_policy(&bundle) {
+        let mut entry = good.clone();
+        entry["signature"] = STANDARD.encode(&signature).into();
+        write(&sandbox, "plugins.json", serde_json::to_string(&[entry]).unwrap());
+        write(&sandbox, "key.pgp", key);
+        let said = sandbox.shell(check);
+        assert!(!said.stdout.contains("every server"), "{reason}: {}", said.shown());
+        let said = fails(&sandbox, 1, &format!("{check} --bundles dist --key key.pgp"));
+        assert!(said.stdout.contains(&format!("policy refuses the signature: {reason}")));
+        assert!(said.stdout.contains("accepts it all the same"), "{reason}: {}", said.shown());
+    }
+    // Advice for signatures, not for keys.
+    for signature in ["AAAA", "c2lnbmF0dXJl"] {
+        let mut entry = good.clone();
+        entry["signature"] = signature.into();
+        write(&sandbox, "plugins.json", serde_json::to_string(&[entry]).unwrap());
+        let said = fails(&sandbox, 1, check);
+        assert!(said.stdout.contains("refused by every server"), "{}", said.shown());
+        assert!(!said.stdout.to_lowercase().contains("export"), "{}", said.shown());
+    }
+}

@@ -146,6 +146,39 @@ impl Cause {
             Cause::Excessive => "Export the certificate again without what does not belong to it.",
         }
     }
+
+    /// Returns the same where a signature file is to be mended, and no key file.
+    pub fn signature_advice(self) -> &'static str {
+        match self {
+            Cause::NotOpenPgp => {
+                "Sign the file again, or take its signature file as it was published, because \
+                 this is none."
+            }
+            Cause::DamagedArmor => {
+                "Copy the signature file again, and do not rewrap its lines or edit its checksum."
+            }
+            Cause::Truncated => "Copy the signature file again, for its end is missing.",
+            Cause::NoKey
+            | Cause::KeyAlgorithm
+            | Cause::KeyVersion
+            | Cause::MalformedKey
+            | Cause::SecretKey
+            | Cause::NoUserId
+            | Cause::InvalidBinding
+            | Cause::NoBackSignature
+            | Cause::ForeignRevocation => {
+                "Give the signature file in this place, because a key is there."
+            }
+            Cause::SignatureAlgorithm => {
+                "Sign the file again with an RSA key, because the server cannot read signatures \
+                 of this kind."
+            }
+            Cause::Excessive => {
+                "Sign the file again, because the signature file has too much in it."
+            }
+            other => other.advice(),
+        }
+    }
 }
 
 /// Why the server refuses.
@@ -169,6 +202,15 @@ impl Refusal {
 
     pub(super) fn new(cause: Cause, words: impl Into<String>) -> Refusal {
         Refusal { cause, words: words.into(), advice: cause.advice() }
+    }
+
+    /// Advises about the signature file, and not about a key file.
+    pub(super) fn of_signature(self) -> Refusal {
+        match self.cause {
+            // The key file lacks the key then.
+            Cause::NoKey => self,
+            cause => Refusal { advice: cause.signature_advice(), ..self },
+        }
     }
 
     /// "signature made by unknown entity", which the library says for many a reason.

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use plugsign::disk::bundle::{Beside, BundleFile};
+use plugsign::disk::bundle::{Beside, BundleFile, Judged};
 use plugsign::disk::file::Links;
 use plugsign::error::Error;
-use plugsign::judge::Judge;
+use plugsign::judge::{Judge, ServerVerdict};
 use plugsign::mattermost::bundle::{Bundle, Finding, Severity};
-use plugsign::mattermost::shape::{Shape, shape};
+use plugsign::mattermost::server::Refusal;
+use plugsign::mattermost::shape::shape;
 use plugsign::openpgp::certificate::show_time;
-use plugsign::openpgp::verify::Verdict;
+use plugsign::openpgp::verify::Reason;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
@@ -27,8 +28,10 @@ use crate::world::{World, is_dash};
 /// Looks at the shape of the archive, the manifest, the files that it names, the bundle's own
 /// name and the signature beside it. Whose signatures count is as in verify; without any signers,
 /// only the signature's shape is looked at. Says `good` of a bundle with a good signature alone:
-/// else `unsigned`, `unverified` or `BAD`. Exits with 0 if nothing keeps a plugin from being
-/// installed, with 1 otherwise; with --require-signature, with 0 for `good` alone.
+/// else `unsigned`, `unverified` or `BAD`. Of a signature that is not good it says two things: why
+/// the publisher's policy refuses it, and what the server does with it, which takes more. Exits with
+/// 0 if nothing keeps a plugin from being installed and the policy refuses nothing, with 1 otherwise;
+/// with --require-signature, with 0 for `good` alone.
 #[derive(Args)]
 pub struct Arguments {
     /// Plugin bundles: *.tar.gz
@@ -102,7 +105,7 @@ pub fn look(path: &Path, judge: Option<&Judge>) -> Result<Seen, Error> {
             Signature::None
         }
         Beside::Signature(bytes) => match judge {
-            Some(judge) => judged(file.verify(&bytes, judge)?, &mut bundle),
+            Some(judge) => judged(&file.verify_and_ask(&bytes, judge)?, &mut bundle),
             None => shaped(&bytes, &mut bundle),
         },
     };
@@ -112,32 +115,38 @@ pub fn look(path: &Path, judge: Option<&Judge>) -> Result<Seen, Error> {
 /// `FileSettings.MaxFileSize` as servers come.
 const UPLOAD_LIMIT: u64 = 100 * 1024 * 1024;
 
-const NOT_VERIFIED: &str = "the server does not install it: \"Unable to verify plugin signature.\"";
-
-fn judged(verdict: Verdict, bundle: &mut Bundle) -> Signature {
-    match verdict {
-        Verdict::Good(good) => Signature::Good {
+fn judged(judged: &Judged, bundle: &mut Bundle) -> Signature {
+    if let Some((what, consequence)) = judged.problem() {
+        bundle.findings.error("bad-signature", what, consequence);
+    }
+    match judged {
+        Judged::Good(good) => Signature::Good {
             certificate: good.certificate().fingerprint().to_string(),
             user_id: first_user_id(good.certificate()),
             created: show_time(good.created()),
         },
-        Verdict::Bad(bad) => {
-            let what = format!("the signature is not good: {}: {}", bad.reason(), bad.detail());
-            bundle.findings.error("bad-signature", what, NOT_VERIFIED);
-            Signature::Bad(bad.reason().to_string())
+        Judged::Bad { policy, server } => {
+            Signature::Bad { reason: policy.reason().to_string(), server: Some(server.clone()) }
         }
     }
 }
 
 fn shaped(bytes: &[u8], bundle: &mut Bundle) -> Signature {
-    match shape(bytes) {
-        Shape::Signature { issuers } => {
+    let shape = shape(bytes);
+    if let Some((what, consequence)) = shape.problem() {
+        bundle.findings.error("bad-signature", what, consequence);
+    }
+    match (shape.policy, shape.server) {
+        (Ok(issuers), Ok(())) => {
             Signature::Unjudged(issuers.iter().map(ToString::to_string).collect())
         }
-        Shape::Refused(why) => {
-            let what = format!("the signature is refused by every server: {why}");
-            bundle.findings.error("bad-signature", what, NOT_VERIFIED);
-            Signature::Bad("server-refuses".into())
+        (policy, server) => {
+            let reason = policy.err().map_or(Reason::ServerRefuses, |bad| bad.reason());
+            let refuses = |refusal: Refusal| ServerVerdict::Refuses {
+                words: refusal.words,
+                advice: refusal.advice.into(),
+            };
+            Signature::Bad { reason: reason.to_string(), server: server.err().map(refuses) }
         }
     }
 }
@@ -166,7 +175,12 @@ enum Signature {
     },
     /// By whom it says to be, without anybody's key to check it with.
     Unjudged(Vec<String>),
-    Bad(String),
+    Bad {
+        /// The publisher's verdict.
+        reason: String,
+        /// What the server does with it, if that is known without the signer's key.
+        server: Option<ServerVerdict>,
+    },
     None,
 }
 
@@ -179,7 +193,7 @@ impl Signature {
             Signature::Unjudged(issuers) => {
                 format!("has a signature by {}, not verified", issuers.join(", "))
             }
-            Signature::Bad(_) => "signature not good".into(),
+            Signature::Bad { .. } => "signature not good".into(),
             Signature::None => "not signed".into(),
         }
     }
@@ -188,10 +202,19 @@ impl Signature {
         match self {
             Signature::Good { certificate, user_id, created } => json!({
                 "state": "good", "certificate": certificate, "user_id": user_id,
-                "created": created,
+                "created": created, "server": "accepts",
             }),
             Signature::Unjudged(issuers) => json!({"state": "not-verified", "issuers": issuers}),
-            Signature::Bad(reason) => json!({"state": "bad", "reason": reason}),
+            Signature::Bad { reason, server } => {
+                let (server, words) = match server {
+                    Some(ServerVerdict::Accepts { .. }) => (Some("accepts"), None),
+                    Some(ServerVerdict::Refuses { words, .. }) => (Some("refuses"), Some(words)),
+                    None => (None, None),
+                };
+                json!({
+                    "state": "bad", "reason": reason, "server": server, "server_words": words,
+                })
+            }
             Signature::None => json!({"state": "missing"}),
         }
     }
@@ -209,12 +232,11 @@ impl Report for Checked {
         for line in &self.bundles {
             let Ok(seen) = &line.result else { continue };
             let findings = &seen.bundle.findings;
-            match (findings.errors().next(), &seen.signature) {
-                (Some(_), _) => write!(out, "{BAD}BAD{BAD:#} ")?,
-                (None, Signature::Good { .. }) => write!(out, "{GOOD}good{GOOD:#}")?,
+            match seen.verdict() {
+                "bad" => write!(out, "{BAD}BAD{BAD:#} ")?,
+                "good" => write!(out, "{GOOD}good{GOOD:#}")?,
                 // Nothing keeps it from being installed, but nobody answers for it either.
-                (None, Signature::Unjudged(_)) => write!(out, "unverified")?,
-                (None, _) => write!(out, "unsigned")?,
+                other => write!(out, "{other}")?,
             }
             write!(out, "  {}", Safe::path(&line.path))?;
             if let Some(manifest) = &seen.bundle.manifest {
@@ -290,6 +312,15 @@ impl Report for Checked {
 }
 
 impl Seen {
+    fn verdict(&self) -> &'static str {
+        match (self.bundle.findings.errors().next(), &self.signature) {
+            (Some(_), _) | (None, Signature::Bad { .. }) => "bad",
+            (None, Signature::Good { .. }) => "good",
+            (None, Signature::Unjudged(_)) => "unverified",
+            (None, Signature::None) => "unsigned",
+        }
+    }
+
     /// Makes it an error that no signature was verified.
     fn require_signature(&mut self) {
         let what = match self.signature {
@@ -297,7 +328,7 @@ impl Seen {
             Signature::Unjudged(_) => {
                 "its signature was not verified: its signer is not known here"
             }
-            Signature::Good { .. } | Signature::Bad(_) => return,
+            Signature::Good { .. } | Signature::Bad { .. } => return,
         };
         self.bundle.findings.error("signature-required", what, "--require-signature asks for one");
     }
@@ -316,10 +347,9 @@ impl Seen {
                 })
             })
             .collect();
-        let is_good = self.bundle.findings.errors().next().is_none();
         json!({
             "path": path,
-            "verdict": if is_good { "good" } else { "bad" },
+            "verdict": self.verdict(),
             "manifest": self.bundle.manifest.as_ref().map(|manifest| json!({
                 "file": manifest.file,
                 "id": manifest.id,

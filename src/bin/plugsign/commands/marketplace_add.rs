@@ -11,7 +11,6 @@ use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::mattermost::bundle::{Manifest, Platform, is_valid_url};
 use plugsign::mattermost::marketplace::{Download, Listing, MAX_ICON, download_url, entry};
-use plugsign::openpgp::verify::Verdict;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
@@ -196,9 +195,8 @@ fn read(path: &Path, judge: &Judge, base: &str) -> Result<Item, Why> {
     let Beside::Signature(signature) = file.signature()? else {
         return Err(Why::No("there is no .sig file beside it".into()));
     };
-    if let Verdict::Bad(bad) = file.verify(&signature, judge)? {
-        let words = format!("its signature is not good: {}: {}", bad.reason(), bad.detail());
-        return Err(Why::No(words));
+    if let Some((what, consequence)) = file.verify_and_ask(&signature, judge)?.problem() {
+        return Err(Why::No(format!("{what}; {consequence}")));
     }
     let bundle = file.inspect()?;
     if let Some(finding) = bundle.findings.errors().next() {

@@ -11,7 +11,6 @@ use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::mattermost::json::Json;
 use plugsign::mattermost::marketplace::{decode_signature, downloads, file_of_url, identity};
-use plugsign::openpgp::verify::Verdict;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
@@ -24,7 +23,8 @@ use crate::world::World;
 /// Check a marketplace's database
 ///
 /// Looks at every entry; with --bundles also at every bundle that is offered, and at its
-/// signature. Exits with 0 if all of it is good.
+/// signature. Says `good` of an entry with verified signatures alone: without --bundles nothing is
+/// verified, and it says `unverified`. Exits with 0 if nothing is wrong, with 1 otherwise.
 #[derive(Args)]
 pub struct Arguments {
     /// The database
@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments, world: &World) -> Result<Checked, Failure> {
             check_bundles(entry, folder, &judge, line, &mut named);
         }
     }
-    Ok(Checked { entries })
+    Ok(Checked { entries, has_bundles: arguments.bundles.is_some() })
 }
 
 fn check_bundles(entry: &Json, folder: &Path, judge: &Judge, line: &mut Line, named: &mut usize) {
@@ -91,9 +91,8 @@ fn check_bundle(
     line: &Line,
 ) -> Result<Option<String>, Error> {
     let mut file = BundleFile::open(path, Links::Follow)?;
-    if let Verdict::Bad(bad) = file.verify(signature, judge)? {
-        let words = format!("the signature is not good: {}: {}", bad.reason(), bad.detail());
-        return Ok(Some(words));
+    if let Some((what, consequence)) = file.verify_and_ask(signature, judge)?.problem() {
+        return Ok(Some(format!("{what}; {consequence}")));
     }
     let bundle = file.inspect()?;
     let Some(manifest) = &bundle.manifest else {
@@ -109,6 +108,8 @@ fn check_bundle(
 /// What there is to say of each entry.
 pub struct Checked {
     entries: Vec<Line>,
+    /// Whether there was something to verify.
+    has_bundles: bool,
 }
 
 #[derive(Default)]
@@ -143,6 +144,8 @@ impl Report for Checked {
             let (id, version) = (Safe::text(&line.id), Safe::text(&line.version));
             match line.is_bad() {
                 false if !line.unknown.is_empty() => continue,
+                // Nothing is wrong with it, but nobody answers for it either.
+                false if line.verified == 0 => write!(out, "unverified  {id} {version}")?,
                 false => write!(out, "{GOOD}good{GOOD:#}  {id} {version}")?,
                 true => write!(out, "{BAD}BAD{BAD:#}   {id} {version}")?,
             }
@@ -171,7 +174,12 @@ impl Report for Checked {
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
         let bad = self.entries.iter().filter(|line| line.is_bad()).count();
-        writeln!(talk, "{} entries, {bad} bad", self.entries.len())
+        writeln!(talk, "{} entries, {bad} bad", self.entries.len())?;
+        let is_unverified = |line: &Line| !line.is_bad() && line.verified == 0;
+        match self.has_bundles || !self.entries.iter().any(is_unverified) {
+            true => Ok(()),
+            false => writeln!(talk, "no signature was verified: --bundles DIR"),
+        }
     }
 
     fn json(&self) -> Map<String, Value> {
@@ -182,6 +190,7 @@ impl Report for Checked {
                 let verdict = match (line.is_bad(), line.unknown.is_empty()) {
                     (true, _) => "bad",
                     (false, false) => "unknown",
+                    (false, true) if line.verified == 0 => "unverified",
                     (false, true) => "good",
                 };
                 json!({

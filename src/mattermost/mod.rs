@@ -7,3 +7,4 @@ pub mod public_key;
 pub mod server;
 pub mod server_copy;
 pub mod shape;
+pub mod standing;

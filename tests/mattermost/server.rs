@@ -299,3 +299,82 @@ fn check_says_what_is_wrong_with_each_key_and_what_the_settings_mean() {
     assert_eq!(json["settings"]["RequirePluginSignature"]["value"], true);
     fails(&sandbox, 2, "plugsign trust check");
 }
+
+#[test]
+fn a_certificate_that_ended_is_neither_good_nor_trusted_and_what_the_server_does_is_said() {
+    let sandbox = server("trust-ended");
+    run(&sandbox, "plugsign export releases@example.org -a -o old.asc");
+    run(&sandbox, "plugsign trust add old.asc");
+    let check = "plugsign trust check --config server/config.json";
+    run(&sandbox, &ADD.replace("release-key", "old"));
+    run(&sandbox, check);
+    run(&sandbox, "plugsign revoke $(cat fingerprint) --reason compromised");
+    run(&sandbox, "plugsign export releases@example.org -a -o release-key.asc --force");
+
+    // The server goes on with the old copy; the home knows better.
+    let said = fails(&sandbox, 1, check);
+    assert!(said.stdout.contains("revoked  old.asc"), "{}", said.shown());
+    assert!(said.stdout.contains("accepts its signatures all the same"), "{}", said.shown());
+    assert!(
+        said.stderr.contains("which the publisher's policy refuses: old.asc"),
+        "{}",
+        said.shown()
+    );
+    let list = run(&sandbox, "plugsign trust list");
+    assert!(list.stdout.starts_with("revoked  old.asc"), "{}", list.shown());
+
+    // A revoked certificate may be added, for it narrows: but nobody takes it for a good one.
+    run(&sandbox, "plugsign trust remove --config server/config.json old.asc");
+    for add in [ADD, "plugsign --home other trust add release-key.asc"] {
+        let said = run(&sandbox, add);
+        assert!(said.stdout.starts_with("added  release-key.asc"), "{}", said.shown());
+        assert!(said.stdout.contains("it is revoked (compromised)"), "{}", said.shown());
+        assert!(said.stderr.contains("warning: no signature counts by"), "{}", said.shown());
+    }
+    let json = run(&sandbox, "plugsign --home other --json trust list").json();
+    assert_eq!(json["entries"][0]["outcome"], "revoked");
+    assert!(json["entries"][0]["warning"].as_str().unwrap().contains("compromised"));
+    let list = run(&sandbox, "plugsign trust list --config server/config.json");
+    assert!(list.stdout.starts_with("revoked  release-key.asc"), "{}", list.shown());
+    let said = fails(&sandbox, 1, check);
+    assert!(said.stdout.contains("revoked  release-key.asc"), "{}", said.shown());
+    assert!(said.stdout.contains("the server refuses its signatures too"), "{}", said.shown());
+    assert!(
+        said.stderr.contains("Only Mattermost's own signatures are accepted"),
+        "{}",
+        said.shown()
+    );
+    let json = fails(&sandbox, 1, &check.replace("plugsign", "plugsign --json")).json();
+    assert_eq!(json["keys"][0]["state"], "revoked");
+    assert_eq!(json["keys"][0]["server_accepts"], false);
+}
+
+#[test]
+fn an_expired_certificate_is_said_to_be_expired_and_that_the_server_does_not_care() {
+    use super::common::craft::{DAY, Material, Recipe, public};
+    let sandbox = server("trust-expired");
+    let expired = Recipe { validity: Some(9 * DAY), ..Recipe::of(Material::a()) };
+    write(&sandbox, "release-key.asc", public(&expired.build()));
+    let weak = public(&Recipe::of(Material::weak()).build());
+    let said = run(&sandbox, ADD);
+    assert!(said.stderr.contains("warning: no signature counts by"), "{}", said.shown());
+    write(&sandbox, "server/weak.asc", weak);
+    let config = read(&sandbox, "server/config.json");
+    let listed = config.replace("\"release-key.asc\"", "\"release-key.asc\", \"weak.asc\"");
+    assert_ne!(listed, config);
+    write(&sandbox, "server/config.json", listed);
+    let said = fails(&sandbox, 1, "plugsign trust check --config server/config.json");
+    assert!(said.stdout.contains("expired  release-key.asc"), "{}", said.shown());
+    assert!(said.stdout.contains("the server knows no expiry"), "{}", said.shown());
+    assert!(
+        said.stdout.contains("The server accepts its signatures all the same"),
+        "{}",
+        said.shown()
+    );
+    let words = "Signatures by Mattermost are accepted.";
+    assert!(said.stderr.contains(words), "{}", said.shown());
+    assert!(said.stderr.contains("refuses: release-key.asc, weak.asc."), "{}", said.shown());
+    run(&sandbox, "plugsign trust add release-key.asc");
+    let list = run(&sandbox, "plugsign trust list");
+    assert!(list.stdout.starts_with("expired  release-key.asc"), "{}", list.shown());
+}

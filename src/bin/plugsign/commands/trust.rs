@@ -8,11 +8,13 @@ use plugsign::disk::file::read_small;
 use plugsign::disk::write::Existing;
 use plugsign::error::Error;
 use plugsign::mattermost::public_key::{Unfit, read_public_key};
+use plugsign::mattermost::standing::Standing;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::key_file::MAX_KEY_FILE;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
+use super::trust_check::home_copies;
 use super::{trust_check, trust_server};
 use crate::failure::{
     EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, hint, one_line,
@@ -160,22 +162,29 @@ fn add(wanted: &Wanted<'_>, world: &World) -> Result<Trust, Failure> {
     let mut trust = Trust::new("added");
     for file in wanted.files {
         let name = wanted.name_of(file);
-        let outcome = wanted.read(file, world).and_then(|(_, certificate)| {
+        let outcome = wanted.read(file, world).and_then(|(bytes, certificate)| {
             let lock = world.lock().map_err(Why::from)?;
             home.trust(&lock, &name, &certificate, existing).map_err(Why::Error)?;
-            Ok(certificate)
+            Ok((bytes, certificate))
         });
-        trust.entries.push(Entry::new(name, outcome, world));
+        trust.entries.push(Entry::new(name, outcome, world).narrowed(&home_copies(world)));
     }
     Ok(trust)
 }
 
 fn list(world: &World) -> Result<Trust, Failure> {
-    let shelf = world.home()?.trusted()?;
+    let home = world.home()?;
+    let shelf = home.trusted()?;
+    let copies = home_copies(world);
     let entries = shelf
         .items
         .into_iter()
-        .map(|trusted| Entry::new(trusted.name, Ok(trusted.certificate), world))
+        .map(|trusted| {
+            let certificate = trusted.certificate;
+            let outcome = certificate.to_bytes().map(|bytes| (bytes, certificate));
+            let entry = Entry::new(trusted.name, outcome.map_err(Why::Error), world);
+            entry.narrowed(&copies).of_list()
+        })
         .collect();
     Ok(Trust { entries, unreadable: shelf.unreadable, ..Trust::new("trusted") })
 }
@@ -232,6 +241,7 @@ pub struct Shown {
     fingerprint: String,
     user_id: String,
     json: Map<String, Value>,
+    standing: Standing,
 }
 
 /// Why it did not happen.
@@ -290,17 +300,48 @@ impl Why {
 }
 
 impl Entry {
-    pub fn new(name: String, outcome: Result<Certificate, Why>, world: &World) -> Entry {
-        let outcome = outcome.map(|certificate| {
+    /// Of a key file, with its bytes and the certificate in it.
+    pub fn new(name: String, outcome: Result<(Vec<u8>, Certificate), Why>, world: &World) -> Entry {
+        let policy = world.policy();
+        let outcome = outcome.map(|(bytes, certificate)| {
             Some(Shown {
                 fingerprint: certificate.fingerprint().to_string(),
                 user_id: first_user_id(&certificate),
-                json: certificate_json(&certificate, &certificate.describe(&world.policy())),
+                json: certificate_json(&certificate, &certificate.describe(&policy)),
+                standing: Standing::of(&bytes, &certificate, &policy),
             })
         });
         Entry { name, outcome, word: None }
     }
+
+    /// Takes in what the home knows of its certificate: a revocation above all.
+    pub fn narrowed(mut self, copies: &[Certificate]) -> Entry {
+        if let Ok(Some(shown)) = &mut self.outcome {
+            let is_it = |copy: &&Certificate| copy.fingerprint().to_string() == shown.fingerprint;
+            for copy in copies.iter().filter(is_it) {
+                shown.standing = shown.standing.clone().narrowed_by(copy);
+            }
+        }
+        self
+    }
+
+    /// Of what is there already, only what is good is called trusted.
+    pub fn of_list(mut self) -> Entry {
+        if let Ok(Some(shown)) = &self.outcome
+            && shown.standing.problem().is_some()
+        {
+            self.word = Some(shown.standing.word());
+        }
+        self
+    }
+
+    /// Says that nothing counts which its certificate signs, and why.
+    fn problem(&self) -> Option<String> {
+        self.outcome.as_ref().ok()?.as_ref()?.standing.problem()
+    }
 }
+
+const ADDED_ALL_THE_SAME: &str = "it was added all the same, for it narrows what other copies of this certificate say; if you expected a good one, ask its owner";
 
 impl Report for Trust {
     fn results(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -309,7 +350,11 @@ impl Report for Trust {
             let action = entry.word.unwrap_or(self.action);
             match &entry.outcome {
                 Ok(Some(shown)) => {
-                    writeln!(out, "{action}  {name}  {}  {}", shown.fingerprint, shown.user_id)?;
+                    write!(out, "{action}  {name}  {}  {}", shown.fingerprint, shown.user_id)?;
+                    match entry.problem() {
+                        Some(problem) => writeln!(out, "  {problem}")?,
+                        None => writeln!(out)?,
+                    }
                 }
                 Ok(None) => writeln!(out, "{action}  {name}")?,
                 Err(why) => {
@@ -324,6 +369,12 @@ impl Report for Trust {
     fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
         for (path, error) in &self.unreadable {
             writeln!(talk, "cannot read {}: {}", Safe::path(path), one_line(error))?;
+        }
+        if self.action == "added" {
+            for entry in self.entries.iter().filter(|entry| entry.problem().is_some()) {
+                let name = Safe::text(&entry.name);
+                writeln!(talk, "warning: no signature counts by {name}: {ADDED_ALL_THE_SAME}")?;
+            }
         }
         let whys = self.entries.iter().filter_map(|entry| entry.outcome.as_ref().err());
         let mut hints: Vec<String> = whys.filter_map(Why::hint).collect();
@@ -361,6 +412,7 @@ impl Report for Trust {
                     "name": entry.name,
                     "outcome": entry.word.unwrap_or(self.action),
                     "certificate": shown.as_ref().map(|shown| shown.json.clone()),
+                    "warning": entry.problem(),
                 }),
                 Err(why) => json!({
                     "name": entry.name,

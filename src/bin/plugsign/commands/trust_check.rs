@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 use plugsign::disk::server_config::{KeyBytes, ListedKey, ServerConfig};
 use plugsign::mattermost::config::{Config, DEFAULT_MARKETPLACE, Settings};
 use plugsign::mattermost::public_key::read_public_key;
-use plugsign::openpgp::certificate::show_time;
+use plugsign::mattermost::server::KeyRing;
+use plugsign::mattermost::standing::Standing;
+use plugsign::openpgp::certificate::{Certificate, Description, show_time};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
@@ -20,15 +22,32 @@ use crate::world::World;
 pub fn run(config: &Path, min_days: u32, world: &World) -> Result<Checkup, Failure> {
     check_environment(world)?;
     let server = ServerConfig::open(config)?;
-    let keys: Vec<Key> = server.keys().map(|key| judge(key, min_days, world)).collect();
-    let usable = keys.iter().filter(|key| key.certificate.is_some()).count();
+    let mut files: Vec<File> = server.keys().map(|key| read(key, world)).collect();
+    let known: Vec<Certificate> = files
+        .iter()
+        .filter_map(|file| file.certificate.clone())
+        .chain(home_copies(world))
+        .collect();
+    for file in &mut files {
+        file.narrow(&known);
+    }
+    let keys: Vec<Key> = files.into_iter().map(|file| file.judge(min_days, world)).collect();
     let settings = server.config().settings();
     Ok(Checkup {
         config: config.to_owned(),
         table: table(server.config(), &settings),
-        meaning: meaning(&settings, usable),
+        meaning: meaning(&settings, &keys),
         keys,
     })
+}
+
+/// Returns the certificates that the home knows: one of them may be revoked there.
+pub fn home_copies(world: &World) -> Vec<Certificate> {
+    let Ok(home) = world.home() else { return Vec::new() };
+    let own = home.keys().map(|shelf| shelf.items).unwrap_or_default();
+    let trusted = home.trusted().map(|shelf| shelf.items).unwrap_or_default();
+    let own = own.into_iter().map(|key| key.certificate);
+    own.chain(trusted.into_iter().map(|key| key.certificate)).collect()
 }
 
 /// What became of each key file, and what the settings mean.
@@ -44,6 +63,19 @@ struct Key {
     state: State,
     detail: String,
     certificate: Option<Shown>,
+    /// Whether the server accepts signatures by it. None where it cannot read the file.
+    server_accepts: Option<bool>,
+}
+
+/// A key file that was read.
+struct File {
+    name: String,
+    state: State,
+    detail: String,
+    certificate: Option<Certificate>,
+    standing: Option<Standing>,
+    /// What the server makes of a file that the publisher's policy refuses.
+    server_accepts: Option<bool>,
 }
 
 struct Shown {
@@ -60,6 +92,8 @@ enum State {
     Unreadable,
     Unfit,
     Repeated,
+    /// It was good once: the word says what became of it.
+    Ended(&'static str),
 }
 
 impl State {
@@ -71,6 +105,7 @@ impl State {
             State::Unreadable => "unreadable",
             State::Unfit => "unfit",
             State::Repeated => "repeated",
+            State::Ended(word) => word,
         }
     }
 }
@@ -81,45 +116,89 @@ struct Setting {
     is_default: bool,
 }
 
-fn judge(key: ListedKey, min_days: u32, world: &World) -> Key {
-    let bad = |state, detail| Key { name: key.name.clone(), state, detail, certificate: None };
+fn read(key: ListedKey, world: &World) -> File {
+    let file = |state, detail| File {
+        name: key.name.clone(),
+        state,
+        detail,
+        certificate: None,
+        standing: None,
+        server_accepts: None,
+    };
     let bytes = match &key.file {
         Ok(KeyBytes::New(bytes)) => bytes,
         Ok(KeyBytes::Repeated) => {
-            return bad(State::Repeated, "an entry before leads to the same file".into());
+            return file(State::Repeated, "an entry before leads to the same file".into());
         }
         Err(error) => {
             let state = if key.path.exists() { State::Unreadable } else { State::Missing };
-            return bad(state, one_line(error));
+            return file(state, one_line(error));
         }
     };
     if !key.is_readable {
         let words = "the server may not read it: give it the owner, group and mode of config.json";
-        return bad(State::Unreadable, words.into());
+        return file(State::Unreadable, words.into());
     }
-    let certificate = match read_public_key(bytes, &world.policy()) {
-        Ok(certificate) => certificate,
-        Err(unfit) => return bad(State::Unfit, unfit.to_string()),
-    };
-    let description = certificate.describe(&world.policy());
-    let end = description
-        .keys
-        .iter()
-        .enumerate()
-        .filter(|(place, key)| *place == 0 || key.weakness.is_none())
-        .filter_map(|(_, key)| key.expires)
-        .min();
-    let (state, detail) = expiry(end, world.now, min_days);
-    Key {
-        name: key.name.clone(),
-        state,
-        detail,
-        certificate: Some(Shown {
-            fingerprint: certificate.fingerprint().to_string(),
-            user_id: first_user_id(&certificate),
-            json: certificate_json(&certificate, &description),
-        }),
+    match read_public_key(bytes, &world.policy()) {
+        Ok(certificate) => {
+            let standing = Standing::of(bytes, &certificate, &world.policy());
+            File {
+                server_accepts: Some(standing.server.is_ok()),
+                certificate: Some(certificate),
+                standing: Some(standing),
+                ..file(State::Good, String::new())
+            }
+        }
+        Err(unfit) => {
+            let accepts = KeyRing::read(bytes).is_ok_and(|ring| ring.check_signers().is_ok());
+            let all_the_same = match accepts {
+                true => " The server accepts its signatures all the same.",
+                false => "",
+            };
+            File {
+                server_accepts: Some(accepts),
+                ..file(State::Unfit, format!("{unfit}{all_the_same}"))
+            }
+        }
     }
+}
+
+impl File {
+    /// Takes in what other copies of the certificate know.
+    fn narrow(&mut self, known: &[Certificate]) {
+        let Some(certificate) = &self.certificate else { return };
+        let fingerprint = certificate.fingerprint();
+        for copy in known.iter().filter(|copy| copy.fingerprint() == fingerprint) {
+            self.standing = self.standing.take().map(|standing| standing.narrowed_by(copy));
+        }
+    }
+
+    fn judge(self, min_days: u32, world: &World) -> Key {
+        let (mut state, mut detail) = (self.state, self.detail);
+        let certificate = self.certificate.map(|certificate| {
+            let description = certificate.describe(&world.policy());
+            (state, detail) = match self.standing.as_ref().and_then(Standing::problem) {
+                Some(problem) => {
+                    let word = self.standing.as_ref().map_or("unusable", Standing::word);
+                    (State::Ended(word), problem)
+                }
+                None => expiry(end(&description), world.now, min_days),
+            };
+            Shown {
+                fingerprint: certificate.fingerprint().to_string(),
+                user_id: first_user_id(&certificate),
+                json: certificate_json(&certificate, &description),
+            }
+        });
+        Key { name: self.name, state, detail, certificate, server_accepts: self.server_accepts }
+    }
+}
+
+/// Returns when the first of its keys ends that count.
+fn end(description: &Description) -> Option<SystemTime> {
+    let keys = description.keys.iter().enumerate();
+    let counting = keys.filter(|(place, key)| *place == 0 || key.weakness.is_none());
+    counting.filter_map(|(_, key)| key.expires).min()
 }
 
 fn expiry(end: Option<SystemTime>, now: SystemTime, min_days: u32) -> (State, String) {
@@ -142,7 +221,25 @@ fn table(config: &Config, settings: &Settings) -> Vec<Setting> {
 }
 
 /// Says what the settings mean together.
-fn meaning(settings: &Settings, usable: usize) -> Vec<String> {
+fn meaning(settings: &Settings, keys: &[Key]) -> Vec<String> {
+    let accepted = || keys.iter().filter(|key| key.server_accepts == Some(true));
+    let is_good = |key: &&Key| matches!(key.state, State::Good | State::Expiring);
+    let refused: Vec<String> = accepted()
+        .filter(|key| !is_good(key))
+        .map(|key| Safe::text(&key.name).to_string())
+        .collect();
+    let mut lines = meaning_of(settings, accepted().count(), accepted().filter(is_good).count());
+    if !refused.is_empty() {
+        lines.push(format!(
+            "The server also accepts signatures by these, which the publisher's policy refuses: {}.",
+            refused.join(", ")
+        ));
+    }
+    lines
+}
+
+/// `accepted` key files are those that the server accepts, `good` ones those that may be trusted.
+fn meaning_of(settings: &Settings, accepted: usize, good: usize) -> Vec<String> {
     let mut lines: Vec<&str> = Vec::new();
     if !settings.enable {
         lines.push("Plugins are switched off (Enable is false): none of this counts.");
@@ -173,7 +270,7 @@ fn meaning(settings: &Settings, usable: usize) -> Vec<String> {
             "MarketplaceURL is not asked (EnableRemoteMarketplace is false): only prepackaged \
              and installed plugins are shown.",
         );
-    } else if is_custom && usable == 0 {
+    } else if is_custom && accepted == 0 {
         lines.push(
             "The marketplace is your own, and no key but Mattermost's is trusted: what you sign \
              does not install.",
@@ -181,8 +278,9 @@ fn meaning(settings: &Settings, usable: usize) -> Vec<String> {
     } else if is_custom {
         lines.push("The marketplace is your own.");
     }
-    lines.push(match usable {
-        0 => "Only Mattermost's own signatures are accepted.",
+    lines.push(match (accepted, good) {
+        (0, _) => "Only Mattermost's own signatures are accepted.",
+        (_, 0) => "Signatures by Mattermost are accepted.",
         _ => "Signatures by Mattermost and by the usable keys above are accepted.",
     });
     if !settings.automatic_prepackaged {
@@ -247,6 +345,7 @@ impl Report for Checkup {
                     "state": key.state.name(),
                     "detail": key.detail,
                     "certificate": key.certificate.as_ref().map(|shown| shown.json.clone()),
+                    "server_accepts": key.server_accepts,
                 })
             })
             .collect();

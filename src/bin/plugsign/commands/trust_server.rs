@@ -8,6 +8,7 @@ use plugsign::error::Error;
 use plugsign::mattermost::public_key::read_public_key;
 
 use super::trust::{Entry, Server, Trust, Wanted, Why};
+use super::trust_check::home_copies;
 use crate::failure::Failure;
 use crate::world::{PATIENCE, World};
 
@@ -32,9 +33,10 @@ pub fn add(config: &Path, wanted: &Wanted<'_>, world: &World) -> Result<Trust, F
             if change.add(&name, &bytes, existing).map_err(Why::Error)? == Added::Unchanged {
                 word = Some("unchanged");
             }
-            Ok(certificate)
+            Ok((bytes, certificate))
         });
-        trust.entries.push(Entry { word, ..Entry::new(name, outcome, world) });
+        let entry = Entry::new(name, outcome, world).narrowed(&home_copies(world));
+        trust.entries.push(Entry { word, ..entry });
     }
     trust.server = Some(Server { config: config.to_owned(), backup: change.commit()? });
     Ok(trust)
@@ -43,11 +45,13 @@ pub fn add(config: &Path, wanted: &Wanted<'_>, world: &World) -> Result<Trust, F
 pub fn list(config: &Path, world: &World) -> Result<Trust, Failure> {
     check_environment(world)?;
     let server = ServerConfig::open(config)?;
+    let copies = home_copies(world);
     let mut trust = Trust::new("trusted");
     for key in server.keys() {
         let outcome = match key.file {
             Ok(KeyBytes::New(bytes)) => {
-                read_public_key(&bytes, &world.policy()).map_err(Why::Unfit)
+                let certificate = read_public_key(&bytes, &world.policy()).map_err(Why::Unfit);
+                certificate.map(|certificate| (bytes, certificate))
             }
             Ok(KeyBytes::Repeated) => {
                 let word = Some("the same file again");
@@ -57,7 +61,8 @@ pub fn list(config: &Path, world: &World) -> Result<Trust, Failure> {
             Err(error) => Err(Why::Error(error)),
         };
         let word = outcome.is_err().then_some("unusable");
-        trust.entries.push(Entry { word, ..Entry::new(key.name, outcome, world) });
+        let entry = Entry::new(key.name, outcome, world).narrowed(&copies).of_list();
+        trust.entries.push(Entry { word: word.or(entry.word), ..entry });
     }
     trust.server = Some(Server { config: config.to_owned(), backup: None });
     Ok(trust)

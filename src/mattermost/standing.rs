@@ -1,0 +1,73 @@
+//! What a key file is worth today: to the publisher's policy, and to the server.
+
+use super::server::{KeyRing, Refusal};
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::policy::{Policy, Weakness};
+
+/// Two verdicts on everything that a key file's certificate signs, or ever signed.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Why the publisher's policy refuses all of it today.
+    pub policy: Result<(), Weakness>,
+    /// Why the server refuses all of it. It knows no expiry and no bound of sizes.
+    pub server: Result<(), Refusal>,
+}
+
+impl Standing {
+    /// Judges a key file by the certificate in it, with what other copies of that know.
+    pub fn of(file: &[u8], certificate: &Certificate, policy: &Policy) -> Standing {
+        Standing {
+            policy: check(certificate, policy),
+            server: KeyRing::read(file).and_then(|ring| ring.check_signers()),
+        }
+    }
+
+    /// Takes in what another copy of the certificate knows: a revocation, which counts whichever
+    /// copy has it. The server reads this copy alone.
+    pub fn narrowed_by(mut self, copy: &Certificate) -> Standing {
+        if let (true, Some(reason)) = (self.policy.is_ok(), copy.revoked()) {
+            let reason = format!("{reason}, as another copy of it says");
+            self.policy = Err(Weakness::Revoked(reason));
+        }
+        self
+    }
+
+    /// Returns one word for it: `good`, `revoked`, `expired`, `not-yet-valid`, or `unusable`.
+    pub fn word(&self) -> &'static str {
+        match (&self.policy, &self.server) {
+            (Ok(()), Ok(())) => "good",
+            (Err(Weakness::Revoked(_)), _) => "revoked",
+            (Err(Weakness::Expired(_)), _) => "expired",
+            (Err(Weakness::NotYetValid(_)), _) => "not-yet-valid",
+            _ => "unusable",
+        }
+    }
+
+    /// Says what is wrong with it, and what the server does.
+    pub fn problem(&self) -> Option<String> {
+        match (&self.policy, &self.server) {
+            (Ok(()), Ok(())) => None,
+            (Ok(()), Err(refusal)) => Some(refuses(refusal)),
+            (Err(weakness), Err(_)) => {
+                Some(format!("{weakness}; the server refuses its signatures too"))
+            }
+            (Err(weakness @ Weakness::Expired(_)), Ok(())) => Some(format!(
+                "{weakness}; the server knows no expiry, and accepts its signatures all the same"
+            )),
+            (Err(weakness), Ok(())) => {
+                Some(format!("{weakness}; the server accepts its signatures all the same"))
+            }
+        }
+    }
+}
+
+fn refuses(refusal: &Refusal) -> String {
+    format!("the server accepts no signature by it: {}: {}", refusal.words, refusal.advice)
+}
+
+fn check(certificate: &Certificate, policy: &Policy) -> Result<(), Weakness> {
+    match certificate.describe(policy).weakness() {
+        Some(weakness) => Err(weakness.clone()),
+        None => Ok(()),
+    }
+}

@@ -1,6 +1,6 @@
 //! What a key file is worth today: to the publisher's policy, and to the server.
 
-use super::server::{KeyRing, Refusal};
+use super::server::{Cause, KeyRing, Refusal};
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::policy::{Policy, Weakness};
 
@@ -45,24 +45,30 @@ impl Standing {
 
     /// Says what is wrong with it, and what the server does.
     pub fn problem(&self) -> Option<String> {
-        match (&self.policy, &self.server) {
-            (Ok(()), Ok(())) => None,
-            (Ok(()), Err(refusal)) => Some(refuses(refusal)),
-            (Err(weakness), Err(_)) => {
-                Some(format!("{weakness}; the server refuses its signatures too"))
+        let weakness = match (&self.policy, &self.server) {
+            (Ok(()), Ok(())) => return None,
+            (Ok(()), Err(refusal)) => {
+                let server = self.server_words();
+                return Some(format!("{server}: {}: {}", refusal.words, refusal.advice));
             }
-            (Err(weakness @ Weakness::Expired(_)), Ok(())) => Some(format!(
-                "{weakness}; the server knows no expiry, and accepts its signatures all the same"
-            )),
-            (Err(weakness), Ok(())) => {
-                Some(format!("{weakness}; the server accepts its signatures all the same"))
+            (Err(weakness), _) => weakness,
+        };
+        Some(format!("{weakness}; {}", self.server_words()))
+    }
+
+    fn server_words(&self) -> &'static str {
+        match (&self.server, &self.policy) {
+            (Ok(()), Err(Weakness::Expired(_))) => {
+                "the server knows no expiry, and accepts its signatures all the same"
             }
+            (Ok(()), _) => "the server accepts its signatures all the same",
+            (Err(refusal), _) if refusal.cause == Cause::Undecided => {
+                "the server may refuse its signatures, and may accept them: it depends on chance"
+            }
+            (Err(_), Ok(())) => "the server accepts no signature by it",
+            (Err(_), Err(_)) => "the server refuses its signatures too",
         }
     }
-}
-
-fn refuses(refusal: &Refusal) -> String {
-    format!("the server accepts no signature by it: {}: {}", refusal.words, refusal.advice)
 }
 
 fn check(certificate: &Certificate, policy: &Policy) -> Result<(), Weakness> {

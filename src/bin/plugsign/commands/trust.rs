@@ -160,6 +160,7 @@ fn add(wanted: &Wanted<'_>, world: &World) -> Result<Trust, Failure> {
     home.check()?;
     let existing = if wanted.force { Existing::Replace } else { Existing::Keep };
     let mut trust = Trust::new("added");
+    let copies = home_copies(world);
     for file in wanted.files {
         let name = wanted.name_of(file);
         let outcome = wanted.read(file, world).and_then(|(bytes, certificate)| {
@@ -167,7 +168,7 @@ fn add(wanted: &Wanted<'_>, world: &World) -> Result<Trust, Failure> {
             home.trust(&lock, &name, &certificate, existing).map_err(Why::Error)?;
             Ok((bytes, certificate))
         });
-        trust.entries.push(Entry::new(name, outcome, world).narrowed(&home_copies(world)));
+        trust.entries.push(Entry::new(name, outcome, world).narrowed(&copies));
     }
     Ok(trust)
 }
@@ -341,7 +342,9 @@ impl Entry {
     }
 }
 
-const ADDED_ALL_THE_SAME: &str = "it was added all the same, for it narrows what other copies of this certificate say; if you expected a good one, ask its owner";
+/// Why a certificate that ended is added all the same.
+const ADDED_TO_HOME: &str = "it was added all the same, for a revocation in it counts for other copies too; if you expected a good certificate, ask its owner";
+const ADDED_TO_SERVER: &str = "it was added all the same; an older copy beside it would keep the key alive on this server, so remove that";
 
 impl Report for Trust {
     fn results(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -371,9 +374,10 @@ impl Report for Trust {
             writeln!(talk, "cannot read {}: {}", Safe::path(path), one_line(error))?;
         }
         if self.action == "added" {
+            let why = if self.server.is_some() { ADDED_TO_SERVER } else { ADDED_TO_HOME };
             for entry in self.entries.iter().filter(|entry| entry.problem().is_some()) {
                 let name = Safe::text(&entry.name);
-                writeln!(talk, "warning: no signature counts by {name}: {ADDED_ALL_THE_SAME}")?;
+                writeln!(talk, "warning: no signature by {name} is good: {why}")?;
             }
         }
         let whys = self.entries.iter().filter_map(|entry| entry.outcome.as_ref().err());

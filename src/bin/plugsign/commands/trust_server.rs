@@ -26,6 +26,7 @@ pub fn add(config: &Path, wanted: &Wanted<'_>, world: &World) -> Result<Trust, F
     let existing = if wanted.force { Existing::Replace } else { Existing::Keep };
     let mut change = ServerConfig::change(config, PATIENCE)?;
     let mut trust = Trust::new("added");
+    let copies = home_copies(world);
     for file in wanted.files {
         let name = wanted.name_of(file);
         let mut word = None;
@@ -35,7 +36,7 @@ pub fn add(config: &Path, wanted: &Wanted<'_>, world: &World) -> Result<Trust, F
             }
             Ok((bytes, certificate))
         });
-        let entry = Entry::new(name, outcome, world).narrowed(&home_copies(world));
+        let entry = Entry::new(name, outcome, world).narrowed(&copies);
         trust.entries.push(Entry { word, ..entry });
     }
     trust.server = Some(Server { config: config.to_owned(), backup: change.commit()? });

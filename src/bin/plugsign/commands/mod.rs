@@ -31,6 +31,7 @@ pub mod summary;
 pub mod trust;
 pub mod trust_check;
 pub mod trust_server;
+mod trust_settings;
 pub mod user_ids;
 pub mod verify;
 pub mod verify_checksums;

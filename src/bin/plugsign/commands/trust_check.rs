@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use plugsign::disk::server_config::{KeyBytes, ListedKey, ServerConfig};
-use plugsign::mattermost::config::{Config, DEFAULT_MARKETPLACE, Settings};
+use plugsign::mattermost::config::Settings;
 use plugsign::mattermost::public_key::read_public_key;
 use plugsign::mattermost::server::KeyRing;
 use plugsign::mattermost::standing::Standing;
@@ -14,6 +14,7 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use super::trust_server::check_environment;
+use super::trust_settings::{Setting, meaning_of, table};
 use crate::failure::{EXIT_NO, Failure, one_line};
 use crate::report::{Report, certificate_json, first_user_id, path_text};
 use crate::terminal::{BAD, GOOD};
@@ -110,12 +111,6 @@ impl State {
     }
 }
 
-struct Setting {
-    name: &'static str,
-    value: Value,
-    is_default: bool,
-}
-
 fn read(key: ListedKey, world: &World) -> File {
     let file = |state, detail| File {
         name: key.name.clone(),
@@ -209,17 +204,6 @@ fn expiry(end: Option<SystemTime>, now: SystemTime, min_days: u32) -> (State, St
     (state, format!("expires {}", show_time(end)))
 }
 
-fn table(config: &Config, settings: &Settings) -> Vec<Setting> {
-    let row = |name, value| Setting { name, value, is_default: config.is_default(name) };
-    vec![
-        row("RequirePluginSignature", settings.require_signature.into()),
-        row("EnableUploads", settings.enable_uploads.into()),
-        row("MarketplaceURL", settings.marketplace_url.clone().into()),
-        row("EnableRemoteMarketplace", settings.enable_remote_marketplace.into()),
-        row("SignaturePublicKeyFiles", config.key_files().into()),
-    ]
-}
-
 /// Says what the settings mean together.
 fn meaning(settings: &Settings, keys: &[Key]) -> Vec<String> {
     let accepted = || keys.iter().filter(|key| key.server_accepts == Some(true));
@@ -236,58 +220,6 @@ fn meaning(settings: &Settings, keys: &[Key]) -> Vec<String> {
         ));
     }
     lines
-}
-
-/// `accepted` key files are those that the server accepts, `good` ones those that may be trusted.
-fn meaning_of(settings: &Settings, accepted: usize, good: usize) -> Vec<String> {
-    let mut lines: Vec<&str> = Vec::new();
-    if !settings.enable {
-        lines.push("Plugins are switched off (Enable is false): none of this counts.");
-    }
-    match (settings.require_signature, settings.enable_uploads) {
-        (true, true) => lines.push(
-            "Signatures are required, so uploads, install-url and mmctl plugin add are refused \
-             (501) although EnableUploads is true.",
-        ),
-        (true, false) => lines.push(
-            "Signatures are required, and uploads, install-url and mmctl plugin add are refused.",
-        ),
-        (false, true) => lines.push(
-            "Signatures are not required: administrators can upload plugins that nobody signed.",
-        ),
-        (false, false) => lines.push(
-            "Signatures are not required in the file store; uploads are refused (EnableUploads).",
-        ),
-    }
-    lines.push(
-        "From the marketplace, and as prepackaged plugins since 10.11, only signed ones install.",
-    );
-    let is_custom = settings.marketplace_url != DEFAULT_MARKETPLACE;
-    if !settings.enable_marketplace {
-        lines.push("The marketplace is switched off (EnableMarketplace is false).");
-    } else if !settings.enable_remote_marketplace {
-        lines.push(
-            "MarketplaceURL is not asked (EnableRemoteMarketplace is false): only prepackaged \
-             and installed plugins are shown.",
-        );
-    } else if is_custom && accepted == 0 {
-        lines.push(
-            "The marketplace is your own, and no key but Mattermost's is trusted: what you sign \
-             does not install.",
-        );
-    } else if is_custom {
-        lines.push("The marketplace is your own.");
-    }
-    lines.push(match (accepted, good) {
-        (0, _) => "Only Mattermost's own signatures are accepted.",
-        (_, 0) => "Signatures by Mattermost are accepted.",
-        _ => "Signatures by Mattermost and by the usable keys above are accepted.",
-    });
-    if !settings.automatic_prepackaged {
-        lines.push("Prepackaged plugins are not installed (AutomaticPrepackagedPlugins is false).");
-    }
-    lines.push("Variables MM_PLUGINSETTINGS_... of the server's environment override the file.");
-    lines.into_iter().map(str::to_string).collect()
 }
 
 impl Report for Checkup {

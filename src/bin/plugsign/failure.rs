@@ -298,7 +298,7 @@ pub fn hint(error: &Error) -> Option<String> {
             hint
         }
         Error::NamesSubkey { subkey, key } => {
-            format!("name the key by its own fingerprint: {key}; to end this subkey alone: plugsign revoke {key} --subkey {subkey} --reason REASON")
+            format!("name the key as a whole: {key}; a subkey alone can only be revoked: plugsign revoke {key} --subkey {subkey} --reason REASON")
         }
         Error::ShortKeyId(_) => {
             "anybody can make a key with the same eight digits: give all 40 of the fingerprint, or 16".into()

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Instant;
 use std::{env, fs, io, thread};
 
-use plugsign::mattermost::server::{Cause, KeyRing, Verdict};
+use plugsign::mattermost::server::{Cause, KeyRing, Verdict, check_signature_file};
 use plugsign::openpgp::hash::Hasher;
 use rayon::prelude::*;
 
@@ -112,6 +112,12 @@ impl Tally {
         let kind = if accepted { "ACCEPT" } else { kind };
         *self.kinds.entry(kind.into()).or_default() += 1;
         if ours == theirs {
+            // What is said without the right key, or of a key alone, holds too.
+            let name = &case.name;
+            let file = check_signature_file(&case.signature);
+            assert!(!accepted || file.is_ok(), "{name}: not refused by every server: {file:?}");
+            let signers = KeyRing::read(&case.key).and_then(|ring| ring.check_signers());
+            assert!(!accepted || signers.is_ok(), "{name}: some key signs: {signers:?}");
             return;
         }
         let said = format!("{}\n  we say:   {ours}\n  they say: {theirs}", case.name);

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::beneath;
 use super::checksums::Sha256;
 use super::file::{Links, Stamp, folder_of, metadata_of, open_regular, read_small};
-use super::write::Folder;
+use super::folder::Folder;
 use crate::error::{Error, Result};
 use crate::judge::{Judge, ServerVerdict, ask_server, content_hash};
 use crate::openpgp::certificate::{Certificate, Fingerprint};

@@ -9,8 +9,10 @@ use std::time::SystemTime;
 use super::artifact::{Artifact, Counted, sha256};
 use super::checksums::{Checksums, MAX_CHECKSUMS, Sha256};
 use super::file::{folder_of, read_small};
+use super::folder::Folder;
 use super::release::{is_certificate, signatures_of};
-use super::write::{Access, Existing, Folder, Prepared, remove_all};
+use super::temporary::Prepared;
+use super::write::{Access, Existing};
 use crate::error::{Error, Result};
 use crate::judge::Judge;
 use crate::openpgp::certificate::{Fingerprint, KeyId};
@@ -110,7 +112,10 @@ impl Signing<'_> {
 
     fn place(&self, content: &Hashed, folder: &Folder, output: &Path) -> Result<Signed> {
         let state = match self.is_up_to_date(content, output)? {
-            true => State::UpToDate,
+            true => {
+                folder.sweep(output);
+                State::UpToDate
+            }
             false => self.write(&self.signature(content)?, content, folder, output)?,
         };
         let sha256 = sha256(content).ok_or_else(|| Error::crypto("hashing")("no SHA-256"))?;
@@ -207,8 +212,7 @@ impl Signing<'_> {
         }
         let folder = Folder::of(list)?;
         let access = Access::Public { umask: first.umask };
-        let prepare =
-            |path: &Path, bytes: &[u8]| folder.prepare(path, bytes, access, first.existing);
+        let prepare = |path: &Path, bytes| folder.prepare(path, bytes, access, first.existing);
         let mut prepared = Vec::new();
         for (output, new) in outputs.iter().zip(&new) {
             prepared.push(match new {
@@ -222,7 +226,7 @@ impl Signing<'_> {
                 outputs.iter().zip(&new).any(|(output, new)| output == signature && new.is_none())
             };
             if first.existing == Existing::Replace {
-                remove_signatures(list, outputs, is_valid)?;
+                remove_signatures(&folder, list, outputs, is_valid)?;
             }
             match prepared.appear() {
                 // Another run may have been faster.
@@ -352,15 +356,15 @@ impl Signing<'_> {
 /// Removes the signatures of a list that is about to appear, but those that are valid for it. Where
 /// it replaces no other one, signatures that are not of these outputs may be valid, and stay.
 fn remove_signatures(
+    folder: &Folder,
     list: &Path,
     outputs: &[PathBuf],
     is_valid: impl Fn(&PathBuf) -> bool,
 ) -> Result<()> {
-    let folder = folder_of(list);
-    let is_replaced = fs::symlink_metadata(list).is_ok();
-    let mut obsolete = signatures_of(list).map_err(Error::io("read", folder))?;
+    let is_replaced = folder.metadata(list)?.is_some();
+    let mut obsolete = signatures_of(list).map_err(Error::io("read", folder_of(list)))?;
     obsolete.retain(|it| !is_valid(it) && (is_replaced || outputs.contains(it)));
-    remove_all(folder, &obsolete)
+    folder.remove_all(&obsolete)
 }
 
 fn hash_stream(content: impl Read, name: &str) -> Result<Hashed> {

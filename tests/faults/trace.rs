@@ -123,8 +123,9 @@ impl Traced {
     /// about standard output.
     pub fn touches(&self, folder: &Path) -> bool {
         let folder = folder.to_str().unwrap();
-        if let Some(path) = self.paths().first().filter(|path| !path.is_empty()) {
-            return !path.starts_with('/') || path.starts_with(folder);
+        let paths = self.paths();
+        if paths.first().is_some_and(|path| !path.is_empty()) {
+            return paths.iter().any(|path| !path.starts_with('/') || path.starts_with(folder));
         }
         self.is_told() || self.descriptor().is_some_and(|path| path.starts_with(folder))
     }
@@ -177,9 +178,23 @@ impl Traced {
         self.is_one_of(CHANGES) && (!opens || self.text.contains("O_CREAT"))
     }
 
+    /// Returns whether it gave this name to a file that had none.
+    fn names(&self, path: &str) -> bool {
+        let paths = self.paths();
+        let is_nameless = paths.first().is_some_and(|it| it.starts_with("/proc/self/fd/"));
+        self.succeeded() && is_nameless && paths.last().is_some_and(|it| it == path)
+    }
+
     pub fn succeeded(&self) -> bool {
         !self.text.contains(") = -1 ")
     }
+}
+
+/// Returns whether the file that has this descriptor was synced since it was opened.
+fn is_nameless_synced(calls: &[Traced], number: &str) -> bool {
+    let opened = calls.iter().rposition(|call| call.text.contains(&format!(" = {number}<")));
+    let since = opened.map_or(&[][..], |place| &calls[place..]);
+    since.iter().any(|call| call.text.starts_with(&format!("fsync({number}<")) && call.succeeded())
 }
 
 /// Asserts of a run that succeeded: whatever took its final name was synced before, its folder
@@ -200,9 +215,19 @@ pub fn assert_order(calls: &[Traced], folder: &Path, line: &str) -> usize {
             continue;
         }
         let paths: Vec<String> = call.paths().iter().map(|path| absolute(path)).collect();
+        // A lock is there while a command works, and need not outlast a power cut.
+        if is_removed && paths[0].ends_with(".plugsign.lock") {
+            continue;
+        }
         let parent = paths.last().unwrap().rsplit_once('/').unwrap().0;
         if is_final {
-            assert!(synced(&calls[..place], &paths[0]), "{line}: {} was not synced", paths[0]);
+            let before = &calls[..place];
+            let is_synced = match paths[0].strip_prefix("/proc/self/fd/") {
+                Some(number) => is_nameless_synced(before, number),
+                // What had no name got this one, and then was synced already.
+                None => synced(before, &paths[0]) || before.iter().any(|it| it.names(&paths[0])),
+            };
+            assert!(is_synced, "{line}: {} was not synced", paths[0]);
         }
         let after = &calls[place..];
         let told = after.iter().position(Traced::is_told).unwrap_or(after.len());
@@ -214,7 +239,9 @@ pub fn assert_order(calls: &[Traced], folder: &Path, line: &str) -> usize {
     }
     let opened = calls.iter().filter(|call| call.touches(folder) && call.text.contains("O_CREAT"));
     for call in opened {
-        let is_hidden = call.text.contains(".tmp\"") && call.text.contains("O_EXCL");
+        let is_new = call.text.contains("O_EXCL");
+        let is_hidden =
+            is_new && [".tmp\"", ".plugsign.lock\""].iter().any(|it| call.text.contains(it));
         assert!(is_hidden || call.text.contains("/lock\""), "{line}: {}", call.text);
     }
     changed

@@ -250,3 +250,44 @@ fn ctrl_c_takes_the_progress_off_the_terminal() {
     assert!(matches!(session.process().wait(), Ok(WaitStatus::Exited(_, 130))));
     assert!(!Path::new(&release.path("large.tar.sig")).exists());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_killed_sign_leaves_nothing_behind_or_the_next_one_takes_it_away() {
+    if peer("strace").is_none() {
+        return;
+    }
+    use rustix::fs::{Mode, OFlags, open};
+    let release = Release::new("killed");
+    let flags = OFlags::RDWR | OFlags::TMPFILE;
+    let has_nameless = open(release.path("dist"), flags, Mode::from_raw_mode(0o600)).is_ok();
+    // Every call that could give a file its name, or bring it into being.
+    for (calls, force, is_clean) in [
+        ("linkat,renameat2", "", true),
+        ("fsync", "", true),
+        ("linkat", "--force", true),
+        ("renameat", "--force", false),
+    ] {
+        release.run("rm -f dist/*.sig");
+        if !force.is_empty() {
+            release
+                .run("for file in a-1.0.0.tar.gz b-1.0.0.zip; do echo no > dist/$file.sig; done");
+        }
+        release.run(&format!(
+            "strace -f -o /dev/null -e trace={calls} -e inject={calls}:signal=KILL:when=1 \\
+                 plugsign sign -j 1 {force} dist || true"
+        ));
+        let left = || release.run("ls -A dist").stdout;
+        assert!(
+            !left().contains("a-1.0.0.tar.gz.sig\n") || !force.is_empty(),
+            "{calls}: {}",
+            left()
+        );
+        let may_leave = !is_clean || !has_nameless;
+        assert!(may_leave || !left().contains(".tmp"), "{calls}: {}", left());
+        let said = release.run(&format!("plugsign sign {force} dist"));
+        assert!(said.status.success(), "{calls}: {}", said.shown());
+        assert!(!left().contains(".tmp"), "{calls}: {}", left());
+        assert!(release.run("plugsign verify --key release-key.asc dist").status.success());
+    }
+}

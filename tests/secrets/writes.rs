@@ -112,9 +112,9 @@ fn killed_in_the_middle_by_what_dumps_cores_it_leaves_none() {
     sandbox.keygen("--name Acme --no-passphrase");
     let crash = |program: &str| {
         let trace = sandbox.folder().with_extension("trace");
-        let inject = "inject=renameat2,getppid:signal=ABRT:when=1";
+        let inject = "inject=renameat2,linkat,getppid:signal=ABRT:when=1";
         let line = format!(
-            "ulimit -c unlimited; exec {} -f -o {} -e trace=renameat2,getppid -e {inject} {program}",
+            "ulimit -c unlimited; exec {} -f -o {} -e trace=renameat2,linkat,getppid -e {inject} {program}",
             strace.display(),
             trace.display(),
         );

@@ -1,0 +1,177 @@
+//! A folder that is held open: what is read, written and removed in it is there, whatever takes
+//! the place of its path meanwhile.
+
+use std::ffi::OsStr;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::file::folder_of;
+use super::temporary::{Prepared, Temporary, sweep};
+use super::write::{Access, Existing, check_replaceable};
+use crate::error::{Error, Result};
+
+/// A folder that is held open.
+///
+/// Paths that its methods take are for messages; only the last component says what is meant.
+#[derive(Clone)]
+pub(super) struct Folder(Arc<File>);
+
+impl Folder {
+    /// Takes an open folder.
+    pub(super) fn new(folder: File) -> Folder {
+        Folder(Arc::new(folder))
+    }
+
+    /// Opens the folder that a path's last component is in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], which names `path`.
+    pub(super) fn of(path: &Path) -> Result<Folder> {
+        Folder::open(folder_of(path), OFlags::empty()).map_err(Error::io("write", path))
+    }
+
+    fn open(folder: &Path, flags: OFlags) -> io::Result<Folder> {
+        let flags = flags | OFlags::DIRECTORY;
+        let folder =
+            OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(folder)?;
+        Ok(Folder::new(folder))
+    }
+
+    /// Returns the descriptor.
+    pub(super) fn file(&self) -> &Arc<File> {
+        &self.0
+    }
+
+    /// Opens what has this name, which may be a path that starts in this folder.
+    pub(super) fn open_name(&self, name: &Path, flags: OFlags) -> io::Result<File> {
+        let open = || openat(&self.0, name, flags | OFlags::CLOEXEC, Mode::empty());
+        Ok(File::from(retry_on_intr(open)?))
+    }
+
+    /// Looks at what has this name, which may be a path that starts in this folder.
+    pub(super) fn look(&self, name: &Path, through_links: bool) -> io::Result<Metadata> {
+        let follow = if through_links { OFlags::empty() } else { OFlags::NOFOLLOW };
+        self.open_name(name, LOOK | follow)?.metadata()
+    }
+
+    /// Returns what stands under a name, links not followed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]: that a file cannot be looked at does not mean that it is missing.
+    pub(super) fn metadata(&self, path: &Path) -> Result<Option<Metadata>> {
+        match self.look(name_of(path), false) {
+            Ok(metadata) => Ok(Some(metadata)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read", path)(error)),
+        }
+    }
+
+    /// Removes files of it durably.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub(super) fn remove_all(&self, paths: &[PathBuf]) -> Result<()> {
+        let Some(last) = paths.last() else { return Ok(()) };
+        for path in paths {
+            match unlinkat(&self.0, name_of(path), AtFlags::empty()) {
+                // Another run may have been faster.
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(errno) => return Err(Error::io("remove", path)(errno.into())),
+            }
+        }
+        self.sync(last)
+    }
+
+    /// Makes the names in it durable, that of `path` among them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], which names the folder of `path`.
+    pub(super) fn sync(&self, path: &Path) -> Result<()> {
+        self.0.sync_all().map_err(Error::io("sync", folder_of(path)))
+    }
+
+    /// Writes a file as [`write_new`](super::write::write_new) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_new`](super::write::write_new).
+    pub(super) fn write(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        access: Access,
+        existing: Existing,
+    ) -> Result<()> {
+        self.write_one_of_many(path, bytes, access, existing)?;
+        self.sync(path)
+    }
+
+    /// Writes a file as [`Folder::write`] does, but leaves syncing the folder to the caller, who
+    /// does so with [`sync_folder`](super::write::sync_folder), once for many files and before
+    /// saying that they are there. Until then a power cut may take the file away again, whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`Folder::write`].
+    pub(super) fn write_one_of_many(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        access: Access,
+        existing: Existing,
+    ) -> Result<()> {
+        self.prepare(path, bytes, access, existing)?.appear()
+    }
+
+    /// Does all of [`Folder::write_one_of_many`] that needs room on the disk: the file is there,
+    /// but not yet under its name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Folder::write`].
+    pub(super) fn prepare<'a>(
+        &'a self,
+        path: &Path,
+        bytes: &'a [u8],
+        access: Access,
+        existing: Existing,
+    ) -> Result<Prepared<'a>> {
+        if path.file_name().is_none() {
+            return Err(Error::io("write", path)(io::ErrorKind::InvalidInput.into()));
+        }
+        if existing == Existing::Replace {
+            check_replaceable(self, path)?;
+        }
+        self.sweep(path);
+        let temporary = Temporary::create(self, name_of(path).as_os_str())
+            .and_then(|temporary| temporary.fill(bytes, access).map(|()| temporary))
+            .map_err(Error::io("write", path))?;
+        Ok(Prepared::new(temporary, path, bytes, access, existing))
+    }
+
+    /// Removes what commands left behind that were killed while they wrote this file.
+    pub(super) fn sweep(&self, path: &Path) {
+        sweep(self, name_of(path).as_os_str());
+    }
+}
+
+/// A descriptor that says what a thing is, and neither reads nor waits for anything.
+#[cfg(target_os = "linux")]
+const LOOK: OFlags = OFlags::PATH;
+#[cfg(not(target_os = "linux"))]
+const LOOK: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
+
+/// Returns the last component of a path.
+pub(super) fn name_of(path: &Path) -> &Path {
+    Path::new(path.file_name().unwrap_or(OsStr::new(".")))
+}

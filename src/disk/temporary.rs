@@ -1,0 +1,408 @@
+//! Files that are whole before they have their name.
+//!
+//! On Linux they have no name at all until then, so that a kill leaves nothing. Where a file takes
+//! the place of another, and on other systems, it has a temporary name: `.NAME.plugsign-N.tmp`.
+//! Its writer holds a lock on it, so the next command knows what a killed one left.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Permissions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{AtFlags, Mode, OFlags, linkat, openat, renameat, unlinkat};
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+use rustix::fs::{RenameFlags, renameat_with};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::folder::Folder;
+use super::write::{Access, Existing};
+use crate::error::{Error, Result};
+
+/// How many commands may write one file at once before names are drawn at random.
+const SLOTS: usize = 32;
+
+/// A file that is whole and synced, and has not its name yet. Dropping it removes it.
+pub(super) struct Prepared<'a> {
+    temporary: Temporary<'a>,
+    path: PathBuf,
+    bytes: &'a [u8],
+    access: Access,
+    existing: Existing,
+}
+
+impl<'a> Prepared<'a> {
+    pub(super) fn new(
+        temporary: Temporary<'a>,
+        path: &Path,
+        bytes: &'a [u8],
+        access: Access,
+        existing: Existing,
+    ) -> Prepared<'a> {
+        Prepared { temporary, path: path.to_owned(), bytes, access, existing }
+    }
+
+    /// Gives the file its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`] with [`Existing::Keep`], [`Error::Io`] else.
+    pub(super) fn appear(self) -> Result<()> {
+        let Prepared { temporary, path, bytes, access, existing } = self;
+        let name = path.file_name().unwrap_or_default();
+        let folder = temporary.folder;
+        let is_nameless = temporary.name.is_none();
+        let placed = match temporary.place(name, existing) {
+            // Without /proc, and on file systems that know of no second name, a nameless file
+            // never gets one.
+            Err(error) if is_nameless && error.kind() != io::ErrorKind::AlreadyExists => {
+                Temporary::create_named(folder, name).and_then(|named| {
+                    named.fill(bytes, access)?;
+                    named.place(name, existing)
+                })
+            }
+            placed => placed,
+        };
+        placed.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Error::Exists(path.clone()),
+            _ => Error::io("write", &path)(error),
+        })
+    }
+}
+
+/// A file without a name, or under a temporary one. Dropping it removes it.
+pub(super) struct Temporary<'a> {
+    folder: &'a Folder,
+    file: File,
+    name: Option<Registered>,
+}
+
+impl Temporary<'_> {
+    /// Creates the temporary file for a file of this name, without a name if that can be.
+    pub(super) fn create<'a>(folder: &'a Folder, name: &OsStr) -> io::Result<Temporary<'a>> {
+        match create_nameless(folder) {
+            Some(file) => Ok(Temporary { folder, file, name: None }),
+            None => Temporary::create_named(folder, name),
+        }
+    }
+
+    fn create_named<'a>(folder: &'a Folder, name: &OsStr) -> io::Result<Temporary<'a>> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o600);
+        let (file, name) = claim(folder, name, |slot| {
+            let file = File::from(retry_on_intr(|| openat(folder.file(), slot, flags, mode))?);
+            match is_ours(&file, folder, slot)? {
+                true => Ok(file),
+                // Another command was about to sweep, and took it for an old one.
+                false => Err(io::ErrorKind::AlreadyExists.into()),
+            }
+        })?;
+        Ok(Temporary { folder, file, name: Some(name) })
+    }
+
+    pub(super) fn fill(&self, bytes: &[u8], access: Access) -> io::Result<()> {
+        let mut file = &self.file;
+        file.write_all(bytes)?;
+        if let Access::Exactly { owner: (user, group), .. } = access {
+            let metadata = file.metadata()?;
+            if (metadata.uid(), metadata.gid()) != (user, group) {
+                std::os::unix::fs::fchown(file, Some(user), Some(group))?;
+            }
+        }
+        let mode = access.mode();
+        if mode != 0o600 {
+            file.set_permissions(Permissions::from_mode(mode))?;
+        }
+        file.sync_all()
+    }
+
+    fn place(mut self, name: &OsStr, existing: Existing) -> io::Result<()> {
+        let folder = self.folder;
+        if self.name.is_none() && existing == Existing::Keep {
+            return link_nameless(&self.file, folder, name);
+        }
+        let registered = match self.name.take() {
+            Some(registered) => registered,
+            None => {
+                lock_own(&self.file)?;
+                claim(folder, name, |slot| link_nameless(&self.file, folder, slot))?.1
+            }
+        };
+        Ok(registered.end(|from| match existing {
+            Existing::Keep => rename_unless_there(folder.file(), from, name),
+            Existing::Replace => renameat(folder.file(), from, folder.file(), name),
+        })?)
+    }
+}
+
+/// Creates a file that has no name, where the system and the file system can give it one later.
+#[cfg(target_os = "linux")]
+fn create_nameless(folder: &Folder) -> Option<File> {
+    let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let open = || openat(folder.file(), ".", flags, Mode::from_raw_mode(0o600));
+    retry_on_intr(open).ok().map(File::from)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn create_nameless(_: &Folder) -> Option<File> {
+    None
+}
+
+/// Gives a nameless file a name, unless something has that already.
+fn link_nameless(file: &File, folder: &Folder, name: &OsStr) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let this = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let flags = AtFlags::SYMLINK_FOLLOW;
+    Ok(retry_on_intr(|| linkat(rustix::fs::CWD, this.as_str(), folder.file(), name, flags))?)
+}
+
+/// Makes something under a temporary name for a file of this name.
+fn claim<T>(
+    folder: &Folder,
+    name: &OsStr,
+    mut make: impl FnMut(&OsStr) -> io::Result<T>,
+) -> io::Result<(T, Registered)> {
+    for slot in 0..SLOTS {
+        let name = slot_name(name, slot);
+        match Registered::making(folder, &name, || make(&name)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made,
+        }
+    }
+    // Names that others cannot have taken, for they cannot guess them.
+    let mut found = None;
+    let start = slot_name(name, SLOTS);
+    let start = start.as_bytes().strip_suffix(b"tmp").unwrap_or_default();
+    tempfile::Builder::new()
+        .prefix(OsStr::from_bytes(start))
+        .suffix(".tmp")
+        // Its own way of removing goes by the path.
+        .disable_cleanup(true)
+        .make_in("/", |path| {
+            let name = path.file_name().unwrap_or_default();
+            found = Some(Registered::making(folder, name, || make(name))?);
+            Ok(())
+        })?;
+    found.ok_or_else(|| io::ErrorKind::AlreadyExists.into())
+}
+
+/// Returns a temporary name. A name has at most 255 bytes, and the temporary one is longer than
+/// the final one.
+fn slot_name(name: &OsStr, slot: usize) -> OsString {
+    let bytes = name.as_bytes();
+    let mut slot_name = OsString::from(".");
+    slot_name.push(OsStr::from_bytes(bytes.get(..200).unwrap_or(bytes)));
+    slot_name.push(format!(".plugsign-{slot}.tmp"));
+    slot_name
+}
+
+/// Removes what commands left behind that were killed while they wrote a file of this name. Where
+/// there is none, this is one look.
+pub(super) fn sweep(folder: &Folder, name: &OsStr) {
+    let is_there = |slot| {
+        let name = slot_name(name, slot);
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
+        let opened = folder.open_name(Path::new(&name), flags);
+        if let Ok(file) = &opened {
+            remove_if_left(file, folder, &name);
+        }
+        !matches!(opened, Err(error) if error.kind() == io::ErrorKind::NotFound)
+    };
+    if is_there(0) {
+        (1..SLOTS).for_each(|slot| {
+            is_there(slot);
+        });
+    }
+}
+
+/// Removes a temporary file if its writer is gone. Who removes one has its lock, so that it cannot
+/// be a later one of the same name.
+fn remove_if_left(file: &File, folder: &Folder, name: &OsStr) {
+    let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+    if is_file && file.try_lock().is_ok() && is_named(file, folder, name).unwrap_or(false) {
+        let _ = unlinkat(folder.file(), name, AtFlags::empty());
+    }
+}
+
+/// Takes the lock of a new file, and returns whether that has its name still.
+fn is_ours(file: &File, folder: &Folder, name: &OsStr) -> io::Result<bool> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Ok(false),
+        // Some file systems know of no locks. There nobody sweeps.
+        Ok(()) | Err(TryLockError::Error(_)) => is_named(file, folder, name),
+    }
+}
+
+fn lock_own(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+/// Returns whether a name in a folder is that of an open file.
+pub(super) fn is_named(file: &File, folder: &Folder, name: &OsStr) -> io::Result<bool> {
+    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    match folder.look(Path::new(name), false) {
+        Ok(there) => Ok(identity(there) == identity(file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Renames a file within a folder, unless something has the new name already.
+fn rename_unless_there(folder: &File, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
+        // Kernels before 3.15, and file systems that know of no such flag.
+        Err(Errno::NOSYS | Errno::INVAL | Errno::NOTSUP) => {}
+        renamed => return renamed,
+    }
+    linkat(folder, from, folder, to, AtFlags::empty())?;
+    // The file has its name; under its temporary one it would do no harm.
+    let _ = unlinkat(folder, from, AtFlags::empty());
+    Ok(())
+}
+
+/// The temporary names that this process has made, for [`remove_temporary_files`].
+static IN_PROGRESS: Mutex<BTreeMap<u64, (Arc<File>, OsString)>> = Mutex::new(BTreeMap::new());
+
+/// Tells the names apart: another command may use the same one later.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Removes the temporary files of writes in progress: for a signal handler that ends the
+/// process before their owners can. The lock that it takes is kept until then, so no new one
+/// appears.
+pub fn remove_temporary_files() {
+    let names = in_progress();
+    for (folder, name) in names.values() {
+        let _ = unlinkat(folder, name, AtFlags::empty());
+    }
+    std::mem::forget(names);
+}
+
+fn in_progress() -> MutexGuard<'static, BTreeMap<u64, (Arc<File>, OsString)>> {
+    IN_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A temporary name that a signal removes.
+pub(super) struct Registered {
+    key: u64,
+    folder: Arc<File>,
+    name: OsString,
+}
+
+impl Registered {
+    /// Makes something under a temporary name.
+    pub(super) fn making<T>(
+        folder: &Folder,
+        name: &OsStr,
+        make: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<(T, Registered)> {
+        let mut names = in_progress();
+        let made = make()?;
+        let key = NEXT.fetch_add(1, Ordering::Relaxed);
+        names.insert(key, (folder.file().clone(), name.to_owned()));
+        Ok((made, Registered { key, folder: folder.file().clone(), name: name.to_owned() }))
+    }
+
+    /// Removes the temporary name, by `way`. If that fails, it stays registered until it is dropped.
+    fn end(&self, way: impl FnOnce(&OsStr) -> Result<(), Errno>) -> Result<(), Errno> {
+        let mut names = in_progress();
+        if names.contains_key(&self.key) {
+            way(&self.name)?;
+            names.remove(&self.key);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let _ = self.end(|name| unlinkat(&self.folder, name, AtFlags::empty()));
+        in_progress().remove(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    const NAME: &str = "a.zip.sig";
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn open(path: &Path) -> Folder {
+        Folder::of(&path.join(NAME)).unwrap()
+    }
+
+    #[test]
+    fn both_ways_put_the_file_there_and_leave_nothing_else() {
+        let there = tempfile::tempdir().unwrap();
+        let folder = open(there.path());
+        let name = OsStr::new(NAME);
+        type Create = for<'a> fn(&'a Folder, &OsStr) -> io::Result<Temporary<'a>>;
+        let ways: [Create; 2] = [Temporary::create, Temporary::create_named];
+        for create in ways {
+            for existing in [Existing::Keep, Existing::Replace] {
+                let _ = std::fs::remove_file(there.path().join(NAME));
+                let new = |bytes: &[u8]| {
+                    let temporary = create(&folder, name).unwrap();
+                    temporary.fill(bytes, Access::Secret).unwrap();
+                    temporary
+                };
+                drop(new(b"dropped"));
+                assert_eq!(names(there.path()), [""; 0]);
+                new(b"first").place(name, existing).unwrap();
+                let second = new(b"second").place(name, existing);
+                assert_eq!(second.is_ok(), existing == Existing::Replace);
+                let bytes = std::fs::read(there.path().join(NAME)).unwrap();
+                assert_eq!(bytes, if second.is_ok() { &b"second"[..] } else { b"first" });
+                assert_eq!(names(there.path()), [NAME]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_killed_command_left_goes_and_what_a_running_one_writes_stays() {
+        let there = tempfile::tempdir().unwrap();
+        let folder = open(there.path());
+        let name = OsStr::new(NAME);
+        let running = [(); 3].map(|()| Temporary::create_named(&folder, name).unwrap());
+        for slot in [3, 7] {
+            std::fs::write(there.path().join(slot_name(name, slot)), "left").unwrap();
+        }
+        // Names like these that are not this file's, or no files at all, are left alone.
+        let others =
+            [".a.zip.plugsign-0.tmp", ".a.zip.sig.AbCdEf.tmp", ".a.zip.sig.plugsign-x.tmp"];
+        others.iter().for_each(|other| std::fs::write(there.path().join(other), "").unwrap());
+        std::fs::create_dir(there.path().join(slot_name(name, 9))).unwrap();
+        sweep(&folder, name);
+        let kept = names(there.path());
+        assert_eq!(kept.len(), running.len() + others.len() + 1, "{kept:?}");
+        drop(running);
+        assert_eq!(names(there.path()).len(), others.len() + 1);
+    }
+
+    #[test]
+    fn where_all_usual_names_are_taken_another_is_found() {
+        let there = tempfile::tempdir().unwrap();
+        let folder = open(there.path());
+        let long = "n".repeat(255);
+        for name in [NAME, &long].map(OsStr::new) {
+            let running = [(); SLOTS + 2].map(|()| Temporary::create_named(&folder, name).unwrap());
+            assert_eq!(names(there.path()).len(), running.len());
+        }
+    }
+}

@@ -123,6 +123,36 @@ fn a_secret_key_leaves_as_protected_as_it_is() {
 }
 
 #[test]
+fn a_secret_key_is_written_into_a_new_file_and_nowhere_else() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.keygen("--kind org --name Own --no-passphrase");
+    std::os::unix::net::UnixListener::bind(sandbox.path("socket")).unwrap();
+    std::os::unix::fs::symlink("/dev/null", sandbox.path("device")).unwrap();
+    fs::create_dir(sandbox.path("vault")).unwrap();
+    let whole = format!("vault/{key}.secret.asc");
+    // Both ends are open, so that nobody waits.
+    let readers = ["fifo", &whole].map(|name| {
+        let path = sandbox.fifo(name);
+        fs::OpenOptions::new().read(true).write(true).open(path).unwrap()
+    });
+    for line in ["--secret --unprotected", "--ci"] {
+        for place in ["fifo", "socket", "device"] {
+            for force in ["", " --force"] {
+                let line = format!("export {line} Own -o {place}{force}");
+                let call = sandbox.call(line.split_whitespace());
+                let done = call.env("PLUGSIGN_NEW_PASSPHRASE", "new").run().exits(3);
+                done.says(if force.is_empty() { "exists already" } else { "into a new file" });
+            }
+        }
+    }
+    sandbox.run("export --offline-primary vault --unprotected Own").exits(3).says("a FIFO");
+    sandbox.run("export --secret --unprotected Own -o -").exits(0);
+    for reader in &readers {
+        assert_eq!(rustix::io::ioctl_fionread(reader).unwrap(), 0, "octets for the other end");
+    }
+}
+
+#[test]
 fn what_is_exported_can_be_imported_again() {
     let sandbox = Sandbox::new();
     sandbox

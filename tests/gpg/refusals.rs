@@ -114,6 +114,58 @@ fn devices_are_written_to_and_not_replaced() {
 }
 
 #[test]
+fn a_secret_key_goes_to_standard_output_or_into_a_new_file_and_nowhere_else() {
+    let desk = Desk::plugsign();
+    desk.key("Acme <a@acme.test>");
+    desk.write("others", "before");
+    let kinds = [
+        ("mkfifo", "mkfifo place; exec 3<>place"),
+        ("a link to a FIFO", "mkfifo pipe; exec 3<>pipe; ln -s pipe place"),
+        ("a device", "mknod place c 1 3 || ln -s /dev/null place"),
+        ("a descriptor", "ln -s /proc/self/fd/3 place; true >empty; exec 3<>empty"),
+    ];
+    for (kind, made) in kinds {
+        for options in ["", "--yes", "--yes --armor"] {
+            for command in ["--export-secret-keys", "--export-secret-subkeys"] {
+                let said = desk.sh(&format!(
+                    "{made}; code=0; stat -c %F:%i place > before
+                     gpg --batch {options} -o place {command} || code=$?
+                     stat -c %F:%i place > after; cmp before after
+                     if read -r -t 0.1 -N 1 -u 3 byte; then echo leaked; fi
+                     rm -f place pipe; exit $code"
+                ));
+                assert_eq!(said.exit, 2, "{kind} {options}: {}", said.shown());
+                let is_told = ["into a new file", "exists already"];
+                assert!(is_told.iter().any(|it| said.err.contains(it)), "{kind}: {}", said.shown());
+                assert!(!said.text().contains("leaked"), "{kind} {options}: {}", said.shown());
+            }
+        }
+    }
+    // A second name of somebody else's file is replaced, and that file is not written to.
+    desk.write("others", "before");
+    desk.must("ln others place; gpg --batch --yes -o place --export-secret-keys");
+    desk.must("grep -qx before others && test \"$(stat -c %a:%h place)\" = 600:1");
+    // The system's own names for standard output are what they say.
+    desk.must("gpg --batch -o /dev/stdout --export-secret-keys > out && cmp out place");
+}
+
+#[test]
+fn of_twenty_that_write_one_file_at_once_with_yes_all_succeed() {
+    let desk = Desk::plugsign();
+    desk.key("Acme <a@acme.test>");
+    desk.write("data", "data");
+    for command in ["-b data", "--export", "--export-secret-keys"] {
+        let said = desk.sh(&format!(
+            "rm -f X; for i in $(seq 20); do gpg --batch --yes -o X {command} & done
+             failed=0; for job in $(jobs -p); do wait $job || failed=$((failed + 1)); done
+             ls -A | grep plugsign- && exit 9; exit $failed"
+        ));
+        assert_eq!(said.exit, 0, "{command}: {}", said.shown());
+    }
+    desk.must("rm X; gpg --batch --yes -o X -b data && gpg --verify X data");
+}
+
+#[test]
 fn hints_name_what_gpgs_lines_have_and_the_home_that_they_are_about() {
     let desk = Desk::plugsign();
     desk.write("data", "data");

@@ -404,3 +404,14 @@ pub fn hint(error: &Error) -> Option<String> {
         _ => return None,
     })
 }
+
+/// Adds advice to why a secret key could not be written.
+pub fn secret_not_written(error: Error) -> Failure {
+    match error {
+        Error::NotAFile { .. } => Failure::Advised(
+            Box::new(error),
+            "a secret key goes into a new file or to standard output: -o NEWFILE, or -o -".into(),
+        ),
+        error => error.into(),
+    }
+}

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::export_move;
-use crate::failure::Failure;
+use crate::failure::{Failure, secret_not_written};
 use crate::passphrase::{NewPassphraseSource, PassphraseSource};
 use crate::report::{Report, path_text};
 use crate::world::{World, is_dash};
@@ -130,14 +130,19 @@ fn write(
     let is_text = arguments.armor || arguments.ci;
     match output {
         Some(path) => {
-            let access = match arguments.secret || arguments.ci {
+            let is_secret = arguments.secret || arguments.ci;
+            let access = match is_secret {
                 true => Access::Secret,
                 false => Access::Public { umask: world.umask },
             };
-            match arguments.force {
-                true => Ok(write_new(path, bytes, access, Existing::Replace)?),
-                false => Ok(write_unless_same(path, bytes, access)?),
-            }
+            let written = match arguments.force {
+                true => write_new(path, bytes, access, Existing::Replace),
+                false => write_unless_same(path, bytes, access),
+            };
+            written.map_err(|error| match is_secret {
+                true => secret_not_written(error),
+                false => error.into(),
+            })
         }
         None if world.terminal.out_is_terminal() && !is_text => Err(Failure::BinaryToTerminal),
         None => world.terminal.write_bytes(bytes),

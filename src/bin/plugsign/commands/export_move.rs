@@ -1,10 +1,10 @@
 //! `plugsign export --ci` and `plugsign export --offline-primary`
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use plugsign::disk::file::{folder_of, read_small};
+use plugsign::disk::file::{Links, folder_of, open_regular, read_bounded};
 use plugsign::disk::write::{Access, Existing, sync_folder, write_new};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Fingerprint;
@@ -140,9 +140,11 @@ fn store_whole(path: &Path, whole: &SecretKey) -> Result<(), Failure> {
         Err(error) => return Err(error.into()),
     }
     // What an interrupted run wrote, or a person copied, must be on the disk before the home's goes.
-    File::open(path).and_then(|file| file.sync_all()).map_err(Error::io("sync", path))?;
+    // Anything but a file could be another user's, who reads along.
+    let (file, _) = open_regular(path, Links::Refuse)?;
+    file.sync_all().map_err(Error::io("sync", path))?;
     sync_folder(folder_of(path))?;
-    let there = read_small(path, "a key file", MAX_KEY_FILE)?;
+    let there = read_bounded(file, &path.to_string_lossy(), "a key file", MAX_KEY_FILE)?;
     let same = *there == *bytes || {
         let stored = one_secret(read_keys(&there)?, None)?;
         stored.has_all_secrets_of(whole) && stored.certificate().same_as(whole.certificate())

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::Session;
 use super::options::Options;
-use crate::failure::Failure;
+use crate::failure::{Failure, secret_not_written};
 use crate::terminal::Conversation;
 use crate::world::is_dash;
 
@@ -39,11 +39,16 @@ pub fn with_headers(armored: Zeroizing<Vec<u8>>, options: &Options) -> Zeroizing
     whole
 }
 
+/// Returns whether a path is the system's own name for standard output.
+fn is_standard(path: &Path) -> bool {
+    ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
+}
+
 impl Output {
     /// `-o FILE`, else what the task makes of its input.
     pub fn new(option: Option<&Path>, otherwise: Option<PathBuf>) -> Output {
         match option.map(Path::to_owned).or(otherwise) {
-            Some(path) if !is_dash(&path) => Output::Named(path),
+            Some(path) if !is_dash(&path) && !is_standard(&path) => Output::Named(path),
             _ => Output::Standard,
         }
     }
@@ -51,8 +56,12 @@ impl Output {
     /// Refuses to replace a file, unless `--yes` or a person says so. Asked before the work.
     pub fn check(&self, session: &Session) -> Result<Existing, Failure> {
         let Output::Named(path) = self else { return Ok(Existing::Keep) };
+        // Another run may write the file meanwhile.
+        if session.options.yes {
+            return Ok(Existing::Replace);
+        }
         let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(Existing::Keep) };
-        if session.options.yes || !(metadata.is_file() || metadata.is_symlink()) {
+        if !(metadata.is_file() || metadata.is_symlink()) {
             return Ok(Existing::Replace);
         }
         if !session.options.batch
@@ -71,7 +80,8 @@ impl Output {
         Err(Error::Exists(path.clone()).into())
     }
 
-    /// Writes it. Devices and FIFOs are written to; a file is replaced in one step.
+    /// Writes it. Devices and FIFOs are written to; a file is replaced in one step. A secret goes
+    /// to standard output or into a new file: who reads at a FIFO's other end is not known.
     pub fn write(
         &self,
         session: &Session,
@@ -86,7 +96,7 @@ impl Output {
             return session.world.terminal.write_bytes(bytes);
         };
         // Through links: /dev/stdout is one.
-        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        if !secret && fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             let write = || OpenOptions::new().write(true).open(path)?.write_all(bytes);
             return Ok(write().map_err(Error::io("write", path))?);
         }
@@ -94,6 +104,7 @@ impl Output {
             true => Access::Secret,
             false => Access::Public { umask: session.world.umask },
         };
-        Ok(write_new(path, bytes, access, existing)?)
+        let written = write_new(path, bytes, access, existing);
+        written.map_err(|error| if secret { secret_not_written(error) } else { error.into() })
     }
 }

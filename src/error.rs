@@ -45,6 +45,10 @@ pub enum Error {
     #[error("{} is a link to outside its folder", Safe::path(.0))]
     LinkOutside(PathBuf),
 
+    /// A link that another user controls, and that leads to where that user could not write.
+    #[error("a link of another user leads {} elsewhere", Safe::path(.0))]
+    ForeignLink(PathBuf),
+
     /// More bytes than a thing of this kind may have.
     #[error("{} is larger than {limit} bytes, the most that {what} may have", Safe::text(name))]
     TooLarge {

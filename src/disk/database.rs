@@ -1,22 +1,25 @@
 //! A marketplace's `plugins.json` on disk.
 
-use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::file::{folder_of, lock_folder, read_small};
-use super::write::{Access, Existing, write_new};
+use super::file::{read_opened, read_small};
+use super::folder::Folder;
+use super::lock::{Lock, lock};
+use super::reach::Place;
+use super::write::{Access, Existing};
 use crate::error::{Error, Result};
 use crate::mattermost::marketplace::{Database, MAX_DATABASE};
 
 /// A database that is taken for changes. Only [`DatabaseFile::commit`] writes it.
 pub struct DatabaseFile {
+    folder: Folder,
     path: PathBuf,
     access: Access,
     /// What it holds, for changing.
     pub database: Database,
-    _lock: File,
+    _lock: Option<Lock>,
 }
 
 /// Reads a database.
@@ -25,8 +28,13 @@ pub struct DatabaseFile {
 ///
 /// [`Error::BadDocument`], [`Error::TooLarge`], or [`Error::Io`].
 pub fn read_database(path: &Path) -> Result<Database> {
-    let bytes = read_small(path, "a marketplace database", MAX_DATABASE)?;
-    Database::read(&bytes).map_err(|why| bad(path, why))
+    parse(path, &read_small(path, WHAT, MAX_DATABASE)?)
+}
+
+const WHAT: &str = "a marketplace database";
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Database> {
+    Database::read(bytes).map_err(|why| bad(path, why))
 }
 
 fn bad(path: &Path, why: String) -> Error {
@@ -41,19 +49,20 @@ impl DatabaseFile {
     ///
     /// [`Error::Busy`], and as [`read_database`].
     pub fn change(path: &Path, umask: u32, patience: Duration) -> Result<DatabaseFile> {
-        let lock = lock_folder(folder_of(path), patience)?;
-        let (database, access) = match fs::metadata(path) {
-            Ok(metadata) => {
+        // A link stays one: the file that it leads to is replaced.
+        let (folder, path) = Place::of(path)?.file(path)?;
+        let lock = lock(&folder, &path, patience)?;
+        let (database, access) = match folder.open_regular(&path) {
+            Ok((file, metadata)) => {
                 let owner = (metadata.uid(), metadata.gid());
-                let access = Access::Exactly { mode: metadata.mode() & 0o7777, owner };
-                (read_database(path)?, access)
+                let access = Access::Exactly { mode: metadata.mode(), owner };
+                let bytes = read_opened((file, metadata), &path, WHAT, MAX_DATABASE)?;
+                (parse(&path, &bytes)?, access)
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                (Database::default(), Access::Public { umask })
-            }
-            Err(error) => return Err(Error::io("read", path)(error)),
+            Err(error) if error.is_not_found() => (Database::default(), Access::Public { umask }),
+            Err(error) => return Err(error),
         };
-        Ok(DatabaseFile { path: path.to_owned(), access, database, _lock: lock })
+        Ok(DatabaseFile { folder, path, access, database, _lock: lock })
     }
 
     /// Writes the database, whole or not at all.
@@ -63,8 +72,6 @@ impl DatabaseFile {
     /// [`Error::Io`].
     pub fn commit(self) -> Result<()> {
         let text = self.database.into_text().map_err(|error| bad(&self.path, error.to_string()))?;
-        // A link stays one: the file that it leads to is replaced.
-        let path = self.path.canonicalize().unwrap_or(self.path);
-        write_new(&path, text.as_bytes(), self.access, Existing::Replace)
+        self.folder.write(&self.path, text.as_bytes(), self.access, Existing::Replace)
     }
 }

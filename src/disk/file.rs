@@ -1,4 +1,4 @@
-//! Files, read within bounds, and folders taken for changes.
+//! Files, read within bounds, and locks that are waited for.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
@@ -39,9 +39,23 @@ pub fn open_regular(path: &Path, links: Links<'_>) -> Result<(File, fs::Metadata
         Links::Refuse => open(flags | OFlags::NOFOLLOW),
         Links::RefuseBeneath(root) => beneath::open(root, path, flags),
     };
-    let is_link = || fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
-    let file = opened.map_err(|error| match fs::metadata(path) {
-        _ if links != Links::Follow && is_link() => {
+    regular(opened, path, links == Links::Follow, |through_links| match through_links {
+        true => fs::metadata(path),
+        false => fs::symlink_metadata(path),
+    })
+}
+
+/// Makes sure that what was opened is a regular file. `look` says what is there if it could not be
+/// opened: told true, through links.
+pub(super) fn regular(
+    opened: io::Result<File>,
+    path: &Path,
+    follows_links: bool,
+    look: impl Fn(bool) -> io::Result<fs::Metadata>,
+) -> Result<(File, fs::Metadata)> {
+    let is_link = || look(false).is_ok_and(|metadata| metadata.is_symlink());
+    let file = opened.map_err(|error| match look(true) {
+        _ if !follows_links && is_link() => {
             Error::NotAFile { path: path.to_owned(), kind: "a link" }
         }
         // A socket cannot be opened at all.
@@ -78,7 +92,20 @@ pub(super) fn kind(metadata: &fs::Metadata) -> &'static str {
 ///
 /// [`Error::TooLarge`] if it has more than `limit` bytes, and as [`open_regular`].
 pub fn read_small(path: &Path, what: &'static str, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
-    let (file, metadata) = open_regular(path, Links::Follow)?;
+    read_opened(open_regular(path, Links::Follow)?, path, what, limit)
+}
+
+/// Reads a small file whole that was opened.
+///
+/// # Errors
+///
+/// As [`read_small`].
+pub(super) fn read_opened(
+    (file, metadata): (File, fs::Metadata),
+    path: &Path,
+    what: &'static str,
+    limit: u64,
+) -> Result<Zeroizing<Vec<u8>>> {
     let name = path.to_string_lossy();
     if metadata.len() > limit {
         return Err(Error::TooLarge { name: name.into_owned(), what, limit });
@@ -165,23 +192,12 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Takes a folder for changes, by a lock on itself that leaves nothing in it. Waits for another
-/// command up to `patience`. The lock is held until the file is dropped.
-///
-/// # Errors
-///
-/// [`Error::Busy`], or [`Error::Io`].
-pub fn lock_folder(folder: &Path, patience: Duration) -> Result<File> {
-    let lock = File::open(folder).map_err(Error::io("read", folder))?;
-    take(lock, folder, patience)
-}
-
 /// Takes the lock on an open file for a folder, waiting up to `patience` for it.
 ///
 /// # Errors
 ///
 /// [`Error::Busy`], or [`Error::Io`].
-pub fn take(lock: File, folder: &Path, patience: Duration) -> Result<File> {
+pub(super) fn take(lock: File, folder: &Path, patience: Duration) -> Result<File> {
     const STEP: Duration = Duration::from_millis(50);
     let mut waited = Duration::ZERO;
     loop {

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
+use zeroize::Zeroizing;
 
-use super::file::folder_of;
+use super::file::{folder_of, read_opened, regular};
 use super::temporary::{Prepared, Temporary, sweep};
 use super::write::{Access, Existing, check_replaceable};
 use crate::error::{Error, Result};
@@ -37,6 +38,15 @@ impl Folder {
         Folder::open(folder_of(path), OFlags::empty()).map_err(Error::io("write", path))
     }
 
+    /// Opens the folder that a path's last component is in, for looking at what is in it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], which names `path`.
+    pub(super) fn to_look_in(path: &Path) -> Result<Folder> {
+        Folder::open(folder_of(path), LOOK).map_err(Error::io("read", path))
+    }
+
     fn open(folder: &Path, flags: OFlags) -> io::Result<Folder> {
         let flags = flags | OFlags::DIRECTORY;
         let folder =
@@ -53,6 +63,63 @@ impl Folder {
     pub(super) fn open_name(&self, name: &Path, flags: OFlags) -> io::Result<File> {
         let open = || openat(&self.0, name, flags | OFlags::CLOEXEC, Mode::empty());
         Ok(File::from(retry_on_intr(open)?))
+    }
+
+    /// Opens a regular file for reading, as [`open_regular`](super::file::open_regular) does. A
+    /// link is refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAFile`], or [`Error::Io`].
+    pub(super) fn open_regular(&self, path: &Path) -> Result<(File, Metadata)> {
+        self.open_checked(name_of(path), path, false)
+    }
+
+    fn open_checked(&self, name: &Path, path: &Path, follow: bool) -> Result<(File, Metadata)> {
+        let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        if !follow {
+            flags |= OFlags::NOFOLLOW;
+        }
+        regular(self.open_name(name, flags), path, follow, |through| self.look(name, through))
+    }
+
+    /// Reads a small file whole, whose name may be a path that starts in this folder. Links are
+    /// followed.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_small`](super::file::read_small).
+    pub(super) fn read_through_links(
+        &self,
+        name: &Path,
+        path: &Path,
+        what: &'static str,
+        limit: u64,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        read_opened(self.open_checked(name, path, true)?, path, what, limit)
+    }
+
+    /// Opens a regular file for reading, through links.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAFile`], or [`Error::Io`].
+    pub(super) fn open_through_links(&self, path: &Path) -> Result<(File, Metadata)> {
+        self.open_checked(name_of(path), path, true)
+    }
+
+    /// Reads a small file whole. A link is refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_small`](super::file::read_small).
+    pub(super) fn read_small(
+        &self,
+        path: &Path,
+        what: &'static str,
+        limit: u64,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        read_opened(self.open_regular(path)?, path, what, limit)
     }
 
     /// Looks at what has this name, which may be a path that starts in this folder.
@@ -72,6 +139,15 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("read", path)(error)),
         }
+    }
+
+    /// Removes a file, if it is there, and makes that durable.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub(super) fn remove(&self, path: &Path) -> Result<()> {
+        self.remove_all(&[path.to_owned()])
     }
 
     /// Removes files of it durably.

@@ -9,12 +9,13 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::write::{Access, Existing, write_new};
+use super::folder::Folder;
+use super::write::{Access, Existing};
 use crate::error::{Error, Result};
 
 /// The owner, the group and the mode of a configuration.
 #[derive(Clone, Copy)]
-pub struct ConfigAccess {
+pub(super) struct ConfigAccess {
     user: u32,
     group: u32,
     mode: u32,
@@ -23,7 +24,7 @@ pub struct ConfigAccess {
 }
 
 impl ConfigAccess {
-    pub fn of(metadata: &Metadata) -> ConfigAccess {
+    pub(super) fn of(metadata: &Metadata) -> ConfigAccess {
         let (user, group) = (metadata.uid(), metadata.gid());
         let is_own_group = primary_group(user) == Some(group);
         ConfigAccess { user, group, mode: metadata.mode() & 0o7777, is_own_group }
@@ -35,7 +36,7 @@ impl ConfigAccess {
     }
 
     /// Returns whether whoever reads the configuration as the server may read this file too.
-    pub fn reaches(&self, file: &Metadata) -> bool {
+    pub(super) fn reaches(&self, file: &Metadata) -> bool {
         let is_group = file.gid() == self.group;
         let bit = match self.user {
             // Root reads all, but need not be who the server runs as.
@@ -55,11 +56,17 @@ impl ConfigAccess {
     ///
     /// # Errors
     ///
-    /// [`Error::OwnerNeeded`] if only its owner or root could do that, and as [`write_new`].
-    pub fn write_key(&self, path: &Path, bytes: &[u8], existing: Existing) -> Result<()> {
+    /// [`Error::OwnerNeeded`] if only its owner or root could do that, and as [`Folder::write`].
+    pub(super) fn write_key(
+        &self,
+        folder: &Folder,
+        path: &Path,
+        bytes: &[u8],
+        existing: Existing,
+    ) -> Result<()> {
         let as_configuration = 0o600 | self.mode & 0o044;
         let mode = if self.is_owners() { 0o600 } else { as_configuration };
-        self.write(path, bytes, [mode, as_configuration], existing)
+        self.write(folder, path, bytes, [mode, as_configuration], existing)
     }
 
     /// Writes the configuration or its backup, for whom it was before.
@@ -67,18 +74,30 @@ impl ConfigAccess {
     /// # Errors
     ///
     /// As [`ConfigAccess::write_key`].
-    pub fn write_configuration(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        self.write(path, bytes, [self.mode; 2], Existing::Replace)
+    pub(super) fn write_configuration(
+        &self,
+        folder: &Folder,
+        path: &Path,
+        bytes: &[u8],
+    ) -> Result<()> {
+        self.write(folder, path, bytes, [self.mode; 2], Existing::Replace)
     }
 
     /// Writes a file with the first mode for its owner, or else with the second without it.
-    fn write(&self, path: &Path, bytes: &[u8], modes: [u32; 2], existing: Existing) -> Result<()> {
+    fn write(
+        &self,
+        folder: &Folder,
+        path: &Path,
+        bytes: &[u8],
+        modes: [u32; 2],
+        existing: Existing,
+    ) -> Result<()> {
         let access = |user, mode| Access::Exactly { mode, owner: (user, self.group) };
-        let written = write_new(path, bytes, access(self.user, modes[0]), existing);
+        let written = folder.write(path, bytes, access(self.user, modes[0]), existing);
         let us = rustix::process::geteuid().as_raw();
         match written {
             Err(error) if is_denied(&error) && self.goes_without_owner() && us != self.user => {
-                write_new(path, bytes, access(us, modes[1]), existing)
+                folder.write(path, bytes, access(us, modes[1]), existing)
             }
             other => other,
         }

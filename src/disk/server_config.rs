@@ -5,18 +5,21 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::file::{
-    Links, Stamp, folder_of, lock_folder, metadata_of, open_regular, read_bounded, read_small,
-};
+use zeroize::Zeroizing;
+
+use super::file::{Stamp, folder_of, read_opened};
+use super::folder::Folder;
 use super::home::check_name;
+use super::lock::{Lock, lock};
+use super::reach::Place;
 use super::server_access::ConfigAccess;
-use super::write::{Existing, sync_folder};
+use super::write::Existing;
 use crate::error::{Error, Result};
 use crate::mattermost::config::{Config, MAX_CONFIG};
 use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
@@ -26,7 +29,10 @@ const MAX_KEY_FILES: u64 = 16 * 1024 * 1024;
 
 /// A server's configuration file.
 pub struct ServerConfig {
+    /// As it is named.
     path: PathBuf,
+    /// The folder of that, where the server looks for key files.
+    folder: Folder,
     config: Config,
     stamp: Stamp,
     access: ConfigAccess,
@@ -63,16 +69,16 @@ impl ServerConfig {
         if let Some(database) = database_of(&path.to_string_lossy()) {
             return Err(Error::ConfigInDatabase(database));
         }
-        let (file, metadata) = open_regular(path, Links::Follow)?;
-        let name = path.to_string_lossy();
-        let bytes = read_bounded(file, &name, "a server configuration", MAX_CONFIG)?;
+        let folder = Folder::to_look_in(path)?;
+        let opened = folder.open_through_links(path)?;
+        ServerConfig::read(path, folder, opened)
+    }
+
+    fn read(path: &Path, folder: Folder, opened: (File, Metadata)) -> Result<ServerConfig> {
+        let (stamp, access) = (Stamp::from(&opened.1), ConfigAccess::of(&opened.1));
+        let bytes = read_opened(opened, path, WHAT, MAX_CONFIG)?;
         let config = Config::read(&bytes).map_err(|why| bad(path, why))?;
-        Ok(ServerConfig {
-            path: path.to_owned(),
-            config,
-            stamp: Stamp::from(&metadata),
-            access: ConfigAccess::of(&metadata),
-        })
+        Ok(ServerConfig { path: path.to_owned(), folder, config, stamp, access })
     }
 
     /// Returns what it says.
@@ -92,23 +98,21 @@ impl ServerConfig {
         let mut left = MAX_KEY_FILES;
         self.config.key_files().into_iter().map(move |name| {
             let path = self.key_path(name);
-            let metadata = fs::metadata(&path);
+            let metadata = self.folder.look(Path::new(name), true);
             let is_readable = metadata.as_ref().is_ok_and(|found| self.access.reaches(found));
             let identity = metadata.ok().map(|metadata| (metadata.dev(), metadata.ino()));
             let file = match identity.is_some_and(|identity| !seen.insert(identity)) {
                 true => Ok(KeyBytes::Repeated),
-                false => read_small(&path, "a key file", MAX_KEY_FILE).and_then(|bytes| {
-                    left = left.checked_sub(bytes.len() as u64).ok_or_else(too_much)?;
-                    Ok(KeyBytes::New(bytes.to_vec()))
-                }),
+                false => self
+                    .folder
+                    .read_through_links(Path::new(name), &path, "a key file", MAX_KEY_FILE)
+                    .and_then(|bytes| {
+                        left = left.checked_sub(bytes.len() as u64).ok_or_else(too_much)?;
+                        Ok(KeyBytes::New(bytes.to_vec()))
+                    }),
             };
             ListedKey { name: name.to_owned(), path, file, is_readable }
         })
-    }
-
-    /// Returns whether the server may read a file, as far as one can tell.
-    fn is_readable(&self, path: &Path) -> bool {
-        fs::metadata(path).is_ok_and(|metadata| self.access.reaches(&metadata))
     }
 
     /// Takes the folder for changes. Waits for another command up to `patience`.
@@ -120,12 +124,15 @@ impl ServerConfig {
         if let Some(database) = database_of(&path.to_string_lossy()) {
             return Err(Error::ConfigInDatabase(database));
         }
-        // The lock is on the folder itself, so that nothing is left in it.
-        let folder = folder_of(path);
-        let lock = lock_folder(folder, patience)?;
-        let server = ServerConfig::open(path)?;
+        let place = Place::of(path)?;
+        // A link stays one: the file that it leads to is replaced.
+        let (folder, real) = place.file(path)?;
+        let lock = lock(&folder, &real, patience)?;
+        let opened = folder.open_regular(&real)?;
+        let server = ServerConfig::read(path, place.folder().clone(), opened)?;
         let edited = server.config.clone();
-        Ok(Change { server, edited, written: Vec::new(), doomed: Vec::new(), _lock: lock })
+        let (written, doomed) = (Vec::new(), Vec::new());
+        Ok(Change { server, place, real: (folder, real), edited, written, doomed, _lock: lock })
     }
 }
 
@@ -138,6 +145,8 @@ pub fn database_of(path: &str) -> Option<&'static str> {
         _ => None,
     }
 }
+
+const WHAT: &str = "a server configuration";
 
 fn too_much() -> Error {
     let name = "with those listed before, it".into();
@@ -152,12 +161,16 @@ fn bad(path: &Path, why: String) -> Error {
 /// was; only [`Change::commit`] writes it.
 pub struct Change {
     server: ServerConfig,
+    /// The folder of its path.
+    place: Place,
+    /// Where the configuration is: another folder, if its path is a link.
+    real: (Folder, PathBuf),
     edited: Config,
     /// Key files that were not there before.
     written: Vec<PathBuf>,
     /// Key files to remove once they are not listed.
     doomed: Vec<PathBuf>,
-    _lock: File,
+    _lock: Option<Lock>,
 }
 
 /// What became of a key file that was added.
@@ -195,18 +208,19 @@ impl Change {
         self.check_saml(name)?;
         let edited = self.edited.with_key_file(name).map_err(|why| bad(&self.server.path, why))?;
         let path = self.server.key_path(name);
-        let is_there = metadata_of(&path)?.is_some();
-        let is_same = is_there
-            && read_small(&path, "a key file", MAX_KEY_FILE).is_ok_and(|file| *file == bytes);
+        let is_there = self.server.folder.metadata(&path)?.is_some();
+        let there = self.key_file(&path);
+        let is_same = there.as_ref().is_ok_and(|(_, there)| **there == *bytes);
         let is_listed = self.edited.key_files().contains(&name);
-        let is_fit = is_same && self.server.is_readable(&path);
+        let is_fit =
+            is_same && there.is_ok_and(|(metadata, _)| self.server.access.reaches(&metadata));
         if !is_fit {
             if is_there && !is_same && existing == Existing::Keep {
                 return Err(Error::Exists(path));
             }
             // The same bytes are written again for those who could not read them.
             let existing = if is_same { Existing::Replace } else { existing };
-            self.server.access.write_key(&path, bytes, existing)?;
+            self.server.access.write_key(&self.server.folder, &path, bytes, existing)?;
             if !is_there {
                 self.written.push(path);
             }
@@ -236,7 +250,10 @@ impl Change {
         let edited = self.edited.without_key_file(&entry);
         let edited = edited.map_err(|why| bad(&self.server.path, why))?;
         // Whatever fails does so before the list changes: a name that is refused stays on it.
-        let metadata = metadata_of(&path)?;
+        let metadata = match self.server.folder.look(Path::new(&entry), false) {
+            Err(error) if is_missing(&error) => None,
+            looked => Some(looked.map_err(Error::io("read", &path))?),
+        };
         self.edited = edited;
         let outcome = match metadata {
             None => Removed::FileMissing,
@@ -253,7 +270,7 @@ impl Change {
     fn remove_leftover(&mut self, name: &str) -> Result<(String, Removed)> {
         let path = self.server.key_path(name);
         let is_free = check_name(name).is_ok() && !self.is_own(name);
-        if !is_free || self.check_saml(name).is_err() || !is_certificate(&path) {
+        if !is_free || self.check_saml(name).is_err() || !self.is_certificate(&path) {
             return Err(Error::UnknownName(name.to_owned()));
         }
         self.doomed.push(path);
@@ -274,7 +291,7 @@ impl Change {
         let written = self.write();
         if written.is_err() && self.is_as_before() {
             for path in &self.written {
-                let _ = fs::remove_file(path);
+                let _ = self.server.folder.remove(path);
             }
         }
         let backup = written?;
@@ -284,12 +301,7 @@ impl Change {
 
     fn remove_doomed(&mut self) -> Result<()> {
         for path in self.doomed.drain(..) {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", &path)(error));
-                }
-                _ => sync_folder(folder_of(&path))?,
-            }
+            self.server.folder.remove(&path)?;
         }
         Ok(())
     }
@@ -297,24 +309,38 @@ impl Change {
     fn write(&self) -> Result<PathBuf> {
         let path = &self.server.path;
         let access = self.server.access;
-        // A link stays one: the file that it leads to is replaced.
-        let real = path.canonicalize().map_err(Error::io("read", path))?;
+        let (folder, real) = &self.real;
         let backup = backup_path(path);
         let before = self.server.config.text().as_bytes();
-        access.write_configuration(&backup, before)?;
-        let now = fs::metadata(&real).map_err(Error::io("read", path))?;
-        if Stamp::from(&now) != self.server.stamp {
+        access.write_configuration(&self.server.folder, &backup, before)?;
+        let now = folder.metadata(real)?;
+        if now.as_ref().map(Stamp::from) != Some(self.server.stamp) {
             return Err(Error::Changed(path.clone()));
         }
-        access.write_configuration(&real, self.edited.text().as_bytes())?;
+        access.write_configuration(folder, real, self.edited.text().as_bytes())?;
         Ok(backup)
     }
 
     /// Returns whether the configuration was not replaced after all: syncing its folder may fail
     /// when it lists the new key files already.
     fn is_as_before(&self) -> bool {
-        let now = read_small(&self.server.path, "a server configuration", MAX_CONFIG);
+        let now = self.real.0.read_small(&self.real.1, WHAT, MAX_CONFIG);
         now.is_ok_and(|now| *now == self.server.config.text().as_bytes())
+    }
+
+    /// Reads a key file that is there, through links that may be followed.
+    fn key_file(&self, path: &Path) -> Result<(Metadata, Zeroizing<Vec<u8>>)> {
+        let (folder, path) = self.place.file(path)?;
+        let (file, metadata) = folder.open_regular(&path)?;
+        let bytes = read_opened((file, metadata.clone()), &path, "a key file", MAX_KEY_FILE)?;
+        Ok((metadata, bytes))
+    }
+
+    /// Returns whether a file holds certificates and nothing else.
+    fn is_certificate(&self, path: &Path) -> bool {
+        let Ok((_, bytes)) = self.key_file(path) else { return false };
+        let is_one = |key: &_| matches!(key, Ok(Key::Certificate(_)));
+        read_keys(&bytes).is_ok_and(|keys| !keys.is_empty() && keys.iter().all(is_one))
     }
 
     /// Returns whether a name is the configuration's or its backup's.
@@ -332,11 +358,9 @@ impl Change {
     }
 }
 
-/// Returns whether a file holds certificates and nothing else.
-fn is_certificate(path: &Path) -> bool {
-    let Ok(bytes) = read_small(path, "a key file", MAX_KEY_FILE) else { return false };
-    let is_one = |key: &_| matches!(key, Ok(Key::Certificate(_)));
-    read_keys(&bytes).is_ok_and(|keys| !keys.is_empty() && keys.iter().all(is_one))
+fn is_missing(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput)
 }
 
 /// Returns where the configuration before the last change is kept: one, beside it.

@@ -96,9 +96,12 @@ fn a_lock_that_is_held_is_waited_for_ten_seconds_by_every_command_that_writes() 
     sandbox.write("server/config.json", "{}");
     sandbox.run("trust add --config server/config.json bob.asc").exits(0);
     sandbox.write("market/plugins.json", "[]");
-    // These are locked as folders, so that no file of ours is left in them.
-    let folders = ["server", "market"].map(|name| File::open(sandbox.path(name)).unwrap());
-    folders.iter().for_each(|folder| folder.lock().unwrap());
+    // Only who may write in these folders can open their locks, which go with the command.
+    let locks = ["server/.config.json", "market/.plugins.json"].map(|name| {
+        let lock = File::create(sandbox.path(format!("{name}.plugsign.lock"))).unwrap();
+        lock.lock().unwrap();
+        lock
+    });
     let lock = OpenOptions::new().write(true).open(sandbox.path("home/lock")).unwrap();
     lock.lock().unwrap();
     let before = sandbox.snapshot();
@@ -130,7 +133,63 @@ fn a_lock_that_is_held_is_waited_for_ten_seconds_by_every_command_that_writes() 
         }
     });
     assert_eq!(before, sandbox.snapshot());
-    drop(lock);
+    drop((lock, locks));
+    sandbox.run("trust add --config server/config.json alice.asc").exits(0);
+    assert!(!sandbox.has("server/.config.json.plugsign.lock"), "{:?}", sandbox.names("server"));
     // The file of a lock that nobody holds is in nobody's way.
     sandbox.run("import alice.asc").exits(0);
+}
+
+#[test]
+fn of_twenty_that_write_the_same_file_at_once_all_succeed() {
+    let sandbox = Sandbox::new();
+    sandbox.keygen("--kind org --name Acme --no-passphrase");
+    sandbox.write("dist/a.tar.gz", DATA);
+    let lines = [
+        "export Acme -a -o key.asc",
+        "export Acme --secret --unprotected -o secret",
+        "export Acme -a -o other.asc --force",
+        "sign dist",
+        "sign --force dist",
+        "sign --checksums --force dist",
+        "sign -a -o a.asc --force dist/a.tar.gz",
+    ];
+    for line in lines {
+        thread::scope(|scope| {
+            let runs = [(); 20].map(|()| scope.spawn(|| sandbox.run(line)));
+            for run in runs {
+                let done = run.join().unwrap();
+                assert_eq!(done.code(), Some(0), "{line}: {done:?}");
+            }
+        });
+        for folder in [".", "dist"] {
+            let left = sandbox.names(folder).into_iter().find(|name| name.ends_with(".tmp"));
+            assert_eq!(left, None, "{line}");
+        }
+    }
+    sandbox.run("verify dist").exits(0);
+}
+
+#[test]
+fn twenty_changes_of_a_servers_keys_at_once_are_all_made() {
+    let sandbox = Sandbox::new();
+    sandbox.write("server/config.json", "{}");
+    for number in 0..20 {
+        sandbox.write(format!("{number}.asc"), public(alice()));
+    }
+    thread::scope(|scope| {
+        let runs = (0..20).map(|number| {
+            let sandbox = &sandbox;
+            let line = format!("trust add --config server/config.json {number}.asc");
+            scope.spawn(move || sandbox.run(&line))
+        });
+        for run in runs.collect::<Vec<_>>() {
+            let done = run.join().unwrap();
+            assert_eq!(done.code(), Some(0), "{done:?}");
+        }
+    });
+    let config: serde_json::Value =
+        serde_json::from_slice(&sandbox.read("server/config.json")).unwrap();
+    let listed = config["PluginSettings"]["SignaturePublicKeyFiles"].as_array().unwrap().len();
+    assert_eq!((listed, sandbox.names("server").len()), (20, 22));
 }

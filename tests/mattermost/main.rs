@@ -14,6 +14,7 @@ mod keys;
 mod marketplace;
 mod refusals;
 mod server;
+mod swapped;
 
 use std::fs;
 

@@ -333,6 +333,9 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::Busy(_) => "try again when it is done".into(),
         Error::Changed(_) => "try again when nothing writes to it any more".into(),
         Error::LinkOutside(_) => "name the file that the link leads to".into(),
+        Error::ForeignLink(path) => {
+            format!("see where it leads, and name that path: realpath {}", quoted(path))
+        }
         Error::PassphraseNeeded(_) => {
             "give it with --passphrase-fd N, --passphrase-file FILE or PLUGSIGN_PASSPHRASE".into()
         }

@@ -1,0 +1,175 @@
+//! The way to a file in somebody else's folder.
+//!
+//! Root may work in the folder of a server's user, who can put a link there at any time. Such a
+//! link must not lead root to what that user could not change himself. So each step of the way is
+//! opened and held, and a link counts for as much as the user who could have made it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{OFlags, readlinkat};
+use rustix::io::Errno;
+
+use super::file::folder_of;
+use super::folder::{Folder, name_of};
+use crate::error::{Error, Result};
+
+/// As many as Linux follows.
+const MOST_LINKS: usize = 40;
+
+/// A folder on the way, held open.
+#[derive(Clone)]
+pub(super) struct Place {
+    folder: Folder,
+    /// The other user whose link led here, if one did.
+    guide: Option<u32>,
+}
+
+impl Place {
+    /// Goes to the folder that a path's last component is in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignLink`], or [`Error::Io`].
+    pub(super) fn of(path: &Path) -> Result<Place> {
+        let start = Place { folder: open_start(".").map_err(failed(path))?, guide: None };
+        let (place, _) = start.walk(folder_of(path), false).map_err(failed(path))?;
+        Ok(Place { folder: place.to_write_in().map_err(failed(path))?, ..place })
+    }
+
+    /// Returns the folder, which can be written in and synced.
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Goes through links, if there are any, to the file of this name, which need not be there.
+    /// Returns its folder, and its path for messages.
+    ///
+    /// # Errors
+    ///
+    /// As [`Place::of`].
+    pub(super) fn file(&self, path: &Path) -> Result<(Folder, PathBuf)> {
+        let (place, name) = self.clone().walk(name_of(path), true).map_err(failed(path))?;
+        let path = path.with_file_name(name.unwrap_or_default());
+        Ok((place.to_write_in().map_err(failed(&path))?, path))
+    }
+
+    /// Walks a path, link by link. `to_file` leaves its last component to the caller.
+    fn walk(mut self, path: &Path, to_file: bool) -> io::Result<(Place, Option<OsString>)> {
+        let mut ahead = parts(path);
+        let mut links = 0;
+        while let Some(part) = ahead.pop() {
+            let is_last = to_file && ahead.is_empty();
+            match readlinkat(self.folder.file(), &part, Vec::new()) {
+                Ok(target) => {
+                    links += 1;
+                    if links > MOST_LINKS {
+                        return Err(Errno::LOOP.into());
+                    }
+                    self.follow(&part)?;
+                    ahead.extend(parts(Path::new(&OsString::from_vec(target.into_bytes()))));
+                }
+                // No link, or not there.
+                Err(Errno::INVAL | Errno::NOENT) if is_last => {
+                    self.check_end()?;
+                    return Ok((self, Some(part)));
+                }
+                Err(Errno::INVAL | Errno::NOENT) => self.enter(&part)?,
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        self.check_end()?;
+        Ok((self, None))
+    }
+
+    fn enter(&mut self, part: &OsStr) -> io::Result<()> {
+        self.folder = match part.as_bytes() {
+            b"/" => open_start("/")?,
+            _ => Folder::new(self.folder.open_name(Path::new(part), STEP | OFlags::NOFOLLOW)?),
+        };
+        let metadata = self.folder.file().metadata()?;
+        match self.guide {
+            Some(guide) if !lets(&metadata, guide, 0o1) => Err(foreign()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Decides whether a link is followed, and on whose word.
+    fn follow(&mut self, name: &OsStr) -> io::Result<()> {
+        let us = rustix::process::geteuid().as_raw();
+        let is_trusted = |user: u32| user == 0 || user == us;
+        let folder = self.folder.file().metadata()?;
+        let link = self.folder.look(Path::new(name), false)?;
+        let is_wide = folder.mode() & 0o002 != 0 || folder.mode() & 0o020 != 0 && folder.gid() != 0;
+        // In a folder that others can write to they may have moved a trusted link. For root that
+        // matters; for others, groups of their own are ordinary.
+        let is_safe = !is_wide || folder.mode() & 0o1000 != 0 || us != 0;
+        if is_trusted(folder.uid()) && is_trusted(link.uid()) && is_safe {
+            return Ok(());
+        }
+        let is_one = link.uid() == folder.uid() && self.guide.is_none();
+        match self.guide == Some(link.uid()) || is_one {
+            true => self.guide = Some(link.uid()),
+            false => return Err(foreign()),
+        }
+        // What the link says starts here, where its maker must be able to be.
+        match lets(&folder, link.uid(), 0o1) {
+            true => Ok(()),
+            false => Err(foreign()),
+        }
+    }
+
+    /// Makes sure that whoever led here could have written here.
+    fn check_end(&self) -> io::Result<()> {
+        let folder = self.folder.file().metadata()?;
+        match self.guide {
+            Some(guide) if folder.uid() != guide || !lets(&folder, guide, 0o3) => Err(foreign()),
+            _ => Ok(()),
+        }
+    }
+
+    fn to_write_in(&self) -> io::Result<Folder> {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+        self.folder.open_name(Path::new("."), flags).map(Folder::new)
+    }
+}
+
+/// Returns whether a folder's bits let a user do something, groups left aside.
+fn lets(folder: &std::fs::Metadata, user: u32, bits: u32) -> bool {
+    let given = if folder.uid() == user { folder.mode() >> 6 } else { folder.mode() };
+    given & bits == bits
+}
+
+/// A folder that is passed through.
+#[cfg(target_os = "linux")]
+const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
+#[cfg(not(target_os = "linux"))]
+const STEP: OFlags = OFlags::DIRECTORY;
+
+fn open_start(folder: &str) -> io::Result<Folder> {
+    let open = OpenOptions::new().read(true).custom_flags(STEP.bits() as i32).open(folder);
+    open.map(|folder: File| Folder::new(folder))
+}
+
+/// Returns the components of a path, the last one first.
+fn parts(path: &Path) -> Vec<OsString> {
+    let is_step = |part: &Component<'_>| *part != Component::CurDir;
+    path.components().filter(is_step).map(|part| part.as_os_str().to_owned()).rev().collect()
+}
+
+/// What an error inside this file says when a link is not followed.
+fn foreign() -> io::Error {
+    Errno::XDEV.into()
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |error| match Errno::from_io_error(&error) {
+        Some(Errno::XDEV) => Error::ForeignLink(path),
+        _ => Error::io("read", &path)(error),
+    }
+}

@@ -153,13 +153,27 @@ pub fn read_bounded(
 /// mean that it is missing; that no file can have this name does.
 pub(super) fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>> {
     use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    /// The longest name on any file system that is common.
+    const MOST: usize = 255;
+    let is_too_long = || path.file_name().is_some_and(|name| name.len() > MOST);
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) => match error.kind() {
-            NotFound | NotADirectory | InvalidFilename | InvalidInput => Ok(None),
+            NotFound | NotADirectory | InvalidInput => Ok(None),
+            // The folders above it may be what is too long: then the file may be there.
+            InvalidFilename if is_too_long() => Ok(None),
             _ => Err(Error::io("read", path)(error)),
         },
     }
+}
+
+/// Returns whether something stands under a name, links not followed.
+///
+/// # Errors
+///
+/// [`Error::Io`] if it cannot be looked at: then nobody knows.
+pub fn is_there(path: &Path) -> Result<bool> {
+    Ok(metadata_of(path)?.is_some())
 }
 
 /// What must stay the same of a file while it is read.

@@ -225,6 +225,8 @@ impl Folder {
         if path.file_name().is_none() {
             return Err(Error::io("write", path)(io::ErrorKind::InvalidInput.into()));
         }
+        // A file that nobody can look at afterwards would be as good as none.
+        self.metadata(path)?;
         if existing == Existing::Replace {
             check_replaceable(self, path)?;
         }

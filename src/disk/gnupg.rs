@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::file::read_small;
+use super::file::{is_there, metadata_of, read_small};
 use crate::error::{Error, Result};
 use crate::openpgp::bounds::check_bounds;
 use crate::openpgp::certificate::{Certificate, Fingerprint};
@@ -72,14 +72,14 @@ impl GnupgHome {
             }
         }
         let database = folder.join("public-keys.d").join("pubring.db");
-        if is_there(&database) {
+        if is_there(&database)? {
             seen += 1;
             let why = "it is the database of keyboxd, which only gpg reads".into();
             home.unreadable.push((database, Error::GnupgFile(why)));
         }
         seen += home.read_private_keys(&folder)?;
         let old = folder.join("secring.gpg");
-        if fs::symlink_metadata(&old).is_ok_and(|metadata| metadata.len() > 0) {
+        if metadata_of(&old)?.is_some_and(|metadata| metadata.len() > 0) {
             home.old.push(old);
         } else if seen == 0 {
             return Err(Error::GnupgFile(format!(
@@ -158,10 +158,6 @@ fn keygrip(path: &Path) -> Option<&str> {
     (grip.len() == 40 && grip.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(grip)
 }
 
-fn is_there(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok()
-}
-
 /// Reads a file of the home, nothing if it is not there. A link is followed within the home only.
 fn read_inside(
     folder: &Path,
@@ -169,7 +165,7 @@ fn read_inside(
     what: &'static str,
     limit: u64,
 ) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    if !is_there(path) {
+    if !is_there(path)? {
         return Ok(None);
     }
     let real = fs::canonicalize(path).map_err(Error::io("read", path))?;

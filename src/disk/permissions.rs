@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 ///
 /// [`Error::Io`] for what cannot be looked at.
 pub fn exposed(folder: &Path) -> Result<Vec<PathBuf>> {
-    if !folder.exists() {
+    if !folder.try_exists().map_err(Error::io("read", folder))? {
         return Ok(Vec::new());
     }
     let mut exposed = Vec::new();

@@ -9,7 +9,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use walkdir::{DirEntry, WalkDir};
 
 use super::artifact::Artifact;
-use super::file::{Links, folder_of, open_regular};
+use super::file::{Links, folder_of, is_there, open_regular};
 use crate::error::{Error, Result};
 use crate::mattermost::bundle::MANIFEST_NAMES;
 use crate::safe::Safe;
@@ -182,28 +182,41 @@ impl Release {
         for path in paths {
             match fs::metadata(path) {
                 Ok(metadata) if metadata.is_dir() => release.add_folder(path, &selection),
-                _ => match signed_by(path) {
-                    Some(artifact) if fs::symlink_metadata(&artifact).is_ok() => {
-                        let mut artifact = Artifact::named(artifact);
-                        let preferred = artifact.find_signature().ok().flatten();
-                        if preferred.as_ref() != Some(path) {
-                            artifact.signature = Some(path.clone());
-                        }
-                        release.add(artifact);
+                _ => {
+                    if let Err(error) = release.add_named(path) {
+                        release.unreadable.push((path.clone(), error));
                     }
-                    Some(_) if fs::symlink_metadata(path).is_ok() => match further_of(path) {
-                        Some(artifact) if fs::symlink_metadata(&artifact).is_ok() => {
-                            let signature = Some(path.clone());
-                            release.add(Artifact { signature, ..Artifact::named(artifact) });
-                        }
-                        _ if !release.walked.insert(plain(path).to_owned()) => {}
-                        _ => release.orphans.push(path.clone()),
-                    },
-                    _ => release.add(Artifact::named(path.clone())),
-                },
+                }
             }
         }
         Ok(release.without_doubles())
+    }
+
+    /// Adds a file that is named, or the one that a named signature is of.
+    fn add_named(&mut self, path: &Path) -> Result<()> {
+        let Some(artifact) = signed_by(path) else {
+            self.add(Artifact::named(path.to_owned()));
+            return Ok(());
+        };
+        let signature = Some(path.to_owned());
+        if is_there(&artifact)? {
+            let mut artifact = Artifact::named(artifact);
+            if artifact.find_signature()? != signature {
+                artifact.signature = signature;
+            }
+            self.add(artifact);
+        } else if !is_there(path)? {
+            self.add(Artifact::named(path.to_owned()));
+        } else {
+            match further_of(path) {
+                Some(artifact) if is_there(&artifact)? => {
+                    self.add(Artifact { signature, ..Artifact::named(artifact) });
+                }
+                _ if !self.walked.insert(plain(path).to_owned()) => {}
+                _ => self.orphans.push(path.to_owned()),
+            }
+        }
+        Ok(())
     }
 
     /// Takes what was passed over in one folder and found in another, or named, for found.

@@ -262,3 +262,32 @@ fn a_disk_that_is_read_only_apart_from_the_folder_is_enough() {
     assert_exit(&said, 0);
     assert!(said.stdout.contains("good  dist/SHA256SUMS"), "{}", said.shown());
 }
+
+/// A file whose path can just be said, so that its signature's cannot (PATH_MAX, 4096).
+const LONG: &str = "folder=dist; while [ ${#folder} -lt 3870 ]; do
+        folder=$folder/dddddddddddddddddddddddddddddddddddddddddddddddd; done
+    while [ ${#folder} -lt 4082 ]; do folder=$folder/d; done
+    file=${folder%?????????????}/a-1.0.0.zip; folder=${file%/*}
+    while [ ${#file} -lt 4093 ]; do folder=${folder}e; file=$folder/a-1.0.0.zip; done
+    mkdir -p \"$folder\"; echo a > \"$file\"";
+
+#[test]
+fn a_signature_whose_path_is_too_long_is_never_taken_for_missing() {
+    let release = Release::new("too-long");
+    let run = |line: &str| release.run(&format!("{LONG}\n{line}"));
+    assert_exit(&release.run("plugsign --home h keygen -q --name A --no-passphrase"), 0);
+    for line in ["sign \"$file\"", "sign dist", "--home h gpg --batch --detach-sign \"$file\""] {
+        let said =
+            run(&format!("code=0; plugsign {line} || code=$?; ls -A \"$folder\"; exit $code"));
+        let code = if line.contains("gpg") { 2 } else { 3 };
+        assert_eq!(said.status.code(), Some(code), "{line}: {}", said.shown());
+        assert!(said.stderr.contains("File name too long"), "{line}: {}", said.shown());
+        assert!(said.stdout.ends_with("a-1.0.0.zip\n"), "{line}: {}", said.shown());
+    }
+    assert_exit(&run("find dist/d* -name 'a-*.zip' -execdir plugsign sign {} +"), 0);
+    for path in ["\"$file\"", "dist"] {
+        let said = run(&format!("{VERIFY} {path}"));
+        assert_exit(&said, 3);
+        assert!(!said.stdout.contains("missing-signature"), "{}", said.shown());
+    }
+}

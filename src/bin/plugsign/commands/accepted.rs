@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use plugsign::disk::file::is_there;
 use plugsign::disk::shelf::{HomeKey, Shelf, TrustedKey};
 use plugsign::error::Error;
 use plugsign::judge::Judge;
@@ -53,7 +54,7 @@ pub fn signers(keys: &[String], world: &World) -> Result<Accepted, Failure> {
     let mut certificates = Vec::new();
     for key in keys {
         let path = Path::new(key);
-        if path.exists() {
+        if is_there(path)? {
             let bytes = read_file(path)?;
             let read = certificates_of(&bytes, path)?;
             known.warn_of_shadow(key, &read, world);

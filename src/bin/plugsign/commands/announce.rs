@@ -1,10 +1,10 @@
 //! `plugsign announce`
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use plugsign::disk::file::is_there;
 use plugsign::disk::shelf::{HomeKey, Shelf};
 use plugsign::disk::signing::Signing;
 use plugsign::disk::write::{Access, Existing, is_same, make_folder, write_new, write_unless_same};
@@ -258,10 +258,10 @@ fn write(documents: &[Document], folder: &Path, force: bool, world: &World) -> R
         }
         return Ok(());
     }
-    let is_taken =
-        |path: &Path, bytes| fs::symlink_metadata(path).is_ok() && !is_same(path, bytes, access);
-    if let Some((taken, _)) = files.iter().find(|(path, bytes)| is_taken(path, bytes)) {
-        return Err(Error::Exists(taken.to_path_buf()).into());
+    for (path, bytes) in &files {
+        if is_there(path)? && !is_same(path, bytes, access) {
+            return Err(Error::Exists(path.to_path_buf()).into());
+        }
     }
     for (path, bytes) in files {
         write_unless_same(path, bytes, access)?;

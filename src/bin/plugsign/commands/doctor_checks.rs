@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use plugsign::disk::file::is_there;
 use plugsign::disk::permissions::{check_writable, exposed, is_exposed};
 use plugsign::error::Error;
 use plugsign::judge::Judge;
@@ -136,7 +137,7 @@ pub fn home(origin: Option<Origin>, world: &World) -> Row {
                 format!("others can read {} ({} such)", Safe::path(path), paths.len()),
                 format!("chmod -R go= {}", quoted(home.root())),
             ),
-            None if !home.root().exists() => to_be_made(home.root()),
+            None if matches!(home.root().try_exists(), Ok(false)) => to_be_made(home.root()),
             None => Row::ok("home", format!("{root} is the owner's alone")),
         },
     }
@@ -318,6 +319,9 @@ fn revocation_certificate(certificate: &Certificate, world: &World) -> Row {
     };
     let paths = [Reason::Unspecified, Reason::Compromised]
         .map(|reason| home.revocation_path(&fingerprint, reason));
+    if let Some(error) = paths.iter().find_map(|path| is_there(path).err()) {
+        return Row::error(NAME, &error);
+    }
     match paths.iter().find(|path| path.exists()) {
         Some(path) => Row::ok(NAME, format!("{}; keep a copy elsewhere", Safe::path(path))),
         None => Row::warn(

@@ -126,7 +126,8 @@ fn read(key: ListedKey, world: &World) -> File {
             return file(State::Repeated, "an entry before leads to the same file".into());
         }
         Err(error) => {
-            let state = if key.path.exists() { State::Unreadable } else { State::Missing };
+            let is_missing = matches!(key.path.try_exists(), Ok(false));
+            let state = if is_missing { State::Missing } else { State::Unreadable };
             return file(state, one_line(error));
         }
     };

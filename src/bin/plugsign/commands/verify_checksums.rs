@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use plugsign::disk::artifact::Artifact;
 use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
-use plugsign::disk::file::{folder_of, read_small};
+use plugsign::disk::file::{folder_of, is_there, read_small};
 use plugsign::disk::release::{name_in, plain};
 use plugsign::error::Error;
 use plugsign::openpgp::hash::{ContentHash, Hasher};
@@ -35,7 +35,9 @@ pub(super) fn warn_of_unsigned(folders: &[PathBuf], lines: &[Line], world: &Worl
     let judged: BTreeSet<&Path> = lines.iter().map(|line| plain(&line.path)).collect();
     for folder in folders {
         let list = folder.join(CHECKSUMS);
-        if list.is_file() && !judged.contains(plain(&list)) {
+        // What cannot be looked at may well be one.
+        let may_be_there = is_there(&list).unwrap_or(true);
+        if may_be_there && !list.is_dir() && !judged.contains(plain(&list)) {
             world.terminal.warn(&format!(
                 "{} is not signed, so nothing covers the names: plugsign sign --checksums --force {}",
                 Safe::path(&list),

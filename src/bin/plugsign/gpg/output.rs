@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use plugsign::disk::file::is_there;
 use plugsign::disk::write::{Access, Existing, write_new};
 use plugsign::error::Error;
 use zeroize::Zeroizing;
@@ -60,7 +61,10 @@ impl Output {
         if session.options.yes {
             return Ok(Existing::Replace);
         }
-        let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(Existing::Keep) };
+        if !is_there(path)? {
+            return Ok(Existing::Keep);
+        }
+        let metadata = fs::symlink_metadata(path).map_err(Error::io("read", path))?;
         if !(metadata.is_file() || metadata.is_symlink()) {
             return Ok(Existing::Replace);
         }

@@ -24,5 +24,6 @@ mod mend;
 mod mistakes;
 mod several;
 mod sign;
+mod streams;
 mod verify;
 mod verify_key_file;

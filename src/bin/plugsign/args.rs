@@ -16,7 +16,8 @@ use crate::commands::{
 use crate::failure::{EXIT_COULD_NOT, EXIT_USAGE, Failure};
 use crate::gpg;
 use crate::report::Report;
-use crate::terminal::{print_json, say};
+use crate::streams;
+use crate::terminal::{say, write_json};
 use crate::world::World;
 
 /// Make an organisation's key, keep it, hand out its certificate, sign releases, verify them
@@ -250,14 +251,20 @@ pub fn explain(error: clap::Error) -> ExitCode {
         argument == "--json" || argument.as_encoded_bytes().starts_with(b"--json=")
     });
     let text = || error.render().to_string().trim().to_string();
-    match (is_json, is_help) {
-        (true, true) => print_json(&json!({
+    let shown = match (is_json, is_help) {
+        (true, true) => write_json(&json!({
             "schema": 1, "command": "help", "ok": true, "exit": 0, "text": text(),
         })),
-        (true, false) => print_json(&Failure::Usage(text()).json("")),
-        (false, true) if error.print().is_err() => return ExitCode::from(EXIT_COULD_NOT),
-        (false, true) => {}
-        (false, false) => show(&error),
+        (true, false) => write_json(&Failure::Usage(text()).json("")),
+        (false, true) => streams::output().and_then(|_| error.print()),
+        (false, false) => {
+            show(&error);
+            Ok(())
+        }
+    };
+    match (is_help, shown) {
+        (true, Ok(())) => ExitCode::SUCCESS,
+        (true, Err(_)) => ExitCode::from(EXIT_COULD_NOT),
+        (false, _) => ExitCode::from(EXIT_USAGE),
     }
-    if is_help { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) }
 }

@@ -15,6 +15,7 @@ mod passphrase;
 mod report;
 mod signals;
 mod signer;
+mod streams;
 mod terminal;
 mod work;
 mod world;

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::args::{Color, Global};
 use crate::failure::{EXIT_COULD_NOT, Failure};
 use crate::report::Report;
+use crate::streams;
 
 pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -96,8 +97,7 @@ impl Terminal {
     fn show_text(&self, report: &dyn Report) -> io::Result<()> {
         let mut text = Vec::new();
         report.results(&mut text)?;
-        let mut out = AutoStream::new(io::stdout(), self.choice(&io::stdout()));
-        let written = out.write_all(&text).and_then(|()| out.flush());
+        let written = self.write_text(&text);
         let mut talk = Vec::new();
         report.problems(&mut talk)?;
         // Were the reader gone, a summary would only mislead; what went wrong is still so.
@@ -106,6 +106,17 @@ impl Terminal {
         }
         let _ = self.err().write_all(&talk);
         written
+    }
+
+    /// Writes text to standard output. Nothing can be lost where there is nothing to say.
+    fn write_text(&self, text: &[u8]) -> io::Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let out = streams::output()?;
+        let choice = self.choice(&out);
+        let mut out = AutoStream::new(out, choice);
+        out.write_all(text).and_then(|()| out.flush())
     }
 
     /// Shows why there is no report and returns the exit code.
@@ -142,9 +153,8 @@ impl Terminal {
 
     /// Writes bytes to standard output as they are.
     pub fn write_bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
-        let mut out = io::stdout().lock();
-        out.write_all(bytes)
-            .and_then(|()| out.flush())
+        streams::output()
+            .and_then(|mut out| out.write_all(bytes).and_then(|()| out.flush()))
             .map_err(|error| Failure::Stream("write to standard output", error))
     }
 }
@@ -159,11 +169,12 @@ pub fn print_json(document: &Value) {
     let _ = write_json(document);
 }
 
-fn write_json(document: &Value) -> io::Result<()> {
+/// Prints a JSON document.
+pub fn write_json(document: &Value) -> io::Result<()> {
     let mut text = serde_json::to_string_pretty(document)?;
     text.push('\n');
     let text = tame_json(&text);
-    let mut out = io::stdout().lock();
+    let mut out = streams::output()?;
     out.write_all(text.as_bytes())?;
     out.flush()
 }

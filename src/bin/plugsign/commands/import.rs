@@ -1,6 +1,5 @@
 //! `plugsign import`
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,6 +25,7 @@ use super::imported::{Imported, Line, Outcome};
 use crate::failure::{Failure, UNREADABLE};
 use crate::passphrase::PassphraseSource;
 use crate::report::first_user_id;
+use crate::streams;
 use crate::world::{World, is_dash};
 
 /// Take certificates and secret keys into the home
@@ -91,7 +91,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
 /// Reads a key file, or standard input.
 pub fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     if is_dash(path) {
-        return read_bounded(io::stdin().lock(), "standard input", "a key file", MAX_KEY_FILE);
+        let input = streams::input().map_err(Error::io("read", Path::new("standard input")))?;
+        return read_bounded(input, "standard input", "a key file", MAX_KEY_FILE);
     }
     read_small(path, "a key file", MAX_KEY_FILE)
 }

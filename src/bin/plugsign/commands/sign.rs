@@ -25,6 +25,7 @@ use crate::failure::Failure;
 use crate::passphrase::PassphraseSource;
 use crate::report::{expiry_notice, first_user_id, warn_of_archives};
 use crate::signer::KeySource;
+use crate::streams;
 use crate::work;
 use crate::world::{World, is_dash};
 
@@ -338,7 +339,8 @@ fn sign_stream(
     arguments: &Arguments,
     world: &World,
 ) -> Result<File, Failure> {
-    let (content, name) = (io::stdin().lock(), "standard input");
+    let name = "standard input";
+    let content = streams::input().map_err(Error::io("read", Path::new(name)))?;
     let output = arguments.output.as_ref().filter(|output| !is_dash(output));
     let state = match output {
         Some(output) => signing.sign_stream(content, name, output)?.state,

@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use plugsign::disk::file::{Stamp, read_bounded};
@@ -11,6 +10,7 @@ use plugsign::openpgp::hash::{ContentHash, Hashed, Hasher};
 use zeroize::Zeroizing;
 
 use crate::descriptor::inherited;
+use crate::streams;
 
 /// Where bytes come from.
 pub enum Input {
@@ -45,7 +45,7 @@ impl Input {
         let hasher = Hasher::new(ways);
         let failed = |error| Error::io("read", self.name())(error);
         let mut file = match self {
-            Input::Standard => return hasher.read(io::stdin().lock()).map_err(failed),
+            Input::Standard => return streams::input().and_then(|it| hasher.read(it)).map_err(failed),
             Input::Named(path) => File::open(path).map_err(failed)?,
             Input::Descriptor(number, _) => {
                 inherited(*number, File::options().read(true)).map_err(failed)?
@@ -67,7 +67,10 @@ impl Input {
     pub fn read(&self, what: &'static str, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
         let name = self.name().to_string_lossy();
         match self {
-            Input::Standard => read_bounded(io::stdin().lock(), &name, what, limit),
+            Input::Standard => {
+                let input = streams::input().map_err(Error::io("read", self.name()))?;
+                read_bounded(input, &name, what, limit)
+            }
             Input::Named(path) => {
                 let file = File::open(path).map_err(Error::io("read", path))?;
                 read_bounded(file, &name, what, limit)

@@ -11,6 +11,7 @@ use plugsign::safe::is_unsafe;
 
 use crate::descriptor::inherited;
 use crate::failure::Failure;
+use crate::streams;
 
 /// Where a stream of lines goes.
 pub enum Sink {
@@ -46,7 +47,7 @@ impl Sink {
         match self {
             Sink::Nowhere => Ok(()),
             Sink::Output => {
-                let mut out = io::stdout().lock();
+                let mut out = streams::output()?;
                 out.write_all(line.as_bytes()).and_then(|()| out.flush())
             }
             Sink::Errors => io::stderr().write_all(line.as_bytes()),

@@ -1,0 +1,49 @@
+//! Standard input and output as the caller left them.
+//!
+//! Before `main`, Rust opens /dev/null in the place of a standard stream that is closed. What is
+//! written there is lost without an error, and reading finds an empty file: a signature over
+//! nothing. So both are looked at earlier.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::io::{Errno, fcntl_getfd};
+
+static INPUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
+static OUTPUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Runs before Rust's own start.
+#[ctor::ctor]
+fn look() {
+    INPUT_IS_CLOSED.store(is_closed(io::stdin()), Ordering::Relaxed);
+    OUTPUT_IS_CLOSED.store(is_closed(io::stdout()), Ordering::Relaxed);
+}
+
+fn is_closed(stream: impl AsFd) -> bool {
+    fcntl_getfd(stream) == Err(Errno::BADF)
+}
+
+/// Returns standard input.
+///
+/// # Errors
+///
+/// The one of reading a closed file, if the caller closed it.
+pub fn input() -> io::Result<io::StdinLock<'static>> {
+    match INPUT_IS_CLOSED.load(Ordering::Relaxed) {
+        true => Err(Errno::BADF.into()),
+        false => Ok(io::stdin().lock()),
+    }
+}
+
+/// Returns standard output.
+///
+/// # Errors
+///
+/// The one of writing to a closed file, if the caller closed it.
+pub fn output() -> io::Result<io::Stdout> {
+    match OUTPUT_IS_CLOSED.load(Ordering::Relaxed) {
+        true => Err(Errno::BADF.into()),
+        false => Ok(io::stdout()),
+    }
+}

@@ -92,7 +92,7 @@ impl Artifact {
 
     /// Opens it. A file that was found must still be one, and where it was; a named one may be
     /// reached through a link, unless that leads out of its folder.
-    fn open(&self) -> Result<(File, Stamp)> {
+    pub(super) fn open(&self) -> Result<(File, Stamp)> {
         let links = self.root.as_deref().map_or(Links::Follow, Links::RefuseBeneath);
         let is_link = || fs::symlink_metadata(&self.path).is_ok_and(|it| it.is_symlink());
         if self.root.is_none() && is_link() {

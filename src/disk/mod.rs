@@ -17,5 +17,6 @@ mod server_access;
 pub mod server_config;
 pub mod shelf;
 pub mod signing;
+pub mod still;
 mod temporary;
 pub mod write;

@@ -1,16 +1,17 @@
 //! Signing artifacts where they are.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
-use super::artifact::{Artifact, Counted, sha256};
+use super::artifact::{Artifact, sha256};
 use super::checksums::{Checksums, MAX_CHECKSUMS, Sha256};
-use super::file::{folder_of, read_small};
+use super::file::{folder_of, metadata_of, read_small};
 use super::folder::Folder;
 use super::release::{is_certificate, signatures_of};
+use super::still::hash_still;
 use super::temporary::Prepared;
 use super::write::{Access, Existing};
 use crate::error::{Error, Result};
@@ -81,13 +82,13 @@ impl Signing<'_> {
         self.place(&content, &artifact.folder_for(output)?, output)
     }
 
-    /// Signs what a reader yields, as [`Signing::sign`] does an artifact.
+    /// Signs an open file or a stream, as [`Signing::sign`] does an artifact.
     ///
     /// # Errors
     ///
     /// As [`Signing::sign`], or [`Error::Io`] with `name` for the reader's.
-    pub fn sign_stream(&self, content: impl Read, name: &str, output: &Path) -> Result<Signed> {
-        self.place(&hash_stream(content, name)?, &Folder::of(output)?, output)
+    pub fn sign_stream(&self, content: &mut File, name: &str, output: &Path) -> Result<Signed> {
+        self.place(&hash_open(content, name)?, &Folder::of(output)?, output)
     }
 
     /// Signs an artifact by several signers, reading it once. The outputs are theirs, in the
@@ -139,7 +140,7 @@ impl Signing<'_> {
     /// Returns whether a good signature is in the new one's place that does as well. Anything else
     /// there is an error, unless it may be replaced.
     fn is_up_to_date(&self, content: &Hashed, output: &Path) -> Result<bool> {
-        let Ok(metadata) = fs::symlink_metadata(output) else { return Ok(false) };
+        let Some(metadata) = metadata_of(output)? else { return Ok(false) };
         let does = |signer: &Fingerprint| self.does_as_well(signer);
         let is_good = match metadata.is_file() {
             true => self.good_signer(output, content).map(|it| it.as_ref().is_some_and(does)),
@@ -261,16 +262,17 @@ impl Signing<'_> {
         }
     }
 
-    /// Signs what a reader yields, and returns the signature instead of writing it.
+    /// Signs an open file or a stream, and returns the signature instead of writing it.
     ///
     /// # Errors
     ///
     /// [`Error::NotGood`], or [`Error::Io`] with `name` for the reader's.
-    pub fn sign_stream_to_bytes(&self, content: impl Read, name: &str) -> Result<Vec<u8>> {
-        self.sign_stream_unless_signed(content, name, None)
+    pub fn sign_stream_to_bytes(&self, content: &mut File, name: &str) -> Result<Vec<u8>> {
+        self.signature(&hash_open(content, name)?)
     }
 
-    /// Does the same, and returns the signature that is `there` if it is good.
+    /// Does the same for what a reader yields, and returns the signature that is `there` if it is
+    /// good.
     ///
     /// # Errors
     ///
@@ -303,9 +305,8 @@ impl Signing<'_> {
     }
 
     fn hash(&self, artifact: &Artifact, read: &AtomicU64) -> Result<Hashed> {
-        artifact.read_once(|file| {
-            Hasher::new([ContentHash::SHA256]).read_ahead(Counted { reader: file, count: read })
-        })
+        let (mut file, _) = artifact.open()?;
+        hash_still(&mut file, &artifact.path, &[ContentHash::SHA256], read)
     }
 
     fn signature(&self, content: &Hashed) -> Result<Vec<u8>> {
@@ -365,6 +366,10 @@ fn remove_signatures(
     let mut obsolete = signatures_of(list).map_err(Error::io("read", folder_of(list)))?;
     obsolete.retain(|it| !is_valid(it) && (is_replaced || outputs.contains(it)));
     folder.remove_all(&obsolete)
+}
+
+fn hash_open(content: &mut File, name: &str) -> Result<Hashed> {
+    hash_still(content, Path::new(name), &[ContentHash::SHA256], &AtomicU64::new(0))
 }
 
 fn hash_stream(content: impl Read, name: &str) -> Result<Hashed> {

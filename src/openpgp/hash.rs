@@ -262,6 +262,15 @@ impl Hashed {
         context.into_digest()
     }
 
+    /// Returns whether other content is the same, as far as the ways tell that both were hashed in.
+    pub fn is_same(&self, other: &Hashed) -> bool {
+        let is_same = |state: &State| {
+            let digest = self.digest(state.way, b"");
+            digest.is_some() && digest == other.digest(state.way, b"")
+        };
+        self.states.iter().all(is_same)
+    }
+
     /// Returns the content with a trailer behind it, hashed in one of the ways, for judges that
     /// try one trailer after the other.
     pub fn followed_by(&self, way: ContentHash, trailer: &[u8]) -> Option<Hashed> {

@@ -15,12 +15,24 @@ use crate::{KEY, Release};
 
 /// Signs dist/, and interferes once the program is about to do `call` on a-1.0.0.tar.gz.
 fn sign_and_interfere(name: &str, call: &str, interfere: &str) -> Option<(Release, Said)> {
+    // Longer than one read, so that there is a middle.
+    sign_prepared(name, 100_000, "", call, interfere)
+}
+
+/// Does the same with a file of so many times 8 bytes, after `prepare`.
+fn sign_prepared(
+    name: &str,
+    length: usize,
+    prepare: &str,
+    call: &str,
+    interfere: &str,
+) -> Option<(Release, Said)> {
     peer("strace")?;
     let release = Release::new(name);
-    // Longer than one read, so that there is a middle.
-    release.write("dist/a-1.0.0.tar.gz", &"content ".repeat(100_000));
+    release.write("dist/a-1.0.0.tar.gz", &"content ".repeat(length));
     let said = release.run(&format!(
-        "strace -f -o trace -P dist/a-1.0.0.tar.gz -P a-1.0.0.tar.gz \\
+        "{prepare}
+         strace -f -o trace -P dist/a-1.0.0.tar.gz -P a-1.0.0.tar.gz \\
              -e trace=openat2,read,statx,newfstatat \\
              -e inject={call}:delay_enter=1500000 plugsign sign dist & pid=$!
          for _ in $(seq 300); do
@@ -53,6 +65,43 @@ fn a_file_that_grows_shrinks_or_is_replaced_while_it_is_read_is_not_signed() {
         ("changes", "printf X | dd of=dist/a-1.0.0.tar.gz conv=notrunc status=none"),
     ] {
         let Some((release, said)) = sign_and_interfere(name, "read:when=2", interfere) else {
+            return;
+        };
+        assert_failed_alone(&release, &said, "changed while");
+    }
+}
+
+/// Maps the file, writes to each of its pages, and to its ends once a line comes: the times of the
+/// file tell of the first writes alone.
+const WRITER: &str = "\
+import mmap, sys
+file = open(sys.argv[1], 'r+b')
+pages = mmap.mmap(file.fileno(), 0)
+file.close()
+for place in range(0, len(pages), 4096):
+    pages[place] = pages[place]
+print('ready', flush=True)
+sys.stdin.readline()
+pages[0] ^= 1
+pages[len(pages) - 1] ^= 1
+print('changed', flush=True)
+";
+
+#[test]
+fn a_file_that_changes_through_a_shared_mapping_while_it_is_read_is_not_signed() {
+    if peer("python3").is_none() {
+        return;
+    }
+    // One that is read twice, and one that is brought to the disk first.
+    for (name, length) in [("mapped-short", 100_000), ("mapped-long", 400_000)] {
+        let prepare = format!(
+            "mkfifo go; cat > writer.py <<'END'\n{WRITER}END
+             python3 writer.py dist/a-1.0.0.tar.gz < go > states & exec 9> go
+             until grep -q ready states; do sleep 0.01; done"
+        );
+        let change = "echo >&9; until grep -q changed states; do sleep 0.01; done";
+        let Some((release, said)) = sign_prepared(name, length, &prepare, "read:when=2", change)
+        else {
             return;
         };
         assert_failed_alone(&release, &said, "changed while");

@@ -4,6 +4,7 @@
 //! written there is lost without an error, and reading finds an empty file: a signature over
 //! nothing. So both are looked at earlier.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +35,16 @@ pub fn input() -> io::Result<io::StdinLock<'static>> {
         true => Err(Errno::BADF.into()),
         false => Ok(io::stdin().lock()),
     }
+}
+
+/// Returns standard input as a file of its own, which may be a regular one. Nothing else may have
+/// read ahead of it.
+///
+/// # Errors
+///
+/// As [`input`].
+pub fn input_file() -> io::Result<File> {
+    Ok(File::from(input()?.as_fd().try_clone_to_owned()?))
 }
 
 /// Returns standard output.

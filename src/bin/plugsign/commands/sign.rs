@@ -340,12 +340,12 @@ fn sign_stream(
     world: &World,
 ) -> Result<File, Failure> {
     let name = "standard input";
-    let content = streams::input().map_err(Error::io("read", Path::new(name)))?;
+    let mut content = streams::input_file().map_err(Error::io("read", Path::new(name)))?;
     let output = arguments.output.as_ref().filter(|output| !is_dash(output));
     let state = match output {
-        Some(output) => signing.sign_stream(content, name, output)?.state,
+        Some(output) => signing.sign_stream(&mut content, name, output)?.state,
         None => {
-            let bytes = signing.sign_stream_to_bytes(content, name)?;
+            let bytes = signing.sign_stream_to_bytes(&mut content, name)?;
             if !arguments.dry_run {
                 world.terminal.write_bytes(&bytes)?;
             }

@@ -3,8 +3,10 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 
 use plugsign::disk::file::{Stamp, read_bounded};
+use plugsign::disk::still::hash_still;
 use plugsign::error::{Error, Result};
 use plugsign::openpgp::hash::{ContentHash, Hashed, Hasher};
 use zeroize::Zeroizing;
@@ -45,7 +47,9 @@ impl Input {
         let hasher = Hasher::new(ways);
         let failed = |error| Error::io("read", self.name())(error);
         let mut file = match self {
-            Input::Standard => return streams::input().and_then(|it| hasher.read(it)).map_err(failed),
+            Input::Standard => {
+                return streams::input().and_then(|it| hasher.read(it)).map_err(failed);
+            }
             Input::Named(path) => File::open(path).map_err(failed)?,
             Input::Descriptor(number, _) => {
                 inherited(*number, File::options().read(true)).map_err(failed)?
@@ -61,6 +65,21 @@ impl Input {
             return Err(Error::Changed(self.name().into()));
         }
         Ok(content)
+    }
+
+    /// Hashes everything for a signature: a regular file that changes is an error, however it
+    /// changes.
+    pub fn hash_still(&self, way: ContentHash) -> Result<Hashed> {
+        let open = || match self {
+            Input::Standard => streams::input_file(),
+            Input::Named(path) => File::open(path),
+            Input::Descriptor(number, _) => inherited(*number, File::options().read(true)),
+        };
+        let mut file = open().map_err(Error::io("read", self.name()))?;
+        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            return Err(Error::NotAFile { path: self.name().into(), kind: "a folder" });
+        }
+        hash_still(&mut file, self.name(), &[way], &AtomicU64::new(0))
     }
 
     /// Reads something small whole.

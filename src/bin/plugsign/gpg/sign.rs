@@ -112,7 +112,7 @@ fn make(
     input: &Input,
     way: ContentHash,
 ) -> Result<DetachedSignature, Failure> {
-    let content = input.hash([way])?;
+    let content = input.hash_still(way)?;
     let signature = sign_hashed_with(&content, way, key, whole_seconds(session.world.now))?;
     let certificates = [key.certificate().clone()];
     match verify_hashed(&content, &signature, &certificates, &session.world.policy()) {

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plugsign::disk::artifact::Artifact;
-use rayon::iter::{ParallelBridge, ParallelIterator};
+use rayon::ThreadPool;
+use rayon::iter::{IntoParallelRefIterator, ParallelBridge, ParallelIterator};
 
 use crate::failure::Failure;
 use crate::terminal::Terminal;
@@ -52,10 +53,7 @@ pub fn for_each<T: Send>(
             results[place] = Some(work(&artifacts[place], &read));
         }
     } else {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .map_err(|error| Failure::Stream("start threads", std::io::Error::other(error)))?;
+        let pool = pool(threads)?;
         let (sender, receiver) = mpsc::channel();
         let (read, work) = (&read, &work);
         let run = move || {
@@ -89,6 +87,26 @@ pub fn for_each<T: Send>(
     }
     clear_progress();
     Ok(results.into_iter().flatten().collect())
+}
+
+/// Does `work` for every item, on so many threads, and returns the results in the items' order.
+pub fn each<T: Sync, R: Send>(
+    items: &[T],
+    threads: NonZero<usize>,
+    work: impl Fn(&T) -> R + Send + Sync,
+) -> Result<Vec<R>, Failure> {
+    let threads = threads.get().min(MOST_THREADS).min(items.len());
+    if threads <= 1 {
+        return Ok(items.iter().map(work).collect());
+    }
+    Ok(pool(threads)?.install(|| items.par_iter().map(work).collect()))
+}
+
+fn pool(threads: usize) -> Result<ThreadPool, Failure> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Failure::Stream("start threads", std::io::Error::other(error)))
 }
 
 fn progress_bar(terminal: &Terminal, bytes: u64, files: usize) -> ProgressBar {

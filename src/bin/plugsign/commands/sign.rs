@@ -19,7 +19,7 @@ use plugsign::openpgp::secret_key::SigningKey;
 use plugsign::safe::Safe;
 
 use super::check::warn_of_bundles;
-use super::sign_checksums;
+use super::sign_checksums::{self, Sorted};
 use super::signed::{Described, Done, File};
 use crate::failure::Failure;
 use crate::passphrase::PassphraseSource;
@@ -108,10 +108,10 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
             dry_run: arguments.dry_run,
         })
         .collect();
+    let jobs = arguments.jobs.unwrap_or_else(work::threads_that_write);
     let mut files = match is_stream {
         true => vec![sign_stream(&signings[0], &arguments, world)?],
         false => {
-            let jobs = arguments.jobs.unwrap_or_else(work::threads_that_write);
             let files = work::for_each(&release.artifacts, jobs, &world.terminal, |file, read| {
                 sign_file(&signings, &arguments, file, read, world)
             })?;
@@ -125,15 +125,17 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
         let stale = Safe::path(stale);
         world.terminal.warn(&format!("{stale} is an older signature, no good any more: remove it"));
     }
+    let sorted = Sorted::new(&files);
     if arguments.checksums {
-        let list = |folder| sign_checksums::run(&signings, folder, &files, &release.unreadable);
-        let lists: Vec<File> = release.folders.iter().flat_map(|it| list(it)).collect();
-        files.extend(lists);
+        let lists = work::each(&release.folders, jobs, |folder| {
+            sign_checksums::run(&signings, folder, &sorted, &release.unreadable)
+        })?;
+        files.extend(lists.into_iter().flatten());
     } else {
-        sign_checksums::warn_of_lists(&release.folders, &files, world);
+        sign_checksums::warn_of_lists(&release.folders, &sorted, world);
     }
     if !arguments.dry_run {
-        make_durable(&mut files);
+        make_durable(&mut files, jobs)?;
     }
     Ok(Done {
         signers: signers.iter().map(|signer| signer.describe(world)).collect(),
@@ -311,27 +313,27 @@ fn warn_of_signatures(artifacts: &[Artifact], world: &World) {
 
 /// Makes the names of signatures last, folder by folder, also of those that were there: a run that
 /// was killed may have left them. Where that fails, they are no success.
-fn make_durable(files: &mut [File]) {
-    // The system reports a failure once.
-    let mut synced: BTreeMap<PathBuf, Option<io::ErrorKind>> = BTreeMap::new();
+fn make_durable(files: &mut [File], jobs: NonZero<usize>) -> Result<(), Failure> {
+    let signatures = files.iter().filter(|file| file.result.is_ok());
+    let folders = signatures.filter_map(|file| file.signature.as_deref().map(folder_of));
+    let folders: BTreeSet<PathBuf> = folders.map(Path::to_owned).collect();
+    let folders: Vec<PathBuf> = folders.into_iter().collect();
+    let synced = work::each(&folders, jobs, |folder| sync_folder(folder))?;
+    let failed: BTreeMap<&Path, Error> = folders
+        .iter()
+        .zip(synced)
+        .filter_map(|(folder, synced)| Some((folder.as_path(), synced.err()?)))
+        .collect();
     for file in files.iter_mut().filter(|file| file.result.is_ok()) {
         let Some(folder) = file.signature.as_deref().map(folder_of) else { continue };
-        match synced.get(folder) {
-            Some(None) => {}
-            Some(Some(kind)) => file.result = Err(Error::io("sync", folder)((*kind).into())),
-            None => {
-                let outcome = sync_folder(folder);
-                let kind = match &outcome {
-                    Err(Error::Io { source, .. }) => Some(source.kind()),
-                    _ => None,
-                };
-                synced.insert(folder.to_owned(), kind);
-                if let Err(error) = outcome {
-                    file.result = Err(error);
-                }
-            }
+        if let Some(Error::Io { source, .. }) = failed.get(folder) {
+            // The system reports a failure once.
+            let again = source.raw_os_error().map(io::Error::from_raw_os_error);
+            let again = again.unwrap_or_else(|| source.kind().into());
+            file.result = Err(Error::io("sync", folder)(again));
         }
     }
+    Ok(())
 }
 
 fn sign_stream(

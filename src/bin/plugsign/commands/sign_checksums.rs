@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use plugsign::disk::artifact::Artifact;
 use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS};
 use plugsign::disk::file::read_small;
-use plugsign::disk::release::name_in;
+use plugsign::disk::release::{name_in, plain};
 use plugsign::disk::signing::Signing;
 use plugsign::error::Error;
 use plugsign::safe::Safe;
@@ -15,17 +15,36 @@ use super::signed::File;
 use crate::mend::quoted;
 use crate::world::World;
 
+/// Signed files in the order of their paths, in which those of one folder stand together.
+pub(super) struct Sorted<'a>(Vec<&'a File>);
+
+impl<'a> Sorted<'a> {
+    pub(super) fn new(files: &'a [File]) -> Sorted<'a> {
+        let mut files: Vec<&File> = files.iter().collect();
+        files.sort_by_key(|file| plain(&file.path));
+        Sorted(files)
+    }
+
+    /// Returns the files in a folder, with their names as they are seen from there.
+    fn within(&self, folder: &'a Path) -> impl Iterator<Item = (&'a Path, &'a File)> {
+        let above = plain(folder);
+        let start = self.0.partition_point(|file| plain(&file.path) < above);
+        let rest = self.0.get(start..).unwrap_or_default().iter().copied();
+        rest.take_while(move |file| plain(&file.path).starts_with(above))
+            .filter_map(move |file| Some((name_in(folder, &file.path)?, file)))
+    }
+}
+
 /// Warns of lists of checksums that lack files signed now: such a folder does not verify.
-pub(super) fn warn_of_lists(folders: &[PathBuf], files: &[File], world: &World) {
+pub(super) fn warn_of_lists(folders: &[PathBuf], files: &Sorted<'_>, world: &World) {
     for folder in folders {
         let path = folder.join(CHECKSUMS);
         let Ok(text) = read_small(&path, "a list of checksums", MAX_CHECKSUMS) else { continue };
         let list = Checksums::read(&text).unwrap_or_default();
-        let is_listed = |file: &File| match (name_in(folder, &file.path), &file.sha256) {
-            (Some(name), Some(sha256)) => list.get(name) == Some(sha256),
-            _ => true,
+        let is_listed = |(name, file): (&Path, &File)| {
+            file.sha256.as_ref().is_none_or(|sha256| list.get(name) == Some(sha256))
         };
-        if !files.iter().all(is_listed) {
+        if !files.within(folder).all(is_listed) {
             world.terminal.warn(&format!(
                 "{} does not list the files as they are now; write it anew: plugsign sign --checksums --force {}",
                 Safe::path(&path),
@@ -39,14 +58,13 @@ pub(super) fn warn_of_lists(folders: &[PathBuf], files: &[File], world: &World) 
 pub(super) fn run(
     signings: &[Signing<'_>],
     folder: &Path,
-    files: &[File],
+    files: &Sorted<'_>,
     unreadable: &[(PathBuf, Error)],
 ) -> Vec<File> {
     let path = folder.join(CHECKSUMS);
     let mut checksums = Checksums::default();
     let mut complete = unreadable.iter().all(|(path, _)| name_in(folder, path).is_none());
-    for file in files {
-        let Some(name) = name_in(folder, &file.path) else { continue };
+    for (name, file) in files.within(folder) {
         match file.sha256 {
             Some(sha256) => checksums.insert(name.to_owned(), sha256),
             None => complete = false,

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use super::file::{folder_of, read_small, take};
 use super::shelf::{HomeKey, Shelf, TrustedKey, check_primes, file_name, incomplete, is_named_by};
-use super::write::{Access, Existing, remove_all, sync_folder, write_new};
+use super::write::{Access, Existing, remove_all, sync_folder, write_all_or_none, write_new};
 use crate::error::{Error, Result};
 use crate::openpgp::bounds::check_bounds;
 use crate::openpgp::certificate::{Certificate, Fingerprint};
@@ -185,8 +185,8 @@ impl Home {
         Ok(shelf)
     }
 
-    /// Stores a new secret key with its revocation certificates, which go first: no key is
-    /// ever without one.
+    /// Stores a new secret key with its revocation certificates, all of them or nothing. They go
+    /// first: no key is ever without one.
     pub fn add_new_key(
         &self,
         _: &Lock,
@@ -194,12 +194,12 @@ impl Home {
         revocations: &[(Reason, Vec<u8>)],
     ) -> Result<()> {
         let fingerprint = secret.fingerprint();
-        for (reason, bytes) in revocations {
-            let path = self.revocation_path(&fingerprint, *reason);
-            write_new(&path, bytes, Access::Secret, Existing::Keep)?;
-        }
-        let path = self.key_path(&fingerprint);
-        write_new(&path, &secret.to_bytes()?, Access::Secret, Existing::Keep)
+        let key = secret.to_bytes()?;
+        let path = |reason: &Reason| self.revocation_path(&fingerprint, *reason);
+        let mut files: Vec<(PathBuf, &[u8])> =
+            revocations.iter().map(|(reason, bytes)| (path(reason), &bytes[..])).collect();
+        files.push((self.key_path(&fingerprint), &key));
+        write_all_or_none(&files, Access::Secret)
     }
 
     /// Stores a secret key in the place of the one with its fingerprint, if there is one.

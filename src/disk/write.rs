@@ -10,6 +10,7 @@ use rustix::fs::{OFlags, readlinkat};
 
 use super::file::{Links, folder_of, kind, open_regular, read_bounded};
 use super::folder::{Folder, name_of};
+use super::temporary::Prepared;
 pub use super::temporary::remove_temporary_files;
 use crate::error::{Error, Result};
 
@@ -63,6 +64,39 @@ pub enum Existing {
 /// with [`Existing::Replace`], [`Error::Io`] else. No error leaves a part behind.
 pub fn write_new(path: &Path, bytes: &[u8], access: Access, existing: Existing) -> Result<()> {
     Folder::of(path)?.write(path, bytes, access, existing)
+}
+
+/// Writes new files as [`write_new`] does, in this order, and leaves none of them if one fails.
+/// What needs room on the disk is done before the first of them has its name.
+///
+/// # Errors
+///
+/// As [`write_new`] with [`Existing::Keep`].
+pub(super) fn write_all_or_none(files: &[(PathBuf, &[u8])], access: Access) -> Result<()> {
+    let open = |(path, _): &(PathBuf, &[u8])| Folder::of(path);
+    let folders = files.iter().map(open).collect::<Result<Vec<Folder>>>()?;
+    let both = || files.iter().zip(&folders);
+    let prepared = both()
+        .map(|((path, bytes), folder)| folder.prepare(path, bytes, access, Existing::Keep))
+        .collect::<Result<Vec<Prepared<'_>>>>()?;
+    let mut there = Vec::new();
+    let mut written = Ok(());
+    for (((path, _), folder), prepared) in both().zip(prepared) {
+        written = prepared.appear();
+        if written.is_ok() {
+            there.push((path, folder));
+            written = folder.sync(path);
+        }
+        if written.is_err() {
+            break;
+        }
+    }
+    if written.is_err() {
+        for (path, folder) in there {
+            let _ = folder.remove(path);
+        }
+    }
+    written
 }
 
 /// Refuses to put a file in the place of a device, a FIFO or a socket, or of a link to one: root

@@ -81,6 +81,30 @@ fn a_full_disk_changes_nothing_and_with_room_the_same_command_works() {
 }
 
 #[test]
+fn a_key_for_which_there_is_no_room_leaves_no_revocation_certificates() {
+    let sandbox = Sandbox::new();
+    // From no room at all to room for everything, a page more each time.
+    let Some(output) = on_a_disk(
+        &sandbox,
+        "dd if=/dev/zero of=$DISK/filler bs=1k 2>/dev/null || true
+         before=$(ls $DISK/home/keys $DISK/home/revocations)
+         code=3; rounds=0
+         while [ $code != 0 ]; do
+             code=0; plugsign keygen -q --kind org --name Other --no-passphrase 2> err || code=$?
+             after=$(ls $DISK/home/keys $DISK/home/revocations)
+             [ $code = 0 ] || [ \"$before\" = \"$after\" ] || { echo \"$rounds left: $after\"; exit 1; }
+             rounds=$((rounds + 1)); truncate -s -4K $DISK/filler
+         done; echo rounds $rounds",
+    ) else {
+        return;
+    };
+    let said = shown(&output);
+    assert!(output.status.success(), "{said}");
+    let rounds = said.lines().find_map(|line| line.strip_prefix("rounds "));
+    assert!(rounds.unwrap().parse::<u32>().unwrap() > 3, "{said}");
+}
+
+#[test]
 fn a_read_only_disk_can_be_read_and_is_named() {
     let sandbox = Sandbox::new();
     let lines = LINES.join("\n").replace("$DISK", "\"$DISK\"");

@@ -197,3 +197,84 @@ fn a_crash_leaves_no_core_file() {
     assert!(status.signal().is_some() && !status.core_dumped(), "{status:?}");
     assert_eq!(before, sandbox.snapshot());
 }
+
+/// Starts the program named first, again and again, and tries to open its memory from the moment of
+/// its `exec` on. Prints how often that went well.
+const OPENER: &str = "\
+import os, sys
+opened = 0
+for _ in range(60):
+    child = os.fork()
+    if child == 0:
+        nothing = os.open('/dev/null', os.O_RDWR)
+        os.dup2(nothing, 1)
+        os.execv(sys.argv[1], sys.argv[1:])
+    started = os.readlink('/proc/self/exe')
+    while os.waitpid(child, os.WNOHANG)[0] == 0:
+        try:
+            if os.readlink(f'/proc/{child}/exe') == started:
+                continue
+        except OSError:
+            pass
+        try:
+            os.close(os.open(f'/proc/{child}/mem', os.O_RDONLY))
+            opened += 1
+            break
+        except OSError:
+            pass
+    else:
+        continue
+    os.waitpid(child, 0)
+print(opened)
+";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn installed_as_the_package_does_its_memory_is_closed_from_its_start_and_everything_works() {
+    let manifest = include_str!("../../Cargo.toml");
+    assert!(manifest.contains(r#"["target/release/plugsign", "usr/bin/", "711"]"#));
+    if !crate::common::run::is_root() {
+        crate::common::peers::missing("root's right to become somebody else");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    fs::copy(PROGRAM, sandbox.path("plugsign")).unwrap();
+    sandbox.chmod("plugsign", 0o711);
+    sandbox.chmod(".", 0o777);
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.write("opener.py", OPENER);
+    let as_nobody = |line: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+        command.args(line.split(' ')).current_dir(sandbox.folder()).env_clear();
+        // A Python that was built for root alone is of no use.
+        command.env("PLUGSIGN_HOME", sandbox.home()).env("PATH", "/usr/bin:/bin");
+        command.output().unwrap()
+    };
+    for line in [
+        "keygen --name A --no-passphrase",
+        "sign a.tar.gz",
+        "verify a.tar.gz",
+        // Starts itself anew.
+        "gpg --batch --passphrase x --pinentry-mode loopback -o a.sig --detach-sign a.tar.gz",
+        "gpg --verify a.sig a.tar.gz",
+        "doctor",
+    ] {
+        let output = as_nobody(&format!("./plugsign {line}"));
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    if !as_nobody("python3 --version").status.success() {
+        crate::common::peers::missing("python3 for everybody");
+        return;
+    }
+    let output = as_nobody("python3 opener.py ./plugsign list");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n", "{output:?}");
+    // Were it readable, it could be opened until it has closed itself.
+    sandbox.chmod("plugsign", 0o755);
+    let output = as_nobody("python3 opener.py ./plugsign list");
+    let _ = write!(
+        std::io::stderr(),
+        "memory opened while readable, of 60 times: {}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}

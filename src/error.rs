@@ -225,6 +225,15 @@ pub enum Error {
         problem: &'static str,
     },
 
+    /// Somebody else can write to a file of the home.
+    #[error("{} {problem}", Safe::path(path))]
+    UnsafeFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
     /// A file of the home that may end a key, or say more of it, cannot be read.
     #[error("what {} says of {key} cannot be read: {why}", Safe::path(path))]
     PartUnreadable {

@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use super::beneath;
+use super::permissions::check_own;
 use crate::error::{Error, Result};
 
 /// Whether links in a path are followed.
@@ -93,6 +94,17 @@ pub(super) fn kind(metadata: &fs::Metadata) -> &'static str {
 /// [`Error::TooLarge`] if it has more than `limit` bytes, and as [`open_regular`].
 pub fn read_small(path: &Path, what: &'static str, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
     read_opened(open_regular(path, Links::Follow)?, path, what, limit)
+}
+
+/// Reads a small file whole that nobody else may have written: one of the home.
+///
+/// # Errors
+///
+/// [`Error::UnsafeFile`], and as [`read_small`].
+pub(super) fn read_own(path: &Path, what: &'static str, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
+    let opened = open_regular(path, Links::Follow)?;
+    check_own(path, &opened.1)?;
+    read_opened(opened, path, what, limit)
 }
 
 /// Reads a small file whole that was opened.

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::file::{folder_of, read_small, take};
+use super::file::{folder_of, read_own, take};
 use super::shelf::{HomeKey, Shelf, TrustedKey, check_primes, file_name, incomplete, is_named_by};
 use super::write::{Access, Existing, remove_all, sync_folder, write_all_or_none, write_new};
 use crate::error::{Error, Result};
@@ -309,14 +309,14 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// As [`read_small`].
+    /// As [`read_small`](super::file::read_small), and [`Error::UnsafeFile`].
     pub fn revocation(
         &self,
         fingerprint: &Fingerprint,
         reason: Reason,
     ) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let path = self.revocation_path(fingerprint, reason);
-        match read_small(&path, "a revocation certificate", MAX_KEY_FILE) {
+        match read_own(&path, "a revocation certificate", MAX_KEY_FILE) {
             Err(error) if error.is_not_found() => Ok(None),
             read => read.map(Some),
         }
@@ -386,7 +386,7 @@ fn read_named(path: &Path) -> Result<Option<Key>> {
 }
 
 fn read_as(path: &Path, named: &Fingerprint) -> Result<Key> {
-    let bytes = read_small(path, "a key file", MAX_KEY_FILE)?;
+    let bytes = read_own(path, "a key file", MAX_KEY_FILE)?;
     let mut keys = read_keys(&bytes)?;
     let key = match (keys.pop(), keys.is_empty()) {
         (Some(key), true) => key?,

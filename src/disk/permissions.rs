@@ -36,6 +36,23 @@ pub fn is_exposed(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
 }
 
+/// Refuses a file that somebody else can write to: root aside, its owner alone decides what it says,
+/// and that has to be this user.
+///
+/// # Errors
+///
+/// [`Error::UnsafeFile`].
+pub(super) fn check_own(path: &Path, metadata: &fs::Metadata) -> Result<()> {
+    let problem = match metadata.uid() {
+        owner if owner != 0 && owner != rustix::process::geteuid().as_raw() => {
+            "belongs to another user"
+        }
+        _ if metadata.mode() & 0o022 != 0 => "can be written to by others",
+        _ => return Ok(()),
+    };
+    Err(Error::UnsafeFile { path: path.to_owned(), problem })
+}
+
 /// Returns whether this process may make files in a folder.
 ///
 /// # Errors

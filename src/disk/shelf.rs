@@ -35,6 +35,22 @@ pub struct Shelf<T> {
 }
 
 impl<T> Shelf<T> {
+    /// Makes sure that what is missing here is not in a file that is not believed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsafeFile`].
+    pub fn check_believed(&self) -> Result<()> {
+        let unsafe_file = |(_, error): &(PathBuf, Error)| match error {
+            Error::UnsafeFile { path, problem } => Some((path.clone(), *problem)),
+            _ => None,
+        };
+        match self.unreadable.iter().find_map(unsafe_file) {
+            Some((path, problem)) => Err(Error::UnsafeFile { path, problem }),
+            None => Ok(()),
+        }
+    }
+
     /// Makes sure that nothing that is known of a key is missing: a file that cannot be read, and
     /// is named by the key, may be what revokes it.
     ///
@@ -107,7 +123,7 @@ impl Shelf<HomeKey> {
     /// [`Error::UnknownKey`], [`Error::AmbiguousKey`], [`Error::PartUnreadable`].
     pub fn find(&self, query: &KeyQuery) -> Result<&HomeKey> {
         let matching = self.items.iter().filter(|key| query.matches(&key.certificate));
-        self.whole(one_of(matching, query.text())?)
+        self.one(matching, query.text())
     }
 
     /// Returns the one key with a secret part that matches, or the only one there is.
@@ -117,12 +133,12 @@ impl Shelf<HomeKey> {
     /// [`Error::NoSecret`] if only certificates match, else as [`Shelf::find`].
     pub fn find_secret(&self, query: Option<&KeyQuery>) -> Result<&HomeKey> {
         let secrets = self.items.iter().filter(|key| key.secret.is_some());
-        let Some(query) = query else { return self.whole(one_of(secrets, "")?) };
+        let Some(query) = query else { return self.one(secrets, "") };
         let mut matching = secrets.filter(|key| query.matches(&key.certificate)).peekable();
         if matching.peek().is_none() {
             return Err(Error::NoSecret(self.find(query)?.certificate.fingerprint()));
         }
-        self.whole(one_of(matching, query.text())?)
+        self.one(matching, query.text())
     }
 
     /// Returns the one key that matches, for something that is done to the key as a whole.
@@ -148,7 +164,13 @@ impl Shelf<HomeKey> {
         Ok(key)
     }
 
-    fn whole<'a>(&self, key: &'a HomeKey) -> Result<&'a HomeKey> {
+    /// Returns the only one of these keys, if all of it can be read.
+    fn one<'a>(&self, keys: impl Iterator<Item = &'a HomeKey>, query: &str) -> Result<&'a HomeKey> {
+        let found = one_of(keys, query);
+        if matches!(found, Err(Error::UnknownKey(_))) {
+            self.check_believed()?;
+        }
+        let key = found?;
         self.check_complete(&key.certificate.fingerprint())?;
         Ok(key)
     }

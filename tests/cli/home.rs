@@ -329,3 +329,72 @@ fn the_home_is_found_where_the_interface_says() {
     assert!(sandbox.has("four/.local/share/plugsign/keys") || cfg!(target_os = "macos"));
     sandbox.call(["list"]).homeless().run().exits(3).says("--home");
 }
+
+/// A key of the home with a copy of its certificate that was changed, and a trusted certificate.
+fn furnished() -> (Sandbox, [String; 4]) {
+    let sandbox = Sandbox::new();
+    let own = sandbox.keygen("--name Own --no-passphrase");
+    sandbox.run(&format!("extend {own} --expires 2y")).exits(0);
+    sandbox.write("bob", public(bob()));
+    sandbox.run("trust add --name bob bob").exits(0);
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.run("sign a.tar.gz").exits(0);
+    let trusted = format!("home/trusted/{}", sandbox.names("home/trusted")[0]);
+    let of = |folder: &str, ending: &str| format!("home/{folder}/{own}.{ending}");
+    let revocation = of("revocations", "asc");
+    (sandbox, [of("keys", "pgp"), of("certificates", "pgp"), trusted, revocation])
+}
+
+/// Lines that would believe what the file says, one for each.
+const BELIEVE: [&str; 4] = [
+    "sign -o out a.tar.gz",
+    "sign -o out a.tar.gz",
+    "verify --key bob a.tar.gz",
+    "revoke Own --stored --reason compromised",
+];
+
+#[test]
+fn a_file_of_the_home_that_others_can_write_to_is_not_believed() {
+    for (place, line) in BELIEVE.iter().enumerate() {
+        let (sandbox, files) = furnished();
+        // Asked for by its name, so that the file is meant.
+        let line = line.replace("--key bob", &format!("--key {}", bob().fingerprint()));
+        let line = line.replace("revoke Own", &format!("revoke {}", &files[0][10..50]));
+        for mode in [0o620, 0o602, 0o666] {
+            sandbox.chmod(&files[place], mode);
+            let done = sandbox.run(&line).exits(3);
+            let said = done.out() + &done.err();
+            assert!(said.contains("can be written to by others"), "{line}: {said}");
+            assert!(said.contains("chmod go-w"), "{line}: {said}");
+            assert!(!sandbox.has("out"), "{line}");
+            if place < 3 {
+                let listed = sandbox.run(if place == 2 { "trust list" } else { "list" });
+                assert!(listed.err().contains("can be written to by others"), "{listed:?}");
+            }
+        }
+        sandbox.chmod(&files[place], 0o600);
+        sandbox.run(&line).exits(i32::from(line.starts_with("verify")));
+    }
+}
+
+#[test]
+fn a_file_of_the_home_that_is_somebody_elses_is_not_believed() {
+    if !is_root() {
+        crate::common::peers::missing("root's right to give files away");
+        return;
+    }
+    let (sandbox, files) = furnished();
+    for (place, line) in [(0, "sign -o out a.tar.gz"), (2, "verify a.tar.gz")] {
+        std::os::unix::fs::chown(sandbox.path(&files[place]), Some(65534), None).unwrap();
+        let done = sandbox.run(line);
+        assert!(done.err().contains("belongs to another user"), "{done:?}");
+        std::os::unix::fs::chown(sandbox.path(&files[place]), Some(0), None).unwrap();
+    }
+    assert!(!sandbox.has("out"));
+    // Whoever reads it is asked, not root.
+    sandbox.chmod(".", 0o755);
+    fs::copy(crate::common::run::PROGRAM, sandbox.path("plugsign")).unwrap();
+    let script = "chown -R 65534 home; chown 0 home/keys/*; chmod 644 home/keys/*
+        exec setpriv --reuid 65534 --regid 65534 --clear-groups ./plugsign list";
+    sandbox.call(["list"]).in_shell(script).run().exits(0).prints("Own");
+}

@@ -327,6 +327,15 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::UnsafeHome { path, .. } => {
             format!("make it yours alone: chmod 700 {}", quoted(path))
         }
+        Error::UnsafeFile { path, problem: "belongs to another user" } => {
+            format!("make sure that nobody changed it; then make it yours: chown $(id -u) {}", quoted(path))
+        }
+        Error::PartUnreadable { path, why, .. } if why.ends_with("can be written to by others") => {
+            format!("make sure that nobody changed it; then: chmod go-w {}", quoted(path))
+        }
+        Error::UnsafeFile { path, .. } => {
+            format!("make sure that nobody changed it; then: chmod go-w {}", quoted(path))
+        }
         Error::PartUnreadable { .. } => {
             "it may revoke the key, or hold its secret part: make the file readable, or move it out of the home if nothing can be done".into()
         }

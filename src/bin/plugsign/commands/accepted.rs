@@ -131,7 +131,11 @@ impl Known {
         match found[..] {
             [only] => Ok(only.clone()),
             [] if looks_like_file(key) => Err(Failure::NeitherFileNorKey(key.to_string())),
-            [] => Err(Error::UnknownKey(key.to_string()).into()),
+            [] => {
+                self.own.check_believed()?;
+                self.trusted.check_believed()?;
+                Err(Error::UnknownKey(key.to_string()).into())
+            }
             _ => {
                 let candidates = found.iter().map(|it| (it.fingerprint(), it.first_user_id()));
                 let candidates = candidates.collect();

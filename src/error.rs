@@ -234,6 +234,10 @@ pub enum Error {
         problem: &'static str,
     },
 
+    /// A secret would be written to a file that others can read, whatever its mode should be.
+    #[error("{} would be readable by others: its file system keeps no permissions", Safe::path(.0))]
+    Exposed(PathBuf),
+
     /// A file of the home that may end a key, or say more of it, cannot be read.
     #[error("what {} says of {key} cannot be read: {why}", Safe::path(path))]
     PartUnreadable {

@@ -232,8 +232,11 @@ impl Folder {
         }
         self.sweep(path);
         let temporary = Temporary::create(self, name_of(path).as_os_str())
-            .and_then(|temporary| temporary.fill(bytes, access).map(|()| temporary))
             .map_err(Error::io("write", path))?;
+        if access == Access::Secret && !temporary.is_private().map_err(Error::io("read", path))? {
+            return Err(Error::Exposed(path.to_owned()));
+        }
+        temporary.fill(bytes, access).map_err(Error::io("write", path))?;
         Ok(Prepared::new(temporary, path, bytes, access, existing))
     }
 

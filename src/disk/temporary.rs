@@ -104,6 +104,14 @@ impl Temporary<'_> {
         Ok(Temporary { folder, file, name: Some(name) })
     }
 
+    /// Returns whether the file got the mode that it was made with, and this user or root as its
+    /// owner: file systems without modes and mounts for somebody else give it others.
+    pub(super) fn is_private(&self) -> io::Result<bool> {
+        let metadata = self.file.metadata()?;
+        let owners = [0, rustix::process::geteuid().as_raw()];
+        Ok(metadata.mode() & 0o077 == 0 && owners.contains(&metadata.uid()))
+    }
+
     pub(super) fn fill(&self, bytes: &[u8], access: Access) -> io::Result<()> {
         let mut file = &self.file;
         file.write_all(bytes)?;
@@ -115,7 +123,11 @@ impl Temporary<'_> {
         }
         let mode = access.mode();
         if mode != 0o600 {
-            file.set_permissions(Permissions::from_mode(mode))?;
+            match (file.set_permissions(Permissions::from_mode(mode)), access) {
+                // A file system without modes: everybody reads it, or whom the mount lets.
+                (Err(error), Access::Public { .. }) if is_unsupported(&error) => {}
+                (set, _) => set?,
+            }
         }
         file.sync_all()
     }
@@ -262,10 +274,35 @@ fn rename_unless_there(folder: &File, from: &OsStr, to: &OsStr) -> Result<(), Er
         Err(Errno::NOSYS | Errno::INVAL | Errno::NOTSUP) => {}
         renamed => return renamed,
     }
-    linkat(folder, from, folder, to, AtFlags::empty())?;
+    match linkat(folder, from, folder, to, AtFlags::empty()) {
+        // File systems without hard links: FAT, exFAT.
+        Err(Errno::PERM | Errno::NOSYS | Errno::INVAL | Errno::NOTSUP | Errno::MLINK) => {
+            return rename_over_own(folder, from, to);
+        }
+        linked => linked?,
+    }
     // The file has its name; under its temporary one it would do no harm.
     let _ = unlinkat(folder, from, AtFlags::empty());
     Ok(())
+}
+
+/// Takes a new name with an empty file, which nothing that is there lets happen, and renames over
+/// that. A command that is killed between the two leaves the empty file.
+fn rename_over_own(folder: &File, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let open = || openat(folder, to, flags, Mode::from_raw_mode(0o600));
+    drop(retry_on_intr(open)?);
+    renameat(folder, from, folder, to).inspect_err(|_| {
+        let _ = unlinkat(folder, to, AtFlags::empty());
+    })
+}
+
+/// Returns whether a file system says that it cannot do such a thing at all.
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::PERM | Errno::NOSYS | Errno::INVAL | Errno::NOTSUP)
+    )
 }
 
 /// The temporary names that this process has made, for [`remove_temporary_files`].

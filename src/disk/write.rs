@@ -17,8 +17,11 @@ use crate::error::{Error, Result};
 /// Who may read a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// The owner alone: 0600, whatever the umask.
+    /// The owner alone: 0600, whatever the umask. Where the file system does not keep that, nothing
+    /// is written.
     Secret,
+    /// The owner alone, as far as the file system keeps that: on a stick, it may not.
+    SecretIfPossible,
     /// Everybody, as far as this umask lets them: 0644 less the mask.
     Public {
         /// The process's file mode creation mask.
@@ -36,7 +39,7 @@ pub enum Access {
 impl Access {
     pub(super) fn mode(self) -> u32 {
         match self {
-            Access::Secret => 0o600,
+            Access::Secret | Access::SecretIfPossible => 0o600,
             Access::Public { umask } => 0o644 & !umask,
             Access::Exactly { mode, .. } => mode & 0o777,
         }
@@ -61,7 +64,8 @@ pub enum Existing {
 /// # Errors
 ///
 /// [`Error::Exists`] with [`Existing::Keep`], [`Error::NotAFile`] for a device, a FIFO or a socket
-/// with [`Existing::Replace`], [`Error::Io`] else. No error leaves a part behind.
+/// with [`Existing::Replace`], [`Error::Exposed`] for a secret that others could read, [`Error::Io`]
+/// else. No error leaves a part behind.
 pub fn write_new(path: &Path, bytes: &[u8], access: Access, existing: Existing) -> Result<()> {
     Folder::of(path)?.write(path, bytes, access, existing)
 }

@@ -233,3 +233,93 @@ fn a_signature_that_cannot_be_looked_at_is_an_error_and_no_verdict() {
     assert_eq!(done.code(), Some(3), "{done:?}");
     assert!(!done.out().contains("missing-signature"), "{done:?}");
 }
+
+/// Makes the program believe that it writes to FAT: no renaming without replacing, no hard links,
+/// and no modes but the mount's.
+const LIKE_FAT: &str = "strace -f -o trace -e trace=renameat2,linkat,fchmod \
+     -e inject=renameat2:error=EINVAL -e inject=linkat:error=EPERM -e inject=fchmod:error=EPERM";
+
+#[test]
+fn a_disk_without_links_and_modes_takes_vaults_and_signatures_and_replaces_nothing() {
+    if peer("strace").is_none() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.keygen("--kind org --name Acme --no-passphrase");
+    sandbox.write("a.tar.gz", DATA);
+    let run = |line: &str| {
+        sandbox.call(line.split(' ')).in_shell(&format!("exec {LIKE_FAT} \"$@\"")).run()
+    };
+    run("sign a.tar.gz").exits(0).prints("a.tar.gz.sig");
+    sandbox.run("verify a.tar.gz").exits(0);
+    let export = "export --offline-primary vault --unprotected Acme";
+    run(export).exits(0);
+    let trace = String::from_utf8(sandbox.read("trace")).unwrap();
+    assert!(trace.contains("renameat2(") && trace.contains("(INJECTED)"), "{trace}");
+    let [vault] = &sandbox.names("vault")[..] else { panic!("{:?}", sandbox.names("vault")) };
+    let path = format!("vault/{vault}");
+    assert_eq!(sandbox.mode(&path), 0o600);
+    sandbox.run(&format!("rotate Acme --primary {path}")).exits(0);
+    // Something else under the name stays, also where the two steps are one name.
+    sandbox.write("taken.sig", "taken");
+    run("sign -o taken.sig a.tar.gz").exits(3);
+    assert_eq!(sandbox.read("taken.sig"), b"taken");
+    assert!(sandbox.names(".").iter().all(|name| !name.ends_with(".tmp")));
+}
+
+#[test]
+fn an_empty_file_that_a_killed_export_left_is_no_copy_of_a_key() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.keygen("--kind org --name Acme --no-passphrase");
+    let path = format!("vault/{key}.secret.asc");
+    sandbox.write(&path, "");
+    let export = "export --offline-primary vault --unprotected Acme";
+    sandbox.run(export).exits(0);
+    assert!(sandbox.read(&path).len() > 1000);
+}
+
+/// Runs a script in which $DISK gives every file the mode 0644, or says why it is skipped.
+fn on_a_disk_without_modes(sandbox: &Sandbox, script: &str) -> Option<Output> {
+    let script = format!(
+        "mkdir disk behind; bindfs --perms=a+rD behind disk || exit 77
+         trap 'umount \"$PWD/disk\"' EXIT
+         export PLUGSIGN_HOME=$PWD/home; plugsign() {{ '{PROGRAM}' \"$@\"; }}
+         {script}"
+    );
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-euc", &script]).current_dir(sandbox.folder());
+    let output = command.output().ok().filter(|it| it.status.code() != Some(77));
+    if output.as_ref().is_none_or(|it| String::from_utf8_lossy(&it.stderr).contains("unshare:")) {
+        let name = std::thread::current().name().unwrap_or("a test").to_owned();
+        eprintln!("skipped: {name} needs bindfs, FUSE and the right to mount");
+        return None;
+    }
+    output
+}
+
+#[test]
+fn a_secret_is_not_written_where_others_could_read_it_unless_that_is_said() {
+    let sandbox = Sandbox::new();
+    let Some(output) = on_a_disk_without_modes(
+        &sandbox,
+        "plugsign keygen -q --kind org --name Acme --no-passphrase
+         refused() { code=0; plugsign \"$@\" 2>err || code=$?; cat err
+                     [ $code = 3 ] || [ $code = 2 ] || { echo \"$1: $code\"; exit 1; }
+                     grep -q 'keeps no permissions' err; [ -z \"$(find behind -type f -size +0)\" ]; }
+         refused export --secret --unprotected Acme -o disk/secret
+         refused export --offline-primary disk/vault --unprotected Acme
+         refused gpg --batch --export-secret-keys -o disk/secret Acme
+         PLUGSIGN_NEW_PASSPHRASE=x refused export --ci -o disk/ci Acme
+         plugsign export Acme -o disk/certificate
+         rm disk/certificate
+         refused --home disk/home keygen --name Other --no-passphrase
+         code=0; plugsign --home disk/home doctor > rows || code=$?; cat rows
+         grep -q 'keeps no permissions' rows
+         plugsign export --secret --unprotected --readable-by-others Acme -o disk/secret
+         plugsign export --offline-primary disk/vault --unprotected --readable-by-others Acme
+         plugsign rotate Acme --primary disk/vault/*.asc",
+    ) else {
+        return;
+    };
+    assert!(output.status.success(), "{}", shown(&output));
+}

@@ -325,7 +325,13 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::UnknownUserId(_) => "see the user IDs: plugsign list; give one as it is written".into(),
         Error::LastUserId(_) => "add another one first: plugsign adduid KEY; or end the key: plugsign revoke KEY".into(),
         Error::UnsafeHome { path, .. } => {
-            format!("make it yours alone: chmod 700 {}", quoted(path))
+            format!(
+                "make it yours alone: chmod 700 {}; if that changes nothing, its file system keeps no permissions: name another folder with --home DIR",
+                quoted(path)
+            )
+        }
+        Error::Exposed(_) => {
+            "nothing was written: use a disk that keeps permissions; export also writes to another one if you say --readable-by-others".into()
         }
         Error::UnsafeFile { path, problem: "belongs to another user" } => {
             format!("make sure that nobody changed it; then make it yours: chown $(id -u) {}", quoted(path))

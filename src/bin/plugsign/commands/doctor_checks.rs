@@ -135,7 +135,10 @@ pub fn home(origin: Option<Origin>, world: &World) -> Row {
             Some(path) => Row::fail(
                 "home",
                 format!("others can read {} ({} such)", Safe::path(path), paths.len()),
-                format!("chmod -R go= {}", quoted(home.root())),
+                format!(
+                    "chmod -R go= {}; if that changes nothing, its file system keeps no permissions: {ANOTHER_HOME}",
+                    quoted(home.root())
+                ),
             ),
             None if matches!(home.root().try_exists(), Ok(false)) => to_be_made(home.root()),
             None => Row::ok("home", format!("{root} is the owner's alone")),

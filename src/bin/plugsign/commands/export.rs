@@ -42,6 +42,10 @@ pub struct Arguments {
     /// Allow a secret key that has no passphrase to leave
     #[arg(long)]
     pub(super) unprotected: bool,
+    /// Write the secret key also where others can read it, because the file system keeps no
+    /// permissions, as on most USB sticks
+    #[arg(long)]
+    pub(super) readable_by_others: bool,
     /// Leave out the encryption subkeys that the Mattermost server cannot read
     #[arg(long, conflicts_with_all = ["secret", "ci", "offline_primary"])]
     for_server: bool,
@@ -60,6 +64,13 @@ pub struct Arguments {
     pub(super) new: NewPassphraseSource,
 }
 
+impl Arguments {
+    /// Returns who may read a secret that is written.
+    pub(super) fn secret_access(&self) -> Access {
+        if self.readable_by_others { Access::SecretIfPossible } else { Access::Secret }
+    }
+}
+
 pub fn run(arguments: Arguments, world: &World) -> Result<Exported, Failure> {
     if let Some(folder) = &arguments.offline_primary {
         return export_move::to_folder(&arguments, folder, world);
@@ -67,7 +78,12 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Exported, Failure> {
     if arguments.unprotected && !arguments.secret {
         return Err(Failure::Usage("--unprotected goes with --secret or --offline-primary".into()));
     }
+    let is_secret = arguments.secret || arguments.ci;
     let output = arguments.output.as_ref().filter(|path| !is_dash(path));
+    if arguments.readable_by_others && !(is_secret && output.is_some()) {
+        let why = "--readable-by-others goes with a secret key that is written to a file";
+        return Err(Failure::Usage(why.into()));
+    }
     if output.is_none() && world.terminal.json() {
         return Err(Failure::Usage(
             "--json speaks on standard output, so the key needs a file: -o FILE".into(),
@@ -132,7 +148,7 @@ fn write(
         Some(path) => {
             let is_secret = arguments.secret || arguments.ci;
             let access = match is_secret {
-                true => Access::Secret,
+                true => arguments.secret_access(),
                 false => Access::Public { umask: world.umask },
             };
             let written = match arguments.force {

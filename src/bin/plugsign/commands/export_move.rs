@@ -104,7 +104,7 @@ pub fn to_folder(arguments: &Arguments, folder: &Path, world: &World) -> Result<
     let name = format!("{fingerprint}.secret.asc");
     remove_leftovers(folder, &name);
     let path = folder.join(name);
-    store_whole(&path, &whole)?;
+    store_whole(&path, &whole, arguments.secret_access())?;
     home.put_secret(&lock, &without)?;
     let output = path.clone();
     Ok(Exported::new(vec![fingerprint.clone()], "whole secret key", Some(&output))
@@ -133,9 +133,15 @@ fn remove_leftovers(folder: &Path, name: &str) {
 }
 
 /// Writes the whole key, or takes what an interrupted run wrote, if nothing is missing in it.
-fn store_whole(path: &Path, whole: &SecretKey) -> Result<(), Failure> {
+fn store_whole(path: &Path, whole: &SecretKey, access: Access) -> Result<(), Failure> {
     let bytes = whole.to_armored()?;
-    match write_new(path, &bytes, Access::Secret, Existing::Keep) {
+    // An interrupted run may have left it, where a name cannot be taken in one step.
+    let is_empty = |it: &fs::Metadata| it.is_file() && it.len() == 0;
+    let existing = match fs::symlink_metadata(path).is_ok_and(|it| is_empty(&it)) {
+        true => Existing::Replace,
+        false => Existing::Keep,
+    };
+    match write_new(path, &bytes, access, existing) {
         Ok(()) | Err(Error::Exists(_)) => {}
         Err(error) => return Err(error.into()),
     }

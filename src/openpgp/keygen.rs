@@ -11,7 +11,7 @@ use openpgp::packet::signature::SignatureBuilder;
 use openpgp::packet::{Key, UserID};
 use openpgp::types::{Features, HashAlgorithm, KeyFlags, PublicKeyAlgorithm, SignatureType};
 
-use super::change::{Reason, SubkeyPlan, revocation, self_signature, signing_subkey};
+use super::change::{Reason, SubkeyPlan, made, revocation, self_signature, signing_subkey};
 use super::policy::KeySizeBits;
 use super::primary_key::{PrimaryKey, UnlockedKey};
 use super::rsa::{self, PrivateKey};
@@ -155,8 +155,7 @@ pub fn generate(plan: &KeyPlan, passphrase: Option<&Passphrase>) -> Result<NewKe
     let public = key.parts_as_public().role_as_unspecified().clone();
     let primary = PrimaryKey::new(UnlockedKey::new(private, public));
     let user_id = UserID::from(plan.user_id.as_str());
-    let binding = certification(plan)?
-        .sign_userid_binding(&mut primary.signer(), None, &user_id)
+    let binding = made::on_user_id(certification(plan)?, &primary, &user_id)
         .map_err(Error::crypto("signing the user ID"))?;
     let mut packets: Vec<openpgp::Packet> = vec![key.into(), user_id.into(), binding.into()];
     let mut reasons = vec![Reason::Unspecified];
@@ -184,8 +183,7 @@ fn encryption_subkey(
     passphrase: Option<&Passphrase>,
 ) -> Result<[openpgp::Packet; 2]> {
     let (subkey, _) = new_key::<SubordinateRole>(plan.bits, plan.created, passphrase)?;
-    let binding = subkey_binding(plan)?
-        .sign_subkey_binding(&mut primary.signer(), None, subkey.parts_as_public())
+    let binding = made::on_subkey(subkey_binding(plan)?, primary, subkey.parts_as_public())
         .map_err(Error::crypto("binding the subkey"))?;
     Ok([subkey.into(), binding.into()])
 }

@@ -1,12 +1,14 @@
 //! What is signed here is accepted elsewhere, and what was made elsewhere is read here.
 //!
-//! gpg, gpgv, sqv, the server's Go library and rPGP each get their say.
+//! gpg, gpgv, sqv, rpm, PGPy, OpenPGP.js, the server's Go library and rPGP each get their say.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 #[path = "../common/mod.rs"]
 mod common;
 
+mod critical;
+mod everywhere;
 mod from_gnupg;
 mod judges;
 mod library;

@@ -6,6 +6,7 @@
 //! here stores anything.
 
 mod extend;
+pub(super) mod made;
 mod move_secret;
 mod refresh;
 mod revoke;
@@ -123,14 +124,13 @@ fn renew_primary(
     change: impl Fn(SignatureBuilder) -> openpgp::Result<SignatureBuilder>,
 ) -> Result<Vec<Packet>> {
     let failed = "renewing a self-signature";
-    let (cert, key) = (certificate.cert(), primary.key());
-    let mut signer = primary.signer();
+    let cert = certificate.cert();
     let mut packets = Vec::new();
     if let Some(old) = newest(cert.primary_key().self_signatures())
         && wanted(old)
     {
         let new = change(renewed(old, now)?)
-            .and_then(|builder| builder.sign_direct_key(&mut signer, &key))
+            .and_then(|builder| made::on_key(builder, primary))
             .map_err(Error::crypto(failed))?;
         packets.push(Packet::from(new));
     }
@@ -139,7 +139,7 @@ fn renew_primary(
             continue;
         };
         let new = change(renewed(old, now)?)
-            .and_then(|it| it.sign_userid_binding(&mut signer, &key, user_id.userid()))
+            .and_then(|builder| made::on_user_id(builder, primary, user_id.userid()))
             .map_err(Error::crypto(failed))?;
         packets.extend([Packet::from(user_id.userid().clone()), new.into()]);
     }
@@ -163,9 +163,7 @@ fn renew_subkey(
         let unlocked = maker.secret.unlock_subkey(&fingerprint, maker.passphrase)?;
         builder = with_back_signature(builder, &mut unlocked.signer(), maker.primary, subkey, now)?;
     }
-    let new = builder
-        .sign_subkey_binding(&mut maker.primary.signer(), &maker.primary.key(), subkey)
-        .map_err(Error::crypto(failed))?;
+    let new = made::on_subkey(builder, maker.primary, subkey).map_err(Error::crypto(failed))?;
     Ok(vec![subkey.clone().into(), new.into()])
 }
 
@@ -178,8 +176,8 @@ fn with_back_signature(
     subkey: &Key<PublicParts, SubordinateRole>,
     now: SystemTime,
 ) -> Result<SignatureBuilder> {
-    let back = self_signature(SignatureType::PrimaryKeyBinding, now)?
-        .sign_primary_key_binding(subkey_signer, &primary.key(), subkey)
+    let back = self_signature(SignatureType::PrimaryKeyBinding, now)?;
+    let back = made::by_subkey(back, subkey_signer, &primary.key(), subkey)
         .map_err(Error::crypto("making the back-signature"))?;
     builder.set_embedded_signature(back).map_err(Error::crypto("making the back-signature"))
 }

@@ -10,7 +10,7 @@ use openpgp::packet::Signature;
 use openpgp::serialize::MarshalInto;
 use openpgp::types::{ReasonForRevocation, SignatureType};
 
-use super::{check_clock, self_signature, with_packets};
+use super::{check_clock, made, self_signature, with_packets};
 use crate::error::{Error, Result};
 use crate::openpgp::bounds::SIGNATURE;
 use crate::openpgp::certificate::{Certificate, Fingerprint, KeyId, armored};
@@ -149,7 +149,7 @@ pub fn revoke_subkey(
         .ok_or_else(|| Error::UnknownKey(subkey.to_string()))?;
     let signature = self_signature(SignatureType::SubkeyRevocation, now)?
         .set_reason_for_revocation(reason.code(), message.as_bytes())
-        .and_then(|it| it.sign_subkey_binding(&mut primary.signer(), &primary.key(), &key))
+        .and_then(|builder| made::on_subkey(builder, primary, &key))
         .map_err(Error::crypto("revoking the subkey"))?;
     with_packets(certificate, vec![key.into(), signature.into()])
 }
@@ -215,7 +215,7 @@ fn key_revocation(
     check_message(message)?;
     self_signature(SignatureType::KeyRevocation, now)?
         .set_reason_for_revocation(reason.code(), message.as_bytes())
-        .and_then(|it| it.sign_direct_key(&mut primary.signer(), &primary.key()))
+        .and_then(|builder| made::on_key(builder, primary))
         .map_err(Error::crypto("making the revocation"))
 }
 

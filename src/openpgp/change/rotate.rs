@@ -9,7 +9,7 @@ use openpgp::packet::Key;
 use openpgp::packet::key::{SecretParts, SubordinateRole};
 use openpgp::types::{KeyFlags, SignatureType};
 
-use super::{Maker, check_changeable, self_signature, with_back_signature};
+use super::{Maker, check_changeable, made, self_signature, with_back_signature};
 use crate::error::{Error, Result};
 use crate::openpgp::certificate::{Certificate, Fingerprint};
 use crate::openpgp::keygen::new_key;
@@ -67,10 +67,10 @@ pub(in crate::openpgp) fn signing_subkey(
         .set_key_flags(KeyFlags::empty().set_signing())
         .and_then(|builder| builder.set_key_validity_period(plan.validity))
         .map_err(Error::crypto("preparing the subkey's signature"))?;
+    let builder =
+        with_back_signature(builder, &mut unlocked.signer(), primary, &public, plan.created)?;
     let binding =
-        with_back_signature(builder, &mut unlocked.signer(), primary, &public, plan.created)?
-            .sign_subkey_binding(&mut primary.signer(), &primary.key(), &public)
-            .map_err(Error::crypto("binding the subkey"))?;
+        made::on_subkey(builder, primary, &public).map_err(Error::crypto("binding the subkey"))?;
     let fingerprint = public.fingerprint().into();
     Ok((vec![subkey.into(), binding.into()], fingerprint))
 }

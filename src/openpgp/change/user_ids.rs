@@ -10,7 +10,7 @@ use openpgp::packet::signature::subpacket::SubpacketTag;
 use openpgp::types::{ReasonForRevocation, SignatureType};
 
 use super::revoke::check_message;
-use super::{check_changeable, newest, renewed, self_signature, with_packets};
+use super::{check_changeable, made, newest, renewed, self_signature, with_packets};
 use crate::error::{Error, Result};
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::keygen::check_user_id;
@@ -45,7 +45,7 @@ pub fn add_user_id(
             area.remove_all(SubpacketTag::PrimaryUserID);
             Ok(area)
         })
-        .and_then(|it| it.sign_userid_binding(&mut primary.signer(), &primary.key(), &user_id))
+        .and_then(|builder| made::on_user_id(builder, primary, &user_id))
         .map_err(Error::crypto("signing the user ID"))?;
     with_packets(certificate, vec![user_id.into(), Packet::from(binding)])
 }
@@ -81,7 +81,7 @@ pub fn revoke_user_id(
     }
     let revocation = self_signature(SignatureType::CertificationRevocation, now)?
         .set_reason_for_revocation(ReasonForRevocation::UIDRetired, message.as_bytes())
-        .and_then(|it| it.sign_userid_binding(&mut primary.signer(), &primary.key(), id))
+        .and_then(|builder| made::on_user_id(builder, primary, id))
         .map_err(Error::crypto("revoking the user ID"))?;
     with_packets(certificate, vec![Packet::from((*id).clone()), revocation.into()])
 }

@@ -1,0 +1,68 @@
+//! How a key signs what it says of itself: the last step of every self-signature.
+//!
+//! sequoia's builder marks most of what it adds critical: the end of a key, the back-signature of
+//! a subkey, the first user ID. rpm's own parser reads no such certificate. gpg marks the creation
+//! time and the key flags, which everybody knows, and nothing else; so do we, also where an older
+//! self-signature that was made elsewhere is said anew.
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::packet::key::{Key, PrimaryRole, PublicParts, SubordinateRole};
+use openpgp::packet::signature::SignatureBuilder;
+use openpgp::packet::signature::subpacket::{Subpacket, SubpacketArea, SubpacketTag};
+use openpgp::packet::{Signature, UserID};
+
+use crate::openpgp::primary_key::PrimaryKey;
+use crate::openpgp::rsa::Signer;
+
+/// Signs over the key itself: what holds for it, or its end.
+pub(in crate::openpgp) fn on_key(
+    builder: SignatureBuilder,
+    primary: &PrimaryKey,
+) -> openpgp::Result<Signature> {
+    marked(builder)?.sign_direct_key(&mut primary.signer(), &primary.key())
+}
+
+/// Signs over a user ID.
+pub(in crate::openpgp) fn on_user_id(
+    builder: SignatureBuilder,
+    primary: &PrimaryKey,
+    user_id: &UserID,
+) -> openpgp::Result<Signature> {
+    marked(builder)?.sign_userid_binding(&mut primary.signer(), &primary.key(), user_id)
+}
+
+/// Signs over a subkey: its binding, or its end.
+pub(in crate::openpgp) fn on_subkey(
+    builder: SignatureBuilder,
+    primary: &PrimaryKey,
+    subkey: &Key<PublicParts, SubordinateRole>,
+) -> openpgp::Result<Signature> {
+    marked(builder)?.sign_subkey_binding(&mut primary.signer(), &primary.key(), subkey)
+}
+
+/// Has a subkey sign that it belongs to its primary key.
+pub(in crate::openpgp) fn by_subkey(
+    builder: SignatureBuilder,
+    signer: &mut Signer<'_>,
+    primary: &Key<PublicParts, PrimaryRole>,
+    subkey: &Key<PublicParts, SubordinateRole>,
+) -> openpgp::Result<Signature> {
+    marked(builder)?.sign_primary_key_binding(signer, primary, subkey)
+}
+
+/// Marks critical what gpg does. What the builder adds while it signs it does not mark.
+fn marked(builder: SignatureBuilder) -> openpgp::Result<SignatureBuilder> {
+    builder
+        .modify_hashed_area(|area| with_marks(&area))?
+        .modify_unhashed_area(|area| with_marks(&area))
+}
+
+fn with_marks(area: &SubpacketArea) -> openpgp::Result<SubpacketArea> {
+    let critical =
+        |tag| matches!(tag, SubpacketTag::SignatureCreationTime | SubpacketTag::KeyFlags);
+    area.iter()
+        .map(|it| Subpacket::new(it.value().clone(), critical(it.tag())))
+        .collect::<openpgp::Result<Vec<_>>>()
+        .and_then(SubpacketArea::new)
+}

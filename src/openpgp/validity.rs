@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
@@ -67,31 +67,44 @@ fn too_long() -> Error {
 }
 
 /// Reads a time: ISO 8601 (`2026-11-22T20:00:00Z`, `2026-11-22`), or seconds since 1970 as
-/// `SOURCE_DATE_EPOCH` has them.
+/// `SOURCE_DATE_EPOCH` has them. A time that names no zone is UTC; a day is its first second.
 ///
 /// # Errors
 ///
 /// [`Error::Malformed`] for anything else, and for times that OpenPGP's 32 bits cannot hold.
 pub fn parse_time(text: &str) -> Result<SystemTime> {
-    let malformed = || {
+    let written = text.trim();
+    let seconds = written.parse::<i64>().ok();
+    let seconds = seconds
+        .or_else(|| written.parse::<Timestamp>().ok().map(Timestamp::as_second))
+        .or_else(|| utc_time(written));
+    let seconds = seconds.and_then(|seconds| u32::try_from(seconds).ok()).ok_or_else(|| {
         Error::Malformed(format!(
-            "\"{}\" is no time: say 2026-11-22T20:00:00Z, or seconds since 1970",
+            "\"{}\" is no time: say 2026-11-22T20:00:00Z, 2026-11-22, or seconds since 1970",
             Safe::text(text)
         ))
-    };
-    let seconds = match text.trim().parse::<i64>() {
-        Ok(seconds) => seconds,
-        Err(_) => match text.trim().parse::<Timestamp>() {
-            Ok(time) => time.as_second(),
-            Err(_) => {
-                let date: Date = text.trim().parse().map_err(|_| malformed())?;
-                let start = date.to_zoned(TimeZone::UTC).map_err(|_| malformed())?;
-                start.timestamp().as_second()
-            }
-        },
-    };
-    let seconds = u32::try_from(seconds).map_err(|_| malformed())?;
+    })?;
     Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(seconds)))
+}
+
+/// Reads a day, or a day and a time of it, without a zone. jiff passes over a zone that a civil
+/// time has: nothing that was written may be dropped in silence.
+fn utc_time(text: &str) -> Option<i64> {
+    let (day, time) = match text.split_once(['T', 't', ' ']) {
+        Some((day, time)) => (day, Some(time)),
+        None => (text, None),
+    };
+    let is_made_of = |text: &str, more: &str| {
+        text.chars().all(|character| character.is_ascii_digit() || more.contains(character))
+    };
+    if !is_made_of(day, "-") || !time.is_none_or(|time| is_made_of(time, ":.,")) {
+        return None;
+    }
+    let start = match time {
+        Some(_) => text.parse::<DateTime>().ok()?,
+        None => text.parse::<Date>().ok()?.at(0, 0, 0, 0),
+    };
+    Some(start.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
 }
 
 #[cfg(test)]
@@ -148,8 +161,47 @@ mod tests {
         assert_eq!(seconds("2023-11-14T22:13:20Z"), 1_700_000_000);
         assert_eq!(seconds("2023-11-14T23:13:20+01:00"), 1_700_000_000);
         assert_eq!(seconds("1970-01-02"), DAY);
-        for text in ["", "yesterday", "-1", "4294967296", "2107-01-01"] {
+        for text in [
+            "",
+            "yesterday",
+            "-1",
+            "4294967296",
+            "2107-01-01",
+            "2107-01-01T00:00:00",
+            "2023-11-14T",
+            "2023-11-14T25:00",
+            "2023-11-14T22:13:20X",
+            "2023-11-14T22:13:20[Europe/Berlin]",
+            "2023-11-14[Europe/Berlin]",
+            "2023-11-14Z",
+            "2023-11-14+01:00",
+            "2023-11-14T22:13:20 +01:00",
+            "22:13:20",
+            "T22:13:20",
+        ] {
             assert!(parse_time(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_without_a_zone_is_utc_and_no_part_of_it_is_dropped() {
+        let same = |text: &str, zoned: &str| {
+            assert_eq!(parse_time(text).unwrap(), parse_time(zoned).unwrap(), "{text}");
+        };
+        for text in [
+            "2023-11-14T22:13:20",
+            "2023-11-14 22:13:20",
+            "2023-11-14t22:13:20",
+            "20231114T221320",
+            " 2023-11-14T22:13:20 ",
+            "2023-11-14T22:13:20.75",
+            "2023-11-14T22:13:20,75",
+        ] {
+            same(text, "2023-11-14T22:13:20Z");
+        }
+        same("2023-11-14T22:13", "2023-11-14T22:13:00Z");
+        same("20231114T2213", "2023-11-14T22:13:00Z");
+        same("2023-11-14T22", "2023-11-14T22:00:00Z");
+        same("2023-11-14", "2023-11-14T00:00:00Z");
     }
 }

@@ -61,7 +61,8 @@ pub struct Arguments {
     /// Replace what the database has of the same plugin and version
     #[arg(long)]
     replace: bool,
-    /// Added at this time, instead of $SOURCE_DATE_EPOCH or now
+    /// Added at this time, instead of $SOURCE_DATE_EPOCH or now. ISO 8601, in UTC unless it names
+    /// a zone, or seconds since 1970
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
     /// Whose signatures count: a certificate file, or a key of the home. Else: trusted

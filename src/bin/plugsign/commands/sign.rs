@@ -65,7 +65,8 @@ pub struct Arguments {
     /// Sign so many files at once, up to 64
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZero<usize>>,
-    /// Sign as of this time, instead of $SOURCE_DATE_EPOCH or now
+    /// Sign as of this time, instead of $SOURCE_DATE_EPOCH or now. ISO 8601, in UTC unless it
+    /// names a zone, or seconds since 1970
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
     /// Also write and sign SHA256SUMS in every folder, so that names are covered too

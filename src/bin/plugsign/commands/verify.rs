@@ -50,7 +50,8 @@ pub struct Arguments {
     /// FILE.KEYID.sig of others. Two keys of one certificate count once
     #[arg(long, value_name = "N", default_value = "1", conflicts_with = "as_server")]
     signers: NonZero<usize>,
-    /// Judge as of this time in the past: was it good then?
+    /// Judge as of this time in the past: was it good then? ISO 8601, in UTC unless it names a
+    /// zone, or seconds since 1970
     #[arg(long, value_name = "TIME", conflicts_with = "as_server")]
     at: Option<String>,
 }

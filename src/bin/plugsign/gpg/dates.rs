@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use plugsign::error::Error;
 use plugsign::openpgp::validity::parse_time;
 
 /// `2026-11-22`
@@ -29,23 +28,11 @@ fn formatted(time: SystemTime, format: &str) -> String {
     }
 }
 
-/// Reads a time in one of gpg's forms: seconds, `20261122T120000`, or as everywhere here.
+/// Reads a time as everywhere here, which has gpg's forms too: seconds, `20261122T120000`.
 pub fn faked_time(text: &str) -> Result<SystemTime, String> {
     // Frozen or not makes no difference: time is read once.
     let text = text.strip_suffix('!').unwrap_or(text);
-    compact_time(text)
-        .unwrap_or_else(|| parse_time(text))
-        .map_err(|error| format!("--faked-system-time: {error}"))
-}
-
-/// Reads `20261122T120000`. None for what is of another form.
-pub fn compact_time(text: &str) -> Option<Result<SystemTime, Error>> {
-    let is_compact = text.len() == 15 && text.is_ascii() && text.as_bytes()[8] == b'T';
-    is_compact.then(|| {
-        let (year, month, day) = (&text[..4], &text[4..6], &text[6..8]);
-        let (hour, minute, second) = (&text[9..11], &text[11..13], &text[13..]);
-        parse_time(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z"))
-    })
+    parse_time(text).map_err(|error| format!("--faked-system-time: {error}"))
 }
 
 #[cfg(test)]
@@ -62,5 +49,13 @@ mod tests {
         assert_eq!(day_and_time(time), "2026-11-22 23:40:55");
         let early = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_312_000);
         assert_eq!(long_date(early), "Fri Jan  2 00:00:00 2026 UTC");
+    }
+
+    #[test]
+    fn gpgs_forms_of_a_time_are_read_frozen_or_not() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_390_855);
+        for text in ["1795390855", "20261122T234055", "20261122T234055!", "2026-11-22T23:40:55"] {
+            assert_eq!(faked_time(text), Ok(time), "{text}");
+        }
     }
 }

@@ -8,11 +8,10 @@ use plugsign::openpgp::facts::certificate_facts;
 use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, user_id};
 use plugsign::openpgp::policy::KeySizeBits;
 use plugsign::openpgp::secret_key::Passphrase;
-use plugsign::openpgp::validity::parse_validity;
+use plugsign::openpgp::validity::{parse_time, parse_validity};
 use plugsign::safe::Safe;
 
 use super::Session;
-use super::dates::compact_time;
 use super::input::Input;
 use super::listing::{self, Half, Listed, Of};
 use super::parameters::{self, Step, Wanted};
@@ -138,9 +137,10 @@ fn validity(text: &str, created: SystemTime) -> Result<Option<Duration>, Failure
             seconds.parse().map_err(|_| Failure::Usage("seconds= needs a number".into()))?;
         return Ok(Some(Duration::from_secs(seconds)).filter(|validity| !validity.is_zero()));
     }
-    if let Some(end) = compact_time(text) {
+    // With a time of day it is an end, `20271122T120000` above all.
+    if text.contains('T') {
         let past = || Failure::Usage(format!("{} is past", Safe::text(text)));
-        let validity = end?.duration_since(created).map_err(|_| past())?;
+        let validity = parse_time(text)?.duration_since(created).map_err(|_| past())?;
         return Some(validity).filter(|it| !it.is_zero()).map(Some).ok_or_else(past);
     }
     match text {

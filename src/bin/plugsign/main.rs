@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod descriptor;
 mod document;
+mod echo;
 mod failure;
 mod gpg;
 mod mend;

@@ -1,23 +1,72 @@
-//! SIGINT, SIGTERM and SIGHUP: leave the terminal and the disk as they were, then exit.
+//! What the keyboard, the shell and the system tell a process: leave the terminal and the disk as
+//! they were, then stop or exit.
 
 use std::io;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{
+    SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU,
+};
+use signal_hook::flag::register_conditional_shutdown;
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::raise;
 
-use crate::{terminal, work};
+use crate::{echo, work};
 
-/// Starts the thread that waits for them.
+/// Starts the thread that waits for them. What the caller ignores stays ignored: `nohup` does so
+/// with SIGHUP, a shell with the signal keys for its jobs in the background.
 pub fn install() -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let ignored = Ignored::read();
+    let wanted = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT];
+    let heard = wanted.into_iter().filter(|signal| !ignored.has(*signal));
+    for signal in heard.clone().filter(|signal| ![SIGTSTP, SIGCONT].contains(signal)) {
+        // A prompt in the background stops again as soon as it goes on: the thread is too late.
+        register_conditional_shutdown(signal, 128 + signal, echo::is_away())?;
+    }
+    let mut signals = Signals::new(heard)?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            work::clear_progress();
-            terminal::restore();
-            plugsign::disk::write::remove_temporary_files();
-            #[allow(clippy::exit)] // The other threads may be waiting for a key or a disk.
-            std::process::exit(128 + signal);
+        loop {
+            let heard: Vec<i32> = signals.wait().collect();
+            for signal in &heard {
+                match *signal {
+                    // Continued at once: nobody would do so a second time.
+                    SIGTSTP if heard.contains(&SIGCONT) => {}
+                    SIGTSTP => echo::lend(|| stop(&ignored)),
+                    SIGCONT => echo::take_again(),
+                    signal => end(signal),
+                }
+            }
         }
     })?;
     Ok(())
+}
+
+/// Stops the process as SIGTSTP would, had nobody asked to hear of it. Its siblings do nothing
+/// either in a group that no shell could continue; SIGSTOP would stop that for ever.
+fn stop(ignored: &Ignored) {
+    let sibling = [SIGTTOU, SIGTTIN].into_iter().find(|signal| !ignored.has(*signal));
+    let _ = raise(sibling.unwrap_or(SIGSTOP));
+}
+
+fn end(signal: i32) {
+    work::clear_progress();
+    echo::restore();
+    plugsign::disk::write::remove_temporary_files();
+    #[allow(clippy::exit)] // The other threads may be waiting for a key or a disk.
+    std::process::exit(128 + signal);
+}
+
+/// The signals that whoever started this process had it ignore, a bit each.
+struct Ignored(u64);
+
+impl Ignored {
+    /// Reads them where the system tells. Elsewhere there are none that we know of.
+    fn read() -> Ignored {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        Ignored(mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0))
+    }
+
+    fn has(&self, signal: i32) -> bool {
+        u32::try_from(signal - 1).is_ok_and(|bit| self.0.checked_shr(bit).unwrap_or(0) & 1 == 1)
+    }
 }

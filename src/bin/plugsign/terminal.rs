@@ -3,19 +3,16 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use plugsign::safe::is_unsafe;
 use rpassword::{ConfigBuilder, read_password_with_config};
-use rustix::termios::{
-    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
-};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::args::{Color, Global};
+use crate::echo::{self, Quiet};
 use crate::failure::{EXIT_COULD_NOT, Failure};
 use crate::report::Report;
 use crate::streams;
@@ -237,8 +234,8 @@ impl Conversation {
     /// or replace, controls and bytes that are no UTF-8, passes through it in disguise.
     pub fn ask_passphrase(&mut self, question: &str) -> io::Result<Zeroizing<Vec<u8>>> {
         self.say(question);
-        let keyboard = OpenOptions::new().read(true).open("/dev/tty")?;
-        let quiet = Quiet::begin(&keyboard)?;
+        let keyboard = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+        let quiet = Quiet::begin(&keyboard, question)?;
         let config =
             ConfigBuilder::new().input_reader(Disguise::new(keyboard)).output_discard().build();
         let line = read_password_with_config(config).map(Zeroizing::new);
@@ -248,42 +245,12 @@ impl Conversation {
     }
 }
 
-/// The terminal's settings before the echo was turned off, for [`restore`].
-static BEFORE: Mutex<Option<(File, Termios)>> = Mutex::new(None);
-
-/// Turns the echo on again, if it is off. Called by the signal thread.
-pub fn restore() {
-    if let Some((terminal, before)) = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
-    }
-}
-
-/// No echo and no line editing by the terminal, until dropped. Signal keys stay.
-struct Quiet;
-
-impl Quiet {
-    fn begin(terminal: &File) -> io::Result<Quiet> {
-        let before = tcgetattr(terminal)?;
-        let mut quiet = before.clone();
-        quiet.local_modes &= !(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON);
-        quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
-        quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
-        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((terminal.try_clone()?, before));
-        tcsetattr(terminal, OptionalActions::Flush, &quiet)?;
-        Ok(Quiet)
-    }
-}
-
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        restore();
-    }
-}
-
 /// Bytes that rpassword would drop or replace travel as characters from here on: the last
 /// private use plane, which no keyboard has.
 const DISGUISE: u32 = 0x10_FE00;
+
+/// The key that has rpassword forget the line so far: Ctrl-U.
+const CLEAR_LINE: u8 = 0x15;
 
 /// Lets bytes through that rpassword would not: those that are no UTF-8, and TAB.
 struct Disguise<R> {
@@ -319,7 +286,12 @@ impl<R: Read> Disguise<R> {
                 }
             }
             let mut byte = Zeroizing::new([0u8; 1]);
-            if self.reader.read(&mut *byte)? == 0 {
+            let end = self.reader.read(&mut *byte)? == 0;
+            if echo::was_asked_anew() {
+                self.pending.clear();
+                self.ready.push(CLEAR_LINE);
+            }
+            if end {
                 let rest = self.pending.len();
                 self.disguise(rest);
                 return Ok(());

@@ -53,6 +53,15 @@ fn texts() -> impl Iterator<Item = String> {
     valid.chain(["\u{1b}[31m\u{202e}".repeat(640)])
 }
 
+/// Asserts that no line begins with what follows a line end in a hostile text.
+#[track_caller]
+fn assert_unforged(text: &[u8]) {
+    let text = std::str::from_utf8(text).unwrap();
+    for forged in ["OK verified by f", "{\"schema\":1,\"ok\":true}"] {
+        assert!(!text.lines().any(|line| line.starts_with(forged)), "a forged line: {text}");
+    }
+}
+
 /// How often something was shown.
 static SHOWN: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
@@ -74,11 +83,14 @@ fn shows(sandbox: &Sandbox, line: &str, text: &[u8]) -> Done {
     if !line.starts_with("gpg") {
         let done = sandbox.call(arguments("--json ")).run();
         assert_tame(&done.stderr);
+        assert_unforged(&done.stderr);
         done.json();
     }
     let done = sandbox.call(arguments("")).run();
     assert_tame(&done.stdout);
     assert_tame(&done.stderr);
+    assert_unforged(&done.stdout);
+    assert_unforged(&done.stderr);
     assert!(done.code().is_some_and(|code| code <= 4), "{done:?}");
     SHOWN.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     done
@@ -142,6 +154,9 @@ fn in_the_names_of_files() {
             "gpg -u % --batch -b dist/a.zip",
             "gpg --%",
             "%",
+            "--x% list",
+            "verify --x% dist/a.zip",
+            "verify dist/a.zip --%",
         ] {
             shows(&sandbox, line, &name);
         }
@@ -184,6 +199,54 @@ fn in_arguments() {
             "announce Acme --organisation %",
             "marketplace add --database d --download-url-base % a.zip",
             "completions %",
+            "help %",
+            "help sign %",
+            "trust %",
+            "help trust %",
+            "marketplace % a.zip",
+            "--color % list",
+            "--color=% list",
+            "list --color %",
+            "list --x%",
+            "list --%",
+            "list -x%",
+            "list --x%=%",
+            "list --json=%",
+            "sign a.zip --signature=%",
+            "verify --signers % a.zip",
+            "sign --passphrase-fd % a.zip",
+            "gpg --x% -b a.zip",
+            "gpg --batch=% -b a.zip",
+            "gpg -% -b a.zip",
+            "gpg -b a.zip --x%",
+            "gpg --status-fd % -b a.zip",
+            "gpg --status-file %/% -b a.zip",
+            "gpg --logger-fd % -b a.zip",
+            "gpg --passphrase-fd % -b a.zip",
+            "gpg --passphrase-file %/% -b a.zip",
+            "gpg --faked-system-time % -b a.zip",
+            "gpg --keyid-format % -k",
+            "gpg --pinentry-mode % -k",
+            "gpg --trust-model % -k",
+            "gpg --compliance % -k",
+            "gpg --cert-digest-algo % -k",
+            "gpg --weak-digest % -k",
+            "gpg --personal-digest-preferences % -b a.zip",
+            "gpg --export-options % --export Acme",
+            "gpg --import-options % --import a.zip",
+            "gpg --verify-options % --verify a.zip",
+            "gpg --homedir %/% -k",
+            "gpg --output %/% -b a.zip",
+            "gpg --default-key % -b a.zip",
+            "gpg --batch --gen-key %",
+            "gpg --print-md % a.zip",
+            "gpg %",
+            "gpgv --x% a.zip",
+            "gpgv -% a.zip",
+            "gpgv --keyring %/% a.zip a.zip",
+            "gpgv --status-fd % a.zip",
+            "gpgv --weak-digest % a.zip",
+            "gpgv % %",
             "gpg --digest-algo % -b a.zip",
             "gpg --batch --quick-generate-key % rsa3072",
             "gpg --list-keys %",

@@ -22,7 +22,13 @@ use crate::world::World;
 
 /// Make an organisation's key, keep it, hand out its certificate, sign releases, verify them
 #[derive(Parser)]
-#[command(name = "plugsign", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    name = "plugsign",
+    bin_name = "plugsign",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -227,8 +233,28 @@ fn without_bad_tips(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Shows clap's message. It repeats arguments, which may be the names of files: without colour
-/// and made safe if there is something in them that a terminal obeys.
+/// Makes what clap repeats of the command line safe, for it may be the names of files. A line end
+/// in one would begin a line that seems to be ours.
+fn with_safe_words(mut error: clap::Error) -> clap::Error {
+    let safe = |text: &String| Safe::text(text).to_string();
+    let foreign: Vec<(ContextKind, ContextValue)> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, ContextValue::String(safe(text)))),
+            ContextValue::Strings(texts) => {
+                Some((kind, ContextValue::Strings(texts.iter().map(safe).collect())))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in foreign {
+        error.insert(kind, value);
+    }
+    error
+}
+
+/// Shows clap's message: without colour and line by line if, in spite of [`with_safe_words`], there
+/// is something in it that a terminal obeys.
 fn show(error: &clap::Error) {
     let text = error.render().to_string();
     let is_tame = |character: char| character == '\n' || !is_unsafe(character);
@@ -243,7 +269,7 @@ fn show(error: &clap::Error) {
 /// Shows clap's message, or help and version, which are no errors. `--json` promises a document
 /// for all of them; the command line was not parsed, so it is looked for by its name.
 pub fn explain(error: clap::Error) -> ExitCode {
-    let error = without_bad_tips(error);
+    let error = with_safe_words(without_bad_tips(error));
     let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     let mut before_files = std::env::args_os().take_while(|argument| argument != "--");
     let is_json = before_files.any(|argument| {

@@ -219,7 +219,7 @@ impl Certificate {
     pub fn from_bytes(bytes: &[u8]) -> Result<Certificate> {
         Cert::from_bytes(bytes)
             .map(Certificate::new)
-            .map_err(|error| Error::NoKey(error.to_string()))
+            .map_err(|error| Error::NoKey(innermost(error.as_ref())))
     }
 
     pub(super) fn cert(&self) -> &Cert {
@@ -840,7 +840,7 @@ fn weak_hash<'a>(signatures: impl Iterator<Item = &'a Signature>) -> Option<Weak
         if ACCEPTED_HASHES.contains(&hash) {
             return None;
         }
-        weak = Some(Weakness::Hash(hash.to_string()));
+        weak = Some(Weakness::Hash(super::words::hash(hash)));
     }
     weak
 }
@@ -881,13 +881,9 @@ fn reason_words(reason: Option<(u8, &[u8])>) -> String {
     }
 }
 
-/// Returns the last cause of a chain: sequoia's outer messages speak of its inside.
+/// Says in our words why sequoia did not take something.
 pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    Safe::text(&cause.to_string()).to_string()
+    super::words::of(error)
 }
 
 /// Armors packets.

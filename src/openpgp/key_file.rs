@@ -24,6 +24,7 @@ use super::framing::split;
 use super::policy::Weakness;
 use super::secret_key::SecretKey;
 use super::statements::Statements;
+use super::words::{self, is_key_id};
 use crate::error::{Error, Result};
 
 /// The most bytes that are read of a key file.
@@ -133,12 +134,27 @@ pub fn count_armor(bytes: &[u8]) -> usize {
     bytes.split(|byte| *byte == b'\n').filter(begins).count()
 }
 
+/// Returns whether a text names a key instead of being one: a fingerprint, a key ID, an e-mail
+/// address.
+pub fn names_a_key(text: &[u8]) -> bool {
+    let is_word = |byte: &u8| byte.is_ascii_graphic() && !b"-/+=".contains(byte);
+    let text = text.trim_ascii();
+    is_key_id(text) || text.contains(&b'@') && text.len() < 256 && text.iter().all(is_word)
+}
+
 /// Returns the binary packets of each block.
 fn key_blocks(bytes: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::NoKey("it is empty".into()));
     }
-    if bytes.first().is_some_and(|byte| byte & 0x80 != 0) && !bytes.starts_with(b"\xEF\xBB\xBF") {
+    const MARK: &[u8] = b"\xEF\xBB\xBF";
+    if !bytes.starts_with(MARK)
+        && let Some(words) = words::odd_text(bytes)
+    {
+        return Err(Error::NoKey(words.into()));
+    }
+    let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
+    if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {
         return Ok(vec![Zeroizing::new(bytes.to_vec())]);
     }
     let text = unescaped(bytes);
@@ -151,14 +167,22 @@ fn key_blocks(bytes: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
             "a colon in front of its armor guards it: take that away if the key shall end".into(),
         ));
     }
+    if let Some(words) = words::other_armor(&text) {
+        return Err(Error::NoKey(words.into()));
+    }
+    if is_key_id(bytes) {
+        return Err(Error::NoKey("it is the fingerprint or ID of a key, and not the key".into()));
+    }
     let inner = decode_base64(&text)
         .ok_or_else(|| Error::NoKey("it is neither OpenPGP, nor armored, nor base64".into()))?;
     if inner.first().is_some_and(|byte| byte & 0x80 != 0) {
         return Ok(vec![inner]);
     }
-    let blocks = armor_blocks(&unescaped(&inner))?;
+    let inner = unescaped(&inner);
+    let blocks = armor_blocks(&inner)?;
     if blocks.is_empty() {
-        return Err(Error::NoKey("its base64 holds no OpenPGP key".into()));
+        let words = words::other_armor(&inner).unwrap_or("its base64 holds no OpenPGP key");
+        return Err(Error::NoKey(words.into()));
     }
     Ok(blocks)
 }
@@ -257,7 +281,7 @@ fn decode_armor(block: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let mut packets = Zeroizing::new(Vec::with_capacity(block.len()));
     Reader::from_bytes(block, ReaderMode::Tolerant(Some(kind)))
         .read_to_end(&mut packets)
-        .map_err(|error| Error::NoKey(format!("its armor is damaged: {error}")))?;
+        .map_err(|error| Error::NoKey(format!("its armor: {}", words::of_io(&error))))?;
     Ok(packets)
 }
 

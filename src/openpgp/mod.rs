@@ -25,3 +25,4 @@ mod statements;
 pub mod stub;
 pub mod validity;
 pub mod verify;
+mod words;

@@ -17,6 +17,7 @@ use super::certificate::{KeyId, armored, innermost};
 use super::framing::{self, BadFrame, Frame};
 use super::hash::{ContentHash, HashAlgorithm};
 use super::verify::{Bad, Reason};
+use super::words;
 use crate::error::{Error, Result};
 
 /// The most bytes that a signature file may have. A RSA-4096 signature has under 600.
@@ -91,6 +92,7 @@ impl DetachedSignature {
         }
         match file.first() {
             None => Err(malformed("the signature file is empty")),
+            Some(_) if let Some(words) = words::odd_text(file) => Err(malformed(words)),
             Some(byte) if byte & 0x80 != 0 => Ok(Cow::Borrowed(file)),
             Some(_) => dearmor(file).map(Cow::Owned),
         }
@@ -219,7 +221,10 @@ impl DetachedSignature {
             ) => Ok(ContentHash { algorithm, text: self.signature.typ() == SignatureType::Text }),
             _ => Err(Bad::new(
                 Reason::WeakHash,
-                format!("it uses {algorithm}, only SHA-256, SHA-384 and SHA-512 are accepted"),
+                format!(
+                    "it uses {}, only SHA-256, SHA-384 and SHA-512 are accepted",
+                    words::hash(algorithm)
+                ),
             )),
         }
     }
@@ -297,7 +302,7 @@ fn dearmor(file: &[u8]) -> Result<Vec<u8>, Bad> {
     Reader::from_bytes(text, ReaderMode::Tolerant(Some(Kind::Signature)))
         .take(MAX_SIGNATURE_FILE)
         .read_to_end(&mut packets)
-        .map_err(|error| malformed(format!("its armor is damaged: {error}")))?;
+        .map_err(|error| malformed(format!("its armor: {}", words::of_io(&error))))?;
     Ok(packets)
 }
 

@@ -23,6 +23,7 @@ mod keygen;
 mod list_export;
 mod mend;
 mod mistakes;
+mod reasons;
 mod several;
 mod sign;
 mod streams;

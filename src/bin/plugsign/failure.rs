@@ -324,6 +324,12 @@ pub fn hint(error: &Error) -> Option<String> {
         }
         Error::UnknownUserId(_) => "see the user IDs: plugsign list; give one as it is written".into(),
         Error::LastUserId(_) => "add another one first: plugsign adduid KEY; or end the key: plugsign revoke KEY".into(),
+        Error::UnsafeHome { problem, .. } if problem.contains("another user") => {
+            "run plugsign as the user that the home belongs to, or choose a home of your own".into()
+        }
+        Error::UnsafeHome { problem, .. } if problem.contains("not a folder") => {
+            "choose a folder for the home".into()
+        }
         Error::UnsafeHome { path, .. } => {
             format!(
                 "make it yours alone: chmod 700 {}; if that changes nothing, its file system keeps no permissions: name another folder with --home DIR",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Fingerprint;
-use plugsign::openpgp::key_file::{Key, read_keys};
+use plugsign::openpgp::key_file::{Key, names_a_key, read_keys};
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::SecretKey;
@@ -135,7 +135,13 @@ impl Text {
     /// Reads the one secret key.
     fn read(&self, query: Option<&KeyQuery>) -> Result<SecretKey, Failure> {
         const SECRET: &str = "that is a certificate, which cannot sign: where its secret key is, export that with plugsign export --secret KEY -a, or for a CI with plugsign export --ci KEY";
-        let keys = read_keys(&self.bytes).map_err(|error| self.named(error))?;
+        const NAMED: &str = "that takes the secret key itself; to name a key of the home: -u KEY";
+        let keys = read_keys(&self.bytes).map_err(|error| match error {
+            error @ Error::NoKey(_) if names_a_key(&self.bytes) => {
+                Failure::Advised(Box::new(self.named(error)), NAMED.into())
+            }
+            error => self.named(error).into(),
+        })?;
         let is_certificate = keys.iter().any(|key| matches!(key, Ok(Key::Certificate(_))));
         one_secret(keys, query).map_err(|failure| match failure {
             Failure::Library(error @ Error::NoKey(_)) if is_certificate => {

@@ -58,6 +58,19 @@ fn only_the_openpgp_module_names_sequoia() {
 }
 
 #[test]
+fn self_signatures_are_signed_in_one_place_that_sets_their_marks() {
+    let others = sources().into_iter().filter(|it| !it.path.ends_with("change/made.rs"));
+    let words = [
+        ".sign_direct_key(",
+        ".sign_userid_binding(",
+        ".sign_subkey_binding(",
+        ".sign_primary_key_binding(",
+        "SignatureBuilder::sign_",
+    ];
+    nowhere(others, &words);
+}
+
+#[test]
 fn only_the_program_prints_reads_the_environment_and_the_clock_and_exits() {
     let words = [
         "println!",

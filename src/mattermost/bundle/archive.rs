@@ -464,7 +464,7 @@ fn file(
     if path.is_empty() || matches!(contents.nodes.get(&path), Some(Node::Folder)) {
         findings.error(
             "not-a-file",
-            format!("{path:?} is a folder and a file"),
+            format!("\"{path}\" is a folder and a file"),
             "the server cannot make it, and installs nothing",
         );
         return Ok(());

@@ -71,7 +71,7 @@ fn check_bundles(entry: &Json, folder: &Path, judge: &Judge, line: &mut Line, na
     for (_, url, signature) in downloads(entry) {
         let (Some(name), Some(signature)) = (file_of_url(url), decode_signature(signature)) else {
             if file_of_url(url).is_none() {
-                line.note(format!("no file can be the one of {url:?}"), named);
+                line.note(format!("no file can be the one of \"{url}\""), named);
             }
             continue;
         };

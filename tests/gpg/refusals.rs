@@ -117,6 +117,9 @@ fn devices_are_written_to_and_not_replaced() {
 fn a_secret_key_goes_to_standard_output_or_into_a_new_file_and_nowhere_else() {
     let desk = Desk::plugsign();
     desk.key("Acme <a@acme.test>");
+    desk.must(
+        "gpg --batch --passphrase '' --quick-generate-key 'Sub <s@sub.test>' default default 0",
+    );
     desk.write("others", "before");
     let kinds = [
         ("mkfifo", "mkfifo place; exec 3<>place"),
@@ -126,7 +129,7 @@ fn a_secret_key_goes_to_standard_output_or_into_a_new_file_and_nowhere_else() {
     ];
     for (kind, made) in kinds {
         for options in ["", "--yes", "--yes --armor"] {
-            for command in ["--export-secret-keys", "--export-secret-subkeys"] {
+            for command in ["--export-secret-keys acme", "--export-secret-subkeys s@sub.test"] {
                 let said = desk.sh(&format!(
                     "{made}; code=0; stat -c %F:%i place > before
                      gpg --batch {options} -o place {command} || code=$?

@@ -331,10 +331,7 @@ pub fn hint(error: &Error) -> Option<String> {
             "choose a folder for the home".into()
         }
         Error::UnsafeHome { path, .. } => {
-            format!(
-                "make it yours alone: chmod 700 {}; if that changes nothing, its file system keeps no permissions: name another folder with --home DIR",
-                quoted(path)
-            )
+            format!("make it yours alone: chmod 700 {}", quoted(path))
         }
         Error::Exposed(_) => {
             "nothing was written: use a disk that keeps permissions; export also writes to another one if you say --readable-by-others".into()

@@ -129,6 +129,12 @@ impl Row {
         self
     }
 
+    /// Says something more of what was seen.
+    pub fn remark(mut self, words: &str) -> Row {
+        self.detail = format!("{}; {words}", self.detail);
+        self
+    }
+
     pub fn weakness(name: &'static str, certificate: &Certificate, weakness: Weakness) -> Row {
         Row::error(name, &Error::Refused { key: certificate.fingerprint().to_string(), weakness })
     }

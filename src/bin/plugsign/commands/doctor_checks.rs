@@ -115,6 +115,9 @@ fn birth(found: &Found, world: &World) -> SystemTime {
     signer.or(keys.first()).map_or(SystemTime::UNIX_EPOCH, |key| key.created)
 }
 
+const WITHOUT_MODES: &str =
+    "if chmod changes nothing, the file system keeps no permissions: move the home to another one";
+
 const ANOTHER_HOME: &str = "name another folder with --home DIR or PLUGSIGN_HOME";
 
 pub fn home(origin: Option<Origin>, world: &World) -> Row {
@@ -127,7 +130,11 @@ pub fn home(origin: Option<Origin>, world: &World) -> Row {
     };
     let root = Safe::path(home.root()).to_string();
     if let Err(error) = home.check() {
-        return Row::error("home", &error).or_mend(ANOTHER_HOME);
+        let row = Row::error("home", &error).or_mend(ANOTHER_HOME);
+        return match error {
+            Error::UnsafeHome { .. } => row.remark(WITHOUT_MODES),
+            _ => row,
+        };
     }
     match exposed(home.root()) {
         Err(error) => Row::error("home", &error).or_mend(ANOTHER_HOME),
@@ -135,11 +142,9 @@ pub fn home(origin: Option<Origin>, world: &World) -> Row {
             Some(path) => Row::fail(
                 "home",
                 format!("others can read {} ({} such)", Safe::path(path), paths.len()),
-                format!(
-                    "chmod -R go= {}; if that changes nothing, its file system keeps no permissions: {ANOTHER_HOME}",
-                    quoted(home.root())
-                ),
-            ),
+                format!("chmod -R go= {}", quoted(home.root())),
+            )
+            .remark(WITHOUT_MODES),
             None if matches!(home.root().try_exists(), Ok(false)) => to_be_made(home.root()),
             None => Row::ok("home", format!("{root} is the owner's alone")),
         },

@@ -93,6 +93,10 @@ pub enum Error {
     #[error("no OpenPGP key can be read: {0}")]
     NoKey(String),
 
+    /// A key that was not looked at: with all before it, it costs more than one command spends.
+    #[error("{} was not read: with all before it, it takes more time or memory than one command spends on keys", Safe::text(.0))]
+    NotRead(String),
+
     /// A file of GnuPG's that is not as GnuPG writes them, or that is written in a way that is
     /// not read here.
     #[error("GnuPG's file cannot be used: {}", Safe::text(.0))]

@@ -231,8 +231,8 @@ impl Folder {
             check_replaceable(self, path)?;
         }
         self.sweep(path);
-        let temporary = Temporary::create(self, name_of(path).as_os_str())
-            .map_err(Error::io("write", path))?;
+        let temporary =
+            Temporary::create(self, name_of(path).as_os_str()).map_err(Error::io("write", path))?;
         if access == Access::Secret && !temporary.is_private().map_err(Error::io("read", path))? {
             return Err(Error::Exposed(path.to_owned()));
         }

@@ -17,11 +17,10 @@ use zeroize::Zeroizing;
 
 use super::file::{is_there, metadata_of, read_small};
 use crate::error::{Error, Result};
-use crate::openpgp::bounds::check_bounds;
+use crate::openpgp::bounds::{Budget, check_bounds};
 use crate::openpgp::certificate::{Certificate, Fingerprint};
-use crate::openpgp::gnupg::{
-    MAX_KEYRING, MAX_PRIVATE_KEY, PrivateKeyFile, read_keybox, read_keyring,
-};
+use crate::openpgp::gnupg::{MAX_PRIVATE_KEY, PrivateKeyFile, Wanted, read_keybox, read_keyring};
+use crate::openpgp::key_file::MAX_KEYRING;
 
 /// The folder of private keys in a GnuPG home.
 pub const PRIVATE_KEYS: &str = "private-keys-v1.d";
@@ -56,10 +55,8 @@ impl GnupgHome {
             old: Vec::new(),
         };
         let mut seen = 0;
-        for (name, read) in [
-            ("pubring.kbx", read_keybox as fn(&[u8]) -> Vec<Result<Certificate>>),
-            ("pubring.gpg", read_keyring),
-        ] {
+        let budget = Budget::new();
+        for name in ["pubring.kbx", "pubring.gpg"] {
             let path = folder.join(name);
             let Some(bytes) = read_inside(&folder, &path, "a keyring", MAX_KEYRING).transpose()
             else {
@@ -67,7 +64,10 @@ impl GnupgHome {
             };
             seen += 1;
             match bytes {
-                Ok(bytes) => home.add_all(&path, read(&bytes)),
+                Ok(bytes) => {
+                    let read = if name == "pubring.kbx" { read_keybox } else { read_keyring };
+                    home.add_all(&path, read(&bytes, Wanted::All, &budget));
+                }
                 Err(error) => home.unreadable.push((path, error)),
             }
         }

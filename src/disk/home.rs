@@ -12,6 +12,8 @@
 //! There is no index that could disagree with the files. Each file appears whole under its
 //! final name, so readers need no lock, and a crash leaves the old state or the new one.
 
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -20,15 +22,18 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::file::{folder_of, read_own, take};
+use super::file::{folder_of, read_own, read_small, take};
 use super::shelf::{HomeKey, Shelf, TrustedKey, check_primes, file_name, incomplete, is_named_by};
 use super::write::{Access, Existing, remove_all, sync_folder, write_all_or_none, write_new};
 use crate::error::{Error, Result};
 use crate::openpgp::bounds::check_bounds;
 use crate::openpgp::certificate::{Certificate, Fingerprint};
 use crate::openpgp::change::Reason;
+use crate::openpgp::glance::Glance;
 use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
+use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::SecretKey;
+use crate::openpgp::shared_primes::Moduli;
 
 const KEYS: &str = "keys";
 const CERTIFICATES: &str = "certificates";
@@ -135,34 +140,87 @@ impl Home {
     /// cannot be read is no error here, see [`Shelf::unreadable`].
     pub fn keys(&self) -> Result<Shelf<HomeKey>> {
         self.check()?;
-        let mut shelf = Shelf { items: Vec::<HomeKey>::new(), unreadable: Vec::new() };
-        for path in entries(&self.root.join(KEYS))? {
-            match read_named(&path) {
-                Ok(Some(Key::Secret(secret))) => shelf.items.push(HomeKey {
-                    certificate: secret.certificate().clone(),
-                    secret: Some(secret),
-                }),
-                Ok(Some(Key::Certificate(_) | Key::Revocation(_))) => shelf.unreadable.push((
-                    path,
-                    Error::NoKey("it is among the secret keys and has no secret part".into()),
-                )),
-                Ok(None) => {}
-                Err(error) => shelf.unreadable.push((path, error)),
-            }
-        }
-        for path in entries(&self.root.join(CERTIFICATES))? {
-            match read_named(&path).and_then(|key| key.map(certificate_of).transpose()) {
-                Ok(Some(certificate)) => {
-                    if let Err(error) = shelf.add(certificate) {
-                        shelf.unreadable.push((path, error));
-                    }
-                }
-                Ok(None) => {}
-                Err(error) => shelf.unreadable.push((path, error)),
-            }
-        }
+        let [secrets, certificates] = self.key_files()?;
+        self.narrowed(read_keys_of(secrets, certificates)?)
+    }
+
+    /// Reads the files that are named by these keys, and no others.
+    ///
+    /// # Errors
+    ///
+    /// As [`Home::keys`].
+    pub fn keys_of(&self, keys: &[Fingerprint]) -> Result<Shelf<HomeKey>> {
+        self.check()?;
+        let files = |folder: &str| -> Vec<PathBuf> {
+            let folder = self.root.join(folder);
+            let paths = keys.iter().map(|key| folder.join(file_name(key)));
+            // Whatever is there and cannot be looked at is there.
+            paths.filter(|path| !matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound)).collect()
+        };
+        self.narrowed(read_keys_of(files(KEYS), files(CERTIFICATES))?)
+    }
+
+    /// Narrows keys by their trusted copies, which may know of a revocation.
+    fn narrowed(&self, mut shelf: Shelf<HomeKey>) -> Result<Shelf<HomeKey>> {
         shelf.narrow_by(entries(&self.root.join(TRUSTED))?, read_trusted);
         Ok(shelf)
+    }
+
+    /// Reads the keys that a KEY may mean, or all secret ones. Files are named by their primary
+    /// keys; for anything else the others are looked at, and left alone. One that cannot even be
+    /// looked at is among those that cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Home::keys`].
+    pub fn keys_like(&self, query: Option<&KeyQuery>) -> Result<Shelf<HomeKey>> {
+        self.check()?;
+        let [secrets, certificates] = self.key_files()?;
+        let Some(query) = query else {
+            let names: HashSet<Option<&OsStr>> = secrets.iter().map(|it| it.file_name()).collect();
+            let is_asked = |path: &&PathBuf| names.contains(&path.file_name());
+            let certificates = certificates.iter().filter(is_asked).cloned().collect();
+            return self.narrowed(read_keys_of(secrets.clone(), certificates)?);
+        };
+        let all = || secrets.iter().chain(&certificates);
+        let is_named = |path: &&PathBuf| name_of(path).is_some_and(|name| query.names(&name));
+        let mut asked: HashSet<OsString> = all()
+            .filter(is_named)
+            .filter_map(|path| path.file_name().map(OsStr::to_owned))
+            .collect();
+        if asked.is_empty() {
+            let may_match = |path: &&PathBuf| {
+                let read = read_small(path, "a key file", MAX_KEY_FILE);
+                let bytes = read.as_deref().map_or(&[][..], Vec::as_slice);
+                Glance::at(bytes).is_none_or(|glance| query.may_match(&glance))
+            };
+            let paths = all().filter(may_match);
+            asked = paths.filter_map(|path| path.file_name().map(OsStr::to_owned)).collect();
+        }
+        let is_asked = |path: &PathBuf| path.file_name().is_some_and(|name| asked.contains(name));
+        let pick = |paths: &[PathBuf]| paths.iter().filter(|it| is_asked(it)).cloned().collect();
+        self.narrowed(read_keys_of(pick(&secrets), pick(&certificates))?)
+    }
+
+    /// Returns the moduli of all keys, for whoever adds more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Home::keys`].
+    pub fn moduli(&self) -> Result<Moduli> {
+        let mut moduli = Moduli::default();
+        for path in self.key_files()?.iter().flatten() {
+            if let Some(name) = name_of(path)
+                && let Ok(bytes) = read_small(path, "a key file", MAX_KEY_FILE)
+            {
+                moduli.add_packets(&name, &bytes);
+            }
+        }
+        Ok(moduli)
+    }
+
+    fn key_files(&self) -> Result<[Vec<PathBuf>; 2]> {
+        Ok([entries(&self.root.join(KEYS))?, entries(&self.root.join(CERTIFICATES))?])
     }
 
     /// Reads the trusted certificates.
@@ -336,6 +394,47 @@ impl Home {
     }
 }
 
+/// Reads the files of secret keys, and those of certificates.
+fn read_keys_of(secrets: Vec<PathBuf>, certificates: Vec<PathBuf>) -> Result<Shelf<HomeKey>> {
+    let mut shelf = Shelf { items: Vec::<HomeKey>::new(), unreadable: Vec::new() };
+    let mut places = HashMap::new();
+    for path in secrets {
+        match read_named(&path) {
+            Ok(Some(Key::Secret(secret))) => {
+                let certificate = secret.certificate().clone();
+                places.insert(certificate.fingerprint(), shelf.items.len());
+                shelf.items.push(HomeKey { certificate, secret: Some(secret) });
+            }
+            Ok(Some(Key::Certificate(_) | Key::Revocation(_))) => shelf.unreadable.push((
+                path,
+                Error::NoKey("it is among the secret keys and has no secret part".into()),
+            )),
+            Ok(None) => {}
+            Err(error) => shelf.unreadable.push((path, error)),
+        }
+    }
+    for path in certificates {
+        match read_named(&path).and_then(|key| key.map(certificate_of).transpose()) {
+            Ok(Some(certificate)) => {
+                // Of one key there is one file in each folder.
+                let place = places.get(&certificate.fingerprint()).copied();
+                if let Err(error) = shelf.add(certificate, place) {
+                    shelf.unreadable.push((path, error));
+                }
+            }
+            Ok(None) => {}
+            Err(error) => shelf.unreadable.push((path, error)),
+        }
+    }
+    Ok(shelf)
+}
+
+/// Returns the fingerprint that a file is named by.
+fn name_of(path: &Path) -> Option<Fingerprint> {
+    let stem = path.file_name()?.to_str()?.strip_suffix(".pgp")?;
+    Fingerprint::from_hex(stem)
+}
+
 fn check_folder(path: &Path, metadata: &fs::Metadata) -> Result<()> {
     let unsafe_home = |problem| Err(Error::UnsafeHome { path: path.to_owned(), problem });
     if !metadata.is_dir() {
@@ -376,11 +475,7 @@ fn read_named(path: &Path) -> Result<Option<Key>> {
     if is_temporary(path) {
         return Ok(None);
     }
-    let named = path
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .filter(|_| path.extension().is_some_and(|extension| extension == "pgp"))
-        .and_then(Fingerprint::from_hex)
+    let named = name_of(path)
         .ok_or_else(|| Error::NoKey("its name is not a fingerprint and .pgp".into()))?;
     read_as(path, &named).map(Some)
 }

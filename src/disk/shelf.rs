@@ -89,10 +89,9 @@ impl Shelf<HomeKey> {
         check_primes(certificate, self.items.iter().map(|key| &key.certificate))
     }
 
-    /// Adds a certificate, to the secret key's if that is here.
-    pub(super) fn add(&mut self, certificate: Certificate) -> Result<()> {
-        let fingerprint = certificate.fingerprint();
-        match self.items.iter_mut().find(|key| key.certificate.fingerprint() == fingerprint) {
+    /// Adds a certificate, to the secret key's if that is here, at this place.
+    pub(super) fn add(&mut self, certificate: Certificate, place: Option<usize>) -> Result<()> {
+        match place.and_then(|place| self.items.get_mut(place)) {
             Some(key) => key.certificate = key.certificate.merge(&certificate)?,
             None => self.items.push(HomeKey { certificate, secret: None }),
         }

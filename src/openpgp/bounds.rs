@@ -5,25 +5,32 @@
 //! subpacket is an object (CVE-2019-13050, CVE-2025-30258). So the packets are walked first.
 //! Certifications by others, which say nothing to us, are passed over unread, but for revocations
 //! by whom the key lets revoke it; and more of the rest than any publisher's key has is refused.
+//! A subkey that would cost too much condemns nothing but itself: it is left out.
+//!
+//! Whatever one command reads from outside is paid from one [`Budget`].
 
 use std::cell::LazyCell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::parse::Parse;
 use zeroize::Zeroizing;
 
-use super::framing::{self, BadFrame, area, subpacket};
+use super::framing::{
+    self, BadFrame, PUBLIC_KEY, PUBLIC_SUBKEY, RawPacket, SECRET_KEY, SECRET_SUBKEY, SIGNATURE,
+    USER_ATTRIBUTE, USER_ID, packets,
+};
+use super::raw_key::RawKey;
+use super::raw_signature::Claim;
+use super::weigh::{Component, Proofs, is_absurd, weigh};
 use crate::error::{Error, Result};
 
-/// The most packets that are walked in one file, those of others among them.
+/// The most packets that are walked of one key, those of others among them.
 const MOST_PACKETS: usize = 5_000;
 
 /// The most user IDs, subkeys and packets of no known type of one key. A key that is rotated every
 /// month for 20 years has 240.
 const MOST_COMPONENTS: usize = 500;
 
-/// The most signatures of one key by itself: each may have to be verified, half a millisecond.
+/// The most signatures of one key by itself.
 const MOST_SIGNATURES: usize = 400;
 
 /// The most bytes that are hashed if each of these signatures is tried on each component.
@@ -32,100 +39,289 @@ const MOST_HASHED: usize = 64 * 1024 * 1024;
 /// What is hashed with every component: the primary key, and the signature's own part.
 const HASHED_WITH_EACH: usize = 512;
 
-/// The most subpackets in all signatures of one file. Signatures have about eight.
+/// The most subpackets in all signatures of one key. Signatures have about eight.
 const MOST_SUBPACKETS: usize = 20_000;
 
-/// The deepest that signatures may be embedded in signatures. One is what a signing subkey needs.
-const MOST_DEPTH: usize = 4;
+/// What something costs.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Cost {
+    /// Microseconds of processor time on a machine of today.
+    pub(super) work: u64,
+    /// Bytes.
+    pub(super) memory: u64,
+}
 
-pub(super) const SIGNATURE: u8 = 2;
+/// A look at a key without reading it: its fingerprint, and where it is.
+pub(super) const GLANCE: Cost = Cost { work: 2, memory: 120 };
 
-/// Returns the packets of one or more keys, without what others certified.
+/// A packet that is read, and a key that is.
+const PACKET: Cost = Cost { work: 10, memory: 1_500 };
+const KEY: Cost = Cost { work: 100, memory: 12_000 };
+const SUBPACKET: Cost = Cost { work: 1, memory: 600 };
+
+/// The most work that one key may be.
+const MOST_WORK_OF_ONE: u64 = 500_000;
+
+/// What may be spent on all that one command reads from outside: keys, keyrings, databases.
+///
+/// A command makes one and hands it to whatever reads, so that ten thousand files may cost no more
+/// than one.
+pub struct Budget {
+    work: AtomicU64,
+    memory: AtomicU64,
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget::new()
+    }
+}
+
+impl Budget {
+    const WORK: u64 = 2_200_000;
+    const MEMORY: u64 = 140 * 1024 * 1024;
+
+    /// Makes one that nothing was spent of: about a second of work, and half of the memory that
+    /// is promised; the files themselves, and what is made of the keys, need the other half.
+    pub fn new() -> Budget {
+        Budget { work: AtomicU64::new(Self::WORK), memory: AtomicU64::new(Self::MEMORY) }
+    }
+
+    /// Pays for something, if there is enough left.
+    pub(super) fn pay(&self, cost: Cost) -> bool {
+        let take = |purse: &AtomicU64, price: u64| {
+            let left = |left: u64| left.checked_sub(price);
+            purse.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok()
+        };
+        take(&self.work, cost.work) && take(&self.memory, cost.memory)
+    }
+}
+
+/// Returns the packets of each key, without what others certified. A key with too much of anything
+/// says so, and hides no other.
 ///
 /// Walking the headers alone costs nothing, whatever lengths they promise.
 ///
 /// # Errors
 ///
-/// [`Error::NoKey`] for packets that are no packets, and for too many of anything.
-pub(super) fn own_packets(packets: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-    let mut own = Zeroizing::new(Vec::with_capacity(packets.len()));
-    // Hardly any key has a revocation by another, and who may make one takes a second walk.
-    let revokers = LazyCell::new(|| named_revokers(packets));
-    let mut count = Count::default();
-    let mut subpackets = 0;
-    let mut rest = packets;
-    let mut walked = 0;
-    while !rest.is_empty() {
-        walked += 1;
-        if walked > MOST_PACKETS {
-            return Err(too_many(MOST_PACKETS, "packets"));
-        }
-        let frame = framing::split(rest).map_err(|bad| match bad {
+/// [`Error::NoKey`] for packets that are no packets.
+pub(super) fn own_packets(
+    bytes: &[u8],
+    budget: &Budget,
+    proofs: &mut Proofs,
+) -> Result<Vec<Result<Zeroizing<Vec<u8>>>>> {
+    /// How many of those that were not read are named.
+    const NAMED: usize = 100;
+    for packet in packets(bytes) {
+        packet.map_err(|bad| match bad {
             BadFrame::CutShort => Error::NoKey("it is cut short".into()),
             _ => Error::NoKey("it is damaged, or no OpenPGP at all".into()),
         })?;
-        let (packet, after) = rest.split_at(rest.len() - frame.rest.len());
-        rest = after;
-        match frame.tag {
-            5 | 6 => count = Count { key: key_id(packet), ..Count::default() },
-            // Markers, what another program noted of its trust, and padding: nobody's statement.
-            10 | 12 | 21 => continue,
-            SIGNATURE => {
-                let Some(claim) = Claim::read(frame.body) else { continue };
-                let is_named = || claim.is_revocation && claim.is_by_one_of(&revokers);
-                if !claim.may_be_by(count.key.as_ref()) && !is_named() {
-                    continue;
-                }
-                count.signatures += 1;
-                subpackets += claim.subpackets;
-            }
-            _ => {
-                count.components += 1;
-                count.hashed += frame.body.len() + HASHED_WITH_EACH;
+    }
+    let mut own = Vec::new();
+    let mut unread = 0;
+    for run in runs(bytes) {
+        if unread == 0 && budget.pay(GLANCE) {
+            let read = own_of(run, budget, proofs);
+            unread += usize::from(matches!(read, Err(Error::NotRead(_))));
+            own.push(read);
+        } else {
+            unread += 1;
+            if unread <= NAMED {
+                own.push(Err(Error::NotRead(name(run))));
             }
         }
-        count.check()?;
-        if subpackets > MOST_SUBPACKETS {
-            return Err(too_many(MOST_SUBPACKETS, "subpackets"));
-        }
-        own.extend_from_slice(packet);
+    }
+    if let Some(more @ 1..) = unread.checked_sub(NAMED) {
+        let words = if own.len() == NAMED { "keys" } else { "more keys" };
+        own.push(Err(Error::NotRead(format!("{more} {words}"))));
     }
     Ok(own)
+}
+
+/// Returns what to call a key that is not read.
+fn name(run: &[u8]) -> String {
+    let primary = framing::split(run).ok().and_then(|frame| RawKey::read(frame.body));
+    primary.and_then(|primary| primary.hex_fingerprint()).unwrap_or_else(|| "a key".into())
+}
+
+/// Splits packets before each primary key.
+pub(super) fn runs(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let mut length = 0;
+        for packet in packets(rest).map_while(std::result::Result::ok) {
+            if length > 0 && matches!(packet.tag, SECRET_KEY | PUBLIC_KEY) {
+                break;
+            }
+            length += packet.whole.len();
+        }
+        let (run, after) = rest.split_at(length);
+        rest = after;
+        (!run.is_empty()).then_some(run)
+    })
 }
 
 /// Checks that packets which are to be kept can be read again.
 ///
 /// # Errors
 ///
-/// As [`own_packets`].
+/// As [`own_packets`], and [`Error::NoKey`] for too much of anything.
 pub(crate) fn check_bounds(packets: &[u8]) -> Result<()> {
-    own_packets(packets).map(drop)
+    let (budget, mut proofs) = (Budget::new(), Proofs::default());
+    own_packets(packets, &budget, &mut proofs)?.into_iter().try_for_each(|own| own.map(drop))
 }
 
-/// Returns the key IDs of those whom the keys let revoke them (RFC 9580, section 5.2.3.23).
-fn named_revokers(packets: &[u8]) -> Vec<[u8; 8]> {
-    let mut revokers = Vec::new();
-    let mut rest = packets;
-    for _ in 0..MOST_PACKETS {
-        let Ok(frame) = framing::split(rest) else { break };
-        if frame.tag == SIGNATURE
-            && let Some(claim) = Claim::read(frame.body)
-        {
-            revokers.extend(claim.revokers);
+/// Returns the packets of one key.
+fn own_of(run: &[u8], budget: &Budget, proofs: &mut Proofs) -> Result<Zeroizing<Vec<u8>>> {
+    let mut reading = Reading::new(run, proofs);
+    // Hardly any key has a revocation by another, and who may make one takes a second walk.
+    let revokers = LazyCell::new(|| named_revokers(run));
+    for (walked, packet) in packets(run).flatten().enumerate() {
+        if walked >= MOST_PACKETS {
+            return Err(too_many(MOST_PACKETS, "packets"));
         }
-        rest = frame.rest;
+        match packet.tag {
+            // Markers, what another program noted of its trust, and padding: nobody's statement.
+            10 | 12 | 21 => {}
+            SIGNATURE => {
+                let Some(claim) = Claim::read(packet.body) else { continue };
+                let is_revokers = claim.is_revocation && claim.is_by_one_of(&revokers);
+                if claim.may_be_by(reading.key_id.as_ref()) || is_revokers {
+                    reading.add_signature(&packet, &claim, is_revokers)?;
+                }
+            }
+            _ => reading.add_component(&packet)?,
+        }
     }
-    revokers
+    match budget.pay(reading.cost) {
+        true => Ok(reading.own),
+        false => Err(Error::NotRead(name(run))),
+    }
 }
 
-/// What one key has so far.
-#[derive(Default)]
+/// Returns the key IDs of those whom a key lets revoke it (RFC 9580, section 5.2.3.23).
+fn named_revokers(run: &[u8]) -> Vec<[u8; 8]> {
+    let signatures = packets(run).flatten().filter(|packet| packet.tag == SIGNATURE);
+    let claims = signatures.take(MOST_PACKETS).filter_map(|packet| Claim::read(packet.body));
+    claims.flat_map(|claim| claim.revokers).collect()
+}
+
+/// One key, as far as it was walked.
+struct Reading<'a, 'p> {
+    own: Zeroizing<Vec<u8>>,
+    key: Option<RawKey<'a>>,
+    key_id: Option<[u8; 8]>,
+    /// What the signatures that follow are about.
+    component: Component<'a>,
+    /// How it stood before that, if that is a subkey.
+    before: Option<(usize, Count, Cost)>,
+    count: Count,
+    cost: Cost,
+    proofs: &'p mut Proofs,
+}
+
+/// How much one key has so far.
+#[derive(Clone, Copy, Default)]
 struct Count {
-    key: Option<[u8; 8]>,
     components: usize,
     /// What one signature that is tried on all components hashes.
     hashed: usize,
     signatures: usize,
+    subpackets: usize,
+}
+
+impl<'a, 'p> Reading<'a, 'p> {
+    fn new(run: &'a [u8], proofs: &'p mut Proofs) -> Reading<'a, 'p> {
+        Reading {
+            own: Zeroizing::new(Vec::with_capacity(run.len())),
+            key: None,
+            key_id: None,
+            component: Component::Other,
+            before: None,
+            count: Count::default(),
+            cost: KEY,
+            proofs,
+        }
+    }
+
+    /// Adds a packet that signatures may follow: a key, a user ID, or what nobody knows.
+    fn add_component(&mut self, packet: &RawPacket<'a>) -> Result<()> {
+        self.before = None;
+        let component = match packet.tag {
+            SECRET_KEY | PUBLIC_KEY => {
+                self.key = RawKey::read(packet.body);
+                self.key_id = self.key.as_ref().and_then(RawKey::key_id);
+                if is_absurd(packet) {
+                    return Err(Error::NoKey("its numbers are longer than any key's".into()));
+                }
+                Component::Primary
+            }
+            SECRET_SUBKEY | PUBLIC_SUBKEY if is_absurd(packet) => Component::LeftOut,
+            SECRET_SUBKEY | PUBLIC_SUBKEY => {
+                self.before = Some((self.own.len(), self.count, self.cost));
+                Component::Subkey(RawKey::read(packet.body))
+            }
+            USER_ID => Component::UserId(packet.body),
+            USER_ATTRIBUTE => Component::Attribute(packet.body),
+            _ => Component::Other,
+        };
+        self.component = component;
+        if matches!(self.component, Component::LeftOut) {
+            return Ok(());
+        }
+        if !matches!(self.component, Component::Primary) {
+            self.count.components += 1;
+            self.count.hashed += packet.body.len() + HASHED_WITH_EACH;
+        }
+        self.keep(packet, 0)
+    }
+
+    /// Adds a signature that may be the key's own, or of somebody whom it lets revoke it.
+    fn add_signature(
+        &mut self,
+        packet: &RawPacket<'a>,
+        claim: &Claim<'a>,
+        is_revokers: bool,
+    ) -> Result<()> {
+        if matches!(self.component, Component::LeftOut) {
+            return Ok(());
+        }
+        self.count.signatures += 1;
+        self.count.subpackets += claim.subpackets;
+        self.count.check()?;
+        let weight = weigh(claim, self.key.as_ref(), &self.component, self.count.hashed);
+        if let Some(proof) = weight.proof {
+            self.proofs.add(proof);
+        }
+        self.proofs.extend(weight.back_proofs);
+        self.cost.work += weight.work;
+        if weight.is_nobodys && !is_revokers {
+            return Ok(());
+        }
+        self.keep(packet, claim.subpackets)
+    }
+
+    /// Takes a packet, and pays for it. What is too much of a subkey is left out with it.
+    fn keep(&mut self, packet: &RawPacket<'a>, subpackets: usize) -> Result<()> {
+        let subpackets = subpackets as u64;
+        self.cost.work += PACKET.work + SUBPACKET.work * subpackets + packet.body.len() as u64 / 64;
+        self.cost.memory +=
+            PACKET.memory + SUBPACKET.memory * subpackets + 4 * packet.body.len() as u64;
+        if self.cost.work > MOST_WORK_OF_ONE {
+            let Some((length, count, cost)) = self.before.take() else {
+                let why = "it has more that must be verified than any publisher's key";
+                return Err(Error::NoKey(why.into()));
+            };
+            self.own.truncate(length);
+            (self.count, self.cost) = (count, cost);
+            self.component = Component::LeftOut;
+            return Ok(());
+        }
+        self.count.check()?;
+        self.own.extend_from_slice(packet.whole);
+        Ok(())
+    }
 }
 
 impl Count {
@@ -135,6 +331,9 @@ impl Count {
         }
         if self.signatures > MOST_SIGNATURES {
             return Err(too_many(MOST_SIGNATURES, "signatures by itself"));
+        }
+        if self.subpackets > MOST_SUBPACKETS {
+            return Err(too_many(MOST_SUBPACKETS, "subpackets"));
         }
         if self.signatures.saturating_mul(self.hashed) > MOST_HASHED {
             return Err(Error::NoKey(
@@ -148,82 +347,4 @@ impl Count {
 
 fn too_many(most: usize, what: &str) -> Error {
     Error::NoKey(format!("it has more than {most} {what}"))
-}
-
-/// Returns a primary key's ID, if it is a version 4 one.
-fn key_id(packet: &[u8]) -> Option<[u8; 8]> {
-    let key_id = match openpgp::Packet::from_bytes(packet).ok()? {
-        openpgp::Packet::PublicKey(key) => key.keyid(),
-        openpgp::Packet::SecretKey(key) => key.keyid(),
-        _ => return None,
-    };
-    key_id.as_bytes().try_into().ok()
-}
-
-/// What a signature says of itself in its subpackets (RFC 9580, section 5.2.3.7).
-#[derive(Default)]
-struct Claim {
-    issuers: Vec<[u8; 8]>,
-    /// The key IDs of designated revokers that it names.
-    revokers: Vec<[u8; 8]>,
-    /// Whether it revokes a key or a subkey.
-    is_revocation: bool,
-    subpackets: usize,
-}
-
-impl Claim {
-    /// Reads a signature's body. Version 4 keys make version 4 signatures, and made version 3
-    /// ones; what is of another version is by somebody else.
-    fn read(body: &[u8]) -> Option<Claim> {
-        let mut claim = Claim::default();
-        match body.first()? {
-            3 => claim.issuers.extend(body.get(7..15)?.first_chunk::<8>()),
-            4 => {
-                claim.is_revocation = matches!(body.get(1)?, 0x20 | 0x28);
-                claim.add(body, 0)?;
-            }
-            _ => return None,
-        }
-        Some(claim)
-    }
-
-    /// Adds the subpackets of both areas, and of signatures in them. What is cut short is left
-    /// to the parser.
-    fn add(&mut self, body: &[u8], depth: usize) -> Option<()> {
-        if depth > MOST_DEPTH {
-            return None;
-        }
-        let (hashed, after) = area(body.get(4..)?)?;
-        let (unhashed, _) = area(after)?;
-        for mut rest in [hashed, unhashed] {
-            while let Some((tag, value, after)) = subpacket(rest) {
-                rest = after;
-                self.subpackets += 1;
-                match tag & 0x7F {
-                    12 if depth == 0 => self.revokers.extend(value.last_chunk::<8>()),
-                    16 if depth == 0 => self.issuers.extend(value.first_chunk::<8>()),
-                    // Of a version 4 fingerprint, the key ID is the end.
-                    33 if depth == 0 && value.first() == Some(&4) => {
-                        self.issuers.extend(value.last_chunk::<8>());
-                    }
-                    33 if depth == 0 => self.issuers.push([0; 8]),
-                    32 => self.add(value, depth + 1)?,
-                    _ => {}
-                }
-            }
-        }
-        Some(())
-    }
-
-    /// Returns whether it names this key, or nobody.
-    fn may_be_by(&self, key: Option<&[u8; 8]>) -> bool {
-        match key {
-            Some(key) => self.issuers.is_empty() || self.issuers.contains(key),
-            None => true,
-        }
-    }
-
-    fn is_by_one_of(&self, keys: &[[u8; 8]]) -> bool {
-        self.issuers.iter().any(|issuer| keys.contains(issuer))
-    }
 }

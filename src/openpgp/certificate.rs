@@ -44,6 +44,11 @@ impl Fingerprint {
         self.0.to_spaced_hex()
     }
 
+    /// Returns the key ID's octets.
+    pub(super) fn key_id_octets(&self) -> Option<[u8; 8]> {
+        self.0.as_bytes().last_chunk::<8>().copied()
+    }
+
     pub(super) fn handle(&self) -> KeyHandle {
         KeyHandle::Fingerprint(self.0.clone())
     }

@@ -3,6 +3,14 @@
 //! sequoia's parser goes into containers, passes markers over and reads lengths of any form;
 //! whoever must know that there is exactly one packet, and nothing else, asks here first.
 
+pub(super) const SIGNATURE: u8 = 2;
+pub(super) const SECRET_KEY: u8 = 5;
+pub(super) const PUBLIC_KEY: u8 = 6;
+pub(super) const SECRET_SUBKEY: u8 = 7;
+pub(super) const USER_ID: u8 = 13;
+pub(super) const PUBLIC_SUBKEY: u8 = 14;
+pub(super) const USER_ATTRIBUTE: u8 = 17;
+
 /// A packet's tag and body, with what follows it.
 pub(super) struct Frame<'a> {
     pub(super) tag: u8,
@@ -57,6 +65,48 @@ pub(super) fn split(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
 fn number(bytes: &[u8], octets: usize) -> Result<(usize, &[u8]), BadFrame> {
     let (number, rest) = bytes.split_at_checked(octets).ok_or(BadFrame::CutShort)?;
     Ok((number.iter().fold(0, |sum, &octet| sum << 8 | usize::from(octet)), rest))
+}
+
+/// One packet of many, as it stands.
+#[derive(Clone, Copy)]
+pub(super) struct RawPacket<'a> {
+    pub(super) tag: u8,
+    pub(super) body: &'a [u8],
+    /// With its header.
+    pub(super) whole: &'a [u8],
+}
+
+impl RawPacket<'_> {
+    /// Returns whether it is a key, primary or not, with a secret part or without.
+    pub(super) fn is_key(&self) -> bool {
+        matches!(self.tag, SECRET_KEY | PUBLIC_KEY | SECRET_SUBKEY | PUBLIC_SUBKEY)
+    }
+}
+
+/// Walks a row of packets. Damage is the last thing that comes.
+pub(super) fn packets(bytes: &[u8]) -> impl Iterator<Item = Result<RawPacket<'_>, BadFrame>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let frame = match split(rest) {
+            Ok(frame) => frame,
+            Err(bad) => {
+                rest = &[];
+                return Some(Err(bad));
+            }
+        };
+        let (whole, after) = rest.split_at(rest.len() - frame.rest.len());
+        rest = after;
+        Some(Ok(RawPacket { tag: frame.tag, body: frame.body, whole }))
+    })
+}
+
+/// Takes a number's octets, which its length in bits stands before (RFC 9580, section 3.2).
+pub(super) fn integer(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (bits, rest) = bytes.split_first_chunk::<2>()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*bits)).div_ceil(8))
 }
 
 /// Takes an area of subpackets with its length of two octets.

@@ -4,7 +4,9 @@
 //! systems arrive in base64, or with `\n` for every line end. All of these are read, many keys
 //! to a file, each on its own: one that cannot be read does not hide the others.
 
+use std::collections::HashMap;
 use std::io::Read;
+use std::ops::Deref;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,18 +19,22 @@ use openpgp::cert::CertParser;
 use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
 
-use super::bounds::{SIGNATURE, own_packets};
-use super::certificate::{Certificate, armored, innermost};
+use super::bounds::{Budget, own_packets};
+use super::certificate::{Certificate, Fingerprint, armored, innermost};
 use super::change::{Revocation, begins_with_revocation, read_revocations, revoke_by};
-use super::framing::split;
+use super::framing::{SIGNATURE, split};
 use super::policy::Weakness;
 use super::secret_key::SecretKey;
 use super::statements::Statements;
+use super::weigh::Proofs;
 use super::words::{self, is_key_id};
 use crate::error::{Error, Result};
 
-/// The most bytes that are read of a key file.
+/// The most bytes that are read of a key file that is to have one key, or a few.
 pub const MAX_KEY_FILE: u64 = 4 * 1024 * 1024;
+
+/// The most bytes that are read of a file that may have very many. Debian's own has 28 MB.
+pub const MAX_KEYRING: u64 = 64 * 1024 * 1024;
 
 /// A key as a file has it.
 pub enum Key {
@@ -55,18 +61,27 @@ impl Key {
 ///
 /// # Errors
 ///
-/// [`Error::TooLarge`] over [`MAX_KEY_FILE`], [`Error::NoKey`] if nothing resembles a key.
+/// [`Error::TooLarge`] over [`MAX_KEYRING`], [`Error::NoKey`] if nothing resembles a key.
 pub fn read_keys(bytes: &[u8]) -> Result<Vec<Result<Key>>> {
-    if bytes.len() as u64 > MAX_KEY_FILE {
+    read_keys_within(bytes, &Budget::new())
+}
+
+/// Reads all keys of a file, one of several files that one command reads.
+///
+/// # Errors
+///
+/// As [`read_keys`].
+pub fn read_keys_within(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Key>>> {
+    if bytes.len() as u64 > MAX_KEYRING {
         return Err(Error::TooLarge {
             name: "the key".into(),
             what: "a key file",
-            limit: MAX_KEY_FILE,
+            limit: MAX_KEYRING,
         });
     }
     let mut keys = Vec::new();
     for packets in key_blocks(bytes)? {
-        keys.extend(read_packets(&packets));
+        keys.extend(read_packets(&packets, budget));
     }
     if keys.is_empty() {
         return Err(Error::NoKey("there is none in it".into()));
@@ -79,11 +94,11 @@ pub fn read_keys(bytes: &[u8]) -> Result<Vec<Result<Key>>> {
 ///
 /// # Errors
 ///
-/// As [`read_keys`].
-pub fn read_certificates(bytes: &[u8]) -> Result<Vec<Result<Certificate>>> {
+/// As [`read_keys_within`].
+pub fn read_certificates(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Certificate>>> {
     let mut certificates = Vec::new();
     let mut revocations = Vec::new();
-    for key in read_keys(bytes)? {
+    for key in read_keys_within(bytes, budget)? {
         match key {
             Ok(Key::Certificate(certificate)) => certificates.push(Ok(certificate)),
             Ok(Key::Secret(secret)) => certificates.push(Ok(secret.certificate().clone())),
@@ -142,8 +157,12 @@ pub fn names_a_key(text: &[u8]) -> bool {
     is_key_id(text) || text.contains(&b'@') && text.len() < 256 && text.iter().all(is_word)
 }
 
-/// Returns the binary packets of each block.
-fn key_blocks(bytes: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
+/// Returns the binary packets of each block of keys in a file, whatever shape they are in.
+///
+/// # Errors
+///
+/// [`Error::NoKey`] if nothing resembles a key.
+pub fn key_blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::NoKey("it is empty".into()));
     }
@@ -155,12 +174,12 @@ fn key_blocks(bytes: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
     }
     let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
     if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {
-        return Ok(vec![Zeroizing::new(bytes.to_vec())]);
+        return Ok(vec![Block::There(bytes)]);
     }
     let text = unescaped(bytes);
     let blocks = armor_blocks(&text)?;
     if !blocks.is_empty() {
-        return Ok(blocks);
+        return Ok(blocks.into_iter().map(Block::Decoded).collect());
     }
     if find(&text, GUARDED).is_some() {
         return Err(Error::NoKey(
@@ -176,7 +195,7 @@ fn key_blocks(bytes: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
     let inner = decode_base64(&text)
         .ok_or_else(|| Error::NoKey("it is neither OpenPGP, nor armored, nor base64".into()))?;
     if inner.first().is_some_and(|byte| byte & 0x80 != 0) {
-        return Ok(vec![inner]);
+        return Ok(vec![Block::Decoded(inner)]);
     }
     let inner = unescaped(&inner);
     let blocks = armor_blocks(&inner)?;
@@ -184,14 +203,50 @@ fn key_blocks(bytes: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
         let words = words::other_armor(&inner).unwrap_or("its base64 holds no OpenPGP key");
         return Err(Error::NoKey(words.into()));
     }
-    Ok(blocks)
+    Ok(blocks.into_iter().map(Block::Decoded).collect())
+}
+
+/// The binary packets of some keys: a keyring is not copied to be read.
+pub enum Block<'a> {
+    /// As they stand in the file.
+    There(&'a [u8]),
+    /// As they come out of armor or base64.
+    Decoded(Zeroizing<Vec<u8>>),
+}
+
+impl Deref for Block<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Block::There(packets) => packets,
+            Block::Decoded(packets) => packets,
+        }
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Text::There(text) => text,
+            Text::Unescaped(text) => text,
+        }
+    }
+}
+
+/// A text as it stands, or with line ends in the place of what stood for them.
+enum Text<'a> {
+    There(&'a [u8]),
+    Unescaped(Zeroizing<Vec<u8>>),
 }
 
 /// Turns `\n` and `\r` spelled out into line ends, where real line ends are missing.
-fn unescaped(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+fn unescaped(bytes: &[u8]) -> Text<'_> {
     let trimmed = bytes.trim_ascii();
     if trimmed.contains(&b'\n') || !trimmed.windows(2).any(|pair| pair == b"\\n") {
-        return Zeroizing::new(bytes.to_vec());
+        return Text::There(bytes);
     }
     let mut text = Zeroizing::new(Vec::with_capacity(trimmed.len()));
     let mut rest = trimmed;
@@ -208,7 +263,7 @@ fn unescaped(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
             }
         };
     }
-    text
+    Text::Unescaped(text)
 }
 
 fn decode_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
@@ -286,27 +341,46 @@ fn decode_armor(block: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Reads the keys of a sequence of packets.
-fn read_packets(given: &[u8]) -> Vec<Result<Key>> {
-    let packets = match own_packets(given) {
-        Ok(packets) => packets,
+fn read_packets(packets: &[u8], budget: &Budget) -> Vec<Result<Key>> {
+    let mut proofs = Proofs::default();
+    let own = match own_packets(packets, budget, &mut proofs) {
+        Ok(own) => own,
         Err(error) => return vec![Err(error)],
     };
-    if begins_with_revocation(&packets) {
-        return match read_revocations(&packets) {
-            Ok(revocations) => revocations.into_iter().map(Key::Revocation).map(Ok).collect(),
-            Err(error) => vec![Err(error)],
-        };
+    proofs.tell();
+    if let Some(Ok(first)) = own.first()
+        && split(first).is_ok_and(|first| first.tag == SIGNATURE)
+    {
+        let all: Vec<u8> = own.iter().flatten().flat_map(|own| own.to_vec()).collect();
+        return read_signatures(&all);
     }
-    if split(&packets).is_ok_and(|first| first.tag == SIGNATURE) {
+    let mut statements = Statements::of_each(packets);
+    own.into_iter()
+        .flat_map(|own| match own {
+            Ok(own) => read_one(&own, &mut statements),
+            Err(error) => vec![Err(error)],
+        })
+        .collect()
+}
+
+/// Reads what begins with a signature: revocation certificates, or nothing that is a key.
+fn read_signatures(packets: &[u8]) -> Vec<Result<Key>> {
+    if !begins_with_revocation(packets) {
         return vec![Err(Error::NoKey("it is a signature, and no key".into()))];
     }
-    let parser = match CertParser::from_bytes(&*packets) {
+    match read_revocations(packets) {
+        Ok(revocations) => revocations.into_iter().map(Key::Revocation).map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    }
+}
+
+/// Reads the packets of one key, with the statements of all keys.
+fn read_one(packets: &[u8], statements: &mut HashMap<Fingerprint, Statements>) -> Vec<Result<Key>> {
+    let parser = match CertParser::from_bytes(packets) {
         Ok(parser) => parser,
         Err(error) => return vec![Err(Error::NoKey(innermost(error.as_ref())))],
     };
-    let mut statements = Statements::of_each(given);
-    let mut of =
-        move |cert: &Cert| statements.remove(&cert.fingerprint().into()).unwrap_or_default();
+    let of = |cert: &Cert| statements.get(&cert.fingerprint().into()).cloned().unwrap_or_default();
     parser
         // What cannot be written, such as fingerprints of versions that nobody knows, could not be
         // kept.

@@ -2,12 +2,13 @@
 //!
 //! Terms are RFC 9580's. Nothing here opens a file, reads a clock or prints.
 
-pub(crate) mod bounds;
+pub mod bounds;
 pub mod certificate;
 pub mod change;
 mod ended;
 pub mod facts;
 mod framing;
+pub mod glance;
 pub mod gnupg;
 pub mod hash;
 pub mod key_file;
@@ -15,6 +16,8 @@ pub mod keygen;
 pub mod policy;
 pub mod primary_key;
 pub mod query;
+mod raw_key;
+mod raw_signature;
 mod rsa;
 pub(crate) mod rsa_public;
 pub mod secret_key;
@@ -25,4 +28,5 @@ mod statements;
 pub mod stub;
 pub mod validity;
 pub mod verify;
+mod weigh;
 mod words;

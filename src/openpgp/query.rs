@@ -2,6 +2,7 @@
 
 use super::certificate::{Certificate, Fingerprint, KeyId};
 use super::facts::key_grips;
+use super::glance::Glance;
 use crate::error::{Error, Result};
 
 /// What a KEY argument asks for.
@@ -98,18 +99,43 @@ impl KeyQuery {
     /// Returns whether the certificate has what was asked for: the key, or a user ID with that
     /// part in it, whatever the case of its letters.
     pub fn matches(&self, certificate: &Certificate) -> bool {
-        let any = |matches: &dyn Fn(&str) -> bool| {
-            let user_ids = certificate.user_ids();
-            user_ids.iter().any(|user_id| matches(&String::from_utf8_lossy(user_id)))
-        };
         match &self.asks {
-            Asks::UserId(part) => any(&|user_id| user_id.to_lowercase().contains(part)),
-            Asks::Whole(whole) => any(&|user_id| user_id == whole),
-            Asks::Address(whole) => any(&|user_id| address(user_id).to_lowercase() == *whole),
-            Asks::InAddress(part) => any(&|user_id| address(user_id).to_lowercase().contains(part)),
             Asks::Fingerprint(_) | Asks::KeyId(_) | Asks::Grip(_) => {
                 self.key_in(certificate).is_some()
             }
+            _ => certificate.user_ids().iter().any(|user_id| self.is_in(user_id)),
+        }
+    }
+
+    /// Returns whether a key, which was only looked at, may have what was asked for.
+    pub fn may_match(&self, glance: &Glance<'_>) -> bool {
+        match &self.asks {
+            Asks::Grip(_) => true,
+            Asks::Fingerprint(_) | Asks::KeyId(_) => {
+                glance.fingerprints().any(|it| self.names(&it))
+            }
+            _ => glance.user_ids().any(|user_id| self.is_in(user_id)),
+        }
+    }
+
+    /// Returns whether it is this key's fingerprint or key ID that was asked for.
+    pub fn names(&self, key: &Fingerprint) -> bool {
+        match &self.asks {
+            Asks::Fingerprint(asked) => asked == key,
+            Asks::KeyId(asked) => *asked == key.key_id(),
+            _ => false,
+        }
+    }
+
+    /// Returns whether a user ID has what was asked for.
+    fn is_in(&self, user_id: &[u8]) -> bool {
+        let user_id = String::from_utf8_lossy(user_id);
+        match &self.asks {
+            Asks::UserId(part) => user_id.to_lowercase().contains(part),
+            Asks::Whole(whole) => user_id == *whole,
+            Asks::Address(whole) => address(&user_id).to_lowercase() == *whole,
+            Asks::InAddress(part) => address(&user_id).to_lowercase().contains(part),
+            Asks::Grip(_) | Asks::Fingerprint(_) | Asks::KeyId(_) => false,
         }
     }
 
@@ -144,11 +170,7 @@ impl KeyQuery {
             let mut grips = key_grips(certificate).into_iter();
             return grips.find(|(_, known)| known == grip).map(|(key, _)| key);
         }
-        certificate.fingerprints().into_iter().find(|fingerprint| match &self.asks {
-            Asks::Fingerprint(asked) => asked == fingerprint,
-            Asks::KeyId(asked) => *asked == fingerprint.key_id(),
-            _ => false,
-        })
+        certificate.fingerprints().into_iter().find(|fingerprint| self.names(fingerprint))
     }
 }
 

@@ -3,8 +3,8 @@
 use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-    RsaParameters,
+    RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RsaParameters,
 };
 
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
@@ -25,8 +25,8 @@ pub(crate) struct PublicNumbers<'a> {
 /// Returns whether this is a PKCS #1 v1.5 signature of the digest (RFC 8017, section 8.2.2).
 ///
 /// A signature with leading zeros may be shorter than the modulus: OpenPGP's numbers have none.
-/// Only keys of 2048 to 8192 bits and SHA-256, SHA-384 and SHA-512 are looked at; for all others
-/// the answer is no.
+/// Only keys of 2048 to 8192 bits and SHA-1, SHA-256, SHA-384 and SHA-512 are looked at, see
+/// [`is_known`]; for all others the answer is no.
 pub(crate) fn verifies(
     key: PublicNumbers<'_>,
     hash: HashAlgorithm,
@@ -34,6 +34,10 @@ pub(crate) fn verifies(
     signature: &[u8],
 ) -> bool {
     let (algorithm, parameters): (_, &RsaParameters) = match hash {
+        // Old self-signatures have it. Whether it counts is the caller's affair.
+        HashAlgorithm::Sha1 => {
+            (&digest::SHA1_FOR_LEGACY_USE_ONLY, &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY)
+        }
         HashAlgorithm::Sha256 => (&digest::SHA256, &RSA_PKCS1_2048_8192_SHA256),
         HashAlgorithm::Sha384 => (&digest::SHA384, &RSA_PKCS1_2048_8192_SHA384),
         HashAlgorithm::Sha512 => (&digest::SHA512, &RSA_PKCS1_2048_8192_SHA512),
@@ -45,6 +49,16 @@ pub(crate) fn verifies(
     let key = PublicKeyComponents { n, e }.to_parsed_public_key(parameters);
     let digest = Digest::import_less_safe(digest, algorithm);
     matches!((key, digest), (Ok(key), Ok(digest)) if key.verify_digest_sig(&digest, &padded).is_ok())
+}
+
+/// Returns whether a no of [`verifies`] is the last word for keys of this modulus.
+pub(super) fn is_known(n: &[u8], hash: HashAlgorithm) -> bool {
+    use HashAlgorithm::{Sha1, Sha256, Sha384, Sha512};
+    let n = without_zeros(n);
+    let top = n.first().map_or(0, |first| first.leading_zeros() as usize);
+    let bits = 8 * n.len() - top;
+    let is_odd = n.last().is_some_and(|last| last % 2 == 1);
+    is_odd && (2048..=8192).contains(&bits) && matches!(hash, Sha1 | Sha256 | Sha384 | Sha512)
 }
 
 /// Returns a number, big-endian, without zeros in front.

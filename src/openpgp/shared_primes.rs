@@ -6,8 +6,10 @@ use sequoia_openpgp as openpgp;
 
 use openpgp::crypto::mpi;
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, Fingerprint};
+use super::framing::packets;
 use super::policy::check_key;
+use super::raw_key::{RSA, RawKey};
 
 /// How many keys of one certificate are looked at. Nobody's has more that sign.
 const MOST_KEYS: usize = 16;
@@ -30,6 +32,41 @@ pub fn sharer<'a>(
     }
     None
 }
+
+/// The moduli of many certificates, read once for many that are to be added.
+#[derive(Default)]
+pub struct Moduli(Vec<(Fingerprint, Modulus)>);
+
+impl Moduli {
+    /// Adds those of a certificate's packets, which nothing else is read of.
+    pub fn add_packets(&mut self, certificate: &Fingerprint, bytes: &[u8]) {
+        let keys = packets(bytes).flatten().filter(|packet| packet.is_key());
+        let moduli = keys.filter_map(|packet| {
+            let key = RawKey::read(packet.body)?;
+            let n = key.numbers.first().filter(|_| RSA.contains(&key.algorithm))?;
+            (FEWEST_OCTETS..=MOST_OCTETS).contains(&n.len()).then(|| Modulus::read(n))?
+        });
+        let named = moduli.map(|modulus| (certificate.clone(), modulus));
+        self.0.extend(named.take(MOST_KEYS));
+    }
+
+    /// Adds those of a certificate.
+    pub fn add(&mut self, certificate: &Certificate) {
+        let fingerprint = certificate.fingerprint();
+        self.0.extend(moduli(certificate).into_iter().map(|it| (fingerprint.clone(), it)));
+    }
+
+    /// Returns the first with which a certificate shares a prime, as [`sharer`] does.
+    pub fn sharer(&self, certificate: &Certificate) -> Option<&Fingerprint> {
+        let own = moduli(certificate);
+        let own = own.iter().find(|own| own.shares_prime(self.0.iter().map(|(_, it)| it)))?;
+        self.0.iter().find(|(_, it)| own.shares_prime([it])).map(|(fingerprint, _)| fingerprint)
+    }
+}
+
+/// RSA of 3072 to 4096 bits: what is kept at all.
+const FEWEST_OCTETS: usize = 384;
+const MOST_OCTETS: usize = 512;
 
 struct Modulus(Odd<BoxedUint>);
 

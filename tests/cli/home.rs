@@ -398,3 +398,34 @@ fn a_file_of_the_home_that_is_somebody_elses_is_not_believed() {
         exec setpriv --reuid 65534 --regid 65534 --clear-groups ./plugsign list";
     sandbox.call(["list"]).in_shell(script).run().exits(0).prints("Own");
 }
+
+#[test]
+fn a_fingerprint_opens_the_files_of_its_key_alone() {
+    let sandbox = Sandbox::new();
+    sandbox.write("secret", secret(alice()));
+    sandbox.run("import --no-passphrase secret").exits(0);
+    sandbox.write("a.tar.gz", DATA);
+    let others = format!("home/certificates/{}.pgp", bob().fingerprint());
+    sandbox.write(&others, "it is Bob's, and no key");
+    let fingerprint = alice().fingerprint().to_string();
+    let done = sandbox.run(&format!("sign -u {fingerprint} a.tar.gz")).exits(0);
+    assert!(!done.err().contains("warning: "), "{done:?}");
+    // Where user IDs are searched, and in a list, it is told.
+    sandbox.run("sign --force -u alice@example.org a.tar.gz").exits(0).says("warning: ");
+    sandbox.run("list").says("it is").exits(3);
+    // Alice's own is another matter: it may be what revokes her key.
+    sandbox.write(&format!("home/certificates/{fingerprint}.pgp"), "it is Alice's, and no key");
+    sandbox.run(&format!("sign --force -u {fingerprint} a.tar.gz")).exits(3);
+}
+
+#[test]
+fn a_file_of_two_keys_is_imported_whole_and_again_changes_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("both", [public(alice()), public(bob()), public(alice())].concat());
+    let words = |line: &str| -> Vec<String> {
+        let out = sandbox.run(line).exits(0).out();
+        out.lines().map(|line| line.split(' ').next().unwrap_or_default().to_string()).collect()
+    };
+    assert_eq!(words("import both"), ["new", "new", "unchanged"]);
+    assert_eq!(words("import both"), ["unchanged"; 3]);
+}

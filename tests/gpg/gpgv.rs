@@ -56,6 +56,28 @@ fn its_lines_are_gpgvs() {
 }
 
 #[test]
+fn a_keyring_that_cannot_be_read_makes_nothing_good() {
+    let desk = Desk::plugsign();
+    desk.key("Acme <a@acme.test>");
+    desk.write("data", DATA);
+    desk.must("gpg --batch -b data && gpg --export > clean");
+    desk.must("mkdir folder; echo text > text; head -c 500 clean > cut; : > empty");
+    for gpg in ["gpgv", "gpg --no-default-keyring --verify"] {
+        for bad in ["missing", "folder", "text", "cut"] {
+            for order in [[bad, "clean"], ["clean", bad]] {
+                let [first, second] = order;
+                let said = desk.sh(&format!(
+                    "{gpg} --keyring ./{first} --keyring ./{second} --status-fd 1 data.sig data"
+                ));
+                assert_eq!(said.exit, 2, "{gpg}, {order:?}: {}", said.shown());
+            }
+        }
+        // As with gpgv, an empty one is one without keys.
+        desk.must(&format!("{gpg} --keyring ./empty --keyring ./clean data.sig data"));
+    }
+}
+
+#[test]
 fn a_weak_key_in_the_keyring_is_not_good() {
     let Some(theirs) = Desk::gpg() else { return };
     theirs.must("gpg --batch --pinentry-mode loopback --passphrase '' --quick-generate-key 'W <w@x.test>' rsa2048 sign 0");

@@ -585,3 +585,114 @@ fn keys_of_all_versions_and_algorithms_end_in_words() {
     bounded(&sandbox, "import key", "v6").exits(4);
     told(&format!("{cases} versions and algorithms of keys"));
 }
+
+/// A subkey of these numbers, bound by Alice to sign, with so many signatures of its own in the
+/// binding, whose digests begin as they should. Only its numbers can tell that nobody made them.
+fn bound_by_alice(numbers: &[Vec<u8>], at: u32, backs: u32) -> Vec<u8> {
+    let numbers: Vec<u8> = numbers.iter().flat_map(|it| number(it)).collect();
+    let subkey = bare_subkey(at, 17, &numbers);
+    let Packet::PublicSubkey(key) = Packet::from_bytes(&subkey).unwrap() else { panic!() };
+    let body = openpgp::serialize::MarshalInto::to_vec(&key).unwrap();
+    let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+    let about = [&about_alice()[..], &[0x99], &length, &body].concat();
+    let mut builder = openpgp::packet::signature::SignatureBuilder::new(
+        openpgp::types::SignatureType::SubkeyBinding,
+    )
+    .set_hash_algo(HashAlgorithm::SHA256)
+    .set_signature_creation_time(ago(8))
+    .unwrap()
+    .set_key_flags(KeyFlags::empty().set_signing())
+    .unwrap();
+    for back in 0..backs {
+        let claim = Claim {
+            issuer: key.keyid().as_bytes().try_into().unwrap(),
+            statement: Some(about.clone()),
+            ..Claim::alices(0x19)
+        };
+        let mut back = claim.body(60 + back);
+        back[2] = 17;
+        // The digest is over the algorithm's number, too.
+        let hashed = usize::from(u16::from_be_bytes([back[4], back[5]]));
+        let prefix = prefix(&about, &back[..6 + hashed]);
+        let unhashed = 6 + hashed;
+        let length = usize::from(u16::from_be_bytes([back[unhashed], back[unhashed + 1]]));
+        let place = unhashed + 2 + length;
+        back.truncate(place);
+        back.extend(prefix);
+        back.extend([number(&odd(248)), number(&odd(248))].concat());
+        builder = builder
+            .modify_unhashed_area(|mut area| {
+                use openpgp::packet::signature::subpacket::{Subpacket, SubpacketValue};
+                let embedded = openpgp::packet::Signature::from_bytes(&back)?;
+                area.add(Subpacket::new(SubpacketValue::EmbeddedSignature(embedded), false)?)?;
+                Ok(area)
+            })
+            .unwrap();
+    }
+    let binding =
+        builder.sign_subkey_binding(&mut alices_key(), alice().primary_key().key(), &key).unwrap();
+    [subkey, Packet::from(binding).to_vec().unwrap()].concat()
+}
+
+/// expect: the subkey is left out, and the certificate serves as without it; why: verifying by a
+/// DSA key costs the cube of its length, and anybody can make one of any length, and any number of
+/// signatures by it.
+#[test]
+fn a_subkey_that_costs_too_much_condemns_nothing_but_itself() {
+    let dsa = |p: usize, q: usize| vec![odd(p), odd(q), odd(p - 8), odd(p - 8)];
+    let mut key = alices_key();
+    let signature = Forge::by(&key).sign(&mut key, DATA);
+    let whole = public(alice());
+    for (what, subkeys) in [
+        ("12288 bits", many(8, |at| bound_by_alice(&dsa(12_288, 12_280), at, 1))),
+        ("32768 bits", many(2, |at| bound_by_alice(&dsa(32_768, 256), at, 1))),
+        ("a long order", many(8, |at| bound_by_alice(&dsa(3_072, 3_064), at, 20))),
+        ("many back-signatures", many(4, |at| bound_by_alice(&dsa(3_072, 256), at, 300))),
+        ("many subkeys", many(190, |at| bound_by_alice(&dsa(3_072, 256), at, 1))),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("key", [&whole[..], &subkeys].concat());
+        sandbox.write("a.tar.gz", DATA);
+        sandbox.write("a.tar.gz.sig", &signature);
+        bounded(&sandbox, "verify --key key --as-server a.tar.gz", what);
+        bounded(&sandbox, "trust add key", what);
+        bounded(&sandbox, "gpg --show-keys key", what).exits(0);
+        bounded(&sandbox, "import key", what).exits(0);
+        bounded(&sandbox, "list", what).exits(0);
+        bounded(&sandbox, "gpg --import key", what).exits(0);
+        let done = bounded(&sandbox, "verify --key key a.tar.gz", what);
+        let is_good = done.code() == Some(0) || done.out().contains("server-refuses: ");
+        assert!(is_good, "{what}: {done:?}");
+    }
+    told("DSA subkeys of absurd numbers and with absurd back-signatures");
+}
+
+/// expect: it ends soon and in little memory, and says what was not read; why: a file of 64 MiB
+/// holds a million keys.
+#[test]
+fn a_file_of_a_million_keys_costs_little() {
+    let tiny = |tag: u8, at: u32| {
+        let mut body = vec![4];
+        body.extend(at.to_be_bytes());
+        body.extend([1, 0, 3, 5, 0, 2, 3]);
+        packet(tag, &body)
+    };
+    let sandbox = Sandbox::new();
+    sandbox.write("a.tar.gz", DATA);
+    let mut key = alices_key();
+    sandbox.write("a.tar.gz.sig", Forge::by(&key).sign(&mut key, DATA));
+    sandbox.write("primaries", (0..1_000_000).flat_map(|at| tiny(6, at)).collect::<Vec<u8>>());
+    let subkeys = (0..1_000_000).flat_map(|at| tiny(14, at));
+    sandbox.write("subkeys", [public(alice()), subkeys.collect()].concat());
+    for name in ["primaries", "subkeys"] {
+        for line in ["import", "gpg --show-keys", "gpg --import"] {
+            bounded(&sandbox, &format!("{line} {name}"), name);
+        }
+        bounded(&sandbox, &format!("verify --key {name} a.tar.gz"), name);
+        let line = format!("gpg --keyring ./{name} --verify a.tar.gz.sig a.tar.gz");
+        bounded(&sandbox, &line, name);
+    }
+    let done = bounded(&sandbox, "import primaries", "primaries").exits(4);
+    assert!(done.out().contains("was not read"), "nothing says what was not read");
+    told("files of a million keys");
+}

@@ -63,14 +63,14 @@ fn a_weak_subkey_that_lives_is_named_where_it_keeps_a_certificate_out() {
 /// source: the interface, "the key is not usable until it is refreshed".
 #[test]
 fn a_signing_subkey_that_is_bound_over_sha_1_is_told_as_such() {
-    let certify = Recipe { flags: KeyFlags::empty().set_certification(), ..Recipe::of(Material::a()) };
+    let certify =
+        Recipe { flags: KeyFlags::empty().set_certification(), ..Recipe::of(Material::a()) };
     let cert = certify.build();
     let subkey = Material::strong().key::<SubordinateRole>(ago(9));
     let subject = [about(cert.primary_key().key()), about(&subkey)].concat();
     let mut signer = Material::strong().signer(ago(9));
-    let statement = |key: &openpgp::crypto::KeyPair, kind, hash| {
-        Forge { kind, hash, ..Forge::at(key, ago(8)) }
-    };
+    let statement =
+        |key: &openpgp::crypto::KeyPair, kind, hash| Forge { kind, hash, ..Forge::at(key, ago(8)) };
     let back = statement(&signer, 0x19, HashAlgorithm::SHA256).sign(&mut signer, &subject);
     let mut primary = certify.signer();
     let mut binding = statement(&primary, 0x18, HashAlgorithm::SHA1);

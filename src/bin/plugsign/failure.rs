@@ -361,6 +361,9 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::GnupgFile(_) => {
             "have gpg write the key to a file, gpg --export-secret-keys KEY > FILE, and: plugsign import FILE".into()
         }
+        Error::NotRead(_) => {
+            "write the one key into a file of its own: gpg --export KEY > FILE".into()
+        }
         Error::NoKey(_) => {
             "a key file is what `gpg --export` or `plugsign export` writes, armored or not".into()
         }

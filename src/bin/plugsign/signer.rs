@@ -169,10 +169,10 @@ fn in_home(queries: &[Option<KeyQuery>], world: &World) -> Result<Vec<Found>, Fa
         }
         home => home?,
     };
-    let shelf = home.keys()?;
     let mut found = Vec::new();
     for query in queries {
         let query = query.as_ref();
+        let shelf = home.keys_like(query)?;
         let key = shelf.find_secret(query)?;
         let exactly = query.and_then(|query| query.exactly(&key.certificate));
         let secret = match &key.secret {
@@ -180,8 +180,8 @@ fn in_home(queries: &[Option<KeyQuery>], world: &World) -> Result<Vec<Found>, Fa
             None => return Err(Error::NoSecret(key.certificate.fingerprint()).into()),
         };
         found.push(Found { secret, exactly, origin: Origin::Home });
+        world.readable(shelf);
     }
-    world.readable(shelf);
     Ok(found)
 }
 
@@ -190,9 +190,9 @@ fn in_home(queries: &[Option<KeyQuery>], world: &World) -> Result<Vec<Found>, Fa
 fn in_text(text: &Text, query: Option<&KeyQuery>, world: &World) -> Result<Found, Failure> {
     let mut secret = text.read(query)?;
     let exactly = query.and_then(|query| query.exactly(secret.certificate()));
-    match world.home().and_then(|home| Ok(home.keys()?)) {
+    let fingerprint = secret.fingerprint();
+    match world.home().and_then(|home| Ok(home.keys_of(std::slice::from_ref(&fingerprint))?)) {
         Ok(shelf) => {
-            let fingerprint = secret.fingerprint();
             shelf.check_complete(&fingerprint)?;
             let mut known = shelf.items.iter().map(|key| &key.certificate);
             if let Some(known) = known.find(|known| known.fingerprint() == fingerprint) {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use plugsign::disk::home::{Home, Lock};
 use plugsign::disk::shelf::Shelf;
 use plugsign::error::Error;
+use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::policy::Policy;
 use plugsign::safe::Safe;
 
@@ -25,6 +26,8 @@ pub struct World {
     started: Instant,
     pub umask: u32,
     pub terminal: Terminal,
+    /// What this command may spend on key files.
+    pub budget: Budget,
 }
 
 impl World {
@@ -37,6 +40,7 @@ impl World {
             started: Instant::now(),
             umask,
             terminal,
+            budget: Budget::new(),
         })
     }
 

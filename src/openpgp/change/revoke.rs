@@ -12,9 +12,9 @@ use openpgp::types::{ReasonForRevocation, SignatureType};
 
 use super::{check_clock, made, self_signature, with_packets};
 use crate::error::{Error, Result};
-use crate::openpgp::bounds::SIGNATURE;
+
 use crate::openpgp::certificate::{Certificate, Fingerprint, KeyId, armored};
-use crate::openpgp::framing::{Frame, split};
+use crate::openpgp::framing::{Frame, SIGNATURE, split};
 use crate::openpgp::primary_key::PrimaryKey;
 use crate::openpgp::statements;
 use crate::safe::{Safe, is_unsafe};

@@ -2,16 +2,18 @@
 //!
 //! A keybox is a row of blobs, each with its length in front; those of OpenPGP hold the packets of
 //! one certificate (GnuPG, kbx/keybox-blob.c). A keyring is nothing but packets.
+//!
+//! A distribution's keyring has thousands of certificates, and a signature was made by one of
+//! them. So the raw packets are walked first, and only what may be the issuer's is read.
 
 use std::collections::HashMap;
 
-use super::super::certificate::Certificate;
-use super::super::framing::{self, BadFrame};
-use super::super::key_file::read_keys;
+use super::super::bounds::{Budget, GLANCE};
+use super::super::certificate::{Certificate, KeyId};
+use super::super::framing::{self, BadFrame, packets};
+use super::super::key_file::read_keys_within;
+use super::super::raw_key::{key_id_of, key_ids};
 use crate::error::{Error, Result};
-
-/// The most bytes that are read of a keybox or a keyring.
-pub const MAX_KEYRING: u64 = 64 * 1024 * 1024;
 
 /// The most blobs, or certificates, that are read of one.
 const MAX_CERTIFICATES: usize = 10_000;
@@ -19,26 +21,34 @@ const MAX_CERTIFICATES: usize = 10_000;
 const HEADER: u8 = 1;
 const OPENPGP: u8 = 2;
 
-const PUBLIC_KEY: u8 = 6;
-const SECRET_KEY: u8 = 5;
-const TRUST: u8 = 12;
+/// Which certificates of many are read.
+#[derive(Clone, Copy)]
+pub enum Wanted<'a> {
+    /// All.
+    All,
+    /// Those that have one of these keys, as primary key or subkey, with all their copies.
+    With(&'a [KeyId]),
+}
+
+/// Returns whether this is the beginning of a keybox.
+pub fn is_keybox(bytes: &[u8]) -> bool {
+    bytes.get(8..12) == Some(b"KBXf")
+}
 
 /// Reads the certificates of a keybox. Each is there or says why it is not; damage ends the list
 /// with an error and hides nothing before it. X.509 certificates are passed over.
-pub fn read_keybox(bytes: &[u8]) -> Vec<Result<Certificate>> {
-    let mut gathered = Gathered::default();
+pub fn read_keybox(bytes: &[u8], wanted: Wanted<'_>, budget: &Budget) -> Vec<Result<Certificate>> {
+    let mut gathered = Gathered::new(wanted, budget);
     let mut rest = bytes;
-    for number in 0..=MAX_CERTIFICATES {
-        if rest.is_empty() && number > 0 {
-            return gathered.read();
-        }
+    let mut number = 0;
+    while !rest.is_empty() || number == 0 {
         let Some((blob, after)) = split_blob(rest) else {
             gathered.errors.push(damaged("it is no keybox, or damaged or cut short"));
-            return gathered.read();
+            break;
         };
         rest = after;
         match blob.get(4) {
-            Some(&HEADER) if number == 0 && blob.get(8..12) == Some(b"KBXf") => {}
+            Some(&HEADER) if number == 0 && is_keybox(blob) => {}
             _ if number == 0 => return vec![Err(damaged("it is no keybox"))],
             Some(&OPENPGP) => match keyblock(blob) {
                 Some(packets) => gathered.add(packets),
@@ -46,8 +56,15 @@ pub fn read_keybox(bytes: &[u8]) -> Vec<Result<Certificate>> {
             },
             _ => {}
         }
+        number += 1;
+        let is_full = matches!(wanted, Wanted::All) && number > MAX_CERTIFICATES;
+        if is_full && !rest.is_empty() {
+            gathered.stop(MAX_CERTIFICATES);
+        }
+        if gathered.is_over {
+            break;
+        }
     }
-    gathered.errors.push(too_many());
     gathered.read()
 }
 
@@ -74,31 +91,49 @@ fn number(bytes: &[u8], place: usize) -> Option<usize> {
 
 /// Reads the certificates of a keyring, as [`read_keybox`] does. GnuPG's own trust packets, which
 /// mean nothing elsewhere (RFC 9580, section 5.10), are left out.
-pub fn read_keyring(bytes: &[u8]) -> Vec<Result<Certificate>> {
-    let mut gathered = Gathered::default();
+pub fn read_keyring(bytes: &[u8], wanted: Wanted<'_>, budget: &Budget) -> Vec<Result<Certificate>> {
+    let mut gathered = Gathered::new(wanted, budget);
     gathered.add(bytes);
     gathered.read()
 }
 
 /// The packets of certificates, those of all copies of one together: what they may cost to read
 /// is bounded for all copies at once.
-#[derive(Default)]
-struct Gathered {
-    certificates: Vec<Vec<u8>>,
+struct Gathered<'a> {
+    certificates: Vec<Copies<'a>>,
     /// Where the certificates of these primary keys are.
-    places: HashMap<Vec<u8>, usize>,
+    places: HashMap<&'a [u8], usize>,
     errors: Vec<Error>,
+    /// The key IDs that are looked for, unless all certificates are read.
+    wanted: Option<Vec<[u8; 8]>>,
+    budget: &'a Budget,
+    is_over: bool,
 }
 
-impl Gathered {
+/// The copies of one certificate, as they stand.
+struct Copies<'a> {
+    runs: Vec<&'a [u8]>,
+    is_wanted: bool,
+}
+
+impl<'a> Gathered<'a> {
+    fn new(wanted: Wanted<'_>, budget: &'a Budget) -> Gathered<'a> {
+        let wanted = match wanted {
+            Wanted::All => None,
+            Wanted::With(keys) => Some(key_ids(keys)),
+        };
+        let (certificates, places, errors) = Default::default();
+        Gathered { certificates, places, errors, wanted, budget, is_over: false }
+    }
+
     /// Adds what is in a row of packets.
-    fn add(&mut self, bytes: &[u8]) {
+    fn add(&mut self, bytes: &'a [u8]) {
+        let (mut start, mut end) = (0, 0);
         let mut primary: Option<&[u8]> = None;
-        let mut packets: Vec<u8> = Vec::new();
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let frame = match framing::split(rest) {
-                Ok(frame) => frame,
+        let mut has_wanted = self.wanted.is_none();
+        for packet in packets(bytes) {
+            let packet = match packet {
+                Ok(packet) => packet,
                 Err(why) => {
                     self.errors.push(damaged(match why {
                         BadFrame::CutShort => "it is cut short",
@@ -107,52 +142,76 @@ impl Gathered {
                     break;
                 }
             };
-            if matches!(frame.tag, PUBLIC_KEY | SECRET_KEY) {
-                self.put(primary, &packets);
-                packets.clear();
-                if self.certificates.len() >= MAX_CERTIFICATES {
-                    self.errors.push(too_many());
+            if matches!(packet.tag, framing::PUBLIC_KEY | framing::SECRET_KEY) {
+                self.put(primary, bytes.get(start..end), has_wanted);
+                if self.is_over {
                     return;
                 }
-                primary = Some(frame.body);
+                (start, primary, has_wanted) = (end, Some(packet.body), self.wanted.is_none());
             }
-            if frame.tag != TRUST {
-                packets.extend(rest.get(..rest.len() - frame.rest.len()).unwrap_or_default());
+            end += packet.whole.len();
+            if let Some(wanted) = self.wanted.as_ref().filter(|_| !has_wanted && packet.is_key()) {
+                if !self.budget.pay(GLANCE) {
+                    return self.stop(self.certificates.len());
+                }
+                has_wanted = key_id_of(packet.body).is_some_and(|id| wanted.contains(&id));
             }
-            rest = frame.rest;
         }
-        self.put(primary, &packets);
+        self.put(primary, bytes.get(start..end), has_wanted);
     }
 
     /// Adds the packets of one certificate, to those of its copies if there are any.
-    fn put(&mut self, primary: Option<&[u8]>, packets: &[u8]) {
-        if packets.is_empty() {
+    fn put(&mut self, primary: Option<&'a [u8]>, run: Option<&'a [u8]>, is_wanted: bool) {
+        let Some(run) = run.filter(|run| !run.is_empty()) else { return };
+        let known = primary.and_then(|primary| self.places.get(primary));
+        let is_new = known.is_none();
+        let is_full = self.wanted.is_none() && self.certificates.len() >= MAX_CERTIFICATES;
+        if is_full && is_new || !self.budget.pay(GLANCE) {
+            return self.stop(self.certificates.len());
+        }
+        if let Some(copies) = known.and_then(|place| self.certificates.get_mut(*place)) {
+            copies.is_wanted |= is_wanted;
+            if copies.runs.last() != Some(&run) {
+                copies.runs.push(run);
+            }
             return;
         }
-        let Some(primary) = primary else { return self.certificates.push(packets.to_vec()) };
-        match self.places.get(primary).and_then(|place| self.certificates.get_mut(*place)) {
-            Some(copies) => {
-                let own = framing::split(packets).map_or(packets, |frame| frame.rest);
-                if !copies.ends_with(own) {
-                    copies.extend(own);
-                }
-            }
-            None => {
-                self.places.insert(primary.to_vec(), self.certificates.len());
-                self.certificates.push(packets.to_vec());
-            }
+        if let Some(primary) = primary {
+            self.places.insert(primary, self.certificates.len());
         }
+        self.certificates.push(Copies { runs: vec![run], is_wanted });
+    }
+
+    /// Says that there is more.
+    fn stop(&mut self, read: usize) {
+        self.is_over = true;
+        let why = format!("only its first {read} entries were read");
+        self.errors.push(Error::GnupgFile(why));
     }
 
     fn read(self) -> Vec<Result<Certificate>> {
-        let certificates = self.certificates.iter().map(|packets| read_certificate(packets));
+        let wanted = self.certificates.iter().filter(|copies| copies.is_wanted);
+        let certificates = wanted.map(|copies| read_certificate(&copies.whole(), self.budget));
         certificates.chain(self.errors.into_iter().map(Err)).collect()
     }
 }
 
+impl Copies<'_> {
+    /// Joins the copies behind one primary key.
+    fn whole(&self) -> Vec<u8> {
+        let mut whole = Vec::new();
+        for run in &self.runs {
+            let is_first = whole.is_empty();
+            let own = framing::split(run).map_or(*run, |frame| frame.rest);
+            whole.extend(if is_first { *run } else { own });
+        }
+        whole
+    }
+}
+
 /// Reads the one certificate of some packets.
-fn read_certificate(packets: &[u8]) -> Result<Certificate> {
-    let key = read_keys(packets)?.pop();
+fn read_certificate(packets: &[u8], budget: &Budget) -> Result<Certificate> {
+    let key = read_keys_within(packets, budget)?.pop();
     key.unwrap_or_else(|| Err(Error::NoKey("there is none in it".into())))?
         .into_certificate()
         .ok_or_else(|| damaged("a revocation stands there without its certificate"))
@@ -162,13 +221,17 @@ fn damaged(why: &str) -> Error {
     Error::GnupgFile(why.into())
 }
 
-fn too_many() -> Error {
-    Error::GnupgFile(format!("only its first {MAX_CERTIFICATES} entries were read"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read_keybox(bytes: &[u8]) -> Vec<Result<Certificate>> {
+        super::read_keybox(bytes, Wanted::All, &Budget::new())
+    }
+
+    fn read_keyring(bytes: &[u8]) -> Vec<Result<Certificate>> {
+        super::read_keyring(bytes, Wanted::All, &Budget::new())
+    }
 
     fn blob(kind: u8, payload: &[u8]) -> Vec<u8> {
         let mut blob = vec![0, 0, 0, 0, kind, 1, 0, 0];
@@ -227,6 +290,24 @@ mod tests {
         let read = read_keyring(&ring);
         assert_eq!((read.len(), good(&read)), (2, 2));
         assert_eq!(read[0].as_ref().unwrap().to_bytes().unwrap(), certificate);
+    }
+
+    #[test]
+    fn of_many_those_with_the_key_are_read_and_all_their_copies() {
+        let (certificate, other) = (certificate(), certificate());
+        let read = read_keyring(&certificate).remove(0).unwrap();
+        let signature = framing::split(framing::split(&certificate).unwrap().rest).unwrap().rest;
+        let bare = &certificate[..certificate.len() - signature.len()];
+        let ring = [&other[..], bare, &other, &certificate].concat();
+        let wanted = [read.fingerprint().key_id()];
+        let found = super::read_keyring(&ring, Wanted::With(&wanted), &Budget::new());
+        assert_eq!((found.len(), good(&found)), (1, 1));
+        assert_eq!(found[0].as_ref().unwrap().to_bytes().unwrap(), certificate);
+        let boxed = [blob(HEADER, b"KBXf\0\0\0\0"), blob(OPENPGP, &other), blob(OPENPGP, bare)];
+        let found = super::read_keybox(&boxed.concat(), Wanted::With(&wanted), &Budget::new());
+        assert_eq!((found.len(), good(&found)), (1, 1));
+        let nobody = super::read_keyring(&ring, Wanted::With(&[]), &Budget::new());
+        assert!(nobody.is_empty());
     }
 
     #[test]

@@ -23,18 +23,13 @@ use self::raw::{
     SUBKEY_REVOCATION, Says,
 };
 use super::certificate::Fingerprint;
-use super::framing::split;
+use super::framing::{
+    PUBLIC_KEY, PUBLIC_SUBKEY, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, USER_ATTRIBUTE, USER_ID, split,
+};
+use super::raw_key::RawKey;
 use super::rsa_public::Recovering;
 
 pub(super) use self::limits::{Limits, limits_of_primary, limits_of_subkey};
-
-const SIGNATURE: u8 = 2;
-const SECRET_KEY: u8 = 5;
-const PUBLIC_KEY: u8 = 6;
-const SECRET_SUBKEY: u8 = 7;
-const USER_ID: u8 = 13;
-const PUBLIC_SUBKEY: u8 = 14;
-const USER_ATTRIBUTE: u8 = 17;
 
 /// What a statement is about. Keys are public key packets' bodies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -262,14 +257,18 @@ struct Walk {
 
 impl Walk {
     fn new(packet: &[u8]) -> Option<(Fingerprint, Walk)> {
-        let fingerprint = match Packet::from_bytes(packet).ok()? {
-            Packet::PublicKey(key) => key.fingerprint(),
-            Packet::SecretKey(key) => key.fingerprint(),
-            _ => return None,
+        let fingerprint = match split(packet).ok()? {
+            frame if frame.tag == PUBLIC_KEY => {
+                Fingerprint::from_hex(&RawKey::read(frame.body)?.hex_fingerprint()?)?
+            }
+            _ => match Packet::from_bytes(packet).ok()? {
+                Packet::SecretKey(key) => key.fingerprint().into(),
+                _ => return None,
+            },
         };
-        let key_id = *fingerprint.as_bytes().last_chunk::<8>()?;
+        let key_id = fingerprint.key_id_octets()?;
         let kept = Kept { primary: public_body(packet)?.into(), ..Kept::default() };
-        Some((fingerprint.into(), Walk { kept, key_id, place: Subject::Key }))
+        Some((fingerprint, Walk { kept, key_id, place: Subject::Key }))
     }
 
     fn take(&mut self, tag: u8, body: &[u8], packet: &[u8]) {

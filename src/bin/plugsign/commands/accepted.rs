@@ -56,7 +56,7 @@ pub fn signers(keys: &[String], world: &World) -> Result<Accepted, Failure> {
         let path = Path::new(key);
         if is_there(path)? {
             let bytes = read_file(path)?;
-            let read = certificates_of(&bytes, path)?;
+            let read = certificates_of(&bytes, path, world)?;
             known.warn_of_shadow(key, &read, world);
             named.extend(read);
             files.push(bytes.to_vec());

@@ -209,7 +209,7 @@ fn renew_revocations(
 
 /// Reads one key of the home anew.
 pub fn of_home(home: &Home, fingerprint: &Fingerprint) -> Result<HomeKey, Error> {
-    let shelf = home.keys()?;
+    let shelf = home.keys_of(std::slice::from_ref(fingerprint))?;
     shelf.check_complete(fingerprint)?;
     let mut keys = shelf.items.into_iter();
     keys.find(|key| key.certificate.fingerprint() == *fingerprint)

@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use clap::Args;
 use plugsign::disk::file::{read_bounded, read_small};
+use plugsign::disk::home::Lock;
 use plugsign::disk::shelf::{HomeKey, Shelf};
 use plugsign::error::Error;
 use plugsign::mattermost::server_copy::ServerCopy;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::change::{Maker, Revocation, refresh, revoke_by};
 use plugsign::openpgp::key_file::{
-    Key, MAX_KEY_FILE, read_certificates as read_certificates_of, read_keys,
+    Key, MAX_KEYRING, read_certificates as read_certificates_of, read_keys_within,
 };
 use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::{Passphrase, Protection, SecretKey};
+use plugsign::openpgp::shared_primes::Moduli;
 use plugsign::safe::Safe;
 use zeroize::Zeroizing;
 
@@ -67,9 +69,10 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
         import_gnupg::run(folder.as_deref(), &arguments, world, &mut imported)?;
         return Ok(imported);
     }
+    let mut storing = Storing::default();
     for file in &arguments.files {
         let shown = Safe::path(file).to_string();
-        let keys = match read_file(file).and_then(|bytes| read_keys(&bytes)) {
+        let keys = match read_file(file).and_then(|bytes| read_keys_within(&bytes, &world.budget)) {
             Ok(keys) => keys,
             Err(error) => {
                 imported.push(Line::failed(shown, error));
@@ -78,9 +81,17 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
         };
         for key in keys {
             imported.push(match key {
-                Ok(Key::Certificate(certificate)) => import_certificate(&certificate, world),
-                Ok(Key::Secret(secret)) => import_secret(&secret, &arguments, world),
-                Ok(Key::Revocation(revocation)) => import_revocation(&revocation, &shown, world),
+                Ok(Key::Certificate(certificate)) => {
+                    import_certificate(&certificate, &mut storing, world)
+                }
+                Ok(Key::Secret(secret)) => {
+                    storing.pause();
+                    import_secret(&secret, &arguments, world)
+                }
+                Ok(Key::Revocation(revocation)) => {
+                    storing.pause();
+                    import_revocation(&revocation, &shown, world)
+                }
                 Err(error) => Line::failed(shown.clone(), error),
             });
         }
@@ -92,9 +103,9 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
 pub fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     if is_dash(path) {
         let input = streams::input().map_err(Error::io("read", Path::new("standard input")))?;
-        return read_bounded(input, "standard input", "a key file", MAX_KEY_FILE);
+        return read_bounded(input, "standard input", "a key file", MAX_KEYRING);
     }
-    read_small(path, "a key file", MAX_KEY_FILE)
+    read_small(path, "a key file", MAX_KEYRING)
 }
 
 fn import_revocation(revocation: &Revocation, file: &str, world: &World) -> Line {
@@ -131,10 +142,14 @@ pub fn apply_revocation(
 }
 
 /// Takes a certificate. Whatever keeps it out is its line's to say: other keys go on.
-pub(super) fn import_certificate(certificate: &Certificate, world: &World) -> Line {
+pub(super) fn import_certificate(
+    certificate: &Certificate,
+    storing: &mut Storing,
+    world: &World,
+) -> Line {
     let stored = check(certificate, &world.policy())
         .map_err(Failure::from)
-        .and_then(|()| store_certificate(certificate, world));
+        .and_then(|()| storing.certificate(certificate, world));
     Line::of(certificate, stored.unwrap_or_else(Outcome::Refused), false)
 }
 
@@ -144,23 +159,61 @@ pub fn check(certificate: &Certificate, policy: &Policy) -> Result<(), Error> {
         .map_err(|weakness| Error::Refused { key: certificate.fingerprint().to_string(), weakness })
 }
 
-pub fn store_certificate(certificate: &Certificate, world: &World) -> Result<Outcome, Failure> {
-    let certificate = &certificate.proven();
-    let home = world.home()?;
-    let lock = world.lock()?;
-    let shelf = home.keys()?;
-    shelf.check_complete(&certificate.fingerprint())?;
-    shelf.check_primes(certificate)?;
-    let Some(key) = known(&shelf, certificate) else {
-        home.put_certificate(&lock, certificate)?;
-        return Ok(Outcome::New);
-    };
-    let merged = key.certificate.merge(certificate)?;
-    if merged.same_as(&key.certificate) {
-        return Ok(Outcome::Unchanged);
+/// Many certificates on their way into the home. It is locked once for all of them, and what the
+/// others have is read once.
+#[derive(Default)]
+pub struct Storing {
+    open: Option<(Lock, Moduli)>,
+}
+
+impl Storing {
+    /// Lets others at the home, as long as somebody is asked or another kind of change is made.
+    pub fn pause(&mut self) {
+        self.open = None;
     }
-    home.put_certificate(&lock, &merged)?;
-    Ok(Outcome::Updated)
+
+    /// Stores a certificate, with what is there of it already.
+    pub fn certificate(
+        &mut self,
+        certificate: &Certificate,
+        world: &World,
+    ) -> Result<Outcome, Failure> {
+        let certificate = &certificate.proven();
+        let home = world.home()?;
+        let (lock, moduli) = match &mut self.open {
+            Some(open) => open,
+            open => {
+                let lock = world.lock()?;
+                open.insert((lock, home.moduli()?))
+            }
+        };
+        let shelf = home.keys_of(&[certificate.fingerprint()])?;
+        shelf.check_complete(&certificate.fingerprint())?;
+        check_primes(certificate, moduli)?;
+        let Some(key) = known(&shelf, certificate) else {
+            home.put_certificate(lock, certificate)?;
+            moduli.add(certificate);
+            return Ok(Outcome::New);
+        };
+        let merged = key.certificate.merge(certificate)?;
+        if merged.same_as(&key.certificate) {
+            return Ok(Outcome::Unchanged);
+        }
+        home.put_certificate(lock, &merged)?;
+        moduli.add(&merged);
+        Ok(Outcome::Updated)
+    }
+}
+
+/// Makes sure that a key to be kept does not share a prime with one that is here.
+fn check_primes(certificate: &Certificate, moduli: &Moduli) -> Result<(), Error> {
+    match moduli.sharer(certificate) {
+        Some(other) => Err(Error::Refused {
+            key: certificate.fingerprint().to_string(),
+            weakness: Weakness::SharedPrime(other.clone()),
+        }),
+        None => Ok(()),
+    }
 }
 
 pub fn known<'a>(shelf: &'a Shelf<HomeKey>, certificate: &Certificate) -> Option<&'a HomeKey> {
@@ -304,9 +357,9 @@ pub fn store_secret(
     let replace = keeping.replace;
     let home = world.home()?;
     let lock = world.lock()?;
-    let shelf = home.keys()?;
+    let shelf = home.keys_of(&[certificate.fingerprint()])?;
     shelf.check_complete(&certificate.fingerprint())?;
-    shelf.check_primes(certificate)?;
+    check_primes(certificate, &home.moduli()?)?;
     let Some(key) = known(&shelf, certificate) else {
         home.put_secret(&lock, secret)?;
         return Ok(Outcome::New);
@@ -357,7 +410,11 @@ fn join(
 
 /// Returns the certificates in the bytes of a file that `--key` names. A revocation certificate in
 /// it counts for its certificate.
-pub fn certificates_of(bytes: &[u8], path: &Path) -> Result<Vec<Certificate>, Failure> {
+pub fn certificates_of(
+    bytes: &[u8],
+    path: &Path,
+    world: &World,
+) -> Result<Vec<Certificate>, Failure> {
     let mut last = None;
     // Of several files, it is named which one has no key.
     let named = |error| match error {
@@ -365,9 +422,11 @@ pub fn certificates_of(bytes: &[u8], path: &Path) -> Result<Vec<Certificate>, Fa
         other => other,
     };
     let mut certificates = Vec::new();
-    for certificate in read_certificates_of(bytes).map_err(named)? {
+    for certificate in read_certificates_of(bytes, &world.budget).map_err(named)? {
         match certificate.map_err(named) {
             Ok(certificate) => certificates.push(certificate),
+            // The signer may be the one.
+            Err(error @ Error::NotRead(_)) => return Err(error.into()),
             Err(error) => last = Some(error),
         }
     }

@@ -10,7 +10,7 @@ use plugsign::openpgp::policy::Weakness;
 use plugsign::openpgp::secret_key::Protection;
 use plugsign::safe::Safe;
 
-use super::import::{Arguments, Keeping, check, import_certificate, keep, protect, prove};
+use super::import::{Arguments, Keeping, Storing, check, import_certificate, keep, protect, prove};
 use super::imported::{Imported, Line, Outcome};
 use crate::failure::Failure;
 use crate::world::World;
@@ -68,7 +68,7 @@ fn take_over(
         came_over = taken.is_ok();
         imported.push(Line::of(certificate, taken.unwrap_or_else(Outcome::Refused), true));
     } else {
-        imported.push(import_certificate(certificate, world));
+        imported.push(import_certificate(certificate, &mut Storing::default(), world));
         for fingerprint in found.movable() {
             // Nothing here would use a secret part that cannot sign.
             imported.push(Line::left_behind(

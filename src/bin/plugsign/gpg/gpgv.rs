@@ -1,14 +1,16 @@
 //! gpgv: whoever is in the keyring is trusted, and nobody else.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use plugsign::disk::file::read_small;
 use plugsign::error::Error;
-use plugsign::openpgp::certificate::Certificate;
-use plugsign::openpgp::gnupg::{MAX_KEYRING, read_keybox, read_keyring};
-use plugsign::openpgp::key_file::read_certificates;
+use plugsign::openpgp::bounds::Budget;
+use plugsign::openpgp::certificate::{Certificate, KeyId};
+use plugsign::openpgp::gnupg::{Wanted, is_keybox, read_keybox, read_keyring};
+use plugsign::openpgp::key_file::{MAX_KEYRING, key_blocks};
 use plugsign::safe::Safe;
+use zeroize::Zeroizing;
 
 use super::Session;
 use super::status::cause_of;
@@ -16,56 +18,106 @@ use super::verify::{self, Known, Speak, Trust};
 use crate::failure::Failure;
 
 pub fn run(session: &mut Session) -> Result<u8, Failure> {
-    let known = match session.options.keyrings.is_empty() {
-        false => keyrings(session),
+    if session.options.keyrings.is_empty() {
         // gpgv's trustedkeys.kbx is what `plugsign trust add` fills here.
-        true => session
-            .world
-            .readable(session.world.home()?.trusted()?)
-            .into_iter()
-            .map(|key| Known { certificate: key.certificate, trust: Trust::Full })
-            .collect(),
-    };
-    verify::run(session, &known, Speak::NotOfTrust)
+        return verify::run(session, trusted, Speak::NotOfTrust);
+    }
+    let mut keyrings = Keyrings::open(session);
+    let code = verify::run(
+        session,
+        |session, issuers| Ok(keyrings.find(session, issuers)),
+        Speak::NotOfTrust,
+    );
+    Ok(keyrings.code(code?))
 }
 
-/// Reads the keyrings. One that cannot be read is said, and trusts nobody.
-pub fn keyrings(session: &mut Session) -> Vec<Known> {
-    let mut known: Vec<Known> = Vec::new();
-    for name in session.options.keyrings.clone() {
-        let path = path_of(session, &name);
-        let certificates = match read_small(&path, "a keyring", MAX_KEYRING)
-            .and_then(|bytes| certificates(&bytes))
-        {
-            Ok(certificates) => certificates,
-            Err(error) => {
-                let failure = Failure::from(error);
-                session.log.say(&format!("keyblock resource '{}':", Safe::path(&path)));
-                session.log.explain(&failure);
-                let code = cause_of(&failure).code;
-                session.status.say(&format!("ERROR add_keyblock_resource {code}"));
-                continue;
-            }
-        };
-        for certificate in certificates {
-            match certificate {
-                Ok(certificate) => add(&mut known, Known { certificate, trust: Trust::Unknown }),
-                Err(error) => session.verbose(&format!("{}: {error}", Safe::path(&path))),
+fn trusted(session: &mut Session, _: &[KeyId]) -> Result<Vec<Known>, Failure> {
+    let trusted = session.world.readable(session.world.home()?.trusted()?).into_iter();
+    Ok(trusted.map(|key| Known { certificate: key.certificate, trust: Trust::Full }).collect())
+}
+
+/// The keyrings of a command line. One that cannot be read may be the one that has a revocation:
+/// then nothing is good, whatever the others have.
+pub struct Keyrings {
+    files: Vec<(PathBuf, Zeroizing<Vec<u8>>)>,
+    failed: bool,
+}
+
+impl Keyrings {
+    /// Reads their files, and says which cannot be read.
+    pub fn open(session: &mut Session) -> Keyrings {
+        let mut keyrings = Keyrings { files: Vec::new(), failed: false };
+        let mut room = MAX_KEYRING;
+        for name in session.options.keyrings.clone() {
+            let path = path_of(session, &name);
+            match read_small(&path, "all keyrings together", room) {
+                Ok(bytes) => {
+                    room = room.saturating_sub(bytes.len() as u64);
+                    keyrings.files.push((path, bytes));
+                }
+                Err(error) => keyrings.fail(session, &path, error),
             }
         }
+        keyrings
     }
-    known
+
+    fn fail(&mut self, session: &mut Session, path: &Path, error: Error) {
+        self.failed = true;
+        let failure = Failure::from(error);
+        session.log.say(&format!("keyblock resource '{}':", Safe::path(path)));
+        session.log.explain(&failure);
+        let code = cause_of(&failure).code;
+        session.status.say(&format!("ERROR add_keyblock_resource {code}"));
+    }
+
+    /// Reads the certificates that have one of these keys, and no others.
+    pub fn find(&mut self, session: &mut Session, issuers: &[KeyId]) -> Vec<Known> {
+        let mut known: Vec<Known> = Vec::new();
+        for (path, bytes) in std::mem::take(&mut self.files) {
+            let read = match certificates(&bytes, Wanted::With(issuers), &session.world.budget) {
+                Ok(read) => read,
+                Err(error) => {
+                    self.fail(session, &path, error);
+                    continue;
+                }
+            };
+            for certificate in read {
+                match certificate {
+                    Ok(certificate) => {
+                        add(&mut known, Known { certificate, trust: Trust::Unknown });
+                    }
+                    // A certificate of another kind is nobody's; damage may hide anything.
+                    Err(error @ Error::Refused { .. }) => {
+                        session.verbose(&format!("{}: {error}", Safe::path(&path)));
+                    }
+                    Err(error) => self.fail(session, &path, error),
+                }
+            }
+        }
+        known
+    }
+
+    /// Returns the exit code, which is never good if a keyring could not be read.
+    pub fn code(&self, code: u8) -> u8 {
+        if self.failed && code == 0 { 2 } else { code }
+    }
 }
 
 /// Reads a keybox, a keyring, or a file of armored keys.
-fn certificates(bytes: &[u8]) -> Result<Vec<Result<Certificate, Error>>, Error> {
-    if bytes.get(8..12) == Some(b"KBXf") {
-        return Ok(read_keybox(bytes));
+fn certificates(
+    bytes: &[u8],
+    wanted: Wanted<'_>,
+    budget: &Budget,
+) -> Result<Vec<Result<Certificate, Error>>, Error> {
+    // As with gpgv, an empty one is one without keys.
+    if bytes.is_empty() {
+        return Ok(Vec::new());
     }
-    if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {
-        return Ok(read_keyring(bytes));
+    if is_keybox(bytes) {
+        return Ok(read_keybox(bytes, wanted, budget));
     }
-    read_certificates(bytes)
+    let blocks = key_blocks(bytes)?;
+    Ok(blocks.iter().flat_map(|block| read_keyring(block, wanted, budget)).collect())
 }
 
 /// Adds a certificate, or what a copy of a known one has beyond it: a revocation above all.

@@ -8,7 +8,7 @@ use plugsign::error::Error;
 use plugsign::openpgp::certificate::{Certificate, Fingerprint};
 use plugsign::openpgp::change::Revocation;
 use plugsign::openpgp::facts::signature_count;
-use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
+use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use plugsign::openpgp::secret_key::{Protection, SecretKey};
 use plugsign::safe::Safe;
 
@@ -16,9 +16,7 @@ use super::Session;
 use super::input::Input;
 use super::secret::Secret;
 use super::verify::primary_user_id;
-use crate::commands::import::{
-    Keeping, apply_revocation, check, known, store_certificate, store_secret,
-};
+use crate::commands::import::{Keeping, Storing, apply_revocation, check, known, store_secret};
 use crate::commands::imported::Outcome;
 use crate::failure::Failure;
 use crate::report::first_user_id;
@@ -55,10 +53,13 @@ pub fn run(session: &mut Session) -> Result<u8, Failure> {
         words.push("-".into());
     }
     let mut counts = Counts::default();
+    let mut storing = Storing::default();
     let mut failed = false;
     for word in &words {
         let input = Input::new(word, session.options.special_filenames);
-        let keys = input.read("a key file", MAX_KEY_FILE).and_then(|bytes| read_keys(&bytes));
+        let keys = input
+            .read("a key file", MAX_KEYRING)
+            .and_then(|bytes| read_keys_within(&bytes, &session.world.budget));
         let keys = match keys {
             Ok(keys) => keys,
             Err(error) => {
@@ -76,9 +77,17 @@ pub fn run(session: &mut Session) -> Result<u8, Failure> {
         for key in keys {
             counts.read += 1;
             let taken = match key {
-                Ok(Key::Certificate(certificate)) => take(session, &mut counts, &certificate),
-                Ok(Key::Secret(key)) => take_secret(session, &mut counts, &key, &secret),
-                Ok(Key::Revocation(revocation)) => revoke(session, &mut counts, &revocation),
+                Ok(Key::Certificate(certificate)) => {
+                    take(session, &mut counts, &mut storing, &certificate)
+                }
+                Ok(Key::Secret(key)) => {
+                    storing.pause();
+                    take_secret(session, &mut counts, &key, &secret)
+                }
+                Ok(Key::Revocation(revocation)) => {
+                    storing.pause();
+                    revoke(session, &mut counts, &revocation)
+                }
                 Err(error) => Err(error.into()),
             };
             if let Err(failure) = taken {
@@ -122,11 +131,12 @@ fn revoke(
 fn take(
     session: &mut Session,
     counts: &mut Counts,
+    storing: &mut Storing,
     certificate: &Certificate,
 ) -> Result<(), Failure> {
     check(certificate, &session.world.policy()).inspect_err(|_| problem(session, certificate))?;
     let before = stored(session, certificate)?;
-    store_certificate(certificate, &session.world)?;
+    storing.certificate(certificate, &session.world)?;
     tell(session, counts, certificate, before.as_ref())
 }
 
@@ -174,7 +184,7 @@ fn problem(session: &mut Session, certificate: &Certificate) {
 }
 
 fn stored(session: &Session, certificate: &Certificate) -> Result<Option<Stored>, Failure> {
-    let shelf = session.world.home()?.keys()?;
+    let shelf = session.world.home()?.keys_of(&[certificate.fingerprint()])?;
     Ok(known(&shelf, certificate).map(|key| Stored {
         user_ids: key.certificate.user_ids().len(),
         keys: key.certificate.fingerprints().len(),

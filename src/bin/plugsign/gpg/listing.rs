@@ -4,7 +4,7 @@ use plugsign::disk::shelf::{HomeKey, Shelf};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::Fingerprint;
 use plugsign::openpgp::facts::{CertificateFacts, KeyFacts, UserIdFacts, certificate_facts};
-use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
+use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::safe::Safe;
 
@@ -129,8 +129,8 @@ pub fn show_files(session: &mut Session) -> Result<u8, Failure> {
     let mut listed = Vec::new();
     let mut failed = false;
     for word in &words {
-        let bytes = Input::new(word, false).read("a key file", MAX_KEY_FILE)?;
-        for key in read_keys(&bytes)? {
+        let bytes = Input::new(word, false).read("a key file", MAX_KEYRING)?;
+        for key in read_keys_within(&bytes, &session.world.budget)? {
             let certificate = match key.map(Key::into_certificate) {
                 Ok(Some(certificate)) => certificate,
                 // A revocation certificate: there is no key in it to be shown.

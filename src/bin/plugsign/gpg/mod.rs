@@ -29,9 +29,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use plugsign::openpgp::certificate::KeyId;
 use plugsign::safe::Safe;
 
 use self::argv::Table;
+use self::gpgv::Keyrings;
 use self::keygen::Questions;
 use self::listing::Half;
 use self::log::Log;
@@ -195,8 +197,11 @@ fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failu
             "plugsign makes detached signatures only, no signed messages; add --detach-sign".into(),
         )),
         Task::Verify => {
-            let known = known(session)?;
-            verify::run(session, &known, Speak::OfTrust)
+            let mut keyrings = Keyrings::open(session);
+            let find =
+                |session: &mut Session, issuers: &[KeyId]| known(session, &mut keyrings, issuers);
+            let code = verify::run(session, find, Speak::OfTrust)?;
+            Ok(keyrings.code(code))
         }
         Task::ListKeys | Task::Fingerprint => listing::run(session, Half::Public),
         Task::ListSecretKeys => listing::run(session, Half::Secret),
@@ -219,7 +224,11 @@ fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failu
 
 /// Everybody whose signatures can be verified: the home's, unless it is ruled out, and those of
 /// the keyrings.
-fn known(session: &mut Session) -> Result<Vec<Known>, Failure> {
+fn known(
+    session: &mut Session,
+    keyrings: &mut Keyrings,
+    issuers: &[KeyId],
+) -> Result<Vec<Known>, Failure> {
     let mut known = Vec::new();
     if !session.options.no_default_keyring {
         let (shelf, trusted) = listing::known_keys(session)?;
@@ -236,7 +245,7 @@ fn known(session: &mut Session) -> Result<Vec<Known>, Failure> {
             }
         }
     }
-    for more in gpgv::keyrings(session) {
+    for more in keyrings.find(session, issuers) {
         gpgv::add(&mut known, Known { trust: Trust::Unknown, ..more });
     }
     Ok(known)

@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use plugsign::error::Error;
-use plugsign::openpgp::certificate::{Certificate, Fingerprint};
+use plugsign::openpgp::certificate::{Certificate, Fingerprint, KeyId};
 use plugsign::openpgp::facts::{SignatureFacts, certificate_facts, signature_facts};
 use plugsign::openpgp::hash::HashAlgorithm;
 use plugsign::openpgp::policy::Weakness;
@@ -66,7 +66,13 @@ impl State {
     }
 }
 
-pub fn run(session: &mut Session, known: &[Known], speak: Speak) -> Result<u8, Failure> {
+/// Verifies what the command line names. Whoever `find` knows of those that the signatures claim to
+/// be by counts.
+pub fn run(
+    session: &mut Session,
+    find: impl FnOnce(&mut Session, &[KeyId]) -> Result<Vec<Known>, Failure>,
+    speak: Speak,
+) -> Result<u8, Failure> {
     let special = session.options.special_filenames;
     let words = session.options.words.clone();
     let (signature_word, data_word) = match &words[..] {
@@ -108,6 +114,8 @@ pub fn run(session: &mut Session, known: &[Known], speak: Speak) -> Result<u8, F
             return Ok(2);
         }
     };
+    let issuers = signatures.iter().flatten().flat_map(DetachedSignature::claimed_issuers);
+    let known = &find(session, &issuers.collect::<Vec<KeyId>>())?[..];
     let certificates: Vec<Certificate> =
         known.iter().map(|known| known.certificate.clone()).collect();
     let policy = session.world.policy();

@@ -1,0 +1,33 @@
+//! A look at a key without reading it: which keys it has, and what user IDs.
+//!
+//! Whoever is asked for one key of thousands looks at all of them, and reads the one.
+
+use super::certificate::Fingerprint;
+use super::framing::{USER_ID, packets};
+use super::raw_key::RawKey;
+
+/// The packets of a key, as they stand.
+#[derive(Clone, Copy)]
+pub struct Glance<'a>(&'a [u8]);
+
+impl<'a> Glance<'a> {
+    /// Looks at binary packets. Of damaged ones there is nothing to be seen.
+    pub fn at(bytes: &'a [u8]) -> Option<Glance<'a>> {
+        let is_sound = !bytes.is_empty() && packets(bytes).all(|packet| packet.is_ok());
+        is_sound.then_some(Glance(bytes))
+    }
+
+    /// Returns the fingerprints of its keys, the primary's first.
+    pub fn fingerprints(&self) -> impl Iterator<Item = Fingerprint> + 'a {
+        let keys = packets(self.0).flatten().filter(|packet| packet.is_key());
+        keys.filter_map(|packet| {
+            let hex = RawKey::read(packet.body)?.hex_fingerprint()?;
+            Fingerprint::from_hex(&hex)
+        })
+    }
+
+    /// Returns its user IDs, whoever put them there. Not safe to show.
+    pub fn user_ids(&self) -> impl Iterator<Item = &'a [u8]> + 'a {
+        packets(self.0).flatten().filter(|packet| packet.tag == USER_ID).map(|packet| packet.body)
+    }
+}

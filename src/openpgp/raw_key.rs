@@ -1,0 +1,97 @@
+//! Key packets as they stand: their numbers and fingerprints, without any parser's opinion.
+//!
+//! Whoever looks for one key among thousands reads this much of each, and no more.
+
+use super::certificate::KeyId;
+use super::framing::integer;
+use super::hash::{ContentHash, HashAlgorithm, Hasher};
+
+pub(super) const RSA: [u8; 3] = [1, 2, 3];
+const ELGAMAL: [u8; 2] = [16, 20];
+pub(super) const DSA: u8 = 17;
+const ECDH: u8 = 18;
+pub(super) const ECDSA: u8 = 19;
+pub(super) const EDDSA: u8 = 22;
+
+/// What is public of a version 4 key.
+pub(super) struct RawKey<'a> {
+    pub(super) algorithm: u8,
+    /// Its numbers in their order (RFC 9580, section 5.5.5); of an algorithm that is not known
+    /// here, none.
+    pub(super) numbers: Vec<&'a [u8]>,
+    /// The body of its packet, as far as it is public.
+    public: &'a [u8],
+}
+
+impl<'a> RawKey<'a> {
+    /// Reads a key packet's body, public or secret. Other versions than 4 are not looked at.
+    pub(super) fn read(body: &'a [u8]) -> Option<RawKey<'a>> {
+        let (&[4, _, _, _, _, algorithm], mut rest) = body.split_first_chunk::<6>()? else {
+            return None;
+        };
+        if matches!(algorithm, ECDH | ECDSA | EDDSA) {
+            let (&length, after) = rest.split_first()?;
+            rest = after.split_at_checked(length.into())?.1;
+        }
+        let count = match algorithm {
+            _ if RSA.contains(&algorithm) => 2,
+            _ if ELGAMAL.contains(&algorithm) => 3,
+            DSA => 4,
+            ECDH | ECDSA | EDDSA => 1,
+            // What is not known may be secret, but it is no part of what is looked for here.
+            _ => return Some(RawKey { algorithm, numbers: Vec::new(), public: body }),
+        };
+        let mut numbers = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (number, after) = integer(rest)?;
+            numbers.push(number);
+            rest = after;
+        }
+        if algorithm == ECDH {
+            let (&length, after) = rest.split_first()?;
+            rest = after.split_at_checked(length.into())?.1;
+        }
+        let public = body.get(..body.len() - rest.len())?;
+        Some(RawKey { algorithm, numbers, public })
+    }
+
+    /// Returns the octets that fingerprints and signatures hash (RFC 9580, section 5.5.4.2).
+    pub(super) fn hashed(&self) -> Vec<u8> {
+        let length = u16::try_from(self.public.len()).unwrap_or(u16::MAX);
+        [&[0x99][..], &length.to_be_bytes(), self.public].concat()
+    }
+
+    /// Returns the fingerprint.
+    pub(super) fn fingerprint(&self) -> Option<[u8; 20]> {
+        let way = ContentHash { algorithm: HashAlgorithm::Sha1, text: false };
+        let mut hasher = Hasher::new([way]);
+        hasher.update(&self.hashed());
+        hasher.finish().digest(way, b"")?.try_into().ok()
+    }
+
+    /// Returns the fingerprint in hexadecimal digits.
+    pub(super) fn hex_fingerprint(&self) -> Option<String> {
+        Some(self.fingerprint()?.iter().map(|octet| format!("{octet:02X}")).collect())
+    }
+
+    /// Returns the key ID, which is the fingerprint's end.
+    pub(super) fn key_id(&self) -> Option<[u8; 8]> {
+        self.fingerprint()?.last_chunk::<8>().copied()
+    }
+
+    /// Returns how many bits the longest of its numbers has.
+    pub(super) fn bits(&self) -> usize {
+        self.numbers.iter().map(|number| 8 * number.len()).max().unwrap_or_default()
+    }
+}
+
+/// Returns the ID of the key in a key packet's body.
+pub(super) fn key_id_of(body: &[u8]) -> Option<[u8; 8]> {
+    RawKey::read(body)?.key_id()
+}
+
+/// Returns key IDs as octets.
+pub(super) fn key_ids(keys: &[KeyId]) -> Vec<[u8; 8]> {
+    let octets = |key: &KeyId| u64::from_str_radix(&key.to_string(), 16).map(u64::to_be_bytes);
+    keys.iter().filter_map(|key| octets(key).ok()).collect()
+}

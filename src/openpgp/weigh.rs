@@ -1,0 +1,311 @@
+//! What a signature of a key costs to verify, and which of them AWS-LC has verified already.
+//!
+//! sequoia verifies on its own backend, which takes ten times as long as AWS-LC, and verifies a bad
+//! signature again whenever a key is put together. So RSA signatures are verified here, where they
+//! stand. sequoia is told of the good ones through its cache; the bad ones are nobody's, and go.
+//! Whatever else sequoia may have to verify is weighed by the kind and size of its key.
+
+use std::sync::mpsc;
+
+use aws_lc_rs::digest;
+use sequoia_openpgp as openpgp;
+
+use openpgp::packet::signature::cache::SignatureVerificationCache;
+
+use super::framing::RawPacket;
+use super::hash::{ContentHash, HashAlgorithm, Hasher};
+use super::raw_key::{DSA, ECDSA, EDDSA, RSA, RawKey};
+use super::raw_signature::{Claim, Parts};
+use super::rsa_public::{self, PublicNumbers, without_zeros};
+
+/// How often a bad signature may be verified in one command: whenever certificates are joined,
+/// filtered or written, sequoia forgets that it was bad.
+const REPEATS: u64 = 6;
+
+/// Bytes that are hashed in a microsecond, and how often that is done in one command. SHA-1, which
+/// is watched for collisions, takes four times as long.
+const HASHED_PER_WORK: u64 = 400;
+const HASHINGS: u64 = 4;
+
+/// What a verification by AWS-LC costs with 4096 bits.
+const FAST_RSA: u64 = 70;
+
+/// The longest numbers of keys that are worked on, in bits. DSA's have 1024 to 3072 (FIPS 186-4),
+/// and verifying costs the cube.
+const MOST_BITS: usize = 16_384;
+const MOST_DSA_BITS: usize = 3_072;
+const MOST_DSA_ORDER_BITS: usize = 256;
+const MOST_CURVE_BITS: usize = 1_100;
+
+/// What a signature is about.
+pub(super) enum Component<'a> {
+    Primary,
+    UserId(&'a [u8]),
+    Attribute(&'a [u8]),
+    Subkey(Option<RawKey<'a>>),
+    /// A subkey that is left out, with what belongs to it.
+    LeftOut,
+    Other,
+}
+
+/// What a signature costs, and what was found out about it.
+#[derive(Default)]
+pub(super) struct Weight {
+    pub(super) work: u64,
+    /// That it is good, for sequoia.
+    pub(super) proof: Option<Vec<u8>>,
+    /// The same of signatures in it.
+    pub(super) back_proofs: Vec<Vec<u8>>,
+    /// Whether it looks like one over what it follows, and its numbers are wrong.
+    pub(super) is_nobodys: bool,
+}
+
+/// What sequoia is to know before it works.
+#[derive(Default)]
+pub(super) struct Proofs(Vec<Vec<u8>>);
+
+impl Proofs {
+    pub(super) fn add(&mut self, proof: Vec<u8>) {
+        self.0.push(proof);
+    }
+
+    pub(super) fn extend(&mut self, proofs: Vec<Vec<u8>>) {
+        self.0.extend(proofs);
+    }
+
+    /// Tells sequoia, which need not verify again what AWS-LC verified. Few are not worth a thread.
+    pub(super) fn tell(&mut self) {
+        const FEW: usize = 8;
+        let proofs = std::mem::take(&mut self.0);
+        if proofs.len() < FEW {
+            return;
+        }
+        let (done, told) = mpsc::sync_channel(1);
+        SignatureVerificationCache::restore(proofs.into_iter(), move || {
+            let _ = done.send(());
+        });
+        // Whatever became of it, sequoia verifies what it does not know.
+        let _ = told.recv();
+    }
+}
+
+/// Returns whether a key has numbers that nobody's has, or is of a version that does not go with
+/// signatures of version 4 and costs what cannot be told.
+pub(super) fn is_absurd(packet: &RawPacket<'_>) -> bool {
+    let Some(key) = RawKey::read(packet.body) else {
+        // sequoia reads version 6, whose algorithm stands at the same place.
+        return packet.body.first() == Some(&6) && packet.body.get(5) == Some(&DSA);
+    };
+    let most = match key.algorithm {
+        DSA if key.numbers.get(1).is_some_and(|q| 8 * q.len() > MOST_DSA_ORDER_BITS) => 0,
+        DSA => MOST_DSA_BITS,
+        18..=22 => MOST_CURVE_BITS,
+        _ => MOST_BITS,
+    };
+    key.bits() > most
+}
+
+/// Weighs a signature by a primary key about a component, and verifies it if that is cheap. All
+/// components together have so many bytes.
+pub(super) fn weigh(
+    claim: &Claim<'_>,
+    primary: Option<&RawKey<'_>>,
+    component: &Component<'_>,
+    hashed: usize,
+) -> Weight {
+    let mut weight = Weight::default();
+    let Some(primary) = primary else {
+        // Of another version, or none: nobody knows what it costs.
+        weight.work = REPEATS * UNKNOWN;
+        return weight;
+    };
+    let about = claim.parts.as_ref().and_then(|parts| statement(parts, primary, component));
+    let about_bytes = about.as_ref().map_or(0, Vec::len) as u64;
+    let slowness = if claim.parts.as_ref().is_some_and(|parts| parts.hash == 2) { 4 } else { 1 };
+    let hashing = |bytes: u64| HASHINGS * slowness * bytes / HASHED_PER_WORK;
+    weight.work += hashing(about_bytes);
+    let judged = match (&claim.parts, &about) {
+        (Some(parts), Some(about)) => judge(parts, primary, about),
+        _ => Judged::Elsewhere,
+    };
+    match judged {
+        Judged::Good(proof) => {
+            weight.work += fast(primary);
+            weight.proof = Some(proof);
+        }
+        Judged::Bad => {
+            weight.work += fast(primary);
+            weight.is_nobodys = true;
+            return weight;
+        }
+        Judged::Unknown => weight.work += REPEATS * price(primary),
+        // It is tried on every component, and where its digest seems to fit, verified.
+        Judged::Elsewhere => {
+            weight.work += hashing(hashed as u64) / 2 + 2 * price(primary);
+        }
+    }
+    if let Component::Subkey(subkey) = component {
+        weigh_back(&mut weight, claim, primary, subkey.as_ref(), component);
+    }
+    weight
+}
+
+/// Weighs the signatures by the subkey in its binding.
+fn weigh_back(
+    weight: &mut Weight,
+    claim: &Claim<'_>,
+    primary: &RawKey<'_>,
+    subkey: Option<&RawKey<'_>>,
+    component: &Component<'_>,
+) {
+    for embedded in &claim.embedded {
+        let Some(subkey) = subkey else {
+            weight.work += REPEATS * UNKNOWN;
+            continue;
+        };
+        let parts = Parts::read(embedded);
+        let about = parts.as_ref().and_then(|parts| statement(parts, primary, component));
+        match parts.zip(about).map(|(parts, about)| judge(&parts, subkey, &about)) {
+            Some(Judged::Good(proof)) => {
+                weight.work += fast(subkey);
+                weight.back_proofs.push(proof);
+            }
+            _ => weight.work += REPEATS * price(subkey),
+        }
+    }
+}
+
+/// Returns what a signature of this kind hashes of the keys and the component, if it may be about
+/// that (RFC 9580, section 5.2.4).
+fn statement(
+    parts: &Parts<'_>,
+    primary: &RawKey<'_>,
+    component: &Component<'_>,
+) -> Option<Vec<u8>> {
+    let mut about = primary.hashed();
+    let mut add = |mark: u8, body: &[u8]| {
+        about.push(mark);
+        about.extend((body.len() as u32).to_be_bytes());
+        about.extend_from_slice(body);
+    };
+    match (parts.kind, component) {
+        (0x1F | 0x20, Component::Primary) => {}
+        (0x10..=0x13 | 0x30, Component::UserId(body)) => add(0xB4, body),
+        (0x10..=0x13 | 0x30, Component::Attribute(body)) => add(0xD1, body),
+        (0x18 | 0x19 | 0x28, Component::Subkey(Some(subkey))) => about.extend(subkey.hashed()),
+        _ => return None,
+    }
+    Some(about)
+}
+
+enum Judged {
+    Good(Vec<u8>),
+    Bad,
+    /// Its digest does not begin as it says: it may belong elsewhere.
+    Elsewhere,
+    /// Not RSA, or an RSA that AWS-LC does not know.
+    Unknown,
+}
+
+fn judge(parts: &Parts<'_>, key: &RawKey<'_>, about: &[u8]) -> Judged {
+    let (true, [n, e]) = (RSA.contains(&key.algorithm), &key.numbers[..]) else {
+        return Judged::Unknown;
+    };
+    let Some(algorithm) = HashAlgorithm::from_id(parts.hash) else { return Judged::Elsewhere };
+    let way = ContentHash { algorithm, text: false };
+    let mut hasher = Hasher::new([way]);
+    hasher.update(about);
+    let Some(digest) = hasher.finish().digest(way, &parts.trailer()) else {
+        return Judged::Unknown;
+    };
+    if digest.get(..2) != Some(&parts.prefix[..]) {
+        return Judged::Elsewhere;
+    }
+    if !rsa_public::is_known(n, algorithm) {
+        return Judged::Unknown;
+    }
+    let number = without_zeros(parts.number);
+    match rsa_public::verifies(PublicNumbers { n, e }, algorithm, &digest, number) {
+        true => Judged::Good(proof(parts, &digest, [n, e])),
+        false => Judged::Bad,
+    }
+}
+
+/// Returns the value by which sequoia's cache knows a good RSA signature: of what it verified,
+/// nothing is left out (sequoia-openpgp, packet/signature/cache.rs). Were it another one, sequoia
+/// would verify again; a test holds it.
+fn proof(parts: &Parts<'_>, digest: &[u8], [n, e]: [&[u8]; 2]) -> Vec<u8> {
+    let number = mpi(parts.number);
+    let mut context = digest::Context::new(&digest::SHA512);
+    context.update(&[0]);
+    context.update(&(number.len() as u32).to_le_bytes());
+    context.update(&number);
+    context.update(&[parts.hash]);
+    context.update(digest);
+    context.update(&mpi(n));
+    context.update(&mpi(e));
+    context.finish().as_ref().get(..32).unwrap_or_default().to_vec()
+}
+
+/// Writes a number as OpenPGP has it.
+fn mpi(number: &[u8]) -> Vec<u8> {
+    let number = without_zeros(number);
+    let spare = number.first().map_or(0, |first| first.leading_zeros() as usize);
+    let bits = (8 * number.len() - spare) as u16;
+    [&bits.to_be_bytes()[..], number].concat()
+}
+
+const UNKNOWN: u64 = 3_000;
+
+/// Returns what sequoia needs to verify a signature by this key.
+fn price(key: &RawKey<'_>) -> u64 {
+    let bits = key.bits() as u64;
+    match key.algorithm {
+        // sequoia refuses longer ones.
+        1..=3 if bits > 4_104 => 20,
+        1..=3 => 60 + 900 * bits * bits / (4_096 * 4_096),
+        DSA => 100 + 9_000 * bits * bits / (3_072 * 3_072),
+        EDDSA | 27 if bits <= 8 * 33 => 150,
+        ECDSA if bits <= 8 * 65 => 600,
+        // What never signs.
+        16 | 18 | 20 | 25 | 26 => 10,
+        _ => UNKNOWN,
+    }
+}
+
+/// Returns what AWS-LC needs.
+fn fast(key: &RawKey<'_>) -> u64 {
+    let bits = key.bits() as u64;
+    10 + FAST_RSA * bits * bits / (4_096 * 4_096)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::framing::{SIGNATURE, packets};
+    use super::super::keygen::{KeyPlan, Kind, generate};
+    use super::super::policy::KeySizeBits;
+    use super::*;
+    use openpgp::parse::Parse;
+
+    #[test]
+    fn a_proof_is_what_sequoia_looks_for() {
+        let plan = KeyPlan {
+            kind: Kind::Sign,
+            bits: KeySizeBits::Rsa3072,
+            user_id: "Test".into(),
+            created: std::time::UNIX_EPOCH + std::time::Duration::from_secs(1 << 30),
+            validity: None,
+        };
+        let bytes = generate(&plan, None).unwrap().secret.certificate().to_bytes().unwrap();
+        let all: Vec<RawPacket<'_>> = packets(&bytes).flatten().collect();
+        let key = RawKey::read(all[0].body).unwrap();
+        let signature = all.iter().find(|packet| packet.tag == SIGNATURE).unwrap();
+        let claim = Claim::read(signature.body).unwrap();
+        let proof = weigh(&claim, Some(&key), &Component::UserId(b"Test"), 4).proof.unwrap();
+        // sequoia verifies it, and knows it afterwards by the same value.
+        let cert = openpgp::Cert::from_bytes(&bytes).unwrap();
+        assert_eq!(cert.userids().next().unwrap().self_signatures().count(), 1);
+        let known = SignatureVerificationCache::dump().into_iter();
+        assert!(known.into_iter().any(|entry| entry.value() == proof));
+    }
+}

@@ -107,19 +107,27 @@ pub fn read_certificates(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Cer
         }
     }
     for revocation in revocations {
-        let mut is_used = false;
-        for certificate in certificates.iter_mut().flatten() {
-            if let Ok(revoked) = revoke_by(certificate, &revocation) {
-                *certificate = revoked;
-                is_used = true;
-            }
-        }
-        if !is_used {
+        if !revoke_those_of(&mut certificates, &revocation) {
             let why = "it is a revocation certificate, without its certificate";
             certificates.push(Err(Error::NoKey(why.into())));
         }
     }
     Ok(certificates)
+}
+
+/// Revokes the certificates whose key made a revocation; tells whether there are any.
+pub(super) fn revoke_those_of(
+    certificates: &mut [Result<Certificate>],
+    revocation: &Revocation,
+) -> bool {
+    let mut is_used = false;
+    for certificate in certificates.iter_mut().flatten() {
+        if let Ok(revoked) = revoke_by(certificate, revocation) {
+            *certificate = revoked;
+            is_used = true;
+        }
+    }
+    is_used
 }
 
 /// Armors the packets of one or more keys as one block: the server reads only the first of

@@ -192,6 +192,8 @@ fn a_revocation_certificate_beside_its_certificate_counts() {
     sandbox.write("both", &blocks);
     let done = bounded(&sandbox, "verify --key both a.tar.gz", "two blocks").exits(1);
     assert!(done.out().contains("revoked-key"), "{done:?}");
+    let done = gpg(&sandbox, "both", "a.tar.gz.sig");
+    assert!(done.out().contains("REVKEYSIG"), "{done:?}");
     sandbox.write("certificate", public(alice()));
     sandbox.write("alone", armor(PublicKey, &packet));
     for line in ["import certificate", "import alone"] {

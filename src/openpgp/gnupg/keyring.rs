@@ -10,8 +10,9 @@ use std::collections::HashMap;
 
 use super::super::bounds::{Budget, GLANCE};
 use super::super::certificate::{Certificate, KeyId};
+use super::super::change::{begins_with_revocation, read_revocations};
 use super::super::framing::{self, BadFrame, packets};
-use super::super::key_file::read_keys_within;
+use super::super::key_file::{Block, read_keys_within, revoke_those_of};
 use super::super::raw_key::{key_id_of, key_ids};
 use crate::error::{Error, Result};
 
@@ -95,6 +96,28 @@ pub fn read_keyring(bytes: &[u8], wanted: Wanted<'_>, budget: &Budget) -> Vec<Re
     let mut gathered = Gathered::new(wanted, budget);
     gathered.add(bytes);
     gathered.read()
+}
+
+/// Reads the certificates of blocks of keys (see [`key_blocks`](super::super::key_file::key_blocks)), as [`read_keyring`] does. A block
+/// that is a revocation certificate counts for its certificate in another block.
+pub fn read_key_blocks(
+    blocks: &[Block<'_>],
+    wanted: Wanted<'_>,
+    budget: &Budget,
+) -> Vec<Result<Certificate>> {
+    let (alone, keys): (Vec<_>, Vec<_>) =
+        blocks.iter().partition(|block| begins_with_revocation(block));
+    let mut certificates: Vec<_> =
+        keys.iter().flat_map(|block| read_keyring(block, wanted, budget)).collect();
+    for block in alone {
+        match read_revocations(block) {
+            Ok(revocations) => revocations.iter().for_each(|revocation| {
+                revoke_those_of(&mut certificates, revocation);
+            }),
+            Err(error) => certificates.push(Err(error)),
+        }
+    }
+    certificates
 }
 
 /// The packets of certificates, those of all copies of one together: what they may cost to read

@@ -17,7 +17,7 @@ use openpgp::packet::key::{PublicParts, SecretKeyMaterial, UnspecifiedRole};
 use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
 
-pub use self::keyring::{Wanted, is_keybox, read_keybox, read_keyring};
+pub use self::keyring::{Wanted, is_keybox, read_key_blocks, read_keybox, read_keyring};
 pub(in crate::openpgp) use self::private_key::grip;
 pub use self::private_key::{MAX_PRIVATE_KEY, PrivateKeyFile};
 

@@ -7,7 +7,7 @@ use plugsign::disk::file::read_small;
 use plugsign::error::Error;
 use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::certificate::{Certificate, KeyId};
-use plugsign::openpgp::gnupg::{Wanted, is_keybox, read_keybox, read_keyring};
+use plugsign::openpgp::gnupg::{Wanted, is_keybox, read_key_blocks, read_keybox};
 use plugsign::openpgp::key_file::{MAX_KEYRING, key_blocks};
 use plugsign::safe::Safe;
 use zeroize::Zeroizing;
@@ -116,8 +116,7 @@ fn certificates(
     if is_keybox(bytes) {
         return Ok(read_keybox(bytes, wanted, budget));
     }
-    let blocks = key_blocks(bytes)?;
-    Ok(blocks.iter().flat_map(|block| read_keyring(block, wanted, budget)).collect())
+    Ok(read_key_blocks(&key_blocks(bytes)?, wanted, budget))
 }
 
 /// Adds a certificate, or what a copy of a known one has beyond it: a revocation above all.

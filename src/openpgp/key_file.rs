@@ -335,7 +335,16 @@ fn armor_blocks(text: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    // Most text has few dashes: what begins as the needle does is compared.
+    let first = needle.first()?;
+    let mut start = 0;
+    loop {
+        start += haystack.get(start..)?.iter().position(|octet| octet == first)?;
+        if haystack.get(start..)?.starts_with(needle) {
+            return Some(start);
+        }
+        start += 1;
+    }
 }
 
 fn decode_armor(block: &[u8]) -> Result<Zeroizing<Vec<u8>>> {

@@ -1,7 +1,10 @@
 //! Keys that were made with too little chance: two RSA moduli with a prime in common give both
 //! private keys away to anybody who has the two certificates (factorable.net, 2012).
 
-use crypto_bigint::{BoxedUint, Gcd, NonZero, Odd};
+use std::collections::HashSet;
+
+use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
+use crypto_bigint::{BoxedUint, Gcd, Odd, Resize};
 use sequoia_openpgp as openpgp;
 
 use openpgp::crypto::mpi;
@@ -10,6 +13,7 @@ use super::certificate::{Certificate, Fingerprint};
 use super::framing::packets;
 use super::policy::check_key;
 use super::raw_key::{RSA, RawKey};
+use super::rsa_public::without_zeros;
 
 /// How many keys of one certificate are looked at. Nobody's has more that sign.
 const MOST_KEYS: usize = 16;
@@ -35,7 +39,10 @@ pub fn sharer<'a>(
 
 /// The moduli of many certificates, read once for many that are to be added.
 #[derive(Default)]
-pub struct Moduli(Vec<(Fingerprint, Modulus)>);
+pub struct Moduli {
+    all: Vec<(Fingerprint, Modulus)>,
+    known: HashSet<Vec<u8>>,
+}
 
 impl Moduli {
     /// Adds those of a certificate's packets, which nothing else is read of.
@@ -46,21 +53,32 @@ impl Moduli {
             let n = key.numbers.first().filter(|_| RSA.contains(&key.algorithm))?;
             (FEWEST_OCTETS..=MOST_OCTETS).contains(&n.len()).then(|| Modulus::read(n))?
         });
-        let named = moduli.map(|modulus| (certificate.clone(), modulus));
-        self.0.extend(named.take(MOST_KEYS));
+        for modulus in moduli.take(MOST_KEYS) {
+            self.put(certificate, modulus);
+        }
     }
 
     /// Adds those of a certificate.
     pub fn add(&mut self, certificate: &Certificate) {
         let fingerprint = certificate.fingerprint();
-        self.0.extend(moduli(certificate).into_iter().map(|it| (fingerprint.clone(), it)));
+        for modulus in moduli(certificate) {
+            self.put(&fingerprint, modulus);
+        }
     }
 
-    /// Returns the first with which a certificate shares a prime, as [`sharer`] does.
+    fn put(&mut self, certificate: &Fingerprint, modulus: Modulus) {
+        if self.known.insert(modulus.octets()) {
+            self.all.push((certificate.clone(), modulus));
+        }
+    }
+
+    /// Returns the first with which a certificate shares a prime, as [`sharer`] does. What is here
+    /// already was looked at when it came.
     pub fn sharer(&self, certificate: &Certificate) -> Option<&Fingerprint> {
         let own = moduli(certificate);
-        let own = own.iter().find(|own| own.shares_prime(self.0.iter().map(|(_, it)| it)))?;
-        self.0.iter().find(|(_, it)| own.shares_prime([it])).map(|(fingerprint, _)| fingerprint)
+        let mut new = own.iter().filter(|own| !self.known.contains(&own.octets()));
+        let own = new.find(|own| own.shares_prime(self.all.iter().map(|(_, it)| it)))?;
+        self.all.iter().find(|(_, it)| own.shares_prime([it])).map(|(fingerprint, _)| fingerprint)
     }
 }
 
@@ -90,13 +108,29 @@ impl Modulus {
 
     /// Returns whether a prime of it divides one of the others, those that equal it apart.
     fn shares_prime<'a>(&self, others: impl IntoIterator<Item = &'a Modulus>) -> bool {
-        let modulus: &NonZero<BoxedUint> = self.0.as_nz_ref();
         let different = others.into_iter().filter(|other| other.0 != self.0);
-        let one = BoxedUint::one_with_precision(modulus.bits_precision());
+        // A factor of the modulus stays one in Montgomery's form, whatever that is multiplied by.
+        let parameters = BoxedMontyParams::new_vartime(self.0.clone());
+        let form = |number| BoxedMontyForm::from_montgomery(number, &parameters);
         let product = different
-            .map(|other| other.0.rem_vartime(modulus))
-            .fold(one.clone(), |product, rest| product.mul_mod(&rest, modulus));
-        *self.0.gcd_vartime(&product) != one
+            .map(|other| form(self.reduced(other)))
+            .fold(BoxedMontyForm::one(&parameters), |product, other| product.mul(&other));
+        let one = BoxedUint::one_with_precision(self.0.bits_precision());
+        *self.0.gcd_vartime(product.as_montgomery()) != one
+    }
+
+    /// Returns what is left of another modulus, divided by this one. Most have the same length.
+    fn reduced(&self, other: &Modulus) -> BoxedUint {
+        let (own, other): (&BoxedUint, &BoxedUint) = (self.0.as_ref(), other.0.as_ref());
+        if own.bits_precision() != other.bits_precision() {
+            return other.rem_vartime(self.0.as_nz_ref()).resize(own.bits_precision());
+        }
+        let rest = if other < own { other.clone() } else { other.wrapping_sub(own) };
+        if &rest < own { rest } else { rest.rem_vartime(self.0.as_nz_ref()) }
+    }
+
+    fn octets(&self) -> Vec<u8> {
+        without_zeros(&self.0.to_be_bytes()).to_vec()
     }
 }
 

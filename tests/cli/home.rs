@@ -414,7 +414,7 @@ fn a_fingerprint_opens_the_files_of_its_key_alone() {
     sandbox.run("sign --force -u alice@example.org a.tar.gz").exits(0).says("warning: ");
     sandbox.run("list").says("it is").exits(3);
     // Alice's own is another matter: it may be what revokes her key.
-    sandbox.write(&format!("home/certificates/{fingerprint}.pgp"), "it is Alice's, and no key");
+    sandbox.write(format!("home/certificates/{fingerprint}.pgp"), "it is Alice's, and no key");
     sandbox.run(&format!("sign --force -u {fingerprint} a.tar.gz")).exits(3);
 }
 

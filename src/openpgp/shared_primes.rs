@@ -126,7 +126,7 @@ impl Modulus {
             return other.rem_vartime(self.0.as_nz_ref()).resize(own.bits_precision());
         }
         let rest = if other < own { other.clone() } else { other.wrapping_sub(own) };
-        if &rest < own { rest } else { rest.rem_vartime(self.0.as_nz_ref()) }
+        if rest < *own { rest } else { rest.rem_vartime(self.0.as_nz_ref()) }
     }
 
     fn octets(&self) -> Vec<u8> {

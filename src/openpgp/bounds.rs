@@ -97,6 +97,14 @@ impl Budget {
     }
 }
 
+/// The packets of one key.
+pub(super) struct Own<'a> {
+    /// Those that sequoia is to read.
+    pub(super) packets: Zeroizing<Vec<u8>>,
+    /// All of them, as they were given.
+    pub(super) given: &'a [u8],
+}
+
 /// Returns the packets of each key, without what others certified. A key with too much of anything
 /// says so, and hides no other.
 ///
@@ -105,11 +113,11 @@ impl Budget {
 /// # Errors
 ///
 /// [`Error::NoKey`] for packets that are no packets.
-pub(super) fn own_packets(
-    bytes: &[u8],
+pub(super) fn own_packets<'a>(
+    bytes: &'a [u8],
     budget: &Budget,
     proofs: &mut Proofs,
-) -> Result<Vec<Result<Zeroizing<Vec<u8>>>>> {
+) -> Result<Vec<Result<Own<'a>>>> {
     /// How many of those that were not read are named.
     const NAMED: usize = 100;
     for packet in packets(bytes) {
@@ -122,7 +130,7 @@ pub(super) fn own_packets(
     let mut unread = 0;
     for run in runs(bytes) {
         if unread == 0 && budget.pay(GLANCE) {
-            let read = own_of(run, budget, proofs);
+            let read = own_of(run, budget, proofs).map(|packets| Own { packets, given: run });
             unread += usize::from(matches!(read, Err(Error::NotRead(_))));
             own.push(read);
         } else {
@@ -292,7 +300,7 @@ impl<'a, 'p> Reading<'a, 'p> {
         self.count.check()?;
         let weight = weigh(claim, self.key.as_ref(), &self.component, self.count.hashed);
         if let Some(proof) = weight.proof {
-            self.proofs.add(proof);
+            self.proofs.add(proof, packet.body);
         }
         self.proofs.extend(weight.back_proofs);
         self.cost.work += weight.work;

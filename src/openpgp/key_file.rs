@@ -4,7 +4,6 @@
 //! systems arrive in base64, or with `\n` for every line end. All of these are read, many keys
 //! to a file, each on its own: one that cannot be read does not hide the others.
 
-use std::collections::HashMap;
 use std::io::Read;
 use std::ops::Deref;
 
@@ -19,8 +18,8 @@ use openpgp::cert::CertParser;
 use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
 
-use super::bounds::{Budget, own_packets};
-use super::certificate::{Certificate, Fingerprint, armored, innermost};
+use super::bounds::{Budget, Own, own_packets};
+use super::certificate::{Certificate, armored, innermost};
 use super::change::{Revocation, begins_with_revocation, read_revocations, revoke_by};
 use super::framing::{SIGNATURE, split};
 use super::policy::Weakness;
@@ -366,15 +365,14 @@ fn read_packets(packets: &[u8], budget: &Budget) -> Vec<Result<Key>> {
     };
     proofs.tell();
     if let Some(Ok(first)) = own.first()
-        && split(first).is_ok_and(|first| first.tag == SIGNATURE)
+        && split(&first.packets).is_ok_and(|first| first.tag == SIGNATURE)
     {
-        let all: Vec<u8> = own.iter().flatten().flat_map(|own| own.to_vec()).collect();
+        let all: Vec<u8> = own.iter().flatten().flat_map(|own| own.packets.to_vec()).collect();
         return read_signatures(&all);
     }
-    let mut statements = Statements::of_each(packets);
     own.into_iter()
         .flat_map(|own| match own {
-            Ok(own) => read_one(&own, &mut statements),
+            Ok(own) => read_one(&own, &proofs),
             Err(error) => vec![Err(error)],
         })
         .collect()
@@ -391,13 +389,17 @@ fn read_signatures(packets: &[u8]) -> Vec<Result<Key>> {
     }
 }
 
-/// Reads the packets of one key, with the statements of all keys.
-fn read_one(packets: &[u8], statements: &mut HashMap<Fingerprint, Statements>) -> Vec<Result<Key>> {
-    let parser = match CertParser::from_bytes(packets) {
+/// Reads the packets of one key.
+fn read_one(own: &Own<'_>, proofs: &Proofs) -> Vec<Result<Key>> {
+    let parser = match CertParser::from_bytes(&*own.packets) {
         Ok(parser) => parser,
         Err(error) => return vec![Err(Error::NoKey(innermost(error.as_ref())))],
     };
-    let of = |cert: &Cert| statements.get(&cert.fingerprint().into()).cloned().unwrap_or_default();
+    let statements = Statements::of_given(own.given, proofs);
+    let of = |cert: &Cert| match &statements {
+        Some((key, statements)) if *key == cert.fingerprint().into() => statements.clone(),
+        _ => Statements::default(),
+    };
     parser
         // What cannot be written, such as fingerprints of versions that nobody knows, could not be
         // kept.

@@ -5,6 +5,7 @@
 //! stand. sequoia is told of the good ones through its cache; the bad ones are nobody's, and go.
 //! Whatever else sequoia may have to verify is weighed by the kind and size of its key.
 
+use std::collections::HashSet;
 use std::sync::mpsc;
 
 use aws_lc_rs::digest;
@@ -60,24 +61,37 @@ pub(super) struct Weight {
     pub(super) is_nobodys: bool,
 }
 
-/// What sequoia is to know before it works.
+/// What need not be verified again.
 #[derive(Default)]
-pub(super) struct Proofs(Vec<Vec<u8>>);
+pub(super) struct Proofs {
+    /// What sequoia is to know before it works.
+    proofs: Vec<Vec<u8>>,
+    /// Where in memory the signatures are that are good where they stand.
+    places: HashSet<*const u8>,
+}
 
 impl Proofs {
-    pub(super) fn add(&mut self, proof: Vec<u8>) {
-        self.0.push(proof);
+    /// Adds the proof of a signature with this body.
+    pub(super) fn add(&mut self, proof: Vec<u8>, body: &[u8]) {
+        self.proofs.push(proof);
+        self.places.insert(body.as_ptr());
     }
 
     pub(super) fn extend(&mut self, proofs: Vec<Vec<u8>>) {
-        self.0.extend(proofs);
+        self.proofs.extend(proofs);
     }
 
-    /// Tells sequoia, which need not verify again what AWS-LC verified. Few are not worth a thread.
+    /// Returns whether the signature with this very body, which must not have moved, is known to
+    /// be good where it stands.
+    pub(super) fn has(&self, body: &[u8]) -> bool {
+        self.places.contains(&body.as_ptr())
+    }
+
+    /// Tells sequoia, which need not verify again what AWS-LC verified: that takes it longer than
+    /// a thread takes to start.
     pub(super) fn tell(&mut self) {
-        const FEW: usize = 8;
-        let proofs = std::mem::take(&mut self.0);
-        if proofs.len() < FEW {
+        let proofs = std::mem::take(&mut self.proofs);
+        if proofs.is_empty() {
             return;
         }
         let (done, told) = mpsc::sync_channel(1);

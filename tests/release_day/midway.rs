@@ -188,7 +188,9 @@ fn ctrl_c_in_the_middle_leaves_whole_signatures_and_the_next_run_ends_the_work()
         release.write(&format!("dist/n{number}.zip"), &number.to_string());
     }
     let said = release.run(
-        "strace -f -o /dev/null -e trace=fsync -e inject=fsync:delay_enter=20000 \\
+        // A shell lets what it runs in the background ignore Ctrl-C, and plugsign leaves that alone.
+        "env --default-signal=INT \\
+             strace -f -o /dev/null -e trace=fsync -e inject=fsync:delay_enter=20000 \\
              plugsign sign dist > written & pid=$!
          for _ in $(seq 1000); do
              if ls dist | grep -q 'zip.sig$'; then break; fi

@@ -28,6 +28,7 @@ use super::framing::{
 };
 use super::raw_key::RawKey;
 use super::rsa_public::Recovering;
+use super::weigh::Proofs;
 
 pub(super) use self::limits::{Limits, limits_of_primary, limits_of_subkey};
 
@@ -91,6 +92,8 @@ struct Kept {
     subjects: Vec<Subject>,
     /// The signature packets' bodies, each with what it stands behind.
     signatures: Vec<(Subject, Arc<[u8]>)>,
+    /// Those that are known to be by the primary key, about what they stand behind.
+    proven: HashSet<(Subject, Arc<[u8]>)>,
     verified: OnceLock<Verified>,
 }
 
@@ -102,31 +105,27 @@ struct Verified {
 }
 
 impl Statements {
-    /// Takes the statements of each certificate in a row of packets.
+    /// Takes the statements of the one certificate in some packets, and tells whose they are. What
+    /// is proven already is not verified again.
     ///
     /// Signatures that claim to be by others are left out, but for revocations: whose they are
     /// only the mathematics tells.
-    pub(super) fn of_each(packets: &[u8]) -> HashMap<Fingerprint, Statements> {
-        let mut all: HashMap<Fingerprint, Statements> = HashMap::new();
-        let mut current: Option<(Fingerprint, Walk)> = None;
-        let mut rest = packets;
+    pub(super) fn of_given(packets: &[u8], proofs: &Proofs) -> Option<(Fingerprint, Statements)> {
+        let first = split(packets).ok()?;
+        let (primary, mut rest) = packets.split_at_checked(packets.len() - first.rest.len())?;
+        let (fingerprint, mut walk) = Walk::new(primary)?;
         while let Ok(frame) = split(rest) {
             let packet = rest.get(..rest.len() - frame.rest.len()).unwrap_or_default();
             rest = frame.rest;
-            if matches!(frame.tag, PUBLIC_KEY | SECRET_KEY) {
-                put(&mut all, current.take());
-                current = Walk::new(packet);
-            } else if let Some((_, walk)) = &mut current {
-                walk.take(frame.tag, frame.body, packet);
-            }
+            walk.take(frame.tag, frame.body, packet, proofs);
         }
-        put(&mut all, current);
-        all
+        Some((fingerprint, Statements(Arc::new(walk.kept))))
     }
 
     /// Takes the statements of the one certificate in some packets.
     pub(super) fn of(packets: &[u8]) -> Statements {
-        Statements::of_each(packets).into_values().next().unwrap_or_default()
+        let given = Statements::of_given(packets, &Proofs::default());
+        given.map(|(_, statements)| statements).unwrap_or_default()
     }
 
     /// Returns the statements with those of another copy.
@@ -141,6 +140,7 @@ impl Statements {
             primary: self.0.primary.clone(),
             subjects: self.0.subjects.clone(),
             signatures: self.0.signatures.clone(),
+            proven: self.0.proven.union(&other.0.proven).cloned().collect(),
             verified: OnceLock::new(),
         };
         let known: HashSet<&Subject> = self.0.subjects.iter().collect();
@@ -177,6 +177,7 @@ impl Statements {
             primary: self.0.primary.clone(),
             subjects: self.0.subjects.clone(),
             signatures: kept.cloned().collect(),
+            proven: self.0.proven.clone(),
             verified: OnceLock::new(),
         }))
     }
@@ -240,14 +241,6 @@ pub(super) fn is_key_revocation(body: &[u8]) -> bool {
     RawSignature::read(body).is_some_and(|raw| raw.typ == KEY_REVOCATION)
 }
 
-/// Adds what was walked to what is known of its certificate.
-fn put(all: &mut HashMap<Fingerprint, Statements>, walked: Option<(Fingerprint, Walk)>) {
-    let Some((fingerprint, walk)) = walked else { return };
-    let statements = Statements(Arc::new(walk.kept));
-    let known = all.entry(fingerprint).or_default();
-    *known = known.and(&statements);
-}
-
 /// The walk through one certificate.
 struct Walk {
     kept: Kept,
@@ -271,9 +264,9 @@ impl Walk {
         Some((fingerprint, Walk { kept, key_id, place: Subject::Key }))
     }
 
-    fn take(&mut self, tag: u8, body: &[u8], packet: &[u8]) {
+    fn take(&mut self, tag: u8, body: &[u8], packet: &[u8], proofs: &Proofs) {
         let subject = match tag {
-            SIGNATURE => return self.take_signature(body),
+            SIGNATURE => return self.take_signature(body, proofs),
             USER_ID => Subject::UserId(body.into()),
             USER_ATTRIBUTE => Subject::Attribute(body.into()),
             PUBLIC_SUBKEY => Subject::Subkey(body.into()),
@@ -289,11 +282,15 @@ impl Walk {
         }
     }
 
-    fn take_signature(&mut self, body: &[u8]) {
+    fn take_signature(&mut self, body: &[u8], proofs: &Proofs) {
         let Some(raw) = RawSignature::read(body) else { return };
         let issuers = raw.issuers();
         if raw.is_revocation() || issuers.is_empty() || issuers.contains(&self.key_id) {
-            self.kept.signatures.push((self.place.clone(), body.into()));
+            let signature: (Subject, Arc<[u8]>) = (self.place.clone(), body.into());
+            if proofs.has(body) {
+                self.kept.proven.insert(signature.clone());
+            }
+            self.kept.signatures.push(signature);
         }
     }
 }
@@ -316,7 +313,7 @@ fn public_body(packet: &[u8]) -> Option<Vec<u8>> {
 fn verify(kept: &Kept) -> Verified {
     let mut verified = Verified::default();
     let Some(key) = Recovering::of_key_body(&kept.primary) else { return verified };
-    for (place, body) in &kept.signatures {
+    for signature @ (place, body) in &kept.signatures {
         let Some(raw) = RawSignature::read(body) else { continue };
         let statement = |subject: &Subject| Statement {
             subject: subject.clone(),
@@ -324,7 +321,8 @@ fn verify(kept: &Kept) -> Verified {
             typ: raw.typ,
             says: raw.says(),
         };
-        match subject_of(&raw, place, kept, &key) {
+        let proven = kept.proven.contains(signature).then_some(place);
+        match proven.or_else(|| subject_of(&raw, place, kept, &key)) {
             Some(subject) => verified.own.push(statement(subject)),
             None if raw.is_revocation() => {
                 verified.by_others.push((statement(place), raw.issuers()));

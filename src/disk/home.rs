@@ -367,7 +367,7 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// As [`read_small`](super::file::read_small), and [`Error::UnsafeFile`].
+    /// As [`read_small`], and [`Error::UnsafeFile`].
     pub fn revocation(
         &self,
         fingerprint: &Fingerprint,

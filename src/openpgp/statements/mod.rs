@@ -349,13 +349,16 @@ fn subject_of<'a>(
     if digests.is_empty() {
         return None;
     }
-    let fits = |subject: &Subject| match (raw.typ, subject) {
-        (KEY_REVOCATION | DIRECT_KEY, Subject::Key) => true,
-        (SUBKEY_REVOCATION | SUBKEY_BINDING, Subject::Subkey(_)) => true,
-        (0x10..=0x13 | CERTIFICATION_REVOCATION, Subject::UserId(_) | Subject::Attribute(_)) => {
-            true
-        }
-        _ => false,
+    let fits = |subject: &Subject| {
+        matches!(
+            (raw.typ, subject),
+            (KEY_REVOCATION | DIRECT_KEY, Subject::Key)
+                | (SUBKEY_REVOCATION | SUBKEY_BINDING, Subject::Subkey(_))
+                | (
+                    0x10..=0x13 | CERTIFICATION_REVOCATION,
+                    Subject::UserId(_) | Subject::Attribute(_)
+                )
+        )
     };
     let candidates = std::iter::once(place).chain(&kept.subjects);
     candidates.chain([&Subject::Key]).filter(|subject| fits(subject)).find(|subject| {

@@ -22,8 +22,8 @@ pub struct Judge {
     policy: Policy,
     accepted: Vec<Certificate>,
     /// What the server makes of each certificate, in the same order, if it is given the copy
-    /// that it can read.
-    key_rings: Vec<Result<KeyRing, Refusal>>,
+    /// that it can read. Found out when it is asked for: of a keyring, most never are.
+    key_rings: Vec<OnceLock<Result<KeyRing, Refusal>>>,
     /// Key files as they were given.
     given: Vec<GivenFile>,
 }
@@ -40,7 +40,7 @@ impl Judge {
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`](crate::error::Error::Crypto) if a certificate cannot be written.
+    /// [`Error::Crypto`](crate::error::Error::Crypto) if copies cannot be joined.
     pub fn new(certificates: Vec<Certificate>, policy: Policy) -> Result<Judge> {
         let mut accepted: Vec<Certificate> = Vec::new();
         let mut places = HashMap::new();
@@ -57,10 +57,7 @@ impl Judge {
                 }
             }
         }
-        let key_rings = accepted
-            .iter()
-            .map(|certificate| Ok(ServerCopy::of(certificate)?.map(|copy| copy.key_ring)))
-            .collect::<Result<_>>()?;
+        let key_rings = accepted.iter().map(|_| OnceLock::new()).collect();
         Ok(Judge { policy, accepted, key_rings, given: Vec::new() })
     }
 
@@ -109,7 +106,9 @@ impl Judge {
         signature_file: &[u8],
         artifact: impl Read,
     ) -> io::Result<ServerVerdict> {
-        ask_key_rings(&self.key_rings, signature_file, artifact)
+        let asked = self.accepted.iter().zip(&self.key_rings);
+        let rings = asked.map(|(certificate, key_ring)| made(key_ring, certificate));
+        ask_key_rings(rings, signature_file, artifact)
     }
 
     /// Judges a signature file over content that was hashed the way that [`content_hash`] says.
@@ -126,10 +125,10 @@ impl Judge {
             .iter()
             .zip(&self.key_rings)
             .find(|(certificate, _)| certificate.fingerprint() == signer)
-            .map(|(_, key_ring)| key_ring);
+            .map(|(certificate, key_ring)| made(key_ring, certificate));
         match key_ring {
             Some(Ok(key_ring)) => match ask(key_ring, signature_file, content) {
-                Ok(()) => match self.ask_given(signature_file, content) {
+                Ok(()) => match self.ask_given(key_ring, signature_file, content) {
                     Some(refusal) => Verdict::Bad(refused(&refusal)),
                     None => verdict,
                 },
@@ -143,15 +142,23 @@ impl Judge {
 
 impl Judge {
     /// Returns why the server refuses a signature with one of the key files as it was given, if
-    /// it can read that and finds the signer in it.
-    fn ask_given(&self, signature_file: &[u8], content: &Hashed) -> Option<Refusal> {
+    /// it can read that and finds the signer in it. With `asked` it accepts.
+    fn ask_given(
+        &self,
+        asked: &KeyRing,
+        signature_file: &[u8],
+        content: &Hashed,
+    ) -> Option<Refusal> {
+        let asked = asked.choose(signature_file).ok();
         self.given.iter().find_map(|file| {
             let key_ring =
                 file.key_ring.get_or_init(|| KeyRing::read(&file.bytes).ok()).as_ref()?;
-            match ask(key_ring, signature_file, content) {
-                Err(refusal) if refusal.cause != Cause::UnknownIssuer => Some(refusal),
-                _ => None,
-            }
+            let refusal = match key_ring.choose(signature_file) {
+                Ok(given) if asked.as_ref().is_some_and(|it| given.is_up_to_the_same(it)) => None,
+                Ok(given) => given.finish(content).refusal(),
+                Err(refusal) => Some(refusal),
+            };
+            refusal.filter(|refusal| refusal.cause != Cause::UnknownIssuer)
         })
     }
 }
@@ -219,16 +226,26 @@ pub fn ask_server(
 ) -> io::Result<ServerVerdict> {
     let rings: Vec<Result<KeyRing, Refusal>> =
         key_files.iter().map(|file| KeyRing::read(file)).collect();
-    ask_key_rings(&rings, signature_file, artifact)
+    ask_key_rings(rings.iter(), signature_file, artifact)
 }
 
-fn ask_key_rings(
-    rings: &[Result<KeyRing, Refusal>],
+/// Returns what the server makes of the copy of a certificate that it can read.
+fn made<'a>(
+    key_ring: &'a OnceLock<Result<KeyRing, Refusal>>,
+    certificate: &Certificate,
+) -> &'a Result<KeyRing, Refusal> {
+    key_ring.get_or_init(|| match ServerCopy::of(certificate) {
+        Ok(copy) => copy.map(|copy| copy.key_ring),
+        Err(error) => Err(Refusal::not_written(&error)),
+    })
+}
+
+fn ask_key_rings<'a>(
+    rings: impl Iterator<Item = &'a Result<KeyRing, Refusal>>,
     signature_file: &[u8],
     artifact: impl Read,
 ) -> io::Result<ServerVerdict> {
     let pending: Vec<_> = rings
-        .iter()
         .map(|ring| match ring {
             Ok(ring) => ring.choose(signature_file),
             Err(refusal) => Err(refusal.clone()),
@@ -266,9 +283,9 @@ fn ask_key_rings(
 /// Asks the server. A good signature and the one that decides for the server are the same
 /// packet, as there is just one, so the content is hashed the way that both want.
 fn ask(key_ring: &KeyRing, signature_file: &[u8], content: &Hashed) -> Result<(), Refusal> {
-    match key_ring.choose(signature_file)?.finish(content) {
-        server::Verdict::Accepts { .. } => Ok(()),
-        server::Verdict::Refuses(refusal) => Err(refusal),
+    match key_ring.choose(signature_file)?.finish(content).refusal() {
+        None => Ok(()),
+        Some(refusal) => Err(refusal),
     }
 }
 

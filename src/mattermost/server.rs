@@ -72,6 +72,16 @@ pub enum Verdict {
     Refuses(Refusal),
 }
 
+impl Verdict {
+    /// Returns why it is not good, if it is not.
+    pub fn refusal(self) -> Option<Refusal> {
+        match self {
+            Verdict::Accepts { .. } => None,
+            Verdict::Refuses(refusal) => Some(refusal),
+        }
+    }
+}
+
 /// A signature that only waits for the content to be hashed.
 pub struct Pending<'a> {
     signature: Box<Signature>,
@@ -278,6 +288,18 @@ impl Pending<'_> {
     /// Returns how the content is to be hashed.
     pub fn content_hash(&self) -> ContentHash {
         ContentHash { algorithm: self.signature.hash, text: self.signature.kind == 1 }
+    }
+
+    /// Returns whether another key file leaves it to the very same key, so that the verdict is the
+    /// same whatever the content.
+    pub fn is_up_to_the_same(&self, other: &Pending<'_>) -> bool {
+        match (&self.keys[..], &other.keys[..]) {
+            ([(key, _)], [(others, _)]) => {
+                self.signature.trailer == other.signature.trailer
+                    && key.hashed_form == others.hashed_form
+            }
+            _ => false,
+        }
     }
 
     /// Returns the verdict on content that was hashed in this way, among others.

@@ -59,6 +59,9 @@ const PACKET: Cost = Cost { work: 10, memory: 1_500 };
 const KEY: Cost = Cost { work: 100, memory: 12_000 };
 const SUBPACKET: Cost = Cost { work: 1, memory: 600 };
 
+/// A multiplication of two moduli of 4096 bits.
+const COMPARISON: u64 = 8;
+
 /// The most work that one key may be.
 const MOST_WORK_OF_ONE: u64 = 500_000;
 
@@ -85,6 +88,11 @@ impl Budget {
     /// is promised; the files themselves, and what is made of the keys, need the other half.
     pub fn new() -> Budget {
         Budget { work: AtomicU64::new(Self::WORK), memory: AtomicU64::new(Self::MEMORY) }
+    }
+
+    /// Pays for comparing a modulus with so many others.
+    pub(super) fn pay_for_comparing(&self, count: usize) -> bool {
+        self.pay(Cost { work: COMPARISON * count as u64, memory: 0 })
     }
 
     /// Pays for something, if there is enough left.

@@ -9,11 +9,13 @@ use sequoia_openpgp as openpgp;
 
 use openpgp::crypto::mpi;
 
+use super::bounds::Budget;
 use super::certificate::{Certificate, Fingerprint};
 use super::framing::packets;
 use super::policy::check_key;
 use super::raw_key::{RSA, RawKey};
 use super::rsa_public::without_zeros;
+use crate::error::{Error, Result};
 
 /// How many keys of one certificate are looked at. Nobody's has more that sign.
 const MOST_KEYS: usize = 16;
@@ -74,11 +76,27 @@ impl Moduli {
 
     /// Returns the first with which a certificate shares a prime, as [`sharer`] does. What is here
     /// already was looked at when it came.
-    pub fn sharer(&self, certificate: &Certificate) -> Option<&Fingerprint> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotRead`] if there is not enough left to compare it with all.
+    pub fn sharer(
+        &self,
+        certificate: &Certificate,
+        budget: &Budget,
+    ) -> Result<Option<&Fingerprint>> {
         let own = moduli(certificate);
-        let mut new = own.iter().filter(|own| !self.known.contains(&own.octets()));
-        let own = new.find(|own| own.shares_prime(self.all.iter().map(|(_, it)| it)))?;
-        self.all.iter().find(|(_, it)| own.shares_prime([it])).map(|(fingerprint, _)| fingerprint)
+        let new = own.iter().filter(|own| !self.known.contains(&own.octets()));
+        for own in new {
+            if !budget.pay_for_comparing(self.all.len()) {
+                return Err(Error::NotRead(certificate.fingerprint().to_string()));
+            }
+            if own.shares_prime(self.all.iter().map(|(_, it)| it)) {
+                let mut all = self.all.iter();
+                return Ok(all.find(|(_, it)| own.shares_prime([it])).map(|(key, _)| key));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -88,10 +106,11 @@ const MOST_OCTETS: usize = 512;
 
 struct Modulus(Odd<BoxedUint>);
 
-/// Returns the moduli of the sound RSA keys.
+/// Returns the moduli of the sound RSA keys, but for those that never sign.
 fn moduli(certificate: &Certificate) -> Vec<Modulus> {
+    let never = certificate.subkeys_that_never_sign();
     let keys = certificate.cert().keys().map(|key| key.key());
-    keys.filter(|key| check_key(*key).is_ok())
+    keys.filter(|key| check_key(*key).is_ok() && !never.contains(&key.fingerprint().into()))
         .filter_map(|key| match key.mpis() {
             mpi::PublicKey::RSA { n, .. } => Modulus::read(n.value()),
             _ => None,

@@ -200,6 +200,11 @@ impl Refusal {
         Refusal::new(Cause::RevokedKey, words)
     }
 
+    /// Ours: there is no copy of the certificate that could be given to it.
+    pub(crate) fn not_written(error: &dyn std::error::Error) -> Refusal {
+        Refusal::new(Cause::NoKey, format!("plugsign: {error}"))
+    }
+
     pub(super) fn new(cause: Cause, words: impl Into<String>) -> Refusal {
         Refusal { cause, words: words.into(), advice: cause.advice() }
     }

@@ -9,6 +9,7 @@ use plugsign::disk::home::Lock;
 use plugsign::disk::shelf::{HomeKey, Shelf};
 use plugsign::error::Error;
 use plugsign::mattermost::server_copy::ServerCopy;
+use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::change::{Maker, Revocation, refresh, revoke_by};
 use plugsign::openpgp::key_file::{
@@ -189,7 +190,7 @@ impl Storing {
         };
         let shelf = home.keys_of(&[certificate.fingerprint()])?;
         shelf.check_complete(&certificate.fingerprint())?;
-        check_primes(certificate, moduli)?;
+        check_primes(certificate, moduli, &world.budget)?;
         let Some(key) = known(&shelf, certificate) else {
             home.put_certificate(lock, certificate)?;
             moduli.add(certificate);
@@ -206,8 +207,8 @@ impl Storing {
 }
 
 /// Makes sure that a key to be kept does not share a prime with one that is here.
-fn check_primes(certificate: &Certificate, moduli: &Moduli) -> Result<(), Error> {
-    match moduli.sharer(certificate) {
+fn check_primes(certificate: &Certificate, moduli: &Moduli, budget: &Budget) -> Result<(), Error> {
+    match moduli.sharer(certificate, budget)? {
         Some(other) => Err(Error::Refused {
             key: certificate.fingerprint().to_string(),
             weakness: Weakness::SharedPrime(other.clone()),
@@ -359,7 +360,7 @@ pub fn store_secret(
     let lock = world.lock()?;
     let shelf = home.keys_of(&[certificate.fingerprint()])?;
     shelf.check_complete(&certificate.fingerprint())?;
-    check_primes(certificate, &home.moduli()?)?;
+    check_primes(certificate, &home.moduli()?, &world.budget)?;
     let Some(key) = known(&shelf, certificate) else {
         home.put_secret(&lock, secret)?;
         return Ok(Outcome::New);

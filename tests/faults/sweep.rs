@@ -151,7 +151,11 @@ impl Sweep {
                 interrupted += 1;
             }
         }
-        assert!(kills >= 5 && errors >= 30 && interrupted >= 5, "{line}: a trace too short");
+        assert!(
+            // The fewest that a file takes: it is made, written, named, and its folder synced.
+            kills >= 4 && errors >= 30 && interrupted >= 5,
+            "{line}: a trace too short: {kills}, {errors}, {interrupted}"
+        );
         let _ = writeln!(
             io::stderr(),
             "faults: {line}: {kills} kills, {errors} errors, {interrupted} interruptions; \

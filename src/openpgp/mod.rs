@@ -11,6 +11,7 @@ mod framing;
 pub mod glance;
 pub mod gnupg;
 pub mod hash;
+mod ids;
 pub mod key_file;
 pub mod keygen;
 pub mod policy;

@@ -1,0 +1,166 @@
+//! What a certificate says of itself, for whoever shows it.
+
+use std::time::SystemTime;
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::cert::amalgamation::ValidateAmalgamation;
+use openpgp::packet::Key;
+use openpgp::packet::key::{KeyParts, KeyRole, UnspecifiedRole};
+
+use super::super::policy::{Policy, Weakness};
+use super::{Certificate, Fingerprint};
+
+/// What a certificate says of itself, checked as of some time.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// The keys, the primary first. Never empty.
+    pub keys: Vec<KeyDescription>,
+    /// The user IDs, the primary one first. Foreign text.
+    pub user_ids: Vec<Vec<u8>>,
+}
+
+impl Description {
+    /// Returns whether one of the keys can sign.
+    pub fn can_sign(&self) -> bool {
+        self.keys.iter().any(|key| key.weakness.is_none())
+    }
+
+    /// Returns when the last of its keys that can sign now can no more, if that is known.
+    pub fn signs_until(&self) -> Option<SystemTime> {
+        let usable = self.keys.iter().filter(|key| key.weakness.is_none());
+        let ends: Option<Vec<SystemTime>> = usable.map(|key| self.end_of(key)).collect();
+        ends?.into_iter().max()
+    }
+
+    /// Returns when one of its keys can sign no more: at its own end or the primary key's.
+    pub fn key_signs_until(&self, fingerprint: &Fingerprint) -> Option<SystemTime> {
+        self.keys
+            .iter()
+            .find(|key| key.fingerprint == *fingerprint)
+            .and_then(|key| self.end_of(key))
+    }
+
+    fn end_of(&self, key: &KeyDescription) -> Option<SystemTime> {
+        let primary = self.keys.first().and_then(|primary| primary.expires);
+        primary.into_iter().chain(key.expires).min()
+    }
+
+    /// Says what is wrong with the certificate as a whole: what is wrong with its primary key,
+    /// or, where that does not sign, with the newest of the subkeys that do.
+    pub fn weakness(&self) -> Option<&Weakness> {
+        let weakness = self.keys.first()?.weakness.as_ref()?;
+        if *weakness != Weakness::CannotSign {
+            return Some(weakness);
+        }
+        if self.can_sign() {
+            return None;
+        }
+        let signing = self.keys.iter().filter(|key| key.usage.contains(&"sign"));
+        let newest = signing.max_by_key(|key| key.created);
+        newest.and_then(|key| key.weakness.as_ref()).or(Some(weakness))
+    }
+}
+
+/// What a certificate says of one of its keys.
+#[derive(Clone, Debug)]
+pub struct KeyDescription {
+    /// The key's fingerprint.
+    pub fingerprint: Fingerprint,
+    /// The algorithm and size, as "RSA-3072".
+    pub algorithm: String,
+    /// When it was made.
+    pub created: SystemTime,
+    /// When it stops being valid, if ever.
+    pub expires: Option<SystemTime>,
+    /// What it may be used for: certify, sign, encrypt, authenticate.
+    pub usage: Vec<&'static str>,
+    /// Why it cannot make signatures now, if it cannot.
+    pub weakness: Option<Weakness>,
+    /// That it is revoked or expired, or not valid yet, whatever it is for.
+    pub ended: Option<Weakness>,
+}
+
+impl Certificate {
+    /// Describes the certificate as of the policy's time.
+    pub fn describe(&self, policy: &Policy) -> Description {
+        let mut keys: Vec<KeyDescription> =
+            self.cert.keys().map(|key| self.describe_key(key.key(), policy)).collect();
+        self.mark_ended(&mut keys, policy.now());
+        let primary_user_id = self
+            .cert
+            .with_policy(policy, policy.now())
+            .and_then(|view| Ok(view.primary_userid()?.userid().value().to_vec()))
+            .ok();
+        let mut user_ids = self.user_ids();
+        if let Some(first) = primary_user_id
+            && let Some(place) = user_ids.iter().position(|id| *id == first)
+        {
+            user_ids[..=place].rotate_right(1);
+        }
+        Description { keys, user_ids }
+    }
+
+    pub(super) fn describe_key<P: KeyParts>(
+        &self,
+        key: &Key<P, UnspecifiedRole>,
+        policy: &Policy,
+    ) -> KeyDescription {
+        let valid = self.valid_key(&key.fingerprint().into(), policy, policy.now());
+        let component = self.cert.keys().key_handle(key.fingerprint()).next();
+        let time = component.as_ref().map(|key| self.reading_time(key, policy.now()));
+        let time = time.unwrap_or(policy.now());
+        let lax = openpgp::policy::StandardPolicy::at(time);
+        let flags = component
+            .and_then(|key| key.with_policy(&lax, time).ok())
+            .map(|key| (key.key_flags(), key.key_expiration_time()));
+        let is_primary = Fingerprint::from(key.fingerprint()) == self.fingerprint();
+        let limits = self.limits(key, is_primary, policy);
+        let (usage, expires) = match flags {
+            Some((flags, expires)) => {
+                let flags = flags.unwrap_or_else(openpgp::types::KeyFlags::empty);
+                let mut usage = Vec::new();
+                for (set, left, name) in [
+                    (flags.for_certification(), 0x01, "certify"),
+                    (flags.for_signing(), 0x02, "sign"),
+                    (
+                        flags.for_storage_encryption() || flags.for_transport_encryption(),
+                        0x0C,
+                        "encrypt",
+                    ),
+                    (flags.for_authentication(), 0x20, "authenticate"),
+                ] {
+                    if set && limits.flags & left != 0 {
+                        usage.push(name);
+                    }
+                }
+                (usage, expires.into_iter().chain(limits.end).min())
+            }
+            None => (Vec::new(), None),
+        };
+        KeyDescription {
+            fingerprint: key.fingerprint().into(),
+            algorithm: algorithm_name(key),
+            created: key.creation_time(),
+            expires,
+            usage,
+            weakness: valid.err(),
+            ended: None,
+        }
+    }
+}
+
+fn algorithm_name<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> String {
+    use openpgp::types::PublicKeyAlgorithm::*;
+    #[allow(deprecated)]
+    let name = match key.pk_algo() {
+        RSAEncryptSign | RSAEncrypt | RSASign => "RSA",
+        DSA => "DSA",
+        ElGamalEncrypt | ElGamalEncryptSign => "ElGamal",
+        other => return other.to_string(),
+    };
+    match key.mpis().bits() {
+        Some(bits) => format!("{name}-{bits}"),
+        None => name.to_string(),
+    }
+}

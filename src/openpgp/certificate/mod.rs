@@ -1,0 +1,394 @@
+//! Certificates: what is public of a key.
+
+mod description;
+mod revoked;
+mod usable;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::time::SystemTime;
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::cert::amalgamation::UserIDAmalgamation;
+use openpgp::packet::key::{KeyParts, KeyRole};
+use openpgp::packet::{Key, Signature};
+use openpgp::parse::Parse;
+use openpgp::serialize::MarshalInto;
+use openpgp::types::{RevocationType, SignatureType};
+use openpgp::{Cert, Packet};
+
+pub use self::description::{Description, KeyDescription};
+use self::revoked::is_one_of;
+pub use super::ids::{Fingerprint, KeyId};
+use super::policy::check_key;
+use super::statements::{Statement, Statements, Subject};
+use crate::error::{Error, Result};
+
+/// A certificate (RFC 9580, section 10.1). It holds no secret key by construction.
+///
+/// It is read at its narrowest: what its own key said to revoke it, to end it earlier or to take a
+/// purpose away counts, however odd the packet is that says so.
+#[derive(Clone)]
+pub struct Certificate {
+    cert: Cert,
+    /// What its own key says, as it came.
+    own: Statements,
+    /// What other copies say beyond that. It can narrow, and never widens.
+    elsewhere: Vec<Statement>,
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({})", self.fingerprint())
+    }
+}
+
+impl Certificate {
+    /// Takes what is public of `cert`, without certifications by others: they say nothing to
+    /// us, weigh up to megabytes (CVE-2019-13050), and one by an Ed25519 key makes the server
+    /// drop the whole certificate.
+    pub(super) fn new(cert: Cert) -> Certificate {
+        let own = cert.to_vec().map(|packets| Statements::of(&packets)).unwrap_or_default();
+        Certificate::read(cert, own)
+    }
+
+    /// Takes what is public of `cert`, as [`Certificate::new`] does, with the statements of the
+    /// packets that it was read from.
+    pub(super) fn read(cert: Cert, own: Statements) -> Certificate {
+        let cert = cert.strip_secret_key_material();
+        Certificate { cert, own, elsewhere: Vec::new() }.without_foreign_certifications()
+    }
+
+    /// Returns the certificate with other packets. What its key said before stays said.
+    pub(super) fn changed(&self, cert: Cert) -> Certificate {
+        let mut changed = Certificate::new(cert);
+        changed.own = self.own.and(&changed.own);
+        changed.elsewhere = self.elsewhere.clone();
+        changed
+    }
+
+    /// Returns the certificate with fewer packets. What its key said stays said.
+    fn with_cert(&self, cert: Cert) -> Certificate {
+        Certificate { cert, own: self.own.clone(), elsewhere: self.elsewhere.clone() }
+    }
+
+    /// Returns the certificate with a signature that stands alone, such as a revocation
+    /// certificate.
+    pub(super) fn with_statement(&self, body: &[u8]) -> Certificate {
+        Certificate { own: self.own.with(body), ..self.clone() }
+    }
+
+    /// Returns whether its primary key made a signature that stands alone.
+    pub(super) fn made(&self, body: &[u8]) -> bool {
+        self.own.with(body).is_own(body)
+    }
+
+    /// Returns what the primary key said, in this copy and in others.
+    fn statements(&self) -> impl Iterator<Item = &Statement> {
+        self.own.own().iter().chain(&self.elsewhere)
+    }
+
+    /// Returns whether its own key said anything of this.
+    fn has_statement_on(&self, subject: &Subject) -> bool {
+        self.own.own().iter().any(|statement| statement.subject == *subject)
+    }
+
+    /// Returns the certificate as another copy of it narrows it: by revocations, and by an earlier
+    /// end or fewer purposes in newer self-signatures. What the other copy widens is left aside.
+    pub fn narrowed_by(&self, other: &Certificate) -> Certificate {
+        let mut narrowed = self.clone();
+        let revokers = other.named_revokers();
+        let by_others = other.own.by_others().iter();
+        let by_others = by_others.filter(|(_, by)| is_one_of(by, &revokers)).map(|(it, _)| it);
+        for statement in other.statements().chain(by_others) {
+            if self.statements().all(|known| known != statement) {
+                narrowed.elsewhere.push(statement.clone());
+            }
+        }
+        narrowed
+    }
+
+    fn without_foreign_certifications(self) -> Certificate {
+        let primary = self.cert.key_handle();
+        let by_revokers: Vec<Signature> =
+            self.cert.keys().flat_map(|key| self.by_revokers(&key)).cloned().collect();
+        let is_own = |packet: &Packet| match packet {
+            Packet::Signature(signature) => {
+                let issuers = signature.get_issuers();
+                issuers.is_empty()
+                    || issuers.iter().any(|issuer| issuer.aliases(&primary))
+                    || by_revokers.contains(signature)
+            }
+            _ => true,
+        };
+        self.filtered(is_own)
+    }
+
+    /// Reads one binary certificate of nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoKey`] if there is none.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Certificate> {
+        Cert::from_bytes(bytes)
+            .map(Certificate::new)
+            .map_err(|error| Error::NoKey(innermost(error.as_ref())))
+    }
+
+    pub(super) fn cert(&self) -> &Cert {
+        &self.cert
+    }
+
+    /// Returns the primary key's fingerprint, which names the certificate.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.cert.fingerprint().into()
+    }
+
+    /// Returns the fingerprints of all its keys, the primary's first.
+    pub fn fingerprints(&self) -> Vec<Fingerprint> {
+        self.cert.keys().map(|key| key.key().fingerprint().into()).collect()
+    }
+
+    /// Returns the user IDs as they stand, unchecked and not safe to show.
+    pub fn user_ids(&self) -> Vec<Vec<u8>> {
+        self.cert.userids().map(|id| id.userid().value().to_vec()).collect()
+    }
+
+    /// Returns those that its own key did not revoke.
+    pub fn standing_user_ids(&self) -> Vec<Vec<u8>> {
+        let standing = self.cert.userids().filter(|id| !self.is_revoked_id(id));
+        standing.map(|id| id.userid().value().to_vec()).collect()
+    }
+
+    /// Returns the user IDs that its own key revoked.
+    pub fn revoked_user_ids(&self) -> Vec<Vec<u8>> {
+        let revoked = self.cert.userids().filter(|id| self.is_revoked_id(id));
+        revoked.map(|id| id.userid().value().to_vec()).collect()
+    }
+
+    /// Returns the user ID that names the certificate: of those that its own key signed and did
+    /// not revoke, the one that it calls the primary one, else the first. One that is revoked, or
+    /// that anybody may have added, only names a certificate that has no other. Not safe to show.
+    pub fn name(&self) -> Option<Vec<u8>> {
+        let rank = |id: &UserIDAmalgamation<'_>| {
+            let newest = id.self_signatures().max_by_key(|it| it.signature_creation_time());
+            match newest {
+                Some(own) if !self.is_revoked_id(id) => {
+                    if own.primary_userid() == Some(true) {
+                        0
+                    } else {
+                        1
+                    }
+                }
+                _ => 2,
+            }
+        };
+        self.cert.userids().min_by_key(rank).map(|id| id.userid().value().to_vec())
+    }
+
+    /// Returns the user ID that names it as text, or nothing. Not safe to show.
+    pub fn first_user_id(&self) -> String {
+        let name = self.name().unwrap_or_default();
+        String::from_utf8_lossy(&name).into_owned()
+    }
+
+    /// Returns the certificate as binary OpenPGP packets.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let packets = self.cert.to_vec().map_err(Error::crypto("writing the certificate"))?;
+        Ok(self.restored(&packets).unwrap_or(packets))
+    }
+
+    /// Returns packets of this key with what a parser left out of its key's statements, or nothing
+    /// if they lack none.
+    pub(super) fn restored(&self, packets: &[u8]) -> Option<Vec<u8>> {
+        self.own.restored(packets, |by| is_one_of(by, &self.named_revokers()), &self.elsewhere)
+    }
+
+    /// Returns when the newest of its key's statements was made.
+    pub(super) fn newest_statement(&self) -> Option<SystemTime> {
+        self.own.own().iter().map(Statement::created).max()
+    }
+
+    /// Returns the certificate armored, as "PGP PUBLIC KEY BLOCK" without comments.
+    pub fn to_armored(&self) -> Result<Vec<u8>> {
+        armored(openpgp::armor::Kind::PublicKey, &self.to_bytes()?)
+    }
+
+    /// Adds what another copy of this certificate has: nothing is ever lost, revocations least
+    /// of all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`] if the other is not a copy of this one.
+    pub fn merge(&self, other: &Certificate) -> Result<Certificate> {
+        let merged = self
+            .cert
+            .clone()
+            .merge_public(other.cert.clone())
+            .map_err(Error::crypto("merging certificates"))?;
+        let mut merged = Certificate::read(merged, self.own.and(&other.own));
+        merged.elsewhere = [&self.elsewhere[..], &other.elsewhere].concat();
+        Ok(merged)
+    }
+
+    /// Returns the certificate with no more than its own key signed, whatever policy says of it.
+    ///
+    /// Anybody can add signatures that claim to be its own, user IDs and subkeys to a copy. Kept,
+    /// they would add up from copy to copy, and one is enough for the Mattermost server to refuse
+    /// the whole.
+    pub fn proven(&self) -> Certificate {
+        let primary = self.cert.primary_key();
+        let mut packets: Vec<Packet> = vec![primary.key().clone().into()];
+        let own = primary.self_signatures().chain(primary.self_revocations());
+        packets.extend(own.cloned().map(Packet::from));
+        packets.extend(self.by_revokers(&primary.into()).into_iter().cloned().map(Packet::from));
+        for id in self.cert.userids() {
+            let mut own = id.self_signatures().chain(id.self_revocations()).peekable();
+            let subject = Subject::UserId(id.userid().value().into());
+            if own.peek().is_some() || self.has_statement_on(&subject) {
+                packets.push(id.userid().clone().into());
+                packets.extend(own.cloned().map(Packet::from));
+            }
+        }
+        for attribute in self.cert.user_attributes() {
+            let mut own =
+                attribute.self_signatures().chain(attribute.self_revocations()).peekable();
+            if own.peek().is_some() {
+                packets.push(attribute.user_attribute().clone().into());
+                packets.extend(own.cloned().map(Packet::from));
+            }
+        }
+        for subkey in self.cert.keys().subkeys() {
+            let mut own = subkey.self_signatures().chain(subkey.self_revocations()).peekable();
+            if own.peek().is_some() || self.has_statement_on(&subject_of(subkey.key())) {
+                packets.push(subkey.key().clone().into());
+                packets.extend(own.cloned().map(Packet::from));
+                let revoked = self.by_revokers(&subkey.into()).into_iter();
+                packets.extend(revoked.cloned().map(Packet::from));
+            }
+        }
+        match Cert::from_packets(packets.into_iter()) {
+            Ok(cert) => self.with_cert(cert),
+            Err(_) => self.clone(),
+        }
+    }
+
+    /// Drops the subkeys that a newer copy of this certificate has no more and that never count
+    /// here: of another algorithm than RSA, or too short. Revoked ones stay.
+    pub fn without_subkeys_gone_from(&self, newer: &Certificate) -> Certificate {
+        let kept: HashSet<Fingerprint> = newer.fingerprints().into_iter().collect();
+        let cert = self.cert.clone().retain_subkeys(|subkey| {
+            check_key(subkey.key()).is_ok()
+                || subkey.self_revocations().next().is_some()
+                || self.revokes(&subject_of(subkey.key()))
+                || kept.contains(&subkey.key().fingerprint().into())
+        });
+        self.with_cert(cert)
+    }
+
+    /// Returns the subkeys that cannot sign data: their algorithm makes no signatures, or no
+    /// binding of theirs, however old, gives them the flag. Those for authentication are among
+    /// them.
+    pub fn subkeys_that_never_sign(&self) -> Vec<Fingerprint> {
+        let may_sign =
+            |flags: openpgp::types::KeyFlags| flags.for_signing() || flags.for_certification();
+        self.cert
+            .keys()
+            .subkeys()
+            .filter(|subkey| {
+                let mut bindings = subkey.self_signatures().peekable();
+                !subkey.key().pk_algo().for_signing()
+                    || (bindings.peek().is_some()
+                        && bindings.all(|it| it.key_flags().is_some_and(|it| !may_sign(it))))
+            })
+            .map(|subkey| subkey.key().fingerprint().into())
+            .collect()
+    }
+
+    /// Returns how many packets it has: what reading it costs.
+    pub fn packet_count(&self) -> usize {
+        self.cert.clone().into_packets().count()
+    }
+
+    /// Returns the certificate without some of its subkeys.
+    pub fn without_subkeys(&self, gone: &[Fingerprint]) -> Certificate {
+        let gone: HashSet<&Fingerprint> = gone.iter().collect();
+        let cert = self
+            .cert
+            .clone()
+            .retain_subkeys(|subkey| !gone.contains(&Fingerprint(subkey.key().fingerprint())));
+        self.with_cert(cert)
+    }
+
+    /// Returns the certificate without the revocations that were made after `time`, as far as
+    /// they leave what was before alone: one that says "compromised", or does not say why, counts
+    /// for all time (RFC 9580, section 5.2.3.31).
+    pub fn as_of(&self, time: SystemTime) -> Certificate {
+        let counts = |packet: &Packet| match packet {
+            Packet::Signature(signature) => {
+                let is_revocation = matches!(
+                    signature.typ(),
+                    SignatureType::KeyRevocation | SignatureType::SubkeyRevocation
+                );
+                let is_soft = signature
+                    .reason_for_revocation()
+                    .is_some_and(|(code, _)| code.revocation_type() == RevocationType::Soft);
+                let is_later = signature.signature_creation_time().is_some_and(|it| it > time);
+                !(is_revocation && is_soft && is_later)
+            }
+            _ => true,
+        };
+        let said = |it: &Statement| it.created() <= time || (it.is_revocation() && it.is_hard());
+        let mut before = self.filtered(counts);
+        before.own = before.own.filtered(said);
+        before.elsewhere.retain(said);
+        before
+    }
+
+    fn filtered(&self, keeps: impl Fn(&Packet) -> bool) -> Certificate {
+        let packets: Vec<Packet> = self.cert.clone().into_packets().filter(keeps).collect();
+        match Cert::from_packets(packets.into_iter()) {
+            Ok(cert) => self.with_cert(cert),
+            Err(_) => self.clone(),
+        }
+    }
+
+    /// Returns whether both hold the same packets.
+    pub fn same_as(&self, other: &Certificate) -> bool {
+        let same = matches!((self.to_bytes(), other.to_bytes()), (Ok(a), Ok(b)) if a == b);
+        self.cert == other.cert && same
+    }
+}
+
+/// Returns the body of a key's public packet.
+fn body_of<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Vec<u8> {
+    key.parts_as_public().to_vec().unwrap_or_default()
+}
+
+fn subject_of<P: KeyParts, R: KeyRole>(subkey: &Key<P, R>) -> Subject {
+    Subject::Subkey(body_of(subkey).into())
+}
+
+/// Says in our words why sequoia did not take something.
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    super::words::of(error)
+}
+
+/// Armors packets.
+pub(super) fn armored(kind: openpgp::armor::Kind, packets: &[u8]) -> Result<Vec<u8>> {
+    let write = || -> std::io::Result<Vec<u8>> {
+        let mut writer = openpgp::armor::Writer::new(Vec::new(), kind)?;
+        std::io::Write::write_all(&mut writer, packets)?;
+        writer.finalize()
+    };
+    write().map_err(Error::crypto("armoring"))
+}
+
+/// Writes a time as ISO 8601, in UTC.
+pub fn show_time(time: SystemTime) -> String {
+    match jiff::Timestamp::try_from(time) {
+        Ok(time) => format!("{time:.0}"),
+        Err(_) => "a time out of range".into(),
+    }
+}

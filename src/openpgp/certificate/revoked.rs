@@ -1,0 +1,164 @@
+//! Whether a certificate, or a part of it, is revoked: by its own key, or by whom that lets do so.
+
+use std::time::SystemTime;
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::KeyHandle;
+use openpgp::cert::amalgamation::UserIDAmalgamation;
+use openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, PrimaryKey as _};
+use openpgp::packet::key::{KeyParts, KeyRole, PublicParts};
+use openpgp::packet::{Key, Signature};
+use openpgp::types::ReasonForRevocation;
+
+use super::super::statements::{Statement, Subject};
+use super::{Certificate, Fingerprint, subject_of};
+use crate::safe::Safe;
+
+impl Certificate {
+    /// Returns the revocations of one of its keys that claim to be by somebody whom the primary
+    /// key lets revoke it (RFC 9580, section 5.2.3.23). Without that one's certificate they cannot
+    /// be checked; but what may be revoked is not known to be good.
+    pub(super) fn by_revokers<'a>(
+        &self,
+        key: &ErasedKeyAmalgamation<'a, PublicParts>,
+    ) -> Vec<&'a Signature> {
+        let mut revocations = key.other_revocations().peekable();
+        // Finding out who may revoke it takes verifying what the key says of itself.
+        let revokers = match revocations.peek() {
+            Some(_) => self.named_revokers(),
+            None => return Vec::new(),
+        };
+        let is_by_one = |revocation: &&Signature| {
+            let mut issuers = revocation.get_issuers().into_iter();
+            issuers.any(|issuer| revokers.iter().any(|revoker| revoker.aliases(&issuer)))
+        };
+        revocations.filter(is_by_one).collect()
+    }
+
+    pub(super) fn named_revokers(&self) -> Vec<KeyHandle> {
+        let of_user_ids = self.cert.userids().flat_map(|id| id.self_signatures());
+        let own = self.cert.primary_key().self_signatures().chain(of_user_ids);
+        own.flat_map(|signature| signature.revocation_keys())
+            .map(|named| KeyHandle::from(named.revoker().1))
+            .collect()
+    }
+
+    /// Returns whether its own key revoked a user ID.
+    pub(in crate::openpgp) fn is_revoked_id(&self, id: &UserIDAmalgamation<'_>) -> bool {
+        id.self_revocations().next().is_some()
+            || self.revokes(&Subject::UserId(id.userid().value().into()))
+    }
+
+    /// Returns whether its own key revoked a subkey.
+    pub(in crate::openpgp) fn is_revoked_subkey<P: KeyParts, R: KeyRole>(
+        &self,
+        subkey: &Key<P, R>,
+    ) -> bool {
+        let component = self.cert.keys().subkeys().find(|it| it.key().mpis() == subkey.mpis());
+        component.is_some_and(|it| it.self_revocations().next().is_some())
+            || self.revokes(&subject_of(subkey))
+    }
+
+    /// Returns whether its own key revoked this.
+    pub(super) fn revokes(&self, subject: &Subject) -> bool {
+        self.statements().any(|it| it.is_revocation() && it.subject == *subject)
+    }
+
+    /// Returns why its own primary key, or somebody whom that lets revoke it, ended the
+    /// certificate, whenever that was, in words that are safe to show.
+    pub fn revoked(&self) -> Option<String> {
+        let primary = self.cert.primary_key().into();
+        self.revoked_by_own(&Subject::Key, &primary).or_else(|| self.revoked_by_another(&primary))
+    }
+
+    /// Returns why one of its subkeys is revoked by itself, in words that are safe to show.
+    pub fn revoked_subkey(&self, fingerprint: &Fingerprint) -> Option<String> {
+        let mut subkeys = self.cert.keys().subkeys();
+        let subkey: ErasedKeyAmalgamation<_> =
+            subkeys.find(|it| Fingerprint(it.key().fingerprint()) == *fingerprint)?.into();
+        self.revoked_by_own(&subject_of(subkey.key()), &subkey)
+            .or_else(|| self.revoked_by_another(&subkey))
+    }
+
+    /// Returns when the oldest revocation was made that its own key has on one of its keys.
+    pub fn revoked_since(&self, fingerprint: &Fingerprint) -> Option<SystemTime> {
+        let component = self.cert.keys().key_handle(fingerprint.handle()).next()?;
+        let subject = match component.primary() {
+            true => Subject::Key,
+            false => subject_of(component.key()),
+        };
+        let read = component.self_revocations().filter_map(|it| it.signature_creation_time());
+        let said = self.statements().filter(|it| it.is_revocation() && it.subject == subject);
+        read.chain(said.map(Statement::created)).min()
+    }
+
+    /// Returns why its own key revoked one of its keys: a reason that falls on all that was ever
+    /// signed before others.
+    pub(super) fn revoked_by_own(
+        &self,
+        subject: &Subject,
+        key: &ErasedKeyAmalgamation<'_, PublicParts>,
+    ) -> Option<String> {
+        let said = self.statements().filter(|it| it.is_revocation() && it.subject == *subject);
+        if let Some(said) = said.max_by_key(|it| (it.is_hard(), it.reason().is_some())) {
+            return Some(reason_words(said.reason()));
+        }
+        let revocations: Vec<_> = key.self_revocations().collect();
+        (!revocations.is_empty()).then(|| reason(&revocations))
+    }
+
+    pub(super) fn revoked_by_another(
+        &self,
+        key: &ErasedKeyAmalgamation<'_, PublicParts>,
+    ) -> Option<String> {
+        let by = |words: String, revoker: String| {
+            Some(format!("{words}, by {revoker}, whom it lets revoke it"))
+        };
+        let revocations = self.by_revokers(key);
+        let revoker = revocations.iter().find_map(|it| it.get_issuers().into_iter().next());
+        if let Some(revoker) = revoker {
+            return by(reason(&revocations), format!("{revoker:X}"));
+        }
+        let all = self.own.by_others();
+        if all.is_empty() {
+            return None;
+        }
+        let subject = if key.primary() { Subject::Key } else { subject_of(key.key()) };
+        let revokers = self.named_revokers();
+        let mut said = all.iter().filter(|(it, by)| {
+            it.is_revocation() && it.subject == subject && is_one_of(by, &revokers)
+        });
+        let (statement, issuers) = said.next()?;
+        let revoker: String =
+            issuers.first().into_iter().flatten().map(|byte| format!("{byte:02X}")).collect();
+        by(reason_words(statement.reason()), revoker)
+    }
+}
+
+/// Returns whether one of the key IDs is a named revoker's.
+pub(super) fn is_one_of(issuers: &[[u8; 8]], revokers: &[KeyHandle]) -> bool {
+    let named = |issuer: &[u8; 8]| KeyHandle::from(openpgp::KeyID::from_bytes(issuer));
+    issuers.iter().map(named).any(|issuer| revokers.iter().any(|it| it.aliases(&issuer)))
+}
+
+/// Returns the reason of the first revocation, as words of ours and the revoker's safe ones.
+fn reason(revocations: &[&Signature]) -> String {
+    let reason = revocations.iter().find_map(|revocation| revocation.reason_for_revocation());
+    reason_words(reason.map(|(code, message)| (code.into(), message)))
+}
+
+/// Puts a reason for revocation into words (RFC 9580, section 5.2.3.31).
+fn reason_words(reason: Option<(u8, &[u8])>) -> String {
+    let Some((code, message)) = reason else { return "no reason given".into() };
+    let words = match ReasonForRevocation::from(code) {
+        ReasonForRevocation::KeySuperseded => "superseded",
+        ReasonForRevocation::KeyCompromised => "compromised",
+        ReasonForRevocation::KeyRetired => "retired",
+        _ => "no reason given",
+    };
+    match Safe::bytes(message).to_string() {
+        message if message.is_empty() => words.into(),
+        message => format!("{words}: {message}"),
+    }
+}

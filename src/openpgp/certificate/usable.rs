@@ -1,0 +1,181 @@
+//! Whether a key of a certificate may sign, and why not.
+
+use std::time::SystemTime;
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::cert::amalgamation::ValidateAmalgamation;
+use openpgp::cert::amalgamation::key::PrimaryKey as _;
+use openpgp::packet::key::{KeyParts, KeyRole, PublicParts, SubordinateRole, UnspecifiedRole};
+use openpgp::packet::{Key, Signature};
+
+use super::super::policy::{ACCEPTED_HASHES, Policy, Weakness, check_key};
+use super::super::statements::{Limits, limits_of_primary, limits_of_subkey};
+use super::{Certificate, Fingerprint, body_of, innermost};
+
+impl Certificate {
+    /// Checks that the primary key is one that plugsign works with at all: version 4, RSA, of a
+    /// sound size, and that some user ID is bound to it.
+    pub fn check_primary(&self) -> Result<(), Weakness> {
+        check_key(self.cert.primary_key().key())
+    }
+
+    /// Checks that this is the certificate of a signer: the primary key and at least one signing
+    /// key keep the rules, and no signing key breaks them. Expiry and revocation are not looked
+    /// at, see [`Certificate::describe`].
+    pub fn check_signer(&self, policy: &Policy) -> Result<(), Weakness> {
+        self.check_primary()?;
+        let view = match self.cert.with_policy(policy, policy.now()) {
+            Ok(view) => view,
+            Err(error) => return Err(self.why_unbound(policy, error.as_ref())),
+        };
+        if let Some(flaw) = self.primary_limits(policy).flaw {
+            return Err(flaw);
+        }
+        let lax = openpgp::policy::StandardPolicy::at(policy.now());
+        if let Ok(lax_view) = self.cert.with_policy(&lax, policy.now()) {
+            for key in lax_view.keys().for_signing() {
+                let fingerprint = Fingerprint::from(key.key().fingerprint());
+                // One that ended condemns nothing but itself.
+                if self.has_ended(&fingerprint, policy) {
+                    continue;
+                }
+                match check_key(key.key()) {
+                    Err(weakness) if key.primary() => return Err(weakness),
+                    Err(weakness) => {
+                        return Err(Weakness::Subkey(fingerprint, Box::new(weakness)));
+                    }
+                    Ok(()) => {}
+                }
+            }
+        }
+        match view.keys().for_signing().any(|key| check_key(key.key()).is_ok()) {
+            true => Ok(()),
+            false => Err(self.why_no_signer(policy)),
+        }
+    }
+
+    /// Says why no subkey signs: one would, if its binding were signed anew.
+    pub(super) fn why_no_signer(&self, policy: &Policy) -> Weakness {
+        let flaw = |subkey: Key<PublicParts, SubordinateRole>| {
+            let fingerprint = Fingerprint::from(subkey.fingerprint());
+            let limits = self.limits(&subkey, false, policy);
+            let is_meant = limits.may_sign() && !self.has_ended(&fingerprint, policy);
+            limits.flaw.filter(|_| is_meant)
+        };
+        let subkeys = self.cert.keys().subkeys().map(|subkey| subkey.component().clone());
+        subkeys.filter_map(flaw).next().unwrap_or(Weakness::CannotSign)
+    }
+
+    /// Returns whether one of the keys is over: revoked, or past its end.
+    pub(super) fn has_ended(&self, fingerprint: &Fingerprint, policy: &Policy) -> bool {
+        let is_primary = *fingerprint == self.fingerprint();
+        let revoked = if is_primary { None } else { self.revoked_subkey(fingerprint) };
+        let component = self.cert.keys().key_handle(fingerprint.handle()).next();
+        let end = component.and_then(|it| self.limits(it.key(), is_primary, policy).end);
+        revoked.is_some() || end.is_some_and(|end| end <= policy.now())
+    }
+
+    /// Returns how far the newest statements let the primary key go.
+    pub(super) fn primary_limits(&self, policy: &Policy) -> Limits {
+        let born = self.cert.primary_key().key().creation_time();
+        limits_of_primary(self.own.own(), &self.elsewhere, born, policy.now())
+    }
+
+    /// Returns how far the newest statements let one of the keys go by itself.
+    pub(super) fn limits<P: KeyParts, R: KeyRole>(
+        &self,
+        key: &Key<P, R>,
+        is_primary: bool,
+        policy: &Policy,
+    ) -> Limits {
+        if is_primary {
+            return self.primary_limits(policy);
+        }
+        let (own, now) = (self.own.own(), policy.now());
+        limits_of_subkey(own, &self.elsewhere, &body_of(key), key.creation_time(), now)
+    }
+
+    /// Says why there is no view of the certificate under the policy: it may lie in the
+    /// future, or its self-signatures may be too weak.
+    pub(super) fn why_unbound(
+        &self,
+        policy: &Policy,
+        error: &(dyn std::error::Error + 'static),
+    ) -> Weakness {
+        let created = self.cert.primary_key().key().creation_time();
+        if created > policy.now() {
+            return Weakness::NotYetValid(created);
+        }
+        if self.cert.userids().next().is_none() {
+            return Weakness::Unbound("it has no user ID".into());
+        }
+        let user_ids = self.cert.userids().flat_map(|id| id.self_signatures());
+        let own = user_ids.chain(self.cert.primary_key().self_signatures());
+        weak_hash(own).unwrap_or_else(|| Weakness::Unbound(innermost(error)))
+    }
+
+    /// Checks one of the keys, given by its fingerprint, as of `time`: bound by acceptable
+    /// self-signatures, neither it nor the primary key expired or revoked, a signing key.
+    pub(in crate::openpgp) fn valid_key(
+        &self,
+        fingerprint: &Fingerprint,
+        policy: &Policy,
+        time: SystemTime,
+    ) -> Result<Key<PublicParts, UnspecifiedRole>, Weakness> {
+        let component = self
+            .cert
+            .keys()
+            .key_handle(fingerprint.handle())
+            .next()
+            .ok_or_else(|| Weakness::Unbound("it is not in the certificate".into()))?;
+        self.check_primary()?;
+        check_key(component.key())?;
+        if let Some(reason) = self.revoked().or_else(|| self.revoked_subkey(fingerprint)) {
+            return Err(Weakness::Revoked(reason));
+        }
+        let primary_limits = self.primary_limits(policy);
+        let limits = self.limits(component.key(), component.primary(), policy);
+        if component.key().creation_time() > time {
+            return Err(Weakness::NotYetValid(component.key().creation_time()));
+        }
+        let view = self
+            .cert
+            .with_policy(policy, time)
+            .map_err(|error| self.why_unbound(policy, error.as_ref()))?;
+        let key = component.clone().with_policy(policy, time).map_err(|error| {
+            weak_hash(component.self_signatures())
+                .unwrap_or_else(|| Weakness::Unbound(innermost(error.as_ref())))
+        })?;
+        let primary = view.primary_key();
+        let ends = [primary.key_expiration_time(), key.key_expiration_time()];
+        for expires in ends.into_iter().chain([primary_limits.end, limits.end]) {
+            if let Some(expires) = expires.filter(|expires| *expires <= time) {
+                return Err(Weakness::Expired(expires));
+            }
+        }
+        if let Some(flaw) = primary_limits.flaw.or(limits.flaw.clone()) {
+            return Err(flaw);
+        }
+        if let Err(error) = view.alive().and_then(|()| key.alive()) {
+            return Err(Weakness::Unbound(innermost(error.as_ref())));
+        }
+        if !key.for_signing() || !limits.may_sign() {
+            return Err(Weakness::CannotSign);
+        }
+        Ok(component.key().clone())
+    }
+}
+
+/// Says so if there are self-signatures, and all of them use hashes that are too weak.
+fn weak_hash<'a>(signatures: impl Iterator<Item = &'a Signature>) -> Option<Weakness> {
+    let mut weak = None;
+    for signature in signatures {
+        let hash = signature.hash_algo();
+        if ACCEPTED_HASHES.contains(&hash) {
+            return None;
+        }
+        weak = Some(Weakness::Hash(super::super::words::hash(hash)));
+    }
+    weak
+}

@@ -1,0 +1,75 @@
+//! What names a key: leaves, for errors too.
+
+use std::fmt;
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::KeyHandle;
+
+/// A version 4 fingerprint: 40 hexadecimal digits. Other versions print as they are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(pub(super) openpgp::Fingerprint);
+
+impl Fingerprint {
+    /// Reads a fingerprint of 40 hexadecimal digits.
+    pub fn from_hex(hex: &str) -> Option<Fingerprint> {
+        let is_hex = hex.len() == 40 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hex.then(|| hex.parse().ok().map(Fingerprint)).flatten()
+    }
+
+    /// Returns the key ID: the last 16 digits of a version 4 fingerprint.
+    pub fn key_id(&self) -> KeyId {
+        KeyId(openpgp::KeyID::from(&self.0))
+    }
+
+    /// Returns the fingerprint in groups of four digits, for reading aloud and comparing.
+    pub fn grouped(&self) -> String {
+        self.0.to_spaced_hex()
+    }
+
+    /// Returns the key ID's octets.
+    pub(super) fn key_id_octets(&self) -> Option<[u8; 8]> {
+        self.0.as_bytes().last_chunk::<8>().copied()
+    }
+
+    pub(super) fn handle(&self) -> KeyHandle {
+        KeyHandle::Fingerprint(self.0.clone())
+    }
+}
+
+impl From<openpgp::Fingerprint> for Fingerprint {
+    fn from(fingerprint: openpgp::Fingerprint) -> Fingerprint {
+        Fingerprint(fingerprint)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:X}", self.0)
+    }
+}
+
+/// A key ID: 16 hexadecimal digits. Others can be made to collide with it, so it selects
+/// candidates and never decides.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyId(openpgp::KeyID);
+
+impl KeyId {
+    /// Reads a key ID of 16 hexadecimal digits.
+    pub fn from_hex(hex: &str) -> Option<KeyId> {
+        let is_hex = hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hex.then(|| hex.parse().ok().map(KeyId)).flatten()
+    }
+}
+
+impl From<openpgp::KeyID> for KeyId {
+    fn from(key_id: openpgp::KeyID) -> KeyId {
+        KeyId(key_id)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:X}", self.0)
+    }
+}

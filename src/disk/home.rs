@@ -229,10 +229,26 @@ impl Home {
     ///
     /// As [`Home::keys`].
     pub fn trusted(&self) -> Result<Shelf<TrustedKey>> {
+        self.trusted_if(|_| true)
+    }
+
+    /// Reads the trusted certificates that are named so, or are copies of these keys, and no others.
+    ///
+    /// # Errors
+    ///
+    /// As [`Home::keys`].
+    pub fn trusted_of(&self, names: &[String], keys: &[Fingerprint]) -> Result<Shelf<TrustedKey>> {
+        self.trusted_if(|path| match trusted_name(path) {
+            Some((name, fingerprint)) => names.contains(&name) || keys.contains(&fingerprint),
+            None => true,
+        })
+    }
+
+    fn trusted_if(&self, is_asked: impl Fn(&Path) -> bool) -> Result<Shelf<TrustedKey>> {
         self.check()?;
         let mut shelf = Shelf { items: Vec::new(), unreadable: Vec::new() };
         for path in entries(&self.root.join(TRUSTED))? {
-            if is_temporary(&path) {
+            if is_temporary(&path) || !is_asked(&path) {
                 continue;
             }
             match read_trusted(&path) {

@@ -6,7 +6,7 @@ use plugsign::disk::file::is_there;
 use plugsign::disk::shelf::{HomeKey, Shelf, TrustedKey};
 use plugsign::error::Error;
 use plugsign::judge::Judge;
-use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::certificate::{Certificate, Fingerprint};
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::safe::Safe;
@@ -37,9 +37,29 @@ impl Accepted {
 /// Returns the certificates whose signatures count. A revocation or an earlier end counts whichever
 /// copy of a certificate says so; but a file that is named is no wider for what the home knows.
 pub fn signers(keys: &[String], world: &World) -> Result<Accepted, Failure> {
-    // Key files alone need no home.
-    let names_home = keys.is_empty() || keys.iter().any(|key| !Path::new(key).exists());
-    let known = match world.home().and_then(|home| Ok((home.keys()?, home.trusted()?))) {
+    let mut named = Vec::new();
+    let mut files = Vec::new();
+    let mut of_home = Vec::new();
+    for key in keys {
+        let path = Path::new(key);
+        if is_there(path)? {
+            let bytes = read_file(path)?;
+            named.push((key.as_str(), certificates_of(&bytes, path, world)?));
+            files.push(bytes.to_vec());
+        } else {
+            of_home.push(key);
+        }
+    }
+    // Key files alone need no home, and of one only what it knows of them.
+    let names_home = keys.is_empty() || !of_home.is_empty();
+    let known = match world.home().and_then(|home| match names_home {
+        true => Ok((home.keys()?, home.trusted()?)),
+        false => {
+            let all = named.iter().flat_map(|(_, read)| read);
+            let asked: Vec<Fingerprint> = all.map(Certificate::fingerprint).collect();
+            Ok((home.keys_of(&asked)?, home.trusted_of(keys, &asked)?))
+        }
+    }) {
         Ok((own, trusted)) => Known { own, trusted },
         Err(failure) if names_home => return Err(failure),
         Err(Failure::NoHome) => Known::default(),
@@ -49,20 +69,10 @@ pub fn signers(keys: &[String], world: &World) -> Result<Accepted, Failure> {
             Known::default()
         }
     };
-    let mut named = Vec::new();
-    let mut files = Vec::new();
+    named.iter().for_each(|(name, read)| known.warn_of_shadow(name, read, world));
     let mut certificates = Vec::new();
-    for key in keys {
-        let path = Path::new(key);
-        if is_there(path)? {
-            let bytes = read_file(path)?;
-            let read = certificates_of(&bytes, path, world)?;
-            known.warn_of_shadow(key, &read, world);
-            named.extend(read);
-            files.push(bytes.to_vec());
-        } else {
-            certificates.push(known.find(key)?);
-        }
+    for key in of_home {
+        certificates.push(known.find(key)?);
     }
     if keys.is_empty() {
         let own = known.own.items.iter().filter(|key| key.secret.is_some());
@@ -70,7 +80,8 @@ pub fn signers(keys: &[String], world: &World) -> Result<Accepted, Failure> {
         certificates.extend(known.trusted.items.iter().map(|key| key.certificate.clone()));
     }
     let certificates = certificates.iter().map(|certificate| known.complete(certificate));
-    let named = named.iter().map(|certificate| known.narrow(certificate));
+    let named = named.iter().flat_map(|(_, read)| read);
+    let named = named.map(|certificate| known.narrow(certificate));
     let certificates = named.chain(certificates).collect::<Result<_, Failure>>()?;
     if names_home {
         world.readable(known.own);

@@ -125,10 +125,18 @@ fn make(
 /// takes the first of several; here that is an error, because it is a different signer tomorrow.
 fn choose(session: &mut Session) -> Result<Chosen, Failure> {
     let home = session.world.home()?;
-    let shelf = home.keys()?;
     let names: Vec<String> = match session.options.local_users.is_empty() {
         false => session.options.local_users.clone(),
         true => session.options.default_key.iter().cloned().collect(),
+    };
+    let shelf = match &names[..] {
+        [] => home.keys_like(None)?,
+        [name] => match KeyQuery::parse_gnupg(name) {
+            Ok(query) => home.keys_like(Some(&query))?,
+            // Whoever looks for it says what is wrong.
+            Err(_) => home.keys()?,
+        },
+        _ => home.keys()?,
     };
     let mut chosen: Option<(Fingerprint, Option<Fingerprint>)> = None;
     for name in &names {

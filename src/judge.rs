@@ -25,13 +25,9 @@ pub struct Judge {
     /// that it can read. Found out when it is asked for: of a keyring, most never are.
     key_rings: Vec<OnceLock<Result<KeyRing, Refusal>>>,
     /// Key files as they were given.
-    given: Vec<GivenFile>,
-}
-
-/// A key file as it was given, and what the server makes of it, once that is asked for.
-struct GivenFile {
-    bytes: Vec<u8>,
-    key_ring: OnceLock<Option<KeyRing>>,
+    given: Vec<Vec<u8>>,
+    /// What the server makes of those, once that is asked for.
+    given_rings: OnceLock<Vec<Result<KeyRing, Refusal>>>,
 }
 
 impl Judge {
@@ -58,14 +54,14 @@ impl Judge {
             }
         }
         let key_rings = accepted.iter().map(|_| OnceLock::new()).collect();
-        Ok(Judge { policy, accepted, key_rings, given: Vec::new() })
+        Ok(Judge { policy, accepted, key_rings, given: Vec::new(), given_rings: OnceLock::new() })
     }
 
     /// Asks the server also about these key files as they are, where it can read them: a file may
     /// say more than what is read of it here.
     pub fn with_key_files(mut self, files: Vec<Vec<u8>>) -> Judge {
-        let given = |bytes| GivenFile { bytes, key_ring: OnceLock::new() };
-        self.given.extend(files.into_iter().map(given));
+        self.given.extend(files);
+        self.given_rings = OnceLock::new();
         self
     }
 
@@ -150,9 +146,8 @@ impl Judge {
         content: &Hashed,
     ) -> Option<Refusal> {
         let asked = asked.choose(signature_file).ok();
-        self.given.iter().find_map(|file| {
-            let key_ring =
-                file.key_ring.get_or_init(|| KeyRing::read(&file.bytes).ok()).as_ref()?;
+        let rings = self.given_rings.get_or_init(|| KeyRing::read_all(&self.given));
+        rings.iter().flatten().find_map(|key_ring| {
             let refusal = match key_ring.choose(signature_file) {
                 Ok(given) if asked.as_ref().is_some_and(|it| given.is_up_to_the_same(it)) => None,
                 Ok(given) => given.finish(content).refusal(),
@@ -224,8 +219,7 @@ pub fn ask_server(
     signature_file: &[u8],
     artifact: impl Read,
 ) -> io::Result<ServerVerdict> {
-    let rings: Vec<Result<KeyRing, Refusal>> =
-        key_files.iter().map(|file| KeyRing::read(file)).collect();
+    let rings = KeyRing::read_all(key_files);
     ask_key_rings(rings.iter(), signature_file, artifact)
 }
 

@@ -116,7 +116,17 @@ impl KeyRing {
     ///
     /// An empty file is an empty key ring, not an error (golang.org/x/crypto/openpgp, keys.go).
     pub fn read(key_file: &[u8]) -> Result<KeyRing, Refusal> {
-        let (certificates, passed_over) = ring::read(key_file)?;
+        KeyRing::read_within(key_file, &mut Budget::new())
+    }
+
+    /// Reads key files as [`KeyRing::read`] does. All of them together cost no more than one may.
+    pub fn read_all(key_files: &[Vec<u8>]) -> Vec<Result<KeyRing, Refusal>> {
+        let mut budget = Budget::new();
+        key_files.iter().map(|file| KeyRing::read_within(file, &mut budget)).collect()
+    }
+
+    fn read_within(key_file: &[u8], budget: &mut Budget) -> Result<KeyRing, Refusal> {
+        let (certificates, passed_over) = ring::read(key_file, budget)?;
         Ok(KeyRing { certificates, passed_over: passed_over.map(Refusal::from) })
     }
 

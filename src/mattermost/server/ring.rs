@@ -27,13 +27,15 @@ pub(super) struct Subkey {
 /// Reads all certificates of a key file, and why the last of the unreadable ones is so.
 ///
 /// Unreadable certificates are passed over, as long as there is a readable one.
-pub(super) fn read(key_file: &[u8]) -> Result<(Vec<Certificate>, Option<Fault>), Fault> {
+pub(super) fn read(
+    key_file: &[u8],
+    budget: &mut Budget,
+) -> Result<(Vec<Certificate>, Option<Fault>), Fault> {
     let mut packets = Packets::new(key_file);
-    let mut budget = Budget::new();
     let mut certificates = Vec::new();
     let mut passed_over = None;
     loop {
-        let fault = match read_certificate(&mut packets, &mut budget) {
+        let fault = match read_certificate(&mut packets, budget) {
             Ok(certificate) => {
                 certificates.push(certificate);
                 continue;

@@ -346,10 +346,54 @@ impl Home {
             }
         }
         check_primes(&whole, &others)?;
-        let path = folder.join(format!("{name}.{fingerprint}.pgp"));
+        let path = self.trusted_path(name, &fingerprint);
         write_new(&path, &whole.to_bytes()?, Access::Secret, Existing::Replace)?;
         // A command that is killed before this leaves two of one name, which go together.
         remove_all(&folder, &replaced)
+    }
+
+    /// Returns whether there is a file of this key or of a trusted copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Home::keys`].
+    pub fn knows(&self, key: &Fingerprint) -> Result<bool> {
+        let key = std::slice::from_ref(key);
+        let (own, trusted) = (self.keys_of(key)?, self.trusted_of(&[], key)?);
+        Ok(!own.items.is_empty() || !trusted.items.is_empty())
+    }
+
+    /// Takes over a revocation that a copy of a known certificate has, even if the copy itself is not
+    /// to be kept. Tells whether anything was new.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoKey`] for more than could be read again, [`Error::Io`].
+    pub fn heed(&self, lock: &Lock, copy: &Certificate) -> Result<bool> {
+        let fingerprint = [copy.fingerprint()];
+        let narrowed = |known: &Certificate| {
+            let narrowed = known.narrowed_by(copy);
+            (!narrowed.same_as(known)).then_some(narrowed)
+        };
+        let mut is_new = false;
+        for key in self.keys_of(&fingerprint)?.items {
+            if let Some(narrowed) = narrowed(&key.certificate) {
+                self.put_certificate(lock, &narrowed)?;
+                is_new = true;
+            }
+        }
+        for trusted in self.trusted_of(&[], &fingerprint)?.items {
+            if let Some(narrowed) = narrowed(&trusted.certificate) {
+                let path = self.trusted_path(&trusted.name, &copy.fingerprint());
+                write_new(&path, &narrowed.to_bytes()?, Access::Secret, Existing::Replace)?;
+                is_new = true;
+            }
+        }
+        Ok(is_new)
+    }
+
+    fn trusted_path(&self, name: &str, fingerprint: &Fingerprint) -> PathBuf {
+        self.root.join(TRUSTED).join(format!("{name}.{fingerprint}.pgp"))
     }
 
     /// Removes the trusted certificate of this name, readable or not.

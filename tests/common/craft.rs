@@ -347,8 +347,11 @@ pub fn packet(tag: u8, body: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// Writes a number as OpenPGP does; the first octet must not be zero.
+/// Writes a number as OpenPGP does.
 pub fn number(bytes: &[u8]) -> Vec<u8> {
+    // One in 256 numbers of a fixed length begins with a zero, which is not written.
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    let bytes = &bytes[zeros.min(bytes.len() - 1)..];
     let bits = 8 * bytes.len() - bytes[0].leading_zeros() as usize;
     let mut number = u16::try_from(bits).unwrap().to_be_bytes().to_vec();
     number.extend(bytes);

@@ -240,17 +240,21 @@ fn a_key_that_any_copy_here_says_is_revoked_does_not_sign() {
     let about = about(alice().primary_key().key());
     let plain = revocation(0x20, &about, |_| {});
     let odd = with_wrong_prefix(plain.clone());
-    // The server cannot read a certificate with the odd one, so that it cannot be trusted.
-    for (line, packet) in
-        [("import ended", &plain), ("import ended", &odd), ("trust add ended", &plain)]
-    {
+    // The server cannot read a certificate with the odd one, so that it cannot be trusted; what
+    // it says of the key counts all the same.
+    for (line, packet, code) in [
+        ("import ended", &plain, 0),
+        ("import ended", &odd, 0),
+        ("trust add ended", &plain, 0),
+        ("trust add ended", &odd, 4),
+    ] {
         let ended = with_packet(alice(), packet, 1);
         let sandbox = Sandbox::new();
         sandbox.write("a.tar.gz", DATA);
         sandbox.import(&secret(alice()));
         sandbox.write("ended", &ended);
         sandbox.write("secret", secret(alice()));
-        sandbox.run(line).exits(0);
+        sandbox.run(line).exits(code);
         for sign in ["sign a.tar.gz", "sign --key-file secret a.tar.gz"] {
             let done = sandbox.run(sign).exits(4);
             assert!(done.err().contains("revoked"), "{line}: {sign}: {done:?}");

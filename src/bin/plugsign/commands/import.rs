@@ -150,6 +150,7 @@ pub(super) fn import_certificate(
 ) -> Line {
     let stored = check(certificate, &world.policy())
         .map_err(Failure::from)
+        .inspect_err(|_| storing.heed(certificate, world))
         .and_then(|()| storing.certificate(certificate, world));
     Line::of(certificate, stored.unwrap_or_else(Outcome::Refused), false)
 }
@@ -171,6 +172,12 @@ impl Storing {
     /// Lets others at the home, as long as somebody is asked or another kind of change is made.
     pub fn pause(&mut self) {
         self.open = None;
+    }
+
+    /// Takes over the revocation of a certificate that is refused, if the home knows its key.
+    pub fn heed(&mut self, certificate: &Certificate, world: &World) {
+        self.pause();
+        heed(std::slice::from_ref(certificate), world);
     }
 
     /// Stores a certificate, with what is there of it already.
@@ -203,6 +210,29 @@ impl Storing {
         home.put_certificate(lock, &merged)?;
         moduli.add(&merged);
         Ok(Outcome::Updated)
+    }
+}
+
+/// Takes over the revocations of certificates that are refused: what is known to be revoked is so
+/// in every copy.
+pub fn heed(certificates: &[Certificate], world: &World) {
+    // Without a home there is nothing that a revocation could be about.
+    let Ok(home) = world.home() else { return };
+    for certificate in certificates {
+        let heeded = match home.knows(&certificate.fingerprint()) {
+            Ok(true) => world.lock().and_then(|lock| Ok(home.heed(&lock, &certificate.proven())?)),
+            Ok(false) => Ok(false),
+            Err(error) => Err(error.into()),
+        };
+        let key = certificate.fingerprint();
+        match heeded {
+            Ok(true) => world.terminal.warn(&format!("{key} is revoked in it, and so here now")),
+            Ok(false) => {}
+            Err(failure) => {
+                let why = failure.message();
+                world.terminal.warn(&format!("a revocation of {key} was not taken over: {why}"));
+            }
+        }
     }
 }
 

@@ -10,10 +10,11 @@ use plugsign::error::Error;
 use plugsign::mattermost::public_key::{Unfit, read_public_key};
 use plugsign::mattermost::standing::Standing;
 use plugsign::openpgp::certificate::Certificate;
-use plugsign::openpgp::key_file::MAX_KEY_FILE;
+use plugsign::openpgp::key_file::{MAX_KEY_FILE, read_certificates};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
+use super::import::heed;
 use super::trust_check::home_copies;
 use super::{trust_check, trust_server};
 use crate::failure::{
@@ -143,7 +144,12 @@ impl Wanted<'_> {
     /// Reads a key file that may be trusted, and its certificate.
     pub fn read(&self, file: &Path, world: &World) -> Result<(Vec<u8>, Certificate), Why> {
         let bytes = read_small(file, "a key file", MAX_KEY_FILE).map_err(Why::Error)?;
-        let certificate = read_public_key(&bytes, &world.policy()).map_err(Why::Unfit)?;
+        let certificate = read_public_key(&bytes, &world.policy()).map_err(|unfit| {
+            let read = read_certificates(&bytes, &world.budget).unwrap_or_default();
+            let read: Vec<Certificate> = read.into_iter().flatten().collect();
+            heed(&read, world);
+            Why::Unfit(unfit)
+        })?;
         let asked = self.fingerprint.as_ref().map(|text| text.replace(' ', "").to_uppercase());
         let found = certificate.fingerprint().to_string();
         match asked {

@@ -134,7 +134,10 @@ fn take(
     storing: &mut Storing,
     certificate: &Certificate,
 ) -> Result<(), Failure> {
-    check(certificate, &session.world.policy()).inspect_err(|_| problem(session, certificate))?;
+    check(certificate, &session.world.policy()).inspect_err(|_| {
+        storing.heed(certificate, &session.world);
+        problem(session, certificate);
+    })?;
     let before = stored(session, certificate)?;
     storing.certificate(certificate, &session.world)?;
     tell(session, counts, certificate, before.as_ref())

@@ -67,6 +67,7 @@ pub mod error;
 pub mod judge;
 pub mod mattermost;
 pub mod openpgp;
+pub mod publisher;
 pub mod safe;
 
 pub use error::{Error, Result};

@@ -105,8 +105,8 @@ fn the_library_does_without_the_programs_crates() {
 
 #[test]
 fn only_the_programs_edges_read_the_world() {
-    let edges =
-        ["world.rs", "args.rs", "terminal.rs"].map(|name| format!("src/bin/plugsign/{name}"));
+    let edges = ["edge/world.rs", "args.rs", "edge/terminal.rs"]
+        .map(|name| format!("src/bin/plugsign/{name}"));
     let inside = |source: &Source| {
         is_program(source) && !edges.iter().any(|edge| source.path == Path::new(edge))
     };

@@ -1,11 +1,11 @@
 //! The command line: one variant a subcommand.
 
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand};
 use plugsign::safe::{Safe, is_unsafe};
 use serde_json::json;
 
@@ -13,12 +13,14 @@ use crate::commands::{
     announce, check, completions, doctor, export, extend, import, keygen, list, man, marketplace,
     passwd, refresh, revoke, rotate, sign, trust, user_ids, verify,
 };
-use crate::failure::{EXIT_COULD_NOT, EXIT_USAGE, Failure};
+use crate::edge::failure::{EXIT_COULD_NOT, EXIT_USAGE, Failure};
+use crate::edge::global::Global;
+use crate::edge::report::Report;
+use crate::edge::streams;
+use crate::edge::terminal::{say, write_json};
+use crate::edge::world::World;
 use crate::gpg;
-use crate::report::Report;
-use crate::streams;
-use crate::terminal::{say, write_json};
-use crate::world::World;
+use crate::gpg::personality::Personality;
 
 /// Make an organisation's key, keep it, hand out its certificate, sign releases, verify them
 #[derive(Parser)]
@@ -34,36 +36,6 @@ pub struct Cli {
     pub global: Global,
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// Where help shows the options that every command has.
-const GLOBAL: &str = "Global options";
-
-#[derive(Args, Clone, Default)]
-pub struct Global {
-    /// Use this folder as the home, instead of $PLUGSIGN_HOME or the user's data folder
-    #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR")]
-    pub home: Option<PathBuf>,
-    /// Print exactly one JSON document on standard output
-    #[arg(long, global = true, help_heading = GLOBAL)]
-    pub json: bool,
-    /// Say only what went wrong
-    #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// Say more
-    #[arg(short, long, global = true, help_heading = GLOBAL)]
-    pub verbose: bool,
-    /// When to use colour
-    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WHEN", default_value = "auto")]
-    pub color: Color,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-pub enum Color {
-    #[default]
-    Auto,
-    Always,
-    Never,
 }
 
 #[derive(Subcommand)]
@@ -145,33 +117,11 @@ impl Command {
                     "of plugsign's own options, only --home goes before gpg".into(),
                 ));
             }
-            Command::Completions(arguments) => Box::new(completions::run(&arguments)),
-            Command::Man(arguments) => Box::new(man::run(&arguments, world)?),
+            Command::Completions(arguments) => {
+                Box::new(completions::run(&arguments, &mut Cli::command()))
+            }
+            Command::Man(arguments) => Box::new(man::run(&arguments, Cli::command(), world)?),
         })
-    }
-}
-
-/// Whom plugsign stands in for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Personality {
-    Gpg,
-    Gpgv,
-}
-
-impl Personality {
-    pub fn name(self) -> &'static str {
-        match self {
-            Personality::Gpg => "gpg",
-            Personality::Gpgv => "gpgv",
-        }
-    }
-
-    fn of(name: &OsStr) -> Option<Personality> {
-        match name.to_str()? {
-            "gpg" | "gpg2" => Some(Personality::Gpg),
-            "gpgv" | "gpgv2" => Some(Personality::Gpgv),
-            _ => None,
-        }
     }
 }
 

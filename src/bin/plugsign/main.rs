@@ -5,29 +5,16 @@
 
 mod args;
 mod commands;
-mod descriptor;
-mod document;
-mod echo;
-mod failure;
+mod edge;
 mod gpg;
-mod mend;
-mod mistaken;
-mod passphrase;
-mod report;
-mod signals;
-mod signer;
-mod streams;
-mod terminal;
-mod work;
-mod world;
 
 use std::process::ExitCode;
 
 use zeroize::Zeroize;
 
-use crate::failure::Failure;
-use crate::terminal::Terminal;
-use crate::world::World;
+use crate::edge::failure::Failure;
+use crate::edge::terminal::Terminal;
+use crate::edge::world::World;
 
 /// Wipes every heap block that is freed, whatever a dependency forgot.
 #[global_allocator]
@@ -63,7 +50,7 @@ fn run() -> ExitCode {
     };
     let terminal = Terminal::new(&cli.global);
     let command = cli.command.name();
-    if let Err(error) = signals::install() {
+    if let Err(error) = edge::signals::install() {
         return terminal.fail(command, &Failure::Signals(error));
     }
     let world = match World::read(&cli.global, terminal.clone()) {

@@ -12,9 +12,9 @@ use plugsign::openpgp::query::KeyQuery;
 use plugsign::safe::Safe;
 
 use super::import::{certificates_of, read_file};
-use crate::failure::Failure;
-use crate::mistaken::looks_like_file;
-use crate::world::World;
+use crate::edge::failure::Failure;
+use crate::edge::mistaken::looks_like_file;
+use crate::edge::world::World;
 
 /// Whose signatures count.
 #[derive(Default)]

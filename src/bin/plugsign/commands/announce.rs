@@ -17,12 +17,12 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use super::export::for_server;
-use crate::document::{fill, markdown, name_in, user_id};
-use crate::failure::Failure;
-use crate::passphrase::PassphraseSource;
-use crate::report::{Report, path_text};
-use crate::signer::KeySource;
-use crate::world::World;
+use crate::edge::document::{fill, markdown, name_in, user_id};
+use crate::edge::failure::Failure;
+use crate::edge::passphrase::PassphraseSource;
+use crate::edge::report::{Report, path_text};
+use crate::edge::signer::KeySource;
+use crate::edge::world::World;
 
 const ANNOUNCEMENT: &str = include_str!("../../../../templates/announcement.md");
 const SECURITY: &str = include_str!("../../../../templates/security.md");

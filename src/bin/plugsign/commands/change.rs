@@ -20,10 +20,10 @@ use plugsign::openpgp::secret_key::{Passphrase, SecretKey};
 use serde_json::{Map, Value};
 
 use super::import::one_secret;
-use crate::failure::Failure;
-use crate::passphrase::{LentPrimary, PassphraseSource};
-use crate::report::{Report, certificate_json, first_user_id};
-use crate::world::{World, whole_seconds};
+use crate::edge::failure::Failure;
+use crate::edge::passphrase::{LentPrimary, PassphraseSource};
+use crate::edge::report::{Report, certificate_json, first_user_id};
+use crate::edge::world::{World, whole_seconds};
 
 /// Where the primary key and the passphrases come from.
 #[derive(Args)]

@@ -18,10 +18,10 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use super::accepted::{Accepted, signers};
-use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
-use crate::report::{Report, first_user_id, path_text};
-use crate::terminal::{BAD, GOOD};
-use crate::world::{World, is_dash};
+use crate::edge::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
+use crate::edge::report::{Report, first_user_id, path_text};
+use crate::edge::terminal::{BAD, GOOD};
+use crate::edge::world::{World, is_dash};
 
 /// Tell whether the Mattermost server would install these plugins, and could start them
 ///

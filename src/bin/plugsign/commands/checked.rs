@@ -13,9 +13,9 @@ use plugsign::openpgp::verify::{Bad, Good, Reason, Verdict};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
-use crate::failure::{EXIT_COULD_NOT, EXIT_NO, error_json, hint, one_line};
-use crate::report::{Report, first_user_id, path_text};
-use crate::terminal::{BAD, GOOD};
+use crate::edge::failure::{EXIT_COULD_NOT, EXIT_NO, error_json, hint, one_line};
+use crate::edge::report::{Report, first_user_id, path_text};
+use crate::edge::terminal::{BAD, GOOD};
 
 /// The verdict on each artifact.
 pub struct Checked {

@@ -2,12 +2,11 @@
 
 use std::io::{self, Write};
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 use serde_json::{Map, Value};
 
-use crate::args::Cli;
-use crate::report::Report;
+use crate::edge::report::Report;
 
 /// Print completions for a shell
 ///
@@ -19,9 +18,9 @@ pub struct Arguments {
     shell: Shell,
 }
 
-pub fn run(arguments: &Arguments) -> Script {
+pub fn run(arguments: &Arguments, command: &mut clap::Command) -> Script {
     let mut text = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "plugsign", &mut text);
+    clap_complete::generate(arguments.shell, command, "plugsign", &mut text);
     Script { text }
 }
 

@@ -10,12 +10,12 @@ use plugsign::openpgp::policy::Weakness;
 use serde_json::{Map, Value, json};
 
 use super::doctor_checks::{bundle, clock, home, look_at_key};
-use crate::failure::{EXIT_NO, Failure, hint, one_line};
-use crate::passphrase::PassphraseSource;
-use crate::report::Report;
-use crate::signer::KeySource;
-use crate::terminal::{BAD, GOOD};
-use crate::world::World;
+use crate::edge::failure::{EXIT_NO, Failure, hint, one_line};
+use crate::edge::passphrase::PassphraseSource;
+use crate::edge::report::Report;
+use crate::edge::signer::KeySource;
+use crate::edge::terminal::{BAD, GOOD};
+use crate::edge::world::World;
 
 /// Tell, before a long build, whether signing will work at its end
 ///

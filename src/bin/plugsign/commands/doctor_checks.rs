@@ -21,13 +21,13 @@ use plugsign::safe::Safe;
 use super::accepted::signers;
 use super::check::{NO_SIGNATURE, look};
 use super::doctor::{Arguments, Row, State};
-use crate::failure::{Failure, UNREADABLE};
-use crate::mend::{Renewal, quoted};
-use crate::passphrase::PassphraseSource;
-use crate::report::first_user_id;
-use crate::signer::{Found, KEY_VARIABLE, Origin};
-use crate::terminal::Conversation;
-use crate::world::World;
+use crate::edge::failure::{Failure, UNREADABLE};
+use crate::edge::mend::{Renewal, quoted};
+use crate::edge::passphrase::PassphraseSource;
+use crate::edge::report::first_user_id;
+use crate::edge::signer::{Found, KEY_VARIABLE, Origin};
+use crate::edge::terminal::Conversation;
+use crate::edge::world::World;
 
 /// What there is to say of a key, each thing in a row of its own.
 pub fn look_at_key(found: &Found, arguments: &Arguments, world: &World) -> Vec<Row> {

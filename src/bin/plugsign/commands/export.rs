@@ -18,10 +18,10 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::export_move;
-use crate::failure::{Failure, secret_not_written};
-use crate::passphrase::{NewPassphraseSource, PassphraseSource};
-use crate::report::{Report, path_text};
-use crate::world::{World, is_dash};
+use crate::edge::failure::{Failure, secret_not_written};
+use crate::edge::passphrase::{NewPassphraseSource, PassphraseSource};
+use crate::edge::report::{Report, path_text};
+use crate::edge::world::{World, is_dash};
 
 /// Hand out a certificate, or a secret key
 #[derive(Args)]

@@ -18,9 +18,9 @@ use zeroize::Zeroizing;
 use super::change::of_home;
 use super::export::{Arguments, Exported};
 use super::import::one_secret;
-use crate::failure::Failure;
-use crate::report::first_user_id;
-use crate::world::World;
+use crate::edge::failure::Failure;
+use crate::edge::report::first_user_id;
+use crate::edge::world::World;
 
 fn one_key(arguments: &Arguments) -> Result<KeyQuery, Failure> {
     match &arguments.keys[..] {

@@ -7,8 +7,8 @@ use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::validity::parse_validity;
 
 use super::change::{Changed, Means, Needs};
-use crate::failure::Failure;
-use crate::world::World;
+use crate::edge::failure::Failure;
+use crate::edge::world::World;
 
 /// Set when a key expires: later, sooner or never
 ///

@@ -25,11 +25,11 @@ use zeroize::Zeroizing;
 use super::change::settle;
 use super::import_gnupg;
 use super::imported::{Imported, Line, Outcome};
-use crate::failure::{Failure, UNREADABLE};
-use crate::passphrase::PassphraseSource;
-use crate::report::first_user_id;
-use crate::streams;
-use crate::world::{World, is_dash};
+use crate::edge::failure::{Failure, UNREADABLE};
+use crate::edge::passphrase::PassphraseSource;
+use crate::edge::report::first_user_id;
+use crate::edge::streams;
+use crate::edge::world::{World, is_dash};
 
 /// Take certificates and secret keys into the home
 ///

@@ -12,8 +12,8 @@ use plugsign::safe::Safe;
 
 use super::import::{Arguments, Keeping, Storing, check, import_certificate, keep, protect, prove};
 use super::imported::{Imported, Line, Outcome};
-use crate::failure::Failure;
-use crate::world::World;
+use crate::edge::failure::Failure;
+use crate::edge::world::World;
 
 /// Takes over what a GnuPG home has. Each key goes its own way: one that cannot come over keeps
 /// no other from it.

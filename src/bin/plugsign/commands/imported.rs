@@ -8,8 +8,8 @@ use plugsign::openpgp::certificate::{Certificate, Fingerprint};
 use plugsign::openpgp::policy::Weakness;
 use serde_json::{Map, Value, json};
 
-use crate::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure};
-use crate::report::{Report, first_user_id};
+use crate::edge::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure};
+use crate::edge::report::{Report, first_user_id};
 
 /// What became of each key.
 #[derive(Default)]

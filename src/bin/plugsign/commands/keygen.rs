@@ -20,11 +20,11 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value};
 
 use super::{dialog, summary};
-use crate::failure::{Failure, one_line};
-use crate::passphrase::PassphraseSource;
-use crate::report::{Report, certificate_json, path_text};
-use crate::terminal::Conversation;
-use crate::world::{World, is_dash, whole_seconds};
+use crate::edge::failure::{Failure, one_line};
+use crate::edge::passphrase::PassphraseSource;
+use crate::edge::report::{Report, certificate_json, path_text};
+use crate::edge::terminal::Conversation;
+use crate::edge::world::{World, is_dash, whole_seconds};
 
 /// Make a key
 ///

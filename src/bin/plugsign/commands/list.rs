@@ -16,10 +16,10 @@ use plugsign::openpgp::stub::Place;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
-use crate::failure::{EXIT_COULD_NOT, Failure, files_json, one_line};
-use crate::report::{Report, certificate_json, expiry_notice, problem, status};
-use crate::signer::{Found, Origin};
-use crate::world::World;
+use crate::edge::failure::{EXIT_COULD_NOT, Failure, files_json, one_line};
+use crate::edge::report::{Report, certificate_json, expiry_notice, problem, status};
+use crate::edge::signer::{Found, Origin};
+use crate::edge::world::World;
 
 /// List the keys of the home
 ///

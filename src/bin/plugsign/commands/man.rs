@@ -3,16 +3,15 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use plugsign::disk::write::{Access, Existing, make_folder, write_new};
 use plugsign::error::Error;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value};
 
-use crate::args::Cli;
-use crate::failure::Failure;
-use crate::report::{Report, path_text};
-use crate::world::World;
+use crate::edge::failure::Failure;
+use crate::edge::report::{Report, path_text};
+use crate::edge::world::World;
 
 /// Print the manual page, or write those of all commands to a folder
 #[derive(Args)]
@@ -22,8 +21,11 @@ pub struct Arguments {
     out: Option<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments, world: &World) -> Result<Pages, Failure> {
-    let mut command = Cli::command();
+pub fn run(
+    arguments: &Arguments,
+    mut command: clap::Command,
+    world: &World,
+) -> Result<Pages, Failure> {
     command.build();
     let Some(folder) = &arguments.out else {
         return Ok(Pages {

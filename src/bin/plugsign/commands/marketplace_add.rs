@@ -15,10 +15,10 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use crate::commands::accepted::signers;
-use crate::failure::{EXIT_NO, Failure, error_json, exit_of, one_line};
-use crate::report::{Report, path_text};
-use crate::terminal::BAD;
-use crate::world::{PATIENCE, World};
+use crate::edge::failure::{EXIT_NO, Failure, error_json, exit_of, one_line};
+use crate::edge::report::{Report, path_text};
+use crate::edge::terminal::BAD;
+use crate::edge::world::{PATIENCE, World};
 
 /// Add signed bundles to a marketplace's database
 ///

@@ -15,10 +15,10 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use crate::commands::accepted::signers;
-use crate::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, files_json, one_line};
-use crate::report::Report;
-use crate::terminal::{BAD, GOOD};
-use crate::world::World;
+use crate::edge::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, files_json, one_line};
+use crate::edge::report::Report;
+use crate::edge::terminal::{BAD, GOOD};
+use crate::edge::world::World;
 
 /// Check a marketplace's database
 ///

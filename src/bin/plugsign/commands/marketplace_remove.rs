@@ -8,8 +8,8 @@ use plugsign::error::Error;
 use plugsign::mattermost::marketplace::downloads;
 
 use super::add::{Added, Line};
-use crate::failure::Failure;
-use crate::world::{PATIENCE, World};
+use crate::edge::failure::Failure;
+use crate::edge::world::{PATIENCE, World};
 
 /// Take a release out of a marketplace's database
 ///

@@ -5,10 +5,10 @@ use plugsign::error::Error;
 use plugsign::openpgp::query::KeyQuery;
 
 use super::change::{Changed, of_home};
-use crate::failure::Failure;
-use crate::passphrase::{NewPassphraseSource, PassphraseSource};
-use crate::report::first_user_id;
-use crate::world::World;
+use crate::edge::failure::Failure;
+use crate::edge::passphrase::{NewPassphraseSource, PassphraseSource};
+use crate::edge::report::first_user_id;
+use crate::edge::world::World;
 
 /// Change the passphrase of a key
 ///

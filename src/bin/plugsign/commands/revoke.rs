@@ -14,8 +14,8 @@ use plugsign::openpgp::query::KeyQuery;
 use zeroize::Zeroizing;
 
 use super::change::{Changed, Means, Needs, of_home};
-use crate::failure::Failure;
-use crate::world::World;
+use crate::edge::failure::Failure;
+use crate::edge::world::World;
 
 /// End a key or a subkey, for good
 ///

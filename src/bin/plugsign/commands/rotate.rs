@@ -8,8 +8,8 @@ use plugsign::openpgp::validity::parse_validity;
 
 use super::change::{Changed, Means, Needs};
 use super::keygen::parse_bits;
-use crate::failure::Failure;
-use crate::world::World;
+use crate::edge::failure::Failure;
+use crate::edge::world::World;
 
 /// Make a new signing subkey; the old ones stay for what they signed
 ///

@@ -16,18 +16,18 @@ use plugsign::disk::write::{Existing, sync_folder};
 use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::openpgp::secret_key::SigningKey;
+use plugsign::publisher::parallel::{each, for_each, threads_that_write};
 use plugsign::safe::Safe;
 
 use super::check::warn_of_bundles;
 use super::sign_checksums::{self, Sorted};
 use super::signed::{Described, Done, File};
-use crate::failure::Failure;
-use crate::passphrase::PassphraseSource;
-use crate::report::{expiry_notice, first_user_id, warn_of_archives};
-use crate::signer::KeySource;
-use crate::streams;
-use crate::work;
-use crate::world::{World, is_dash};
+use crate::edge::failure::Failure;
+use crate::edge::passphrase::PassphraseSource;
+use crate::edge::report::{expiry_notice, first_user_id, warn_of_archives};
+use crate::edge::signer::KeySource;
+use crate::edge::streams;
+use crate::edge::world::{World, is_dash};
 
 /// Sign files, or the release archives of folders
 ///
@@ -109,13 +109,13 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
             dry_run: arguments.dry_run,
         })
         .collect();
-    let jobs = arguments.jobs.unwrap_or_else(work::threads_that_write);
+    let jobs = arguments.jobs.unwrap_or_else(threads_that_write);
     let mut files = match is_stream {
         true => vec![sign_stream(&signings[0], &arguments, world)?],
         false => {
-            let files = work::for_each(&release.artifacts, jobs, &world.terminal, |file, read| {
+            let files = for_each(&release.artifacts, jobs, world, |file, read| {
                 sign_file(&signings, &arguments, file, read, world)
-            })?;
+            });
             files.into_iter().flatten().collect()
         }
     };
@@ -128,15 +128,15 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Done, Failure> {
     }
     let sorted = Sorted::new(&files);
     if arguments.checksums {
-        let lists = work::each(&release.folders, jobs, |folder| {
+        let lists = each(&release.folders, jobs, |folder| {
             sign_checksums::run(&signings, folder, &sorted, &release.unreadable)
-        })?;
+        });
         files.extend(lists.into_iter().flatten());
     } else {
         sign_checksums::warn_of_lists(&release.folders, &sorted, world);
     }
     if !arguments.dry_run {
-        make_durable(&mut files, jobs)?;
+        make_durable(&mut files, jobs);
     }
     Ok(Done {
         signers: signers.iter().map(|signer| signer.describe(world)).collect(),
@@ -314,12 +314,12 @@ fn warn_of_signatures(artifacts: &[Artifact], world: &World) {
 
 /// Makes the names of signatures last, folder by folder, also of those that were there: a run that
 /// was killed may have left them. Where that fails, they are no success.
-fn make_durable(files: &mut [File], jobs: NonZero<usize>) -> Result<(), Failure> {
+fn make_durable(files: &mut [File], jobs: NonZero<usize>) {
     let signatures = files.iter().filter(|file| file.result.is_ok());
     let folders = signatures.filter_map(|file| file.signature.as_deref().map(folder_of));
     let folders: BTreeSet<PathBuf> = folders.map(Path::to_owned).collect();
     let folders: Vec<PathBuf> = folders.into_iter().collect();
-    let synced = work::each(&folders, jobs, |folder| sync_folder(folder))?;
+    let synced = each(&folders, jobs, |folder| sync_folder(folder));
     let failed: BTreeMap<&Path, Error> = folders
         .iter()
         .zip(synced)
@@ -334,7 +334,6 @@ fn make_durable(files: &mut [File], jobs: NonZero<usize>) -> Result<(), Failure>
             file.result = Err(Error::io("sync", folder)(again));
         }
     }
-    Ok(())
 }
 
 fn sign_stream(

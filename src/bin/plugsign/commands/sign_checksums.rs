@@ -12,8 +12,8 @@ use plugsign::safe::Safe;
 
 use super::sign::outputs;
 use super::signed::File;
-use crate::mend::quoted;
-use crate::world::World;
+use crate::edge::mend::quoted;
+use crate::edge::world::World;
 
 /// Signed files in the order of their paths, in which those of one folder stand together.
 pub(super) struct Sorted<'a>(Vec<&'a File>);

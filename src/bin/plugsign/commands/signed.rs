@@ -11,10 +11,10 @@ use plugsign::openpgp::certificate::{Fingerprint, show_time};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
-use crate::failure::{
+use crate::edge::failure::{
     EXIT_COULD_NOT, EXIT_REFUSED, error_json, exit_of, files_json, hint, one_line,
 };
-use crate::report::{Report, path_text};
+use crate::edge::report::{Report, path_text};
 
 /// What became of each file.
 pub struct Done {

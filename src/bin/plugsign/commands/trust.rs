@@ -17,11 +17,11 @@ use serde_json::{Map, Value, json};
 use super::import::heed;
 use super::trust_check::home_copies;
 use super::{trust_check, trust_server};
-use crate::failure::{
+use crate::edge::failure::{
     EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, hint, one_line,
 };
-use crate::report::{Report, certificate_json, first_user_id, path_text};
-use crate::world::{World, is_dash};
+use crate::edge::report::{Report, certificate_json, first_user_id, path_text};
+use crate::edge::world::{World, is_dash};
 
 /// Choose whose signatures count
 ///

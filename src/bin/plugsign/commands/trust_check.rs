@@ -15,10 +15,10 @@ use serde_json::{Map, Value, json};
 
 use super::trust_server::check_environment;
 use super::trust_settings::{Setting, meaning_of, table};
-use crate::failure::{EXIT_NO, Failure, one_line};
-use crate::report::{Report, certificate_json, first_user_id, path_text};
-use crate::terminal::{BAD, GOOD};
-use crate::world::World;
+use crate::edge::failure::{EXIT_NO, Failure, one_line};
+use crate::edge::report::{Report, certificate_json, first_user_id, path_text};
+use crate::edge::terminal::{BAD, GOOD};
+use crate::edge::world::World;
 
 pub fn run(config: &Path, min_days: u32, world: &World) -> Result<Checkup, Failure> {
     check_environment(world)?;

@@ -9,8 +9,8 @@ use plugsign::safe::Safe;
 
 use super::change::{Changed, Means, Needs};
 use super::keygen::Identity;
-use crate::failure::Failure;
-use crate::world::World;
+use crate::edge::failure::Failure;
+use crate::edge::world::World;
 
 /// Add a user ID to a key
 #[derive(Args)]

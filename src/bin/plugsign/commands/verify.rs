@@ -16,15 +16,15 @@ use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::signature::DetachedSignature;
 use plugsign::openpgp::validity::parse_time;
 use plugsign::openpgp::verify::{Bad, Reason, Verdict};
+use plugsign::publisher::parallel::{cores, for_each};
 
 use super::accepted::{Accepted, signers};
 use super::checked::{Checked, Line, Shown};
 use super::verify_checksums;
-use crate::failure::Failure;
-use crate::mistaken::is_key_file;
-use crate::report::warn_of_archives;
-use crate::work;
-use crate::world::World;
+use crate::edge::failure::Failure;
+use crate::edge::mistaken::is_key_file;
+use crate::edge::report::warn_of_archives;
+use crate::edge::world::World;
 
 /// Verify files, signatures and folders
 ///
@@ -87,10 +87,10 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
     let signature = arguments.signature.as_deref();
     let mut lines = if arguments.as_server {
         let keys = read_key_files(&arguments.keys)?;
-        work::for_each(&release.artifacts, work::cores(), &world.terminal, |artifact, read| {
+        for_each(&release.artifacts, cores(), world, |artifact, read| {
             let verdict = artifact.ask_server(signature, &keys, read);
             Line::new(&artifact.path, verdict.map(Shown::server))
-        })?
+        })
     } else {
         let mut accepted = match signers(&arguments.keys, world) {
             Err(Failure::NoHome) if arguments.keys.is_empty() => Accepted::default(),
@@ -111,11 +111,11 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
             let signature = artifact.signature.clone().filter(|_| artifact.root.is_some());
             Line { sha256, signature, ..Line::new(&artifact.path, result) }
         };
-        let mut lines = work::for_each(&release.artifacts, work::cores(), &world.terminal, judged)?;
+        let mut lines = for_each(&release.artifacts, cores(), world, judged);
         // The server knows of no lists, and reads one signature.
         verify_checksums::run(&release.folders, &mut lines);
         let further = |file: &Artifact, read: &AtomicU64| judge_further(file, &judge, read);
-        let further = work::for_each(&release.further, work::cores(), &world.terminal, further)?;
+        let further = for_each(&release.further, cores(), world, further);
         lines.extend(further.into_iter().flatten());
         verify_checksums::warn_of_unsigned(&release.folders, &lines, world);
         lines

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::Session;
 use super::listing::{Half, known_keys, matching};
 use super::output::{Output, with_headers};
-use crate::failure::Failure;
+use crate::edge::failure::Failure;
 
 /// What leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -18,8 +18,8 @@ use super::secret::Secret;
 use super::verify::primary_user_id;
 use crate::commands::import::{Keeping, Storing, apply_revocation, check, known, store_secret};
 use crate::commands::imported::Outcome;
-use crate::failure::Failure;
-use crate::report::first_user_id;
+use crate::edge::failure::Failure;
+use crate::edge::report::first_user_id;
 
 /// What IMPORT_RES counts.
 #[derive(Default)]

@@ -11,8 +11,8 @@ use plugsign::error::{Error, Result};
 use plugsign::openpgp::hash::{ContentHash, Hashed, Hasher};
 use zeroize::Zeroizing;
 
-use crate::descriptor::inherited;
-use crate::streams;
+use crate::edge::descriptor::inherited;
+use crate::edge::streams;
 
 /// Where bytes come from.
 pub enum Input {

@@ -17,6 +17,7 @@ mod log;
 mod options;
 mod output;
 mod parameters;
+pub mod personality;
 mod print_digest;
 mod secret;
 mod sign;
@@ -38,13 +39,14 @@ use self::keygen::Questions;
 use self::listing::Half;
 use self::log::Log;
 use self::options::Options;
+use self::personality::Personality;
 use self::status::{Sink, Status};
 use self::table::{Opt, Task};
 use self::verify::{Known, Speak, Trust};
-use crate::args::{Global, Personality};
-use crate::failure::{EXIT_USAGE, Failure};
-use crate::terminal::Terminal;
-use crate::world::{World, gnupg_home};
+use crate::edge::failure::{EXIT_USAGE, Failure};
+use crate::edge::global::Global;
+use crate::edge::terminal::Terminal;
+use crate::edge::world::{World, gnupg_home};
 
 /// Do what a gpg command line says, on plugsign's own home
 ///
@@ -138,7 +140,7 @@ fn open(options: Options, name: &'static str, global: &Global) -> Result<Session
     let inside = options.homedir.clone().or_else(gnupg_home).map(|home| home.join(INSIDE));
     let global = Global { home: global.home.clone().or(inside), ..global.clone() };
     let terminal = Terminal::new(&global);
-    crate::signals::install().map_err(|error| format!("cannot handle signals: {error}"))?;
+    crate::edge::signals::install().map_err(|error| format!("cannot handle signals: {error}"))?;
     let mut world = World::read(&global, terminal).map_err(|failure| failure.message())?;
     if let Some(time) = options.time {
         world.now = time;

@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 
 use super::Session;
 use super::options::Options;
-use crate::failure::{Failure, secret_not_written};
-use crate::terminal::Conversation;
-use crate::world::is_dash;
+use crate::edge::failure::{Failure, secret_not_written};
+use crate::edge::terminal::Conversation;
+use crate::edge::world::is_dash;
 
 /// Where a result goes.
 pub enum Output {

@@ -16,11 +16,11 @@ use zeroize::Zeroizing;
 
 use super::options::{Options, PassphraseFrom, Pinentry};
 use super::status::Status;
-use crate::descriptor::inherited;
-use crate::failure::Failure;
-use crate::passphrase::{PassphraseSource, ask_twice};
-use crate::terminal::Conversation;
-use crate::world::World;
+use crate::edge::descriptor::inherited;
+use crate::edge::failure::Failure;
+use crate::edge::passphrase::{PassphraseSource, ask_twice};
+use crate::edge::terminal::Conversation;
+use crate::edge::world::World;
 
 /// The most bytes that a passphrase may have; less than what fits into a pipe.
 const MAX_PASSPHRASE: usize = 32 * 1024;

@@ -9,9 +9,9 @@ use plugsign::error::Error;
 use plugsign::openpgp::policy::Weakness;
 use plugsign::safe::is_unsafe;
 
-use crate::descriptor::inherited;
-use crate::failure::Failure;
-use crate::streams;
+use crate::edge::descriptor::inherited;
+use crate::edge::failure::Failure;
+use crate::edge::streams;
 
 /// Where a stream of lines goes.
 pub enum Sink {

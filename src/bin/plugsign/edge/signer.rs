@@ -13,9 +13,9 @@ use plugsign::safe::Safe;
 use zeroize::Zeroizing;
 
 use crate::commands::import::{one_secret, read_file};
-use crate::failure::Failure;
-use crate::mend::Renewal;
-use crate::world::{World, is_dash};
+use crate::edge::failure::Failure;
+use crate::edge::mend::Renewal;
+use crate::edge::world::{World, is_dash};
 
 /// The key itself, for CI: armored, base64, or with `\n` for its line ends.
 pub const KEY_VARIABLE: &str = "PLUGSIGN_KEY";

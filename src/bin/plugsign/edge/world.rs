@@ -10,11 +10,14 @@ use plugsign::disk::shelf::Shelf;
 use plugsign::error::Error;
 use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::policy::Policy;
+use plugsign::publisher::watch::Watch;
 use plugsign::safe::Safe;
 
-use crate::args::Global;
-use crate::failure::{Failure, one_line};
-use crate::terminal::Terminal;
+use super::progress;
+
+use crate::edge::failure::{Failure, one_line};
+use crate::edge::global::Global;
+use crate::edge::terminal::Terminal;
 
 /// How long a command waits for another one's lock.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -107,6 +110,36 @@ impl World {
             }
             None => Ok(self.now),
         }
+    }
+}
+
+impl Watch for World {
+    fn warn(&self, words: &str) {
+        self.terminal.warn(words);
+    }
+
+    fn detail(&self, words: &str) {
+        self.terminal.whisper(words);
+    }
+
+    fn now(&self) -> SystemTime {
+        self.now_at_last()
+    }
+
+    fn begin(&self, files: usize, bytes: u64) -> bool {
+        let is_drawn = self.terminal.draws_progress() && bytes > 0;
+        if is_drawn {
+            progress::draw(files, bytes);
+        }
+        is_drawn
+    }
+
+    fn advance(&self, files: usize, bytes: u64) {
+        progress::advance(files, bytes);
+    }
+
+    fn end(&self) {
+        progress::clear();
     }
 }
 

@@ -10,7 +10,7 @@ use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
-use crate::world::World;
+use crate::edge::world::World;
 
 /// A command's result.
 pub trait Report {

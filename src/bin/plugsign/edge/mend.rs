@@ -10,7 +10,7 @@ use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::secret_key::SecretKey;
 use plugsign::safe::{Safe, is_unsafe};
 
-use crate::signer::Origin;
+use crate::edge::signer::Origin;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -11,9 +11,9 @@ use plugsign::openpgp::verify::Reason;
 use plugsign::safe::Safe;
 use serde_json::{Value, json};
 
-use crate::mend::quoted;
-use crate::mistaken::{looks_like_file, looks_like_key};
-use crate::report::path_text;
+use crate::edge::mend::quoted;
+use crate::edge::mistaken::{looks_like_file, looks_like_key};
+use crate::edge::report::path_text;
 
 pub const EXIT_NO: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;

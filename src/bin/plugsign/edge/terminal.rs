@@ -11,11 +11,11 @@ use rpassword::{ConfigBuilder, read_password_with_config};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::args::{Color, Global};
-use crate::echo::{self, Quiet};
-use crate::failure::{EXIT_COULD_NOT, Failure};
-use crate::report::Report;
-use crate::streams;
+use crate::edge::echo::{self, Quiet};
+use crate::edge::failure::{EXIT_COULD_NOT, Failure};
+use crate::edge::global::{Color, Global};
+use crate::edge::report::Report;
+use crate::edge::streams;
 
 pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default().bold();

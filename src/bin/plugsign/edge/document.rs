@@ -2,7 +2,7 @@
 
 use plugsign::openpgp::certificate::Certificate;
 
-use crate::report::first_user_id;
+use crate::edge::report::first_user_id;
 
 /// Puts values in the places of `{{NAME}}`, in one pass: what looks like a place within a value
 /// is none.

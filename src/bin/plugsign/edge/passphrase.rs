@@ -15,12 +15,12 @@ use plugsign::openpgp::secret_key::{Passphrase, Protection, SecretKey, SigningKe
 use plugsign::safe::Safe;
 use zeroize::Zeroizing;
 
-use crate::descriptor::inherited;
-use crate::failure::Failure;
-use crate::report::first_user_id;
-use crate::signer::Found;
-use crate::terminal::Conversation;
-use crate::world::World;
+use crate::edge::descriptor::inherited;
+use crate::edge::failure::Failure;
+use crate::edge::report::first_user_id;
+use crate::edge::signer::Found;
+use crate::edge::terminal::Conversation;
+use crate::edge::world::World;
 
 /// The most bytes that a passphrase may have.
 const MAX_PASSPHRASE: u64 = 64 * 1024;

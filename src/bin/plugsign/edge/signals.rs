@@ -10,7 +10,7 @@ use signal_hook::flag::register_conditional_shutdown;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::raise;
 
-use crate::{echo, work};
+use super::{echo, progress};
 
 /// Starts the thread that waits for them. What the caller ignores stays ignored: `nohup` does so
 /// with SIGHUP, a shell with the signal keys for its jobs in the background.
@@ -48,7 +48,7 @@ fn stop(ignored: &Ignored) {
 }
 
 fn end(signal: i32) {
-    work::clear_progress();
+    progress::clear();
     echo::restore();
     plugsign::disk::write::remove_temporary_files();
     #[allow(clippy::exit)] // The other threads may be waiting for a key or a disk.

@@ -82,6 +82,18 @@ pub fn is_unsafe(character: char) -> bool {
             | 0xE0000..=0xE0FFF | 0xF0000..=0x10FFFF)
 }
 
+/// Returns a path as a word for sh, in single quotes where it needs them.
+pub fn quoted(path: &Path) -> String {
+    let tame = path.to_str().filter(|text| !text.chars().any(is_unsafe));
+    let shown = tame.map_or_else(|| Safe::path(path).to_string(), str::to_string);
+    let shown = if shown.starts_with('-') { format!("./{shown}") } else { shown };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%=".contains(c);
+    match !shown.is_empty() && shown.chars().all(is_plain) {
+        true => shown,
+        false => format!("'{}'", shown.replace('\'', r"'\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,5 +139,19 @@ mod tests {
     fn endless_text_is_cut() {
         let long = "x".repeat(Safe::LONGEST * 5);
         assert_eq!(shown(&long).chars().count(), Safe::LONGEST + 1);
+    }
+
+    #[test]
+    fn paths_are_one_word_for_sh() {
+        for (path, word) in [
+            ("/home/a/b-c.asc", "/home/a/b-c.asc"),
+            ("my key", "'my key'"),
+            ("it's", r"'it'\''s'"),
+            ("$(id)", "'$(id)'"),
+            ("-x", "./-x"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
     }
 }

@@ -13,7 +13,7 @@ use std::{env, fs, io, thread};
 
 use plugsign::mattermost::server::{Cause, KeyRing, Verdict, check_signature_file};
 use plugsign::openpgp::hash::Hasher;
-use rayon::prelude::*;
+use plugsign::publisher::parallel::{cores, each};
 
 #[path = "parity/cases.rs"]
 mod cases;
@@ -94,7 +94,7 @@ impl Tally {
             data: &case.data,
         });
         let (ours, theirs) = thread::scope(|scope| {
-            let ours = scope.spawn(|| cases.par_iter().map(ours).collect::<Vec<_>>());
+            let ours = scope.spawn(|| each(cases, cores(), ours));
             let theirs = oracle.ask_all(questions);
             (ours.join().expect("no case panics"), theirs)
         });
@@ -163,9 +163,8 @@ fn we_say_what_the_server_says() {
     tally.ask(&oracle, &keys);
     tally.ask(&oracle, &damaged(seed, &keys, 60));
     for start in (0..composed_cases).step_by(4000) {
-        let numbers = start..composed_cases.min(start + 4000);
-        let cases: Vec<Case> =
-            numbers.into_par_iter().map(|number| composed(seed, number)).collect();
+        let numbers: Vec<_> = (start..composed_cases.min(start + 4000)).collect();
+        let cases: Vec<Case> = each(&numbers, cores(), |&number| composed(seed, number));
         tally.ask(&oracle, &cases);
     }
     report(&tally, seed, started);

@@ -34,6 +34,15 @@ impl Passphrase {
         Passphrase(Password::from(bytes.as_slice()))
     }
 
+    /// Takes the bytes as files, descriptors and variables have them: one line end at the end,
+    /// `\n` or `\r\n`, is dropped, and nothing else is changed.
+    pub fn without_line_end(mut bytes: Zeroizing<Vec<u8>>) -> Passphrase {
+        let end = [&b"\r\n"[..], b"\n"].into_iter().find(|end| bytes.ends_with(end));
+        let length = bytes.len() - end.map_or(0, <[u8]>::len);
+        bytes.truncate(length);
+        Passphrase::new(bytes)
+    }
+
     /// Returns whether it has no bytes at all.
     pub fn is_empty(&self) -> bool {
         self.0.map(|bytes| bytes.is_empty())

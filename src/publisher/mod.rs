@@ -1,8 +1,89 @@
 //! What a publisher does, each act once, for every door.
 //!
 //! An act takes its arguments and returns what came of it. It prints nothing. What only the caller
-//! can do, asking a person and telling the time, comes in through [`Ask`](ask::Ask) and
-//! [`Watch`](watch::Watch).
+//! can do, asking a person and telling the time, comes in through [`Ask`] and [`Watch`].
 
+pub mod ask;
+pub mod change;
+pub mod document;
+pub mod failure;
+pub mod import;
+pub mod keys;
+mod migrate;
+pub mod mistaken;
+pub mod outcome;
 pub mod parallel;
+pub mod passphrases;
+pub mod renewal;
+pub mod show;
+pub mod store;
 pub mod watch;
+
+use std::time::{Duration, SystemTime};
+
+use self::ask::Ask;
+use self::failure::{Failure, one_line};
+use self::watch::Watch;
+use crate::disk::home::{Home, Lock};
+use crate::disk::shelf::Shelf;
+use crate::openpgp::bounds::Budget;
+use crate::openpgp::policy::Policy;
+use crate::safe::Safe;
+
+/// How long an act waits for another one's lock.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What an act works with: the home, the time, and whom to ask.
+#[derive(Clone, Copy)]
+pub struct Publisher<'a> {
+    /// The home, if there is a place for one.
+    pub home: Option<&'a Home>,
+    /// The time at the start.
+    pub now: SystemTime,
+    /// The permissions that new files do not have.
+    pub umask: u32,
+    /// What may be spent on key files.
+    pub budget: &'a Budget,
+    /// Where passphrases come from.
+    pub ask: &'a dyn Ask,
+    /// Who hears of the work while it goes on.
+    pub watch: &'a dyn Watch,
+}
+
+impl<'a> Publisher<'a> {
+    /// Returns the home. Acts that need none work without.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::NoHome`] if there is no place for one.
+    pub fn home(&self) -> Result<&'a Home, Failure> {
+        self.home.ok_or(Failure::NoHome)
+    }
+
+    /// Takes the home's lock, and waits for it for ten seconds.
+    ///
+    /// # Errors
+    ///
+    /// That another command keeps it for longer, or that the home cannot be written to.
+    pub fn lock(&self) -> Result<Lock, Failure> {
+        Ok(self.home()?.lock(PATIENCE)?)
+    }
+
+    /// Returns the publisher's policy as of the start.
+    pub fn policy(&self) -> Policy {
+        Policy::new(self.now)
+    }
+
+    /// Warns of the files of the home that cannot be read, and returns the others.
+    pub fn readable<T>(&self, shelf: Shelf<T>) -> Vec<T> {
+        readable(shelf, self.watch)
+    }
+}
+
+/// Warns of the files of the home that cannot be read, and returns the others.
+pub fn readable<T>(shelf: Shelf<T>, watch: &dyn Watch) -> Vec<T> {
+    for (path, error) in &shelf.unreadable {
+        watch.warn(&format!("{}: {}", Safe::path(path), one_line(error)));
+    }
+    shelf.items
+}

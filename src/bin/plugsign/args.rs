@@ -13,7 +13,6 @@ use crate::commands::{
     announce, check, completions, doctor, export, extend, import, keygen, list, man, marketplace,
     passwd, refresh, revoke, rotate, sign, trust, user_ids, verify,
 };
-use crate::edge::failure::{EXIT_COULD_NOT, EXIT_USAGE, Failure};
 use crate::edge::global::Global;
 use crate::edge::report::Report;
 use crate::edge::streams;
@@ -21,6 +20,7 @@ use crate::edge::terminal::{say, write_json};
 use crate::edge::world::World;
 use crate::gpg;
 use crate::gpg::personality::Personality;
+use plugsign::publisher::failure::{EXIT_COULD_NOT, EXIT_USAGE, Failure};
 
 /// Make an organisation's key, keep it, hand out its certificate, sign releases, verify them
 #[derive(Parser)]

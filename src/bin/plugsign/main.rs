@@ -12,9 +12,9 @@ use std::process::ExitCode;
 
 use zeroize::Zeroize;
 
-use crate::edge::failure::Failure;
 use crate::edge::terminal::Terminal;
 use crate::edge::world::World;
+use plugsign::publisher::failure::Failure;
 
 /// Wipes every heap block that is freed, whatever a dependency forgot.
 #[global_allocator]

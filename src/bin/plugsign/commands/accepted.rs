@@ -11,10 +11,12 @@ use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::safe::Safe;
 
-use super::import::{certificates_of, read_file};
-use crate::edge::failure::Failure;
-use crate::edge::mistaken::looks_like_file;
+use crate::edge::asking::Asking;
+use crate::edge::streams::read_key_file;
 use crate::edge::world::World;
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::keys::certificates_of;
+use plugsign::publisher::mistaken::looks_like_file;
 
 /// Whose signatures count.
 #[derive(Default)]
@@ -37,14 +39,16 @@ impl Accepted {
 /// Returns the certificates whose signatures count. A revocation or an earlier end counts whichever
 /// copy of a certificate says so; but a file that is named is no wider for what the home knows.
 pub fn signers(keys: &[String], world: &World) -> Result<Accepted, Failure> {
+    let asking = Asking::new(world);
+    let publisher = world.publisher(&asking);
     let mut named = Vec::new();
     let mut files = Vec::new();
     let mut of_home = Vec::new();
     for key in keys {
         let path = Path::new(key);
         if is_there(path)? {
-            let bytes = read_file(path)?;
-            named.push((key.as_str(), certificates_of(&bytes, path, world)?));
+            let bytes = read_key_file(path)?;
+            named.push((key.as_str(), certificates_of(&bytes, path, &publisher)?));
             files.push(bytes.to_vec());
         } else {
             of_home.push(key);

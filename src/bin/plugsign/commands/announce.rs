@@ -17,12 +17,13 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use super::export::for_server;
-use crate::edge::document::{fill, markdown, name_in, user_id};
-use crate::edge::failure::Failure;
-use crate::edge::passphrase::PassphraseSource;
-use crate::edge::report::{Report, path_text};
-use crate::edge::signer::KeySource;
+use crate::edge::asking::{Asking, PassphraseSource};
+use crate::edge::keys::KeySource;
+use crate::edge::report::Report;
 use crate::edge::world::World;
+use plugsign::publisher::document::{fill, markdown, name_in, user_id};
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::show::path_text;
 
 const ANNOUNCEMENT: &str = include_str!("../../../../templates/announcement.md");
 const SECURITY: &str = include_str!("../../../../templates/security.md");
@@ -228,7 +229,8 @@ fn keys_file(
 fn sign_by_former(notice: &[u8], arguments: &Arguments, world: &World) -> Result<Vec<u8>, Failure> {
     let source = KeySource { keys: arguments.replaces.iter().cloned().collect(), key_file: None };
     let found = source.find(world)?;
-    let keys = arguments.passphrase.unlock_all(world, &found)?;
+    let keys =
+        world.publisher(&Asking::new(world).key(&arguments.passphrase)).unlock_all(&found)?;
     let key = &keys[0];
     let judge = Judge::new(vec![key.certificate().clone()], world.policy())?;
     let signing = Signing {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use clap::Args;
 use plugsign::disk::file::read_small;
@@ -11,7 +11,7 @@ use plugsign::disk::shelf::HomeKey;
 use plugsign::error::Error;
 use plugsign::mattermost::public_key::check_readable;
 use plugsign::openpgp::certificate::{Certificate, Fingerprint};
-use plugsign::openpgp::change::{Maker, Reason, newest_self_signature, revocation};
+use plugsign::openpgp::change::{Maker, Reason, revocation};
 use plugsign::openpgp::key_file::{MAX_KEY_FILE, read_keys};
 use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::primary_key::PrimaryKey;
@@ -19,11 +19,13 @@ use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::{Passphrase, SecretKey};
 use serde_json::{Map, Value};
 
-use super::import::one_secret;
-use crate::edge::failure::Failure;
-use crate::edge::passphrase::{LentPrimary, PassphraseSource};
-use crate::edge::report::{Report, certificate_json, first_user_id};
-use crate::edge::world::{World, whole_seconds};
+use crate::edge::asking::{Asking, LentPrimary, PassphraseSource};
+use crate::edge::report::Report;
+use crate::edge::world::World;
+use plugsign::publisher::change::{of_home, settle, whole_seconds};
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::keys::one_secret;
+use plugsign::publisher::show::{certificate_json, first_user_id};
 
 /// Where the primary key and the passphrases come from.
 #[derive(Args)]
@@ -65,6 +67,8 @@ impl Means {
         revoked: bool,
         world: &World,
     ) -> Result<Opened, Failure> {
+        let asking = Asking::new(world).key(&self.passphrase).lent(&self.lent);
+        let publisher = world.publisher(&asking);
         let query = KeyQuery::parse(key)?;
         let shelf = world.home()?.keys()?;
         let lent = self.lent.primary.is_some();
@@ -77,22 +81,20 @@ impl Means {
         check(certificate, revoked, world)?;
         let (primary, passphrase) = match (self.read_lent(&fingerprint)?, &key.secret) {
             (Some(lent), home) => {
-                let passphrase = self.lent.passphrase(world, &lent, &self.passphrase)?;
+                let passphrase = publisher.passphrase_of_lent(&lent)?;
                 let primary = lent.unlock_primary(passphrase.as_deref())?;
                 let passphrase = match home {
                     Some(home) if needs == Needs::Subkeys => {
-                        self.passphrase.proven(world, home, certificate)?
+                        publisher.proven_passphrase(home, certificate)?
                     }
                     _ => None,
                 };
                 (primary, passphrase)
             }
-            (None, Some(home)) if home.has_primary() => {
-                self.passphrase.until_right(world, || {
-                    let passphrase = self.passphrase.of_key(world, home, certificate)?;
-                    Ok((home.unlock_primary(passphrase.as_deref())?, passphrase))
-                })?
-            }
+            (None, Some(home)) if home.has_primary() => publisher.until_right(|| {
+                let passphrase = publisher.passphrase_of(home, certificate)?;
+                Ok((home.unlock_primary(passphrase.as_deref())?, passphrase))
+            })?,
             (None, _) => return Err(Error::PrimaryElsewhere(fingerprint).into()),
         };
         let now = whole_seconds(world.now);
@@ -127,20 +129,6 @@ fn check(certificate: &Certificate, revoked: bool, world: &World) -> Result<(), 
     }
 }
 
-/// Returns the time for a change. Two changes in one second could not be told apart, so the
-/// second one waits for the next; a clock that is further behind is for the library to refuse.
-pub fn settle(certificate: &Certificate, world: &World) -> SystemTime {
-    let now = world.now_at_last();
-    let next = newest_self_signature(certificate).map(|newest| newest + Duration::from_secs(1));
-    match next.and_then(|next| next.duration_since(now).ok().map(|wait| (next, wait))) {
-        Some((next, wait)) if wait <= Duration::from_secs(2) => {
-            std::thread::sleep(wait);
-            next
-        }
-        _ => whole_seconds(now),
-    }
-}
-
 impl Opened {
     /// Changes the certificate, under the home's lock, from what it is then and at a time that is
     /// after it.
@@ -172,7 +160,7 @@ impl Opened {
         let home = world.home()?;
         let lock = world.lock()?;
         let key = of_home(home, &self.fingerprint)?;
-        self.now = settle(&key.certificate, world);
+        self.now = settle(&key.certificate, &world.publisher(&Asking::new(world)));
         let nobody;
         let secret = match &key.secret {
             Some(secret) => secret,
@@ -205,15 +193,6 @@ fn renew_revocations(
         }
     }
     Ok(())
-}
-
-/// Reads one key of the home anew.
-pub fn of_home(home: &Home, fingerprint: &Fingerprint) -> Result<HomeKey, Error> {
-    let shelf = home.keys_of(std::slice::from_ref(fingerprint))?;
-    shelf.check_complete(fingerprint)?;
-    let mut keys = shelf.items.into_iter();
-    keys.find(|key| key.certificate.fingerprint() == *fingerprint)
-        .ok_or_else(|| Error::UnknownKey(fingerprint.to_string()))
 }
 
 /// What the server can read it can read afterwards.

@@ -18,10 +18,12 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use super::accepted::{Accepted, signers};
-use crate::edge::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
-use crate::edge::report::{Report, first_user_id, path_text};
+use crate::edge::report::Report;
+use crate::edge::streams::is_dash;
 use crate::edge::terminal::{BAD, GOOD};
-use crate::edge::world::{World, is_dash};
+use crate::edge::world::World;
+use plugsign::publisher::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, error_json, hint, one_line};
+use plugsign::publisher::show::{first_user_id, path_text};
 
 /// Tell whether the Mattermost server would install these plugins, and could start them
 ///

@@ -13,9 +13,10 @@ use plugsign::openpgp::verify::{Bad, Good, Reason, Verdict};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
-use crate::edge::failure::{EXIT_COULD_NOT, EXIT_NO, error_json, hint, one_line};
-use crate::edge::report::{Report, first_user_id, path_text};
+use crate::edge::report::Report;
 use crate::edge::terminal::{BAD, GOOD};
+use plugsign::publisher::failure::{EXIT_COULD_NOT, EXIT_NO, error_json, hint, one_line};
+use plugsign::publisher::show::{first_user_id, path_text};
 
 /// The verdict on each artifact.
 pub struct Checked {

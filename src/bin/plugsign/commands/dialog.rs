@@ -10,8 +10,8 @@ use plugsign::openpgp::policy::KeySizeBits;
 use plugsign::openpgp::validity::parse_validity;
 
 use super::keygen::parse_bits;
-use crate::edge::failure::Failure;
 use crate::edge::terminal::Conversation;
+use plugsign::publisher::failure::Failure;
 
 /// What the command line said already.
 pub struct Asked {

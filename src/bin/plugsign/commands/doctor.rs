@@ -10,12 +10,12 @@ use plugsign::openpgp::policy::Weakness;
 use serde_json::{Map, Value, json};
 
 use super::doctor_checks::{bundle, clock, home, look_at_key};
-use crate::edge::failure::{EXIT_NO, Failure, hint, one_line};
-use crate::edge::passphrase::PassphraseSource;
+use crate::edge::asking::PassphraseSource;
+use crate::edge::keys::KeySource;
 use crate::edge::report::Report;
-use crate::edge::signer::KeySource;
 use crate::edge::terminal::{BAD, GOOD};
 use crate::edge::world::World;
+use plugsign::publisher::failure::{EXIT_NO, Failure, hint, one_line};
 
 /// Tell, before a long build, whether signing will work at its end
 ///

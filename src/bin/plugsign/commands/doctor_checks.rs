@@ -21,13 +21,15 @@ use plugsign::safe::Safe;
 use super::accepted::signers;
 use super::check::{NO_SIGNATURE, look};
 use super::doctor::{Arguments, Row, State};
-use crate::edge::failure::{Failure, UNREADABLE};
-use crate::edge::mend::{Renewal, quoted};
-use crate::edge::passphrase::PassphraseSource;
-use crate::edge::report::first_user_id;
-use crate::edge::signer::{Found, KEY_VARIABLE, Origin};
+use crate::edge::asking::{Asking, PassphraseSource};
+use crate::edge::keys::KEY_VARIABLE;
 use crate::edge::terminal::Conversation;
 use crate::edge::world::World;
+use plugsign::publisher::failure::{Failure, UNREADABLE};
+use plugsign::publisher::keys::{Found, Origin};
+use plugsign::publisher::renewal::Renewal;
+use plugsign::publisher::show::first_user_id;
+use plugsign::safe::quoted;
 
 /// What there is to say of a key, each thing in a row of its own.
 pub fn look_at_key(found: &Found, arguments: &Arguments, world: &World) -> Vec<Row> {
@@ -51,7 +53,10 @@ pub fn look_at_key(found: &Found, arguments: &Arguments, world: &World) -> Vec<R
     if is_hopeless {
         return rows;
     }
-    match arguments.passphrase.unlock(world, &found.secret, found.exactly.as_ref()) {
+    match world
+        .publisher(&Asking::new(world).key(&arguments.passphrase))
+        .unlock(&found.secret, found.exactly.as_ref())
+    {
         Ok(key) => {
             rows.push(Row::ok("unlock", format!("{} is unlocked and whole", key.fingerprint())));
             rows.push(trial(&key, world));

@@ -18,10 +18,12 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::export_move;
-use crate::edge::failure::{Failure, secret_not_written};
-use crate::edge::passphrase::{NewPassphraseSource, PassphraseSource};
-use crate::edge::report::{Report, path_text};
-use crate::edge::world::{World, is_dash};
+use crate::edge::asking::{NewPassphraseSource, PassphraseSource};
+use crate::edge::report::Report;
+use crate::edge::streams::is_dash;
+use crate::edge::world::World;
+use plugsign::publisher::failure::{Failure, secret_not_written};
+use plugsign::publisher::show::path_text;
 
 /// Hand out a certificate, or a secret key
 #[derive(Args)]

@@ -15,12 +15,13 @@ use plugsign::openpgp::secret_key::{Protection, SecretKey};
 use plugsign::safe::Safe;
 use zeroize::Zeroizing;
 
-use super::change::of_home;
 use super::export::{Arguments, Exported};
-use super::import::one_secret;
-use crate::edge::failure::Failure;
-use crate::edge::report::first_user_id;
+use crate::edge::asking::Asking;
 use crate::edge::world::World;
+use plugsign::publisher::change::of_home;
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::keys::one_secret;
+use plugsign::publisher::show::first_user_id;
 
 fn one_key(arguments: &Arguments) -> Result<KeyQuery, Failure> {
     match &arguments.keys[..] {
@@ -52,8 +53,10 @@ pub fn for_ci(
     }
     let policy = world.policy();
     secret.check_can_sign(exactly.as_ref(), &policy)?;
-    let old = arguments.passphrase.proven(world, &secret, &key.certificate)?;
-    let new = arguments.new.get(world, &format!("{} in CI", first_user_id(&key.certificate)))?;
+    let asking = Asking::new(world).key(&arguments.passphrase).replaced(&arguments.new);
+    let publisher = world.publisher(&asking);
+    let old = publisher.proven_passphrase(&secret, &key.certificate)?;
+    let new = publisher.new_passphrase(&format!("{} in CI", first_user_id(&key.certificate)))?;
     if old.as_deref().is_some_and(|old| old.same_as(&new)) {
         world
             .terminal
@@ -93,7 +96,9 @@ pub fn to_folder(arguments: &Arguments, folder: &Path, world: &World) -> Result<
         return Err(Error::Refused { key, weakness: Weakness::Unprotected }.into());
     }
     // Nobody finds out in the vault that the passphrase was another one.
-    arguments.passphrase.proven(world, secret, &key.certificate)?;
+    world
+        .publisher(&Asking::new(world).key(&arguments.passphrase))
+        .proven_passphrase(secret, &key.certificate)?;
 
     let lock = world.lock()?;
     let key = of_home(home, &fingerprint)?;

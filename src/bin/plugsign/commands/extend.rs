@@ -7,8 +7,8 @@ use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::validity::parse_validity;
 
 use super::change::{Changed, Means, Needs};
-use crate::edge::failure::Failure;
 use crate::edge::world::World;
+use plugsign::publisher::failure::Failure;
 
 /// Set when a key expires: later, sooner or never
 ///

@@ -20,11 +20,14 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value};
 
 use super::{dialog, summary};
-use crate::edge::failure::{Failure, one_line};
-use crate::edge::passphrase::PassphraseSource;
-use crate::edge::report::{Report, certificate_json, path_text};
+use crate::edge::asking::{Asking, PassphraseSource};
+use crate::edge::report::Report;
+use crate::edge::streams::is_dash;
 use crate::edge::terminal::Conversation;
-use crate::edge::world::{World, is_dash, whole_seconds};
+use crate::edge::world::World;
+use plugsign::publisher::change::whole_seconds;
+use plugsign::publisher::failure::{Failure, one_line};
+use plugsign::publisher::show::{certificate_json, path_text};
 
 /// Make a key
 ///
@@ -145,7 +148,9 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
         dialog::plan(&mut converse()?, asked, created)?
     };
     let what = Safe::text(&plan.user_id).to_string();
-    let passphrase = arguments.passphrase.new_passphrase(world, arguments.no_passphrase, &what)?;
+    let passphrase = world
+        .publisher(&Asking::new(world).key(&arguments.passphrase))
+        .passphrase_for_new_key(arguments.no_passphrase, &what)?;
     make(&plan, passphrase.as_deref(), arguments.summary.as_deref(), world)
 }
 

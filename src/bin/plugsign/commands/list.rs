@@ -16,10 +16,11 @@ use plugsign::openpgp::stub::Place;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
-use crate::edge::failure::{EXIT_COULD_NOT, Failure, files_json, one_line};
-use crate::edge::report::{Report, certificate_json, expiry_notice, problem, status};
-use crate::edge::signer::{Found, Origin};
+use crate::edge::report::Report;
 use crate::edge::world::World;
+use plugsign::publisher::failure::{EXIT_COULD_NOT, Failure, files_json, one_line};
+use plugsign::publisher::keys::{Found, Origin};
+use plugsign::publisher::show::{certificate_json, expiry_notice, problem, status};
 
 /// List the keys of the home
 ///

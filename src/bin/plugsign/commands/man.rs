@@ -9,9 +9,10 @@ use plugsign::error::Error;
 use plugsign::safe::Safe;
 use serde_json::{Map, Value};
 
-use crate::edge::failure::Failure;
-use crate::edge::report::{Report, path_text};
+use crate::edge::report::Report;
 use crate::edge::world::World;
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::show::path_text;
 
 /// Print the manual page, or write those of all commands to a folder
 #[derive(Args)]

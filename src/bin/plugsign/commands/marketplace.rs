@@ -9,9 +9,9 @@ mod remove;
 
 use clap::{Args, Subcommand};
 
-use crate::edge::failure::Failure;
 use crate::edge::report::Report;
 use crate::edge::world::World;
+use plugsign::publisher::failure::Failure;
 
 /// Write and check the database of a plugin marketplace of your own
 #[derive(Args)]

@@ -15,10 +15,12 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use crate::commands::accepted::signers;
-use crate::edge::failure::{EXIT_NO, Failure, error_json, exit_of, one_line};
-use crate::edge::report::{Report, path_text};
+use crate::edge::report::Report;
 use crate::edge::terminal::BAD;
-use crate::edge::world::{PATIENCE, World};
+use crate::edge::world::World;
+use plugsign::publisher::PATIENCE;
+use plugsign::publisher::failure::{EXIT_NO, Failure, error_json, exit_of, one_line};
+use plugsign::publisher::show::path_text;
 
 /// Add signed bundles to a marketplace's database
 ///

@@ -15,10 +15,10 @@ use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
 use crate::commands::accepted::signers;
-use crate::edge::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, files_json, one_line};
 use crate::edge::report::Report;
 use crate::edge::terminal::{BAD, GOOD};
 use crate::edge::world::World;
+use plugsign::publisher::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, files_json, one_line};
 
 /// Check a marketplace's database
 ///

@@ -8,8 +8,9 @@ use plugsign::error::Error;
 use plugsign::mattermost::marketplace::downloads;
 
 use super::add::{Added, Line};
-use crate::edge::failure::Failure;
-use crate::edge::world::{PATIENCE, World};
+use crate::edge::world::World;
+use plugsign::publisher::PATIENCE;
+use plugsign::publisher::failure::Failure;
 
 /// Take a release out of a marketplace's database
 ///

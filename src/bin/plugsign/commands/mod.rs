@@ -14,8 +14,6 @@ pub mod export;
 pub mod export_move;
 pub mod extend;
 pub mod import;
-pub mod import_gnupg;
-pub mod imported;
 pub mod keygen;
 pub mod list;
 pub mod man;

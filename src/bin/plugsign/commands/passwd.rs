@@ -4,11 +4,12 @@ use clap::Args;
 use plugsign::error::Error;
 use plugsign::openpgp::query::KeyQuery;
 
-use super::change::{Changed, of_home};
-use crate::edge::failure::Failure;
-use crate::edge::passphrase::{NewPassphraseSource, PassphraseSource};
-use crate::edge::report::first_user_id;
+use super::change::Changed;
+use crate::edge::asking::{Asking, NewPassphraseSource, PassphraseSource};
 use crate::edge::world::World;
+use plugsign::publisher::change::of_home;
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::show::first_user_id;
 
 /// Change the passphrase of a key
 ///
@@ -36,16 +37,18 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
     let no_secret = || Error::NoSecret(fingerprint.clone());
     let secret = key.secret.as_ref().ok_or_else(no_secret)?;
     // A wrong one is said before a new one is thought of.
-    let old = arguments.passphrase.proven(world, secret, &key.certificate)?;
+    let asking = Asking::new(world).key(&arguments.passphrase).replaced(&arguments.new);
+    let publisher = world.publisher(&asking);
+    let old = publisher.proven_passphrase(secret, &key.certificate)?;
     let new = match arguments.no_passphrase {
         true => None,
-        false => Some(arguments.new.get(world, &first_user_id(&key.certificate))?),
+        false => Some(publisher.new_passphrase(&first_user_id(&key.certificate))?),
     };
     let lock = world.lock()?;
     let key = of_home(home, &fingerprint)?;
     let secret = key.secret.as_ref().ok_or_else(no_secret)?;
-    let changed = secret.change_passphrase(old.as_deref(), new.as_ref())?;
-    changed.check(new.as_ref())?;
+    let changed = secret.change_passphrase(old.as_deref(), new.as_deref())?;
+    changed.check(new.as_deref())?;
     home.put_secret(&lock, &changed)?;
     let said = match new {
         Some(_) => "Its passphrase is changed here; copies elsewhere keep theirs.",

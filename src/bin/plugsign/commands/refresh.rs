@@ -5,8 +5,8 @@ use plugsign::openpgp::change;
 use plugsign::openpgp::policy::Policy;
 
 use super::change::{Changed, Means, Needs};
-use crate::edge::failure::Failure;
 use crate::edge::world::World;
+use plugsign::publisher::failure::Failure;
 
 /// Renew self-signatures over SHA-1 with SHA-256
 ///

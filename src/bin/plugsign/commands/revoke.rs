@@ -13,9 +13,10 @@ use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
 use zeroize::Zeroizing;
 
-use super::change::{Changed, Means, Needs, of_home};
-use crate::edge::failure::Failure;
+use super::change::{Changed, Means, Needs};
 use crate::edge::world::World;
+use plugsign::publisher::change::of_home;
+use plugsign::publisher::failure::Failure;
 
 /// End a key or a subkey, for good
 ///

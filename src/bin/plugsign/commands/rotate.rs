@@ -8,8 +8,8 @@ use plugsign::openpgp::validity::parse_validity;
 
 use super::change::{Changed, Means, Needs};
 use super::keygen::parse_bits;
-use crate::edge::failure::Failure;
 use crate::edge::world::World;
+use plugsign::publisher::failure::Failure;
 
 /// Make a new signing subkey; the old ones stay for what they signed
 ///

@@ -22,12 +22,13 @@ use plugsign::safe::Safe;
 use super::check::warn_of_bundles;
 use super::sign_checksums::{self, Sorted};
 use super::signed::{Described, Done, File};
-use crate::edge::failure::Failure;
-use crate::edge::passphrase::PassphraseSource;
-use crate::edge::report::{expiry_notice, first_user_id, warn_of_archives};
-use crate::edge::signer::KeySource;
+use crate::edge::asking::{Asking, PassphraseSource};
+use crate::edge::keys::KeySource;
 use crate::edge::streams;
-use crate::edge::world::{World, is_dash};
+use crate::edge::streams::is_dash;
+use crate::edge::world::World;
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::show::{expiry_notice, first_user_id, warn_of_archives};
 
 /// Sign files, or the release archives of folders
 ///
@@ -230,7 +231,9 @@ fn unlock(arguments: &Arguments, world: &World) -> Result<Vec<Signer>, Failure> 
     let found = arguments.key.find(world)?;
     let mut signers = Vec::new();
     let policy = world.policy();
-    for (key, found) in arguments.passphrase.unlock_all(world, &found)?.into_iter().zip(&found) {
+    let asking = Asking::new(world).key(&arguments.passphrase);
+    let keys = world.publisher(&asking).unlock_all(&found)?;
+    for (key, found) in keys.into_iter().zip(&found) {
         world.terminal.whisper(&format!("signing with {}", key.fingerprint()));
         let judge = Judge::new(vec![key.certificate().clone()], world.policy())?;
         let signer = Signer { key, judge, is_exact: found.exactly.is_some() };

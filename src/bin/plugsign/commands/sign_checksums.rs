@@ -12,8 +12,8 @@ use plugsign::safe::Safe;
 
 use super::sign::outputs;
 use super::signed::File;
-use crate::edge::mend::quoted;
 use crate::edge::world::World;
+use plugsign::safe::quoted;
 
 /// Signed files in the order of their paths, in which those of one folder stand together.
 pub(super) struct Sorted<'a>(Vec<&'a File>);

@@ -11,10 +11,11 @@ use plugsign::openpgp::certificate::{Fingerprint, show_time};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
-use crate::edge::failure::{
+use crate::edge::report::Report;
+use plugsign::publisher::failure::{
     EXIT_COULD_NOT, EXIT_REFUSED, error_json, exit_of, files_json, hint, one_line,
 };
-use crate::edge::report::{Report, path_text};
+use plugsign::publisher::show::path_text;
 
 /// What became of each file.
 pub struct Done {

@@ -6,7 +6,7 @@ use plugsign::disk::home::Home;
 use plugsign::openpgp::certificate::{Certificate, Description, show_time};
 use plugsign::safe::Safe;
 
-use crate::edge::report::first_user_id;
+use plugsign::publisher::show::first_user_id;
 
 /// Writes the summary: what the key is, and what to keep where.
 pub fn write(

@@ -14,14 +14,17 @@ use plugsign::openpgp::key_file::{MAX_KEY_FILE, read_certificates};
 use plugsign::safe::Safe;
 use serde_json::{Map, Value, json};
 
-use super::import::heed;
 use super::trust_check::home_copies;
 use super::{trust_check, trust_server};
-use crate::edge::failure::{
+use crate::edge::asking::Asking;
+use crate::edge::report::Report;
+use crate::edge::streams::is_dash;
+use crate::edge::world::World;
+use plugsign::publisher::failure::{
     EXIT_COULD_NOT, EXIT_REFUSED, Failure, error_json, exit_of, files_json, hint, one_line,
 };
-use crate::edge::report::{Report, certificate_json, first_user_id, path_text};
-use crate::edge::world::{World, is_dash};
+use plugsign::publisher::show::{certificate_json, first_user_id, path_text};
+use plugsign::publisher::store::heed;
 
 /// Choose whose signatures count
 ///
@@ -147,7 +150,7 @@ impl Wanted<'_> {
         let certificate = read_public_key(&bytes, &world.policy()).map_err(|unfit| {
             let read = read_certificates(&bytes, &world.budget).unwrap_or_default();
             let read: Vec<Certificate> = read.into_iter().flatten().collect();
-            heed(&read, world);
+            heed(&read, &world.publisher(&Asking::new(world)));
             Why::Unfit(unfit)
         })?;
         let asked = self.fingerprint.as_ref().map(|text| text.replace(' ', "").to_uppercase());

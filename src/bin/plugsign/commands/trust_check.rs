@@ -15,10 +15,11 @@ use serde_json::{Map, Value, json};
 
 use super::trust_server::check_environment;
 use super::trust_settings::{Setting, meaning_of, table};
-use crate::edge::failure::{EXIT_NO, Failure, one_line};
-use crate::edge::report::{Report, certificate_json, first_user_id, path_text};
+use crate::edge::report::Report;
 use crate::edge::terminal::{BAD, GOOD};
 use crate::edge::world::World;
+use plugsign::publisher::failure::{EXIT_NO, Failure, one_line};
+use plugsign::publisher::show::{certificate_json, first_user_id, path_text};
 
 pub fn run(config: &Path, min_days: u32, world: &World) -> Result<Checkup, Failure> {
     check_environment(world)?;

@@ -9,8 +9,9 @@ use plugsign::mattermost::public_key::read_public_key;
 
 use super::trust::{Entry, Server, Trust, Wanted, Why};
 use super::trust_check::home_copies;
-use crate::edge::failure::Failure;
-use crate::edge::world::{PATIENCE, World};
+use crate::edge::world::World;
+use plugsign::publisher::PATIENCE;
+use plugsign::publisher::failure::Failure;
 
 /// Refuses to work on a file when the environment says that the server does not read it.
 pub fn check_environment(world: &World) -> Result<(), Failure> {

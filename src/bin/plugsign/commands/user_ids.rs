@@ -9,8 +9,8 @@ use plugsign::safe::Safe;
 
 use super::change::{Changed, Means, Needs};
 use super::keygen::Identity;
-use crate::edge::failure::Failure;
 use crate::edge::world::World;
+use plugsign::publisher::failure::Failure;
 
 /// Add a user ID to a key
 #[derive(Args)]

@@ -21,10 +21,10 @@ use plugsign::publisher::parallel::{cores, for_each};
 use super::accepted::{Accepted, signers};
 use super::checked::{Checked, Line, Shown};
 use super::verify_checksums;
-use crate::edge::failure::Failure;
-use crate::edge::mistaken::is_key_file;
-use crate::edge::report::warn_of_archives;
 use crate::edge::world::World;
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::mistaken::is_key_file;
+use plugsign::publisher::show::warn_of_archives;
 
 /// Verify files, signatures and folders
 ///

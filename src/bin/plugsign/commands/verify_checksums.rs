@@ -15,8 +15,8 @@ use plugsign::openpgp::verify::{Bad, Reason};
 use plugsign::safe::Safe;
 
 use super::checked::{Line, Shown};
-use crate::edge::mend::quoted;
 use crate::edge::world::World;
+use plugsign::safe::quoted;
 
 /// Holds the folders, and those in them, against their signed lists.
 pub(super) fn run(folders: &[PathBuf], lines: &mut Vec<Line>) {

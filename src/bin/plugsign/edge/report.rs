@@ -1,16 +1,27 @@
 //! What a command has to say: one value for people, scripts and the exit code.
 
 use std::io::{self, Write};
-use std::path::Path;
-use std::time::SystemTime;
 
-use plugsign::disk::release::Release;
-use plugsign::openpgp::certificate::{Certificate, Description, KeyDescription, show_time};
-use plugsign::openpgp::policy::{Policy, Weakness};
-use plugsign::safe::Safe;
-use serde_json::{Map, Value, json};
+use plugsign::publisher::outcome::Outcome;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
-use crate::edge::world::World;
+/// The words for an outcome.
+pub trait Words {
+    /// Writes the result itself, for standard output.
+    fn results(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Writes what a person wants to know beside it, for standard error. Not shown with
+    /// `--quiet`.
+    fn remarks(&self, _talk: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Writes what went wrong with parts of the work, for standard error.
+    fn problems(&self, _talk: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// A command's result.
 pub trait Report {
@@ -37,115 +48,32 @@ pub trait Report {
     }
 }
 
-/// Returns a path for a JSON document, in which bytes that are no UTF-8 stay apart: `\xNN`, as
-/// [`Safe`] shows them.
-pub fn path_text(path: &Path) -> String {
-    let chunks = path.as_os_str().as_encoded_bytes().utf8_chunks();
-    chunks.fold(String::new(), |mut text, chunk| {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
-        text
-    })
-}
+impl<T: Outcome + Words> Report for T {
+    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+        Words::results(self, out)
+    }
 
-/// Returns the user ID to show for a certificate, made safe.
-pub fn first_user_id(certificate: &Certificate) -> String {
-    match certificate.name() {
-        Some(user_id) => Safe::bytes(&user_id).to_string(),
-        None => "(no user ID)".into(),
+    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        Words::remarks(self, talk)
+    }
+
+    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
+        Words::problems(self, talk)
+    }
+
+    fn json(&self) -> Map<String, Value> {
+        fields(self)
+    }
+
+    fn exit(&self) -> u8 {
+        Outcome::exit(self)
     }
 }
 
-/// Says so if a key can sign for 30 more days at the most, and what to do about it.
-pub fn expiry_notice(
-    end: Option<SystemTime>,
-    policy: &Policy,
-    mend: impl FnOnce() -> String,
-) -> Option<String> {
-    let end = end.filter(|end| policy.ends_soon(Some(*end)))?;
-    let left = end.duration_since(policy.now()).unwrap_or_default().as_secs() / (24 * 60 * 60);
-    let left = match left {
-        0 => "less than a day".into(),
-        1 => "1 day".into(),
-        days => format!("{days} days"),
-    };
-    Some(format!("expires on {}, in {left}: {}", show_time(end), mend()))
-}
-
-/// Returns a certificate's state in one word.
-pub fn status(description: &Description) -> &'static str {
-    word(description.weakness())
-}
-
-/// Says what is wrong with one of its keys: that it has ended, or that nothing good can be said of
-/// it. That it is for something else than signing is no fault.
-pub fn problem(key: &KeyDescription) -> Option<&Weakness> {
-    let is_fault = |weakness: &&Weakness| **weakness != Weakness::CannotSign;
-    key.ended.as_ref().or(key.weakness.as_ref().filter(is_fault))
-}
-
-fn word(weakness: Option<&Weakness>) -> &'static str {
-    match weakness {
-        None => "valid",
-        Some(Weakness::Expired(_)) => "expired",
-        Some(Weakness::Revoked(_)) => "revoked",
-        Some(Weakness::NotYetValid(_)) => "not-yet-valid",
-        Some(_) => "refused",
-    }
-}
-
-/// Returns what JSON says of a certificate everywhere.
-pub fn certificate_json(
-    certificate: &Certificate,
-    description: &Description,
-) -> Map<String, Value> {
-    let keys: Vec<Value> = description
-        .keys
-        .iter()
-        .map(|key| {
-            json!({
-                "fingerprint": key.fingerprint.to_string(),
-                "key_id": key.fingerprint.key_id().to_string(),
-                "algorithm": key.algorithm,
-                "created": show_time(key.created),
-                "expires": key.expires.map(show_time),
-                "usage": key.usage,
-                "status": word(problem(key)),
-                "problem": problem(key).map(ToString::to_string),
-                "revoked": match &key.ended {
-                    Some(Weakness::Revoked(reason)) => Some(reason),
-                    _ => None,
-                },
-            })
-        })
-        .collect();
-    let mut map = Map::new();
-    if let Some(Value::Object(primary)) = keys.first() {
-        map.extend(primary.clone());
-    }
-    map.insert("fingerprint".into(), certificate.fingerprint().to_string().into());
-    map.insert("status".into(), status(description).into());
-    let weakness = description.weakness().map(ToString::to_string);
-    map.insert("problem".into(), weakness.into());
-    let user_ids: Vec<String> =
-        description.user_ids.iter().map(|id| String::from_utf8_lossy(id).into_owned()).collect();
-    map.insert("user_ids".into(), user_ids.into());
-    map.insert("subkeys".into(), keys.into_iter().skip(1).collect());
-    map
-}
-
-/// Names archives that are passed over, so that nobody takes them for signed or verified.
-pub fn warn_of_archives(release: &Release, world: &World) {
-    const MOST_NAMED: usize = 5;
-    let archives = &release.archives_passed_over;
-    for archive in archives.iter().take(MOST_NAMED) {
-        let why = match archive.is_symlink() {
-            true => "it is a link",
-            false => "it is in an unpacked plugin",
-        };
-        world.terminal.warn(&format!("{} is passed over: {why}", Safe::path(archive)));
-    }
-    if let Some(more @ 1..) = archives.len().checked_sub(MOST_NAMED) {
-        world.terminal.warn(&format!("{more} archives more are passed over in the same way"));
+/// Returns the fields of a value.
+pub fn fields(value: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
     }
 }

@@ -7,9 +7,14 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use plugsign::disk::file::{read_bounded, read_small};
+use plugsign::error::Error;
+use plugsign::openpgp::key_file::MAX_KEYRING;
 use rustix::io::{Errno, fcntl_getfd};
+use zeroize::Zeroizing;
 
 static INPUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
 static OUTPUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
@@ -57,4 +62,18 @@ pub fn output() -> io::Result<io::Stdout> {
         true => Err(Errno::BADF.into()),
         false => Ok(io::stdout()),
     }
+}
+
+/// Reads a key file, or standard input.
+pub fn read_key_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    if is_dash(path) {
+        let input = input().map_err(Error::io("read", Path::new("standard input")))?;
+        return read_bounded(input, "standard input", "a key file", MAX_KEYRING);
+    }
+    read_small(path, "a key file", MAX_KEYRING)
+}
+
+/// Returns whether a path stands for standard input or output.
+pub fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }

@@ -12,10 +12,10 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::edge::echo::{self, Quiet};
-use crate::edge::failure::{EXIT_COULD_NOT, Failure};
 use crate::edge::global::{Color, Global};
 use crate::edge::report::Report;
 use crate::edge::streams;
+use plugsign::publisher::failure::{EXIT_COULD_NOT, Failure};
 
 pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default().bold();

@@ -2,25 +2,22 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime};
 
 use plugsign::disk::home::{Home, Lock};
 use plugsign::disk::shelf::Shelf;
 use plugsign::error::Error;
 use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::policy::Policy;
+use plugsign::publisher::ask::Ask;
 use plugsign::publisher::watch::Watch;
-use plugsign::safe::Safe;
+use plugsign::publisher::{PATIENCE, Publisher, readable};
 
 use super::progress;
-
-use crate::edge::failure::{Failure, one_line};
 use crate::edge::global::Global;
 use crate::edge::terminal::Terminal;
-
-/// How long a command waits for another one's lock.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+use plugsign::publisher::failure::Failure;
 
 pub struct World {
     home: Option<Home>,
@@ -52,6 +49,12 @@ impl World {
         self.now + self.started.elapsed()
     }
 
+    /// Returns what acts work with. Passphrases come from `ask`.
+    pub fn publisher<'a>(&'a self, ask: &'a dyn Ask) -> Publisher<'a> {
+        let (home, budget) = (self.home.as_ref(), &self.budget);
+        Publisher { home, now: self.now, umask: self.umask, budget, ask, watch: self }
+    }
+
     /// Returns the home. Commands that need none run without.
     pub fn home(&self) -> Result<&Home, Failure> {
         self.home.as_ref().ok_or(Failure::NoHome)
@@ -67,10 +70,7 @@ impl World {
 
     /// Says which files of the home could not be read, and returns the others.
     pub fn readable<T>(&self, shelf: Shelf<T>) -> Vec<T> {
-        for (path, error) in &shelf.unreadable {
-            self.terminal.warn(&format!("{}: {}", Safe::path(path), one_line(error)));
-        }
-        shelf.items
+        readable(shelf, self)
     }
 
     /// Returns whether nobody is there to be asked, by the word of the CI's own variable.
@@ -141,17 +141,6 @@ impl Watch for World {
     fn end(&self) {
         progress::clear();
     }
-}
-
-/// Returns whether a path stands for standard input or output.
-pub fn is_dash(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
-/// OpenPGP counts whole seconds.
-pub fn whole_seconds(time: SystemTime) -> SystemTime {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
 }
 
 /// Returns the folder that `GNUPGHOME` names, for whoever speaks in gpg's place.

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::Session;
 use super::listing::{Half, known_keys, matching};
 use super::output::{Output, with_headers};
-use crate::edge::failure::Failure;
+use plugsign::publisher::failure::Failure;
 
 /// What leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::Session;
 use super::status::cause_of;
 use super::verify::{self, Known, Speak, Trust};
-use crate::edge::failure::Failure;
+use plugsign::publisher::failure::Failure;
 
 pub fn run(session: &mut Session) -> Result<u8, Failure> {
     if session.options.keyrings.is_empty() {

@@ -16,10 +16,12 @@ use super::Session;
 use super::input::Input;
 use super::secret::Secret;
 use super::verify::primary_user_id;
-use crate::commands::import::{Keeping, Storing, apply_revocation, check, known, store_secret};
-use crate::commands::imported::Outcome;
-use crate::edge::failure::Failure;
-use crate::edge::report::first_user_id;
+use crate::edge::asking::Asking;
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::show::first_user_id;
+use plugsign::publisher::store::{
+    Keeping, Stored as Fate, Storing, apply_revocation, check, known, store_secret,
+};
 
 /// What IMPORT_RES counts.
 #[derive(Default)]
@@ -107,21 +109,22 @@ fn revoke(
     counts: &mut Counts,
     revocation: &Revocation,
 ) -> Result<(), Failure> {
-    let (certificate, outcome) = apply_revocation(revocation, &session.world)?;
+    let world = &session.world;
+    let (certificate, stored) =
+        apply_revocation(revocation, &world.publisher(&Asking::new(world)))?;
     let fingerprint = certificate.fingerprint();
     let (key_id, shown) = (fingerprint.key_id(), first_user_id(&certificate));
     session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
-    let words = match outcome {
-        Outcome::Updated => {
+    let words = match stored? {
+        Fate::Updated => {
             counts.revocations += 1;
             "revocation certificate imported"
         }
-        Outcome::Unchanged => {
+        Fate::Unchanged => {
             counts.unchanged += 1;
             "not changed"
         }
-        Outcome::Refused(why) => return Err(why),
-        _ => "not changed",
+        Fate::New => "not changed",
     };
     session.log.remark(&format!("key {key_id}: \"{shown}\" {words}"));
     Ok(())
@@ -135,11 +138,11 @@ fn take(
     certificate: &Certificate,
 ) -> Result<(), Failure> {
     check(certificate, &session.world.policy()).inspect_err(|_| {
-        storing.heed(certificate, &session.world);
+        storing.heed(certificate, &session.world.publisher(&Asking::new(&session.world)));
         problem(session, certificate);
     })?;
     let before = stored(session, certificate)?;
-    storing.certificate(certificate, &session.world)?;
+    storing.certificate(certificate, &session.world.publisher(&Asking::new(&session.world)))?;
     tell(session, counts, certificate, before.as_ref())
 }
 
@@ -163,8 +166,13 @@ fn take_secret(
     let is_proven = secret.was_named() && key.protection() == Protection::Passphrase;
     let passphrase = if is_proven { secret.given() } else { None };
     let keeping = Keeping { replace: false, passphrase };
-    store_secret(key, certificate, &keeping, &session.world)
-        .inspect_err(|_| problem(session, certificate))?;
+    store_secret(
+        key,
+        certificate,
+        &keeping,
+        &session.world.publisher(&Asking::new(&session.world)),
+    )
+    .inspect_err(|_| problem(session, certificate))?;
     tell(session, counts, certificate, before.as_ref())?;
     let fingerprint = certificate.fingerprint();
     session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));

@@ -19,9 +19,9 @@ use super::secret::Secret;
 use super::verify::Trust;
 use crate::commands::dialog::{self, Asked};
 use crate::commands::keygen::{make, parse_bits};
-use crate::edge::failure::Failure;
 use crate::edge::terminal::Conversation;
-use crate::edge::world::whole_seconds;
+use plugsign::publisher::change::whole_seconds;
+use plugsign::publisher::failure::Failure;
 
 /// How long keys are valid that gpg does not ask it of: two years.
 const QUICK_VALIDITY: Duration = Duration::from_secs(730 * 24 * 60 * 60);

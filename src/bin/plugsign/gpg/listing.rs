@@ -14,7 +14,7 @@ use super::dates::day;
 use super::input::Input;
 use super::options::KeyidFormat;
 use super::verify::Trust;
-use crate::edge::failure::Failure;
+use plugsign::publisher::failure::Failure;
 
 /// A key in a listing.
 pub struct Listed {

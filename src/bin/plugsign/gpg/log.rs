@@ -6,7 +6,7 @@ use plugsign::error::Error;
 use plugsign::safe::Safe;
 
 use super::status::Sink;
-use crate::edge::failure::Failure;
+use plugsign::publisher::failure::Failure;
 
 /// Talks, on standard error or where `--logger-fd` and `--logger-file` say.
 pub struct Log {

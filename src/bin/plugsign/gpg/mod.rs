@@ -43,10 +43,10 @@ use self::personality::Personality;
 use self::status::{Sink, Status};
 use self::table::{Opt, Task};
 use self::verify::{Known, Speak, Trust};
-use crate::edge::failure::{EXIT_USAGE, Failure};
 use crate::edge::global::Global;
 use crate::edge::terminal::Terminal;
 use crate::edge::world::{World, gnupg_home};
+use plugsign::publisher::failure::{EXIT_USAGE, Failure};
 
 /// Do what a gpg command line says, on plugsign's own home
 ///

@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 
 use super::Session;
 use super::options::Options;
-use crate::edge::failure::{Failure, secret_not_written};
+use crate::edge::streams::is_dash;
 use crate::edge::terminal::Conversation;
-use crate::edge::world::is_dash;
+use plugsign::publisher::failure::{Failure, secret_not_written};
 
 /// Where a result goes.
 pub enum Output {

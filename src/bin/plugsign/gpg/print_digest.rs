@@ -8,7 +8,7 @@ use super::Session;
 use super::colons;
 use super::input::Input;
 use super::options::digest;
-use crate::edge::failure::Failure;
+use plugsign::publisher::failure::Failure;
 
 pub fn run(session: &mut Session) -> Result<u8, Failure> {
     let words = session.options.words.clone();

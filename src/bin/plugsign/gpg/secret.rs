@@ -16,11 +16,12 @@ use zeroize::Zeroizing;
 
 use super::options::{Options, PassphraseFrom, Pinentry};
 use super::status::Status;
+use crate::edge::asking::{Asking, ask_twice};
 use crate::edge::descriptor::inherited;
-use crate::edge::failure::Failure;
-use crate::edge::passphrase::{PassphraseSource, ask_twice};
 use crate::edge::terminal::Conversation;
 use crate::edge::world::World;
+use plugsign::publisher::ask::{Ask as _, Which};
+use plugsign::publisher::failure::Failure;
 
 /// The most bytes that a passphrase may have; less than what fits into a pipe.
 const MAX_PASSPHRASE: usize = 32 * 1024;
@@ -94,7 +95,7 @@ impl Secret {
         let read = given.is_some();
         let given = match given {
             Some(bytes) => Some(Arc::new(Passphrase::new(bytes))),
-            None => PassphraseSource::none().given(world)?,
+            None => Asking::new(world).given(Which::Key)?,
         };
         let may_ask = !options.no_tty
             && match options.pinentry {
@@ -131,7 +132,7 @@ impl Secret {
                 let certificate = secret.certificate();
                 need_passphrase(status, certificate, exactly);
                 match self.may_ask {
-                    true => PassphraseSource::none().unlock(world, secret, exactly),
+                    true => world.publisher(&Asking::new(world)).unlock(secret, exactly),
                     false => Err(Failure::NoPassphrase(format!("key {}", secret.fingerprint()))),
                 }
             }

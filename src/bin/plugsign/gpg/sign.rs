@@ -21,9 +21,9 @@ use super::options::{digest_name, seconds};
 use super::output::{Output, with_headers};
 use super::secret::Secret;
 use super::status::cause_of;
-use crate::edge::failure::Failure;
-use crate::edge::report::first_user_id;
-use crate::edge::world::whole_seconds;
+use plugsign::publisher::change::whole_seconds;
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::show::first_user_id;
 
 /// A key that was asked for, and the very key of it, if one was named with `!`.
 struct Chosen {

@@ -10,8 +10,8 @@ use plugsign::openpgp::policy::Weakness;
 use plugsign::safe::is_unsafe;
 
 use crate::edge::descriptor::inherited;
-use crate::edge::failure::Failure;
 use crate::edge::streams;
+use plugsign::publisher::failure::Failure;
 
 /// Where a stream of lines goes.
 pub enum Sink {

@@ -20,7 +20,7 @@ use super::Session;
 use super::dates::{day, long_date};
 use super::input::Input;
 use super::options::{digest_name, seconds};
-use crate::edge::failure::Failure;
+use plugsign::publisher::failure::Failure;
 
 /// How far a key is trusted: the words of gpg's trust model.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Documents from templates, with foreign text that stays text.
 
-use plugsign::openpgp::certificate::Certificate;
+use crate::openpgp::certificate::Certificate;
 
-use crate::edge::report::first_user_id;
+use super::show::first_user_id;
 
 /// Puts values in the places of `{{NAME}}`, in one pass: what looks like a place within a value
 /// is none.

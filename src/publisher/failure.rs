@@ -1,23 +1,27 @@
-//! Errors as a person meets them: message, hint and exit code, in one table.
+//! Why an act could not be done: message, causes, hint and exit code, in one table.
 
 use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
-use plugsign::disk::gnupg::PRIVATE_KEYS;
-use plugsign::error::Error;
-use plugsign::openpgp::certificate::Fingerprint;
-use plugsign::openpgp::verify::Reason;
-use plugsign::safe::Safe;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::edge::mend::quoted;
-use crate::edge::mistaken::{looks_like_file, looks_like_key};
-use crate::edge::report::path_text;
+use super::mistaken::{looks_like_file, looks_like_key};
+use super::show::path_text;
+use crate::disk::gnupg::PRIVATE_KEYS;
+use crate::error::Error;
+use crate::openpgp::certificate::Fingerprint;
+use crate::openpgp::verify::Reason;
+use crate::safe::{Safe, quoted};
 
+/// The exit code of a verdict that is not good.
 pub const EXIT_NO: u8 = 1;
+/// The exit code of a command line that makes no sense.
 pub const EXIT_USAGE: u8 = 2;
+/// The exit code of what could not be done.
 pub const EXIT_COULD_NOT: u8 = 3;
+/// The exit code of what the policy refuses.
 pub const EXIT_REFUSED: u8 = 4;
 
 /// What to do about a key whose certificate the server does not take.
@@ -216,6 +220,12 @@ impl Failure {
     }
 }
 
+impl Serialize for Failure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.error_json().serialize(serializer)
+    }
+}
+
 fn error_fields(message: &str, causes: Vec<String>, hint: Option<String>) -> Value {
     json!({ "message": message, "causes": causes, "hint": hint })
 }
@@ -270,7 +280,7 @@ pub fn exit_of(error: &Error) -> u8 {
 
 /// Returns what to try next about a library error.
 pub fn hint(error: &Error) -> Option<String> {
-    use plugsign::openpgp::policy::Weakness;
+    use crate::openpgp::policy::Weakness;
     Some(match error {
         Error::Stale(_) => "sign anew with --force, if the file is what it should be".into(),
         Error::OtherList(_) => {

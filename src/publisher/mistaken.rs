@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use plugsign::disk::file::read_small;
-use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
+use crate::disk::file::read_small;
+use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
 
 /// Returns whether a path looks like a KEY: an e-mail address, or the digits of a fingerprint.
 pub fn looks_like_key(path: &Path) -> bool {

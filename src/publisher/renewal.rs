@@ -1,39 +1,39 @@
-//! Commands that mend a key, as they are printed: fit for sh, and never with an end that is nearer
-//! than the one that there is.
+//! Builds the shell commands that hints suggest for a key that ends. None of them shortens a
+//! validity.
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use plugsign::openpgp::certificate::{Description, Fingerprint, KeyDescription, show_time};
-use plugsign::openpgp::change::extendable_subkeys;
-use plugsign::openpgp::policy::Policy;
-use plugsign::openpgp::secret_key::SecretKey;
-use plugsign::safe::{Safe, is_unsafe};
+use crate::openpgp::certificate::{Description, Fingerprint, KeyDescription, show_time};
+use crate::openpgp::change::extendable_subkeys;
+use crate::openpgp::policy::Policy;
+use crate::openpgp::secret_key::SecretKey;
 
-use crate::edge::signer::Origin;
+use super::keys::{Found, Origin};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Returns a path as a word for sh, in single quotes where it needs them.
-pub fn quoted(path: &Path) -> String {
-    let tame = path.to_str().filter(|text| !text.chars().any(is_unsafe));
-    let shown = tame.map_or_else(|| Safe::path(path).to_string(), str::to_string);
-    let shown = if shown.starts_with('-') { format!("./{shown}") } else { shown };
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%=".contains(c);
-    match !shown.is_empty() && shown.chars().all(is_plain) {
-        true => shown,
-        false => format!("'{}'", shown.replace('\'', r"'\''")),
-    }
-}
-
 /// A key that ends too early.
 pub struct Renewal<'a> {
+    /// The key.
     pub secret: &'a SecretKey,
     /// The key or subkey that signs, if one can.
     pub signer: Option<&'a Fingerprint>,
+    /// Where it is from.
     pub origin: Origin,
     /// How many days it has to be valid from now on.
     pub days: u32,
+}
+
+impl Found {
+    /// Returns what renews the key for 30 days, or for more.
+    pub fn renewal<'a>(
+        &'a self,
+        signer: Option<&'a Fingerprint>,
+        days: Option<u32>,
+    ) -> Renewal<'a> {
+        const NOTICE: u32 = (Policy::EXPIRY_NOTICE.as_secs() / (24 * 60 * 60)) as u32;
+        Renewal { secret: &self.secret, signer, origin: self.origin, days: days.unwrap_or(NOTICE) }
+    }
 }
 
 impl Renewal<'_> {
@@ -143,23 +143,4 @@ impl Renewal<'_> {
 fn newest_signer(description: &Description) -> Option<Fingerprint> {
     let signing = description.keys.iter().filter(|key| key.usage.contains(&"sign"));
     signing.max_by_key(|key| key.created).map(|key| key.fingerprint.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_one_word_for_sh() {
-        for (path, word) in [
-            ("/home/a/b-c.asc", "/home/a/b-c.asc"),
-            ("my key", "'my key'"),
-            ("it's", r"'it'\''s'"),
-            ("$(id)", "'$(id)'"),
-            ("-x", "./-x"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(Path::new(path)), word);
-        }
-    }
 }

@@ -1,0 +1,63 @@
+//! Where the key that signs is given: a file, the environment, or a name.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::keys::{Found, KeyText, Origin};
+use plugsign::safe::Safe;
+use zeroize::Zeroizing;
+
+use super::asking::Asking;
+use super::streams::is_dash;
+use super::streams::read_key_file;
+use super::world::World;
+
+/// The key itself, for CI: armored, base64, or with `\n` for its line ends.
+pub const KEY_VARIABLE: &str = "PLUGSIGN_KEY";
+
+#[derive(Args, Clone)]
+pub struct KeySource {
+    /// Sign with this key: fingerprint, key ID, e-mail address or part of a user ID. Of those in
+    /// --key-file, else in PLUGSIGN_KEY if it is there, else of the home's
+    #[arg(short = 'u', long = "key", value_name = "KEY")]
+    pub keys: Vec<String>,
+    /// Sign with the secret key in this file; - is standard input. Else with the one in
+    /// PLUGSIGN_KEY, else with the only one of the home
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+impl KeySource {
+    /// Returns whether the key is read from standard input.
+    pub fn uses_stdin(&self) -> bool {
+        self.key_file.as_deref().is_some_and(is_dash)
+    }
+
+    /// Finds the keys that are named, else the only one there is.
+    pub fn find(&self, world: &World) -> Result<Vec<Found>, Failure> {
+        let text = match &self.key_file {
+            Some(path) => Some(KeyText {
+                bytes: read_key_file(path)?,
+                origin: Origin::File,
+                name: Safe::path(path).to_string(),
+            }),
+            None => key_of_environment(world, self.keys.is_empty())?,
+        };
+        world.publisher(&Asking::new(world)).find_keys(&self.keys, text.as_ref())
+    }
+}
+
+/// Returns the key in the environment. Where it is the only way to name a key, an empty variable is
+/// an error: the home's only key would sign what another was to sign.
+pub fn key_of_environment(world: &World, is_needed: bool) -> Result<Option<KeyText>, Failure> {
+    match world.variable(KEY_VARIABLE) {
+        Some(text) => Ok(Some(KeyText {
+            bytes: Zeroizing::new(text.into_encoded_bytes()),
+            origin: Origin::Environment,
+            name: KEY_VARIABLE.into(),
+        })),
+        None if is_needed && world.is_empty(KEY_VARIABLE) => Err(Failure::EmptyKey),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,309 @@
+//! Taking certificates and secret keys into the home.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::Publisher;
+use super::ask::Which;
+use super::change::settle;
+use super::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure};
+use super::outcome::Outcome;
+use super::show::first_user_id;
+use super::store::{Keeping, Stored, Storing, apply_revocation, check, keep};
+use crate::error::Error;
+use crate::openpgp::certificate::{Certificate, Fingerprint};
+use crate::openpgp::change::{Maker, Revocation, refresh};
+use crate::openpgp::key_file::{Key, read_keys_within};
+use crate::openpgp::policy::{Policy, Weakness};
+use crate::openpgp::secret_key::{Passphrase, Protection, SecretKey};
+use crate::safe::Safe;
+
+/// How keys are taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Taking {
+    /// Secret keys go in the place of those that are here.
+    pub replace: bool,
+    /// Self-signatures over SHA-1 are renewed.
+    pub refresh: bool,
+    /// A secret key without passphrase stays as it is.
+    pub no_passphrase: bool,
+}
+
+/// What became of each key.
+#[derive(Default, Serialize)]
+pub struct Imported {
+    /// The keys, in their order, and the files that have none.
+    pub keys: Vec<ImportedKey>,
+}
+
+/// What became of a key.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// It was not here.
+    New,
+    /// Something was added to it.
+    Updated,
+    /// All of it was here.
+    Unchanged,
+    /// There is nothing in it to take over, and nothing wrong with it.
+    Skipped,
+    /// Something speaks against it.
+    Refused,
+    /// The file, or a part of it, is no key.
+    Unreadable,
+}
+
+impl From<Stored> for Fate {
+    fn from(stored: Stored) -> Fate {
+        match stored {
+            Stored::New => Fate::New,
+            Stored::Updated => Fate::Updated,
+            Stored::Unchanged => Fate::Unchanged,
+        }
+    }
+}
+
+/// What became of one key.
+#[derive(Serialize)]
+pub struct ImportedKey {
+    /// The key, unless a file has none.
+    pub fingerprint: Option<String>,
+    /// The file that could not be read.
+    pub file: Option<String>,
+    /// Whether it has a secret part.
+    pub secret: bool,
+    /// What it is: "certificate", "secret key", "revocation".
+    pub kind: Option<&'static str>,
+    /// What became of it.
+    pub outcome: Fate,
+    /// Why it did not come over.
+    pub error: Option<Failure>,
+    /// The user ID to show.
+    #[serde(skip)]
+    pub user_id: Option<String>,
+}
+
+impl Outcome for Imported {
+    /// Refused by policy weighs more than unreadable: nothing that is tried again mends it.
+    fn exit(&self) -> u8 {
+        let kept_out = |key: &&ImportedKey| matches!(key.outcome, Fate::Refused | Fate::Unreadable);
+        let failures = self.keys.iter().filter(kept_out).filter_map(|key| key.error.as_ref());
+        match failures.map(Failure::exit).max() {
+            Some(EXIT_REFUSED) => EXIT_REFUSED,
+            Some(_) => EXIT_COULD_NOT,
+            None => 0,
+        }
+    }
+}
+
+impl ImportedKey {
+    pub(super) fn of(
+        certificate: &Certificate,
+        kind: &'static str,
+        stored: Result<Stored, Failure>,
+    ) -> ImportedKey {
+        let (outcome, error) = match stored {
+            Ok(stored) => (stored.into(), None),
+            Err(failure) => (Fate::Refused, Some(failure)),
+        };
+        ImportedKey {
+            fingerprint: Some(certificate.fingerprint().to_string()),
+            file: None,
+            secret: kind == SECRET_KEY,
+            kind: Some(kind),
+            outcome,
+            error,
+            user_id: Some(first_user_id(certificate)),
+        }
+    }
+
+    /// A subkey whose secret part stays where it is. If its key came over, and signs, nothing of
+    /// it is refused.
+    pub(super) fn left_behind(
+        certificate: &Certificate,
+        subkey: &Fingerprint,
+        weakness: &Weakness,
+        came_over: bool,
+    ) -> ImportedKey {
+        let error = Error::Refused { key: subkey.to_string(), weakness: weakness.clone() };
+        ImportedKey {
+            fingerprint: Some(subkey.to_string()),
+            outcome: if came_over { Fate::Skipped } else { Fate::Refused },
+            ..ImportedKey::of(certificate, SECRET_KEY, Err(error.into()))
+        }
+    }
+
+    pub(super) fn failed(file: &Path, failure: impl Into<Failure>) -> ImportedKey {
+        let failure = failure.into();
+        let outcome = match failure {
+            Failure::Library(Error::Refused { .. }) => Fate::Refused,
+            Failure::Library(Error::PassedOver(_)) => Fate::Skipped,
+            _ => Fate::Unreadable,
+        };
+        ImportedKey {
+            fingerprint: None,
+            file: Some(Safe::path(file).to_string()),
+            secret: false,
+            kind: None,
+            outcome,
+            error: Some(failure),
+            user_id: None,
+        }
+    }
+}
+
+pub(super) const CERTIFICATE: &str = "certificate";
+pub(super) const SECRET_KEY: &str = "secret key";
+
+/// Takes the keys of files into the home, one file after the other.
+pub struct Importer<'a> {
+    pub(super) publisher: &'a Publisher<'a>,
+    pub(super) taking: Taking,
+    pub(super) imported: Imported,
+    storing: Storing,
+}
+
+impl<'a> Importer<'a> {
+    /// Starts with nothing imported.
+    ///
+    /// # Errors
+    ///
+    /// That the home cannot be used.
+    pub fn new(publisher: &'a Publisher<'a>, taking: Taking) -> Result<Importer<'a>, Failure> {
+        publisher.home()?.check()?;
+        let (imported, storing) = (Imported::default(), Storing::default());
+        Ok(Importer { publisher, taking, imported, storing })
+    }
+
+    /// Returns what became of all keys.
+    pub fn finish(self) -> Imported {
+        self.imported
+    }
+
+    /// Takes the keys of one file. What keeps one out is its line's to say: the others go on.
+    pub fn file(&mut self, file: &Path, bytes: Result<Zeroizing<Vec<u8>>, Error>) {
+        let keys = bytes.and_then(|bytes| read_keys_within(&bytes, self.publisher.budget));
+        let keys = match keys {
+            Ok(keys) => keys,
+            Err(error) => return self.imported.keys.push(ImportedKey::failed(file, error)),
+        };
+        for key in keys {
+            let line = match key {
+                Ok(Key::Certificate(certificate)) => self.certificate(&certificate),
+                Ok(Key::Secret(secret)) => {
+                    self.storing.pause();
+                    self.secret(&secret)
+                }
+                Ok(Key::Revocation(revocation)) => {
+                    self.storing.pause();
+                    self.revocation(&revocation, file)
+                }
+                Err(error) => ImportedKey::failed(file, error),
+            };
+            self.imported.keys.push(line);
+        }
+    }
+
+    fn revocation(&self, revocation: &Revocation, file: &Path) -> ImportedKey {
+        match apply_revocation(revocation, self.publisher) {
+            Ok((certificate, stored)) => ImportedKey::of(&certificate, "revocation", stored),
+            Err(failure) => ImportedKey::failed(file, failure),
+        }
+    }
+
+    pub(super) fn certificate(&mut self, certificate: &Certificate) -> ImportedKey {
+        let (publisher, storing) = (self.publisher, &mut self.storing);
+        let stored = check(certificate, &publisher.policy())
+            .map_err(Failure::from)
+            .inspect_err(|_| storing.heed(certificate, publisher))
+            .and_then(|()| storing.certificate(certificate, publisher));
+        ImportedKey::of(certificate, CERTIFICATE, stored)
+    }
+
+    fn secret(&self, secret: &SecretKey) -> ImportedKey {
+        let certificate = secret.certificate();
+        let stored = match check(certificate, &self.publisher.policy()) {
+            Ok(()) => self.take(secret, certificate),
+            Err(Error::Refused { weakness: Weakness::Hash(_), .. }) if self.taking.refresh => {
+                self.take_refreshed(secret, certificate)
+            }
+            Err(error) => Err(error.into()),
+        };
+        ImportedKey::of(certificate, SECRET_KEY, stored)
+    }
+
+    /// Renews the self-signatures of a key, and takes it.
+    fn take_refreshed(
+        &self,
+        secret: &SecretKey,
+        certificate: &Certificate,
+    ) -> Result<Stored, Failure> {
+        let publisher = self.publisher;
+        let (primary, passphrase) = publisher.until_right(|| {
+            let passphrase = publisher.passphrase_of(secret, certificate)?;
+            Ok((secret.unlock_primary(passphrase.as_deref())?, passphrase))
+        })?;
+        let maker = Maker { primary: &primary, secret, passphrase: passphrase.as_deref() };
+        let renewed = refresh(certificate, &maker, settle(certificate, publisher))?;
+        let renewed = renewed.unwrap_or_else(|| certificate.clone());
+        check(&renewed, &Policy::new(publisher.watch.now()))?;
+        self.take(&secret.merge(&renewed)?, &renewed)
+    }
+
+    fn take(&self, secret: &SecretKey, certificate: &Certificate) -> Result<Stored, Failure> {
+        let publisher = self.publisher;
+        if secret.secret_fingerprints().is_empty() {
+            // No passphrase would change that.
+            secret.check(None)?;
+        }
+        let (protected, passphrase) = match secret.protection() {
+            Protection::None => self.protect(secret, certificate)?,
+            Protection::Passphrase => {
+                let (proven, passphrase) = publisher.until_right(|| {
+                    let passphrase = publisher.passphrase_of_protected(certificate)?;
+                    Ok((prove(secret, &passphrase)?, passphrase))
+                })?;
+                (Some(proven), Some(passphrase))
+            }
+        };
+        let keeping = Keeping { replace: self.taking.replace, passphrase: passphrase.as_deref() };
+        keep(protected.as_ref().unwrap_or(secret), certificate, &keeping, publisher)
+    }
+
+    /// Proves a key with unprotected parts, and returns it protected unless it shall not be.
+    pub(super) fn protect(
+        &self,
+        secret: &SecretKey,
+        certificate: &Certificate,
+    ) -> Result<(Option<SecretKey>, Option<Arc<Passphrase>>), Failure> {
+        let no_passphrase = self.taking.no_passphrase;
+        secret.check(None).or_else(|error| match error {
+            // A protected part among unprotected ones: it is checked below.
+            Error::PassphraseNeeded(_) if !no_passphrase => Ok(()),
+            error => Err(error),
+        })?;
+        let what = format!("{} (it has none)", first_user_id(certificate));
+        let passphrase = self.publisher.passphrase_for_new_key(no_passphrase, &what)?;
+        let Some(passphrase) = passphrase else { return Ok((None, None)) };
+        if self.publisher.ask.given(Which::Key)?.is_some() {
+            self.publisher.watch.warn(&format!(
+                "{} had no passphrase, and is stored under the one that was given",
+                certificate.fingerprint()
+            ));
+        }
+        let protected = secret.protect(&passphrase)?;
+        protected.check(Some(&passphrase))?;
+        Ok((Some(protected), Some(passphrase)))
+    }
+}
+
+/// Unlocks a key, to prove that it is whole and belongs to its certificate, and returns it
+/// better protected if it needs to be.
+pub(super) fn prove(secret: &SecretKey, passphrase: &Passphrase) -> Result<SecretKey, Error> {
+    secret.check(Some(passphrase))?;
+    secret.protect(passphrase)
+}

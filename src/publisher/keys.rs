@@ -1,0 +1,220 @@
+//! Whose keys sign: a file's, the environment's, or the home's.
+
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::Publisher;
+use super::failure::Failure;
+use crate::error::Error;
+use crate::openpgp::certificate::{Certificate, Fingerprint};
+use crate::openpgp::key_file::{Key, names_a_key, read_certificates, read_keys};
+use crate::openpgp::query::KeyQuery;
+use crate::openpgp::secret_key::SecretKey;
+use crate::safe::Safe;
+
+/// A key that was found, locked.
+pub struct Found {
+    /// The key, locked.
+    pub secret: SecretKey,
+    /// The very key or subkey that was asked for.
+    pub exactly: Option<Fingerprint>,
+    /// Where it is from.
+    pub origin: Origin,
+}
+
+/// Where a key comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A file.
+    File,
+    /// The environment.
+    Environment,
+    /// The home.
+    Home,
+}
+
+/// A text with a key in it.
+pub struct KeyText {
+    /// The text as it came.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// Where it is from.
+    pub origin: Origin,
+    /// What to call it, made safe.
+    pub name: String,
+}
+
+impl Publisher<'_> {
+    /// Finds the keys: those named, in their order, else the only one there is. At least one.
+    /// A key that is named is looked for in a file always, in the environment if it is there, else
+    /// in the home.
+    ///
+    /// # Errors
+    ///
+    /// That a name is no KEY, that none or several match, or that one is named twice.
+    pub fn find_keys(
+        &self,
+        names: &[String],
+        text: Option<&KeyText>,
+    ) -> Result<Vec<Found>, Failure> {
+        let parsed = names.iter().map(|name| KeyQuery::parse(name).map(Some));
+        let mut queries = parsed.collect::<Result<Vec<_>, Error>>()?;
+        if queries.is_empty() {
+            queries.push(None);
+        }
+        let mut found: Vec<Found> = Vec::new();
+        for query in &queries {
+            let one = match (text, query) {
+                (Some(text), Some(query)) if !text.has(query) => self.find_in_home(Some(query))?,
+                (Some(text), query) => self.find_in_text(text, query.as_ref())?,
+                (None, query) => self.find_in_home(query.as_ref())?,
+            };
+            let fingerprint = one.secret.fingerprint();
+            if found.iter().any(|other| other.secret.fingerprint() == fingerprint) {
+                return Err(Failure::Usage(format!("-u names {fingerprint} twice")));
+            }
+            found.push(one);
+        }
+        Ok(found)
+    }
+
+    fn find_in_home(&self, query: Option<&KeyQuery>) -> Result<Found, Failure> {
+        let home = match self.home() {
+            // Who names no key has none at all.
+            Err(Failure::NoHome) if query.is_none() => {
+                return Err(Error::UnknownKey(String::new()).into());
+            }
+            home => home?,
+        };
+        let shelf = home.keys_like(query)?;
+        let key = shelf.find_secret(query)?;
+        let exactly = query.and_then(|query| query.exactly(&key.certificate));
+        let secret = match &key.secret {
+            Some(secret) => secret.merge(&key.certificate)?,
+            None => return Err(Error::NoSecret(key.certificate.fingerprint()).into()),
+        };
+        self.readable(shelf);
+        Ok(Found { secret, exactly, origin: Origin::Home })
+    }
+
+    /// Finds the one secret key of a text. What the home knows of it, a revocation above all,
+    /// counts for it too.
+    fn find_in_text(&self, text: &KeyText, query: Option<&KeyQuery>) -> Result<Found, Failure> {
+        let mut secret = text.read(query)?;
+        let exactly = query.and_then(|query| query.exactly(secret.certificate()));
+        let fingerprint = secret.fingerprint();
+        match self.home().and_then(|home| Ok(home.keys_of(std::slice::from_ref(&fingerprint))?)) {
+            Ok(shelf) => {
+                shelf.check_complete(&fingerprint)?;
+                let mut known = shelf.items.iter().map(|key| &key.certificate);
+                if let Some(known) = known.find(|known| known.fingerprint() == fingerprint) {
+                    secret = secret.merge(known)?;
+                }
+            }
+            Err(Failure::NoHome) => {}
+            Err(failure) => {
+                let why = failure.message();
+                self.watch.warn(&format!("the home was not asked about this key: {why}"));
+            }
+        }
+        Ok(Found { secret, exactly, origin: text.origin })
+    }
+}
+
+impl KeyText {
+    /// Returns whether a key that was asked for is to be looked for here: in a file always, in the
+    /// environment if it is there.
+    fn has(&self, query: &KeyQuery) -> bool {
+        let is_it = |key: Result<Key, Error>| matches!(key, Ok(Key::Secret(secret)) if query.matches(secret.certificate()));
+        self.origin == Origin::File
+            || read_keys(&self.bytes).is_ok_and(|keys| keys.into_iter().any(is_it))
+    }
+
+    /// Reads the one secret key.
+    fn read(&self, query: Option<&KeyQuery>) -> Result<SecretKey, Failure> {
+        const SECRET: &str = "that is a certificate, which cannot sign: where its secret key is, export that with plugsign export --secret KEY -a, or for a CI with plugsign export --ci KEY";
+        const NAMED: &str = "that takes the secret key itself; to name a key of the home: -u KEY";
+        let keys = read_keys(&self.bytes).map_err(|error| match error {
+            error @ Error::NoKey(_) if names_a_key(&self.bytes) => {
+                Failure::Advised(Box::new(self.named(error)), NAMED.into())
+            }
+            error => self.named(error).into(),
+        })?;
+        let is_certificate = keys.iter().any(|key| matches!(key, Ok(Key::Certificate(_))));
+        one_secret(keys, query).map_err(|failure| match failure {
+            Failure::Library(error @ Error::NoKey(_)) if is_certificate => {
+                Failure::Advised(Box::new(self.named(error)), SECRET.into())
+            }
+            Failure::Library(error) => self.named(error).into(),
+            other => other,
+        })
+    }
+
+    /// Says where a text was that is no key.
+    fn named(&self, error: Error) -> Error {
+        match error {
+            Error::NoKey(why) => Error::NoKey(format!("{why} ({})", self.name)),
+            other => other,
+        }
+    }
+}
+
+/// Returns the one secret key of a file or a text, or the one that matches.
+pub fn one_secret(
+    keys: Vec<Result<Key, Error>>,
+    query: Option<&KeyQuery>,
+) -> Result<SecretKey, Failure> {
+    let mut found: Option<SecretKey> = None;
+    let mut last = Error::NoKey("it has no secret key".into());
+    for key in keys {
+        match key {
+            Ok(Key::Secret(secret)) => {
+                if query.is_some_and(|query| !query.matches(secret.certificate())) {
+                    continue;
+                }
+                if let Some(first) = &found {
+                    return Err(Error::AmbiguousKey {
+                        query: query.map(|query| query.text().to_string()).unwrap_or_default(),
+                        candidates: vec![
+                            (first.fingerprint(), first.certificate().first_user_id()),
+                            (secret.fingerprint(), secret.certificate().first_user_id()),
+                        ],
+                    }
+                    .into());
+                }
+                found = Some(secret);
+            }
+            Ok(Key::Certificate(_) | Key::Revocation(_)) => {}
+            Err(error) => last = error,
+        }
+    }
+    found.ok_or_else(|| last.into())
+}
+
+/// Returns the certificates in the bytes of a file that `--key` names. A revocation certificate in
+/// it counts for its certificate.
+pub fn certificates_of(
+    bytes: &[u8],
+    path: &Path,
+    publisher: &Publisher<'_>,
+) -> Result<Vec<Certificate>, Failure> {
+    let mut last = None;
+    // Of several files, it is named which one has no key.
+    let named = |error| match error {
+        Error::NoKey(why) => Error::NoKey(format!("{}: {why}", Safe::path(path))),
+        other => other,
+    };
+    let mut certificates = Vec::new();
+    for certificate in read_certificates(bytes, publisher.budget).map_err(named)? {
+        match certificate.map_err(named) {
+            Ok(certificate) => certificates.push(certificate),
+            // The signer may be the one.
+            Err(error @ Error::NotRead(_)) => return Err(error.into()),
+            Err(error) => last = Some(error),
+        }
+    }
+    match (certificates.is_empty(), last) {
+        (true, Some(error)) => Err(error.into()),
+        _ => Ok(certificates),
+    }
+}

@@ -1,0 +1,250 @@
+//! Keys on their way into the home.
+
+use super::Publisher;
+use super::failure::{Failure, UNREADABLE};
+use crate::disk::home::Lock;
+use crate::disk::shelf::{HomeKey, Shelf};
+use crate::error::Error;
+use crate::mattermost::server_copy::ServerCopy;
+use crate::openpgp::bounds::Budget;
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::change::{Revocation, revoke_by};
+use crate::openpgp::policy::{Policy, Weakness};
+use crate::openpgp::secret_key::{Passphrase, Protection, SecretKey};
+use crate::openpgp::shared_primes::Moduli;
+
+/// What became of a key on its way into the home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// It was not there.
+    New,
+    /// Something was added to it.
+    Updated,
+    /// All of it was there.
+    Unchanged,
+}
+
+/// Applies a revocation certificate to the key of the home that made it, if it has that key.
+pub fn apply_revocation(
+    revocation: &Revocation,
+    publisher: &Publisher<'_>,
+) -> Result<(Certificate, Result<Stored, Failure>), Failure> {
+    let home = publisher.home()?;
+    let lock = publisher.lock()?;
+    let shelf = home.keys()?;
+    let issuer = revocation.issuer();
+    let named = |key: &&HomeKey| issuer.as_ref() == Some(&key.certificate.fingerprint().key_id());
+    let Some(key) = shelf.items.iter().find(named) else {
+        let issuer = issuer.map_or("nobody".into(), |issuer| issuer.to_string());
+        return Err(Error::UnknownKey(issuer).into());
+    };
+    let apply = || {
+        shelf.check_complete(&key.certificate.fingerprint())?;
+        let revoked = revoke_by(&key.certificate, revocation)?;
+        match revoked.same_as(&key.certificate) {
+            true => Ok(Stored::Unchanged),
+            false => home.put_certificate(&lock, &revoked).map(|()| Stored::Updated),
+        }
+    };
+    let stored = apply().map_err(|error: Error| error.into());
+    Ok((key.certificate.clone(), stored))
+}
+
+/// Makes sure that a certificate is one of a signer that the policy takes.
+pub fn check(certificate: &Certificate, policy: &Policy) -> Result<(), Error> {
+    certificate
+        .check_signer(policy)
+        .map_err(|weakness| Error::Refused { key: certificate.fingerprint().to_string(), weakness })
+}
+
+/// Many certificates on their way into the home. It is locked once for all of them, and what the
+/// others have is read once.
+#[derive(Default)]
+pub struct Storing {
+    open: Option<(Lock, Moduli)>,
+}
+
+impl Storing {
+    /// Lets others at the home, as long as somebody is asked or another kind of change is made.
+    pub fn pause(&mut self) {
+        self.open = None;
+    }
+
+    /// Takes over the revocation of a certificate that is refused, if the home knows its key.
+    pub fn heed(&mut self, certificate: &Certificate, publisher: &Publisher<'_>) {
+        self.pause();
+        heed(std::slice::from_ref(certificate), publisher);
+    }
+
+    /// Stores a certificate, with what is there of it already.
+    pub fn certificate(
+        &mut self,
+        certificate: &Certificate,
+        publisher: &Publisher<'_>,
+    ) -> Result<Stored, Failure> {
+        let certificate = &certificate.proven();
+        let home = publisher.home()?;
+        let (lock, moduli) = match &mut self.open {
+            Some(open) => open,
+            open => {
+                let lock = publisher.lock()?;
+                open.insert((lock, home.moduli()?))
+            }
+        };
+        let shelf = home.keys_of(&[certificate.fingerprint()])?;
+        shelf.check_complete(&certificate.fingerprint())?;
+        check_primes(certificate, moduli, &publisher.budget)?;
+        let Some(key) = known(&shelf, certificate) else {
+            home.put_certificate(lock, certificate)?;
+            moduli.add(certificate);
+            return Ok(Stored::New);
+        };
+        let merged = key.certificate.merge(certificate)?;
+        if merged.same_as(&key.certificate) {
+            return Ok(Stored::Unchanged);
+        }
+        home.put_certificate(lock, &merged)?;
+        moduli.add(&merged);
+        Ok(Stored::Updated)
+    }
+}
+
+/// Takes over the revocations of certificates that are refused: what is known to be revoked is so
+/// in every copy.
+pub fn heed(certificates: &[Certificate], publisher: &Publisher<'_>) {
+    // Without a home there is nothing that a revocation could be about.
+    let Ok(home) = publisher.home() else { return };
+    for certificate in certificates {
+        let heeded = match home.knows(&certificate.fingerprint()) {
+            Ok(true) => {
+                publisher.lock().and_then(|lock| Ok(home.heed(&lock, &certificate.proven())?))
+            }
+            Ok(false) => Ok(false),
+            Err(error) => Err(error.into()),
+        };
+        let key = certificate.fingerprint();
+        match heeded {
+            Ok(true) => publisher.watch.warn(&format!("{key} is revoked in it, and so here now")),
+            Ok(false) => {}
+            Err(failure) => {
+                let why = failure.message();
+                publisher.watch.warn(&format!("a revocation of {key} was not taken over: {why}"));
+            }
+        }
+    }
+}
+
+/// Makes sure that a key to be kept does not share a prime with one that is here.
+fn check_primes(certificate: &Certificate, moduli: &Moduli, budget: &Budget) -> Result<(), Error> {
+    match moduli.sharer(certificate, budget)? {
+        Some(other) => Err(Error::Refused {
+            key: certificate.fingerprint().to_string(),
+            weakness: Weakness::SharedPrime(other.clone()),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Returns what the home has of a certificate.
+pub fn known<'a>(shelf: &'a Shelf<HomeKey>, certificate: &Certificate) -> Option<&'a HomeKey> {
+    let fingerprint = certificate.fingerprint();
+    shelf.items.iter().find(|key| key.certificate.fingerprint() == fingerprint)
+}
+
+/// How a secret key goes into the home.
+pub struct Keeping<'a> {
+    /// Whether it goes in the place of what is there.
+    pub replace: bool,
+    /// What unlocks it.
+    pub passphrase: Option<&'a Passphrase>,
+}
+
+/// Stores a secret key that was proven, and warns of one that cannot sign here.
+pub fn keep(
+    secret: &SecretKey,
+    certificate: &Certificate,
+    keeping: &Keeping<'_>,
+    publisher: &Publisher<'_>,
+) -> Result<Stored, Failure> {
+    let outcome = store_secret(secret, certificate, keeping, publisher)?;
+    warn_of_server(certificate, publisher)?;
+    Ok(outcome)
+}
+
+/// Says what the server will make of a key that is to sign for it.
+fn warn_of_server(certificate: &Certificate, publisher: &Publisher<'_>) -> Result<(), Failure> {
+    let fingerprint = certificate.fingerprint();
+    match ServerCopy::of(certificate)? {
+        Ok(copy) if copy.left_out.is_empty() => {}
+        Ok(_) => publisher.watch.warn(&format!(
+            "{fingerprint} has a subkey that a Mattermost server cannot read; it signs all the same, and servers get its certificate by: plugsign export --for-server {fingerprint}"
+        )),
+        Err(refusal) => publisher.watch.warn(&format!(
+            "{fingerprint} cannot sign here, for the server cannot read its certificate: {refusal}: {}\n  hint: {UNREADABLE}",
+            refusal.advice
+        )),
+    }
+    Ok(())
+}
+
+/// Puts a secret key into the home. No secret part that is there is ever lost, and none is
+/// replaced unasked: a part that only one of both has is kept with those of the other.
+pub fn store_secret(
+    secret: &SecretKey,
+    certificate: &Certificate,
+    keeping: &Keeping<'_>,
+    publisher: &Publisher<'_>,
+) -> Result<Stored, Failure> {
+    let replace = keeping.replace;
+    let home = publisher.home()?;
+    let lock = publisher.lock()?;
+    let shelf = home.keys_of(&[certificate.fingerprint()])?;
+    shelf.check_complete(&certificate.fingerprint())?;
+    check_primes(certificate, &home.moduli()?, &publisher.budget)?;
+    let Some(key) = known(&shelf, certificate) else {
+        home.put_secret(&lock, secret)?;
+        return Ok(Stored::New);
+    };
+    let merged = match replace {
+        true => key.certificate.without_subkeys_gone_from(certificate).merge(certificate)?,
+        false => key.certificate.merge(certificate)?,
+    };
+    let publish = |outcome| match merged.same_as(&key.certificate) {
+        true => Ok(outcome),
+        false => home.put_certificate(&lock, &merged).map(|()| Stored::Updated),
+    };
+    let whole = match &key.secret {
+        Some(stored) if !replace && stored.has_all_secrets_of(secret) => {
+            return Ok(publish(Stored::Unchanged)?);
+        }
+        Some(stored) if replace => join(secret, stored, &merged, keeping.passphrase)?,
+        Some(stored) => {
+            if keeping.passphrase.is_none() && secret.protection() == Protection::Passphrase {
+                return Err(Error::PassphraseNeeded(secret.fingerprint()).into());
+            }
+            join(stored, secret, &merged, keeping.passphrase)?
+        }
+        None => secret.merge(&merged)?,
+    };
+    home.put_secret(&lock, &whole)?;
+    Ok(publish(Stored::Updated)?)
+}
+
+/// Returns a secret key with what only another copy of it has. One passphrase must unlock the
+/// whole, or no command could change it any more.
+fn join(
+    first: &SecretKey,
+    second: &SecretKey,
+    merged: &Certificate,
+    passphrase: Option<&Passphrase>,
+) -> Result<SecretKey, Error> {
+    let whole = first.merge(merged)?.with_parts_of(second)?;
+    let parts = whole.locked_to(passphrase);
+    if !parts.is_empty() {
+        return Err(Error::PassphrasesDiffer { key: whole.fingerprint(), parts });
+    }
+    match passphrase {
+        Some(passphrase) => whole.protect(passphrase),
+        None => Ok(whole),
+    }
+}

@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 const PLUGSIGN: &str = env!("CARGO_BIN_EXE_plugsign");
 const FILES: usize = 200;
@@ -348,7 +347,8 @@ fn race(work: &'static str, rounds: usize, runs: &mut [Run<'_>], prepare: impl F
 fn bare_signatures() -> impl Fn() {
     let key = KeyPair::generate(KeySize::Rsa3072).unwrap();
     move || {
-        (0..FILES).into_par_iter().for_each(|number| {
+        let numbers: Vec<_> = (0..FILES).collect();
+        each(&numbers, cores(), |&number| {
             let digest = digest::digest(&digest::SHA256, &number.to_le_bytes());
             let mut signature = vec![0; key.public_modulus_len()];
             key.sign_digest(&RSA_PKCS1_SHA256, &digest, &mut signature).unwrap();

@@ -8,7 +8,7 @@ use crate::openpgp::certificate::{Fingerprint, KeyId, show_time};
 use crate::openpgp::change::Reason;
 use crate::openpgp::policy::Weakness;
 use crate::openpgp::verify::Bad;
-use crate::safe::Safe;
+use crate::text::Safe;
 
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

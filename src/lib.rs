@@ -55,7 +55,7 @@
 //! | [`judge`] | both judges over one pass of the bytes |
 //! | [`mattermost`] | what the Mattermost server does |
 //! | [`openpgp`] | what an OpenPGP thing is; the only one that names sequoia |
-//! | [`error`], [`safe`] | why a thing could not be done; foreign text made fit to show |
+//! | [`error`], [`text`] | why a thing could not be done; foreign text made fit to show |
 //!
 //! A signature that is not good is a [`Verdict`](openpgp::verify::Verdict), never an error; an
 //! [`Error`] means that we could not look.
@@ -68,6 +68,6 @@ pub mod judge;
 pub mod mattermost;
 pub mod openpgp;
 pub mod publisher;
-pub mod safe;
+pub mod text;
 
 pub use error::{Error, Result};

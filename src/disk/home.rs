@@ -585,7 +585,7 @@ fn trusted_name(path: &Path) -> Option<(String, Fingerprint)> {
 /// Checks that a name can be a part of a file name: 1 to 200 bytes, no slash, no dot in front,
 /// nothing that would have to be escaped.
 pub(super) fn check_name(name: &str) -> Result<()> {
-    let shown = crate::safe::Safe::text(name).to_string();
+    let shown = crate::text::Safe::text(name).to_string();
     let sound = (1..=200).contains(&name.len())
         && !name.starts_with('.')
         && !name.contains('/')

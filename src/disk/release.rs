@@ -12,7 +12,7 @@ use super::artifact::Artifact;
 use super::file::{Links, folder_of, is_there, open_regular};
 use crate::error::{Error, Result};
 use crate::mattermost::bundle::MANIFEST_NAMES;
-use crate::safe::Safe;
+use crate::text::Safe;
 
 /// The names of release archives.
 const ARCHIVES: [&str; 7] = ["*.tar", "*.tar.*", "*.tgz", "*.tbz2", "*.txz", "*.tzst", "*.zip"];

@@ -17,7 +17,7 @@ use super::primary_key::{PrimaryKey, UnlockedKey};
 use super::rsa::{self, PrivateKey};
 use super::secret_key::{Passphrase, SecretKey, lock};
 use crate::error::{Error, Result};
-use crate::safe::{Safe, is_unsafe};
+use crate::text::{Safe, is_unsafe};
 
 /// What kind of key to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

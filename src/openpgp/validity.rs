@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
 use crate::error::{Error, Result};
-use crate::safe::Safe;
+use crate::text::Safe;
 
 /// Reads a validity: `0` or `never`, `N` or `Nd` days, `Nw` weeks, `Nm` calendar months, `Ny`
 /// calendar years, or `YYYY-MM-DD`, the last day of it. Returns its length from `now`, or

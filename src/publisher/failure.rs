@@ -13,7 +13,7 @@ use crate::disk::gnupg::PRIVATE_KEYS;
 use crate::error::Error;
 use crate::openpgp::certificate::Fingerprint;
 use crate::openpgp::verify::Reason;
-use crate::safe::{Safe, quoted};
+use crate::text::{Safe, quoted};
 
 /// The exit code of a verdict that is not good.
 pub const EXIT_NO: u8 = 1;

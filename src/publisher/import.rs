@@ -19,7 +19,7 @@ use crate::openpgp::change::{Maker, Revocation, refresh};
 use crate::openpgp::key_file::{Key, read_keys_within};
 use crate::openpgp::policy::{Policy, Weakness};
 use crate::openpgp::secret_key::{Passphrase, Protection, SecretKey};
-use crate::safe::Safe;
+use crate::text::Safe;
 
 /// How keys are taken.
 #[derive(Clone, Copy, Debug, Default)]

@@ -11,7 +11,7 @@ use crate::openpgp::certificate::{Certificate, Fingerprint};
 use crate::openpgp::key_file::{Key, names_a_key, read_certificates, read_keys};
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::SecretKey;
-use crate::safe::Safe;
+use crate::text::Safe;
 
 /// A key that was found, locked.
 pub struct Found {

@@ -28,7 +28,7 @@ use crate::disk::home::{Home, Lock};
 use crate::disk::shelf::Shelf;
 use crate::openpgp::bounds::Budget;
 use crate::openpgp::policy::Policy;
-use crate::safe::Safe;
+use crate::text::Safe;
 
 /// How long an act waits for another one's lock.
 pub const PATIENCE: Duration = Duration::from_secs(10);

@@ -9,7 +9,7 @@ use super::watch::Watch;
 use crate::disk::release::Release;
 use crate::openpgp::certificate::{Certificate, Description, KeyDescription, show_time};
 use crate::openpgp::policy::{Policy, Weakness};
-use crate::safe::Safe;
+use crate::text::Safe;
 
 /// Returns a path for a JSON document, in which bytes that are no UTF-8 stay apart: `\xNN`, as
 /// [`Safe`] shows them.

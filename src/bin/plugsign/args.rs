@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
-use plugsign::safe::{Safe, is_unsafe};
+use plugsign::text::{Safe, is_unsafe};
 use serde_json::json;
 
 use crate::commands::{

@@ -13,7 +13,7 @@ use openpgp::types::ReasonForRevocation;
 
 use super::super::statements::{Statement, Subject};
 use super::{Certificate, Fingerprint, subject_of};
-use crate::safe::Safe;
+use crate::text::Safe;
 
 impl Certificate {
     /// Returns the revocations of one of its keys that claim to be by somebody whom the primary

@@ -17,7 +17,7 @@ use crate::openpgp::certificate::{Certificate, Fingerprint, KeyId, armored};
 use crate::openpgp::framing::{Frame, SIGNATURE, split};
 use crate::openpgp::primary_key::PrimaryKey;
 use crate::openpgp::statements;
-use crate::safe::{Safe, is_unsafe};
+use crate::text::{Safe, is_unsafe};
 
 /// Why a key ends (RFC 9580, section 5.2.3.31).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

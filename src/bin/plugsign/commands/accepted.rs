@@ -9,7 +9,7 @@ use plugsign::judge::Judge;
 use plugsign::openpgp::certificate::{Certificate, Fingerprint};
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use crate::edge::asking::Asking;
 use crate::edge::streams::read_key_file;

@@ -13,7 +13,7 @@ use plugsign::judge::Judge;
 use plugsign::openpgp::certificate::{Certificate, Fingerprint, show_time};
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 
 use super::export::for_server;

@@ -14,7 +14,7 @@ use plugsign::mattermost::server::Refusal;
 use plugsign::mattermost::shape::shape;
 use plugsign::openpgp::certificate::show_time;
 use plugsign::openpgp::verify::Reason;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 
 use super::accepted::{Accepted, signers};

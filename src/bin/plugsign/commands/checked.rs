@@ -10,7 +10,7 @@ use plugsign::error::Error;
 use plugsign::judge::ServerVerdict;
 use plugsign::openpgp::certificate::show_time;
 use plugsign::openpgp::verify::{Bad, Good, Reason, Verdict};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 
 use crate::edge::report::Report;

@@ -16,7 +16,7 @@ use plugsign::openpgp::policy::{Policy, Weakness};
 use plugsign::openpgp::secret_key::{Protection, SigningKey};
 use plugsign::openpgp::sign::sign;
 use plugsign::openpgp::verify::Verdict;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use super::accepted::signers;
 use super::check::{NO_SIGNATURE, look};
@@ -29,7 +29,7 @@ use plugsign::publisher::failure::{Failure, UNREADABLE};
 use plugsign::publisher::keys::{Found, Origin};
 use plugsign::publisher::renewal::Renewal;
 use plugsign::publisher::show::first_user_id;
-use plugsign::safe::quoted;
+use plugsign::text::quoted;
 
 /// What there is to say of a key, each thing in a row of its own.
 pub fn look_at_key(found: &Found, arguments: &Arguments, world: &World) -> Vec<Row> {

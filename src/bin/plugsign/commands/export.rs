@@ -13,7 +13,7 @@ use plugsign::openpgp::key_file::armor_keys;
 use plugsign::openpgp::policy::Weakness;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::Protection;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 

@@ -12,7 +12,7 @@ use plugsign::openpgp::key_file::{MAX_KEY_FILE, armor_keys, base64_line, read_ke
 use plugsign::openpgp::policy::Weakness;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::{Protection, SecretKey};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
 use super::export::{Arguments, Exported};

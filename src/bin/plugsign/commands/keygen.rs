@@ -16,7 +16,7 @@ use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, generate, user_id}
 use plugsign::openpgp::policy::KeySizeBits;
 use plugsign::openpgp::secret_key::Passphrase;
 use plugsign::openpgp::validity::parse_validity;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use serde_json::{Map, Value};
 
 use super::{dialog, summary};

@@ -13,7 +13,7 @@ use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::{Protection, SecretKey};
 use plugsign::openpgp::stub::Place;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 
 use crate::edge::report::Report;

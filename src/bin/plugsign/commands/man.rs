@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use plugsign::disk::write::{Access, Existing, make_folder, write_new};
 use plugsign::error::Error;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use serde_json::{Map, Value};
 
 use crate::edge::report::Report;

@@ -11,7 +11,7 @@ use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::mattermost::bundle::{Manifest, Platform, is_valid_url};
 use plugsign::mattermost::marketplace::{Download, Listing, MAX_ICON, download_url, entry};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 
 use crate::commands::accepted::signers;

@@ -11,7 +11,7 @@ use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::mattermost::json::Json;
 use plugsign::mattermost::marketplace::{decode_signature, downloads, file_of_url, identity};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 
 use crate::commands::accepted::signers;

@@ -17,7 +17,7 @@ use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::openpgp::secret_key::SigningKey;
 use plugsign::publisher::parallel::{each, for_each, threads_that_write};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use super::check::warn_of_bundles;
 use super::sign_checksums::{self, Sorted};

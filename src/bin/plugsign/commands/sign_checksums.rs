@@ -8,12 +8,12 @@ use plugsign::disk::file::read_small;
 use plugsign::disk::release::{name_in, plain};
 use plugsign::disk::signing::Signing;
 use plugsign::error::Error;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use super::sign::outputs;
 use super::signed::File;
 use crate::edge::world::World;
-use plugsign::safe::quoted;
+use plugsign::text::quoted;
 
 /// Signed files in the order of their paths, in which those of one folder stand together.
 pub(super) struct Sorted<'a>(Vec<&'a File>);

@@ -8,7 +8,7 @@ use plugsign::disk::checksums::Sha256;
 use plugsign::disk::signing::{Signed, State};
 use plugsign::error::Error;
 use plugsign::openpgp::certificate::{Fingerprint, show_time};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 
 use crate::edge::report::Report;

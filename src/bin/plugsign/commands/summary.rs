@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use plugsign::disk::home::Home;
 use plugsign::openpgp::certificate::{Certificate, Description, show_time};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use plugsign::publisher::show::first_user_id;
 

@@ -11,7 +11,7 @@ use plugsign::mattermost::public_key::{Unfit, read_public_key};
 use plugsign::mattermost::standing::Standing;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::key_file::{MAX_KEY_FILE, read_certificates};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 
 use super::trust_check::home_copies;

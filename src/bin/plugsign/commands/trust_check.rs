@@ -10,7 +10,7 @@ use plugsign::mattermost::public_key::read_public_key;
 use plugsign::mattermost::server::KeyRing;
 use plugsign::mattermost::standing::Standing;
 use plugsign::openpgp::certificate::{Certificate, Description, show_time};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 
 use super::trust_server::check_environment;

@@ -5,7 +5,7 @@ use plugsign::error::Error;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::change;
 use plugsign::openpgp::policy::Policy;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use super::change::{Changed, Means, Needs};
 use super::keygen::Identity;

@@ -12,11 +12,11 @@ use plugsign::error::Error;
 use plugsign::openpgp::hash::{ContentHash, Hasher};
 use plugsign::openpgp::verify::{Bad, Reason};
 
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use super::checked::{Line, Shown};
 use crate::edge::world::World;
-use plugsign::safe::quoted;
+use plugsign::text::quoted;
 
 /// Holds the folders, and those in them, against their signed lists.
 pub(super) fn run(folders: &[PathBuf], lines: &mut Vec<Line>) {

@@ -15,7 +15,7 @@ use plugsign::openpgp::secret_key::Passphrase;
 use plugsign::publisher::ask::{Ask, Which};
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::show::first_user_id;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
 use super::descriptor::inherited;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::keys::{Found, KeyText, Origin};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
 use super::asking::Asking;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use plugsign::safe::is_unsafe;
+use plugsign::text::is_unsafe;
 use rpassword::{ConfigBuilder, read_password_with_config};
 use serde_json::Value;
 use zeroize::Zeroizing;

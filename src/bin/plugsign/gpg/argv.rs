@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 /// An option or command that there is.
 pub struct Spec<I: 'static> {

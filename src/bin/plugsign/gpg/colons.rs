@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use plugsign::openpgp::facts::{KeyFacts, UserIdFacts};
-use plugsign::safe::is_unsafe;
+use plugsign::text::is_unsafe;
 
 use super::Session;
 use super::listing::{Half, Listed};

@@ -9,7 +9,7 @@ use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::certificate::{Certificate, KeyId};
 use plugsign::openpgp::gnupg::{Wanted, is_keybox, read_key_blocks, read_keybox};
 use plugsign::openpgp::key_file::{MAX_KEYRING, key_blocks};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
 use super::Session;

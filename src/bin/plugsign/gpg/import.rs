@@ -10,7 +10,7 @@ use plugsign::openpgp::change::Revocation;
 use plugsign::openpgp::facts::signature_count;
 use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use plugsign::openpgp::secret_key::{Protection, SecretKey};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use super::Session;
 use super::input::Input;

@@ -9,7 +9,7 @@ use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, user_id};
 use plugsign::openpgp::policy::KeySizeBits;
 use plugsign::openpgp::secret_key::Passphrase;
 use plugsign::openpgp::validity::{parse_time, parse_validity};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use super::Session;
 use super::input::Input;

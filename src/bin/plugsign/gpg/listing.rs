@@ -6,7 +6,7 @@ use plugsign::openpgp::certificate::Fingerprint;
 use plugsign::openpgp::facts::{CertificateFacts, KeyFacts, UserIdFacts, certificate_facts};
 use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use plugsign::openpgp::query::KeyQuery;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use super::Session;
 use super::colons;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use plugsign::error::Error;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use super::status::Sink;
 use plugsign::publisher::failure::Failure;

@@ -31,7 +31,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use plugsign::openpgp::certificate::KeyId;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use self::argv::Table;
 use self::gpgv::Keyrings;

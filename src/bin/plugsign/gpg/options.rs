@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use plugsign::openpgp::hash::HashAlgorithm;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use super::argv::Parsed;
 use super::dates;

@@ -74,7 +74,7 @@ impl Output {
             && io::stdin().is_terminal()
             && let Some(mut person) = Conversation::open()
         {
-            let shown = plugsign::safe::Safe::path(path).to_string();
+            let shown = plugsign::text::Safe::path(path).to_string();
             person.say(&format!("File '{shown}' exists. "));
             let answer = person.ask("Overwrite? (y/N) ").unwrap_or_default();
             if matches!(answer.trim(), "y" | "Y" | "yes") {

@@ -4,7 +4,7 @@
 use std::time::SystemTime;
 
 use plugsign::openpgp::keygen::Kind;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
 /// A key that a parameter file asks for.

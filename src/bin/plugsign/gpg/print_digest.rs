@@ -2,7 +2,7 @@
 
 use plugsign::error::Error;
 use plugsign::openpgp::hash::ContentHash;
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use super::Session;
 use super::colons;

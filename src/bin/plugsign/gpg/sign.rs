@@ -12,7 +12,7 @@ use plugsign::openpgp::secret_key::{SecretKey, SigningKey};
 use plugsign::openpgp::sign::sign_hashed_with;
 use plugsign::openpgp::signature::DetachedSignature;
 use plugsign::openpgp::verify::{Verdict, verify_hashed};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
 use super::Session;

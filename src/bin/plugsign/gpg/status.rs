@@ -7,7 +7,7 @@ use std::path::Path;
 
 use plugsign::error::Error;
 use plugsign::openpgp::policy::Weakness;
-use plugsign::safe::is_unsafe;
+use plugsign::text::is_unsafe;
 
 use crate::edge::descriptor::inherited;
 use crate::edge::streams;

@@ -14,7 +14,7 @@ use plugsign::openpgp::hash::HashAlgorithm;
 use plugsign::openpgp::policy::Weakness;
 use plugsign::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE, Texts};
 use plugsign::openpgp::verify::{Bad, Reason, Verdict, verify_hashed};
-use plugsign::safe::Safe;
+use plugsign::text::Safe;
 
 use super::Session;
 use super::dates::{day, long_date};

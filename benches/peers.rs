@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
+use plugsign::publisher::parallel::{cores, each};
 
 const PLUGSIGN: &str = env!("CARGO_BIN_EXE_plugsign");
 const FILES: usize = 200;

@@ -5,15 +5,16 @@ use std::collections::hash_map::Entry;
 use std::io::{self, Read};
 use std::sync::OnceLock;
 
-use crate::error::Result;
 use crate::mattermost::server::{self, Cause, KeyRing, Refusal};
 use crate::mattermost::server_copy::ServerCopy;
 use crate::mattermost::shape::refused_by_policy;
+use crate::openpgp::Result;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 use crate::openpgp::policy::Policy;
 use crate::openpgp::signature::DetachedSignature;
-use crate::openpgp::verify::{Bad, Reason, Verdict, verify_hashed};
+use crate::openpgp::verdict::{Bad, Reason};
+use crate::openpgp::verify::{Verdict, verify_hashed};
 
 /// Judges detached signatures by some certificates. A signature is good only if the publisher's
 /// policy accepts it *and* the server would, given the signer's certificate as its key file: without
@@ -36,7 +37,7 @@ impl Judge {
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`](crate::error::Error::Crypto) if copies cannot be joined.
+    /// [`Error::Crypto`](crate::openpgp::Error::Crypto) if copies cannot be joined.
     pub fn new(certificates: Vec<Certificate>, policy: Policy) -> Result<Judge> {
         let mut accepted: Vec<Certificate> = Vec::new();
         let mut places = HashMap::new();
@@ -228,10 +229,7 @@ fn made<'a>(
     key_ring: &'a OnceLock<Result<KeyRing, Refusal>>,
     certificate: &Certificate,
 ) -> &'a Result<KeyRing, Refusal> {
-    key_ring.get_or_init(|| match ServerCopy::of(certificate) {
-        Ok(copy) => copy.map(|copy| copy.key_ring),
-        Err(error) => Err(Refusal::not_written(&error)),
-    })
+    key_ring.get_or_init(|| ServerCopy::of(certificate).map(|copy| copy.key_ring))
 }
 
 fn ask_key_rings<'a>(

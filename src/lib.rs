@@ -30,7 +30,7 @@
 //! // Sign. The key is unlocked once, for as many artifacts as there are.
 //! let signing_key = key.unlock(None, None, &Policy::new(now))?;
 //! let artifact = b"a release archive";
-//! let signature = sign(&artifact[..], &signing_key, now)??.to_bytes()?;
+//! let signature = sign(&artifact[..], &signing_key, now)?.to_bytes()?;
 //!
 //! // Verify, as both the publisher's policy and the Mattermost server do.
 //! let judge = Judge::new(vec![key.certificate().clone()], Policy::new(now))?;
@@ -63,11 +63,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod disk;
-pub mod error;
 pub mod judge;
 pub mod mattermost;
 pub mod openpgp;
 pub mod publisher;
 pub mod text;
-
-pub use error::{Error, Result};

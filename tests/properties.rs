@@ -95,7 +95,7 @@ proptest! {
     ) {
         let time = now() - Duration::from_secs(ago);
         let signature = sign(in_pieces(&data, &sizes), alices_signing_key(), time);
-        let signature = signature.unwrap().unwrap().to_bytes().unwrap();
+        let signature = signature.unwrap().to_bytes().unwrap();
         prop_assert!(is_good(&signature, &data[..]));
         prop_assert!(is_good(&signature, in_pieces(&data, &sizes)));
         prop_assert!(!is_good(&signature, &[&data[..], &more].concat()[..]));
@@ -115,7 +115,7 @@ proptest! {
         place in any::<Index>(),
         change in 1u8..,
     ) {
-        let signature = sign(&data[..], alices_signing_key(), now()).unwrap().unwrap();
+        let signature = sign(&data[..], alices_signing_key(), now()).unwrap();
         let signature = signature.to_bytes().unwrap();
         let mut other = data.clone();
         other[place.index(data.len())] ^= change;

@@ -11,12 +11,15 @@ use super::beneath;
 use super::checksums::Sha256;
 use super::file::{Links, Stamp, folder_of, metadata_of, open_regular, read_small};
 use super::folder::Folder;
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
 use crate::judge::{Judge, ServerVerdict, ask_server, content_hash};
-use crate::openpgp::certificate::{Certificate, Fingerprint};
+use crate::openpgp;
+use crate::openpgp::certificate::Certificate;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
+use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::signature::MAX_SIGNATURE_FILE;
-use crate::openpgp::verify::{Bad, Good, Reason, Verdict, distinct_signers};
+use crate::openpgp::verdict::{Bad, Reason};
+use crate::openpgp::verify::{Good, Verdict, distinct_signers};
 
 /// A file of a release.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,8 +150,8 @@ impl Artifact {
     ) -> Result<Verified> {
         let bad = |bad| Verified { verdict: Verdict::Bad(bad), sha256: None, also: Vec::new() };
         let signature = match self.read_signature(signature)? {
-            Ok(signature) => signature,
-            Err(reason) => return Ok(bad(reason)),
+            SignatureFile::Read(signature) => signature,
+            SignatureFile::Bad(reason) => return Ok(bad(reason)),
         };
         let way = match content_hash(&signature) {
             Ok(way) => way,
@@ -191,7 +194,7 @@ impl Artifact {
         let content = self.read_once(|file| {
             Hasher::new([ContentHash::SHA256]).read_ahead(Counted { reader: file, count: read })
         })?;
-        sha256(&content).ok_or_else(|| Error::crypto("hashing")("no SHA-256"))
+        Ok(sha256(&content).ok_or_else(|| openpgp::Error::crypto("hashing")("no SHA-256"))?)
     }
 
     /// Asks the server alone, with these key files.
@@ -206,21 +209,21 @@ impl Artifact {
         read: &AtomicU64,
     ) -> Result<ServerVerdict> {
         match self.read_signature(signature)? {
-            Ok(signature) => self.read_once(|file| {
+            SignatureFile::Read(signature) => self.read_once(|file| {
                 ask_server(key_files, &signature, Counted { reader: file, count: read })
             }),
-            Err(bad) => Ok(ServerVerdict::Refuses {
+            SignatureFile::Bad(bad) => Ok(ServerVerdict::Refuses {
                 words: bad.reason().to_string(),
                 advice: bad.detail().to_string(),
             }),
         }
     }
 
-    fn read_signature(&self, signature: Option<&Path>) -> Result<Result<Zeroizing<Vec<u8>>, Bad>> {
+    fn read_signature(&self, signature: Option<&Path>) -> Result<SignatureFile> {
         let named = signature.or(self.signature.as_deref()).map(Path::to_owned);
         let Some(path) = named.map_or_else(|| self.find_signature(), |path| Ok(Some(path)))? else {
             self.open()?;
-            return Ok(Err(Bad::new(
+            return Ok(SignatureFile::Bad(Bad::new(
                 Reason::MissingSignature,
                 "there is neither a .sig nor an .asc file for it",
             )));
@@ -229,15 +232,23 @@ impl Artifact {
     }
 }
 
+/// What there is of a signature.
+pub enum SignatureFile {
+    /// A file's bytes.
+    Read(Zeroizing<Vec<u8>>),
+    /// Nothing that could be one.
+    Bad(Bad),
+}
+
 /// Reads a signature file. One that is too large for one is bad.
 ///
 /// # Errors
 ///
 /// Whatever the disk says.
-pub fn read_signature(path: &Path) -> Result<Result<Zeroizing<Vec<u8>>, Bad>> {
+pub fn read_signature(path: &Path) -> Result<SignatureFile> {
     match read_small(path, "a signature", MAX_SIGNATURE_FILE) {
-        Ok(bytes) => Ok(Ok(bytes)),
-        Err(Error::TooLarge { limit, .. }) => Ok(Err(Bad::new(
+        Ok(bytes) => Ok(SignatureFile::Read(bytes)),
+        Err(Error::TooLarge { limit, .. }) => Ok(SignatureFile::Bad(Bad::new(
             Reason::Malformed,
             format!("the signature file is larger than {limit} bytes"),
         ))),

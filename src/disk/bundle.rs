@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::file::{Links, Stamp, metadata_of, open_regular, read_small};
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
 use crate::judge::{Judge, ServerVerdict, policy_words};
 use crate::mattermost::bundle::{self, Bundle};
 use crate::openpgp::signature::MAX_SIGNATURE_FILE;
-use crate::openpgp::verify::{Bad, Good, Verdict};
+use crate::openpgp::verdict::Bad;
+use crate::openpgp::verify::{Good, Verdict};
 
 /// An open bundle. Every pass is over the same file, from its start.
 pub struct BundleFile {

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
 
 /// The name of the list.
 pub const CHECKSUMS: &str = "SHA256SUMS";

@@ -9,7 +9,7 @@ use super::folder::Folder;
 use super::lock::{Lock, lock};
 use super::reach::Place;
 use super::write::{Access, Existing};
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
 use crate::mattermost::marketplace::{Database, MAX_DATABASE};
 
 /// A database that is taken for changes. Only [`DatabaseFile::commit`] writes it.

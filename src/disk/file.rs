@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::beneath;
 use super::permissions::check_own;
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
 
 /// Whether links in a path are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,9 +13,7 @@ use rustix::io::{Errno, retry_on_intr};
 use zeroize::Zeroizing;
 
 use super::file::{folder_of, read_opened, regular};
-use super::temporary::{Prepared, Temporary, sweep};
-use super::write::{Access, Existing, check_replaceable};
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
 
 /// A folder that is held open.
 ///
@@ -174,75 +172,6 @@ impl Folder {
     /// [`Error::Io`], which names the folder of `path`.
     pub(super) fn sync(&self, path: &Path) -> Result<()> {
         self.0.sync_all().map_err(Error::io("sync", folder_of(path)))
-    }
-
-    /// Writes a file as [`write_new`](super::write::write_new) does.
-    ///
-    /// # Errors
-    ///
-    /// As [`write_new`](super::write::write_new).
-    pub(super) fn write(
-        &self,
-        path: &Path,
-        bytes: &[u8],
-        access: Access,
-        existing: Existing,
-    ) -> Result<()> {
-        self.write_one_of_many(path, bytes, access, existing)?;
-        self.sync(path)
-    }
-
-    /// Writes a file as [`Folder::write`] does, but leaves syncing the folder to the caller, who
-    /// does so with [`sync_folder`](super::write::sync_folder), once for many files and before
-    /// saying that they are there. Until then a power cut may take the file away again, whole.
-    ///
-    /// # Errors
-    ///
-    /// As [`Folder::write`].
-    pub(super) fn write_one_of_many(
-        &self,
-        path: &Path,
-        bytes: &[u8],
-        access: Access,
-        existing: Existing,
-    ) -> Result<()> {
-        self.prepare(path, bytes, access, existing)?.appear()
-    }
-
-    /// Does all of [`Folder::write_one_of_many`] that needs room on the disk: the file is there,
-    /// but not yet under its name.
-    ///
-    /// # Errors
-    ///
-    /// As [`Folder::write`].
-    pub(super) fn prepare<'a>(
-        &'a self,
-        path: &Path,
-        bytes: &'a [u8],
-        access: Access,
-        existing: Existing,
-    ) -> Result<Prepared<'a>> {
-        if path.file_name().is_none() {
-            return Err(Error::io("write", path)(io::ErrorKind::InvalidInput.into()));
-        }
-        // A file that nobody can look at afterwards would be as good as none.
-        self.metadata(path)?;
-        if existing == Existing::Replace {
-            check_replaceable(self, path)?;
-        }
-        self.sweep(path);
-        let temporary =
-            Temporary::create(self, name_of(path).as_os_str()).map_err(Error::io("write", path))?;
-        if access == Access::Secret && !temporary.is_private().map_err(Error::io("read", path))? {
-            return Err(Error::Exposed(path.to_owned()));
-        }
-        temporary.fill(bytes, access).map_err(Error::io("write", path))?;
-        Ok(Prepared::new(temporary, path, bytes, access, existing))
-    }
-
-    /// Removes what commands left behind that were killed while they wrote this file.
-    pub(super) fn sweep(&self, path: &Path) {
-        sweep(self, name_of(path).as_os_str());
     }
 }
 

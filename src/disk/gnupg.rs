@@ -16,10 +16,12 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::file::{is_there, metadata_of, read_small};
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
+use crate::openpgp;
 use crate::openpgp::bounds::{Budget, check_bounds};
-use crate::openpgp::certificate::{Certificate, Fingerprint};
+use crate::openpgp::certificate::Certificate;
 use crate::openpgp::gnupg::{MAX_PRIVATE_KEY, PrivateKeyFile, Wanted, read_keybox, read_keyring};
+use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::key_file::MAX_KEYRING;
 
 /// The folder of private keys in a GnuPG home.
@@ -75,23 +77,23 @@ impl GnupgHome {
         if is_there(&database)? {
             seen += 1;
             let why = "it is the database of keyboxd, which only gpg reads".into();
-            home.unreadable.push((database, Error::GnupgFile(why)));
+            home.unreadable.push((database, Error::OpenPgp(openpgp::Error::GnupgFile(why))));
         }
         seen += home.read_private_keys(&folder)?;
         let old = folder.join("secring.gpg");
         if metadata_of(&old)?.is_some_and(|metadata| metadata.len() > 0) {
             home.old.push(old);
         } else if seen == 0 {
-            return Err(Error::GnupgFile(format!(
+            return Err(Error::OpenPgp(openpgp::Error::GnupgFile(format!(
                 "{} has neither a keyring nor private keys",
                 folder.display()
-            )));
+            ))));
         }
         Ok(home)
     }
 
     /// Adds the certificates of one file, to their copies from another one if there are any.
-    fn add_all(&mut self, path: &Path, certificates: Vec<Result<Certificate>>) {
+    fn add_all(&mut self, path: &Path, certificates: Vec<openpgp::Result<Certificate>>) {
         let mut places: std::collections::HashMap<Fingerprint, usize> = self
             .certificates
             .iter()
@@ -99,7 +101,7 @@ impl GnupgHome {
             .map(|(place, certificate)| (certificate.fingerprint(), place))
             .collect();
         for certificate in certificates {
-            let added = certificate.and_then(|certificate| {
+            let added = certificate.map_err(Error::from).and_then(|certificate| {
                 let fingerprint = certificate.fingerprint();
                 match places.get(&fingerprint).and_then(|place| self.certificates.get_mut(*place)) {
                     Some(copy) => {
@@ -138,7 +140,7 @@ impl GnupgHome {
         for path in names.iter().take(MAX_FILES) {
             let grip = keygrip(path).unwrap_or_default();
             let key = read_inside(folder, path, "a private key", MAX_PRIVATE_KEY)
-                .and_then(|bytes| PrivateKeyFile::read(grip, &bytes.unwrap_or_default()));
+                .and_then(|bytes| Ok(PrivateKeyFile::read(grip, &bytes.unwrap_or_default())?));
             match key {
                 Ok(key) => self.private_keys.push((path.clone(), key)),
                 Err(error) => self.unreadable.push((path.clone(), error)),
@@ -146,7 +148,7 @@ impl GnupgHome {
         }
         if names.len() > MAX_FILES {
             let why = format!("only its first {MAX_FILES} files were read");
-            self.unreadable.push((private, Error::GnupgFile(why)));
+            self.unreadable.push((private, Error::OpenPgp(openpgp::Error::GnupgFile(why))));
         }
         Ok(names.len())
     }

@@ -25,13 +25,15 @@ use zeroize::Zeroizing;
 use super::file::{folder_of, read_own, read_small, take};
 use super::shelf::{HomeKey, Shelf, TrustedKey, check_primes, file_name, incomplete, is_named_by};
 use super::write::{Access, Existing, remove_all, sync_folder, write_all_or_none, write_new};
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
+use crate::openpgp;
 use crate::openpgp::bounds::check_bounds;
-use crate::openpgp::certificate::{Certificate, Fingerprint};
-use crate::openpgp::change::Reason;
+use crate::openpgp::certificate::Certificate;
 use crate::openpgp::glance::Glance;
+use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
 use crate::openpgp::query::KeyQuery;
+use crate::openpgp::revocation_reason::RevocationReason;
 use crate::openpgp::secret_key::SecretKey;
 use crate::openpgp::shared_primes::Moduli;
 
@@ -265,11 +267,11 @@ impl Home {
         &self,
         _: &Lock,
         secret: &SecretKey,
-        revocations: &[(Reason, Vec<u8>)],
+        revocations: &[(RevocationReason, Vec<u8>)],
     ) -> Result<()> {
         let fingerprint = secret.fingerprint();
         let key = secret.to_bytes()?;
-        let path = |reason: &Reason| self.revocation_path(&fingerprint, *reason);
+        let path = |reason: &RevocationReason| self.revocation_path(&fingerprint, *reason);
         let mut files: Vec<(PathBuf, &[u8])> =
             revocations.iter().map(|(reason, bytes)| (path(reason), &bytes[..])).collect();
         files.push((self.key_path(&fingerprint), &key));
@@ -416,7 +418,7 @@ impl Home {
         &self,
         _: &Lock,
         fingerprint: &Fingerprint,
-        reason: Reason,
+        reason: RevocationReason,
         bytes: &[u8],
     ) -> Result<()> {
         let path = self.revocation_path(fingerprint, reason);
@@ -431,7 +433,7 @@ impl Home {
     pub fn revocation(
         &self,
         fingerprint: &Fingerprint,
-        reason: Reason,
+        reason: RevocationReason,
     ) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let path = self.revocation_path(fingerprint, reason);
         match read_own(&path, "a revocation certificate", MAX_KEY_FILE) {
@@ -441,9 +443,9 @@ impl Home {
     }
 
     /// Returns where a key's revocation certificate for a reason is kept.
-    pub fn revocation_path(&self, fingerprint: &Fingerprint, reason: Reason) -> PathBuf {
+    pub fn revocation_path(&self, fingerprint: &Fingerprint, reason: RevocationReason) -> PathBuf {
         let name = match reason {
-            Reason::Unspecified => format!("{fingerprint}.asc"),
+            RevocationReason::Unspecified => format!("{fingerprint}.asc"),
             reason => format!("{fingerprint}.{reason}.asc"),
         };
         self.root.join(REVOCATIONS).join(name)
@@ -465,10 +467,9 @@ fn read_keys_of(secrets: Vec<PathBuf>, certificates: Vec<PathBuf>) -> Result<She
                 places.insert(certificate.fingerprint(), shelf.items.len());
                 shelf.items.push(HomeKey { certificate, secret: Some(secret) });
             }
-            Ok(Some(Key::Certificate(_) | Key::Revocation(_))) => shelf.unreadable.push((
-                path,
-                Error::NoKey("it is among the secret keys and has no secret part".into()),
-            )),
+            Ok(Some(Key::Certificate(_) | Key::Revocation(_))) => shelf
+                .unreadable
+                .push((path, no_key("it is among the secret keys and has no secret part"))),
             Ok(None) => {}
             Err(error) => shelf.unreadable.push((path, error)),
         }
@@ -529,14 +530,17 @@ fn is_temporary(path: &Path) -> bool {
     name.starts_with(b".") && name.ends_with(b".tmp")
 }
 
+fn no_key(why: impl Into<String>) -> Error {
+    openpgp::Error::NoKey(why.into()).into()
+}
+
 /// Reads a file that is named by the fingerprint of the one key in it. Temporary files are no
 /// keys yet.
 fn read_named(path: &Path) -> Result<Option<Key>> {
     if is_temporary(path) {
         return Ok(None);
     }
-    let named = name_of(path)
-        .ok_or_else(|| Error::NoKey("its name is not a fingerprint and .pgp".into()))?;
+    let named = name_of(path).ok_or_else(|| no_key("its name is not a fingerprint and .pgp"))?;
     read_as(path, &named).map(Some)
 }
 
@@ -545,17 +549,17 @@ fn read_as(path: &Path, named: &Fingerprint) -> Result<Key> {
     let mut keys = read_keys(&bytes)?;
     let key = match (keys.pop(), keys.is_empty()) {
         (Some(key), true) => key?,
-        _ => return Err(Error::NoKey("it has more than one key".into())),
+        _ => return Err(no_key("it has more than one key")),
     };
     let found = match &key {
         Key::Certificate(certificate) => certificate.fingerprint(),
         Key::Secret(secret) => secret.fingerprint(),
         Key::Revocation(_) => {
-            return Err(Error::NoKey("it is a revocation certificate, and no key".into()));
+            return Err(no_key("it is a revocation certificate, and no key"));
         }
     };
     if found != *named {
-        return Err(Error::NoKey(format!("it has another key than it is named for: {found}")));
+        return Err(no_key(format!("it has another key than it is named for: {found}")));
     }
     Ok(key)
 }
@@ -563,14 +567,14 @@ fn read_as(path: &Path, named: &Fingerprint) -> Result<Key> {
 fn certificate_of(key: Key) -> Result<Certificate> {
     match key {
         Key::Certificate(certificate) => Ok(certificate),
-        Key::Secret(_) => Err(Error::NoKey("it is a secret key among the certificates".into())),
-        Key::Revocation(_) => Err(Error::NoKey("it is a revocation certificate".into())),
+        Key::Secret(_) => Err(no_key("it is a secret key among the certificates")),
+        Key::Revocation(_) => Err(no_key("it is a revocation certificate")),
     }
 }
 
 fn read_trusted(path: &Path) -> Result<TrustedKey> {
-    let (name, fingerprint) = trusted_name(path)
-        .ok_or_else(|| Error::NoKey("its name is not NAME.FINGERPRINT.pgp".into()))?;
+    let (name, fingerprint) =
+        trusted_name(path).ok_or_else(|| no_key("its name is not NAME.FINGERPRINT.pgp"))?;
     let certificate = certificate_of(read_as(path, &fingerprint)?)?;
     Ok(TrustedKey { name, certificate })
 }

@@ -16,7 +16,7 @@ use rustix::io::retry_on_intr;
 use super::file::{folder_of, kind};
 use super::folder::{Folder, name_of};
 use super::temporary::{Registered, is_named};
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
 
 /// The right to change a file, held until it is dropped.
 pub(super) struct Lock {

@@ -1,10 +1,12 @@
 //! What lives on disk: files that appear whole or not at all, the home, and releases.
 
+mod access;
 pub mod artifact;
 mod beneath;
 pub mod bundle;
 pub mod checksums;
 pub mod database;
+mod error;
 pub mod file;
 mod folder;
 pub mod gnupg;
@@ -20,3 +22,5 @@ pub mod signing;
 pub mod still;
 mod temporary;
 pub mod write;
+
+pub use error::{Error, Result};

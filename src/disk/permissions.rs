@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
 
 /// Returns the files and folders below `folder`, and itself, that others than their owner can
 /// read or write. A folder that is not there has none.

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 use super::file::folder_of;
 use super::folder::{Folder, name_of};
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
 
 /// As many as Linux follows.
 const MOST_LINKS: usize = 40;

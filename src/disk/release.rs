@@ -10,7 +10,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::artifact::Artifact;
 use super::file::{Links, folder_of, is_there, open_regular};
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
 use crate::mattermost::bundle::MANIFEST_NAMES;
 use crate::text::Safe;
 

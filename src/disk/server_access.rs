@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::folder::Folder;
 use super::write::{Access, Existing};
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
 
 /// The owner, the group and the mode of a configuration.
 #[derive(Clone, Copy)]

@@ -20,7 +20,7 @@ use super::lock::{Lock, lock};
 use super::reach::Place;
 use super::server_access::ConfigAccess;
 use super::write::Existing;
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
 use crate::mattermost::config::{Config, MAX_CONFIG};
 use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
 

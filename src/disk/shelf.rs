@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
-use crate::openpgp::certificate::{Certificate, Fingerprint};
-use crate::openpgp::policy::Weakness;
+use crate::disk::error::{Error, Result};
+use crate::openpgp;
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::SecretKey;
 use crate::openpgp::shared_primes::sharer;
+use crate::openpgp::weakness::Weakness;
 
 /// A key of the home.
 pub struct HomeKey {
@@ -135,7 +137,9 @@ impl Shelf<HomeKey> {
         let Some(query) = query else { return self.one(secrets, "") };
         let mut matching = secrets.filter(|key| query.matches(&key.certificate)).peekable();
         if matching.peek().is_none() {
-            return Err(Error::NoSecret(self.find(query)?.certificate.fingerprint()));
+            return Err(Error::OpenPgp(openpgp::Error::NoSecret(
+                self.find(query)?.certificate.fingerprint(),
+            )));
         }
         self.one(matching, query.text())
     }
@@ -166,7 +170,7 @@ impl Shelf<HomeKey> {
     /// Returns the only one of these keys, if all of it can be read.
     fn one<'a>(&self, keys: impl Iterator<Item = &'a HomeKey>, query: &str) -> Result<&'a HomeKey> {
         let found = one_of(keys, query);
-        if matches!(found, Err(Error::UnknownKey(_))) {
+        if matches!(found, Err(Error::OpenPgp(openpgp::Error::UnknownKey(_)))) {
             self.check_believed()?;
         }
         let key = found?;
@@ -180,16 +184,16 @@ pub(super) fn check_primes<'a>(
     others: impl IntoIterator<Item = &'a Certificate>,
 ) -> Result<()> {
     match sharer(certificate, others) {
-        Some(other) => Err(Error::Refused {
+        Some(other) => Err(Error::OpenPgp(openpgp::Error::Refused {
             key: certificate.fingerprint().to_string(),
             weakness: Weakness::SharedPrime(other.fingerprint()),
-        }),
+        })),
         None => Ok(()),
     }
 }
 
 fn one_of<'a>(mut keys: impl Iterator<Item = &'a HomeKey>, query: &str) -> Result<&'a HomeKey> {
-    let first = keys.next().ok_or_else(|| Error::UnknownKey(query.to_string()))?;
+    let first = keys.next().ok_or_else(|| openpgp::Error::UnknownKey(query.to_string()))?;
     let others: Vec<&HomeKey> = keys.collect();
     if others.is_empty() {
         return Ok(first);
@@ -198,5 +202,5 @@ fn one_of<'a>(mut keys: impl Iterator<Item = &'a HomeKey>, query: &str) -> Resul
         .chain(others)
         .map(|key| (key.certificate.fingerprint(), key.certificate.first_user_id()))
         .collect();
-    Err(Error::AmbiguousKey { query: query.to_string(), candidates })
+    Err(Error::OpenPgp(openpgp::Error::AmbiguousKey { query: query.to_string(), candidates }))
 }

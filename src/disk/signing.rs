@@ -14,10 +14,11 @@ use super::release::{is_certificate, signatures_of};
 use super::still::hash_still;
 use super::temporary::Prepared;
 use super::write::{Access, Existing};
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
 use crate::judge::Judge;
-use crate::openpgp::certificate::{Fingerprint, KeyId};
+use crate::openpgp;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
+use crate::openpgp::ids::{Fingerprint, KeyId};
 use crate::openpgp::secret_key::SigningKey;
 use crate::openpgp::sign::sign_hashed;
 use crate::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE};
@@ -119,7 +120,8 @@ impl Signing<'_> {
             }
             false => self.write(&self.signature(content)?, content, folder, output)?,
         };
-        let sha256 = sha256(content).ok_or_else(|| Error::crypto("hashing")("no SHA-256"))?;
+        let sha256 =
+            sha256(content).ok_or_else(|| openpgp::Error::crypto("hashing")("no SHA-256"))?;
         let stale = match state {
             State::Written => self.stale_beside(content, output),
             State::UpToDate => None,
@@ -314,7 +316,7 @@ impl Signing<'_> {
         let bytes = if self.armored { signature.to_armored()? } else { signature.to_bytes()? };
         match self.judge.verify_content(&bytes, content) {
             Verdict::Good(_) => Ok(bytes),
-            Verdict::Bad(bad) => Err(Error::NotGood(bad)),
+            Verdict::Bad(bad) => Err(Error::OpenPgp(openpgp::Error::NotGood(bad))),
         }
     }
 

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use super::artifact::Counted;
 use super::file::Stamp;
-use crate::error::{Error, Result};
+use crate::disk::error::{Error, Result};
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 
 /// Up to this length a file is read twice: that is faster than any disk.

@@ -19,9 +19,9 @@ use rustix::fs::{AtFlags, Mode, OFlags, linkat, openat, renameat, unlinkat};
 use rustix::fs::{RenameFlags, renameat_with};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::access::{Access, Existing};
+use super::error::{Error, Result};
 use super::folder::Folder;
-use super::write::{Access, Existing};
-use crate::error::{Error, Result};
 
 /// How many commands may write one file at once before names are drawn at random.
 const SLOTS: usize = 32;

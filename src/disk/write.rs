@@ -2,58 +2,19 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, readlinkat};
 
+pub use super::access::{Access, Existing};
 use super::file::{Links, folder_of, kind, open_regular, read_bounded};
 use super::folder::{Folder, name_of};
-use super::temporary::Prepared;
 pub use super::temporary::remove_temporary_files;
-use crate::error::{Error, Result};
-
-/// Who may read a new file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// The owner alone: 0600, whatever the umask. Where the file system does not keep that, nothing
-    /// is written.
-    Secret,
-    /// The owner alone, as far as the file system keeps that: on a stick, it may not.
-    SecretIfPossible,
-    /// Everybody, as far as this umask lets them: 0644 less the mask.
-    Public {
-        /// The process's file mode creation mask.
-        umask: u32,
-    },
-    /// Whoever may read another file: in the place of one, or beside it for the same reader.
-    Exactly {
-        /// The permission bits.
-        mode: u32,
-        /// The user and the group that it belongs to.
-        owner: (u32, u32),
-    },
-}
-
-impl Access {
-    pub(super) fn mode(self) -> u32 {
-        match self {
-            Access::Secret | Access::SecretIfPossible => 0o600,
-            Access::Public { umask } => 0o644 & !umask,
-            Access::Exactly { mode, .. } => mode & 0o777,
-        }
-    }
-}
-
-/// What happens when a file stands where the new one goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
-    /// It stays, and the new one is refused.
-    Keep,
-    /// The new one takes its place in one step.
-    Replace,
-}
+use super::temporary::{Prepared, Temporary, sweep};
+use crate::disk::error::{Error, Result};
 
 /// Writes a file whole and durably, or leaves everything as it was.
 ///
@@ -101,6 +62,77 @@ pub(super) fn write_all_or_none(files: &[(PathBuf, &[u8])], access: Access) -> R
         }
     }
     written
+}
+
+impl Folder {
+    /// Writes a file as [`write_new`](write_new) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_new`](write_new).
+    pub(super) fn write(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        access: Access,
+        existing: Existing,
+    ) -> Result<()> {
+        self.write_one_of_many(path, bytes, access, existing)?;
+        self.sync(path)
+    }
+
+    /// Writes a file as [`Folder::write`] does, but leaves syncing the folder to the caller, who
+    /// does so with [`sync_folder`](sync_folder), once for many files and before
+    /// saying that they are there. Until then a power cut may take the file away again, whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`Folder::write`].
+    pub(super) fn write_one_of_many(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        access: Access,
+        existing: Existing,
+    ) -> Result<()> {
+        self.prepare(path, bytes, access, existing)?.appear()
+    }
+
+    /// Does all of [`Folder::write_one_of_many`] that needs room on the disk: the file is there,
+    /// but not yet under its name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Folder::write`].
+    pub(super) fn prepare<'a>(
+        &'a self,
+        path: &Path,
+        bytes: &'a [u8],
+        access: Access,
+        existing: Existing,
+    ) -> Result<Prepared<'a>> {
+        if path.file_name().is_none() {
+            return Err(Error::io("write", path)(io::ErrorKind::InvalidInput.into()));
+        }
+        // A file that nobody can look at afterwards would be as good as none.
+        self.metadata(path)?;
+        if existing == Existing::Replace {
+            check_replaceable(self, path)?;
+        }
+        self.sweep(path);
+        let temporary =
+            Temporary::create(self, name_of(path).as_os_str()).map_err(Error::io("write", path))?;
+        if access == Access::Secret && !temporary.is_private().map_err(Error::io("read", path))? {
+            return Err(Error::Exposed(path.to_owned()));
+        }
+        temporary.fill(bytes, access).map_err(Error::io("write", path))?;
+        Ok(Prepared::new(temporary, path, bytes, access, existing))
+    }
+
+    /// Removes what commands left behind that were killed while they wrote this file.
+    pub(super) fn sweep(&self, path: &Path) {
+        sweep(self, name_of(path).as_os_str());
+    }
 }
 
 /// Refuses to put a file in the place of a device, a FIFO or a socket, or of a link to one: root

@@ -14,7 +14,7 @@ use semver::Version;
 use super::bundle::{Manifest, Platform, is_valid_url};
 use super::json::{Json, check_values};
 use super::shape::shape;
-use crate::openpgp::certificate::show_time;
+use crate::openpgp::times::show_time;
 
 /// The most bytes that are read of a `plugins.json`. Mattermost's own has about 12 MiB.
 pub const MAX_DATABASE: u64 = 32 * 1024 * 1024;

@@ -61,7 +61,7 @@ pub fn check_readable(file: &[u8]) -> Result<(), Unfit> {
 /// there is one.
 fn mended(unfit: Unfit, certificate: &Certificate) -> Unfit {
     match ServerCopy::of(certificate) {
-        Ok(Ok(copy)) if !copy.left_out.is_empty() => {
+        Ok(copy) if !copy.left_out.is_empty() => {
             let fingerprint = certificate.fingerprint();
             let advice = format!(
                 "Give the server the certificate without the encryption subkeys that it cannot read: plugsign import FILE; plugsign export --for-server {fingerprint} -o FILE."

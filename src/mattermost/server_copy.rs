@@ -1,8 +1,8 @@
 //! A certificate as a server can be given it.
 
 use super::server::{KeyRing, Refusal};
-use crate::error::Result;
-use crate::openpgp::certificate::{Certificate, Fingerprint};
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::ids::Fingerprint;
 
 /// A certificate without the subkeys that the server cannot read and that never sign.
 pub struct ServerCopy {
@@ -21,23 +21,19 @@ impl ServerCopy {
     ///
     /// # Errors
     ///
-    /// Outside, [`Error::Crypto`](crate::error::Error::Crypto) if the certificate cannot be
-    /// written. Inside, why the server cannot read it all the same.
-    pub fn of(certificate: &Certificate) -> Result<Result<ServerCopy, Refusal>> {
-        let whole = read(certificate)?;
-        if let Ok(key_ring) = whole {
+    /// Why the server cannot read it all the same.
+    pub fn of(certificate: &Certificate) -> Result<ServerCopy, Refusal> {
+        if let Ok(key_ring) = read(certificate) {
             return ServerCopy::without_revoked(certificate.clone(), Vec::new(), key_ring);
         }
         let candidates = certificate.subkeys_that_never_sign();
         let left_out = match cost(certificate, &candidates) <= MOST_READ {
-            true => unreadable(certificate, candidates)?,
+            true => unreadable(certificate, candidates),
             false => candidates,
         };
         let certificate = certificate.without_subkeys(&left_out);
-        match read(&certificate)? {
-            Ok(key_ring) => ServerCopy::without_revoked(certificate, left_out, key_ring),
-            Err(refusal) => Ok(Err(refusal)),
-        }
+        let key_ring = read(&certificate)?;
+        ServerCopy::without_revoked(certificate, left_out, key_ring)
     }
 
     /// Leaves out the revoked subkeys that the server would take signatures by: it knows no
@@ -46,25 +42,25 @@ impl ServerCopy {
         certificate: Certificate,
         mut left_out: Vec<Fingerprint>,
         key_ring: KeyRing,
-    ) -> Result<Result<ServerCopy, Refusal>> {
+    ) -> Result<ServerCopy, Refusal> {
         let is_taken = |key: &Fingerprint| {
             let key_id = u64::from_str_radix(&key.key_id().to_string(), 16);
             key_id.is_ok_and(|key_id| key_ring.may_take(key_id))
         };
         if certificate.revoked().is_some() && certificate.fingerprints().iter().any(is_taken) {
-            return Ok(Err(Refusal::not_heeded()));
+            return Err(Refusal::not_heeded());
         }
         let is_unheeded =
             |key: &Fingerprint| certificate.revoked_subkey(key).is_some() && is_taken(key);
         let unheeded: Vec<Fingerprint> =
             certificate.fingerprints().into_iter().filter(is_unheeded).collect();
         if unheeded.is_empty() {
-            return Ok(Ok(ServerCopy { certificate, left_out, key_ring }));
+            return Ok(ServerCopy { certificate, left_out, key_ring });
         }
         let certificate = certificate.without_subkeys(&unheeded);
         left_out.extend(unheeded);
         let key_ring = read(&certificate)?;
-        Ok(key_ring.map(|key_ring| ServerCopy { certificate, left_out, key_ring }))
+        Ok(ServerCopy { certificate, left_out, key_ring })
     }
 }
 
@@ -78,23 +74,25 @@ fn cost(certificate: &Certificate, candidates: &[Fingerprint]) -> usize {
 }
 
 /// Returns those of the candidates with which alone the certificate cannot be read.
-fn unreadable(certificate: &Certificate, candidates: Vec<Fingerprint>) -> Result<Vec<Fingerprint>> {
+fn unreadable(certificate: &Certificate, candidates: Vec<Fingerprint>) -> Vec<Fingerprint> {
     let subkeys: Vec<Fingerprint> = certificate.fingerprints().into_iter().skip(1).collect();
     let mut unreadable = Vec::new();
     for candidate in candidates {
         let others: Vec<Fingerprint> =
             subkeys.iter().filter(|subkey| **subkey != candidate).cloned().collect();
-        if read(&certificate.without_subkeys(&others))?.is_err() {
+        if read(&certificate.without_subkeys(&others)).is_err() {
             unreadable.push(candidate);
         }
     }
-    Ok(unreadable)
+    unreadable
 }
 
 /// Reads one certificate as the server does.
-fn read(certificate: &Certificate) -> Result<Result<KeyRing, Refusal>> {
-    Ok(KeyRing::read(&certificate.to_bytes()?).and_then(|ring| match ring.passed_over() {
+fn read(certificate: &Certificate) -> Result<KeyRing, Refusal> {
+    let bytes = certificate.to_bytes().map_err(|error| Refusal::not_written(&error))?;
+    let ring = KeyRing::read(&bytes)?;
+    match ring.passed_over() {
         Some(refusal) => Err(refusal.clone()),
         None => Ok(ring),
-    }))
+    }
 }

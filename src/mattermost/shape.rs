@@ -1,9 +1,9 @@
 //! A signature file looked at without anybody's key.
 
 use super::server::{Refusal, check_signature_file};
-use crate::openpgp::certificate::KeyId;
+use crate::openpgp::ids::KeyId;
 use crate::openpgp::signature::DetachedSignature;
-use crate::openpgp::verify::Bad;
+use crate::openpgp::verdict::Bad;
 
 /// What a signature file is, whoever made it and whatever it is over: two verdicts, for the server
 /// takes much that the publisher's policy does not.

@@ -2,7 +2,8 @@
 
 use super::server::{Cause, KeyRing, Refusal};
 use crate::openpgp::certificate::Certificate;
-use crate::openpgp::policy::{Policy, Weakness};
+use crate::openpgp::policy::Policy;
+use crate::openpgp::weakness::Weakness;
 
 /// Two verdicts on everything that a key file's certificate signs, or ever signed.
 #[derive(Clone, Debug)]

@@ -21,7 +21,7 @@ use super::framing::{
 use super::raw_key::RawKey;
 use super::raw_signature::Claim;
 use super::weigh::{Component, Proofs, is_absurd, weigh};
-use crate::error::{Error, Result};
+use crate::openpgp::error::{Error, Result};
 
 /// The most packets that are walked of one key, those of others among them.
 const MOST_PACKETS: usize = 5_000;

@@ -7,8 +7,9 @@ use sequoia_openpgp as openpgp;
 use openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, PrimaryKey};
 use openpgp::packet::key::PublicParts;
 
-use super::certificate::{Certificate, KeyDescription};
-use super::policy::Weakness;
+use super::certificate::Certificate;
+use super::certificate::description::KeyDescription;
+use super::weakness::Weakness;
 
 impl Certificate {
     /// Returns the time of the newest self-signature, revocations too.

@@ -13,11 +13,14 @@ use openpgp::packet::Key;
 use openpgp::packet::key::{PublicParts, UnspecifiedRole};
 use openpgp::serialize::MarshalInto;
 
-use super::certificate::{Certificate, Fingerprint, KeyDescription, KeyId};
+use super::certificate::Certificate;
+use super::certificate::description::KeyDescription;
 use super::gnupg::grip;
 use super::hash::{ContentHash, HashAlgorithm, Hasher};
-use super::policy::{Policy, Weakness};
+use super::ids::{Fingerprint, KeyId};
+use super::policy::Policy;
 use super::signature::DetachedSignature;
+use super::weakness::Weakness;
 
 /// What a listing shows of a key.
 #[derive(Clone, Debug)]

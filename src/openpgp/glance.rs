@@ -2,8 +2,8 @@
 //!
 //! Whoever is asked for one key of thousands looks at all of them, and reads the one.
 
-use super::certificate::Fingerprint;
 use super::framing::{USER_ID, packets};
+use super::ids::Fingerprint;
 use super::raw_key::RawKey;
 
 /// The packets of a key, as they stand.

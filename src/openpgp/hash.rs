@@ -11,6 +11,8 @@ use std::thread;
 use aws_lc_rs::digest;
 use sequoia_openpgp as openpgp;
 
+use super::error::{Error, Result};
+
 /// A hash algorithm of OpenPGP version 4 signatures (RFC 9580, section 9.5).
 ///
 /// All of them can be computed; which of them a signature may use is the judges' affair.
@@ -95,6 +97,15 @@ impl Context {
             Context::Sequoia(context) => context.into_digest().ok(),
         }
     }
+}
+
+/// Returns the SHA-1 of some parts, one after the other.
+pub(super) fn sha1(parts: &[&[u8]]) -> Result<[u8; 20]> {
+    let way = ContentHash { algorithm: HashAlgorithm::Sha1, text: false };
+    let mut hasher = Hasher::new([way]);
+    parts.iter().for_each(|part| hasher.update(part));
+    let digest = hasher.finish().digest(way, b"").and_then(|digest| digest.try_into().ok());
+    digest.ok_or_else(|| Error::crypto("hashing")("no SHA-1"))
 }
 
 /// How a signature wants the content hashed.

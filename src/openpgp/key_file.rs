@@ -18,16 +18,17 @@ use openpgp::cert::CertParser;
 use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
 
+use super::armor::armored;
 use super::bounds::{Budget, Own, own_packets};
-use super::certificate::{Certificate, armored, innermost};
+use super::certificate::Certificate;
 use super::change::{Revocation, begins_with_revocation, read_revocations, revoke_by};
 use super::framing::{SIGNATURE, split};
-use super::policy::Weakness;
 use super::secret_key::SecretKey;
 use super::statements::Statements;
+use super::weakness::Weakness;
 use super::weigh::Proofs;
 use super::words::{self, is_key_id};
-use crate::error::{Error, Result};
+use crate::openpgp::error::{Error, Result};
 
 /// The most bytes that are read of a key file that is to have one key, or a few.
 pub const MAX_KEY_FILE: u64 = 4 * 1024 * 1024;
@@ -393,7 +394,7 @@ fn read_signatures(packets: &[u8]) -> Vec<Result<Key>> {
 fn read_one(own: &Own<'_>, proofs: &Proofs) -> Vec<Result<Key>> {
     let parser = match CertParser::from_bytes(&*own.packets) {
         Ok(parser) => parser,
-        Err(error) => return vec![Err(Error::NoKey(innermost(error.as_ref())))],
+        Err(error) => return vec![Err(Error::NoKey(words::of(error.as_ref())))],
     };
     let statements = Statements::of_given(own.given, proofs);
     let of = |cert: &Cert| match &statements {
@@ -427,5 +428,5 @@ fn why_no_key(error: &openpgp::anyhow::Error) -> Error {
     {
         return Error::Refused { key: "the key".into(), weakness: Weakness::Version(version) };
     }
-    Error::NoKey(innermost(error.as_ref()))
+    Error::NoKey(words::of(error.as_ref()))
 }

@@ -11,12 +11,13 @@ use openpgp::packet::signature::SignatureBuilder;
 use openpgp::packet::{Key, UserID};
 use openpgp::types::{Features, HashAlgorithm, KeyFlags, PublicKeyAlgorithm, SignatureType};
 
-use super::change::{Reason, SubkeyPlan, made, revocation, self_signature, signing_subkey};
+use super::change::{SubkeyPlan, made, revocation, self_signature, signing_subkey};
 use super::policy::KeySizeBits;
 use super::primary_key::{PrimaryKey, UnlockedKey};
+use super::revocation_reason::RevocationReason;
 use super::rsa::{self, PrivateKey};
 use super::secret_key::{Passphrase, SecretKey, lock};
-use crate::error::{Error, Result};
+use crate::openpgp::error::{Error, Result};
 use crate::text::{Safe, is_unsafe};
 
 /// What kind of key to make.
@@ -56,7 +57,7 @@ pub struct NewKey {
     /// Revocation certificates for it, armored with words on what they are for: one without
     /// reason first, and for an organisation's key one for each usual reason. Whoever has one
     /// can end the key: they are kept like secrets.
-    pub revocations: Vec<(Reason, Vec<u8>)>,
+    pub revocations: Vec<(RevocationReason, Vec<u8>)>,
 }
 
 /// Puts a user ID together as gpg does: `Name (Comment) <email>`.
@@ -158,14 +159,14 @@ pub fn generate(plan: &KeyPlan, passphrase: Option<&Passphrase>) -> Result<NewKe
     let binding = made::on_user_id(certification(plan)?, &primary, &user_id)
         .map_err(Error::crypto("signing the user ID"))?;
     let mut packets: Vec<openpgp::Packet> = vec![key.into(), user_id.into(), binding.into()];
-    let mut reasons = vec![Reason::Unspecified];
+    let mut reasons = vec![RevocationReason::Unspecified];
     match plan.kind {
         Kind::Sign => {}
         Kind::RsaRsa => packets.extend(encryption_subkey(&primary, plan, passphrase)?),
         Kind::Organisation { signing } => {
             let subkey = SubkeyPlan { bits: plan.bits, created: plan.created, validity: signing };
             packets.extend(signing_subkey(&primary, &subkey, passphrase)?.0);
-            reasons.extend(Reason::USUAL);
+            reasons.extend(RevocationReason::USUAL);
         }
     }
     let revocations = reasons

@@ -2,16 +2,18 @@
 //!
 //! Terms are RFC 9580's. Nothing here opens a file, reads a clock or prints.
 
+mod armor;
 pub mod bounds;
 pub mod certificate;
 pub mod change;
 mod ended;
+mod error;
 pub mod facts;
 mod framing;
 pub mod glance;
 pub mod gnupg;
 pub mod hash;
-mod ids;
+pub mod ids;
 pub mod key_file;
 pub mod keygen;
 pub mod policy;
@@ -19,6 +21,7 @@ pub mod primary_key;
 pub mod query;
 mod raw_key;
 mod raw_signature;
+pub mod revocation_reason;
 mod rsa;
 pub(crate) mod rsa_public;
 pub mod secret_key;
@@ -27,7 +30,12 @@ pub mod sign;
 pub mod signature;
 mod statements;
 pub mod stub;
+pub mod times;
 pub mod validity;
+pub mod verdict;
 pub mod verify;
+pub mod weakness;
 mod weigh;
 mod words;
+
+pub use error::{Error, Result};

@@ -7,11 +7,13 @@ use sequoia_openpgp as openpgp;
 use openpgp::packet::Key;
 use openpgp::packet::key::{PrimaryRole, PublicParts, SecretParts, UnspecifiedRole};
 
-use super::certificate::{Certificate, Fingerprint};
-use super::policy::{Weakness, check_key};
+use super::certificate::Certificate;
+use super::ids::Fingerprint;
+use super::policy::check_key;
 use super::rsa::{PrivateKey, Signer};
 use super::secret_key::{Passphrase, SecretKey, is_elsewhere, load, unlock};
-use crate::error::{Error, Result};
+use super::weakness::Weakness;
+use crate::openpgp::error::{Error, Result};
 
 /// A primary key that is unlocked: it changes the certificate that it heads. Dropping it wipes
 /// it. What it may still do, an expired or revoked one too, is for each change to say.

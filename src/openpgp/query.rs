@@ -1,9 +1,10 @@
 //! Naming a key on the command line.
 
-use super::certificate::{Certificate, Fingerprint, KeyId};
+use super::certificate::Certificate;
 use super::facts::key_grips;
 use super::glance::Glance;
-use crate::error::{Error, Result};
+use super::ids::{Fingerprint, KeyId};
+use crate::openpgp::error::{Error, Result};
 
 /// What a KEY argument asks for.
 #[derive(Clone, Debug)]

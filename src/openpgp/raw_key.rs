@@ -2,9 +2,9 @@
 //!
 //! Whoever looks for one key among thousands reads this much of each, and no more.
 
-use super::certificate::KeyId;
 use super::framing::integer;
-use super::hash::{ContentHash, HashAlgorithm, Hasher};
+use super::hash::sha1;
+use super::ids::KeyId;
 
 pub(super) const RSA: [u8; 3] = [1, 2, 3];
 const ELGAMAL: [u8; 2] = [16, 20];
@@ -63,10 +63,7 @@ impl<'a> RawKey<'a> {
 
     /// Returns the fingerprint.
     pub(super) fn fingerprint(&self) -> Option<[u8; 20]> {
-        let way = ContentHash { algorithm: HashAlgorithm::Sha1, text: false };
-        let mut hasher = Hasher::new([way]);
-        hasher.update(&self.hashed());
-        hasher.finish().digest(way, b"")?.try_into().ok()
+        sha1(&[&self.hashed()]).ok()
     }
 
     /// Returns the fingerprint in hexadecimal digits.

@@ -1,7 +1,6 @@
 //! Signature packets as they stand: what they say of themselves, and what they are over.
 
 use super::framing::{area, integer, subpacket};
-use super::signature::trailer;
 
 /// The deepest that signatures may be embedded in signatures. One is what a signing subkey needs.
 const MOST_DEPTH: usize = 4;
@@ -121,4 +120,17 @@ impl<'a> Claim<'a> {
     pub(super) fn is_by_one_of(&self, keys: &[[u8; 8]]) -> bool {
         self.issuers.iter().any(|issuer| keys.contains(issuer))
     }
+}
+
+/// Builds a version 4 trailer from version, type, algorithms and hashed subpackets. An area has
+/// at most 65,535 octets, so the lengths fit.
+pub(super) fn trailer(head: [u8; 4], hashed_area: &[u8]) -> Vec<u8> {
+    let mut trailer = Vec::with_capacity(hashed_area.len() + 12);
+    trailer.extend(head);
+    trailer.extend((hashed_area.len() as u16).to_be_bytes());
+    trailer.extend(hashed_area);
+    let hashed = trailer.len() as u32;
+    trailer.extend([4, 0xFF]);
+    trailer.extend(hashed.to_be_bytes());
+    trailer
 }

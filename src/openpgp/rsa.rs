@@ -26,8 +26,9 @@ use openpgp::packet::Key;
 use openpgp::packet::key::{PublicParts, UnspecifiedRole};
 use openpgp::types::HashAlgorithm;
 
-use super::policy::{KeySizeBits, Weakness};
-use crate::error::{Error, Result};
+use super::policy::KeySizeBits;
+use super::weakness::Weakness;
+use crate::openpgp::error::{Error, Result};
 
 /// The public and secret parts of a generated key, as OpenPGP writes them.
 pub(super) struct GeneratedParts {

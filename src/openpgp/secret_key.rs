@@ -17,12 +17,15 @@ use openpgp::serialize::MarshalInto;
 use openpgp::types::{HashAlgorithm, SymmetricAlgorithm};
 use zeroize::Zeroizing;
 
-use super::certificate::{Certificate, Fingerprint, armored};
-use super::policy::{Policy, Weakness, check_key, is_rsa};
+use super::armor::armored;
+use super::certificate::Certificate;
+use super::ids::Fingerprint;
+use super::policy::{Policy, check_key, is_rsa};
 use super::rsa::{PrivateKey, Signer};
 use super::statements::Statements;
 use super::stub::{Place, place};
-use crate::error::{Error, Result};
+use super::weakness::Weakness;
+use crate::openpgp::error::{Error, Result};
 
 /// A passphrase: any bytes, taken as they are. It is kept encrypted in memory and wiped when
 /// dropped; it can neither be printed, compared nor copied.

@@ -10,12 +10,13 @@ use sequoia_openpgp as openpgp;
 use openpgp::crypto::mpi;
 
 use super::bounds::Budget;
-use super::certificate::{Certificate, Fingerprint};
+use super::certificate::Certificate;
 use super::framing::packets;
+use super::ids::Fingerprint;
 use super::policy::check_key;
 use super::raw_key::{RSA, RawKey};
 use super::rsa_public::without_zeros;
-use crate::error::{Error, Result};
+use crate::openpgp::error::{Error, Result};
 
 /// How many keys of one certificate are looked at. Nobody's has more that sign.
 const MOST_KEYS: usize = 16;

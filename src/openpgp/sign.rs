@@ -1,6 +1,6 @@
 //! Making detached signatures.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
@@ -13,23 +13,24 @@ use openpgp::serialize::MarshalInto;
 use openpgp::types::{HashAlgorithm, SignatureType, Timestamp};
 
 use super::hash::{ContentHash, Hashed, Hasher};
-use super::policy::Weakness;
+use super::raw_signature::trailer;
 use super::secret_key::SigningKey;
-use super::signature::{DetachedSignature, trailer};
-use crate::error::{Error, Result};
+use super::signature::DetachedSignature;
+use super::weakness::Weakness;
+use crate::openpgp::error::{Error, Result};
 
 /// Signs everything that the reader yields.
 ///
 /// # Errors
 ///
-/// The reader's own error outside, [`sign_hashed`]'s inside.
+/// [`Error::Unreadable`] for the reader's, and as [`sign_hashed`].
 pub fn sign(
     artifact: impl Read,
     key: &SigningKey,
     created: SystemTime,
-) -> io::Result<Result<DetachedSignature>> {
-    let content = Hasher::new([ContentHash::SHA256]).read(artifact)?;
-    Ok(sign_hashed(&content, key, created))
+) -> Result<DetachedSignature> {
+    let content = Hasher::new([ContentHash::SHA256]).read(artifact).map_err(Error::Unreadable)?;
+    sign_hashed(&content, key, created)
 }
 
 /// Signs content that was hashed with [`ContentHash::SHA256`].

@@ -13,12 +13,14 @@ use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
 use openpgp::types::SignatureType;
 
-use super::certificate::{KeyId, armored, innermost};
+use super::armor::armored;
 use super::framing::{self, BadFrame, Frame};
 use super::hash::{ContentHash, HashAlgorithm};
-use super::verify::{Bad, Reason};
+use super::ids::KeyId;
+use super::raw_signature::trailer;
+use super::verdict::{Bad, Reason};
 use super::words;
-use crate::error::{Error, Result};
+use crate::openpgp::error::{Error, Result};
 
 /// The most bytes that a signature file may have. A RSA-4096 signature has under 600.
 pub const MAX_SIGNATURE_FILE: u64 = 64 * 1024;
@@ -113,7 +115,7 @@ impl DetachedSignature {
 
     fn read_body(body: &[u8], texts: Texts) -> Result<DetachedSignature, Bad> {
         let signature =
-            Signature::from_bytes(body).map_err(|error| malformed(innermost(error.as_ref())))?;
+            Signature::from_bytes(body).map_err(|error| malformed(words::of(error.as_ref())))?;
         Self::checked(signature, texts)
     }
 
@@ -156,7 +158,7 @@ impl DetachedSignature {
         };
         // What cannot be written, such as fingerprints of versions that nobody knows, was not
         // understood either.
-        signature.to_vec().map_err(|error| malformed(innermost(error.as_ref())))?;
+        signature.to_vec().map_err(|error| malformed(words::of(error.as_ref())))?;
         Ok(DetachedSignature { signature, created })
     }
 
@@ -258,19 +260,6 @@ impl DetachedSignature {
     pub fn to_armored(&self) -> Result<Vec<u8>> {
         armored(Kind::Signature, &self.to_bytes()?)
     }
-}
-
-/// Builds a version 4 trailer from version, type, algorithms and hashed subpackets. An area has
-/// at most 65,535 octets, so the lengths fit.
-pub(super) fn trailer(head: [u8; 4], hashed_area: &[u8]) -> Vec<u8> {
-    let mut trailer = Vec::with_capacity(hashed_area.len() + 12);
-    trailer.extend(head);
-    trailer.extend((hashed_area.len() as u16).to_be_bytes());
-    trailer.extend(hashed_area);
-    let hashed = trailer.len() as u32;
-    trailer.extend([4, 0xFF]);
-    trailer.extend(hashed.to_be_bytes());
-    trailer
 }
 
 /// Decodes a file that is one "PGP SIGNATURE" armor and nothing else.

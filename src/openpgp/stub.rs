@@ -10,7 +10,7 @@ use openpgp::packet::Key;
 use openpgp::packet::key::{SecretParts, UnspecifiedRole};
 use openpgp::serialize::MarshalInto;
 
-use super::policy::Weakness;
+use super::weakness::Weakness;
 
 /// Where a secret part is that is not here.
 #[derive(Clone, Debug, PartialEq, Eq)]

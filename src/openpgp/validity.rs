@@ -6,7 +6,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-use crate::error::{Error, Result};
+use crate::openpgp::error::{Error, Result};
 use crate::text::Safe;
 
 /// Reads a validity: `0` or `never`, `N` or `Nd` days, `Nw` weeks, `Nm` calendar months, `Ny`

@@ -1,6 +1,5 @@
 //! The publisher's verdict on a detached signature.
 
-use std::fmt;
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime};
 
@@ -11,151 +10,16 @@ use openpgp::packet::Key;
 use openpgp::packet::key::{KeyParts, KeyRole, PublicParts, UnspecifiedRole};
 use openpgp::policy::{HashAlgoSecurity, Policy as _};
 
-use super::certificate::{Certificate, Fingerprint, innermost, show_time};
+use super::certificate::Certificate;
 use super::hash::{Hashed, Hasher};
-use super::policy::{Policy, Weakness, check_key};
+use super::ids::Fingerprint;
+use super::policy::{Policy, check_key};
 use super::rsa_public::{self, PublicNumbers};
 use super::signature::DetachedSignature;
-
-/// Why a signature is not good. The names are a promise to scripts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
-    /// The signature is not one over these bytes by this key.
-    BadSignature,
-    /// No accepted certificate has the key that made it.
-    UnknownSigner,
-    /// There is no signature file.
-    MissingSignature,
-    /// There is a signature file, but nothing that it could be of.
-    OrphanSignature,
-    /// The file is OpenPGP, but not exactly one detached signature.
-    NotDetached,
-    /// The key is not RSA of 3072 bits or more.
-    WeakKey,
-    /// A hash other than SHA-256, SHA-384 and SHA-512, in it or in the certificate.
-    WeakHash,
-    /// The key was expired when it was made, or is now.
-    ExpiredKey,
-    /// The key is revoked.
-    RevokedKey,
-    /// The signature itself has expired.
-    ExpiredSignature,
-    /// It claims to be made more than five minutes from now.
-    FutureSignature,
-    /// The key may not sign, or is not properly bound to its certificate.
-    NotASigningKey,
-    /// It cannot be read.
-    Malformed,
-    /// Good by our rules, but the Mattermost server would refuse it.
-    ServerRefuses,
-    /// The signature is good, but the folder's signed checksums say otherwise of this name.
-    ChecksumMismatch,
-    /// The signature is good, but fewer signers than were asked for made one.
-    TooFewSigners,
-}
-
-impl Reason {
-    /// All reasons there are.
-    pub const ALL: [Reason; 16] = [
-        Reason::BadSignature,
-        Reason::UnknownSigner,
-        Reason::MissingSignature,
-        Reason::OrphanSignature,
-        Reason::NotDetached,
-        Reason::WeakKey,
-        Reason::WeakHash,
-        Reason::ExpiredKey,
-        Reason::RevokedKey,
-        Reason::ExpiredSignature,
-        Reason::FutureSignature,
-        Reason::NotASigningKey,
-        Reason::Malformed,
-        Reason::ServerRefuses,
-        Reason::ChecksumMismatch,
-        Reason::TooFewSigners,
-    ];
-
-    /// Returns the reason's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Reason::BadSignature => "bad-signature",
-            Reason::UnknownSigner => "unknown-signer",
-            Reason::MissingSignature => "missing-signature",
-            Reason::OrphanSignature => "orphan-signature",
-            Reason::NotDetached => "not-detached",
-            Reason::WeakKey => "weak-key",
-            Reason::WeakHash => "weak-hash",
-            Reason::ExpiredKey => "expired-key",
-            Reason::RevokedKey => "revoked-key",
-            Reason::ExpiredSignature => "expired-signature",
-            Reason::FutureSignature => "future-signature",
-            Reason::NotASigningKey => "not-a-signing-key",
-            Reason::Malformed => "malformed",
-            Reason::ServerRefuses => "server-refuses",
-            Reason::ChecksumMismatch => "checksum-mismatch",
-            Reason::TooFewSigners => "too-few-signers",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A signature that is not good, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bad {
-    reason: Reason,
-    detail: String,
-    made_while_valid: bool,
-    signer: Option<Signer>,
-}
-
-/// Who is held to have made a signature that is not good: an accepted key that the signature
-/// names. With [`Reason::BadSignature`] that is all there is to it; with a reason that speaks of
-/// the key's or the signature's validity, the mathematics is right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signer {
-    /// The fingerprint of the certificate.
-    pub certificate: Fingerprint,
-    /// The fingerprint of the key itself.
-    pub key: Fingerprint,
-}
-
-impl Bad {
-    /// Says why, in a name and a clause that begins in lower case. The clause is shown as it is:
-    /// foreign text in it must be safe already.
-    pub fn new(reason: Reason, detail: impl Into<String>) -> Bad {
-        Bad { reason, detail: detail.into(), made_while_valid: false, signer: None }
-    }
-
-    fn by(self, certificate: &Certificate, key: Fingerprint) -> Bad {
-        Bad { signer: Some(Signer { certificate: certificate.fingerprint(), key }), ..self }
-    }
-
-    /// Returns the accepted key that the signature names, if there is one.
-    pub fn signer(&self) -> Option<&Signer> {
-        self.signer.as_ref()
-    }
-
-    /// Returns the reason.
-    pub fn reason(&self) -> Reason {
-        self.reason
-    }
-
-    /// Returns whether nothing is wrong but that the key has expired since the signature was
-    /// made, or rather since it claims to be: whoever has an expired key can date back.
-    pub fn made_while_valid(&self) -> bool {
-        self.made_while_valid
-    }
-
-    /// Returns what exactly is wrong.
-    pub fn detail(&self) -> &str {
-        &self.detail
-    }
-}
+use super::times::show_time;
+use super::verdict::{Bad, Reason, Signer};
+use super::weakness::Weakness;
+use super::words;
 
 /// A signature that is good, and by whom.
 #[derive(Clone, Debug)]
@@ -313,8 +177,13 @@ fn judge(
                 // Key IDs collide, and a hostile certificate may adopt another's subkey. What is
                 // said of the key that really made the signature says more than "bad signature".
                 Err(bad) => match &worst {
-                    Some(seen) if seen.reason != Reason::BadSignature => {}
-                    _ => worst = Some(bad.by(certificate, key.fingerprint().into())),
+                    Some(seen) if seen.reason() != Reason::BadSignature => {}
+                    _ => {
+                        worst = Some(bad.by(Signer {
+                            certificate: certificate.fingerprint(),
+                            key: key.fingerprint().into(),
+                        }))
+                    }
                 },
             }
         }
@@ -362,7 +231,7 @@ fn judge_by_key(
     check_digest(content, signature, key)?;
     let packet = signature.packet();
     policy.signature(packet, HashAlgoSecurity::CollisionResistance).map_err(|error| {
-        Bad::new(Reason::Malformed, format!("its subpackets: {}", innermost(error.as_ref())))
+        Bad::new(Reason::Malformed, format!("its subpackets: {}", words::of(error.as_ref())))
     })?;
     signature.check_subpackets()?;
     check_signature_times(signature, policy)?;
@@ -381,11 +250,8 @@ fn judge_by_key(
         return Ok(());
     }
     valid(policy.now()).map_err(|weakness| match weakness {
-        Weakness::Expired(_) => Bad {
-            detail: format!("made while valid, but the key that made it, now: {weakness}"),
-            made_while_valid: true,
-            ..because(&weakness, "now")
-        },
+        Weakness::Expired(_) => because(&weakness, "now")
+            .while_valid(format!("made while valid, but the key that made it, now: {weakness}")),
         _ => because(&weakness, "now"),
     })?;
     Ok(())

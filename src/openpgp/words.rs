@@ -10,7 +10,7 @@ use sequoia_openpgp as openpgp;
 
 use openpgp::types::HashAlgorithm;
 
-use super::certificate::show_time;
+use super::times::show_time;
 use crate::text::Safe;
 
 const UNKNOWN: &str = "a part of it is of a kind that is not known here";

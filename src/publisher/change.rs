@@ -3,11 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use super::Publisher;
+use crate::disk::Error;
 use crate::disk::home::Home;
 use crate::disk::shelf::HomeKey;
-use crate::error::Error;
-use crate::openpgp::certificate::{Certificate, Fingerprint};
+use crate::openpgp;
+use crate::openpgp::certificate::Certificate;
 use crate::openpgp::change::newest_self_signature;
+use crate::openpgp::ids::Fingerprint;
 
 /// Reads one key of the home anew.
 pub fn of_home(home: &Home, fingerprint: &Fingerprint) -> Result<HomeKey, Error> {
@@ -15,7 +17,7 @@ pub fn of_home(home: &Home, fingerprint: &Fingerprint) -> Result<HomeKey, Error>
     shelf.check_complete(fingerprint)?;
     let mut keys = shelf.items.into_iter();
     keys.find(|key| key.certificate.fingerprint() == *fingerprint)
-        .ok_or_else(|| Error::UnknownKey(fingerprint.to_string()))
+        .ok_or_else(|| openpgp::Error::UnknownKey(fingerprint.to_string()).into())
 }
 
 /// Returns the time for a change. Two changes in one second could not be told apart, so the

@@ -13,12 +13,15 @@ use super::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure};
 use super::outcome::Outcome;
 use super::show::first_user_id;
 use super::store::{Keeping, Stored, Storing, apply_revocation, check, keep};
-use crate::error::Error;
-use crate::openpgp::certificate::{Certificate, Fingerprint};
+use crate::disk::Error;
+use crate::openpgp;
+use crate::openpgp::certificate::Certificate;
 use crate::openpgp::change::{Maker, Revocation, refresh};
+use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::key_file::{Key, read_keys_within};
-use crate::openpgp::policy::{Policy, Weakness};
+use crate::openpgp::policy::Policy;
 use crate::openpgp::secret_key::{Passphrase, Protection, SecretKey};
+use crate::openpgp::weakness::Weakness;
 use crate::text::Safe;
 
 /// How keys are taken.
@@ -129,7 +132,7 @@ impl ImportedKey {
         weakness: &Weakness,
         came_over: bool,
     ) -> ImportedKey {
-        let error = Error::Refused { key: subkey.to_string(), weakness: weakness.clone() };
+        let error = openpgp::Error::Refused { key: subkey.to_string(), weakness: weakness.clone() };
         ImportedKey {
             fingerprint: Some(subkey.to_string()),
             outcome: if came_over { Fate::Skipped } else { Fate::Refused },
@@ -140,8 +143,8 @@ impl ImportedKey {
     pub(super) fn failed(file: &Path, failure: impl Into<Failure>) -> ImportedKey {
         let failure = failure.into();
         let outcome = match failure {
-            Failure::Library(Error::Refused { .. }) => Fate::Refused,
-            Failure::Library(Error::PassedOver(_)) => Fate::Skipped,
+            Failure::OpenPgp(openpgp::Error::Refused { .. }) => Fate::Refused,
+            Failure::OpenPgp(openpgp::Error::PassedOver(_)) => Fate::Skipped,
             _ => Fate::Unreadable,
         };
         ImportedKey {
@@ -186,7 +189,7 @@ impl<'a> Importer<'a> {
 
     /// Takes the keys of one file. What keeps one out is its line's to say: the others go on.
     pub fn file(&mut self, file: &Path, bytes: Result<Zeroizing<Vec<u8>>, Error>) {
-        let keys = bytes.and_then(|bytes| read_keys_within(&bytes, self.publisher.budget));
+        let keys = bytes.and_then(|bytes| Ok(read_keys_within(&bytes, self.publisher.budget)?));
         let keys = match keys {
             Ok(keys) => keys,
             Err(error) => return self.imported.keys.push(ImportedKey::failed(file, error)),
@@ -228,7 +231,9 @@ impl<'a> Importer<'a> {
         let certificate = secret.certificate();
         let stored = match check(certificate, &self.publisher.policy()) {
             Ok(()) => self.take(secret, certificate),
-            Err(Error::Refused { weakness: Weakness::Hash(_), .. }) if self.taking.refresh => {
+            Err(openpgp::Error::Refused { weakness: Weakness::Hash(_), .. })
+                if self.taking.refresh =>
+            {
                 self.take_refreshed(secret, certificate)
             }
             Err(error) => Err(error.into()),
@@ -283,7 +288,7 @@ impl<'a> Importer<'a> {
         let no_passphrase = self.taking.no_passphrase;
         secret.check(None).or_else(|error| match error {
             // A protected part among unprotected ones: it is checked below.
-            Error::PassphraseNeeded(_) if !no_passphrase => Ok(()),
+            openpgp::Error::PassphraseNeeded(_) if !no_passphrase => Ok(()),
             error => Err(error),
         })?;
         let what = format!("{} (it has none)", first_user_id(certificate));
@@ -303,7 +308,7 @@ impl<'a> Importer<'a> {
 
 /// Unlocks a key, to prove that it is whole and belongs to its certificate, and returns it
 /// better protected if it needs to be.
-pub(super) fn prove(secret: &SecretKey, passphrase: &Passphrase) -> Result<SecretKey, Error> {
+pub(super) fn prove(secret: &SecretKey, passphrase: &Passphrase) -> openpgp::Result<SecretKey> {
     secret.check(Some(passphrase))?;
     secret.protect(passphrase)
 }

@@ -6,8 +6,9 @@ use zeroize::Zeroizing;
 
 use super::Publisher;
 use super::failure::Failure;
-use crate::error::Error;
-use crate::openpgp::certificate::{Certificate, Fingerprint};
+use crate::openpgp;
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::key_file::{Key, names_a_key, read_certificates, read_keys};
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::SecretKey;
@@ -58,7 +59,7 @@ impl Publisher<'_> {
         text: Option<&KeyText>,
     ) -> Result<Vec<Found>, Failure> {
         let parsed = names.iter().map(|name| KeyQuery::parse(name).map(Some));
-        let mut queries = parsed.collect::<Result<Vec<_>, Error>>()?;
+        let mut queries = parsed.collect::<openpgp::Result<Vec<_>>>()?;
         if queries.is_empty() {
             queries.push(None);
         }
@@ -82,7 +83,7 @@ impl Publisher<'_> {
         let home = match self.home() {
             // Who names no key has none at all.
             Err(Failure::NoHome) if query.is_none() => {
-                return Err(Error::UnknownKey(String::new()).into());
+                return Err(openpgp::Error::UnknownKey(String::new()).into());
             }
             home => home?,
         };
@@ -91,7 +92,7 @@ impl Publisher<'_> {
         let exactly = query.and_then(|query| query.exactly(&key.certificate));
         let secret = match &key.secret {
             Some(secret) => secret.merge(&key.certificate)?,
-            None => return Err(Error::NoSecret(key.certificate.fingerprint()).into()),
+            None => return Err(openpgp::Error::NoSecret(key.certificate.fingerprint()).into()),
         };
         self.readable(shelf);
         Ok(Found { secret, exactly, origin: Origin::Home })
@@ -125,7 +126,7 @@ impl KeyText {
     /// Returns whether a key that was asked for is to be looked for here: in a file always, in the
     /// environment if it is there.
     fn has(&self, query: &KeyQuery) -> bool {
-        let is_it = |key: Result<Key, Error>| matches!(key, Ok(Key::Secret(secret)) if query.matches(secret.certificate()));
+        let is_it = |key: openpgp::Result<Key>| matches!(key, Ok(Key::Secret(secret)) if query.matches(secret.certificate()));
         self.origin == Origin::File
             || read_keys(&self.bytes).is_ok_and(|keys| keys.into_iter().any(is_it))
     }
@@ -135,25 +136,25 @@ impl KeyText {
         const SECRET: &str = "that is a certificate, which cannot sign: where its secret key is, export that with plugsign export --secret KEY -a, or for a CI with plugsign export --ci KEY";
         const NAMED: &str = "that takes the secret key itself; to name a key of the home: -u KEY";
         let keys = read_keys(&self.bytes).map_err(|error| match error {
-            error @ Error::NoKey(_) if names_a_key(&self.bytes) => {
-                Failure::Advised(Box::new(self.named(error)), NAMED.into())
+            error @ openpgp::Error::NoKey(_) if names_a_key(&self.bytes) => {
+                Failure::Advised(Box::new(self.named(error).into()), NAMED.into())
             }
             error => self.named(error).into(),
         })?;
         let is_certificate = keys.iter().any(|key| matches!(key, Ok(Key::Certificate(_))));
         one_secret(keys, query).map_err(|failure| match failure {
-            Failure::Library(error @ Error::NoKey(_)) if is_certificate => {
-                Failure::Advised(Box::new(self.named(error)), SECRET.into())
+            Failure::OpenPgp(error @ openpgp::Error::NoKey(_)) if is_certificate => {
+                Failure::Advised(Box::new(self.named(error).into()), SECRET.into())
             }
-            Failure::Library(error) => self.named(error).into(),
+            Failure::OpenPgp(error) => self.named(error).into(),
             other => other,
         })
     }
 
     /// Says where a text was that is no key.
-    fn named(&self, error: Error) -> Error {
+    fn named(&self, error: openpgp::Error) -> openpgp::Error {
         match error {
-            Error::NoKey(why) => Error::NoKey(format!("{why} ({})", self.name)),
+            openpgp::Error::NoKey(why) => openpgp::Error::NoKey(format!("{why} ({})", self.name)),
             other => other,
         }
     }
@@ -161,11 +162,11 @@ impl KeyText {
 
 /// Returns the one secret key of a file or a text, or the one that matches.
 pub fn one_secret(
-    keys: Vec<Result<Key, Error>>,
+    keys: Vec<openpgp::Result<Key>>,
     query: Option<&KeyQuery>,
 ) -> Result<SecretKey, Failure> {
     let mut found: Option<SecretKey> = None;
-    let mut last = Error::NoKey("it has no secret key".into());
+    let mut last = openpgp::Error::NoKey("it has no secret key".into());
     for key in keys {
         match key {
             Ok(Key::Secret(secret)) => {
@@ -173,7 +174,7 @@ pub fn one_secret(
                     continue;
                 }
                 if let Some(first) = &found {
-                    return Err(Error::AmbiguousKey {
+                    return Err(openpgp::Error::AmbiguousKey {
                         query: query.map(|query| query.text().to_string()).unwrap_or_default(),
                         candidates: vec![
                             (first.fingerprint(), first.certificate().first_user_id()),
@@ -201,7 +202,7 @@ pub fn certificates_of(
     let mut last = None;
     // Of several files, it is named which one has no key.
     let named = |error| match error {
-        Error::NoKey(why) => Error::NoKey(format!("{}: {why}", Safe::path(path))),
+        openpgp::Error::NoKey(why) => openpgp::Error::NoKey(format!("{}: {why}", Safe::path(path))),
         other => other,
     };
     let mut certificates = Vec::new();
@@ -209,7 +210,7 @@ pub fn certificates_of(
         match certificate.map_err(named) {
             Ok(certificate) => certificates.push(certificate),
             // The signer may be the one.
-            Err(error @ Error::NotRead(_)) => return Err(error.into()),
+            Err(error @ openpgp::Error::NotRead(_)) => return Err(error.into()),
             Err(error) => last = Some(error),
         }
     }

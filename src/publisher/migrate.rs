@@ -6,11 +6,11 @@ use super::failure::Failure;
 use super::import::{ImportedKey, Importer, SECRET_KEY, prove};
 use super::store::{Keeping, Stored, check, keep};
 use crate::disk::gnupg::GnupgHome;
-use crate::error::Error;
+use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::gnupg::Found;
-use crate::openpgp::policy::Weakness;
 use crate::openpgp::secret_key::Protection;
+use crate::openpgp::weakness::Weakness;
 
 impl Importer<'_> {
     /// Takes over the keys of a GnuPG home. Each key goes its own way: one that cannot come over
@@ -29,19 +29,19 @@ impl Importer<'_> {
             }
             self.take_over(certificate, &found);
         }
-        let mut failed = |path: &Path, error| {
+        let mut failed = |path: &Path, error: Failure| {
             self.imported.keys.push(ImportedKey::failed(path, error));
         };
         for ((path, _), _) in gnupg.private_keys.iter().zip(owned).filter(|(_, owned)| !owned) {
             let why = "no certificate belongs to it; it may be a key for SSH or S/MIME";
-            failed(path, Error::PassedOver(why));
+            failed(path, openpgp::Error::PassedOver(why).into());
         }
         for path in gnupg.old {
             let why = "it is the keyring of gpg 2.0 and older; if a key in it is missing, import this file by its name";
-            failed(&path, Error::PassedOver(why));
+            failed(&path, openpgp::Error::PassedOver(why).into());
         }
         for (path, error) in gnupg.unreadable {
-            failed(&path, error);
+            failed(&path, error.into());
         }
         Ok(())
     }

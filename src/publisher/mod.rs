@@ -3,6 +3,7 @@
 //! An act takes its arguments and returns what came of it. It prints nothing. What only the caller
 //! can do, asking a person and telling the time, comes in through [`Ask`] and [`Watch`].
 
+pub mod advice;
 pub mod ask;
 pub mod change;
 pub mod document;

@@ -6,8 +6,9 @@ use super::Publisher;
 use super::ask::Which;
 use super::failure::Failure;
 use super::keys::Found;
-use crate::error::Error;
-use crate::openpgp::certificate::{Certificate, Fingerprint};
+use crate::openpgp;
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::secret_key::{Passphrase, Protection, SecretKey, SigningKey};
 
 impl Publisher<'_> {
@@ -136,7 +137,7 @@ impl Publisher<'_> {
             let passphrase = self.passphrase_of(secret, certificate)?;
             match secret.unlock(passphrase.as_deref(), exactly, &policy) {
                 // Another part of it needs none.
-                Err(Error::PassphraseNeeded(_)) if passphrase.is_none() => {
+                Err(openpgp::Error::PassphraseNeeded(_)) if passphrase.is_none() => {
                     let passphrase = self.passphrase_of_protected(certificate)?;
                     Ok(secret.unlock(Some(&passphrase), exactly, &policy)?)
                 }
@@ -168,10 +169,10 @@ impl Publisher<'_> {
         loop {
             tries -= 1;
             match (work(), self.ask.source(Which::Key)) {
-                (Err(Failure::Library(Error::WrongPassphrase(_))), None) if tries > 0 => {
+                (Err(Failure::OpenPgp(openpgp::Error::WrongPassphrase(_))), None) if tries > 0 => {
                     self.watch.warn("that is not the passphrase, try again");
                 }
-                (Err(Failure::Library(Error::WrongPassphrase(key))), Some(source)) => {
+                (Err(Failure::OpenPgp(openpgp::Error::WrongPassphrase(key))), Some(source)) => {
                     return Err(Failure::WrongPassphrase(key, source));
                 }
                 (result, _) => return result,

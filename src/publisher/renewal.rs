@@ -3,10 +3,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::openpgp::certificate::{Description, Fingerprint, KeyDescription, show_time};
+use crate::openpgp::certificate::description::{Description, KeyDescription};
 use crate::openpgp::change::extendable_subkeys;
+use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::Policy;
 use crate::openpgp::secret_key::SecretKey;
+use crate::openpgp::times::show_time;
 
 use super::keys::{Found, Origin};
 

@@ -7,8 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::watch::Watch;
 use crate::disk::release::Release;
-use crate::openpgp::certificate::{Certificate, Description, KeyDescription, show_time};
-use crate::openpgp::policy::{Policy, Weakness};
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::certificate::description::{Description, KeyDescription};
+use crate::openpgp::policy::Policy;
+use crate::openpgp::times::show_time;
+use crate::openpgp::weakness::Weakness;
 use crate::text::Safe;
 
 /// Returns a path for a JSON document, in which bytes that are no UTF-8 stay apart: `\xNN`, as

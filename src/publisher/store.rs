@@ -1,17 +1,20 @@
 //! Keys on their way into the home.
 
 use super::Publisher;
-use super::failure::{Failure, UNREADABLE};
+use super::advice::UNREADABLE;
+use super::failure::Failure;
+use crate::disk::Error;
 use crate::disk::home::Lock;
 use crate::disk::shelf::{HomeKey, Shelf};
-use crate::error::Error;
 use crate::mattermost::server_copy::ServerCopy;
+use crate::openpgp;
 use crate::openpgp::bounds::Budget;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::change::{Revocation, revoke_by};
-use crate::openpgp::policy::{Policy, Weakness};
+use crate::openpgp::policy::Policy;
 use crate::openpgp::secret_key::{Passphrase, Protection, SecretKey};
 use crate::openpgp::shared_primes::Moduli;
+use crate::openpgp::weakness::Weakness;
 
 /// What became of a key on its way into the home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +39,7 @@ pub fn apply_revocation(
     let named = |key: &&HomeKey| issuer.as_ref() == Some(&key.certificate.fingerprint().key_id());
     let Some(key) = shelf.items.iter().find(named) else {
         let issuer = issuer.map_or("nobody".into(), |issuer| issuer.to_string());
-        return Err(Error::UnknownKey(issuer).into());
+        return Err(openpgp::Error::UnknownKey(issuer).into());
     };
     let apply = || {
         shelf.check_complete(&key.certificate.fingerprint())?;
@@ -51,10 +54,11 @@ pub fn apply_revocation(
 }
 
 /// Makes sure that a certificate is one of a signer that the policy takes.
-pub fn check(certificate: &Certificate, policy: &Policy) -> Result<(), Error> {
-    certificate
-        .check_signer(policy)
-        .map_err(|weakness| Error::Refused { key: certificate.fingerprint().to_string(), weakness })
+pub fn check(certificate: &Certificate, policy: &Policy) -> openpgp::Result<()> {
+    certificate.check_signer(policy).map_err(|weakness| openpgp::Error::Refused {
+        key: certificate.fingerprint().to_string(),
+        weakness,
+    })
 }
 
 /// Many certificates on their way into the home. It is locked once for all of them, and what the
@@ -135,9 +139,13 @@ pub fn heed(certificates: &[Certificate], publisher: &Publisher<'_>) {
 }
 
 /// Makes sure that a key to be kept does not share a prime with one that is here.
-fn check_primes(certificate: &Certificate, moduli: &Moduli, budget: &Budget) -> Result<(), Error> {
+fn check_primes(
+    certificate: &Certificate,
+    moduli: &Moduli,
+    budget: &Budget,
+) -> openpgp::Result<()> {
     match moduli.sharer(certificate, budget)? {
-        Some(other) => Err(Error::Refused {
+        Some(other) => Err(openpgp::Error::Refused {
             key: certificate.fingerprint().to_string(),
             weakness: Weakness::SharedPrime(other.clone()),
         }),
@@ -167,14 +175,14 @@ pub fn keep(
     publisher: &Publisher<'_>,
 ) -> Result<Stored, Failure> {
     let outcome = store_secret(secret, certificate, keeping, publisher)?;
-    warn_of_server(certificate, publisher)?;
+    warn_of_server(certificate, publisher);
     Ok(outcome)
 }
 
 /// Says what the server will make of a key that is to sign for it.
-fn warn_of_server(certificate: &Certificate, publisher: &Publisher<'_>) -> Result<(), Failure> {
+fn warn_of_server(certificate: &Certificate, publisher: &Publisher<'_>) {
     let fingerprint = certificate.fingerprint();
-    match ServerCopy::of(certificate)? {
+    match ServerCopy::of(certificate) {
         Ok(copy) if copy.left_out.is_empty() => {}
         Ok(_) => publisher.watch.warn(&format!(
             "{fingerprint} has a subkey that a Mattermost server cannot read; it signs all the same, and servers get its certificate by: plugsign export --for-server {fingerprint}"
@@ -184,7 +192,6 @@ fn warn_of_server(certificate: &Certificate, publisher: &Publisher<'_>) -> Resul
             refusal.advice
         )),
     }
-    Ok(())
 }
 
 /// Puts a secret key into the home. No secret part that is there is ever lost, and none is
@@ -220,7 +227,7 @@ pub fn store_secret(
         Some(stored) if replace => join(secret, stored, &merged, keeping.passphrase)?,
         Some(stored) => {
             if keeping.passphrase.is_none() && secret.protection() == Protection::Passphrase {
-                return Err(Error::PassphraseNeeded(secret.fingerprint()).into());
+                return Err(openpgp::Error::PassphraseNeeded(secret.fingerprint()).into());
             }
             join(stored, secret, &merged, keeping.passphrase)?
         }
@@ -237,11 +244,11 @@ fn join(
     second: &SecretKey,
     merged: &Certificate,
     passphrase: Option<&Passphrase>,
-) -> Result<SecretKey, Error> {
+) -> openpgp::Result<SecretKey> {
     let whole = first.merge(merged)?.with_parts_of(second)?;
     let parts = whole.locked_to(passphrase);
     if !parts.is_empty() {
-        return Err(Error::PassphrasesDiffer { key: whole.fingerprint(), parts });
+        return Err(openpgp::Error::PassphrasesDiffer { key: whole.fingerprint(), parts });
     }
     match passphrase {
         Some(passphrase) => whole.protect(passphrase),

@@ -194,7 +194,7 @@ fn a_dry_run_writes_nothing() {
 fn a_fixed_time_makes_the_same_bytes_every_time() {
     let sandbox = alices_desk();
     let time = seconds(ago(1)).to_string();
-    let iso = plugsign::openpgp::certificate::show_time(ago(1));
+    let iso = plugsign::openpgp::times::show_time(ago(1));
     let by_option = sandbox.call(["sign", "-", "--time", &iso]).stdin(DATA).run().exits(0).stdout;
     let by_variable =
         sandbox.call(["sign", "-"]).stdin(DATA).env("SOURCE_DATE_EPOCH", &time).run().exits(0);

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};
 
-use plugsign::openpgp::verify::Reason;
+use plugsign::openpgp::verdict::Reason;
 use sequoia_openpgp as openpgp;
 
 use openpgp::armor::Kind;

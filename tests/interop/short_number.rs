@@ -31,7 +31,7 @@ pub(crate) fn signing_key(bits: KeySizeBits) -> SigningKey {
 fn short_signature(key: &SigningKey, data: &[u8], octets: usize) -> Vec<u8> {
     for second in 0..20_000 {
         let time = key.created() + Duration::from_secs(second);
-        let bytes = sign(data, key, time).unwrap().unwrap().to_bytes().unwrap();
+        let bytes = sign(data, key, time).unwrap().to_bytes().unwrap();
         let packets = packets(&bytes);
         if signature_fields(packets[0].1).value.len() == 2 + octets {
             return bytes;

@@ -51,7 +51,7 @@ fn run() -> ExitCode {
     let terminal = Terminal::new(&cli.global);
     let command = cli.command.name();
     if let Err(error) = edge::signals::install() {
-        return terminal.fail(command, &Failure::Signals(error));
+        return terminal.fail(command, &Failure::Stream("handle signals", error));
     }
     let world = match World::read(&cli.global, terminal.clone()) {
         Ok(world) => world,

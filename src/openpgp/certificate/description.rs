@@ -8,8 +8,10 @@ use openpgp::cert::amalgamation::ValidateAmalgamation;
 use openpgp::packet::Key;
 use openpgp::packet::key::{KeyParts, KeyRole, UnspecifiedRole};
 
-use super::super::policy::{Policy, Weakness};
-use super::{Certificate, Fingerprint};
+use super::super::policy::Policy;
+use super::Certificate;
+use crate::openpgp::ids::Fingerprint;
+use crate::openpgp::weakness::Weakness;
 
 /// What a certificate says of itself, checked as of some time.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! Certificates: what is public of a key.
 
-mod description;
+pub mod description;
 mod revoked;
 mod usable;
 
@@ -16,14 +16,14 @@ use openpgp::packet::{Key, Signature};
 use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
 use openpgp::types::{RevocationType, SignatureType};
-use openpgp::{Cert, Packet};
+use openpgp::{Cert, KeyHandle, Packet};
 
-pub use self::description::{Description, KeyDescription};
-use self::revoked::is_one_of;
-pub use super::ids::{Fingerprint, KeyId};
+use super::armor::armored;
+use super::error::{Error, Result};
+use super::ids::Fingerprint;
 use super::policy::check_key;
 use super::statements::{Statement, Statements, Subject};
-use crate::error::{Error, Result};
+use super::words;
 
 /// A certificate (RFC 9580, section 10.1). It holds no secret key by construction.
 ///
@@ -133,7 +133,7 @@ impl Certificate {
     pub fn from_bytes(bytes: &[u8]) -> Result<Certificate> {
         Cert::from_bytes(bytes)
             .map(Certificate::new)
-            .map_err(|error| Error::NoKey(innermost(error.as_ref())))
+            .map_err(|error| Error::NoKey(words::of(error.as_ref())))
     }
 
     pub(super) fn cert(&self) -> &Cert {
@@ -370,25 +370,8 @@ fn subject_of<P: KeyParts, R: KeyRole>(subkey: &Key<P, R>) -> Subject {
     Subject::Subkey(body_of(subkey).into())
 }
 
-/// Says in our words why sequoia did not take something.
-pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    super::words::of(error)
-}
-
-/// Armors packets.
-pub(super) fn armored(kind: openpgp::armor::Kind, packets: &[u8]) -> Result<Vec<u8>> {
-    let write = || -> std::io::Result<Vec<u8>> {
-        let mut writer = openpgp::armor::Writer::new(Vec::new(), kind)?;
-        std::io::Write::write_all(&mut writer, packets)?;
-        writer.finalize()
-    };
-    write().map_err(Error::crypto("armoring"))
-}
-
-/// Writes a time as ISO 8601, in UTC.
-pub fn show_time(time: SystemTime) -> String {
-    match jiff::Timestamp::try_from(time) {
-        Ok(time) => format!("{time:.0}"),
-        Err(_) => "a time out of range".into(),
-    }
+/// Returns whether one of the key IDs is a named revoker's.
+pub(super) fn is_one_of(issuers: &[[u8; 8]], revokers: &[KeyHandle]) -> bool {
+    let named = |issuer: &[u8; 8]| KeyHandle::from(openpgp::KeyID::from_bytes(issuer));
+    issuers.iter().map(named).any(|issuer| revokers.iter().any(|it| it.aliases(&issuer)))
 }

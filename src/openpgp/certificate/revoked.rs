@@ -12,7 +12,8 @@ use openpgp::packet::{Key, Signature};
 use openpgp::types::ReasonForRevocation;
 
 use super::super::statements::{Statement, Subject};
-use super::{Certificate, Fingerprint, subject_of};
+use super::{Certificate, is_one_of, subject_of};
+use crate::openpgp::ids::Fingerprint;
 use crate::text::Safe;
 
 impl Certificate {
@@ -134,12 +135,6 @@ impl Certificate {
             issuers.first().into_iter().flatten().map(|byte| format!("{byte:02X}")).collect();
         by(reason_words(statement.reason()), revoker)
     }
-}
-
-/// Returns whether one of the key IDs is a named revoker's.
-pub(super) fn is_one_of(issuers: &[[u8; 8]], revokers: &[KeyHandle]) -> bool {
-    let named = |issuer: &[u8; 8]| KeyHandle::from(openpgp::KeyID::from_bytes(issuer));
-    issuers.iter().map(named).any(|issuer| revokers.iter().any(|it| it.aliases(&issuer)))
 }
 
 /// Returns the reason of the first revocation, as words of ours and the revoker's safe ones.

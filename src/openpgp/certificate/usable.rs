@@ -9,9 +9,12 @@ use openpgp::cert::amalgamation::key::PrimaryKey as _;
 use openpgp::packet::key::{KeyParts, KeyRole, PublicParts, SubordinateRole, UnspecifiedRole};
 use openpgp::packet::{Key, Signature};
 
-use super::super::policy::{ACCEPTED_HASHES, Policy, Weakness, check_key};
+use super::super::policy::{ACCEPTED_HASHES, Policy, check_key};
 use super::super::statements::{Limits, limits_of_primary, limits_of_subkey};
-use super::{Certificate, Fingerprint, body_of, innermost};
+use super::{Certificate, body_of};
+use crate::openpgp::ids::Fingerprint;
+use crate::openpgp::weakness::Weakness;
+use crate::openpgp::words;
 
 impl Certificate {
     /// Checks that the primary key is one that plugsign works with at all: version 4, RSA, of a
@@ -112,7 +115,7 @@ impl Certificate {
         }
         let user_ids = self.cert.userids().flat_map(|id| id.self_signatures());
         let own = user_ids.chain(self.cert.primary_key().self_signatures());
-        weak_hash(own).unwrap_or_else(|| Weakness::Unbound(innermost(error)))
+        weak_hash(own).unwrap_or_else(|| Weakness::Unbound(words::of(error)))
     }
 
     /// Checks one of the keys, given by its fingerprint, as of `time`: bound by acceptable
@@ -145,7 +148,7 @@ impl Certificate {
             .map_err(|error| self.why_unbound(policy, error.as_ref()))?;
         let key = component.clone().with_policy(policy, time).map_err(|error| {
             weak_hash(component.self_signatures())
-                .unwrap_or_else(|| Weakness::Unbound(innermost(error.as_ref())))
+                .unwrap_or_else(|| Weakness::Unbound(words::of(error.as_ref())))
         })?;
         let primary = view.primary_key();
         let ends = [primary.key_expiration_time(), key.key_expiration_time()];
@@ -158,7 +161,7 @@ impl Certificate {
             return Err(flaw);
         }
         if let Err(error) = view.alive().and_then(|()| key.alive()) {
-            return Err(Weakness::Unbound(innermost(error.as_ref())));
+            return Err(Weakness::Unbound(words::of(error.as_ref())));
         }
         if !key.for_signing() || !limits.may_sign() {
             return Err(Weakness::CannotSign);

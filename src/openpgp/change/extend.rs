@@ -2,9 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Maker, check_changeable, renew_primary, renew_subkey, subkeys_in_use, with_packets};
-use crate::error::{Error, Result};
-use crate::openpgp::certificate::{Certificate, Fingerprint};
+use super::renew::{
+    Maker, check_changeable, renew_primary, renew_subkey, subkeys_in_use, with_packets,
+};
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::error::{Error, Result};
+use crate::openpgp::ids::Fingerprint;
 
 /// A key with another validity.
 pub struct Extended {

@@ -9,10 +9,11 @@ use openpgp::packet::Key;
 use openpgp::packet::key::{Encrypted, SecretKeyMaterial, SecretParts, UnspecifiedRole};
 use openpgp::types::SymmetricAlgorithm;
 
-use crate::error::{Error, Result};
-use crate::openpgp::certificate::Fingerprint;
-use crate::openpgp::policy::{Policy, Weakness};
+use crate::openpgp::error::{Error, Result};
+use crate::openpgp::ids::Fingerprint;
+use crate::openpgp::policy::Policy;
 use crate::openpgp::secret_key::{Passphrase, SecretKey, is_elsewhere, lock, unlock};
+use crate::openpgp::weakness::Weakness;
 
 impl SecretKey {
     /// Protects every secret part that is here with another passphrase, or with none.

@@ -2,9 +2,11 @@
 
 use std::time::SystemTime;
 
-use super::{Maker, check_changeable, is_strong, renew_primary, renew_subkey, with_packets};
-use crate::error::Result;
+use super::renew::{
+    Maker, check_changeable, is_strong, newest, renew_primary, renew_subkey, with_packets,
+};
 use crate::openpgp::certificate::Certificate;
+use crate::openpgp::error::Result;
 use crate::openpgp::policy::check_key;
 
 /// Renews the self-signatures whose hash is too weak, SHA-1 above all. They say what they said
@@ -25,7 +27,7 @@ pub fn refresh(
         if certificate.is_revoked_subkey(subkey.key()) || check_key(subkey.key()).is_err() {
             continue;
         }
-        let Some(binding) = super::newest(subkey.self_signatures()) else { continue };
+        let Some(binding) = newest(subkey.self_signatures()) else { continue };
         let signs = binding.key_flags().is_some_and(|flags| flags.for_signing());
         if weak(binding) || (signs && !binding.embedded_signatures().any(is_strong)) {
             packets.extend(renew_subkey(subkey.component(), binding, maker, now, Ok)?);

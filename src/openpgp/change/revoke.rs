@@ -1,6 +1,5 @@
 //! The end of a key, or of a subkey.
 
-use std::fmt;
 use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
@@ -8,59 +7,20 @@ use sequoia_openpgp as openpgp;
 use openpgp::Packet;
 use openpgp::packet::Signature;
 use openpgp::serialize::MarshalInto;
-use openpgp::types::{ReasonForRevocation, SignatureType};
+use openpgp::types::SignatureType;
 
-use super::{check_clock, made, self_signature, with_packets};
-use crate::error::{Error, Result};
+use super::made;
+use super::renew::{check_clock, self_signature, with_packets};
+use crate::openpgp::error::{Error, Result};
 
-use crate::openpgp::certificate::{Certificate, Fingerprint, KeyId, armored};
+use crate::openpgp::armor::armored;
+use crate::openpgp::certificate::Certificate;
 use crate::openpgp::framing::{Frame, SIGNATURE, split};
+use crate::openpgp::ids::{Fingerprint, KeyId};
 use crate::openpgp::primary_key::PrimaryKey;
+use crate::openpgp::revocation_reason::RevocationReason;
 use crate::openpgp::statements;
 use crate::text::{Safe, is_unsafe};
-
-/// Why a key ends (RFC 9580, section 5.2.3.31).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// It is not said. Counts like `Compromised`: nothing it ever signed is good.
-    Unspecified,
-    /// Somebody else may have it: nothing it ever signed is good.
-    Compromised,
-    /// Another key is in its place.
-    Superseded,
-    /// It is used no more.
-    Retired,
-}
-
-impl Reason {
-    /// The usual reasons, for which revocation certificates are made with a key.
-    pub const USUAL: [Reason; 3] = [Reason::Compromised, Reason::Superseded, Reason::Retired];
-
-    /// Returns whether signatures from before the revocation fall too.
-    pub fn is_hard(self) -> bool {
-        matches!(self, Reason::Unspecified | Reason::Compromised)
-    }
-
-    fn code(self) -> ReasonForRevocation {
-        match self {
-            Reason::Unspecified => ReasonForRevocation::Unspecified,
-            Reason::Compromised => ReasonForRevocation::KeyCompromised,
-            Reason::Superseded => ReasonForRevocation::KeySuperseded,
-            Reason::Retired => ReasonForRevocation::KeyRetired,
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Reason::Unspecified => "unspecified",
-            Reason::Compromised => "compromised",
-            Reason::Superseded => "superseded",
-            Reason::Retired => "retired",
-        })
-    }
-}
 
 /// A revocation certificate: one signature, by a key about itself. Whose it is shows when it is
 /// applied.
@@ -116,7 +76,7 @@ fn is_key_revocation(frame: &Frame<'_>) -> bool {
 pub fn revoke_key(
     certificate: &Certificate,
     primary: &PrimaryKey,
-    reason: Reason,
+    reason: RevocationReason,
     message: &str,
     now: SystemTime,
 ) -> Result<Certificate> {
@@ -135,7 +95,7 @@ pub fn revoke_subkey(
     certificate: &Certificate,
     primary: &PrimaryKey,
     subkey: &Fingerprint,
-    reason: Reason,
+    reason: RevocationReason,
     message: &str,
     now: SystemTime,
 ) -> Result<Certificate> {
@@ -175,7 +135,7 @@ pub fn revoke_by(certificate: &Certificate, revocation: &Revocation) -> Result<C
 pub fn revocation(
     primary: &PrimaryKey,
     user_id: &str,
-    reason: Reason,
+    reason: RevocationReason,
     now: SystemTime,
 ) -> Result<Vec<u8>> {
     let signature = key_revocation(primary, reason, "", now)?;
@@ -183,15 +143,15 @@ pub fn revocation(
         .to_vec()
         .map_err(Error::crypto("writing the revocation certificate"))?;
     let when = match reason {
-        Reason::Unspecified => "do so when the key is lost or in\nsomebody else's hands",
-        Reason::Compromised => {
+        RevocationReason::Unspecified => "do so when the key is lost or in\nsomebody else's hands",
+        RevocationReason::Compromised => {
             "do so when somebody else may\nhave it. Nothing that it ever signed is good then"
         }
-        Reason::Superseded => "do so when another key\nis in its place",
-        Reason::Retired => "do so when it is used no more",
+        RevocationReason::Superseded => "do so when another key\nis in its place",
+        RevocationReason::Retired => "do so when it is used no more",
     };
     let said = match reason {
-        Reason::Unspecified => String::new(),
+        RevocationReason::Unspecified => String::new(),
         reason => format!(" (reason: {reason})"),
     };
     let mut text = format!(
@@ -208,7 +168,7 @@ pub fn revocation(
 
 fn key_revocation(
     primary: &PrimaryKey,
-    reason: Reason,
+    reason: RevocationReason,
     message: &str,
     now: SystemTime,
 ) -> Result<Signature> {

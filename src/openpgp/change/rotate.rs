@@ -9,9 +9,11 @@ use openpgp::packet::Key;
 use openpgp::packet::key::{SecretParts, SubordinateRole};
 use openpgp::types::{KeyFlags, SignatureType};
 
-use super::{Maker, check_changeable, made, self_signature, with_back_signature};
-use crate::error::{Error, Result};
-use crate::openpgp::certificate::{Certificate, Fingerprint};
+use super::made;
+use super::renew::{Maker, check_changeable, self_signature, with_back_signature};
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::error::{Error, Result};
+use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::keygen::new_key;
 use crate::openpgp::policy::KeySizeBits;
 use crate::openpgp::primary_key::{PrimaryKey, UnlockedKey};

@@ -9,10 +9,11 @@ use openpgp::packet::UserID;
 use openpgp::packet::signature::subpacket::SubpacketTag;
 use openpgp::types::{ReasonForRevocation, SignatureType};
 
+use super::made;
+use super::renew::{check_changeable, newest, renewed, self_signature, with_packets};
 use super::revoke::check_message;
-use super::{check_changeable, made, newest, renewed, self_signature, with_packets};
-use crate::error::{Error, Result};
 use crate::openpgp::certificate::Certificate;
+use crate::openpgp::error::{Error, Result};
 use crate::openpgp::keygen::check_user_id;
 use crate::openpgp::primary_key::PrimaryKey;
 

@@ -9,12 +9,13 @@
 use std::collections::HashMap;
 
 use super::super::bounds::{Budget, GLANCE};
-use super::super::certificate::{Certificate, KeyId};
+use super::super::certificate::Certificate;
 use super::super::change::{begins_with_revocation, read_revocations};
 use super::super::framing::{self, BadFrame, packets};
 use super::super::key_file::{Block, read_keys_within, revoke_those_of};
 use super::super::raw_key::{key_id_of, key_ids};
-use crate::error::{Error, Result};
+use crate::openpgp::error::{Error, Result};
+use crate::openpgp::ids::KeyId;
 
 /// The most blobs, or certificates, that are read of one.
 const MAX_CERTIFICATES: usize = 10_000;

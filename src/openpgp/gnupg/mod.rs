@@ -22,10 +22,12 @@ pub(in crate::openpgp) use self::private_key::grip;
 pub use self::private_key::{MAX_PRIVATE_KEY, PrivateKeyFile};
 
 use self::private_key::{Secret, numbers};
-use super::certificate::{Certificate, Fingerprint};
-use super::policy::{Policy, Weakness, check_key};
+use super::certificate::Certificate;
+use super::ids::Fingerprint;
+use super::policy::{Policy, check_key};
 use super::secret_key::{Passphrase, SecretKey, check_parts, insert_secret, lock};
-use crate::error::{Error, Result};
+use super::weakness::Weakness;
+use crate::openpgp::error::{Error, Result};
 
 /// A certificate and the private key files that belong to it.
 pub struct Found<'a> {
@@ -172,7 +174,7 @@ mod tests {
     ];
 
     fn grip_of_255() -> String {
-        let digest = private_key::sha1(&[&[0, 0xFF]]).unwrap();
+        let digest = crate::openpgp::hash::sha1(&[&[0, 0xFF]]).unwrap();
         digest.iter().map(|byte| format!("{byte:02X}")).collect()
     }
 

@@ -13,7 +13,8 @@ use openpgp::types::{HashAlgorithm, SymmetricAlgorithm};
 
 use super::protection::Protected;
 use super::sexp::Sexp;
-use crate::error::{Error, Result};
+use crate::openpgp::error::{Error, Result};
+use crate::openpgp::hash::sha1;
 use crate::openpgp::rsa_public::without_zeros;
 
 /// The most bytes that are read of a private key file: one of RSA-4096 has 7 KiB.
@@ -186,13 +187,4 @@ fn key_entry(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 pub(in crate::openpgp) fn grip(n: &[u8]) -> Result<String> {
     let sign: &[u8] = if n.first().is_some_and(|byte| byte & 0x80 != 0) { &[0] } else { &[] };
     Ok(sha1(&[sign, n])?.iter().map(|byte| format!("{byte:02X}")).collect())
-}
-
-pub(super) fn sha1(parts: &[&[u8]]) -> Result<[u8; 20]> {
-    let mut hash =
-        HashAlgorithm::SHA1.context().map_err(Error::crypto("hashing a private key"))?.for_digest();
-    parts.iter().for_each(|part| hash.update(part));
-    let mut digest = [0; 20];
-    hash.digest(&mut digest).map_err(Error::crypto("hashing a private key"))?;
-    Ok(digest)
 }

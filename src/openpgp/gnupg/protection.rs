@@ -17,11 +17,11 @@ use openpgp::packet::Key;
 use openpgp::packet::key::{PublicParts, UnspecifiedRole};
 use openpgp::types::HashAlgorithm;
 
-use super::private_key::sha1;
 use super::sexp::Sexp;
-use crate::error::{Error, Result};
-use crate::openpgp::policy::Weakness;
+use crate::openpgp::error::{Error, Result};
+use crate::openpgp::hash::sha1;
 use crate::openpgp::secret_key::Passphrase;
+use crate::openpgp::weakness::Weakness;
 
 /// The most bytes that the key derivation may hash. gpg-agent takes what its machine does in a
 /// tenth of a second, some hundreds of millions.

@@ -7,8 +7,9 @@
 use std::time::{Duration, SystemTime};
 
 use super::raw::{DIRECT_KEY, SUBKEY_BINDING};
-use super::{Statement, Subject};
-use crate::openpgp::policy::{ACCEPTED_HASHES, Policy, Weakness};
+use super::statement::{Statement, Subject};
+use crate::openpgp::policy::{ACCEPTED_HASHES, Policy};
+use crate::openpgp::weakness::Weakness;
 
 /// What the newest statements leave of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use plugsign::disk::file::is_there;
 use plugsign::disk::shelf::{HomeKey, Shelf, TrustedKey};
-use plugsign::error::Error;
 use plugsign::judge::Judge;
-use plugsign::openpgp::certificate::{Certificate, Fingerprint};
+use plugsign::openpgp;
+use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::text::Safe;
@@ -149,12 +150,12 @@ impl Known {
             [] => {
                 self.own.check_believed()?;
                 self.trusted.check_believed()?;
-                Err(Error::UnknownKey(key.to_string()).into())
+                Err(openpgp::Error::UnknownKey(key.to_string()).into())
             }
             _ => {
                 let candidates = found.iter().map(|it| (it.fingerprint(), it.first_user_id()));
                 let candidates = candidates.collect();
-                Err(Error::AmbiguousKey { query: key.to_string(), candidates }.into())
+                Err(openpgp::Error::AmbiguousKey { query: key.to_string(), candidates }.into())
             }
         }
     }

@@ -4,15 +4,18 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use plugsign::disk::Error;
 use plugsign::disk::file::is_there;
 use plugsign::disk::shelf::{HomeKey, Shelf};
 use plugsign::disk::signing::Signing;
 use plugsign::disk::write::{Access, Existing, is_same, make_folder, write_new, write_unless_same};
-use plugsign::error::Error;
 use plugsign::judge::Judge;
-use plugsign::openpgp::certificate::{Certificate, Fingerprint, show_time};
+use plugsign::openpgp;
+use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
+use plugsign::openpgp::times::show_time;
 use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 
@@ -152,7 +155,7 @@ fn check_usable(certificate: &Certificate, policy: &Policy) -> Result<(), Failur
     match weakness.or_else(|| description.weakness().cloned()) {
         Some(weakness) => {
             let key = certificate.fingerprint().to_string();
-            Err(Error::Refused { key, weakness }.into())
+            Err(openpgp::Error::Refused { key, weakness }.into())
         }
         None => Ok(()),
     }

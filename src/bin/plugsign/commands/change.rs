@@ -5,18 +5,22 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use clap::Args;
+use plugsign::disk::Error;
 use plugsign::disk::file::read_small;
 use plugsign::disk::home::{Home, Lock};
 use plugsign::disk::shelf::HomeKey;
-use plugsign::error::Error;
 use plugsign::mattermost::public_key::check_readable;
-use plugsign::openpgp::certificate::{Certificate, Fingerprint};
-use plugsign::openpgp::change::{Maker, Reason, revocation};
+use plugsign::openpgp;
+use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::change::{Maker, revocation};
+use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::key_file::{MAX_KEY_FILE, read_keys};
-use plugsign::openpgp::policy::{Policy, Weakness};
+use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::primary_key::PrimaryKey;
 use plugsign::openpgp::query::KeyQuery;
+use plugsign::openpgp::revocation_reason::RevocationReason;
 use plugsign::openpgp::secret_key::{Passphrase, SecretKey};
+use plugsign::openpgp::weakness::Weakness;
 use serde_json::{Map, Value};
 
 use crate::edge::asking::{Asking, LentPrimary, PassphraseSource};
@@ -95,7 +99,7 @@ impl Means {
                 let passphrase = publisher.passphrase_of(home, certificate)?;
                 Ok((home.unlock_primary(passphrase.as_deref())?, passphrase))
             })?,
-            (None, _) => return Err(Error::PrimaryElsewhere(fingerprint).into()),
+            (None, _) => return Err(openpgp::Error::PrimaryElsewhere(fingerprint).into()),
         };
         let now = whole_seconds(world.now);
         Ok(Opened { fingerprint, primary, passphrase, is_lent: lent, now })
@@ -108,7 +112,8 @@ impl Means {
         match lent.fingerprint() == *wanted {
             true => Ok(Some(lent)),
             false => {
-                Err(Error::OtherKey { wanted: wanted.clone(), found: lent.fingerprint() }.into())
+                Err(openpgp::Error::OtherKey { wanted: wanted.clone(), found: lent.fingerprint() }
+                    .into())
             }
         }
     }
@@ -116,7 +121,7 @@ impl Means {
 
 fn check(certificate: &Certificate, revoked: bool, world: &World) -> Result<(), Failure> {
     let refused = |weakness| {
-        Err(Error::Refused { key: certificate.fingerprint().to_string(), weakness }.into())
+        Err(openpgp::Error::Refused { key: certificate.fingerprint().to_string(), weakness }.into())
     };
     if let (false, Some(reason)) = (revoked, certificate.revoked()) {
         return refused(Weakness::Revoked(reason));
@@ -135,7 +140,7 @@ impl Opened {
     pub fn change(
         &mut self,
         world: &World,
-        make: impl FnOnce(&Certificate, &Maker<'_>, SystemTime) -> Result<Certificate, Error>,
+        make: impl FnOnce(&Certificate, &Maker<'_>, SystemTime) -> openpgp::Result<Certificate>,
     ) -> Result<Certificate, Failure> {
         self.in_home(world, |home, lock, key, maker, now| {
             let certificate = make(&key.certificate, maker, now)?;
@@ -186,7 +191,7 @@ fn renew_revocations(
     now: SystemTime,
 ) -> Result<(), Error> {
     let fingerprint = certificate.fingerprint();
-    for reason in Reason::USUAL.into_iter().filter(|reason| !reason.is_hard()) {
+    for reason in RevocationReason::USUAL.into_iter().filter(|reason| !reason.is_hard()) {
         if home.revocation(&fingerprint, reason)?.is_some() {
             let bytes = revocation(maker.primary, &certificate.first_user_id(), reason, now)?;
             home.put_revocation(lock, &fingerprint, reason, &bytes)?;

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use plugsign::disk::Error;
 use plugsign::disk::bundle::{Beside, BundleFile, Judged};
 use plugsign::disk::file::Links;
-use plugsign::error::Error;
 use plugsign::judge::{Judge, ServerVerdict};
 use plugsign::mattermost::bundle::{Bundle, Finding, Severity};
 use plugsign::mattermost::server::Refusal;
 use plugsign::mattermost::shape::shape;
-use plugsign::openpgp::certificate::show_time;
-use plugsign::openpgp::verify::Reason;
+use plugsign::openpgp::times::show_time;
+use plugsign::openpgp::verdict::Reason;
 use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 

@@ -4,12 +4,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use plugsign::disk::Error;
 use plugsign::disk::artifact::Verified;
 use plugsign::disk::checksums::{CHECKSUMS, Sha256};
-use plugsign::error::Error;
 use plugsign::judge::ServerVerdict;
-use plugsign::openpgp::certificate::show_time;
-use plugsign::openpgp::verify::{Bad, Good, Reason, Verdict};
+use plugsign::openpgp::times::show_time;
+use plugsign::openpgp::verdict::{Bad, Reason};
+use plugsign::openpgp::verify::{Good, Verdict};
 use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use plugsign::error::Error;
-use plugsign::openpgp::certificate::show_time;
+use plugsign::openpgp;
 use plugsign::openpgp::keygen::{KeyPlan, Kind, check_comment, check_email, check_name, user_id};
 use plugsign::openpgp::policy::KeySizeBits;
+use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_validity;
 
 use super::keygen::parse_bits;
@@ -149,7 +149,7 @@ fn ask_user_id(person: &mut Conversation) -> Result<String, Failure> {
 fn ask_checked(
     person: &mut Conversation,
     question: &str,
-    check: fn(&str) -> Result<(), Error>,
+    check: fn(&str) -> openpgp::Result<()>,
 ) -> Result<String, Failure> {
     loop {
         let answer = ask(person, question)?;

@@ -4,9 +4,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use plugsign::error::Error;
-use plugsign::openpgp::certificate::{Certificate, Fingerprint};
-use plugsign::openpgp::policy::Weakness;
+use plugsign::disk::Error;
+use plugsign::openpgp;
+use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::ids::Fingerprint;
+use plugsign::openpgp::weakness::Weakness;
 use serde_json::{Map, Value, json};
 
 use super::doctor_checks::{bundle, clock, home, look_at_key};
@@ -136,7 +138,13 @@ impl Row {
     }
 
     pub fn weakness(name: &'static str, certificate: &Certificate, weakness: Weakness) -> Row {
-        Row::error(name, &Error::Refused { key: certificate.fingerprint().to_string(), weakness })
+        Row::error(
+            name,
+            &Error::OpenPgp(openpgp::Error::Refused {
+                key: certificate.fingerprint().to_string(),
+                weakness,
+            }),
+        )
     }
 }
 

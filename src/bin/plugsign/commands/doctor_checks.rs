@@ -4,18 +4,23 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use plugsign::disk::Error;
 use plugsign::disk::file::is_there;
 use plugsign::disk::permissions::{check_writable, exposed, is_exposed};
-use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::mattermost::bundle::{Finding, Severity};
 use plugsign::mattermost::server_copy::ServerCopy;
-use plugsign::openpgp::certificate::{Certificate, Description, Fingerprint, show_time};
-use plugsign::openpgp::change::Reason;
-use plugsign::openpgp::policy::{Policy, Weakness};
+use plugsign::openpgp;
+use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::certificate::description::Description;
+use plugsign::openpgp::ids::Fingerprint;
+use plugsign::openpgp::policy::Policy;
+use plugsign::openpgp::revocation_reason::RevocationReason;
 use plugsign::openpgp::secret_key::{Protection, SigningKey};
 use plugsign::openpgp::sign::sign;
+use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::verify::Verdict;
+use plugsign::openpgp::weakness::Weakness;
 use plugsign::text::Safe;
 
 use super::accepted::signers;
@@ -25,7 +30,8 @@ use crate::edge::asking::{Asking, PassphraseSource};
 use crate::edge::keys::KEY_VARIABLE;
 use crate::edge::terminal::Conversation;
 use crate::edge::world::World;
-use plugsign::publisher::failure::{Failure, UNREADABLE};
+use plugsign::publisher::advice::UNREADABLE;
+use plugsign::publisher::failure::Failure;
 use plugsign::publisher::keys::{Found, Origin};
 use plugsign::publisher::renewal::Renewal;
 use plugsign::publisher::show::first_user_id;
@@ -64,7 +70,7 @@ pub fn look_at_key(found: &Found, arguments: &Arguments, world: &World) -> Vec<R
         Err(failure) => {
             let mend = "name what can be read: --passphrase-file FILE, --passphrase-fd N or PLUGSIGN_PASSPHRASE";
             let mend = match failure {
-                Failure::Library(Error::Io { .. }) | Failure::Stream(..) => mend.to_string(),
+                Failure::Disk(Error::Io { .. }) | Failure::Stream(..) => mend.to_string(),
                 _ => format!("see the key: plugsign list {}", certificate.fingerprint()),
             };
             rows.push(Row::failure("unlock", &failure).or_mend(mend));
@@ -202,7 +208,7 @@ fn strength(certificate: &Certificate, description: &Description, world: &World)
 fn revocation(
     certificate: &Certificate,
     description: &Description,
-    cannot_sign: Option<&Error>,
+    cannot_sign: Option<&openpgp::Error>,
     found: &Found,
 ) -> Row {
     const NAME: &str = "revocation";
@@ -212,7 +218,7 @@ fn revocation(
         return Row::fail(NAME, Weakness::Revoked(reason).to_string(), NEW);
     }
     let weakness = match cannot_sign {
-        Some(Error::Refused { weakness, .. }) => Some(weakness),
+        Some(openpgp::Error::Refused { weakness, .. }) => Some(weakness),
         _ => description.weakness(),
     };
     match weakness {
@@ -230,7 +236,7 @@ fn revocation(
 
 fn validity(
     description: &Description,
-    can_sign: &Result<Fingerprint, Error>,
+    can_sign: &openpgp::Result<Fingerprint>,
     renewal: &Renewal<'_>,
     min_days: Option<u32>,
     policy: &Policy,
@@ -239,11 +245,12 @@ fn validity(
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let signer = match can_sign {
         Ok(signer) => Some(signer),
-        Err(Error::Refused { weakness: weakness @ Weakness::Expired(_), .. }) => {
+        Err(openpgp::Error::Refused { weakness: weakness @ Weakness::Expired(_), .. }) => {
             return Row::fail(NAME, weakness.to_string(), renewal.words(policy));
         }
-        Err(error @ Error::Refused { weakness: Weakness::NotYetValid(_), .. }) => {
-            return Row::error(NAME, error);
+        Err(openpgp::Error::Refused { key, weakness: weakness @ Weakness::NotYetValid(_) }) => {
+            let (key, weakness) = (key.clone(), weakness.clone());
+            return Row::error(NAME, &openpgp::Error::Refused { key, weakness }.into());
         }
         Err(_) => None,
     };
@@ -264,16 +271,15 @@ fn validity(
 fn server(certificate: &Certificate) -> Row {
     let fingerprint = certificate.fingerprint();
     match ServerCopy::of(certificate) {
-        Err(error) => Row::error("server", &error),
-        Ok(Err(refusal)) => Row::fail(
+        Err(refusal) => Row::fail(
             "server",
             format!("the Mattermost server cannot read the certificate: {refusal}"),
             UNREADABLE,
         ),
-        Ok(Ok(copy)) if copy.left_out.is_empty() => {
+        Ok(copy) if copy.left_out.is_empty() => {
             Row::ok("server", "the Mattermost server reads the certificate")
         }
-        Ok(Ok(_)) => Row::warn(
+        Ok(_) => Row::warn(
             "server",
             "the Mattermost server reads the certificate in part only",
             format!("give servers this: plugsign export --for-server {fingerprint}"),
@@ -330,7 +336,7 @@ fn revocation_certificate(certificate: &Certificate, world: &World) -> Row {
         Ok(home) => home,
         Err(failure) => return Row::failure(NAME, &failure),
     };
-    let paths = [Reason::Unspecified, Reason::Compromised]
+    let paths = [RevocationReason::Unspecified, RevocationReason::Compromised]
         .map(|reason| home.revocation_path(&fingerprint, reason));
     if let Some(error) = paths.iter().find_map(|path| is_there(path).err()) {
         return Row::error(NAME, &error);
@@ -354,13 +360,13 @@ fn trial(key: &SigningKey, world: &World) -> Row {
         let created = world.time(None)?;
         let judge = Judge::new(vec![key.certificate().clone()], world.policy())?;
         let artifact = b"plugsign doctor";
+        let signature = sign(&artifact[..], key, created)?.to_bytes()?;
         let read = |error| Failure::Stream("read memory", error);
-        let signature = sign(&artifact[..], key, created).map_err(read)??.to_bytes()?;
         judge.verify(&signature, &artifact[..]).map_err(read)
     };
     match attempt() {
         Ok(Verdict::Good(good)) => Row::ok(NAME, format!("signed and verified, by {}", good.key())),
-        Ok(Verdict::Bad(bad)) => Row::error(NAME, &Error::NotGood(bad)),
+        Ok(Verdict::Bad(bad)) => Row::error(NAME, &Error::OpenPgp(openpgp::Error::NotGood(bad))),
         Err(failure) => Row::failure(NAME, &failure),
     }
 }

@@ -4,15 +4,17 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use plugsign::disk::Error;
 use plugsign::disk::shelf::HomeKey;
 use plugsign::disk::write::{Access, Existing, write_new, write_unless_same};
-use plugsign::error::Error;
 use plugsign::mattermost::server_copy::ServerCopy;
-use plugsign::openpgp::certificate::{Certificate, Fingerprint};
+use plugsign::openpgp;
+use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::key_file::armor_keys;
-use plugsign::openpgp::policy::Weakness;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::Protection;
+use plugsign::openpgp::weakness::Weakness;
 use plugsign::text::Safe;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -169,7 +171,7 @@ fn write(
 
 /// Returns the copy of a certificate that a server can read.
 pub fn for_server(certificate: &Certificate) -> Result<ServerCopy, Error> {
-    ServerCopy::of(certificate)?.map_err(|refusal| Error::NotForServer {
+    ServerCopy::of(certificate).map_err(|refusal| Error::NotForServer {
         key: certificate.fingerprint(),
         words: refusal.words,
         advice: refusal.advice.into(),
@@ -187,7 +189,7 @@ fn warn_of_server(key: &HomeKey, arguments: &Arguments, world: &World) {
     }
 }
 
-fn public_subkey(error: Error) -> Failure {
+fn public_subkey(error: openpgp::Error) -> Failure {
     let failure = Failure::from(error);
     failure.or_of_subkey("plugsign export KEY", "plugsign gpg --export 'SUBKEY!'")
 }
@@ -199,7 +201,7 @@ fn export(key: &HomeKey, arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Fa
     };
     if secret.protection() == Protection::None && !arguments.unprotected {
         let key = secret.fingerprint().to_string();
-        return Err(Error::Refused { key, weakness: Weakness::Unprotected }.into());
+        return Err(openpgp::Error::Refused { key, weakness: Weakness::Unprotected }.into());
     }
     Ok(secret.merge(&key.certificate)?.to_bytes()?)
 }

@@ -4,14 +4,15 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use plugsign::disk::Error;
 use plugsign::disk::file::{Links, folder_of, open_regular, read_bounded};
 use plugsign::disk::write::{Access, Existing, sync_folder, write_new};
-use plugsign::error::Error;
-use plugsign::openpgp::certificate::Fingerprint;
+use plugsign::openpgp;
+use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::key_file::{MAX_KEY_FILE, armor_keys, base64_line, read_keys};
-use plugsign::openpgp::policy::Weakness;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::{Protection, SecretKey};
+use plugsign::openpgp::weakness::Weakness;
 use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
@@ -31,9 +32,9 @@ fn one_key(arguments: &Arguments) -> Result<KeyQuery, Failure> {
 }
 
 /// Says what to do where a subkey was named for a key.
-pub(super) fn of_subkey(error: Error, option: &str) -> Failure {
+pub(super) fn of_subkey(error: impl Into<Failure>, option: &str) -> Failure {
     let whole = format!("plugsign export {option} KEY");
-    Failure::from(error).or_of_subkey(&whole, "plugsign export --ci 'SUBKEY!'")
+    error.into().or_of_subkey(&whole, "plugsign export --ci 'SUBKEY!'")
 }
 
 /// Returns the text for a CI's secret, and which subkey is in it.
@@ -44,7 +45,7 @@ pub fn for_ci(
     let query = one_key(arguments)?;
     let shelf = world.home()?.keys()?;
     let key = shelf.find_secret(Some(&query))?;
-    let no_secret = || Error::NoSecret(key.certificate.fingerprint());
+    let no_secret = || openpgp::Error::NoSecret(key.certificate.fingerprint());
     let secret = key.secret.as_ref().ok_or_else(no_secret)?.merge(&key.certificate)?;
     let exactly = query.exactly(&key.certificate);
     if exactly.is_none() {
@@ -80,20 +81,20 @@ pub fn to_folder(arguments: &Arguments, folder: &Path, world: &World) -> Result<
     let key = shelf.find_secret_whole(&query);
     let key = key.map_err(|error| of_subkey(error, "--offline-primary DIR"))?;
     let fingerprint = key.certificate.fingerprint();
-    let no_secret = || Error::NoSecret(fingerprint.clone());
+    let no_secret = || openpgp::Error::NoSecret(fingerprint.clone());
     let policy = world.policy();
     let key = of_home(home, &fingerprint)?;
     let secret = key.secret.as_ref().ok_or_else(no_secret)?;
     secret.without_primary(&policy).map_err(|error| match error {
-        Error::PrimaryElsewhere(_) => Failure::Advised(
-            Box::new(error),
+        openpgp::Error::PrimaryElsewhere(_) => Failure::Advised(
+            Box::new(error.into()),
             "it was taken off this machine already: copy the file that was written then".into(),
         ),
         error => error.into(),
     })?;
     if secret.protection() == Protection::None && !arguments.unprotected {
         let key = fingerprint.to_string();
-        return Err(Error::Refused { key, weakness: Weakness::Unprotected }.into());
+        return Err(openpgp::Error::Refused { key, weakness: Weakness::Unprotected }.into());
     }
     // Nobody finds out in the vault that the passphrase was another one.
     world
@@ -163,7 +164,7 @@ fn store_whole(path: &Path, whole: &SecretKey, access: Access) -> Result<(), Fai
     match same {
         true => Ok(()),
         false => Err(Failure::Advised(
-            Box::new(Error::Exists(path.to_owned())),
+            Box::new(Error::Exists(path.to_owned()).into()),
             "it may be the only copy of a primary key, and is never replaced: name another folder"
                 .into(),
         )),

@@ -1,10 +1,12 @@
 //! `plugsign extend`
 
 use clap::Args;
-use plugsign::openpgp::certificate::{KeyDescription, show_time};
+use plugsign::openpgp::certificate::description::KeyDescription;
 use plugsign::openpgp::change;
-use plugsign::openpgp::policy::{Policy, Weakness};
+use plugsign::openpgp::policy::Policy;
+use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_validity;
+use plugsign::openpgp::weakness::Weakness;
 
 use super::change::{Changed, Means, Needs};
 use crate::edge::world::World;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use plugsign::error::Error;
+use plugsign::openpgp;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::import::{Fate, Imported, ImportedKey, Importer, Taking};
 
@@ -102,7 +102,7 @@ fn line(key: &ImportedKey) -> String {
     let what = key.fingerprint.as_ref().or(key.file.as_ref()).map_or("", String::as_str);
     let user_id = key.user_id.as_ref().map(|user_id| format!("  {user_id}")).unwrap_or_default();
     match &key.error {
-        Some(why @ Failure::Library(Error::Refused { .. })) => {
+        Some(why @ Failure::OpenPgp(openpgp::Error::Refused { .. })) => {
             format!("{word}  {}{user_id}", why.one_line())
         }
         Some(why) => format!("{word}  {what}: {}{user_id}", why.one_line()),

@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
+use plugsign::disk::Error;
 use plugsign::disk::file::folder_of;
 use plugsign::disk::home::Home;
 use plugsign::disk::permissions::check_writable;
 use plugsign::disk::write::{Access, Existing, write_new};
-use plugsign::error::Error;
-use plugsign::openpgp::certificate::{Certificate, show_time};
+use plugsign::openpgp;
+use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, generate, user_id};
 use plugsign::openpgp::policy::KeySizeBits;
 use plugsign::openpgp::secret_key::Passphrase;
+use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_validity;
 use plugsign::text::Safe;
 use serde_json::{Map, Value};
@@ -169,7 +171,7 @@ pub fn make(
     // What was made passes the same rules as what is imported.
     let certificate = key.secret.certificate();
     certificate.check_signer(&plugsign::openpgp::policy::Policy::new(created)).map_err(
-        |weakness| Error::Refused { key: certificate.fingerprint().to_string(), weakness },
+        |weakness| openpgp::Error::Refused { key: certificate.fingerprint().to_string(), weakness },
     )?;
     let lock = world.lock()?;
     warn_of_namesakes(&plan.user_id, home, world)?;
@@ -223,12 +225,12 @@ fn check_place(path: &Path) -> Result<(), Failure> {
         ));
     }
     if fs::symlink_metadata(path).is_ok() {
-        let error = Box::new(Error::Exists(path.to_owned()));
+        let error = Box::new(Error::Exists(path.to_owned()).into());
         return Err(Failure::Advised(error, "name another file for --summary".into()));
     }
     check_writable(folder_of(path)).map_err(|error| {
         Failure::Advised(
-            Box::new(Error::io("write", path)(error)),
+            Box::new(Error::io("write", path)(error).into()),
             "no key was made: name a file in a folder that is there and can be written to".into(),
         )
     })
@@ -239,8 +241,9 @@ pub fn parse_bits(text: &str) -> Result<KeySizeBits, Failure> {
         .trim()
         .parse::<u32>()
         .map_err(|_| Failure::Usage(format!("\"{}\" is no size in bits", Safe::text(text))))?;
-    KeySizeBits::from_bits(bits)
-        .map_err(|weakness| Error::Refused { key: format!("{bits} bits"), weakness }.into())
+    KeySizeBits::from_bits(bits).map_err(|weakness| {
+        openpgp::Error::Refused { key: format!("{bits} bits"), weakness }.into()
+    })
 }
 
 fn converse() -> Result<Conversation, Failure> {

@@ -4,15 +4,19 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use plugsign::disk::Error;
 use plugsign::disk::shelf::HomeKey;
-use plugsign::error::Error;
 use plugsign::mattermost::server::Refusal;
 use plugsign::mattermost::server_copy::ServerCopy;
-use plugsign::openpgp::certificate::{Certificate, Description, Fingerprint, show_time};
+use plugsign::openpgp;
+use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::certificate::description::Description;
+use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::{Protection, SecretKey};
 use plugsign::openpgp::stub::Place;
+use plugsign::openpgp::times::show_time;
 use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 
@@ -98,7 +102,7 @@ impl Listed {
     fn new(key: &HomeKey, policy: &Policy) -> Listed {
         let mut left_out = Vec::new();
         let description = key.certificate.describe(policy);
-        let found = key.secret.as_ref().map(|secret| {
+        let found = key.secret.as_ref().map(|secret| -> openpgp::Result<Found> {
             let secret = secret.merge(&key.certificate)?;
             Ok(Found { secret, exactly: None, origin: Origin::Home })
         });
@@ -110,15 +114,14 @@ impl Listed {
                 Ok(signer) => {
                     end = description.key_signs_until(&signer);
                     match ServerCopy::of(&key.certificate) {
-                        Ok(Ok(copy)) => {
+                        Ok(copy) => {
                             left_out = copy.left_out;
                             None
                         }
-                        Ok(Err(refusal)) => Some(unreadable(&refusal)),
-                        Err(error) => Some(one_line(&error)),
+                        Err(refusal) => Some(unreadable(&refusal)),
                     }
                 }
-                Err(Error::Refused { weakness, .. }) => Some(weakness.to_string()),
+                Err(openpgp::Error::Refused { weakness, .. }) => Some(weakness.to_string()),
                 Err(error) => Some(one_line(&error)),
             },
         };
@@ -170,7 +173,7 @@ impl Listed {
             let mark = if revoked.contains(user_id) { "  (revoked)" } else { "" };
             writeln!(out, "  {}{mark}", Safe::bytes(user_id))?;
         }
-        let dates = |key: &plugsign::openpgp::certificate::KeyDescription| {
+        let dates = |key: &plugsign::openpgp::certificate::description::KeyDescription| {
             let expires = key
                 .expires
                 .map_or("never expires".into(), |end| format!("expires {}", show_time(end)));

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use plugsign::disk::Error;
 use plugsign::disk::write::{Access, Existing, make_folder, write_new};
-use plugsign::error::Error;
 use plugsign::text::Safe;
 use serde_json::{Map, Value};
 

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use plugsign::disk::Error;
 use plugsign::disk::bundle::{Beside, BundleFile};
 use plugsign::disk::database::DatabaseFile;
 use plugsign::disk::file::Links;
-use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::mattermost::bundle::{Manifest, Platform, is_valid_url};
 use plugsign::mattermost::marketplace::{Download, Listing, MAX_ICON, download_url, entry};

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use plugsign::disk::Error;
 use plugsign::disk::bundle::BundleFile;
 use plugsign::disk::database::read_database;
 use plugsign::disk::file::Links;
-use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::mattermost::json::Json;
 use plugsign::mattermost::marketplace::{decode_signature, downloads, file_of_url, identity};

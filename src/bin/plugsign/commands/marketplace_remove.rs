@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use plugsign::disk::Error;
 use plugsign::disk::database::DatabaseFile;
-use plugsign::error::Error;
 use plugsign::mattermost::marketplace::downloads;
 
 use super::add::{Added, Line};

@@ -1,7 +1,8 @@
 //! `plugsign passwd`
 
 use clap::Args;
-use plugsign::error::Error;
+use plugsign::disk::Error;
+use plugsign::openpgp;
 use plugsign::openpgp::query::KeyQuery;
 
 use super::change::Changed;
@@ -34,7 +35,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
     let shelf = home.keys()?;
     let key = shelf.find_secret_whole(&query)?;
     let fingerprint = key.certificate.fingerprint();
-    let no_secret = || Error::NoSecret(fingerprint.clone());
+    let no_secret = || Error::OpenPgp(openpgp::Error::NoSecret(fingerprint.clone()));
     let secret = key.secret.as_ref().ok_or_else(no_secret)?;
     // A wrong one is said before a new one is thought of.
     let asking = Asking::new(world).key(&arguments.passphrase).replaced(&arguments.new);

@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use plugsign::disk::Error;
 use plugsign::disk::file::read_small;
 use plugsign::disk::home::Home;
-use plugsign::error::Error;
-use plugsign::openpgp::certificate::{Certificate, Fingerprint};
-use plugsign::openpgp::change::{self, Reason, Revocation, revoke_by};
+use plugsign::openpgp;
+use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::change::{self, Revocation, revoke_by};
+use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys, unguarded};
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::query::KeyQuery;
+use plugsign::openpgp::revocation_reason::RevocationReason;
 use zeroize::Zeroizing;
 
 use super::change::{Changed, Means, Needs};
@@ -58,18 +61,18 @@ enum ReasonArgument {
     Retired,
 }
 
-impl From<ReasonArgument> for Reason {
-    fn from(reason: ReasonArgument) -> Reason {
+impl From<ReasonArgument> for RevocationReason {
+    fn from(reason: ReasonArgument) -> RevocationReason {
         match reason {
-            ReasonArgument::Compromised => Reason::Compromised,
-            ReasonArgument::Superseded => Reason::Superseded,
-            ReasonArgument::Retired => Reason::Retired,
+            ReasonArgument::Compromised => RevocationReason::Compromised,
+            ReasonArgument::Superseded => RevocationReason::Superseded,
+            ReasonArgument::Retired => RevocationReason::Retired,
         }
     }
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
-    let reason = arguments.reason.map_or(Reason::Unspecified, Reason::from);
+    let reason = arguments.reason.map_or(RevocationReason::Unspecified, RevocationReason::from);
     let alone = format!("plugsign revoke KEY --subkey SUBKEY --reason {reason}");
     if arguments.stored || arguments.certificate.is_some() {
         let how = if arguments.stored { "--stored" } else { "--certificate FILE" };
@@ -104,7 +107,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
     Ok(changed.say(effect(reason)))
 }
 
-fn effect(reason: Reason) -> &'static str {
+fn effect(reason: RevocationReason) -> &'static str {
     match reason.is_hard() {
         true => "Nothing that it ever signed is good any more, where the new certificate is known.",
         false => {
@@ -116,7 +119,7 @@ fn effect(reason: Reason) -> &'static str {
 /// Revokes a key with what was made for the day when it is lost.
 fn by_certificate(
     arguments: &Arguments,
-    reason: Reason,
+    reason: RevocationReason,
     world: &World,
 ) -> Result<Changed, Failure> {
     let home = world.home()?;
@@ -153,15 +156,17 @@ fn by_certificate(
 fn stored(
     home: &Home,
     fingerprint: &Fingerprint,
-    reason: Reason,
+    reason: RevocationReason,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
     if let Some(stored) = home.revocation(fingerprint, reason)? {
         return Ok(stored);
     }
     let mut there = Vec::new();
-    for other in [Reason::Unspecified].into_iter().chain(Reason::USUAL) {
+    for other in [RevocationReason::Unspecified].into_iter().chain(RevocationReason::USUAL) {
         match home.revocation(fingerprint, other)? {
-            Some(stored) if other == Reason::Unspecified && reason.is_hard() => return Ok(stored),
+            Some(stored) if other == RevocationReason::Unspecified && reason.is_hard() => {
+                return Ok(stored);
+            }
             Some(_) => there.push(other),
             None => {}
         }
@@ -170,7 +175,7 @@ fn stored(
 }
 
 fn one_revocation(bytes: &[u8]) -> Result<Revocation, Failure> {
-    let mut last = Error::NoKey("it has no revocation certificate".into());
+    let mut last = openpgp::Error::NoKey("it has no revocation certificate".into());
     for key in read_keys(&unguarded(bytes))? {
         match key {
             Ok(Key::Revocation(revocation)) => return Ok(revocation),
@@ -189,6 +194,6 @@ fn find_subkey(text: &str, certificate: &Certificate) -> Result<Fingerprint, Fai
         Some(_) => Err(Failure::Usage(
             "that is the primary key: without --subkey the whole key is revoked".into(),
         )),
-        None => Err(Error::UnknownKey(text.to_string()).into()),
+        None => Err(openpgp::Error::UnknownKey(text.to_string()).into()),
     }
 }

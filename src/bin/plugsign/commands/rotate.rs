@@ -1,9 +1,10 @@
 //! `plugsign rotate`
 
 use clap::Args;
-use plugsign::openpgp::certificate::{Description, show_time};
+use plugsign::openpgp::certificate::description::Description;
 use plugsign::openpgp::change::{self, SubkeyPlan};
 use plugsign::openpgp::policy::{KeySizeBits, Policy};
+use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_validity;
 
 use super::change::{Changed, Means, Needs};

@@ -8,12 +8,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use plugsign::disk::Error;
 use plugsign::disk::artifact::Artifact;
 use plugsign::disk::file::folder_of;
 use plugsign::disk::release::{Release, Selection, is_signature};
 use plugsign::disk::signing::{Signing, State};
 use plugsign::disk::write::{Existing, sync_folder};
-use plugsign::error::Error;
 use plugsign::judge::Judge;
 use plugsign::openpgp::secret_key::SigningKey;
 use plugsign::publisher::parallel::{each, for_each, threads_that_write};

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use plugsign::disk::Error;
 use plugsign::disk::artifact::Artifact;
 use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS};
 use plugsign::disk::file::read_small;
 use plugsign::disk::release::{name_in, plain};
 use plugsign::disk::signing::Signing;
-use plugsign::error::Error;
 use plugsign::text::Safe;
 
 use super::sign::outputs;

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use plugsign::disk::Error;
 use plugsign::disk::checksums::Sha256;
 use plugsign::disk::signing::{Signed, State};
-use plugsign::error::Error;
-use plugsign::openpgp::certificate::{Fingerprint, show_time};
+use plugsign::openpgp::ids::Fingerprint;
+use plugsign::openpgp::times::show_time;
 use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use plugsign::disk::home::Home;
-use plugsign::openpgp::certificate::{Certificate, Description, show_time};
+use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::certificate::description::Description;
+use plugsign::openpgp::times::show_time;
 use plugsign::text::Safe;
 
 use plugsign::publisher::show::first_user_id;

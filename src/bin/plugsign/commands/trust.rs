@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use plugsign::disk::Error;
 use plugsign::disk::file::read_small;
 use plugsign::disk::write::Existing;
-use plugsign::error::Error;
 use plugsign::mattermost::public_key::{Unfit, read_public_key};
 use plugsign::mattermost::standing::Standing;
 use plugsign::openpgp::certificate::Certificate;
@@ -192,7 +192,8 @@ fn list(world: &World) -> Result<Trust, Failure> {
         .map(|trusted| {
             let certificate = trusted.certificate;
             let outcome = certificate.to_bytes().map(|bytes| (bytes, certificate));
-            let entry = Entry::new(trusted.name, outcome.map_err(Why::Error), world);
+            let entry =
+                Entry::new(trusted.name, outcome.map_err(|error| Why::Error(error.into())), world);
             entry.narrowed(&copies).of_list()
         })
         .collect();
@@ -264,7 +265,7 @@ pub enum Why {
 impl From<Failure> for Why {
     fn from(failure: Failure) -> Why {
         match failure {
-            Failure::Library(error) => Why::Error(error),
+            Failure::Disk(error) => Why::Error(error),
             other => Why::Failure(other),
         }
     }

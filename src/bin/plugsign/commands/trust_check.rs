@@ -9,7 +9,9 @@ use plugsign::mattermost::config::Settings;
 use plugsign::mattermost::public_key::read_public_key;
 use plugsign::mattermost::server::KeyRing;
 use plugsign::mattermost::standing::Standing;
-use plugsign::openpgp::certificate::{Certificate, Description, show_time};
+use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::certificate::description::Description;
+use plugsign::openpgp::times::show_time;
 use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use plugsign::disk::Error;
 use plugsign::disk::server_config::{Added, KeyBytes, Removed, ServerConfig, database_of};
 use plugsign::disk::write::Existing;
-use plugsign::error::Error;
 use plugsign::mattermost::public_key::read_public_key;
 
 use super::trust::{Entry, Server, Trust, Wanted, Why};

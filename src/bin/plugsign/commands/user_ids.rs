@@ -1,7 +1,7 @@
 //! `plugsign adduid` and `plugsign revoke-uid`
 
 use clap::Args;
-use plugsign::error::Error;
+use plugsign::openpgp;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::change;
 use plugsign::openpgp::policy::Policy;
@@ -66,7 +66,7 @@ pub fn revoke(arguments: RevokeArguments, world: &World) -> Result<Changed, Fail
 }
 
 /// Returns the user ID that is meant: as it is written, or the only one with that part.
-fn find(text: &str, certificate: &Certificate) -> Result<Vec<u8>, Error> {
+fn find(text: &str, certificate: &Certificate) -> openpgp::Result<Vec<u8>> {
     let user_ids = certificate.standing_user_ids();
     if let Some(exact) = user_ids.iter().find(|id| id.as_slice() == text.as_bytes()) {
         return Ok(exact.clone());
@@ -76,6 +76,6 @@ fn find(text: &str, certificate: &Certificate) -> Result<Vec<u8>, Error> {
     let mut found = user_ids.iter().filter(has_part);
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one.clone()),
-        _ => Err(Error::UnknownUserId(text.to_string())),
+        _ => Err(openpgp::Error::UnknownUserId(text.to_string())),
     }
 }

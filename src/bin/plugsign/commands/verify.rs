@@ -6,16 +6,18 @@ use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use clap::Args;
-use plugsign::disk::artifact::{Artifact, Verified, Want, read_signature};
+use plugsign::disk::artifact::{Artifact, SignatureFile, Verified, Want, read_signature};
 use plugsign::disk::file::read_small;
 use plugsign::disk::release::Release;
 use plugsign::judge::Judge;
-use plugsign::openpgp::certificate::{Certificate, show_time};
+use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::key_file::MAX_KEY_FILE;
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::signature::DetachedSignature;
+use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_time;
-use plugsign::openpgp::verify::{Bad, Reason, Verdict};
+use plugsign::openpgp::verdict::{Bad, Reason};
+use plugsign::openpgp::verify::Verdict;
 use plugsign::publisher::parallel::{cores, for_each};
 
 use super::accepted::{Accepted, signers};
@@ -157,7 +159,11 @@ fn enough(verified: Verified, signers: usize) -> Verified {
 /// good. Whether others count is another question.
 fn judge_further(file: &Artifact, judge: &Judge, read: &AtomicU64) -> Option<Line> {
     let path = file.signature.as_deref()?;
-    let result = match read_signature(path).map(|bytes| bytes.and_then(|it| claims(&it, judge))) {
+    let claims = read_signature(path).map(|file| match file {
+        SignatureFile::Read(bytes) => claims(&bytes, judge),
+        SignatureFile::Bad(bad) => Err(bad),
+    });
+    let result = match claims {
         Ok(Ok(false)) => return None,
         Ok(Ok(true)) => {
             match file.verify(None, judge, Want::default(), read).map(|it| it.verdict) {

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
+use plugsign::disk::Error;
 use plugsign::disk::artifact::Artifact;
 use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
 use plugsign::disk::file::{folder_of, is_there, read_small};
 use plugsign::disk::release::{name_in, plain};
-use plugsign::error::Error;
 use plugsign::openpgp::hash::{ContentHash, Hasher};
-use plugsign::openpgp::verify::{Bad, Reason};
+use plugsign::openpgp::verdict::{Bad, Reason};
 
 use plugsign::text::Safe;
 

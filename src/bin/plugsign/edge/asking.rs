@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use clap::Args;
+use plugsign::disk::Error;
 use plugsign::disk::file::read_bounded;
-use plugsign::error::Error;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::secret_key::Passphrase;
 use plugsign::publisher::ask::{Ask, Which};

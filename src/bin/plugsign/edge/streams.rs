@@ -10,8 +10,8 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use plugsign::disk::Error;
 use plugsign::disk::file::{read_bounded, read_small};
-use plugsign::error::Error;
 use plugsign::openpgp::key_file::MAX_KEYRING;
 use rustix::io::{Errno, fcntl_getfd};
 use zeroize::Zeroizing;

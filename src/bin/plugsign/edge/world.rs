@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime};
 
 use plugsign::disk::home::{Home, Lock};
 use plugsign::disk::shelf::Shelf;
-use plugsign::error::Error;
+use plugsign::openpgp;
 use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::policy::Policy;
 use plugsign::publisher::ask::Ask;
@@ -104,7 +104,9 @@ impl World {
             Some(text) => {
                 let text = text.to_string_lossy();
                 parse_time(&text).map_err(|error| match error {
-                    Error::Malformed(why) => Failure::Usage(format!("SOURCE_DATE_EPOCH: {why}")),
+                    openpgp::Error::Malformed(why) => {
+                        Failure::Usage(format!("SOURCE_DATE_EPOCH: {why}"))
+                    }
                     other => other.into(),
                 })
             }

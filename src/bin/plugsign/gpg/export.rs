@@ -1,7 +1,7 @@
 //! `gpg --export`, `--export-secret-keys`, `--export-secret-subkeys`
 
-use plugsign::error::Error;
-use plugsign::openpgp::certificate::{Certificate, Fingerprint};
+use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::key_file::armor_keys;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::Protection;
@@ -106,12 +106,12 @@ fn meant_alone(
     Ok(if is_whole { Vec::new() } else { alone })
 }
 
-fn named_subkey(error: Error, what: What) -> Failure {
+fn named_subkey(error: impl Into<Failure>, what: What) -> Failure {
     let whole = match what {
         What::SecretSubkeys => "gpg --export-secret-subkeys KEY",
         _ => "gpg --export-secret-keys KEY",
     };
-    Failure::from(error).or_of_subkey(whole, "gpg --export-secret-subkeys 'SUBKEY!'")
+    error.into().or_of_subkey(whole, "gpg --export-secret-subkeys 'SUBKEY!'")
 }
 
 fn with_subkeys_alone(certificate: &Certificate, alone: &[Fingerprint]) -> Certificate {

@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use plugsign::disk::file::read_small;
-use plugsign::error::Error;
+use plugsign::openpgp;
 use plugsign::openpgp::bounds::Budget;
-use plugsign::openpgp::certificate::{Certificate, KeyId};
+use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::gnupg::{Wanted, is_keybox, read_key_blocks, read_keybox};
+use plugsign::openpgp::ids::KeyId;
 use plugsign::openpgp::key_file::{MAX_KEYRING, key_blocks};
 use plugsign::text::Safe;
 use zeroize::Zeroizing;
@@ -61,9 +62,9 @@ impl Keyrings {
         keyrings
     }
 
-    fn fail(&mut self, session: &mut Session, path: &Path, error: Error) {
+    fn fail(&mut self, session: &mut Session, path: &Path, error: impl Into<Failure>) {
         self.failed = true;
-        let failure = Failure::from(error);
+        let failure: Failure = error.into();
         session.log.say(&format!("keyblock resource '{}':", Safe::path(path)));
         session.log.explain(&failure);
         let code = cause_of(&failure).code;
@@ -87,7 +88,7 @@ impl Keyrings {
                         add(&mut known, Known { certificate, trust: Trust::Unknown });
                     }
                     // A certificate of another kind is nobody's; damage may hide anything.
-                    Err(error @ Error::Refused { .. }) => {
+                    Err(error @ openpgp::Error::Refused { .. }) => {
                         session.verbose(&format!("{}: {error}", Safe::path(&path)));
                     }
                     Err(error) => self.fail(session, &path, error),
@@ -108,7 +109,7 @@ fn certificates(
     bytes: &[u8],
     wanted: Wanted<'_>,
     budget: &Budget,
-) -> Result<Vec<Result<Certificate, Error>>, Error> {
+) -> openpgp::Result<Vec<openpgp::Result<Certificate>>> {
     // As with gpgv, an empty one is one without keys.
     if bytes.is_empty() {
         return Ok(Vec::new());

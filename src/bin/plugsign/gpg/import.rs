@@ -4,10 +4,12 @@
 //! for its passphrase. That it is whole is proved when it is unlocked, before each signing, and
 //! here if it has no passphrase or one is given.
 
-use plugsign::error::Error;
-use plugsign::openpgp::certificate::{Certificate, Fingerprint};
+use plugsign::disk::Error;
+use plugsign::openpgp;
+use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::change::Revocation;
 use plugsign::openpgp::facts::signature_count;
+use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use plugsign::openpgp::secret_key::{Protection, SecretKey};
 use plugsign::text::Safe;
@@ -61,12 +63,12 @@ pub fn run(session: &mut Session) -> Result<u8, Failure> {
         let input = Input::new(word, session.options.special_filenames);
         let keys = input
             .read("a key file", MAX_KEYRING)
-            .and_then(|bytes| read_keys_within(&bytes, &session.world.budget));
+            .and_then(|bytes| Ok(read_keys_within(&bytes, &session.world.budget)?));
         let keys = match keys {
             Ok(keys) => keys,
             Err(error) => {
                 failed = true;
-                let is_data = matches!(error, Error::NoKey(_));
+                let is_data = matches!(error, Error::OpenPgp(openpgp::Error::NoKey(_)));
                 session.log.say(&format!("{}:", Safe::path(input.name())));
                 session.log.explain(&error.into());
                 if is_data {

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 
 use plugsign::disk::file::{Stamp, read_bounded};
 use plugsign::disk::still::hash_still;
-use plugsign::error::{Error, Result};
+use plugsign::disk::{Error, Result};
 use plugsign::openpgp::hash::{ContentHash, Hashed, Hasher};
 use zeroize::Zeroizing;
 

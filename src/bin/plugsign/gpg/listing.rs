@@ -1,9 +1,9 @@
 //! `gpg --list-keys` and its kin, for people.
 
+use plugsign::disk::Error;
 use plugsign::disk::shelf::{HomeKey, Shelf};
-use plugsign::error::Error;
-use plugsign::openpgp::certificate::Fingerprint;
 use plugsign::openpgp::facts::{CertificateFacts, KeyFacts, UserIdFacts, certificate_facts};
+use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::text::Safe;

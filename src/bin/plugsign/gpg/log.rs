@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use plugsign::error::Error;
+use plugsign::disk::Error;
+use plugsign::openpgp;
 use plugsign::text::Safe;
 
 use super::status::Sink;
@@ -65,14 +66,15 @@ impl Log {
 
 /// What to try next, with the options of gpg's command lines.
 fn hint(failure: &Failure) -> Option<String> {
-    let Failure::Library(error) = failure else { return failure.hint() };
+    let Failure::Disk(error) = failure else { return failure.hint() };
     match error {
         Error::Exists(_) => Some("write elsewhere, or replace it with --yes".into()),
-        Error::UnknownKey(name) if name.is_empty() => Some(
+        Error::OpenPgp(openpgp::Error::UnknownKey(name)) if name.is_empty() => Some(
             "make a key with: gpg --full-generate-key; or import one with: gpg --import FILE"
                 .into(),
         ),
-        Error::UnknownKey(_) | Error::NoSecret(_) => {
+        Error::OpenPgp(openpgp::Error::UnknownKey(_))
+        | Error::OpenPgp(openpgp::Error::NoSecret(_)) => {
             Some("see which keys there are: gpg --list-secret-keys".into())
         }
         _ => failure.hint(),

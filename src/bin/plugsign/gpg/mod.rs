@@ -30,7 +30,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use plugsign::openpgp::certificate::KeyId;
+use plugsign::openpgp::ids::KeyId;
 use plugsign::text::Safe;
 
 use self::argv::Table;

@@ -4,9 +4,9 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use plugsign::disk::Error;
 use plugsign::disk::file::is_there;
 use plugsign::disk::write::{Access, Existing, write_new};
-use plugsign::error::Error;
 use zeroize::Zeroizing;
 
 use super::Session;

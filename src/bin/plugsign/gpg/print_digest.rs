@@ -1,6 +1,6 @@
 //! `gpg --print-md ALGO FILE...`
 
-use plugsign::error::Error;
+use plugsign::disk::Error;
 use plugsign::openpgp::hash::ContentHash;
 use plugsign::text::Safe;
 

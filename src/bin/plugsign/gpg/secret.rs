@@ -9,8 +9,10 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::Arc;
 
-use plugsign::error::Error;
-use plugsign::openpgp::certificate::{Certificate, Fingerprint};
+use plugsign::disk::Error;
+use plugsign::openpgp;
+use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::secret_key::{Passphrase, Protection, SecretKey, SigningKey};
 use zeroize::Zeroizing;
 
@@ -137,7 +139,7 @@ impl Secret {
                 }
             }
         };
-        if let Err(Failure::Library(Error::WrongPassphrase(key))) = &unlocked {
+        if let Err(Failure::OpenPgp(openpgp::Error::WrongPassphrase(key))) = &unlocked {
             status.say(&format!("BAD_PASSPHRASE {}", key.key_id()));
         }
         unlocked

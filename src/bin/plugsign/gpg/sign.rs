@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use plugsign::disk::Error;
 use plugsign::disk::shelf::{HomeKey, Shelf};
-use plugsign::error::Error;
-use plugsign::openpgp::certificate::Fingerprint;
+use plugsign::openpgp;
 use plugsign::openpgp::facts::signature_facts;
 use plugsign::openpgp::hash::ContentHash;
+use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::{SecretKey, SigningKey};
 use plugsign::openpgp::sign::sign_hashed_with;
@@ -117,7 +118,7 @@ fn make(
     let certificates = [key.certificate().clone()];
     match verify_hashed(&content, &signature, &certificates, &session.world.policy()) {
         Verdict::Good(_) => Ok(signature),
-        Verdict::Bad(bad) => Err(Error::NotGood(bad).into()),
+        Verdict::Bad(bad) => Err(openpgp::Error::NotGood(bad).into()),
     }
 }
 
@@ -156,7 +157,7 @@ fn choose(session: &mut Session) -> Result<Chosen, Failure> {
     let (fingerprint, exactly) = match chosen {
         Some(found) => found,
         None => find(&shelf, None).inspect_err(|error| {
-            if matches!(error, Failure::Library(Error::UnknownKey(_))) {
+            if matches!(error, Failure::OpenPgp(openpgp::Error::UnknownKey(_))) {
                 session.status.say("INV_SGNR 9");
             }
         })?,
@@ -167,7 +168,7 @@ fn choose(session: &mut Session) -> Result<Chosen, Failure> {
         .into_iter()
         .find(|key| key.certificate.fingerprint() == fingerprint);
     let Some(HomeKey { certificate, secret: Some(secret) }) = key else {
-        return Err(Error::NoSecret(fingerprint).into());
+        return Err(openpgp::Error::NoSecret(fingerprint).into());
     };
     let secret = secret.merge(&certificate)?;
     let usable = secret.check_can_sign(exactly.as_ref(), &session.world.policy());

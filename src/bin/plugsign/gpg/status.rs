@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use plugsign::error::Error;
-use plugsign::openpgp::policy::Weakness;
+use plugsign::disk::Error;
+use plugsign::openpgp;
+use plugsign::openpgp::weakness::Weakness;
 use plugsign::text::is_unsafe;
 
 use crate::edge::descriptor::inherited;
@@ -129,7 +130,7 @@ const SYSTEM: u32 = GPG | 1 << 15;
 /// Returns what gpg would say of a failure to sign.
 pub fn cause_of(failure: &Failure) -> Cause {
     match failure {
-        Failure::Library(error) => cause_of_error(error),
+        Failure::Disk(error) => cause_of_error(error),
         Failure::NoPassphrase(_) => cause(AGENT | 85, "No pinentry"),
         Failure::Cancelled => cause(AGENT | 99, "Operation cancelled"),
         Failure::EmptyPassphrase | Failure::PassphrasesDiffer => {
@@ -142,13 +143,17 @@ pub fn cause_of(failure: &Failure) -> Cause {
 
 fn cause_of_error(error: &Error) -> Cause {
     match error {
-        Error::WrongPassphrase(_) => cause(AGENT | 11, "Bad passphrase"),
-        Error::PassphraseNeeded(_) => cause(AGENT | 85, "No pinentry"),
+        Error::OpenPgp(openpgp::Error::WrongPassphrase(_)) => cause(AGENT | 11, "Bad passphrase"),
+        Error::OpenPgp(openpgp::Error::PassphraseNeeded(_)) => cause(AGENT | 85, "No pinentry"),
         Error::Exists(_) => cause(SYSTEM | 35, "File exists"),
-        Error::NoSecret(_) | Error::UnknownKey(_) => cause(17, "No secret key"),
-        Error::AmbiguousKey { .. } | Error::ShortKeyId(_) => cause(107, "Ambiguous name"),
-        Error::Refused { weakness: Weakness::SecretElsewhere, .. } => cause(17, "No secret key"),
-        Error::Refused { .. } => cause(54, "Unusable secret key"),
+        Error::OpenPgp(openpgp::Error::NoSecret(_))
+        | Error::OpenPgp(openpgp::Error::UnknownKey(_)) => cause(17, "No secret key"),
+        Error::OpenPgp(openpgp::Error::AmbiguousKey { .. })
+        | Error::OpenPgp(openpgp::Error::ShortKeyId(_)) => cause(107, "Ambiguous name"),
+        Error::OpenPgp(openpgp::Error::Refused { weakness: Weakness::SecretElsewhere, .. }) => {
+            cause(17, "No secret key")
+        }
+        Error::OpenPgp(openpgp::Error::Refused { .. }) => cause(54, "Unusable secret key"),
         Error::Io { source, .. } => cause_of_io(source),
         _ => cause(GPG | 1, "General error"),
     }

@@ -7,13 +7,15 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use plugsign::error::Error;
-use plugsign::openpgp::certificate::{Certificate, Fingerprint, KeyId};
+use plugsign::disk::Error;
+use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::facts::{SignatureFacts, certificate_facts, signature_facts};
 use plugsign::openpgp::hash::HashAlgorithm;
-use plugsign::openpgp::policy::Weakness;
+use plugsign::openpgp::ids::{Fingerprint, KeyId};
 use plugsign::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE, Texts};
-use plugsign::openpgp::verify::{Bad, Reason, Verdict, verify_hashed};
+use plugsign::openpgp::verdict::{Bad, Reason};
+use plugsign::openpgp::verify::{Verdict, verify_hashed};
+use plugsign::openpgp::weakness::Weakness;
 use plugsign::text::Safe;
 
 use super::Session;

@@ -1,0 +1,203 @@
+//! Why something could not be done with a key or a signature.
+
+use std::io;
+use std::time::SystemTime;
+
+use super::ids::Fingerprint;
+use super::times::show_time;
+use super::verdict::Bad;
+use super::weakness::Weakness;
+use crate::text::Safe;
+
+/// The result of what works on keys and signatures.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something could not be done with a key or a signature: one variant for each way that a
+/// caller would react.
+///
+/// That a signature is not good is no error but a [`Verdict`](super::verify::Verdict).
+/// Messages say what happened and to what, on one line, with foreign text made safe; what to try
+/// next is the program's to say.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// More bytes than a thing of this kind may have.
+    #[error("{} is larger than {limit} bytes, the most that {what} may have", Safe::text(name))]
+    TooLarge {
+        /// The file, or where the bytes came from.
+        name: String,
+        /// What it should be: "a key file".
+        what: &'static str,
+        /// The limit in bytes.
+        limit: u64,
+    },
+
+    /// No OpenPGP key can be read from these bytes.
+    #[error("no OpenPGP key can be read: {0}")]
+    NoKey(String),
+
+    /// A key that was not looked at: with all before it, it costs more than one command spends.
+    #[error("{} was not read: with all before it, it takes more time or memory than one command spends on keys", Safe::text(.0))]
+    NotRead(String),
+
+    /// A file of GnuPG's that is not as GnuPG writes them, or that is written in a way that is
+    /// not read here.
+    #[error("GnuPG's file cannot be used: {}", Safe::text(.0))]
+    GnupgFile(String),
+
+    /// A file of GnuPG's in which there is nothing to take over.
+    #[error("{0}")]
+    PassedOver(&'static str),
+
+    /// A secret key is needed, and this has none.
+    #[error("{0} has no secret key here")]
+    NoSecret(Fingerprint),
+
+    /// The primary key is needed, and its secret part is not here.
+    #[error(
+        "the secret part of the primary key {0} is not here (kept off-line, or on a smart card)"
+    )]
+    PrimaryElsewhere(Fingerprint),
+
+    /// The primary key is the one that signs, where a subkey is needed.
+    #[error("{0} signs with its primary key, and has no signing subkey that could do so instead")]
+    OnlyPrimarySigns(Fingerprint),
+
+    /// A secret key was lent, and it is another one.
+    #[error("that is the secret key of {found}, not of {wanted}")]
+    OtherKey {
+        /// The key that is to be changed.
+        wanted: Fingerprint,
+        /// The one that was lent.
+        found: Fingerprint,
+    },
+
+    /// Something would be said of a key before what it says already.
+    #[error("the clock is wrong, or was: {key} has a self-signature of {}, which is not past", show_time(*newest))]
+    ClockBehind {
+        /// The key.
+        key: Fingerprint,
+        /// Its newest self-signature.
+        newest: SystemTime,
+    },
+
+    /// A revocation certificate that was made by another key.
+    #[error("the revocation certificate was not made by {0}")]
+    ForeignRevocation(Fingerprint),
+
+    /// The key has this user ID already.
+    #[error("the key has the user ID \"{}\" already", Safe::text(.0))]
+    UserIdExists(String),
+
+    /// No user ID of the key, or more than one, is meant.
+    #[error("\"{}\" is not one user ID of the key that is not revoked", Safe::text(.0))]
+    UnknownUserId(String),
+
+    /// Without this user ID nobody could read the key any more.
+    #[error("\"{}\" is the last user ID of the key", Safe::text(.0))]
+    LastUserId(String),
+
+    /// The passphrase does not unlock the key.
+    #[error("wrong passphrase for {0}")]
+    WrongPassphrase(Fingerprint),
+
+    /// The key is protected, and no passphrase was given.
+    #[error("{0} is protected by a passphrase, and none was given")]
+    PassphraseNeeded(Fingerprint),
+
+    /// The key is refused by the publisher's policy.
+    #[error("{key}: {weakness}")]
+    Refused {
+        /// The key, or the option, that is refused.
+        key: String,
+        /// Why.
+        weakness: Weakness,
+    },
+
+    /// No key matches.
+    #[error("{}", no_key(.0))]
+    UnknownKey(String),
+
+    /// Several keys match.
+    #[error("{}", ambiguous(query, candidates.len()))]
+    AmbiguousKey {
+        /// What was asked for; empty if it was left to be the only one.
+        query: String,
+        /// The keys that match, with their first user ID.
+        candidates: Vec<(Fingerprint, String)>,
+    },
+
+    /// A subkey is named where something is done to the key as a whole.
+    #[error("{subkey} is a subkey of {key}, and this command acts on a key as a whole")]
+    NamesSubkey {
+        /// The subkey that was named.
+        subkey: Fingerprint,
+        /// The key that it belongs to.
+        key: Fingerprint,
+    },
+
+    /// An 8-digit key ID, which anybody can make another key for.
+    #[error("\"{}\" is a short key ID, which does not identify a key", Safe::text(.0))]
+    ShortKeyId(String),
+
+    /// Two copies of a secret key have parts that one passphrase does not unlock.
+    #[error(
+        "the home and the file keep secret parts of {key} under different passphrases (not that of the file: {})",
+        list(parts)
+    )]
+    PassphrasesDiffer {
+        /// The key.
+        key: Fingerprint,
+        /// The keys whose secret parts the file's passphrase does not unlock.
+        parts: Vec<Fingerprint>,
+    },
+
+    /// A signature that was just made, or should be, does not pass our own judges.
+    #[error("the signature would not be good ({}): {}", .0.reason(), .0.detail())]
+    NotGood(Bad),
+
+    /// A time, validity or user ID that is not well-formed.
+    #[error("{0}")]
+    Malformed(String),
+
+    /// The content that is to be signed cannot be read.
+    #[error("cannot read the content")]
+    Unreadable(#[source] io::Error),
+
+    /// Something that cannot happen with valid input did, deep in a cryptographic library.
+    #[error("{what} failed")]
+    Crypto {
+        /// What was computed.
+        what: &'static str,
+        /// The library's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// Wraps a cryptographic library's error.
+    pub(crate) fn crypto<E>(what: &'static str) -> impl FnOnce(E) -> Error
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        move |source| Error::Crypto { what, source: source.into() }
+    }
+}
+
+fn list(fingerprints: &[Fingerprint]) -> String {
+    fingerprints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn ambiguous(query: &str, count: usize) -> String {
+    match query.is_empty() {
+        true => format!("there are {count} secret keys, and none was chosen"),
+        false => format!("\"{}\" matches {count} keys", Safe::text(query)),
+    }
+}
+
+fn no_key(query: &str) -> String {
+    match query {
+        "" => "there is no secret key here".into(),
+        query => format!("no key matches \"{}\"", Safe::text(query)),
+    }
+}

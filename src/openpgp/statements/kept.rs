@@ -1,0 +1,384 @@
+//! The packets of a key's statements, kept as they came.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::Packet;
+use openpgp::parse::Parse;
+use openpgp::serialize::MarshalInto;
+
+use super::raw::{
+    CERTIFICATION_REVOCATION, DIRECT_KEY, KEY_REVOCATION, RawSignature, SUBKEY_BINDING,
+    SUBKEY_REVOCATION,
+};
+use super::statement::{Statement, Subject};
+use crate::openpgp::framing::{
+    PUBLIC_KEY, PUBLIC_SUBKEY, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, USER_ATTRIBUTE, USER_ID, split,
+};
+use crate::openpgp::ids::Fingerprint;
+use crate::openpgp::raw_key::RawKey;
+use crate::openpgp::rsa_public::Recovering;
+use crate::openpgp::weigh::Proofs;
+
+/// The packets of one certificate's own statements. Cloning it is cheap.
+#[derive(Clone, Debug, Default)]
+pub(in crate::openpgp) struct Statements(Arc<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// The primary key's body.
+    primary: Arc<[u8]>,
+    /// What there is besides the primary key.
+    subjects: Vec<Subject>,
+    /// The signature packets' bodies, each with what it stands behind.
+    signatures: Vec<(Subject, Arc<[u8]>)>,
+    /// Those that are known to be by the primary key, about what they stand behind.
+    proven: HashSet<(Subject, Arc<[u8]>)>,
+    verified: OnceLock<Verified>,
+}
+
+#[derive(Debug, Default)]
+struct Verified {
+    own: Vec<Statement>,
+    /// The revocations that the primary key did not make, each with who claims to have.
+    by_others: Vec<(Statement, Vec<[u8; 8]>)>,
+}
+
+impl Statements {
+    /// Takes the statements of the one certificate in some packets, and tells whose they are. What
+    /// is proven already is not verified again.
+    ///
+    /// Signatures that claim to be by others are left out, but for revocations: whose they are
+    /// only the mathematics tells.
+    pub(in crate::openpgp) fn of_given(
+        packets: &[u8],
+        proofs: &Proofs,
+    ) -> Option<(Fingerprint, Statements)> {
+        let first = split(packets).ok()?;
+        let (primary, mut rest) = packets.split_at_checked(packets.len() - first.rest.len())?;
+        let (fingerprint, mut walk) = Walk::new(primary)?;
+        while let Ok(frame) = split(rest) {
+            let packet = rest.get(..rest.len() - frame.rest.len()).unwrap_or_default();
+            rest = frame.rest;
+            walk.take(frame.tag, frame.body, packet, proofs);
+        }
+        Some((fingerprint, Statements(Arc::new(walk.kept))))
+    }
+
+    /// Takes the statements of the one certificate in some packets.
+    pub(in crate::openpgp) fn of(packets: &[u8]) -> Statements {
+        let given = Statements::of_given(packets, &Proofs::default());
+        given.map(|(_, statements)| statements).unwrap_or_default()
+    }
+
+    /// Returns the statements with those of another copy.
+    pub(in crate::openpgp) fn and(&self, other: &Statements) -> Statements {
+        if Arc::ptr_eq(&self.0, &other.0) || other.0.signatures.is_empty() {
+            return self.clone();
+        }
+        if self.0.signatures.is_empty() && self.0.subjects.is_empty() {
+            return other.clone();
+        }
+        let mut kept = Kept {
+            primary: self.0.primary.clone(),
+            subjects: self.0.subjects.clone(),
+            signatures: self.0.signatures.clone(),
+            proven: self.0.proven.union(&other.0.proven).cloned().collect(),
+            verified: OnceLock::new(),
+        };
+        let known: HashSet<&Subject> = self.0.subjects.iter().collect();
+        kept.subjects.extend(other.0.subjects.iter().filter(|it| !known.contains(it)).cloned());
+        let known: HashSet<&(Subject, Arc<[u8]>)> = self.0.signatures.iter().collect();
+        let new = other.0.signatures.iter().filter(|it| !known.contains(it));
+        kept.signatures.extend(new.cloned());
+        match kept.signatures.len() == self.0.signatures.len()
+            && kept.subjects.len() == self.0.subjects.len()
+        {
+            true => self.clone(),
+            false => Statements(Arc::new(kept)),
+        }
+    }
+
+    /// Returns the statements with one that stands alone, such as a revocation certificate.
+    pub(in crate::openpgp) fn with(&self, body: &[u8]) -> Statements {
+        self.and(&Statements(Arc::new(Kept {
+            primary: self.0.primary.clone(),
+            signatures: vec![(Subject::Key, body.into())],
+            ..Kept::default()
+        })))
+    }
+
+    /// Returns those of the statements that are wanted; what does not verify is left out.
+    pub(in crate::openpgp) fn filtered(&self, wants: impl Fn(&Statement) -> bool) -> Statements {
+        let gone: HashSet<&Arc<[u8]>> =
+            self.own().iter().filter(|it| !wants(it)).map(|it| &it.body).collect();
+        if gone.is_empty() {
+            return self.clone();
+        }
+        let kept = self.0.signatures.iter().filter(|(_, body)| !gone.contains(body));
+        Statements(Arc::new(Kept {
+            primary: self.0.primary.clone(),
+            subjects: self.0.subjects.clone(),
+            signatures: kept.cloned().collect(),
+            proven: self.0.proven.clone(),
+            verified: OnceLock::new(),
+        }))
+    }
+
+    /// Returns what the primary key said: every statement whose numbers verify.
+    pub(in crate::openpgp) fn own(&self) -> &[Statement] {
+        &self.verified().own
+    }
+
+    /// Returns whether the primary key made the signature with this body, which is among them.
+    pub(in crate::openpgp) fn is_own(&self, body: &[u8]) -> bool {
+        self.own().iter().any(|statement| *statement.body == *body)
+    }
+
+    /// Returns the revocations by others, each with the key IDs of who claims to have made it.
+    /// Nobody has checked them.
+    pub(in crate::openpgp) fn by_others(&self) -> &[(Statement, Vec<[u8; 8]>)] {
+        &self.verified().by_others
+    }
+
+    fn verified(&self) -> &Verified {
+        self.0.verified.get_or_init(|| verify(&self.0))
+    }
+
+    /// Returns the packets of a certificate with what they lack of its statements: what a parser
+    /// left out, and what it wrote in other words; or nothing if they lack none. `by_other` says
+    /// which revocations by others count, `elsewhere` has what other copies say. Of that the
+    /// revocations are added.
+    pub(in crate::openpgp) fn restored(
+        &self,
+        packets: &[u8],
+        by_other: impl Fn(&[[u8; 8]]) -> bool,
+        elsewhere: &[Statement],
+    ) -> Option<Vec<u8>> {
+        let there: HashSet<&[u8]> = bodies(packets);
+        let elsewhere = elsewhere.iter().filter(|it| it.is_revocation());
+        if self.0.signatures.iter().all(|(_, body)| there.contains(&**body))
+            && elsewhere.clone().next().is_none()
+        {
+            return None;
+        }
+        let others = self.by_others().iter().filter(|(_, issuers)| by_other(issuers));
+        let mut missing: HashMap<&Subject, Vec<&Arc<[u8]>>> = HashMap::new();
+        let all = self.own().iter().chain(others.map(|(statement, _)| statement)).chain(elsewhere);
+        for statement in all {
+            if !there.contains(&*statement.body) {
+                missing.entry(&statement.subject).or_default().push(&statement.body);
+            }
+        }
+        (!missing.is_empty()).then(|| insert(packets, &missing))
+    }
+}
+
+/// Returns the key IDs that a signature claims to be made by.
+pub(in crate::openpgp) fn issuers(body: &[u8]) -> Vec<[u8; 8]> {
+    RawSignature::read(body).map(|raw| raw.issuers()).unwrap_or_default()
+}
+
+/// Returns whether a signature is of the type that revokes a key.
+pub(in crate::openpgp) fn is_key_revocation(body: &[u8]) -> bool {
+    RawSignature::read(body).is_some_and(|raw| raw.typ == KEY_REVOCATION)
+}
+
+/// The walk through one certificate.
+struct Walk {
+    kept: Kept,
+    key_id: [u8; 8],
+    place: Subject,
+}
+
+impl Walk {
+    fn new(packet: &[u8]) -> Option<(Fingerprint, Walk)> {
+        let fingerprint = match split(packet).ok()? {
+            frame if frame.tag == PUBLIC_KEY => {
+                Fingerprint::from_hex(&RawKey::read(frame.body)?.hex_fingerprint()?)?
+            }
+            _ => match Packet::from_bytes(packet).ok()? {
+                Packet::SecretKey(key) => key.fingerprint().into(),
+                _ => return None,
+            },
+        };
+        let key_id = fingerprint.key_id_octets()?;
+        let kept = Kept { primary: public_body(packet)?.into(), ..Kept::default() };
+        Some((fingerprint, Walk { kept, key_id, place: Subject::Key }))
+    }
+
+    fn take(&mut self, tag: u8, body: &[u8], packet: &[u8], proofs: &Proofs) {
+        let subject = match tag {
+            SIGNATURE => return self.take_signature(body, proofs),
+            USER_ID => Subject::UserId(body.into()),
+            USER_ATTRIBUTE => Subject::Attribute(body.into()),
+            PUBLIC_SUBKEY => Subject::Subkey(body.into()),
+            SECRET_SUBKEY => match public_body(packet) {
+                Some(body) => Subject::Subkey(body.into()),
+                None => return,
+            },
+            _ => return,
+        };
+        self.place = subject.clone();
+        if !self.kept.subjects.contains(&subject) {
+            self.kept.subjects.push(subject);
+        }
+    }
+
+    fn take_signature(&mut self, body: &[u8], proofs: &Proofs) {
+        let Some(raw) = RawSignature::read(body) else { return };
+        let issuers = raw.issuers();
+        if raw.is_revocation() || issuers.is_empty() || issuers.contains(&self.key_id) {
+            let signature: (Subject, Arc<[u8]>) = (self.place.clone(), body.into());
+            if proofs.has(body) {
+                self.kept.proven.insert(signature.clone());
+            }
+            self.kept.signatures.push(signature);
+        }
+    }
+}
+
+/// Returns a key packet's body without its secret part.
+fn public_body(packet: &[u8]) -> Option<Vec<u8>> {
+    let frame = split(packet).ok()?;
+    if matches!(frame.tag, PUBLIC_KEY | PUBLIC_SUBKEY) {
+        return Some(frame.body.to_vec());
+    }
+    let public = match Packet::from_bytes(packet).ok()? {
+        Packet::SecretKey(key) => Packet::from(key.take_secret().0),
+        Packet::SecretSubkey(key) => Packet::from(key.take_secret().0),
+        _ => return None,
+    };
+    Some(split(&public.to_vec().ok()?).ok()?.body.to_vec())
+}
+
+/// Finds out which signatures the primary key made, and about what.
+fn verify(kept: &Kept) -> Verified {
+    let mut verified = Verified::default();
+    let Some(key) = Recovering::of_key_body(&kept.primary) else { return verified };
+    for signature @ (place, body) in &kept.signatures {
+        let Some(raw) = RawSignature::read(body) else { continue };
+        let statement = |subject: &Subject| Statement {
+            subject: subject.clone(),
+            body: body.clone(),
+            typ: raw.typ,
+            says: raw.says(),
+        };
+        let proven = kept.proven.contains(signature).then_some(place);
+        match proven.or_else(|| subject_of(&raw, place, kept, &key)) {
+            Some(subject) => verified.own.push(statement(subject)),
+            None if raw.is_revocation() => {
+                verified.by_others.push((statement(place), raw.issuers()));
+            }
+            None => {}
+        }
+    }
+    verified
+}
+
+/// Returns what a signature is about, if the primary key made it. Most stand behind what they
+/// are about; others are tried on everything of its kind.
+fn subject_of<'a>(
+    raw: &RawSignature<'_>,
+    place: &'a Subject,
+    kept: &'a Kept,
+    key: &Recovering,
+) -> Option<&'a Subject> {
+    let digests: Vec<Vec<u8>> = raw
+        .numbers(key.octets())
+        .into_iter()
+        .filter_map(|number| key.recover(raw.hash(), number))
+        .collect();
+    if digests.is_empty() {
+        return None;
+    }
+    let fits = |subject: &Subject| {
+        matches!(
+            (raw.typ, subject),
+            (KEY_REVOCATION | DIRECT_KEY, Subject::Key)
+                | (SUBKEY_REVOCATION | SUBKEY_BINDING, Subject::Subkey(_))
+                | (
+                    0x10..=0x13 | CERTIFICATION_REVOCATION,
+                    Subject::UserId(_) | Subject::Attribute(_)
+                )
+        )
+    };
+    let candidates = std::iter::once(place).chain(&kept.subjects);
+    candidates.chain([&Subject::Key]).filter(|subject| fits(subject)).find(|subject| {
+        digest_over(raw, &kept.primary, subject).is_some_and(|digest| digests.contains(&digest))
+    })
+}
+
+/// Hashes what a signature about the subject is over (RFC 9580, section 5.2.4).
+fn digest_over(raw: &RawSignature<'_>, primary: &[u8], subject: &Subject) -> Option<Vec<u8>> {
+    let key_head = |body: &[u8]| -> Option<[u8; 3]> {
+        let [high, low] = u16::try_from(body.len()).ok()?.to_be_bytes();
+        Some([0x99, high, low])
+    };
+    let user_head = |mark: u8, body: &[u8]| -> Option<[u8; 5]> {
+        let [a, b, c, d] = u32::try_from(body.len()).ok()?.to_be_bytes();
+        Some([mark, a, b, c, d])
+    };
+    let head = key_head(primary)?;
+    match subject {
+        Subject::Key => raw.digest(&[&head, primary]),
+        Subject::Subkey(body) => raw.digest(&[&head, primary, &key_head(body)?, body]),
+        Subject::UserId(body) => raw.digest(&[&head, primary, &user_head(0xB4, body)?, body]),
+        Subject::Attribute(body) => raw.digest(&[&head, primary, &user_head(0xD1, body)?, body]),
+    }
+}
+
+/// Returns the bodies of the signature packets.
+fn bodies(packets: &[u8]) -> HashSet<&[u8]> {
+    let mut bodies = HashSet::new();
+    let mut rest = packets;
+    while let Ok(frame) = split(rest) {
+        if frame.tag == SIGNATURE {
+            bodies.insert(frame.body);
+        }
+        rest = frame.rest;
+    }
+    bodies
+}
+
+/// Puts signatures behind what they are about.
+fn insert(packets: &[u8], missing: &HashMap<&Subject, Vec<&Arc<[u8]>>>) -> Vec<u8> {
+    let mut all = Vec::with_capacity(packets.len());
+    let mut rest = packets;
+    while let Ok(frame) = split(rest) {
+        let packet = rest.get(..rest.len() - frame.rest.len()).unwrap_or_default();
+        rest = frame.rest;
+        all.extend_from_slice(packet);
+        let subject = match frame.tag {
+            PUBLIC_KEY | SECRET_KEY => Some(Subject::Key),
+            USER_ID => Some(Subject::UserId(frame.body.into())),
+            USER_ATTRIBUTE => Some(Subject::Attribute(frame.body.into())),
+            PUBLIC_SUBKEY | SECRET_SUBKEY => {
+                public_body(packet).map(|body| Subject::Subkey(body.into()))
+            }
+            _ => None,
+        };
+        for body in subject.and_then(|subject| missing.get(&subject)).into_iter().flatten() {
+            all.extend(packet_head(body.len()));
+            all.extend_from_slice(body);
+        }
+    }
+    all.extend_from_slice(rest);
+    all
+}
+
+/// Returns a signature packet's header (RFC 9580, section 4.2.1).
+fn packet_head(length: usize) -> Vec<u8> {
+    let mut head = vec![0xC0 | SIGNATURE];
+    match length {
+        0..=191 => head.push(length as u8),
+        192..=8383 => head.extend(((length - 192 + (192 << 8)) as u16).to_be_bytes()),
+        _ => {
+            head.push(255);
+            head.extend((length as u32).to_be_bytes());
+        }
+    }
+    head
+}

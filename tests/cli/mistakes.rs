@@ -29,7 +29,9 @@ fn sign(sandbox: &Sandbox, passphrase: &str, more: &str) -> Done {
 fn a_wrong_passphrase_names_where_it_came_from() {
     let sandbox = desk();
     sandbox.write("pass", "wrong\n");
-    sign(&sandbox, "wrong", "a.tar.gz").exits(3).says("it came from PLUGSIGN_PASSPHRASE, ");
+    sign(&sandbox, "wrong", "a.tar.gz")
+        .exits(3)
+        .says("it came from PLUGSIGN_PASSPHRASE; one line end at its end is dropped");
     sandbox
         .run("sign --passphrase-file pass a.tar.gz")
         .exits(3)

@@ -310,16 +310,8 @@ fn passphrase(found: &Found, source: &PassphraseSource, world: &World) -> Row {
             false => Row::ok(NAME, format!("from {shown}")),
         };
     }
-    if let Some(value) = world.variable("PLUGSIGN_PASSPHRASE") {
-        // Secret stores are often filled with `echo`.
-        return match value.as_encoded_bytes().ends_with(b"\n") {
-            true => Row::warn(
-                NAME,
-                "PLUGSIGN_PASSPHRASE ends with a line end, which is a part of it",
-                "store it without one, unless the passphrase has one: printf %s, not echo",
-            ),
-            false => Row::ok(NAME, "from PLUGSIGN_PASSPHRASE"),
-        };
+    if world.variable("PLUGSIGN_PASSPHRASE").is_some() {
+        return Row::ok(NAME, "from PLUGSIGN_PASSPHRASE");
     }
     let give = "set PLUGSIGN_PASSPHRASE, or say --passphrase-file FILE or --passphrase-fd N";
     match (world.is_ci(), Conversation::open().is_some()) {

@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 use plugsign::openpgp::facts::{KeyFacts, UserIdFacts};
 use plugsign::text::is_unsafe;
 
-use super::Session;
-use super::listing::{Half, Listed};
+use super::known::{Half, Listed, Trust};
 use super::options::seconds;
-use super::verify::Trust;
+use super::session::Session;
 
 /// Lists keys. The first record speaks of a whole ring, and of no key file.
 pub fn listing(session: &Session, listed: &[Listed], half: Half, of_file: bool) -> String {

@@ -7,9 +7,10 @@ use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::Protection;
 use zeroize::Zeroizing;
 
-use super::Session;
-use super::listing::{Half, known_keys, matching};
+use super::known::{Half, known_keys};
+use super::listing::matching;
 use super::output::{Output, with_headers};
+use super::session::Session;
 use plugsign::publisher::failure::Failure;
 
 /// What leaves.

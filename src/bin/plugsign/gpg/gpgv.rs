@@ -13,9 +13,10 @@ use plugsign::openpgp::key_file::{MAX_KEYRING, key_blocks};
 use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
-use super::Session;
+use super::known::{Known, Trust, add};
+use super::session::Session;
 use super::status::cause_of;
-use super::verify::{self, Known, Speak, Trust};
+use super::verify::{self, Speak};
 use plugsign::publisher::failure::Failure;
 
 pub fn run(session: &mut Session) -> Result<u8, Failure> {
@@ -118,19 +119,6 @@ fn certificates(
         return Ok(read_keybox(bytes, wanted, budget));
     }
     Ok(read_key_blocks(&key_blocks(bytes)?, wanted, budget))
-}
-
-/// Adds a certificate, or what a copy of a known one has beyond it: a revocation above all.
-pub fn add(known: &mut Vec<Known>, more: Known) {
-    let fingerprint = more.certificate.fingerprint();
-    match known.iter_mut().find(|known| known.certificate.fingerprint() == fingerprint) {
-        Some(first) => {
-            if let Ok(merged) = first.certificate.merge(&more.certificate) {
-                first.certificate = merged;
-            }
-        }
-        None => known.push(more),
-    }
 }
 
 /// A name without a slash is a file of the GnuPG home, as gpg has it.

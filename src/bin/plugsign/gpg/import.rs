@@ -14,10 +14,10 @@ use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use plugsign::openpgp::secret_key::{Protection, SecretKey};
 use plugsign::text::Safe;
 
-use super::Session;
 use super::input::Input;
 use super::secret::Secret;
-use super::verify::primary_user_id;
+use super::session::Session;
+use super::session::primary_user_id;
 use crate::edge::asking::Asking;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::show::first_user_id;

@@ -11,12 +11,12 @@ use plugsign::openpgp::secret_key::Passphrase;
 use plugsign::openpgp::validity::{parse_time, parse_validity};
 use plugsign::text::Safe;
 
-use super::Session;
 use super::input::Input;
-use super::listing::{self, Half, Listed, Of};
+use super::known::{Half, Listed, Trust};
+use super::listing::{self, Of};
 use super::parameters::{self, Step, Wanted};
 use super::secret::Secret;
-use super::verify::Trust;
+use super::session::Session;
 use crate::commands::dialog::{self, Asked};
 use crate::commands::keygen::{make, parse_bits};
 use crate::edge::terminal::Conversation;

@@ -2,34 +2,19 @@
 
 use plugsign::disk::Error;
 use plugsign::disk::shelf::{HomeKey, Shelf};
-use plugsign::openpgp::facts::{CertificateFacts, KeyFacts, UserIdFacts, certificate_facts};
+use plugsign::openpgp::facts::{KeyFacts, UserIdFacts, certificate_facts};
 use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::text::Safe;
 
-use super::Session;
 use super::colons;
 use super::dates::day;
 use super::input::Input;
+use super::known::{Half, Listed, Trust, known_keys, trust_in};
 use super::options::KeyidFormat;
-use super::verify::Trust;
+use super::session::Session;
 use plugsign::publisher::failure::Failure;
-
-/// A key in a listing.
-pub struct Listed {
-    pub facts: CertificateFacts,
-    pub trust: Trust,
-    /// The keys whose secret parts are here.
-    pub secrets: Vec<Fingerprint>,
-}
-
-/// Which of a key's halves the listing is about.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Half {
-    Public,
-    Secret,
-}
 
 /// What a listing is of.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,32 +68,6 @@ pub fn run(session: &mut Session, half: Half) -> Result<u8, Failure> {
         session.status.say(&format!("ERROR keylist.getkey {code}"));
     }
     Ok(if is_missing { 2 } else { 0 })
-}
-
-/// Everything that the home knows: its own keys and those that are only trusted.
-pub fn known_keys(session: &Session) -> Result<(Shelf<HomeKey>, Vec<Fingerprint>), Failure> {
-    let home = session.world.home()?;
-    let mut shelf = home.keys()?;
-    let trusted = session.world.readable(home.trusted()?);
-    let fingerprints = trusted.iter().map(|key| key.certificate.fingerprint()).collect();
-    for key in trusted {
-        let fingerprint = key.certificate.fingerprint();
-        match shelf.items.iter_mut().find(|known| known.certificate.fingerprint() == fingerprint) {
-            Some(known) => known.certificate = known.certificate.merge(&key.certificate)?,
-            None => shelf.items.push(HomeKey { certificate: key.certificate, secret: None }),
-        }
-    }
-    Ok((shelf, fingerprints))
-}
-
-pub fn trust_in(key: &HomeKey, trusted: &[Fingerprint]) -> Trust {
-    if key.secret.is_some() {
-        Trust::Ultimate
-    } else if trusted.contains(&key.certificate.fingerprint()) {
-        Trust::Full
-    } else {
-        Trust::Unknown
-    }
 }
 
 fn is_in(key: &HomeKey, half: Half) -> bool {

@@ -12,6 +12,7 @@ mod gpgv;
 mod import;
 mod input;
 mod keygen;
+mod known;
 mod listing;
 mod log;
 mod options;
@@ -20,13 +21,13 @@ mod parameters;
 pub mod personality;
 mod print_digest;
 mod secret;
+mod session;
 mod sign;
 mod status;
 mod table;
 mod verify;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -36,13 +37,14 @@ use plugsign::text::Safe;
 use self::argv::Table;
 use self::gpgv::Keyrings;
 use self::keygen::Questions;
-use self::listing::Half;
+use self::known::{Half, Known, Trust, add, known_keys, trust_in};
 use self::log::Log;
 use self::options::Options;
 use self::personality::Personality;
+use self::session::Session;
 use self::status::{Sink, Status};
 use self::table::{Opt, Task};
-use self::verify::{Known, Speak, Trust};
+use self::verify::Speak;
 use crate::edge::global::Global;
 use crate::edge::terminal::Terminal;
 use crate::edge::world::{World, gnupg_home};
@@ -57,28 +59,6 @@ pub struct Arguments {
     /// gpg's options, commands and files
     #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<OsString>,
-}
-
-/// One command line at work.
-pub struct Session {
-    options: Options,
-    world: World,
-    status: Status,
-    log: Log,
-}
-
-impl Session {
-    /// Says something that `--verbose` asks for.
-    fn verbose(&mut self, words: &str) {
-        if self.options.verbose {
-            self.log.say(words);
-        }
-    }
-
-    /// The folder that a GnuPG would use. Only keyrings that are named are read from it.
-    fn gnupg_home(&self) -> Option<PathBuf> {
-        self.options.homedir.clone().or_else(|| self.world.gnupg_home())
-    }
 }
 
 /// The folder of a GnuPG home that plugsign keeps its own home in: nothing else is touched.
@@ -233,7 +213,7 @@ fn known(
 ) -> Result<Vec<Known>, Failure> {
     let mut known = Vec::new();
     if !session.options.no_default_keyring {
-        let (shelf, trusted) = listing::known_keys(session)?;
+        let (shelf, trusted) = known_keys(session)?;
         let is_whole: Vec<bool> = shelf
             .items
             .iter()
@@ -242,13 +222,13 @@ fn known(
         for (key, is_whole) in session.world.readable(shelf).into_iter().zip(is_whole) {
             // What cannot be read may revoke the key.
             if is_whole {
-                let trust = listing::trust_in(&key, &trusted);
+                let trust = trust_in(&key, &trusted);
                 known.push(Known { certificate: key.certificate, trust });
             }
         }
     }
     for more in keyrings.find(session, issuers) {
-        gpgv::add(&mut known, Known { trust: Trust::Unknown, ..more });
+        add(&mut known, Known { trust: Trust::Unknown, ..more });
     }
     Ok(known)
 }

@@ -9,8 +9,8 @@ use plugsign::disk::file::is_there;
 use plugsign::disk::write::{Access, Existing, write_new};
 use zeroize::Zeroizing;
 
-use super::Session;
 use super::options::Options;
+use super::session::Session;
 use crate::edge::streams::is_dash;
 use crate::edge::terminal::Conversation;
 use plugsign::publisher::failure::{Failure, secret_not_written};

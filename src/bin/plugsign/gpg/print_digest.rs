@@ -4,10 +4,10 @@ use plugsign::disk::Error;
 use plugsign::openpgp::hash::ContentHash;
 use plugsign::text::Safe;
 
-use super::Session;
 use super::colons;
 use super::input::Input;
 use super::options::digest;
+use super::session::Session;
 use plugsign::publisher::failure::Failure;
 
 pub fn run(session: &mut Session) -> Result<u8, Failure> {

@@ -16,11 +16,11 @@ use plugsign::openpgp::verify::{Verdict, verify_hashed};
 use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
-use super::Session;
 use super::input::Input;
 use super::options::{digest_name, seconds};
 use super::output::{Output, with_headers};
 use super::secret::Secret;
+use super::session::Session;
 use super::status::cause_of;
 use plugsign::publisher::change::whole_seconds;
 use plugsign::publisher::failure::Failure;

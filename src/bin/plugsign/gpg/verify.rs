@@ -18,28 +18,12 @@ use plugsign::openpgp::verify::{Verdict, verify_hashed};
 use plugsign::openpgp::weakness::Weakness;
 use plugsign::text::Safe;
 
-use super::Session;
 use super::dates::{day, long_date};
 use super::input::Input;
+use super::known::{Known, Trust};
 use super::options::{digest_name, seconds};
+use super::session::{Session, primary_user_id};
 use plugsign::publisher::failure::Failure;
-
-/// How far a key is trusted: the words of gpg's trust model.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Trust {
-    /// Its secret part is here.
-    Ultimate,
-    /// It is trusted by `plugsign trust add`.
-    Full,
-    /// It was imported, and nobody vouches for it.
-    Unknown,
-}
-
-/// A certificate that signatures are verified with.
-pub struct Known {
-    pub certificate: Certificate,
-    pub trust: Trust,
-}
 
 /// Whether trust is spoken of: gpgv does not, its keyring is the trust.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -418,11 +402,6 @@ fn asserted_fingerprints(word: &OsStr) -> Vec<Fingerprint> {
         .lines()
         .filter_map(|line| read(line.split('#').next().unwrap_or_default()))
         .collect()
-}
-
-pub fn primary_user_id(certificate: &Certificate, session: &Session) -> Vec<u8> {
-    let description = certificate.describe(&session.world.policy());
-    description.user_ids.into_iter().next().unwrap_or_else(|| b"[?]".to_vec())
 }
 
 /// When the key, or its certificate, stopped being valid.

@@ -82,6 +82,17 @@ pub fn is_unsafe(character: char) -> bool {
             | 0xE0000..=0xE0FFF | 0xF0000..=0x10FFFF)
 }
 
+/// Returns a path for a JSON document, in which bytes that are no UTF-8 stay apart: `\xNN`, as
+/// [`Safe`] shows them.
+pub fn path_text(path: &Path) -> String {
+    let chunks = path.as_os_str().as_encoded_bytes().utf8_chunks();
+    chunks.fold(String::new(), |mut text, chunk| {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+        text
+    })
+}
+
 /// Returns a path as a word for sh, in single quotes where it needs them.
 pub fn quoted(path: &Path) -> String {
     let tame = path.to_str().filter(|text| !text.chars().any(is_unsafe));

@@ -7,11 +7,11 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::advice;
-use super::show::path_text;
 use crate::disk;
+use crate::mattermost::public_key::Unfit;
 use crate::openpgp;
 use crate::openpgp::ids::Fingerprint;
-use crate::text::Safe;
+use crate::text::{Safe, path_text};
 
 /// The exit code of a verdict that is not good.
 pub const EXIT_NO: u8 = 1;
@@ -32,6 +32,9 @@ pub enum Failure {
     /// A file is in the way.
     #[error(transparent)]
     Disk(disk::Error),
+    /// A key file is none that a server could be given.
+    #[error("{}", .0.problem)]
+    Unfit(Unfit),
     /// Another failure, where other advice than the usual helps.
     #[error("{0}")]
     Advised(Box<Failure>, String),
@@ -94,6 +97,12 @@ impl From<disk::Error> for Failure {
     }
 }
 
+impl From<Unfit> for Failure {
+    fn from(unfit: Unfit) -> Failure {
+        Failure::Unfit(unfit)
+    }
+}
+
 impl From<openpgp::Error> for Failure {
     fn from(error: openpgp::Error) -> Failure {
         Failure::OpenPgp(error)
@@ -119,6 +128,7 @@ impl Failure {
         match self {
             Failure::OpenPgp(error) => advice::of_openpgp(error),
             Failure::Disk(error) => advice::of_disk(error),
+            Failure::Unfit(unfit) => Some(unfit.advice.clone()),
             Failure::Advised(_, advice) => Some(advice.clone()),
             Failure::NoPassphrase(_) => Some(
                 "give it with --passphrase-fd N, --passphrase-file FILE or PLUGSIGN_PASSPHRASE".into(),
@@ -156,6 +166,7 @@ impl Failure {
         match self {
             Failure::OpenPgp(error) => exit_of_openpgp(error),
             Failure::Disk(error) => exit_of(error),
+            Failure::Unfit(_) => EXIT_REFUSED,
             Failure::Advised(failure, _) => failure.exit(),
             Failure::Usage(_) => EXIT_USAGE,
             _ => EXIT_COULD_NOT,

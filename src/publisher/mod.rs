@@ -6,6 +6,7 @@
 pub mod advice;
 pub mod ask;
 pub mod change;
+pub mod check_server;
 pub mod document;
 pub mod failure;
 pub mod import;
@@ -16,8 +17,10 @@ pub mod outcome;
 pub mod parallel;
 pub mod passphrases;
 pub mod renewal;
+pub mod server_settings;
 pub mod show;
 pub mod store;
+pub mod trust;
 pub mod watch;
 
 use std::time::{Duration, SystemTime};

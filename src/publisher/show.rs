@@ -1,6 +1,5 @@
 //! How keys, paths and ends are shown, in words and in JSON.
 
-use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
@@ -13,17 +12,7 @@ use crate::openpgp::policy::Policy;
 use crate::openpgp::times::show_time;
 use crate::openpgp::weakness::Weakness;
 use crate::text::Safe;
-
-/// Returns a path for a JSON document, in which bytes that are no UTF-8 stay apart: `\xNN`, as
-/// [`Safe`] shows them.
-pub fn path_text(path: &Path) -> String {
-    let chunks = path.as_os_str().as_encoded_bytes().utf8_chunks();
-    chunks.fold(String::new(), |mut text, chunk| {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
-        text
-    })
-}
+pub use crate::text::path_text;
 
 /// Returns the user ID to show for a certificate, made safe.
 pub fn first_user_id(certificate: &Certificate) -> String {

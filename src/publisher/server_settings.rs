@@ -1,17 +1,21 @@
 //! The settings of a server that go with its key files, and what they mean together.
 
-use plugsign::mattermost::config::{Config, DEFAULT_MARKETPLACE, Settings};
 use serde_json::Value;
+
+use crate::mattermost::config::{Config, DEFAULT_MARKETPLACE, Settings};
 
 /// A setting, and whether it is the server's default.
 pub struct Setting {
+    /// Its name in `PluginSettings`.
     pub name: &'static str,
+    /// Its value.
     pub value: Value,
+    /// Whether it is the server's default.
     pub is_default: bool,
 }
 
 /// Returns the settings that decide.
-pub fn table(config: &Config, settings: &Settings) -> Vec<Setting> {
+pub(super) fn table(config: &Config, settings: &Settings) -> Vec<Setting> {
     let row = |name, value| Setting { name, value, is_default: config.is_default(name) };
     vec![
         row("RequirePluginSignature", settings.require_signature.into()),
@@ -22,8 +26,9 @@ pub fn table(config: &Config, settings: &Settings) -> Vec<Setting> {
     ]
 }
 
-/// Says what the settings mean together. `accepted` key files are those that the server accepts, `good` ones those that may be trusted.
-pub fn meaning_of(settings: &Settings, accepted: usize, good: usize) -> Vec<String> {
+/// Says what the settings mean together. `accepted` counts the key files that the server accepts,
+/// `good` those that may be trusted.
+pub(super) fn meaning_of(settings: &Settings, accepted: usize, good: usize) -> Vec<String> {
     let mut lines: Vec<&str> = Vec::new();
     if !settings.enable {
         lines.push("Plugins are switched off (Enable is false): none of this counts.");

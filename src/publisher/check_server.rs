@@ -1,0 +1,263 @@
+//! Would a server accept what it should? Its key files, and the settings that go with them.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value, json};
+
+use super::Publisher;
+use super::failure::{EXIT_NO, Failure, one_line};
+use super::outcome::{Outcome, as_path};
+use super::server_settings::{Setting, meaning_of, table};
+use super::show::{certificate_json, first_user_id};
+use super::trust::{check_environment, narrowed};
+use crate::disk::server_config::{KeyBytes, ListedKey, ServerConfig};
+use crate::mattermost::config::Settings;
+use crate::mattermost::public_key::read_public_key;
+use crate::mattermost::server::KeyRing;
+use crate::mattermost::standing::Standing;
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::certificate::description::Description;
+use crate::openpgp::times::show_time;
+use crate::text::Safe;
+
+/// What became of each key file, and what the settings mean.
+#[derive(Serialize)]
+pub struct Checkup {
+    /// The server's configuration.
+    #[serde(serialize_with = "as_path")]
+    pub config: PathBuf,
+    /// The key files that are listed.
+    pub keys: Vec<KeyCheckup>,
+    /// The settings that decide.
+    #[serde(serialize_with = "as_map")]
+    pub settings: Vec<Setting>,
+    /// What they mean together.
+    pub meaning: Vec<String>,
+}
+
+/// What became of a key file.
+#[derive(Serialize)]
+pub struct KeyCheckup {
+    /// Its entry in the list.
+    pub name: String,
+    /// What it is.
+    #[serde(serialize_with = "as_word")]
+    pub state: KeyState,
+    /// The same in words.
+    pub detail: String,
+    /// The certificate in it.
+    pub certificate: Option<Map<String, Value>>,
+    /// Whether the server accepts signatures by it. None where it cannot read the file.
+    pub server_accepts: Option<bool>,
+    /// The certificate's fingerprint and user ID, for people.
+    #[serde(skip)]
+    pub shown: Option<(String, String)>,
+}
+
+/// What a server's key file is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// All is well.
+    Good,
+    /// It ends soon.
+    Expiring,
+    /// It is not there.
+    Missing,
+    /// It cannot be read.
+    Unreadable,
+    /// The policy refuses it.
+    Unfit,
+    /// An entry before leads to the same file.
+    Repeated,
+    /// It was good once: the word says what became of it.
+    Ended(&'static str),
+}
+
+impl KeyState {
+    /// Returns the state's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            KeyState::Good => "good",
+            KeyState::Expiring => "expiring",
+            KeyState::Missing => "missing",
+            KeyState::Unreadable => "unreadable",
+            KeyState::Unfit => "unfit",
+            KeyState::Repeated => "repeated",
+            KeyState::Ended(word) => word,
+        }
+    }
+}
+
+fn as_word<S: Serializer>(state: &KeyState, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(state.name())
+}
+
+fn as_map<S: Serializer>(settings: &[Setting], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(settings.len()))?;
+    for setting in settings {
+        let value = json!({"value": setting.value, "default": setting.is_default});
+        map.serialize_entry(setting.name, &value)?;
+    }
+    map.end()
+}
+
+impl Outcome for Checkup {
+    fn exit(&self) -> u8 {
+        let is_fine = |key: &KeyCheckup| matches!(key.state, KeyState::Good | KeyState::Repeated);
+        if self.keys.iter().all(is_fine) { 0 } else { EXIT_NO }
+    }
+}
+
+impl Publisher<'_> {
+    /// Checks a server's key files. `environment` is its `MM_CONFIG`; a key must be valid for so
+    /// many days.
+    ///
+    /// # Errors
+    ///
+    /// That the configuration cannot be read.
+    pub fn check_server(
+        &self,
+        config: &Path,
+        environment: &str,
+        min_days: u32,
+    ) -> Result<Checkup, Failure> {
+        check_environment(environment)?;
+        let server = ServerConfig::open(config)?;
+        let files: Vec<KeyFile> = server.keys().map(|key| read(key, self)).collect();
+        let known: Vec<Certificate> = files
+            .iter()
+            .filter_map(|file| file.certificate.clone())
+            .chain(self.home_copies())
+            .collect();
+        let judged = files.into_iter().map(|file| file.judge(min_days, &known, self));
+        let keys: Vec<KeyCheckup> = judged.collect();
+        let settings = server.config().settings();
+        Ok(Checkup {
+            config: config.to_owned(),
+            settings: table(server.config(), &settings),
+            meaning: meaning(&settings, &keys),
+            keys,
+        })
+    }
+}
+
+/// A key file that was read.
+struct KeyFile {
+    name: String,
+    state: KeyState,
+    detail: String,
+    certificate: Option<Certificate>,
+    standing: Option<Standing>,
+    /// What the server makes of a file that the publisher's policy refuses.
+    server_accepts: Option<bool>,
+}
+
+impl KeyFile {
+    /// Judges the file by its certificate, and by what other copies of that know.
+    fn judge(self, min_days: u32, known: &[Certificate], publisher: &Publisher<'_>) -> KeyCheckup {
+        let mut key = KeyCheckup {
+            name: self.name,
+            state: self.state,
+            detail: self.detail,
+            certificate: None,
+            server_accepts: self.server_accepts,
+            shown: None,
+        };
+        let (Some(certificate), Some(standing)) = (self.certificate, self.standing) else {
+            return key;
+        };
+        let standing = narrowed(standing, &certificate, known);
+        let description = certificate.describe(&publisher.policy());
+        (key.state, key.detail) = match standing.problem() {
+            Some(problem) => (KeyState::Ended(standing.word()), problem),
+            None => expiry(end(&description), publisher.now, min_days),
+        };
+        key.certificate = Some(certificate_json(&certificate, &description));
+        key.shown = Some((certificate.fingerprint().to_string(), first_user_id(&certificate)));
+        key
+    }
+}
+
+fn read(key: ListedKey, publisher: &Publisher<'_>) -> KeyFile {
+    let file = |state, detail| KeyFile {
+        name: key.name.clone(),
+        state,
+        detail,
+        certificate: None,
+        standing: None,
+        server_accepts: None,
+    };
+    let bytes = match &key.file {
+        Ok(KeyBytes::New(bytes)) => bytes,
+        Ok(KeyBytes::Repeated) => {
+            return file(KeyState::Repeated, "an entry before leads to the same file".into());
+        }
+        Err(error) => {
+            let is_missing = matches!(key.path.try_exists(), Ok(false));
+            let state = if is_missing { KeyState::Missing } else { KeyState::Unreadable };
+            return file(state, one_line(error));
+        }
+    };
+    if !key.is_readable {
+        let words = "the server may not read it: give it the owner, group and mode of config.json";
+        return file(KeyState::Unreadable, words.into());
+    }
+    match read_public_key(bytes, &publisher.policy()) {
+        Ok(certificate) => {
+            let standing = Standing::of(bytes, &certificate, &publisher.policy());
+            KeyFile {
+                server_accepts: Some(standing.server.is_ok()),
+                certificate: Some(certificate),
+                standing: Some(standing),
+                ..file(KeyState::Good, String::new())
+            }
+        }
+        Err(unfit) => {
+            let accepts = KeyRing::read(bytes).is_ok_and(|ring| ring.check_signers().is_ok());
+            let all_the_same = match accepts {
+                true => " The server accepts its signatures all the same.",
+                false => "",
+            };
+            KeyFile {
+                server_accepts: Some(accepts),
+                ..file(KeyState::Unfit, format!("{unfit}{all_the_same}"))
+            }
+        }
+    }
+}
+
+/// Returns when the first of its keys ends that count.
+fn end(description: &Description) -> Option<SystemTime> {
+    let keys = description.keys.iter().enumerate();
+    let counting = keys.filter(|(place, key)| *place == 0 || key.weakness.is_none());
+    counting.filter_map(|(_, key)| key.expires).min()
+}
+
+fn expiry(end: Option<SystemTime>, now: SystemTime, min_days: u32) -> (KeyState, String) {
+    let Some(end) = end else { return (KeyState::Good, "does not expire".into()) };
+    let least = Duration::from_secs(u64::from(min_days) * 24 * 60 * 60);
+    let left = end.duration_since(now).unwrap_or_default();
+    let state = if left < least { KeyState::Expiring } else { KeyState::Good };
+    (state, format!("expires {}", show_time(end)))
+}
+
+/// Says what the settings mean together.
+fn meaning(settings: &Settings, keys: &[KeyCheckup]) -> Vec<String> {
+    let accepted = || keys.iter().filter(|key| key.server_accepts == Some(true));
+    let is_good = |key: &&KeyCheckup| matches!(key.state, KeyState::Good | KeyState::Expiring);
+    let refused: Vec<String> = accepted()
+        .filter(|key| !is_good(key))
+        .map(|key| Safe::text(&key.name).to_string())
+        .collect();
+    let mut lines = meaning_of(settings, accepted().count(), accepted().filter(is_good).count());
+    if !refused.is_empty() {
+        lines.push(format!(
+            "The server also accepts signatures by these, which the publisher's policy refuses: {}.",
+            refused.join(", ")
+        ));
+    }
+    lines
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use plugsign::disk::Error;
-use plugsign::openpgp;
+use plugsign::openpgp::Error as OpenPgp;
 use plugsign::text::Safe;
 
 use super::status::Sink;
@@ -66,15 +66,13 @@ impl Log {
 
 /// What to try next, with the options of gpg's command lines.
 fn hint(failure: &Failure) -> Option<String> {
-    let Failure::Disk(error) = failure else { return failure.hint() };
-    match error {
-        Error::Exists(_) => Some("write elsewhere, or replace it with --yes".into()),
-        Error::OpenPgp(openpgp::Error::UnknownKey(name)) if name.is_empty() => Some(
+    match failure {
+        Failure::Disk(Error::Exists(_)) => Some("write elsewhere, or replace it with --yes".into()),
+        Failure::OpenPgp(OpenPgp::UnknownKey(name)) if name.is_empty() => Some(
             "make a key with: gpg --full-generate-key; or import one with: gpg --import FILE"
                 .into(),
         ),
-        Error::OpenPgp(openpgp::Error::UnknownKey(_))
-        | Error::OpenPgp(openpgp::Error::NoSecret(_)) => {
+        Failure::OpenPgp(OpenPgp::UnknownKey(_) | OpenPgp::NoSecret(_)) => {
             Some("see which keys there are: gpg --list-secret-keys".into())
         }
         _ => failure.hint(),

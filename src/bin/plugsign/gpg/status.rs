@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use plugsign::disk::Error;
-use plugsign::openpgp;
+use plugsign::openpgp::Error as OpenPgp;
 use plugsign::openpgp::weakness::Weakness;
 use plugsign::text::is_unsafe;
 
@@ -130,31 +130,25 @@ const SYSTEM: u32 = GPG | 1 << 15;
 /// Returns what gpg would say of a failure to sign.
 pub fn cause_of(failure: &Failure) -> Cause {
     match failure {
-        Failure::Disk(error) => cause_of_error(error),
+        Failure::OpenPgp(error) => match error {
+            OpenPgp::WrongPassphrase(_) => cause(AGENT | 11, "Bad passphrase"),
+            OpenPgp::PassphraseNeeded(_) => cause(AGENT | 85, "No pinentry"),
+            OpenPgp::NoSecret(_)
+            | OpenPgp::UnknownKey(_)
+            | OpenPgp::Refused { weakness: Weakness::SecretElsewhere, .. } => {
+                cause(17, "No secret key")
+            }
+            OpenPgp::AmbiguousKey { .. } | OpenPgp::ShortKeyId(_) => cause(107, "Ambiguous name"),
+            OpenPgp::Refused { .. } => cause(54, "Unusable secret key"),
+            _ => cause(GPG | 1, "General error"),
+        },
+        Failure::Disk(Error::Exists(_)) => cause(SYSTEM | 35, "File exists"),
+        Failure::Disk(Error::Io { source, .. }) | Failure::Stream(_, source) => cause_of_io(source),
         Failure::NoPassphrase(_) => cause(AGENT | 85, "No pinentry"),
         Failure::Cancelled => cause(AGENT | 99, "Operation cancelled"),
-        Failure::EmptyPassphrase | Failure::PassphrasesDiffer => {
+        Failure::WrongPassphrase(..) | Failure::EmptyPassphrase | Failure::PassphrasesDiffer => {
             cause(AGENT | 11, "Bad passphrase")
         }
-        Failure::Stream(_, error) => cause_of_io(error),
-        _ => cause(GPG | 1, "General error"),
-    }
-}
-
-fn cause_of_error(error: &Error) -> Cause {
-    match error {
-        Error::OpenPgp(openpgp::Error::WrongPassphrase(_)) => cause(AGENT | 11, "Bad passphrase"),
-        Error::OpenPgp(openpgp::Error::PassphraseNeeded(_)) => cause(AGENT | 85, "No pinentry"),
-        Error::Exists(_) => cause(SYSTEM | 35, "File exists"),
-        Error::OpenPgp(openpgp::Error::NoSecret(_))
-        | Error::OpenPgp(openpgp::Error::UnknownKey(_)) => cause(17, "No secret key"),
-        Error::OpenPgp(openpgp::Error::AmbiguousKey { .. })
-        | Error::OpenPgp(openpgp::Error::ShortKeyId(_)) => cause(107, "Ambiguous name"),
-        Error::OpenPgp(openpgp::Error::Refused { weakness: Weakness::SecretElsewhere, .. }) => {
-            cause(17, "No secret key")
-        }
-        Error::OpenPgp(openpgp::Error::Refused { .. }) => cause(54, "Unusable secret key"),
-        Error::Io { source, .. } => cause_of_io(source),
         _ => cause(GPG | 1, "General error"),
     }
 }

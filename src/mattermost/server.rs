@@ -31,6 +31,7 @@
 mod armor;
 mod base64;
 mod elliptic;
+mod file;
 mod key;
 mod numbers;
 mod other;
@@ -40,7 +41,6 @@ mod ring;
 mod secret;
 mod signature;
 mod source;
-mod subpackets;
 mod verify;
 
 use std::io;
@@ -50,8 +50,7 @@ use self::numbers::Budget;
 use self::packet::{Packet, Packets};
 pub use self::refusal::{Cause, Refusal};
 use self::ring::Certificate;
-use self::signature::{Signature, is_available};
-use self::subpackets::Subpackets;
+use self::signature::{Signature, Subpackets, is_available};
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 
 /// What the server makes of a key file.

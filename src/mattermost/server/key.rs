@@ -3,7 +3,6 @@
 
 use super::elliptic::{Curve, Point};
 use super::refusal::{Cause, Fault};
-use super::signature::mpi;
 use super::source::Source;
 use crate::openpgp::hash::{ContentHash, HashAlgorithm, Hasher};
 
@@ -89,8 +88,8 @@ impl PublicKey {
             let what = format_args!("public key type: {algorithm}");
             return Err(Fault::unsupported(Cause::KeyAlgorithm, what));
         }
-        let (_, n) = mpi(body)?;
-        let (_, e) = mpi(body)?;
+        let (_, n) = body.mpi()?;
+        let (_, e) = body.mpi()?;
         if n.len() < 8 {
             let what = "v3 public key modulus is too short";
             return Err(Fault::structural(Cause::MalformedKey, what));
@@ -118,7 +117,7 @@ fn key_id(hashed_form: &[u8]) -> u64 {
 
 /// Reads a number, and notes it down as it stands.
 fn number(body: &mut impl Source, canonical: &mut Vec<u8>) -> Result<Vec<u8>, Fault> {
-    let (bits, octets) = mpi(body)?;
+    let (bits, octets) = body.mpi()?;
     canonical.extend(bits);
     canonical.extend(&octets);
     Ok(octets)

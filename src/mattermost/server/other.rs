@@ -2,11 +2,11 @@
 //!
 //! The library parses them all the same, and an error in one of them decides as any other does.
 
+use super::file::Body;
 use super::refusal::{Cause, Fault};
 use super::secret::{is_cipher, string_to_key};
-use super::signature::mpi;
-use super::source::{Body, Buffered, Source};
-use super::subpackets::subpacket;
+use super::signature::subpacket;
+use super::source::{Buffered, Source};
 use crate::openpgp::hash::HashAlgorithm;
 
 fn unsupported(what: impl std::fmt::Display) -> Fault {
@@ -25,7 +25,7 @@ pub(super) fn encrypted_session_key(body: &mut Body<'_, '_>) -> Result<(), Fault
         _ => 0,
     };
     for _ in 0..numbers {
-        mpi(body)?;
+        body.mpi()?;
     }
     body.drain()
 }

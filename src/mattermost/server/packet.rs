@@ -4,10 +4,11 @@
 //! next packet, and an empty key or signature packet is the end of the file: both are the
 //! library's ways, and both decide what counts.
 
+use super::file::{Body, File, Length, read_length};
 use super::key::PublicKey;
 use super::refusal::{Cause, Fault, Kind};
 use super::signature::Signature;
-use super::source::{Body, Buffered, File, Length, Source, read_length};
+use super::source::{Buffered, Source};
 use super::{other, secret};
 
 /// A packet, as far as it matters.

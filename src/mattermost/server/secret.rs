@@ -5,10 +5,11 @@
 
 use crypto_bigint::{BoxedUint, ConcatenatingMul, NonZero};
 
+use super::file::Body;
 use super::key::{Material, PublicKey, algorithm};
 use super::refusal::{Cause, Fault};
-use super::signature::{is_available, mpi};
-use super::source::{Body, Source};
+use super::signature::is_available;
+use super::source::Source;
 use crate::openpgp::hash::HashAlgorithm;
 
 /// Reads a secret key packet.
@@ -73,8 +74,8 @@ fn check_unprotected(key: &PublicKey, mut secret: &[u8]) -> Result<(), Fault> {
     if key.algorithm == algorithm::ECDH {
         return Err(Fault::fatal(Cause::Panics, "panic: impossible"));
     }
-    let Material::Rsa { n, e } = &key.material else { return mpi(&mut secret).map(|_| ()) };
-    let mut number = || Ok(BoxedUint::from_be_slice_vartime(&mpi(&mut secret)?.1));
+    let Material::Rsa { n, e } = &key.material else { return secret.mpi().map(|_| ()) };
+    let mut number = || Ok(BoxedUint::from_be_slice_vartime(&secret.mpi()?.1));
     let (d, p, q) = (number()?, number()?, number()?);
     check_rsa(&BoxedUint::from_be_slice_vartime(n), *e, &d, &p, &q)
 }

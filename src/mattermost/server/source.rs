@@ -3,7 +3,6 @@
 //! How much is read ahead matters: what a packet's parser leaves unread is read as the next
 //! packet, unless a buffer has swallowed it. So the buffers here have the library's sizes.
 
-use super::armor::Armored;
 use super::refusal::{Fault, Kind};
 
 /// A source of octets, like Go's `io.Reader`.
@@ -53,6 +52,13 @@ pub(super) trait Source {
         Ok(octets)
     }
 
+    /// Reads a number as it stands: its length in bits and its octets (RFC 9580, section 3.2).
+    fn mpi(&mut self) -> Result<([u8; 2], Vec<u8>), Fault> {
+        let bits = self.array()?;
+        let octets = self.octets(u16::from_be_bytes(bits).div_ceil(8))?;
+        Ok((bits, octets))
+    }
+
     /// Reads to the end.
     fn rest(&mut self) -> Result<Vec<u8>, Fault> {
         let mut octets = Vec::new();
@@ -89,93 +95,6 @@ impl Source for &[u8] {
         *self = later;
         Ok(n)
     }
-}
-
-/// A key file or a signature file, armored or not.
-#[allow(clippy::large_enum_variant)] // There are two of them in a verdict.
-pub(super) enum File<'a> {
-    Binary(&'a [u8]),
-    Armored(Armored<'a>),
-}
-
-impl<'a> File<'a> {
-    /// Opens a file as the server does: as armor, and as it is if there is none.
-    pub(super) fn open(file: &'a [u8]) -> File<'a> {
-        match Armored::find(file) {
-            Some(armored) => File::Armored(armored),
-            None => File::Binary(file),
-        }
-    }
-}
-
-impl Source for File<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
-        match self {
-            File::Binary(octets) => octets.read(buffer),
-            File::Armored(armored) => armored.read(buffer),
-        }
-    }
-}
-
-/// How long a packet's body is (RFC 9580, section 4.2).
-pub(super) enum Length {
-    /// So many octets.
-    Whole(u64),
-    /// So many octets, and then another length.
-    Partial(u64),
-    /// To the end of the file.
-    Indeterminate,
-}
-
-/// A packet's body, read from the file that it stands in.
-pub(super) struct Body<'s, 'a> {
-    file: &'s mut File<'a>,
-    length: Length,
-}
-
-impl<'s, 'a> Body<'s, 'a> {
-    pub(super) fn new(file: &'s mut File<'a>, length: Length) -> Body<'s, 'a> {
-        Body { file, length }
-    }
-
-    /// Returns the file, if the library would read it without a buffer in between.
-    pub(super) fn unbuffered(&mut self) -> Option<&mut File<'a>> {
-        match (&self.length, &self.file) {
-            (Length::Indeterminate, File::Binary(_)) => Some(self.file),
-            _ => None,
-        }
-    }
-}
-
-impl Source for Body<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
-        while let Length::Partial(0) = self.length {
-            self.length = read_length(self.file)?;
-        }
-        let left = match &mut self.length {
-            Length::Whole(0) => return Ok(0),
-            Length::Whole(left) | Length::Partial(left) => left,
-            Length::Indeterminate => return self.file.read(buffer),
-        };
-        let most = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
-        let n = self.file.read(buffer.get_mut(..most).unwrap_or_default())?;
-        if n == 0 {
-            return Err(Fault::unexpected_end());
-        }
-        *left = left.saturating_sub(n as u64);
-        Ok(n)
-    }
-}
-
-/// Reads a new-format length (RFC 9580, section 4.2.1).
-pub(super) fn read_length(file: &mut File<'_>) -> Result<Length, Fault> {
-    let first = file.octet()?;
-    Ok(match first {
-        0..=191 => Length::Whole(first.into()),
-        192..=223 => Length::Whole((u64::from(first - 192) << 8) + u64::from(file.octet()?) + 192),
-        224..=254 => Length::Partial(1 << (first & 0x1f)),
-        255 => Length::Whole(u32::from_be_bytes(file.array()?).into()),
-    })
 }
 
 /// A source with a read-ahead, like Go's `bufio.Reader`.

@@ -1,9 +1,8 @@
-//! An entry more or less in the list, and not a byte else.
+//! Adds an entry to the list or takes one out. Every other byte stays.
 
 use std::ops::Range;
 
-use super::scan::{List, Member, Place};
-use super::{KEY, SECTION};
+use super::list::{KEY, List, Member, Place, SECTION};
 
 /// Returns the text with a name more at the end of the list, laid out like its neighbours.
 pub(super) fn with(text: &str, list: &List, name: &str) -> Option<String> {

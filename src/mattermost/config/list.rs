@@ -1,11 +1,23 @@
-//! Where things are in a JSON text.
+//! Where the list of key files is in a configuration's text.
 //!
-//! The text has been parsed before, so what is scanned here is well-formed; anything else ends
+//! The text has been parsed before, so what is looked at here is well-formed. Anything else ends
 //! in `None`, never in a panic.
 
 use std::ops::Range;
 
-use super::{KEY, SECTION, is};
+use serde::de::IgnoredAny;
+use serde_json::Deserializer;
+
+/// The section of a configuration that is about plugins.
+pub(super) const SECTION: &str = "PluginSettings";
+
+/// The list of key files in it.
+pub(super) const KEY: &str = "SignaturePublicKeyFiles";
+
+/// Returns whether a key has this name. Go matches names without regard to case.
+pub(super) fn is(key: &str, name: &str) -> bool {
+    key.eq_ignore_ascii_case(name)
+}
 
 /// Where the list of key files is, or where it would go.
 #[derive(Clone, Debug)]
@@ -15,6 +27,7 @@ pub(super) struct List {
     pub(super) entries: Vec<(String, Range<usize>)>,
 }
 
+/// What there is of the list.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
     /// Brackets and all.
@@ -31,45 +44,40 @@ pub(super) enum Place {
     NoSection { object: Range<usize>, members: Vec<Member> },
 }
 
-/// A member of an object.
+/// A member of an object, or an element of an array.
 #[derive(Clone, Debug)]
 pub(super) struct Member {
-    pub(super) name: String,
+    name: String,
     /// The white space before its key.
     pub(super) before: Range<usize>,
     pub(super) value: Range<usize>,
 }
 
 impl List {
-    /// Finds the list in a configuration's text.
+    /// Finds the list in a JSON text.
     pub(super) fn find(text: &str) -> Result<List, String> {
-        let no_object = || "it is not a JSON object".to_string();
         let start = skip_space(text.as_bytes(), 0);
-        let members = members(text, start).ok_or_else(no_object)?;
-        let object = start..end_of_value(text.as_bytes(), start).ok_or_else(no_object)?;
+        let members = items(text, start, b"{}").ok_or("it is not a JSON object")?;
         let Some(section) = only(&members, SECTION)? else {
+            let object = start..end_of_value(text, start).ok_or("it does not end")?;
             return Ok(List { place: Place::NoSection { object, members }, entries: Vec::new() });
         };
         let (indent, section) = (section.before.clone(), section.value.clone());
-        let inner = self::members(text, section.start)
+        let inner = items(text, section.start, b"{}")
             .ok_or_else(|| format!("{SECTION} is not a JSON object"))?;
         let Some(key) = only(&inner, KEY)? else {
             let place = Place::NoKey { section, members: inner, indent };
             return Ok(List { place, entries: Vec::new() });
         };
-        if text.get(key.value.clone()) == Some("null") {
-            return Ok(List { place: Place::Null(key.value.clone()), entries: Vec::new() });
+        let span = key.value.clone();
+        if text.get(span.clone()) == Some("null") {
+            return Ok(List { place: Place::Null(span), entries: Vec::new() });
         }
-        let entries = elements(text, key.value.start)
-            .and_then(|spans| {
-                spans
-                    .into_iter()
-                    .map(|span| Some((string(text, span.clone())?, span)))
-                    .collect::<Option<Vec<_>>>()
-            })
+        let string = |item: Member| Some((string(text, &item.value)?, item.value));
+        let entries = items(text, span.start, b"[]")
+            .and_then(|items| items.into_iter().map(string).collect())
             .ok_or_else(|| format!("{SECTION}.{KEY} is not a list of strings"))?;
-        let place = Place::Array { span: key.value.clone(), indent: (key.before.clone(), indent) };
-        Ok(List { place, entries })
+        Ok(List { place: Place::Array { span, indent: (key.before.clone(), indent) }, entries })
     }
 
     pub(super) fn names(&self) -> Vec<&str> {
@@ -85,56 +93,37 @@ fn only<'a>(members: &'a [Member], name: &str) -> Result<Option<&'a Member>, Str
     }
 }
 
-/// Returns the members of the object that starts here.
-fn members(text: &str, start: usize) -> Option<Vec<Member>> {
+/// Returns what stands in the brackets that open here. The elements of an array have no name.
+fn items(text: &str, start: usize, brackets: &[u8; 2]) -> Option<Vec<Member>> {
     let bytes = text.as_bytes();
-    let mut members = Vec::new();
-    let mut at = after(bytes, start, b'{')?;
+    let [open, close] = brackets;
+    let mut items = Vec::new();
+    let mut at = after(bytes, start, *open)?;
     loop {
-        let key = skip_space(bytes, at);
-        if members.is_empty() && bytes.get(key) == Some(&b'}') {
-            return Some(members);
+        let mut value = skip_space(bytes, at);
+        if items.is_empty() && bytes.get(value) == Some(close) {
+            return Some(items);
         }
-        let key_end = end_of_string(bytes, key)?;
-        let value = after(bytes, skip_space(bytes, key_end), b':')?;
-        let value = skip_space(bytes, value);
-        let end = end_of_value(bytes, value)?;
-        members.push(Member {
-            name: string(text, key..key_end)?,
-            before: at..key,
-            value: value..end,
-        });
+        let before = at..value;
+        let mut name = String::new();
+        if *open == b'{' {
+            let key = value..end_of_value(text, value)?;
+            value = skip_space(bytes, after(bytes, skip_space(bytes, key.end), b':')?);
+            name = string(text, &key)?;
+        }
+        let end = end_of_value(text, value)?;
+        items.push(Member { name, before, value: value..end });
         let next = skip_space(bytes, end);
         match bytes.get(next)? {
             b',' => at = next + 1,
-            b'}' => return Some(members),
+            byte if byte == close => return Some(items),
             _ => return None,
         }
     }
 }
 
-/// Returns the places of the elements of the array that starts here.
-fn elements(text: &str, start: usize) -> Option<Vec<Range<usize>>> {
-    let bytes = text.as_bytes();
-    let mut elements = Vec::new();
-    let mut at = skip_space(bytes, after(bytes, start, b'[')?);
-    if bytes.get(at) == Some(&b']') {
-        return Some(elements);
-    }
-    loop {
-        let end = end_of_value(bytes, at)?;
-        elements.push(at..end);
-        let next = skip_space(bytes, end);
-        match bytes.get(next)? {
-            b',' => at = skip_space(bytes, next + 1),
-            b']' => return Some(elements),
-            _ => return None,
-        }
-    }
-}
-
-fn string(text: &str, span: Range<usize>) -> Option<String> {
-    serde_json::from_str(text.get(span)?).ok()
+fn string(text: &str, span: &Range<usize>) -> Option<String> {
+    serde_json::from_str(text.get(span.clone())?).ok()
 }
 
 fn after(bytes: &[u8], at: usize, expected: u8) -> Option<usize> {
@@ -148,45 +137,9 @@ fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-fn end_of_string(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut at = after(bytes, start, b'"')?;
-    loop {
-        match bytes.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-}
-
-/// Returns where the value ends that starts here, by counting brackets.
-fn end_of_value(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut depth = 0usize;
-    let mut at = start;
-    loop {
-        match bytes.get(at)? {
-            b'"' => at = end_of_string(bytes, at)?,
-            b'{' | b'[' => {
-                depth += 1;
-                at += 1;
-            }
-            b'}' | b']' => {
-                depth = depth.checked_sub(1)?;
-                at += 1;
-            }
-            b',' | b':' | b' ' | b'\t' | b'\r' | b'\n' if depth > 0 => at += 1,
-            // A number or a word.
-            _ => {
-                let is_end = |byte: &u8| b",:]}{[\" \t\r\n".contains(byte);
-                let rest = bytes.get(at..)?;
-                match rest.iter().position(is_end).unwrap_or(rest.len()) {
-                    0 => return None,
-                    length => at += length,
-                }
-            }
-        }
-        if depth == 0 {
-            return Some(at);
-        }
-    }
+/// Returns where the value ends that starts here.
+fn end_of_value(text: &str, start: usize) -> Option<usize> {
+    let mut values = Deserializer::from_str(text.get(start..)?).into_iter::<IgnoredAny>();
+    values.next()?.ok()?;
+    Some(start + values.byte_offset())
 }

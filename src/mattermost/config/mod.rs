@@ -4,11 +4,11 @@
 //! numbers, escapes and line ends stay to the letter: only the list of key files changes.
 
 mod edit;
-mod scan;
+mod list;
 
 use serde_json::Value;
 
-use self::scan::List;
+use self::list::{KEY, List, SECTION, is};
 use super::json::check_values;
 
 /// The most bytes that are read of a `config.json`. A server's own has some 30 KiB.
@@ -19,9 +19,6 @@ const MOST_VALUES: usize = 100_000;
 
 /// The most key files that a configuration may list.
 const MOST_KEY_FILES: usize = 1_000;
-
-const SECTION: &str = "PluginSettings";
-const KEY: &str = "SignaturePublicKeyFiles";
 
 /// A server's configuration, as text that makes sense.
 #[derive(Clone, Debug)]
@@ -65,28 +62,13 @@ impl Config {
         check_values(bytes, MOST_VALUES)?;
         let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
         let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if !value.is_object() {
-            return Err("it is not a JSON object".into());
-        }
         let list = List::find(text)?;
-        let config = Config { text: text.to_owned(), value, list };
-        let parsed = config.setting(SECTION, KEY);
-        let agrees = match parsed {
-            None | Some(Value::Null) => config.list.names().is_empty(),
-            Some(Value::Array(names)) => {
-                names.iter().map(Value::as_str).eq(config.list.names().into_iter().map(Some))
-            }
-            Some(_) => false,
-        };
-        if !agrees {
-            return Err(format!("{SECTION}.{KEY} is not a list of strings"));
-        }
-        if config.list.entries.len() > MOST_KEY_FILES {
+        if list.entries.len() > MOST_KEY_FILES {
             return Err(format!(
                 "{SECTION}.{KEY} has more than {MOST_KEY_FILES} names, the most that plugsign reads"
             ));
         }
-        Ok(config)
+        Ok(Config { text: text.to_owned(), value, list })
     }
 
     /// Returns the text.
@@ -191,11 +173,6 @@ impl Config {
         }
         Ok(edited)
     }
-}
-
-/// Returns whether a key has this name. Go matches names without regard to case.
-fn is(key: &str, name: &str) -> bool {
-    key.eq_ignore_ascii_case(name)
 }
 
 fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {

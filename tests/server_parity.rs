@@ -121,7 +121,7 @@ impl Tally {
             return;
         }
         let said = format!("{}\n  we say:   {ours}\n  they say: {theirs}", case.name);
-        // See "Known differences" in src/mattermost/server.rs.
+        // See "Known differences" in src/mattermost/server/mod.rs.
         let excuse = match cause {
             Some(Cause::WeakKey | Cause::Undecided | Cause::Excessive) => cause,
             _ if case.weak => Some(Cause::WeakKey),

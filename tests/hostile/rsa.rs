@@ -296,7 +296,7 @@ fn refused(material: &'static Material, name: &str) {
     if let Some(oracle) = go_verdict() {
         for (vector, signature) in vectors.iter().zip(&signatures) {
             let answer = oracle.ask(Question { key: &certificate, signature, data: DATA });
-            // Go before 1.24 takes numbers above the modulus: src/mattermost/server.rs.
+            // Go before 1.24 takes numbers above the modulus: src/mattermost/server/mod.rs.
             let is_refused = answer.starts_with("REFUSE") || vector.why == RANGE;
             assert!(is_refused, "{name}: {}: {answer}", vector.name);
         }

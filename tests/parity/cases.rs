@@ -19,7 +19,7 @@ pub struct Case {
     pub signature: Vec<u8>,
     pub data: Vec<u8>,
     /// Whether there is a key in it that newer Go refuses, see "Known differences" in
-    /// src/mattermost/server.rs: what follows it may be read in another way.
+    /// src/mattermost/server/mod.rs: what follows it may be read in another way.
     pub weak: bool,
 }
 

@@ -1,56 +1,15 @@
-//! The Mattermost server's verdict on a key file and a signature.
-//!
-//! The server verifies plugins with golang.org/x/crypto/openpgp (`ReadKeyRing`,
-//! `CheckDetachedSignature`), which is no longer developed. What that package says is said here,
-//! in its words, for every key file and every signature: where it is stricter than RFC 9580, where
-//! it is looser, and where it is odd. The rules are read from its source and held against it by
-//! tests/server_parity.rs.
-//!
-//! A verdict here is not a recommendation: the server takes MD5, keys of 1024 bits, expired keys
-//! and expired signatures.
-//!
-//! # Known differences
-//!
-//! In all of them but the last two the answer here is a refusal.
-//!
-//! - *What newer Go refuses.* The server is built with Go 1.24 or later, whose crypto/rsa refuses
-//!   moduli under 1024 bits or even, exponents under 3 or even, and signatures that are not below
-//!   the modulus (checkKeySize, checkPublicKey: read, not run; the tests have Go 1.19, which takes
-//!   them). Here they are refused too ([`Cause::WeakKey`]), and a certificate by such a key is
-//!   passed over.
-//! - *What depends on chance.* The server looks at the self-signature of an arbitrary user ID. If
-//!   that decides whether a key may sign, the answer is [`Cause::Undecided`].
-//! - *What takes too long.* Signatures embedded more than 16 deep, and certificates that take
-//!   seconds to verify ([`Cause::Excessive`]).
-//! - *Even numbers in DSA keys*, with which Go computes.
-//! - *Base64 that is padded or damaged in the middle of a line* where a packet ends in that line:
-//!   Go's answer depends on the sizes of buffers that are only partly followed here.
-//! - *Unprotected RSA secret keys* are checked as Go 1.19 does. Newer Go checks more of their
-//!   numbers, and may refuse a malformed one that is taken here.
-
-mod armor;
-mod base64;
-mod elliptic;
-mod file;
-mod key;
-mod numbers;
-mod other;
-mod packet;
-mod refusal;
-mod ring;
-mod secret;
-mod signature;
-mod source;
-mod verify;
+//! Key files as the server has them, and its verdict on a signature (golang.org/x/crypto/openpgp,
+//! read.go).
 
 use std::io;
 
-use self::key::PublicKey;
-use self::numbers::Budget;
-use self::packet::{Packet, Packets};
-pub use self::refusal::{Cause, Refusal};
-use self::ring::Certificate;
-use self::signature::{Signature, Subpackets, is_available};
+use super::certificate::{self, Certificate};
+use super::key::PublicKey;
+use super::numbers::Budget;
+use super::packet::{Packet, Packets};
+use super::refusal::{Cause, Refusal};
+use super::signature::{Signature, Subpackets, is_available};
+use super::verify;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 
 /// What the server makes of a key file.
@@ -125,7 +84,7 @@ impl KeyRing {
     }
 
     fn read_within(key_file: &[u8], budget: &mut Budget) -> Result<KeyRing, Refusal> {
-        let (certificates, passed_over) = ring::read(key_file, budget)?;
+        let (certificates, passed_over) = certificate::read(key_file, budget)?;
         Ok(KeyRing { certificates, passed_over: passed_over.map(Refusal::from) })
     }
 

@@ -11,9 +11,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use semver::Version;
 
-use super::bundle::{Manifest, Platform, is_valid_url};
+use super::bundle::{Manifest, Platform};
 use super::json::{Json, check_values};
 use super::shape::shape;
+use super::valid::{is_valid_id, is_web_address};
 use crate::openpgp::times::show_time;
 
 /// The most bytes that are read of a `plugins.json`. Mattermost's own has about 12 MiB.
@@ -277,8 +278,7 @@ fn check_entry(entry: &Json, mut say: impl FnMut(String)) {
         say("it has no manifest, and a marketplace with it does not start".into());
     } else {
         let id = manifest.text("id");
-        let is_fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if !(3..=190).contains(&id.len()) || !id.chars().all(is_fine) {
+        if !is_valid_id(id) {
             say(format!("its id \"{id}\" is not valid, and servers do not install it"));
         }
         let version = manifest.text("version");
@@ -308,7 +308,7 @@ fn check_entry(entry: &Json, mut say: impl FnMut(String)) {
         if platform.is_some_and(|platform| !PLATFORMS.contains(&platform)) {
             say(format!("{whose}the marketplace does not know this platform"));
         }
-        if !is_valid_url(url) {
+        if !is_web_address(url) {
             say(format!("{whose}its download_url \"{url}\" is no web address"));
         } else if !url.starts_with("https://") {
             say(format!("{whose}servers do not download from \"{url}\", which is not https"));

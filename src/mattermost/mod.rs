@@ -8,3 +8,4 @@ pub mod server;
 pub mod server_copy;
 pub mod shape;
 pub mod standing;
+pub mod valid;

@@ -215,8 +215,13 @@ pub(super) fn read(bundle: impl Read, findings: &mut Findings) -> io::Result<Con
     Ok(contents)
 }
 
-/// Reads the last file of this path.
-pub(super) fn read_file(bundle: impl Read, path: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
+/// Returns the last file of this path, if it is there and not larger than `limit` bytes. The
+/// path is cleaned as Go would.
+///
+/// # Errors
+///
+/// Only the reader's own.
+pub fn read_file(bundle: impl Read, path: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let meter = Meter::default();
     let wanted = clean(path.as_bytes());
     let mut found = None;

@@ -2,10 +2,11 @@
 
 use semver::Version;
 
-use super::Platform;
 use super::archive::Contents;
 use super::finding::Findings;
 use super::manifest::{MANIFEST_NAMES, Manifest, Server};
+use super::platform::Platform;
+use crate::mattermost::valid::{is_valid_id, is_web_address};
 
 /// Says that there is no manifest where the server looks, and where there is one.
 pub(super) fn no_manifest(contents: &Contents, findings: &mut Findings) {
@@ -73,7 +74,7 @@ pub(super) fn check_manifest(manifest: &Manifest, findings: &mut Findings) {
         ("support_url", &manifest.support_url),
         ("release_notes_url", &manifest.release_notes_url),
     ] {
-        if !url.is_empty() && !is_valid_url(url) {
+        if !url.is_empty() && !is_web_address(url) {
             findings.warning("bad-url", format!("{field} \"{url}\" is no web address"), invalid);
         }
     }
@@ -97,21 +98,6 @@ pub(super) fn check_manifest(manifest: &Manifest, findings: &mut Findings) {
             );
         }
     }
-}
-
-/// The server's rule (server/public/model/plugin_valid.go).
-fn is_valid_id(id: &str) -> bool {
-    let is_fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    (3..=190).contains(&id.len()) && id.chars().all(is_fine)
-}
-
-/// Returns whether a text is an http or https address with a host and nothing that would have to
-/// be escaped.
-pub fn is_valid_url(url: &str) -> bool {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let host = |rest: &str| !rest.split(['/', '?', '#']).next().unwrap_or_default().is_empty();
-    let is_clean = |c: char| !c.is_whitespace() && !c.is_control();
-    rest.is_some_and(|rest| host(rest) && rest.chars().all(is_clean))
 }
 
 /// Checks that what the manifest names is there: the server asks when it starts the plugin.

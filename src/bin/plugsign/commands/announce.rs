@@ -10,6 +10,7 @@ use plugsign::disk::shelf::{HomeKey, Shelf};
 use plugsign::disk::signing::Signing;
 use plugsign::disk::write::{Access, Existing, is_same, make_folder, write_new, write_unless_same};
 use plugsign::judge::Judge;
+use plugsign::mattermost::valid::is_web_address;
 use plugsign::openpgp;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::ids::Fingerprint;
@@ -125,13 +126,9 @@ fn check_arguments(arguments: &Arguments) -> Result<(), Failure> {
     if artifact.is_empty() || artifact.starts_with('-') || !artifact.chars().all(is_name) {
         return Err(Failure::Usage("--artifact takes a plain file name".into()));
     }
-    let is_url = |url: &str| {
-        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-        rest.is_some_and(|rest| {
-            !rest.is_empty()
-                && rest.chars().all(|c| c.is_ascii_graphic() && !"<>()[]`\"\\".contains(c))
-        })
-    };
+    // It stands between angle brackets in Markdown, which people paste elsewhere.
+    let fits = |c: char| c.is_ascii_graphic() && !"<>()[]`\"\\".contains(c);
+    let is_url = |url: &str| is_web_address(url) && url.chars().all(fits);
     match &arguments.url {
         Some(url) if !is_url(url) => Err(Failure::Usage("--url takes an http(s) address".into())),
         _ => Ok(()),

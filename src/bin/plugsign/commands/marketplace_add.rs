@@ -9,8 +9,9 @@ use plugsign::disk::bundle::{Beside, BundleFile};
 use plugsign::disk::database::DatabaseFile;
 use plugsign::disk::file::Links;
 use plugsign::judge::Judge;
-use plugsign::mattermost::bundle::{Manifest, Platform, is_valid_url};
+use plugsign::mattermost::bundle::{Manifest, Platform};
 use plugsign::mattermost::marketplace::{Download, Listing, MAX_ICON, download_url, entry};
+use plugsign::mattermost::valid::is_web_address;
 use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 
@@ -97,7 +98,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Added, Failure> {
     let urls = [&arguments.homepage_url, &arguments.release_notes_url];
     let given = urls.into_iter().flatten().chain([&arguments.download_url_base]);
     for url in given {
-        if !is_valid_url(url) {
+        if !is_web_address(url) {
             let words = format!("\"{}\" is no http or https address", Safe::text(url));
             return Err(Failure::Usage(words));
         }

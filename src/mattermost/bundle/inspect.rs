@@ -1,23 +1,12 @@
-//! A plugin bundle: would the server install it, and could it run?
-//!
-//! The rules are the server's own, read from its source: `extractTarGz` and `extractPlugin`
-//! (server/channels/app), `FindManifest` and `Manifest.IsValid` (server/public/model/manifest.go),
-//! and what it asks when it starts a plugin. The server has no limits of its own; here a bundle
-//! that unpacks to more than any honest one is an error, in bounded time and memory.
-
-mod archive;
-mod finding;
-mod gzip;
-mod manifest;
-mod rules;
-mod yaml;
+//! A bundle looked at as the server would.
 
 use std::io::{self, Read};
 
-pub use self::archive::{MAX_ENTRIES, MAX_UNPACKED};
-pub use self::finding::{Finding, Findings, Severity};
-pub use self::manifest::{MANIFEST_NAMES, MAX_MANIFEST, Manifest};
-pub use self::rules::is_valid_url;
+use super::archive;
+use super::finding::Findings;
+use super::manifest::{MANIFEST_NAMES, MAX_MANIFEST, Manifest};
+use super::platform::Platform;
+use super::rules;
 
 /// What there is to say of a bundle.
 #[derive(Clone, Debug)]
@@ -31,40 +20,6 @@ pub struct Bundle {
     pub root: String,
     /// What is wrong with it.
     pub findings: Findings,
-}
-
-/// A platform that a bundle is for, by the end of its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Platform {
-    /// As file names have it: `osx-amd64`.
-    pub in_file_names: &'static str,
-    /// As Go and the marketplace have it: `darwin-amd64`.
-    pub name: &'static str,
-}
-
-const PLATFORMS: [Platform; 7] = {
-    const fn platform(in_file_names: &'static str, name: &'static str) -> Platform {
-        Platform { in_file_names, name }
-    }
-    [
-        platform("linux-amd64", "linux-amd64"),
-        platform("linux-arm64", "linux-arm64"),
-        platform("osx-amd64", "darwin-amd64"),
-        platform("osx-arm64", "darwin-arm64"),
-        platform("darwin-amd64", "darwin-amd64"),
-        platform("darwin-arm64", "darwin-arm64"),
-        platform("windows-amd64", "windows-amd64"),
-    ]
-};
-
-impl Platform {
-    /// Returns the platform that a file name ends in, before `.tar.gz`.
-    pub fn of_file(name: &str) -> Option<Platform> {
-        let stem = name.strip_suffix(".tar.gz")?;
-        PLATFORMS.into_iter().find(|platform| {
-            stem.strip_suffix(platform.in_file_names).is_some_and(|rest| rest.ends_with('-'))
-        })
-    }
 }
 
 /// Looks at a bundle as the server would, reading it once as a stream.
@@ -123,14 +78,4 @@ pub fn inspect(bundle: impl Read, name: &str) -> io::Result<Bundle> {
         ),
     }
     Ok(bundle)
-}
-
-/// Returns a file of a bundle by its path, if it is there and not larger than `limit` bytes. The
-/// path is cleaned as Go would.
-///
-/// # Errors
-///
-/// Only the reader's own.
-pub fn read_file(bundle: impl Read, path: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    archive::read_file(bundle, path, limit)
 }

@@ -1,0 +1,21 @@
+//! A plugin bundle: would the server install it, and could it run?
+//!
+//! The rules are the server's own, read from its source: `extractTarGz` and `extractPlugin`
+//! (server/channels/app), `FindManifest` and `Manifest.IsValid` (server/public/model/manifest.go),
+//! and what it asks when it starts a plugin. The server has no limits of its own; here a bundle
+//! that unpacks to more than any honest one is an error, in bounded time and memory.
+
+mod archive;
+mod finding;
+mod gzip;
+mod inspect;
+mod manifest;
+mod platform;
+mod rules;
+mod yaml;
+
+pub use self::archive::{MAX_ENTRIES, MAX_UNPACKED, read_file};
+pub use self::finding::{Finding, Findings, Severity};
+pub use self::inspect::{Bundle, inspect};
+pub use self::manifest::{MANIFEST_NAMES, MAX_MANIFEST, Manifest};
+pub use self::platform::Platform;

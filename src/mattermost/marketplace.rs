@@ -10,9 +10,10 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use semver::Version;
+use serde_json::{Map, Value, json};
 
 use super::bundle::{Manifest, Platform};
-use super::json::{Json, check_values};
+use super::json::{self, check_values, text};
 use super::shape::shape;
 use super::valid::{is_valid_id, is_web_address};
 use crate::openpgp::times::show_time;
@@ -74,52 +75,46 @@ pub fn entry(
     icon: Option<&[u8]>,
     main: &Download,
     platforms: &[(Platform, Download)],
-) -> Json {
-    let text = |given: &Option<String>, own: &str| Json::string(given.as_deref().unwrap_or(own));
+) -> Value {
+    let or_own = |given: &Option<String>, own: &str| given.as_deref().unwrap_or(own).to_string();
     let icon_data = icon.map_or_else(String::new, |icon| {
         format!("data:image/svg+xml;base64,{}", STANDARD.encode(icon))
     });
-    let platforms = PLATFORMS.map(|name| {
+    let label = |name: &String| json!({"name": name, "description": "", "url": "", "color": ""});
+    let platform = |name: &str| {
         let bundle = platforms.iter().find(|(platform, _)| platform.name == name);
-        let members = bundle.map_or_else(Vec::new, |(_, download)| {
-            vec![
-                ("download_url".to_string(), Json::string(&download.url)),
-                ("signature".to_string(), Json::string(STANDARD.encode(&download.signature))),
-            ]
-        });
-        (name, Json::Object(members))
+        bundle.map_or_else(
+            || json!({}),
+            |(_, download)| {
+                json!({
+                    "download_url": download.url,
+                    "signature": STANDARD.encode(&download.signature),
+                })
+            },
+        )
+    };
+    let platforms: Map<_, _> =
+        PLATFORMS.map(|name| (name.to_string(), platform(name))).into_iter().collect();
+    let mut entry = json!({
+        "homepage_url": or_own(&listing.homepage_url, &manifest.homepage_url),
+        "icon_data": icon_data,
+        "download_url": main.url,
+        "release_notes_url": or_own(&listing.release_notes_url, &manifest.release_notes_url),
+        "labels": listing.labels.iter().map(label).collect::<Vec<_>>(),
+        "hosting": listing.hosting,
+        "author_type": listing.author_type,
+        "release_stage": listing.release_stage,
+        "enterprise": listing.enterprise,
+        "signature": STANDARD.encode(&main.signature),
+        "repo_name": "",
+        "manifest": manifest.json(),
+        "platforms": platforms,
+        "updated_at": show_time(listing.updated_at),
     });
-    let mut members = vec![
-        ("homepage_url", text(&listing.homepage_url, &manifest.homepage_url)),
-        ("icon_data", Json::String(icon_data)),
-        ("download_url", Json::string(&main.url)),
-        ("release_notes_url", text(&listing.release_notes_url, &manifest.release_notes_url)),
-    ];
-    if !listing.labels.is_empty() {
-        let labels = listing.labels.iter().map(|name| label(name)).collect();
-        members.push(("labels", Json::Array(labels)));
+    if let (true, Some(entry)) = (listing.labels.is_empty(), entry.as_object_mut()) {
+        entry.shift_remove("labels");
     }
-    members.extend([
-        ("hosting", Json::string(listing.hosting)),
-        ("author_type", Json::string(listing.author_type)),
-        ("release_stage", Json::string(listing.release_stage)),
-        ("enterprise", Json::Bool(listing.enterprise)),
-        ("signature", Json::string(STANDARD.encode(&main.signature))),
-        ("repo_name", Json::string("")),
-        ("manifest", manifest.json()),
-        ("platforms", Json::object(platforms)),
-        ("updated_at", Json::string(show_time(listing.updated_at))),
-    ]);
-    Json::Object(members.into_iter().map(|(name, value)| (name.into(), value)).collect())
-}
-
-fn label(name: &str) -> Json {
-    Json::object([
-        ("name", Json::string(name)),
-        ("description", Json::string("")),
-        ("url", Json::string("")),
-        ("color", Json::string("")),
-    ])
+    entry
 }
 
 /// Returns the address of a file below a base.
@@ -159,7 +154,7 @@ pub fn file_of_url(url: &str) -> Option<String> {
 /// A marketplace's database.
 #[derive(Clone, Debug, Default)]
 pub struct Database {
-    entries: Vec<Json>,
+    entries: Vec<Value>,
 }
 
 impl Database {
@@ -171,39 +166,37 @@ impl Database {
     /// an older one may follow: that is wrong, too.
     pub fn read(bytes: &[u8]) -> Result<Database, String> {
         check_values(bytes, MOST_VALUES)?;
-        let json: Json = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        match json {
-            Json::Array(entries) if entries.len() > MOST_ENTRIES => Err(format!(
+        match serde_json::from_slice(bytes).map_err(|error| error.to_string())? {
+            Value::Array(entries) if entries.len() > MOST_ENTRIES => Err(format!(
                 "it has more than {MOST_ENTRIES} entries, the most that plugsign reads"
             )),
-            Json::Array(entries) => Ok(Database { entries }),
-            other => Err(format!("it is {}, not a list", other.kind())),
+            Value::Array(entries) => Ok(Database { entries }),
+            other => Err(format!("it is {}, not a list", json::kind(&other))),
         }
     }
 
     /// Returns the entries.
-    pub fn entries(&self) -> &[Json] {
+    pub fn entries(&self) -> &[Value] {
         &self.entries
     }
 
     /// Returns whether an entry is there that differs in nothing but when it was added.
-    pub fn has_same(&self, entry: &Json) -> bool {
-        let undated = |entry: &Json| -> Vec<(String, Json)> {
-            let members = entry.members().iter();
-            members.filter(|(name, _)| name != "updated_at").cloned().collect()
-        };
-        self.entries.iter().any(|known| undated(known) == undated(entry))
+    pub fn has_same(&self, entry: &Value) -> bool {
+        fn undated(entry: &Value) -> impl Iterator<Item = (&String, &Value)> {
+            members(entry).filter(|(name, _)| *name != "updated_at")
+        }
+        self.entries.iter().any(|known| undated(known).eq(undated(entry)))
     }
 
     /// Takes a plugin's version out, and returns its entries: none if it is not there.
-    pub fn remove(&mut self, id: &str, version: &str) -> Vec<Json> {
+    pub fn remove(&mut self, id: &str, version: &str) -> Vec<Value> {
         let wanted = (id.to_lowercase(), version.to_string());
         self.entries.extract_if(.., |entry| identity(entry) == wanted).collect()
     }
 
     /// Adds an entry, or replaces the one for the same plugin and version. Returns whether there
     /// was one, which with `replace` false is left as it is.
-    pub fn put(&mut self, entry: Json, replace: bool) -> bool {
+    pub fn put(&mut self, entry: Value, replace: bool) -> bool {
         let new = identity(&entry);
         match self.entries.iter_mut().find(|known| identity(known) == new) {
             Some(known) => {
@@ -223,10 +216,10 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// As [`Json::pretty`].
+    /// None that an entry has.
     pub fn into_text(mut self) -> serde_json::Result<String> {
         self.entries.sort_by_cached_key(order);
-        Json::Array(self.entries).pretty()
+        json::pretty(&Value::Array(self.entries))
     }
 
     /// Says what is wrong with each entry, by its place, one entry after the other.
@@ -242,23 +235,28 @@ impl Database {
 }
 
 /// Returns an entry's identifier, in lower case as servers have it, and its version.
-pub fn identity(entry: &Json) -> (String, String) {
-    let manifest = entry.get("manifest").unwrap_or(&Json::Null);
-    (manifest.text("id").to_lowercase(), manifest.text("version").to_string())
+pub fn identity(entry: &Value) -> (String, String) {
+    let manifest = entry.get("manifest").unwrap_or(&Value::Null);
+    (text(manifest, "id").to_lowercase(), text(manifest, "version").to_string())
 }
 
 /// By identifier, then by version, the newest first; what is no version comes last.
-fn order(entry: &Json) -> (String, Reverse<Option<Version>>) {
+fn order(entry: &Value) -> (String, Reverse<Option<Version>>) {
     let (id, version) = identity(entry);
     (id, Reverse(Version::parse(&version).ok()))
 }
 
+/// Returns the members of an object, or none.
+fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
 /// Returns every download of an entry: for which platform, where, and its signature in base64.
-pub fn downloads(entry: &Json) -> Vec<(Option<&str>, &str, &str)> {
-    let mut downloads = vec![(None, entry.text("download_url"), entry.text("signature"))];
-    for (name, platform) in entry.get("platforms").unwrap_or(&Json::Null).members() {
-        if !platform.members().is_empty() {
-            let (url, signature) = (platform.text("download_url"), platform.text("signature"));
+pub fn downloads(entry: &Value) -> Vec<(Option<&str>, &str, &str)> {
+    let mut downloads = vec![(None, text(entry, "download_url"), text(entry, "signature"))];
+    for (name, platform) in members(entry.get("platforms").unwrap_or(&Value::Null)) {
+        if members(platform).next().is_some() {
+            let (url, signature) = (text(platform, "download_url"), text(platform, "signature"));
             downloads.push((Some(name.as_str()), url, signature));
         }
     }
@@ -272,16 +270,16 @@ pub fn decode_signature(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(compact).ok()
 }
 
-fn check_entry(entry: &Json, mut say: impl FnMut(String)) {
-    let manifest = entry.get("manifest").unwrap_or(&Json::Null);
-    if manifest.members().is_empty() {
+fn check_entry(entry: &Value, mut say: impl FnMut(String)) {
+    let manifest = entry.get("manifest").unwrap_or(&Value::Null);
+    if members(manifest).next().is_none() {
         say("it has no manifest, and a marketplace with it does not start".into());
     } else {
-        let id = manifest.text("id");
+        let id = text(manifest, "id");
         if !is_valid_id(id) {
             say(format!("its id \"{id}\" is not valid, and servers do not install it"));
         }
-        let version = manifest.text("version");
+        let version = text(manifest, "version");
         if version.is_empty() {
             say("its manifest has no version, and a marketplace with it does not start".into());
         } else if Version::parse(version).is_err() {
@@ -291,16 +289,16 @@ fn check_entry(entry: &Json, mut say: impl FnMut(String)) {
     for (field, allowed) in
         [("hosting", HOSTING), ("author_type", AUTHOR_TYPES), ("release_stage", RELEASE_STAGES)]
     {
-        let value = entry.text(field);
+        let value = text(entry, field);
         if !allowed.contains(&value) {
             say(format!("its {field} \"{value}\" is not one of those known"));
         }
     }
-    let icon = entry.text("icon_data");
+    let icon = text(entry, "icon_data");
     if !icon.is_empty() && !icon.starts_with("data:image/") {
         say("its icon_data is no image".into());
     }
-    if entry.text("updated_at").parse::<jiff::Timestamp>().is_err() {
+    if text(entry, "updated_at").parse::<jiff::Timestamp>().is_err() {
         say("its updated_at is no time".into());
     }
     for (platform, url, signature) in downloads(entry) {

@@ -1,7 +1,7 @@
 //! What the Mattermost server does.
 pub mod bundle;
 pub mod config;
-pub mod json;
+mod json;
 pub mod marketplace;
 pub mod public_key;
 pub mod server;

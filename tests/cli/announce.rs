@@ -170,6 +170,7 @@ fn what_would_stand_in_commands_is_plain() {
         "--artifact ../x",
         "--url javascript:x",
         "--url https://x>y",
+        "--url https:///no-host",
     ] {
         sandbox.run(&format!("announce alice {options}")).exits(2);
     }

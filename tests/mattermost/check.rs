@@ -79,7 +79,7 @@ fn yaml_is_read_as_the_server_reads_it() {
     assert_eq!((manifest.id.as_str(), manifest.name.as_str()), ("com.example.plugin", "Example"));
     // An unquoted 1.20 is text where text is wanted, and no semantic version.
     assert_eq!(manifest.version, "1.20");
-    let json = manifest.json().pretty().unwrap();
+    let json = serde_json::to_string_pretty(&manifest.json()).unwrap();
     assert!(json.contains("\"b\": [\n      true,\n      null\n    ]"), "{json}");
 }
 

@@ -1,8 +1,9 @@
 //! The manifest: `plugin.yml`, `plugin.yaml` or `plugin.json`.
 
-use crate::mattermost::json::Json;
+use serde_json::{Map, Value, json};
 
 use super::yaml;
+use crate::mattermost::json;
 
 /// The names of the manifest, in the order that the server tries them.
 pub const MANIFEST_NAMES: [&str; 3] = ["plugin.yml", "plugin.yaml", "plugin.json"];
@@ -27,6 +28,9 @@ const FIELDS: [&str; 14] = [
     "props",
     "required_configuration",
 ];
+
+/// The most executables that are read.
+const MOST_EXECUTABLES: usize = 100;
 
 /// What a plugin says of itself. Foreign text all over.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +59,7 @@ pub struct Manifest {
     pub webapp: Option<String>,
     /// The types of its settings.
     pub setting_types: Vec<String>,
-    json: Json,
+    json: Value,
 }
 
 /// Where a plugin's executables are.
@@ -75,11 +79,11 @@ impl Manifest {
     /// Why the server cannot read it.
     pub fn read(file: &'static str, bytes: &[u8]) -> Result<Manifest, String> {
         let json = match file.ends_with(".json") {
-            true => fold_keys(Json::first(bytes).map_err(|error| error.to_string())?),
+            true => fold_keys(json::first(bytes).map_err(|error| error.to_string())?),
             false => yaml::read(bytes)?,
         };
-        if !matches!(json, Json::Object(_)) {
-            return Err(format!("it is {}, not an object", json.kind()));
+        if !matches!(json, Value::Object(_)) {
+            return Err(format!("it is {}, not an object", json::kind(&json)));
         }
         let text = |name| string(&json, name);
         let server = match object(&json, "server")? {
@@ -112,47 +116,49 @@ impl Manifest {
 
     /// Returns it as the marketplace has it: JSON, the fields in the order of the server's type,
     /// those that the server does not know left out.
-    pub fn json(&self) -> Json {
-        let mut members = Vec::new();
+    pub fn json(&self) -> Value {
+        let mut members = Map::new();
         for field in FIELDS {
             let value = match (field, self.json.get(field)) {
-                ("id", _) => Some(Json::string(&self.id)),
-                ("name", _) => Some(Json::string(&self.name)),
-                ("version", _) => Some(Json::string(&self.version)),
-                (_, None | Some(Json::Null)) => None,
-                (_, Some(Json::String(text))) if text.is_empty() => None,
-                ("server", _) => self.server.as_ref().map(Server::json),
-                ("webapp", _) => self
-                    .webapp
-                    .as_ref()
-                    .map(|path| Json::object([("bundle_path", Json::string(path))])),
-                (_, Some(value)) => Some(value.clone()),
+                ("id", _) => json!(self.id),
+                ("name", _) => json!(self.name),
+                ("version", _) => json!(self.version),
+                (_, None | Some(Value::Null)) => continue,
+                (_, Some(Value::String(text))) if text.is_empty() => continue,
+                ("server", _) => match &self.server {
+                    Some(server) => server.json(),
+                    None => continue,
+                },
+                ("webapp", _) => match &self.webapp {
+                    Some(path) => json!({"bundle_path": path}),
+                    None => continue,
+                },
+                (_, Some(value)) => value.clone(),
             };
-            members.extend(value.map(|value| (field.to_string(), value)));
+            members.insert(field.into(), value);
         }
-        Json::Object(members)
+        Value::Object(members)
     }
 }
 
 impl Server {
-    fn json(&self) -> Json {
-        let mut members = Vec::new();
+    fn json(&self) -> Value {
+        let mut members = Map::new();
         if !self.executables.is_empty() {
             let mut sorted = self.executables.clone();
             sorted.sort();
-            let executables =
-                sorted.into_iter().map(|(name, path)| (name, Json::string(path))).collect();
-            members.push(("executables".to_string(), Json::Object(executables)));
+            let executables = sorted.into_iter().map(|(name, path)| (name, path.into()));
+            members.insert("executables".into(), Value::Object(executables.collect()));
         }
-        members.push(("executable".to_string(), Json::string(&self.executable)));
-        Json::Object(members)
+        members.insert("executable".into(), self.executable.as_str().into());
+        Value::Object(members)
     }
 }
 
 /// Go matches the names of JSON's fields without regard to case; of YAML's it does not.
-fn fold_keys(json: Json) -> Json {
+fn fold_keys(json: Value) -> Value {
     const INNER: [&str; 5] = ["executables", "executable", "bundle_path", "settings", "type"];
-    let Json::Object(members) = json else { return json };
+    let Value::Object(members) = json else { return json };
     let folded = members.into_iter().map(|(key, value)| {
         let lower = key.to_ascii_lowercase();
         let known = FIELDS.contains(&lower.as_str()) || INNER.contains(&lower.as_str());
@@ -162,46 +168,43 @@ fn fold_keys(json: Json) -> Json {
         };
         (if known { lower } else { key }, value)
     });
-    Json::Object(folded.collect())
+    Value::Object(folded.collect())
 }
 
-fn string(json: &Json, name: &str) -> Result<String, String> {
+fn string(json: &Value, name: &str) -> Result<String, String> {
     match json.get(name) {
-        None | Some(Json::Null) => Ok(String::new()),
-        Some(Json::String(text)) => Ok(text.clone()),
-        Some(other) => Err(format!("{name} is {}, not a string", other.kind())),
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(other) => Err(format!("{name} is {}, not a string", json::kind(other))),
     }
 }
 
-fn object<'a>(json: &'a Json, name: &str) -> Result<Option<&'a Json>, String> {
+fn object<'a>(json: &'a Value, name: &str) -> Result<Option<&'a Value>, String> {
     match json.get(name) {
-        None | Some(Json::Null) => Ok(None),
-        Some(object @ Json::Object(_)) => Ok(Some(object)),
-        Some(other) => Err(format!("{name} is {}, not an object", other.kind())),
+        None | Some(Value::Null) => Ok(None),
+        Some(object @ Value::Object(_)) => Ok(Some(object)),
+        Some(other) => Err(format!("{name} is {}, not an object", json::kind(other))),
     }
 }
 
-fn executables(server: &Json) -> Result<Vec<(String, String)>, String> {
+fn executables(server: &Value) -> Result<Vec<(String, String)>, String> {
     let Some(executables) = object(server, "executables")? else { return Ok(Vec::new()) };
-    let mut paths: Vec<(String, String)> = Vec::new();
-    for (platform, _) in executables.members() {
-        if paths.iter().all(|(known, _)| known != platform) {
-            paths.push((platform.clone(), string(executables, platform)?));
-        }
-        if paths.len() > 100 {
-            return Err("it has more than 100 executables".into());
-        }
+    let platforms = executables.as_object().into_iter().flat_map(Map::keys);
+    let paths = platforms.map(|name| Ok((name.clone(), string(executables, name)?)));
+    let paths = paths.take(MOST_EXECUTABLES + 1).collect::<Result<Vec<_>, String>>()?;
+    match paths.len() > MOST_EXECUTABLES {
+        true => Err(format!("it has more than {MOST_EXECUTABLES} executables")),
+        false => Ok(paths),
     }
-    Ok(paths)
 }
 
-fn setting_types(json: &Json) -> Result<Vec<String>, String> {
+fn setting_types(json: &Value) -> Result<Vec<String>, String> {
     let Some(schema) = object(json, "settings_schema")? else { return Ok(Vec::new()) };
     match schema.get("settings") {
-        None | Some(Json::Null) => Ok(Vec::new()),
-        Some(Json::Array(settings)) => {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(settings)) => {
             settings.iter().map(|setting| string(setting, "type")).collect()
         }
-        Some(other) => Err(format!("settings is {}, not a list", other.kind())),
+        Some(other) => Err(format!("settings is {}, not a list", json::kind(other))),
     }
 }

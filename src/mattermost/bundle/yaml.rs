@@ -6,9 +6,7 @@
 use std::borrow::Cow;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
-use serde_json::Number;
-
-use crate::mattermost::json::Json;
+use serde_json::{Map, Number, Value};
 
 /// How deep lists and objects may be in each other.
 const MAX_DEPTH: usize = 64;
@@ -42,14 +40,14 @@ const STRINGS: [&str; 24] = [
 ];
 
 /// Reads the first document.
-pub(super) fn read(bytes: &[u8]) -> Result<Json, String> {
+pub(super) fn read(bytes: &[u8]) -> Result<Value, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     // Anchored nowhere: a tab or a control character in the wrong place is the parser's to refuse.
     let mut reader = Reader { parser: Parser::new_from_str(text) };
     loop {
         match reader.next()? {
             Event::StreamStart | Event::DocumentStart(_) | Event::Nothing => {}
-            Event::StreamEnd | Event::DocumentEnd => return Ok(Json::Null),
+            Event::StreamEnd | Event::DocumentEnd => return Ok(Value::Null),
             event => return reader.value(event, "", false, 0),
         }
     }
@@ -76,7 +74,7 @@ impl<'a> Reader<'a> {
         name: &str,
         strings: bool,
         depth: usize,
-    ) -> Result<Json, String> {
+    ) -> Result<Value, String> {
         if depth > MAX_DEPTH {
             return Err(format!("it is more than {MAX_DEPTH} levels deep"));
         }
@@ -88,16 +86,16 @@ impl<'a> Reader<'a> {
                 let mut elements = Vec::new();
                 loop {
                     match self.next()? {
-                        Event::SequenceEnd => return Ok(Json::Array(elements)),
+                        Event::SequenceEnd => return Ok(Value::Array(elements)),
                         event => elements.push(self.value(event, "", false, depth + 1)?),
                     }
                 }
             }
             Event::MappingStart(..) => {
-                let mut members = Vec::new();
+                let mut members = Map::new();
                 loop {
                     let key = match self.next()? {
-                        Event::MappingEnd => return Ok(Json::Object(members)),
+                        Event::MappingEnd => return Ok(Value::Object(members)),
                         Event::Scalar(key, ..) => key.into_owned(),
                         Event::Alias(_) => return Err(ALIAS.into()),
                         _ => return Err("a key of it is no text".into()),
@@ -108,7 +106,7 @@ impl<'a> Reader<'a> {
                     let value = self.next()?;
                     let strings = name == "executables";
                     let value = self.value(value, &key, strings, depth + 1)?;
-                    members.push((key, value));
+                    members.insert(key, value);
                 }
             }
             Event::Alias(_) => Err(ALIAS.into()),
@@ -124,22 +122,22 @@ fn scalar(
     style: ScalarStyle,
     tag: Option<Cow<'_, Tag>>,
     wants_string: bool,
-) -> Json {
+) -> Value {
     let is_string = tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
     let text = text.into_owned();
     if is_string || style != ScalarStyle::Plain {
-        return Json::String(text);
+        return Value::String(text);
     }
     match text.as_str() {
-        "" | "~" | "null" | "Null" | "NULL" => Json::Null,
-        _ if wants_string => Json::String(text),
-        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Json::Bool(true),
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        _ if wants_string => Value::String(text),
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Value::Bool(true),
         "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
-            Json::Bool(false)
+            Value::Bool(false)
         }
         _ => match number(&text) {
-            Some(number) => Json::Number(number),
-            None => Json::String(text),
+            Some(number) => Value::Number(number),
+            None => Value::String(text),
         },
     }
 }

@@ -9,7 +9,6 @@ use plugsign::disk::bundle::BundleFile;
 use plugsign::disk::database::read_database;
 use plugsign::disk::file::Links;
 use plugsign::judge::Judge;
-use plugsign::mattermost::json::Json;
 use plugsign::mattermost::marketplace::{decode_signature, downloads, file_of_url, identity};
 use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
@@ -67,7 +66,7 @@ pub fn run(arguments: &Arguments, world: &World) -> Result<Checked, Failure> {
     Ok(Checked { entries, has_bundles: arguments.bundles.is_some() })
 }
 
-fn check_bundles(entry: &Json, folder: &Path, judge: &Judge, line: &mut Line, named: &mut usize) {
+fn check_bundles(entry: &Value, folder: &Path, judge: &Judge, line: &mut Line, named: &mut usize) {
     for (_, url, signature) in downloads(entry) {
         let (Some(name), Some(signature)) = (file_of_url(url), decode_signature(signature)) else {
             if file_of_url(url).is_none() {

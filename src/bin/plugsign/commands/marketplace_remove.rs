@@ -35,12 +35,15 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Added, Failure> {
         .database
         .remove(&id, &version)
         .iter()
-        .map(|entry| Line {
-            outcome: "removed",
-            id: id.clone(),
-            version: version.clone(),
-            url: entry.text("download_url").to_string(),
-            platforms: downloads(entry).iter().filter_map(|it| it.0).map(String::from).collect(),
+        .map(|entry| {
+            let downloads = downloads(entry);
+            Line {
+                outcome: "removed",
+                id: id.clone(),
+                version: version.clone(),
+                url: downloads.first().map_or_else(String::new, |(_, url, _)| url.to_string()),
+                platforms: downloads.iter().filter_map(|it| it.0).map(String::from).collect(),
+            }
         })
         .collect();
     if lines.is_empty() {

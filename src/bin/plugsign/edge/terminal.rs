@@ -166,9 +166,11 @@ pub fn print_json(document: &Value) {
     let _ = write_json(document);
 }
 
-/// Prints a JSON document.
+/// Prints a JSON document, its members in the order of their names.
 pub fn write_json(document: &Value) -> io::Result<()> {
-    let mut text = serde_json::to_string_pretty(document)?;
+    let mut document = document.clone();
+    document.sort_all_objects();
+    let mut text = serde_json::to_string_pretty(&document)?;
     text.push('\n');
     let text = tame_json(&text);
     let mut out = streams::output()?;

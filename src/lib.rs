@@ -14,7 +14,8 @@
 //! use plugsign::openpgp::keygen::{self, KeyPlan, Kind};
 //! use plugsign::openpgp::policy::{KeySizeBits, Policy};
 //! use plugsign::openpgp::sign::sign;
-//! use plugsign::openpgp::verify::{Reason, Verdict};
+//! use plugsign::openpgp::verdict::Reason;
+//! use plugsign::openpgp::verify::Verdict;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
@@ -55,10 +56,10 @@
 //! | [`judge`] | both judges over one pass of the bytes |
 //! | [`mattermost`] | what the Mattermost server does |
 //! | [`openpgp`] | what an OpenPGP thing is; the only one that names sequoia |
-//! | [`error`], [`text`] | why a thing could not be done; foreign text made fit to show |
+//! | [`text`] | foreign text made fit to show |
 //!
-//! A signature that is not good is a [`Verdict`](openpgp::verify::Verdict), never an error; an
-//! [`Error`] means that we could not look.
+//! A signature that is not good is a [`Verdict`](openpgp::verify::Verdict), never an error. An
+//! [`openpgp::Error`] or a [`disk::Error`] means that we could not look.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

@@ -47,7 +47,7 @@ impl GnupgHome {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if there is no such folder, [`Error::GnupgFile`] if it has no keys.
+    /// [`Error::Io`] if there is no such folder, [`openpgp::Error::GnupgFile`] if it has no keys.
     pub fn read(folder: &Path) -> Result<GnupgHome> {
         let folder = fs::canonicalize(folder).map_err(Error::io("read", folder))?;
         let mut home = GnupgHome {

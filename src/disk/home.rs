@@ -282,7 +282,7 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// [`Error::NoKey`] for more than could be read again, [`Error::Io`].
+    /// [`openpgp::Error::NoKey`] for more than could be read again, [`Error::Io`].
     pub fn put_secret(&self, _: &Lock, secret: &SecretKey) -> Result<()> {
         let path = self.key_path(&secret.fingerprint());
         let bytes = secret.to_bytes()?;
@@ -310,7 +310,7 @@ impl Home {
     /// # Errors
     ///
     /// [`Error::BadName`], [`Error::Exists`] if another certificate has the name and stays,
-    /// [`Error::PartUnreadable`] if an older copy cannot be read, or [`Error::Refused`] if it
+    /// [`Error::PartUnreadable`] if an older copy cannot be read, or [`openpgp::Error::Refused`] if it
     /// shares a prime with another trusted one. Then the others are trusted as before.
     pub fn trust(
         &self,
@@ -370,7 +370,7 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// [`Error::NoKey`] for more than could be read again, [`Error::Io`].
+    /// [`openpgp::Error::NoKey`] for more than could be read again, [`Error::Io`].
     pub fn heed(&self, lock: &Lock, copy: &Certificate) -> Result<bool> {
         let fingerprint = [copy.fingerprint()];
         let narrowed = |known: &Certificate| {

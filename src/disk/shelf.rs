@@ -86,7 +86,7 @@ impl Shelf<HomeKey> {
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] for [`Weakness::SharedPrime`].
+    /// [`openpgp::Error::Refused`] for [`Weakness::SharedPrime`].
     pub fn check_primes(&self, certificate: &Certificate) -> Result<()> {
         check_primes(certificate, self.items.iter().map(|key| &key.certificate))
     }
@@ -121,7 +121,7 @@ impl Shelf<HomeKey> {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownKey`], [`Error::AmbiguousKey`], [`Error::PartUnreadable`].
+    /// [`openpgp::Error::UnknownKey`], [`openpgp::Error::AmbiguousKey`], [`Error::PartUnreadable`].
     pub fn find(&self, query: &KeyQuery) -> Result<&HomeKey> {
         let matching = self.items.iter().filter(|key| query.matches(&key.certificate));
         self.one(matching, query.text())
@@ -131,7 +131,7 @@ impl Shelf<HomeKey> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSecret`] if only certificates match, else as [`Shelf::find`].
+    /// [`openpgp::Error::NoSecret`] if only certificates match, else as [`Shelf::find`].
     pub fn find_secret(&self, query: Option<&KeyQuery>) -> Result<&HomeKey> {
         let secrets = self.items.iter().filter(|key| key.secret.is_some());
         let Some(query) = query else { return self.one(secrets, "") };
@@ -148,7 +148,7 @@ impl Shelf<HomeKey> {
     ///
     /// # Errors
     ///
-    /// [`Error::NamesSubkey`] if a subkey of it is what was named, else as [`Shelf::find`].
+    /// [`openpgp::Error::NamesSubkey`] if a subkey of it is what was named, else as [`Shelf::find`].
     pub fn find_whole(&self, query: &KeyQuery) -> Result<&HomeKey> {
         let key = self.find(query)?;
         query.check_whole(&key.certificate)?;
@@ -160,7 +160,7 @@ impl Shelf<HomeKey> {
     ///
     /// # Errors
     ///
-    /// [`Error::NamesSubkey`] if a subkey of it is what was named, else as [`Shelf::find_secret`].
+    /// [`openpgp::Error::NamesSubkey`] if a subkey of it is what was named, else as [`Shelf::find_secret`].
     pub fn find_secret_whole(&self, query: &KeyQuery) -> Result<&HomeKey> {
         let key = self.find_secret(Some(query))?;
         query.check_whole(&key.certificate)?;

@@ -77,7 +77,7 @@ impl Signing<'_> {
     /// # Errors
     ///
     /// [`Error::Exists`] if something else is in the signature's place, [`Error::Changed`],
-    /// [`Error::NotGood`] if the signature does not pass, and whatever the disk says.
+    /// [`openpgp::Error::NotGood`] if the signature does not pass, and whatever the disk says.
     pub fn sign(&self, artifact: &Artifact, output: &Path, read: &AtomicU64) -> Result<Signed> {
         let content = self.hash(artifact, read)?;
         self.place(&content, &artifact.folder_for(output)?, output)
@@ -268,7 +268,7 @@ impl Signing<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotGood`], or [`Error::Io`] with `name` for the reader's.
+    /// [`openpgp::Error::NotGood`], or [`Error::Io`] with `name` for the reader's.
     pub fn sign_stream_to_bytes(&self, content: &mut File, name: &str) -> Result<Vec<u8>> {
         self.signature(&hash_open(content, name)?)
     }
@@ -278,7 +278,7 @@ impl Signing<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotGood`], or [`Error::Io`] with `name` for the reader's.
+    /// [`openpgp::Error::NotGood`], or [`Error::Io`] with `name` for the reader's.
     pub fn sign_stream_unless_signed(
         &self,
         content: impl Read,

@@ -138,7 +138,7 @@ pub struct SignatureFacts {
 /// Returns what status lines say of a signature.
 pub fn signature_facts(signature: &DetachedSignature) -> SignatureFacts {
     let packet = signature.packet();
-    let fingerprint = packet.issuer_fingerprints().next().cloned().map(Fingerprint::from);
+    let fingerprint = packet.issuer_fingerprints().next().cloned().map(Fingerprint);
     let claimed = signature.claimed_issuers();
     let key_id = fingerprint.as_ref().map(Fingerprint::key_id).or(claimed.first().cloned());
     let zeros = || "0".repeat(16);
@@ -179,7 +179,8 @@ pub fn signature_count(certificate: &Certificate) -> usize {
 /// Returns a certificate's RSA keys with their key grips, the primary key first.
 pub fn key_grips(certificate: &Certificate) -> Vec<(Fingerprint, String)> {
     let keys = certificate.cert().keys();
-    keys.filter_map(|key| Some((key.key().fingerprint().into(), key_grip(key.key())?))).collect()
+    keys.filter_map(|key| Some((Fingerprint(key.key().fingerprint()), key_grip(key.key())?)))
+        .collect()
 }
 
 fn key_grip(key: &Key<PublicParts, UnspecifiedRole>) -> Option<String> {

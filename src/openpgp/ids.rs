@@ -37,12 +37,6 @@ impl Fingerprint {
     }
 }
 
-impl From<openpgp::Fingerprint> for Fingerprint {
-    fn from(fingerprint: openpgp::Fingerprint) -> Fingerprint {
-        Fingerprint(fingerprint)
-    }
-}
-
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:X}", self.0)
@@ -52,19 +46,13 @@ impl fmt::Display for Fingerprint {
 /// A key ID: 16 hexadecimal digits. Others can be made to collide with it, so it selects
 /// candidates and never decides.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct KeyId(openpgp::KeyID);
+pub struct KeyId(pub(super) openpgp::KeyID);
 
 impl KeyId {
     /// Reads a key ID of 16 hexadecimal digits.
     pub fn from_hex(hex: &str) -> Option<KeyId> {
         let is_hex = hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_hex.then(|| hex.parse().ok().map(KeyId)).flatten()
-    }
-}
-
-impl From<openpgp::KeyID> for KeyId {
-    fn from(key_id: openpgp::KeyID) -> KeyId {
-        KeyId(key_id)
     }
 }
 

@@ -23,6 +23,7 @@ use super::bounds::{Budget, Own, own_packets};
 use super::certificate::Certificate;
 use super::change::{Revocation, begins_with_revocation, read_revocations, revoke_by};
 use super::framing::{SIGNATURE, split};
+use super::ids::Fingerprint;
 use super::secret_key::SecretKey;
 use super::statements::Statements;
 use super::weakness::Weakness;
@@ -398,7 +399,7 @@ fn read_one(own: &Own<'_>, proofs: &Proofs) -> Vec<Result<Key>> {
     };
     let statements = Statements::of_given(own.given, proofs);
     let of = |cert: &Cert| match &statements {
-        Some((key, statements)) if *key == cert.fingerprint().into() => statements.clone(),
+        Some((key, statements)) if *key == Fingerprint(cert.fingerprint()) => statements.clone(),
         _ => Statements::default(),
     };
     parser

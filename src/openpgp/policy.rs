@@ -139,13 +139,11 @@ static POWERS: [[bool; 168]; PRIMES.len()] = {
 /// The publisher's policy at a point in time.
 ///
 /// Self-signatures and signatures must use SHA-256, SHA-384 or SHA-512, keys must pass the rules
-/// of `check_key`. Revocations are judged by sequoia's milder standard policy: to refuse one
-/// would make a key good again.
+/// of `check_key`.
 #[derive(Debug)]
 pub struct Policy {
     now: SystemTime,
-    strict: StandardPolicy<'static>,
-    standard: StandardPolicy<'static>,
+    rules: Rules,
 }
 
 impl Policy {
@@ -157,15 +155,7 @@ impl Policy {
 
     /// Makes the policy as of `now`.
     pub fn new(now: SystemTime) -> Policy {
-        let mut strict = StandardPolicy::at(now);
-        strict.reject_all_hashes();
-        for hash in ACCEPTED_HASHES {
-            strict.accept_hash(hash);
-        }
-        strict.reject_all_asymmetric_algos();
-        strict.accept_asymmetric_algo(AsymmetricAlgorithm::RSA3072);
-        strict.accept_asymmetric_algo(AsymmetricAlgorithm::RSA4096);
-        Policy { now, strict, standard: StandardPolicy::at(now) }
+        Policy { now, rules: Rules::new(now) }
     }
 
     /// Returns the time that the policy judges as of.
@@ -177,9 +167,36 @@ impl Policy {
     pub fn ends_soon(&self, end: Option<SystemTime>) -> bool {
         end.is_some_and(|end| end <= self.now + Policy::EXPIRY_NOTICE)
     }
+
+    /// Returns what sequoia judges certificates by.
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
 }
 
-impl openpgp::policy::Policy for Policy {
+/// The policy as sequoia asks for it. Revocations are judged by sequoia's milder standard policy:
+/// to refuse one would make a key good again.
+#[derive(Debug)]
+pub(super) struct Rules {
+    strict: StandardPolicy<'static>,
+    standard: StandardPolicy<'static>,
+}
+
+impl Rules {
+    fn new(now: SystemTime) -> Rules {
+        let mut strict = StandardPolicy::at(now);
+        strict.reject_all_hashes();
+        for hash in ACCEPTED_HASHES {
+            strict.accept_hash(hash);
+        }
+        strict.reject_all_asymmetric_algos();
+        strict.accept_asymmetric_algo(AsymmetricAlgorithm::RSA3072);
+        strict.accept_asymmetric_algo(AsymmetricAlgorithm::RSA4096);
+        Rules { strict, standard: StandardPolicy::at(now) }
+    }
+}
+
+impl openpgp::policy::Policy for Rules {
     fn signature(&self, signature: &Signature, security: HashAlgoSecurity) -> openpgp::Result<()> {
         match signature.typ() {
             SignatureType::KeyRevocation

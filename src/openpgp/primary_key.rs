@@ -58,7 +58,7 @@ impl UnlockedKey {
     }
 
     fn fingerprint(&self) -> Fingerprint {
-        self.public.fingerprint().into()
+        Fingerprint(self.public.fingerprint())
     }
 
     pub(super) fn signer(&self) -> Signer<'_> {
@@ -109,7 +109,7 @@ impl SecretKey {
     fn part(&self, fingerprint: &Fingerprint) -> Option<Key<SecretParts, UnspecifiedRole>> {
         self.secret_parts()
             .map(|component| component.key().clone())
-            .find(|key| Fingerprint::from(key.fingerprint()) == *fingerprint)
+            .find(|key| Fingerprint(key.fingerprint()) == *fingerprint)
             .filter(|key| !is_elsewhere(key.secret()))
     }
 }

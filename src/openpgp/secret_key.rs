@@ -143,7 +143,7 @@ impl SecretKey {
 
     /// Returns the primary key's fingerprint.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.cert.fingerprint().into()
+        Fingerprint(self.cert.fingerprint())
     }
 
     /// Returns whether using it takes a passphrase.
@@ -159,7 +159,7 @@ impl SecretKey {
             .keys()
             .secret()
             .filter(|component| is_elsewhere(component.key().secret()))
-            .map(|component| (component.key().fingerprint().into(), place(component.key())))
+            .map(|component| (Fingerprint(component.key().fingerprint()), place(component.key())))
             .collect()
     }
 
@@ -191,7 +191,7 @@ impl SecretKey {
     /// Returns the fingerprints of the keys whose secret parts are here.
     pub fn secret_fingerprints(&self) -> Vec<Fingerprint> {
         let here = self.cert.keys().secret().filter(|key| !is_elsewhere(key.key().secret()));
-        here.map(|key| key.key().fingerprint().into()).collect()
+        here.map(|key| Fingerprint(key.key().fingerprint())).collect()
     }
 
     /// Adds what a certificate knows of this key; the secret parts stay as they are.
@@ -308,13 +308,13 @@ impl SecretKey {
         policy: &Policy,
     ) -> Result<Fingerprint> {
         let key = self.choose(exactly, policy, Among::All)?;
-        Ok(key.fingerprint().into())
+        Ok(Fingerprint(key.fingerprint()))
     }
 
     /// Returns the newest subkey that could sign, as [`SecretKey::check_can_sign`] does.
     pub(super) fn signing_subkey(&self, policy: &Policy) -> Result<Fingerprint> {
         let key = self.choose(None, policy, Among::Subkeys)?;
-        Ok(key.fingerprint().into())
+        Ok(Fingerprint(key.fingerprint()))
     }
 
     fn choose(
@@ -333,7 +333,7 @@ impl SecretKey {
         let mut subject = self.fingerprint();
         for component in self.cert.keys() {
             let key = component.key();
-            let fingerprint = Fingerprint::from(key.fingerprint());
+            let fingerprint = Fingerprint(key.fingerprint());
             let is_passed_over = among == Among::Subkeys && fingerprint == self.fingerprint();
             if is_passed_over || exactly.is_some_and(|exactly| *exactly != fingerprint) {
                 continue;
@@ -393,7 +393,7 @@ impl SigningKey {
 
     /// Returns the fingerprint of the key itself, a subkey's where a subkey signs.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.public.fingerprint().into()
+        Fingerprint(self.public.fingerprint())
     }
 
     /// Returns when the key was made: no signature can be older.
@@ -415,7 +415,7 @@ pub(super) fn unlock(
     key: &Key<SecretParts, UnspecifiedRole>,
     passphrase: Option<&Passphrase>,
 ) -> Result<openpgp::packet::key::Unencrypted> {
-    let fingerprint = || Fingerprint::from(key.fingerprint());
+    let fingerprint = || Fingerprint(key.fingerprint());
     let encrypted = match key.secret() {
         SecretKeyMaterial::Unencrypted(open) => return Ok(open.clone()),
         SecretKeyMaterial::Encrypted(encrypted) => encrypted,

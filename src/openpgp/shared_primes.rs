@@ -111,7 +111,7 @@ struct Modulus(Odd<BoxedUint>);
 fn moduli(certificate: &Certificate) -> Vec<Modulus> {
     let never = certificate.subkeys_that_never_sign();
     let keys = certificate.cert().keys().map(|key| key.key());
-    keys.filter(|key| check_key(*key).is_ok() && !never.contains(&key.fingerprint().into()))
+    keys.filter(|key| check_key(*key).is_ok() && !never.contains(&Fingerprint(key.fingerprint())))
         .filter_map(|key| match key.mpis() {
             mpi::PublicKey::RSA { n, .. } => Modulus::read(n.value()),
             _ => None,

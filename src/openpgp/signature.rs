@@ -202,7 +202,7 @@ impl DetachedSignature {
     pub fn claimed_issuers(&self) -> Vec<KeyId> {
         let mut issuers: Vec<KeyId> = Vec::new();
         for issuer in self.signature.get_issuers() {
-            let issuer = KeyId::from(openpgp::KeyID::from(issuer));
+            let issuer = KeyId(openpgp::KeyID::from(issuer));
             if !issuers.contains(&issuer) {
                 issuers.push(issuer);
             }

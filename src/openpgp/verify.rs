@@ -169,7 +169,7 @@ fn judge(
                 Ok(()) => {
                     return Ok(Good {
                         certificate: certificate.clone(),
-                        key: key.fingerprint().into(),
+                        key: Fingerprint(key.fingerprint()),
                         modulus: modulus(key),
                         created: signature.created(),
                     });
@@ -181,7 +181,7 @@ fn judge(
                     _ => {
                         worst = Some(bad.by(Signer {
                             certificate: certificate.fingerprint(),
-                            key: key.fingerprint().into(),
+                            key: Fingerprint(key.fingerprint()),
                         }))
                     }
                 },
@@ -230,7 +230,7 @@ fn judge_by_key(
     check_key(key).map_err(|weakness| Bad::new(Reason::WeakKey, weakness.to_string()))?;
     check_digest(content, signature, key)?;
     let packet = signature.packet();
-    policy.signature(packet, HashAlgoSecurity::CollisionResistance).map_err(|error| {
+    policy.rules().signature(packet, HashAlgoSecurity::CollisionResistance).map_err(|error| {
         Bad::new(Reason::Malformed, format!("its subpackets: {}", words::of(error.as_ref())))
     })?;
     signature.check_subpackets()?;
@@ -238,7 +238,7 @@ fn judge_by_key(
     if signature.created() < key.creation_time() {
         return Err(Bad::new(Reason::BadSignature, "it claims to be older than its key"));
     }
-    let fingerprint = Fingerprint::from(key.fingerprint());
+    let fingerprint = Fingerprint(key.fingerprint());
     // A clock that is slow by a little must not make a new key "not valid yet".
     let valid = |time: SystemTime| {
         certificate.valid_key(&fingerprint, policy, time.max(key.creation_time()))

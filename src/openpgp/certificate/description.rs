@@ -91,7 +91,7 @@ impl Certificate {
         self.mark_ended(&mut keys, policy.now());
         let primary_user_id = self
             .cert
-            .with_policy(policy, policy.now())
+            .with_policy(policy.rules(), policy.now())
             .and_then(|view| Ok(view.primary_userid()?.userid().value().to_vec()))
             .ok();
         let mut user_ids = self.user_ids();
@@ -108,7 +108,7 @@ impl Certificate {
         key: &Key<P, UnspecifiedRole>,
         policy: &Policy,
     ) -> KeyDescription {
-        let valid = self.valid_key(&key.fingerprint().into(), policy, policy.now());
+        let valid = self.valid_key(&Fingerprint(key.fingerprint()), policy, policy.now());
         let component = self.cert.keys().key_handle(key.fingerprint()).next();
         let time = component.as_ref().map(|key| self.reading_time(key, policy.now()));
         let time = time.unwrap_or(policy.now());
@@ -116,7 +116,7 @@ impl Certificate {
         let flags = component
             .and_then(|key| key.with_policy(&lax, time).ok())
             .map(|key| (key.key_flags(), key.key_expiration_time()));
-        let is_primary = Fingerprint::from(key.fingerprint()) == self.fingerprint();
+        let is_primary = Fingerprint(key.fingerprint()) == self.fingerprint();
         let limits = self.limits(key, is_primary, policy);
         let (usage, expires) = match flags {
             Some((flags, expires)) => {
@@ -141,7 +141,7 @@ impl Certificate {
             None => (Vec::new(), None),
         };
         KeyDescription {
-            fingerprint: key.fingerprint().into(),
+            fingerprint: Fingerprint(key.fingerprint()),
             algorithm: algorithm_name(key),
             created: key.creation_time(),
             expires,

@@ -142,12 +142,12 @@ impl Certificate {
 
     /// Returns the primary key's fingerprint, which names the certificate.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.cert.fingerprint().into()
+        Fingerprint(self.cert.fingerprint())
     }
 
     /// Returns the fingerprints of all its keys, the primary's first.
     pub fn fingerprints(&self) -> Vec<Fingerprint> {
-        self.cert.keys().map(|key| key.key().fingerprint().into()).collect()
+        self.cert.keys().map(|key| Fingerprint(key.key().fingerprint())).collect()
     }
 
     /// Returns the user IDs as they stand, unchecked and not safe to show.
@@ -282,7 +282,7 @@ impl Certificate {
             check_key(subkey.key()).is_ok()
                 || subkey.self_revocations().next().is_some()
                 || self.revokes(&subject_of(subkey.key()))
-                || kept.contains(&subkey.key().fingerprint().into())
+                || kept.contains(&Fingerprint(subkey.key().fingerprint()))
         });
         self.with_cert(cert)
     }
@@ -302,7 +302,7 @@ impl Certificate {
                     || (bindings.peek().is_some()
                         && bindings.all(|it| it.key_flags().is_some_and(|it| !may_sign(it))))
             })
-            .map(|subkey| subkey.key().fingerprint().into())
+            .map(|subkey| Fingerprint(subkey.key().fingerprint()))
             .collect()
     }
 

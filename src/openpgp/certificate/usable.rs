@@ -28,7 +28,7 @@ impl Certificate {
     /// at, see [`Certificate::describe`].
     pub fn check_signer(&self, policy: &Policy) -> Result<(), Weakness> {
         self.check_primary()?;
-        let view = match self.cert.with_policy(policy, policy.now()) {
+        let view = match self.cert.with_policy(policy.rules(), policy.now()) {
             Ok(view) => view,
             Err(error) => return Err(self.why_unbound(policy, error.as_ref())),
         };
@@ -38,7 +38,7 @@ impl Certificate {
         let lax = openpgp::policy::StandardPolicy::at(policy.now());
         if let Ok(lax_view) = self.cert.with_policy(&lax, policy.now()) {
             for key in lax_view.keys().for_signing() {
-                let fingerprint = Fingerprint::from(key.key().fingerprint());
+                let fingerprint = Fingerprint(key.key().fingerprint());
                 // One that ended condemns nothing but itself.
                 if self.has_ended(&fingerprint, policy) {
                     continue;
@@ -61,7 +61,7 @@ impl Certificate {
     /// Says why no subkey signs: one would, if its binding were signed anew.
     pub(super) fn why_no_signer(&self, policy: &Policy) -> Weakness {
         let flaw = |subkey: Key<PublicParts, SubordinateRole>| {
-            let fingerprint = Fingerprint::from(subkey.fingerprint());
+            let fingerprint = Fingerprint(subkey.fingerprint());
             let limits = self.limits(&subkey, false, policy);
             let is_meant = limits.may_sign() && !self.has_ended(&fingerprint, policy);
             limits.flaw.filter(|_| is_meant)
@@ -144,9 +144,9 @@ impl Certificate {
         }
         let view = self
             .cert
-            .with_policy(policy, time)
+            .with_policy(policy.rules(), time)
             .map_err(|error| self.why_unbound(policy, error.as_ref()))?;
-        let key = component.clone().with_policy(policy, time).map_err(|error| {
+        let key = component.clone().with_policy(policy.rules(), time).map_err(|error| {
             weak_hash(component.self_signatures())
                 .unwrap_or_else(|| Weakness::Unbound(words::of(error.as_ref())))
         })?;

@@ -59,12 +59,10 @@ impl SecretKey {
         self.check_subkey(&subkey)?;
         self.unlock(old, Some(&subkey), policy)?;
         let one = self.changed(
-            self.cert()
-                .clone()
-                .retain_subkeys(|it| Fingerprint::from(it.key().fingerprint()) == subkey),
+            self.cert().clone().retain_subkeys(|it| Fingerprint(it.key().fingerprint()) == subkey),
         );
         let one = one.with_secrets(|key| {
-            if Fingerprint::from(key.fingerprint()) == subkey {
+            if Fingerprint(key.fingerprint()) == subkey {
                 relocked(key, old, Some(new)).map(Some)
             } else {
                 Ok(Some(dummy()))
@@ -86,7 +84,7 @@ impl SecretKey {
         let mut packets = Vec::new();
         for component in other.secret_parts() {
             let key = component.key().clone();
-            let fingerprint = Fingerprint::from(key.fingerprint());
+            let fingerprint = Fingerprint(key.fingerprint());
             let is_missing = known.contains(&fingerprint) && !here.contains(&fingerprint);
             if is_missing && !is_elsewhere(key.secret()) {
                 packets.push(match fingerprint == primary {
@@ -102,7 +100,7 @@ impl SecretKey {
     pub fn locked_to(&self, passphrase: Option<&Passphrase>) -> Vec<Fingerprint> {
         let here = self.secret_parts().filter(|it| !is_elsewhere(it.key().secret()));
         here.filter(|component| unlock(component.key(), passphrase).is_err())
-            .map(|component| component.key().fingerprint().into())
+            .map(|component| Fingerprint(component.key().fingerprint()))
             .collect()
     }
 
@@ -118,7 +116,7 @@ impl SecretKey {
             return Err(Error::PrimaryElsewhere(fingerprint));
         }
         let without = self.with_secrets(|key| {
-            let is_primary = Fingerprint::from(key.fingerprint()) == fingerprint;
+            let is_primary = Fingerprint(key.fingerprint()) == fingerprint;
             Ok(is_primary.then(dummy))
         })?;
         match without.check_can_sign(None, policy) {
@@ -145,7 +143,7 @@ impl SecretKey {
             let weakness = Weakness::SecretElsewhere;
             return Err(Error::Refused { key: primary.to_string(), weakness });
         }
-        self.with_secrets(|key| Ok((!stays(&key.fingerprint().into())).then(dummy)))
+        self.with_secrets(|key| Ok((!stays(&Fingerprint(key.fingerprint()))).then(dummy)))
     }
 
     fn check_subkey(&self, subkey: &Fingerprint) -> Result<()> {
@@ -165,7 +163,7 @@ impl SecretKey {
         for component in self.secret_parts() {
             let key = component.key().clone();
             let Some(secret) = with(&key)? else { continue };
-            let is_primary = Fingerprint::from(key.fingerprint()) == primary;
+            let is_primary = Fingerprint(key.fingerprint()) == primary;
             let (key, _) = key.take_secret().0.add_secret(secret);
             packets.push(match is_primary {
                 true => Packet::from(key.role_into_primary()),

@@ -142,7 +142,7 @@ pub(super) fn renew_subkey(
     let mut builder = change(renewed(old, now)?).map_err(Error::crypto(failed))?;
     let signs = old.key_flags().is_some_and(|flags| flags.for_signing());
     if signs && !old.embedded_signatures().any(is_strong) {
-        let fingerprint = Fingerprint::from(subkey.fingerprint());
+        let fingerprint = Fingerprint(subkey.fingerprint());
         let unlocked = maker.secret.unlock_subkey(&fingerprint, maker.passphrase)?;
         builder = with_back_signature(builder, &mut unlocked.signer(), maker.primary, subkey, now)?;
     }
@@ -178,7 +178,7 @@ pub(super) fn with_packets(certificate: &Certificate, packets: Vec<Packet>) -> R
 /// Returns the subkeys that get a new end with the key's, in [`extend`](super::extend()).
 pub fn extendable_subkeys(certificate: &Certificate) -> Vec<Fingerprint> {
     let in_use = subkeys_in_use(certificate);
-    in_use.into_iter().map(|(key, _)| key.fingerprint().into()).collect()
+    in_use.into_iter().map(|(key, _)| Fingerprint(key.fingerprint())).collect()
 }
 
 /// Returns the subkeys in use that may be bound anew, with their newest binding: the newest one

@@ -33,7 +33,7 @@ impl Revocation {
     /// Returns who seems to have made it.
     pub fn issuer(&self) -> Option<KeyId> {
         let issuer = statements::issuers(&self.body).into_iter().next()?;
-        Some(openpgp::KeyID::from_bytes(&issuer).into())
+        Some(KeyId(openpgp::KeyID::from_bytes(&issuer)))
     }
 
     /// Returns whether the certificate's primary key made it.
@@ -105,7 +105,7 @@ pub fn revoke_subkey(
     let subkeys = certificate.cert().keys().subkeys();
     let key = subkeys
         .map(|subkey| subkey.component().clone())
-        .find(|key| Fingerprint::from(key.fingerprint()) == *subkey)
+        .find(|key| Fingerprint(key.fingerprint()) == *subkey)
         .ok_or_else(|| Error::UnknownKey(subkey.to_string()))?;
     let signature = self_signature(SignatureType::SubkeyRevocation, now)?
         .set_reason_for_revocation(reason.code(), message.as_bytes())

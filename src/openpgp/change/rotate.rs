@@ -73,6 +73,6 @@ pub(in crate::openpgp) fn signing_subkey(
         with_back_signature(builder, &mut unlocked.signer(), primary, &public, plan.created)?;
     let binding =
         made::on_subkey(builder, primary, &public).map_err(Error::crypto("binding the subkey"))?;
-    let fingerprint = public.fingerprint().into();
+    let fingerprint = Fingerprint(public.fingerprint());
     Ok((vec![subkey.into(), binding.into()], fingerprint))
 }

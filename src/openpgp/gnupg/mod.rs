@@ -47,9 +47,9 @@ impl<'a> Found<'a> {
             let key = component.key();
             let Some(file) = files.clone().find(|file| belongs(file, key.mpis())) else { continue };
             match (check_key(key), &file.secret) {
-                (Err(weakness), _) => found.left.push((key.fingerprint().into(), weakness)),
+                (Err(weakness), _) => found.left.push((Fingerprint(key.fingerprint()), weakness)),
                 (Ok(()), Secret::Elsewhere | Secret::Other) => {
-                    found.left.push((key.fingerprint().into(), Weakness::SecretElsewhere));
+                    found.left.push((Fingerprint(key.fingerprint()), Weakness::SecretElsewhere));
                 }
                 (Ok(()), _) => found.parts.push((key.clone(), file)),
             }
@@ -68,7 +68,7 @@ impl<'a> Found<'a> {
         let signs = |fingerprint: Fingerprint| {
             keys.iter().any(|key| key.fingerprint == fingerprint && key.usage.contains(&"sign"))
         };
-        self.parts.iter().any(|(key, _)| signs(key.fingerprint().into()))
+        self.parts.iter().any(|(key, _)| signs(Fingerprint(key.fingerprint())))
     }
 
     /// Returns whether any of the keys has a file.
@@ -78,7 +78,7 @@ impl<'a> Found<'a> {
 
     /// Returns the keys whose secret parts can be taken over.
     pub fn movable(&self) -> impl Iterator<Item = Fingerprint> + '_ {
-        self.parts.iter().map(|(key, _)| key.fingerprint().into())
+        self.parts.iter().map(|(key, _)| Fingerprint(key.fingerprint()))
     }
 
     /// Returns whether taking it over needs a passphrase.
@@ -142,8 +142,8 @@ fn secret_of(
     match &file.secret {
         Secret::Here(secret) => Ok(secret.clone()),
         Secret::Protected(protected) => {
-            let passphrase =
-                passphrase.ok_or_else(|| Error::PassphraseNeeded(key.fingerprint().into()))?;
+            let passphrase = passphrase
+                .ok_or_else(|| Error::PassphraseNeeded(Fingerprint(key.fingerprint())))?;
             lock(key, numbers(&protected.unlock(passphrase, key)?)?, passphrase)
         }
         Secret::Elsewhere | Secret::Other => Err(Error::Refused {

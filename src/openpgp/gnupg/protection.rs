@@ -20,6 +20,7 @@ use openpgp::types::HashAlgorithm;
 use super::sexp::Sexp;
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::hash::sha1;
+use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::secret_key::Passphrase;
 use crate::openpgp::weakness::Weakness;
 
@@ -77,7 +78,7 @@ impl Protected {
         passphrase: &Passphrase,
         owner: &Key<PublicParts, UnspecifiedRole>,
     ) -> Result<Sexp> {
-        let fingerprint = || owner.fingerprint().into();
+        let fingerprint = || Fingerprint(owner.fingerprint());
         if self.count > MAX_COUNT {
             let cost = format!("{} bytes of SHA-1", self.count);
             let weakness = Weakness::CostlyPassphrase(cost);

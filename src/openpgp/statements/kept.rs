@@ -200,7 +200,7 @@ impl Walk {
                 Fingerprint::from_hex(&RawKey::read(frame.body)?.hex_fingerprint()?)?
             }
             _ => match Packet::from_bytes(packet).ok()? {
-                Packet::SecretKey(key) => key.fingerprint().into(),
+                Packet::SecretKey(key) => Fingerprint(key.fingerprint()),
                 _ => return None,
             },
         };

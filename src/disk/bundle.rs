@@ -23,7 +23,7 @@ pub struct BundleFile {
 }
 
 /// What is said of a signature over a bundle.
-pub enum Judged {
+pub enum BundleVerdict {
     /// Both accept it.
     Good(Box<Good>),
     /// It is not good: why, and what a server does with it.
@@ -35,12 +35,14 @@ pub enum Judged {
     },
 }
 
-impl Judged {
+impl BundleVerdict {
     /// Says what is wrong with it in two clauses: what the policy says, and what the server does.
     pub fn problem(&self) -> Option<(String, String)> {
         match self {
-            Judged::Good(_) => None,
-            Judged::Bad { policy, server } => Some((policy_words(policy), server.consequence())),
+            BundleVerdict::Good(_) => None,
+            BundleVerdict::Bad { policy, server } => {
+                Some((policy_words(policy), server.consequence()))
+            }
         }
     }
 }
@@ -111,12 +113,12 @@ impl BundleFile {
     /// # Errors
     ///
     /// As [`BundleFile::inspect`].
-    pub fn verify_and_ask(&mut self, signature: &[u8], judge: &Judge) -> Result<Judged> {
+    pub fn verify_and_ask(&mut self, signature: &[u8], judge: &Judge) -> Result<BundleVerdict> {
         Ok(match self.verify(signature, judge)? {
-            Verdict::Good(good) => Judged::Good(good),
+            Verdict::Good(good) => BundleVerdict::Good(good),
             Verdict::Bad(bad) => {
                 let server = self.pass(|file| judge.ask_server(signature, file))?;
-                Judged::Bad { policy: bad, server }
+                BundleVerdict::Bad { policy: bad, server }
             }
         })
     }

@@ -49,7 +49,7 @@ pub struct Download {
 
 /// What the publisher says of plugins.
 #[derive(Clone, Debug)]
-pub struct Listing {
+pub struct EntryDetails {
     /// Where the plugin lives, instead of what its manifest says.
     pub homepage_url: Option<String>,
     /// What is new, instead of what its manifest says.
@@ -70,7 +70,7 @@ pub struct Listing {
 
 /// Makes an entry of the database.
 pub fn entry(
-    listing: &Listing,
+    details: &EntryDetails,
     manifest: &Manifest,
     icon: Option<&[u8]>,
     main: &Download,
@@ -96,22 +96,22 @@ pub fn entry(
     let platforms: Map<_, _> =
         PLATFORMS.map(|name| (name.to_string(), platform(name))).into_iter().collect();
     let mut entry = json!({
-        "homepage_url": or_own(&listing.homepage_url, &manifest.homepage_url),
+        "homepage_url": or_own(&details.homepage_url, &manifest.homepage_url),
         "icon_data": icon_data,
         "download_url": main.url,
-        "release_notes_url": or_own(&listing.release_notes_url, &manifest.release_notes_url),
-        "labels": listing.labels.iter().map(label).collect::<Vec<_>>(),
-        "hosting": listing.hosting,
-        "author_type": listing.author_type,
-        "release_stage": listing.release_stage,
-        "enterprise": listing.enterprise,
+        "release_notes_url": or_own(&details.release_notes_url, &manifest.release_notes_url),
+        "labels": details.labels.iter().map(label).collect::<Vec<_>>(),
+        "hosting": details.hosting,
+        "author_type": details.author_type,
+        "release_stage": details.release_stage,
+        "enterprise": details.enterprise,
         "signature": STANDARD.encode(&main.signature),
         "repo_name": "",
         "manifest": manifest.json(),
         "platforms": platforms,
-        "updated_at": show_time(listing.updated_at),
+        "updated_at": show_time(details.updated_at),
     });
-    if let (true, Some(entry)) = (listing.labels.is_empty(), entry.as_object_mut()) {
+    if let (true, Some(entry)) = (details.labels.is_empty(), entry.as_object_mut()) {
         entry.shift_remove("labels");
     }
     entry

@@ -1,7 +1,5 @@
 //! A key file that a server can be given.
 
-use std::fmt;
-
 use super::config::Config;
 use super::server::{KeyRing, Refusal};
 use super::server_copy::ServerCopy;
@@ -10,18 +8,13 @@ use crate::openpgp::key_file::{Key, count_armor, read_keys};
 use crate::openpgp::policy::Policy;
 
 /// Why a key file should not be given to a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}: {advice}")]
 pub struct Unfit {
     /// What is wrong with it.
     pub problem: String,
     /// One sentence that tells what mends it.
     pub advice: String,
-}
-
-impl fmt::Display for Unfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.problem, self.advice)
-    }
 }
 
 impl Unfit {

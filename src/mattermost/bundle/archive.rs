@@ -119,12 +119,12 @@ struct Meter {
     members: Cell<usize>,
 }
 
-struct Source<'a, R> {
+struct MeteredSource<'a, R> {
     reader: R,
     meter: &'a Meter,
 }
 
-impl<R: Read> Read for Source<'_, R> {
+impl<R: Read> Read for MeteredSource<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.reader.read(buffer) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
@@ -226,7 +226,7 @@ pub fn read_file(bundle: impl Read, path: &str, limit: u64) -> io::Result<Option
     let wanted = clean(path.as_bytes());
     let mut found = None;
     let walked = walk(bundle, &meter, |entry, body| {
-        if entry.kind == Kind::File && wanted.is_some() && clean(&entry.name) == wanted {
+        if entry.kind == EntryKind::File && wanted.is_some() && clean(&entry.name) == wanted {
             let mut bytes = Vec::new();
             body.take(limit + 1).read_to_end(&mut bytes).map_err(|error| meter.stop(&error))?;
             found = (bytes.len() as u64 <= limit).then_some(bytes);
@@ -241,14 +241,14 @@ pub fn read_file(bundle: impl Read, path: &str, limit: u64) -> io::Result<Option
 }
 
 /// An entry with its extensions applied.
-struct Entry {
+struct TarEntry {
     name: Vec<u8>,
-    kind: Kind,
+    kind: EntryKind,
     mode: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum EntryKind {
     File,
     Folder,
     /// What the server passes over, and what it is.
@@ -262,9 +262,9 @@ enum Kind {
 fn walk(
     bundle: impl Read,
     meter: &Meter,
-    mut each: impl FnMut(&Entry, &mut dyn Read) -> Result<(), Stop>,
+    mut each: impl FnMut(&TarEntry, &mut dyn Read) -> Result<(), Stop>,
 ) -> Result<Result<(), String>, Stop> {
-    let source = io::BufReader::with_capacity(64 * 1024, Source { reader: bundle, meter });
+    let source = io::BufReader::with_capacity(64 * 1024, MeteredSource { reader: bundle, meter });
     let unpacked =
         Unpacked { reader: Members::new(source, &meter.members), left: MAX_UNPACKED, meter };
     let mut archive = Archive::new(io::BufReader::with_capacity(64 * 1024, unpacked));
@@ -304,20 +304,20 @@ fn walk(
             return Err(damaged("the size of an entry"));
         }
         let kind = match flag {
-            b'0' => Kind::File,
+            b'0' => EntryKind::File,
             // Old archives mark folders by a slash at the end.
-            0 if name.ends_with(b"/") => Kind::Folder,
-            0 => Kind::File,
-            b'1' => Kind::Other("a hard link"),
-            b'2' => Kind::Other("a symbolic link"),
-            b'3' | b'4' => Kind::Other("a device"),
-            b'5' => Kind::Folder,
-            b'6' => Kind::Other("a FIFO"),
-            b'g' => Kind::Global,
-            _ => Kind::Other("of an unknown kind"),
+            0 if name.ends_with(b"/") => EntryKind::Folder,
+            0 => EntryKind::File,
+            b'1' => EntryKind::Other("a hard link"),
+            b'2' => EntryKind::Other("a symbolic link"),
+            b'3' | b'4' => EntryKind::Other("a device"),
+            b'5' => EntryKind::Folder,
+            b'6' => EntryKind::Other("a FIFO"),
+            b'g' => EntryKind::Global,
+            _ => EntryKind::Other("of an unknown kind"),
         };
         let mode = header.mode().map_err(|error| meter.stop(&error))? & 0o777;
-        each(&Entry { name, kind, mode }, &mut entry)?;
+        each(&TarEntry { name, kind, mode }, &mut entry)?;
     }
     let mut rest = archive.into_inner();
     match io::copy(&mut rest, &mut io::sink()) {
@@ -385,13 +385,13 @@ fn clean(name: &[u8]) -> Option<String> {
 
 /// Does what the server does with an entry, on paper.
 fn extract(
-    entry: &Entry,
+    entry: &TarEntry,
     body: &mut dyn Read,
     contents: &mut Contents,
     findings: &mut Findings,
 ) -> Result<(), Stop> {
     let shown = || String::from_utf8_lossy(&entry.name).into_owned();
-    if let Kind::Other(kind) = entry.kind {
+    if let EntryKind::Other(kind) = entry.kind {
         findings.warning(
             "dropped-entry",
             format!("{} is {kind}", shown()),
@@ -399,7 +399,7 @@ fn extract(
         );
         return Ok(());
     }
-    if entry.kind == Kind::Global {
+    if entry.kind == EntryKind::Global {
         return Ok(());
     }
     let Some(path) = clean(&entry.name) else {
@@ -427,7 +427,7 @@ fn extract(
         return Ok(());
     }
     match entry.kind {
-        Kind::Folder => folder(&path, contents, findings),
+        EntryKind::Folder => folder(&path, contents, findings),
         _ => file(entry, path, body, contents, findings),
     }
 }
@@ -460,7 +460,7 @@ fn not_a_folder(path: &str, findings: &mut Findings) {
 
 /// The server makes a file and the folders above it (os.MkdirAll), and empties one that is there.
 fn file(
-    entry: &Entry,
+    entry: &TarEntry,
     path: String,
     body: &mut dyn Read,
     contents: &mut Contents,

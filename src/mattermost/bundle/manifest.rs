@@ -54,7 +54,7 @@ pub struct Manifest {
     /// Its picture, relative to the manifest, or nothing.
     pub icon_path: String,
     /// Its part for the server, if it has one.
-    pub server: Option<Server>,
+    pub server: Option<ServerPart>,
     /// The path of its part for the web app, if it has one.
     pub webapp: Option<String>,
     /// The types of its settings.
@@ -64,7 +64,7 @@ pub struct Manifest {
 
 /// Where a plugin's executables are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Server {
+pub struct ServerPart {
     /// For each platform as Go names it (`linux-amd64`).
     pub executables: Vec<(String, String)>,
     /// For all others, or nothing.
@@ -87,7 +87,7 @@ impl Manifest {
         }
         let text = |name| string(&json, name);
         let server = match object(&json, "server")? {
-            Some(server) => Some(Server {
+            Some(server) => Some(ServerPart {
                 executables: executables(server)?,
                 executable: string(server, "executable")?,
             }),
@@ -141,7 +141,7 @@ impl Manifest {
     }
 }
 
-impl Server {
+impl ServerPart {
     fn json(&self) -> Value {
         let mut members = Map::new();
         if !self.executables.is_empty() {

@@ -4,7 +4,7 @@ use semver::Version;
 
 use super::archive::Contents;
 use super::finding::Findings;
-use super::manifest::{MANIFEST_NAMES, Manifest, Server};
+use super::manifest::{MANIFEST_NAMES, Manifest, ServerPart};
 use super::platform::Platform;
 use crate::mattermost::valid::{is_valid_id, is_web_address};
 
@@ -147,7 +147,7 @@ pub(super) fn check_parts(
 }
 
 fn check_executables(
-    server: &Server,
+    server: &ServerPart,
     contents: &Contents,
     platform: Option<Platform>,
     findings: &mut Findings,

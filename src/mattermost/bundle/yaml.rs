@@ -43,7 +43,7 @@ const STRINGS: [&str; 24] = [
 pub(super) fn read(bytes: &[u8]) -> Result<Value, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     // Anchored nowhere: a tab or a control character in the wrong place is the parser's to refuse.
-    let mut reader = Reader { parser: Parser::new_from_str(text) };
+    let mut reader = YamlReader { parser: Parser::new_from_str(text) };
     loop {
         match reader.next()? {
             Event::StreamStart | Event::DocumentStart(_) | Event::Nothing => {}
@@ -53,11 +53,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, String> {
     }
 }
 
-struct Reader<'a> {
+struct YamlReader<'a> {
     parser: Parser<'a, StrInput<'a>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> YamlReader<'a> {
     fn next(&mut self) -> Result<Event<'a>, String> {
         let next: Option<Result<(Event<'a>, Span), ScanError>> = self.parser.next_event();
         match next {

@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use super::list::{KEY, List, Member, Place, SECTION};
+use super::list::{KEY, List, ListPlace, Member, SECTION};
 
 /// Returns the text with a name more at the end of the list, laid out like its neighbours.
 pub(super) fn with(text: &str, list: &List, name: &str) -> Option<String> {
     let name = serde_json::to_string(name).ok()?;
     match &list.place {
-        Place::Array { span, indent } => match list.entries.last() {
+        ListPlace::Array { span, indent } => match list.entries.last() {
             Some((_, last)) => {
                 let before = match list.entries.iter().rev().nth(1) {
                     Some((_, previous)) => text.get(previous.end..last.start)?.split_once(',')?.1,
@@ -29,14 +29,14 @@ pub(super) fn with(text: &str, list: &List, name: &str) -> Option<String> {
             // A list that is empty but for white space gets it back when it is empty again.
             None => Some(replaced(text, span.start + 1..span.start + 1, &name)),
         },
-        Place::Null(span) => Some(replaced(text, span.clone(), &format!("[{name}]"))),
-        Place::NoKey { section, members, indent } => {
+        ListPlace::Null(span) => Some(replaced(text, span.clone(), &format!("[{name}]"))),
+        ListPlace::NoKey { section, members, indent } => {
             let outer = text.get(indent.clone())?;
             let inner = before_members(text, members, outer)?;
             let member = format!("\"{KEY}\": {}", array(&name, &inner, outer));
             insert(text, section, members, &inner, outer, &member)
         }
-        Place::NoSection { object, members } => {
+        ListPlace::NoSection { object, members } => {
             let inner = before_members(text, members, "")?;
             let deeper = deeper(&inner, "");
             let list = array(&name, &deeper, &inner);
@@ -50,7 +50,7 @@ pub(super) fn with(text: &str, list: &List, name: &str) -> Option<String> {
 
 /// Returns the text without the entries of a name.
 pub(super) fn without(text: &str, list: &List, name: &str) -> Option<String> {
-    let Place::Array { span, .. } = &list.place else { return None };
+    let ListPlace::Array { span, .. } = &list.place else { return None };
     let (first, last) = (&list.entries.first()?.1, &list.entries.last()?.1);
     let Some(kept) = list.entries.iter().position(|(entry, _)| entry != name) else {
         // White space around the only entries was there for them.

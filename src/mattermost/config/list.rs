@@ -22,14 +22,14 @@ pub(super) fn is(key: &str, name: &str) -> bool {
 /// Where the list of key files is, or where it would go.
 #[derive(Clone, Debug)]
 pub(super) struct List {
-    pub(super) place: Place,
+    pub(super) place: ListPlace,
     /// The entries, each with its place.
     pub(super) entries: Vec<(String, Range<usize>)>,
 }
 
 /// What there is of the list.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum ListPlace {
     /// Brackets and all.
     Array {
         span: Range<usize>,
@@ -60,24 +60,27 @@ impl List {
         let members = items(text, start, b"{}").ok_or("it is not a JSON object")?;
         let Some(section) = only(&members, SECTION)? else {
             let object = start..end_of_value(text, start).ok_or("it does not end")?;
-            return Ok(List { place: Place::NoSection { object, members }, entries: Vec::new() });
+            return Ok(List {
+                place: ListPlace::NoSection { object, members },
+                entries: Vec::new(),
+            });
         };
         let (indent, section) = (section.before.clone(), section.value.clone());
         let inner = items(text, section.start, b"{}")
             .ok_or_else(|| format!("{SECTION} is not a JSON object"))?;
         let Some(key) = only(&inner, KEY)? else {
-            let place = Place::NoKey { section, members: inner, indent };
+            let place = ListPlace::NoKey { section, members: inner, indent };
             return Ok(List { place, entries: Vec::new() });
         };
         let span = key.value.clone();
         if text.get(span.clone()) == Some("null") {
-            return Ok(List { place: Place::Null(span), entries: Vec::new() });
+            return Ok(List { place: ListPlace::Null(span), entries: Vec::new() });
         }
         let string = |item: Member| Some((string(text, &item.value)?, item.value));
         let entries = items(text, span.start, b"[]")
             .and_then(|items| items.into_iter().map(string).collect())
             .ok_or_else(|| format!("{SECTION}.{KEY} is not a list of strings"))?;
-        Ok(List { place: Place::Array { span, indent: (key.before.clone(), indent) }, entries })
+        Ok(List { place: ListPlace::Array { span, indent: (key.before.clone(), indent) }, entries })
     }
 
     pub(super) fn names(&self) -> Vec<&str> {

@@ -25,7 +25,7 @@ pub(super) struct Armored<'a> {
 impl<'a> Armored<'a> {
     /// Finds the first block. Without one the library reads the file as binary packets.
     pub(super) fn find(file: &'a [u8]) -> Option<Armored<'a>> {
-        let mut text = Text { rest: file };
+        let mut text = ArmorText { rest: file };
         loop {
             text.skip_to_begin()?;
             if text.skip_headers()? {
@@ -57,11 +57,11 @@ fn damaged() -> Fault {
 }
 
 /// The text, line by line.
-struct Text<'a> {
+struct ArmorText<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Text<'a> {
+impl<'a> ArmorText<'a> {
     /// How much of a line is seen at once, in octets: the size of the library's buffer.
     const WINDOW: usize = 100;
 
@@ -123,7 +123,7 @@ impl<'a> Text<'a> {
 
 /// The base64 lines of a block, which end at its end line, its checksum or the end of the file.
 struct Lines<'a> {
-    text: Text<'a>,
+    text: ArmorText<'a>,
     pending: &'a [u8],
     ended: bool,
     checksum: Option<u32>,
@@ -227,7 +227,7 @@ mod tests {
     fn a_long_line_comes_in_windows_of_100_octets() {
         let long = [b'x'; 99];
         let text = [&long[..], b"\r\nshort\r\n\nend"].concat();
-        let mut text = Text { rest: &text };
+        let mut text = ArmorText { rest: &text };
         assert_eq!(text.line(), Some((&long[..], true)));
         assert_eq!(text.line(), Some((&b""[..], false)));
         assert_eq!(text.line(), Some((&b"short"[..], false)));

@@ -3,9 +3,9 @@
 
 use std::io;
 
-use super::certificate::{self, Certificate};
+use super::entity::{self, Entity};
 use super::key::PublicKey;
-use super::numbers::Budget;
+use super::numbers::Allowance;
 use super::packet::{Packet, Packets};
 use super::refusal::{Cause, Refusal};
 use super::signature::{Signature, Subpackets, is_available};
@@ -14,7 +14,7 @@ use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 
 /// What the server makes of a key file.
 pub struct KeyRing {
-    certificates: Vec<Certificate>,
+    certificates: Vec<Entity>,
     passed_over: Option<Refusal>,
 }
 
@@ -45,7 +45,7 @@ pub struct Pending<'a> {
     signature: Box<Signature>,
     /// The keys with the issuer's ID that may sign, each with its primary key. There is one at
     /// least.
-    keys: Vec<(&'a PublicKey, &'a Certificate)>,
+    keys: Vec<(&'a PublicKey, &'a Entity)>,
 }
 
 /// Returns the server's verdict on an artifact, reading it once and only if need be.
@@ -74,17 +74,17 @@ impl KeyRing {
     ///
     /// An empty file is an empty key ring, not an error (golang.org/x/crypto/openpgp, keys.go).
     pub fn read(key_file: &[u8]) -> Result<KeyRing, Refusal> {
-        KeyRing::read_within(key_file, &mut Budget::new())
+        KeyRing::read_within(key_file, &mut Allowance::new())
     }
 
     /// Reads key files as [`KeyRing::read`] does. All of them together cost no more than one may.
     pub fn read_all(key_files: &[Vec<u8>]) -> Vec<Result<KeyRing, Refusal>> {
-        let mut budget = Budget::new();
-        key_files.iter().map(|file| KeyRing::read_within(file, &mut budget)).collect()
+        let mut allowance = Allowance::new();
+        key_files.iter().map(|file| KeyRing::read_within(file, &mut allowance)).collect()
     }
 
-    fn read_within(key_file: &[u8], budget: &mut Budget) -> Result<KeyRing, Refusal> {
-        let (certificates, passed_over) = certificate::read(key_file, budget)?;
+    fn read_within(key_file: &[u8], allowance: &mut Allowance) -> Result<KeyRing, Refusal> {
+        let (certificates, passed_over) = entity::read(key_file, allowance)?;
         Ok(KeyRing { certificates, passed_over: passed_over.map(Refusal::from) })
     }
 
@@ -156,7 +156,7 @@ impl KeyRing {
     }
 
     /// Returns the keys with this ID that may sign, or why there are none.
-    fn signing_keys(&self, id: u64) -> Result<Vec<(&PublicKey, &Certificate)>, Cause> {
+    fn signing_keys(&self, id: u64) -> Result<Vec<(&PublicKey, &Entity)>, Cause> {
         let mut keys = Vec::new();
         let mut unusable = Cause::UnknownIssuer;
         for certificate in &self.certificates {
@@ -226,7 +226,7 @@ fn may_sign(subpackets: &Subpackets) -> Result<(), Cause> {
 
 /// Tells whether a primary key may sign by the self-signature that the server happens to choose:
 /// a primary user ID's if there is one, otherwise any (Go's maps have no order).
-fn primary_may_sign(certificate: &Certificate) -> Result<(), Cause> {
+fn primary_may_sign(certificate: &Entity) -> Result<(), Cause> {
     let all = || certificate.user_ids.values().map(|signature| &signature.subpackets);
     let any_is_primary = all().any(|it| it.is_primary_user_id);
     let mut answers = all().filter(|it| it.is_primary_user_id || !any_is_primary).map(may_sign);
@@ -273,7 +273,7 @@ impl Pending<'_> {
     /// Returns the verdict on content that was hashed in this way, among others.
     pub fn finish(&self, content: &Hashed) -> Verdict {
         let way = self.content_hash();
-        let mut budget = Budget::new();
+        let mut allowance = Allowance::new();
         let mut refusal: Option<Refusal> = None;
         let mut followed = None;
         for (key, certificate) in &self.keys {
@@ -285,7 +285,7 @@ impl Pending<'_> {
                 let words = "plugsign: the content was not hashed in the signature's way";
                 return Verdict::Refuses(Refusal::new(Cause::HashAlgorithm, words));
             };
-            match verify::verify(key, &self.signature, &digest, &mut budget) {
+            match verify::verify(key, &self.signature, &digest, &mut allowance) {
                 Ok(()) => return Verdict::Accepts { key_id: certificate.primary.id },
                 // The library says the last key's words, but the first key's cause is the one.
                 Err(fault) => {

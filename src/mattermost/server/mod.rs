@@ -30,9 +30,9 @@
 
 mod armor;
 mod base64;
-mod certificate;
 mod elliptic;
-mod file;
+mod entity;
+mod input;
 mod key;
 mod key_ring;
 mod numbers;

@@ -7,13 +7,13 @@ use crate::openpgp::rsa_public::{self, PublicNumbers, odd_modulus, power};
 
 /// How much more time may go into verifying, about in word multiplications.
 ///
-/// Every verification of a key file is paid from one budget: hostile key files of 4 MiB would
+/// Every verification of a key file is paid from one allowance: hostile key files of 4 MiB would
 /// otherwise take hours. 5000 signatures of RSA-4096 are affordable, or a second.
-pub(super) struct Budget(u64);
+pub(super) struct Allowance(u64);
 
-impl Budget {
-    pub(super) fn new() -> Budget {
-        Budget(1_000_000_000)
+impl Allowance {
+    pub(super) fn new() -> Allowance {
+        Allowance(1_000_000_000)
     }
 
     /// Pays for a verification, if there is enough left.

@@ -2,7 +2,7 @@
 //!
 //! The library parses them all the same, and an error in one of them decides as any other does.
 
-use super::file::Body;
+use super::input::Body;
 use super::refusal::{Cause, Fault};
 use super::secret::{is_cipher, string_to_key};
 use super::signature::subpacket;

@@ -4,9 +4,9 @@
 //! next packet, and an empty key or signature packet is the end of the file: both are the
 //! library's ways, and both decide what counts.
 
-use super::file::{Body, File, Length, read_length};
+use super::input::{Body, Input, Length, read_length};
 use super::key::PublicKey;
-use super::refusal::{Cause, Fault, Kind};
+use super::refusal::{Cause, Fault, FaultKind};
 use super::signature::Signature;
 use super::source::{Buffered, Source};
 use super::{other, secret};
@@ -28,14 +28,14 @@ pub(super) enum Packet {
 
 /// Reads packets one by one.
 pub(super) struct Packets<'a> {
-    file: File<'a>,
+    file: Input<'a>,
     unread: Option<Packet>,
     ended: bool,
 }
 
 impl<'a> Packets<'a> {
     pub(super) fn new(file: &'a [u8]) -> Packets<'a> {
-        Packets { file: File::open(file), unread: None, ended: false }
+        Packets { file: Input::open(file), unread: None, ended: false }
     }
 
     /// Returns the next packet, passing over those of unknown types.
@@ -45,8 +45,8 @@ impl<'a> Packets<'a> {
         }
         while !self.ended {
             match read(&mut self.file) {
-                Err(fault) if fault.kind == Kind::UnknownPacket => {}
-                Err(fault) if fault.kind == Kind::End => self.ended = true,
+                Err(fault) if fault.kind == FaultKind::UnknownPacket => {}
+                Err(fault) if fault.kind == FaultKind::End => self.ended = true,
                 result => return result,
             }
         }
@@ -57,7 +57,7 @@ impl<'a> Packets<'a> {
     pub(super) fn next_or_end(&mut self) -> Result<Option<Packet>, Fault> {
         match self.next() {
             Ok(packet) => Ok(Some(packet)),
-            Err(fault) if fault.kind == Kind::End => Ok(None),
+            Err(fault) if fault.kind == FaultKind::End => Ok(None),
             Err(fault) => Err(fault),
         }
     }
@@ -69,7 +69,7 @@ impl<'a> Packets<'a> {
 }
 
 /// Reads one packet. If it cannot be parsed, its body is passed over.
-fn read(file: &mut File<'_>) -> Result<Packet, Fault> {
+fn read(file: &mut Input<'_>) -> Result<Packet, Fault> {
     let (tag, length) = read_header(file)?;
     let mut body = Body::new(file, length);
     // The library says what made the packet bad, not what the rest of it holds.
@@ -85,7 +85,7 @@ fn read(file: &mut File<'_>) -> Result<Packet, Fault> {
 }
 
 /// Reads a packet's header (RFC 9580, section 4.2).
-fn read_header(file: &mut File<'_>) -> Result<(u8, Length), Fault> {
+fn read_header(file: &mut Input<'_>) -> Result<(u8, Length), Fault> {
     let mut first = [0];
     file.fill_or_end(&mut first)?;
     let [first] = first;

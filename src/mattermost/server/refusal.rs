@@ -182,7 +182,8 @@ impl Cause {
 }
 
 /// Why the server refuses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{words}")]
 pub struct Refusal {
     /// What went wrong.
     pub cause: Cause,
@@ -224,17 +225,9 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
-    }
-}
-
-impl std::error::Error for Refusal {}
-
 /// What the library does when it meets an error (golang.org/x/crypto/openpgp/errors).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FaultKind {
     /// `io.EOF`: whatever reads takes the file to be at its end.
     End,
     /// `UnknownPacketTypeError`: the packet is passed over.
@@ -250,14 +243,14 @@ pub(super) enum Kind {
 /// An error on the way, before it is known whether it decides.
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
-    pub(super) kind: Kind,
+    pub(super) kind: FaultKind,
     pub(super) cause: Cause,
     pub(super) words: String,
 }
 
 impl Fault {
     pub(super) fn end() -> Fault {
-        Fault { kind: Kind::End, cause: Cause::Truncated, words: "EOF".into() }
+        Fault { kind: FaultKind::End, cause: Cause::Truncated, words: "EOF".into() }
     }
 
     pub(super) fn unexpected_end() -> Fault {
@@ -265,17 +258,17 @@ impl Fault {
     }
 
     pub(super) fn unknown_packet() -> Fault {
-        Fault { kind: Kind::UnknownPacket, cause: Cause::NotDetached, words: String::new() }
+        Fault { kind: FaultKind::UnknownPacket, cause: Cause::NotDetached, words: String::new() }
     }
 
     pub(super) fn unsupported(cause: Cause, what: impl fmt::Display) -> Fault {
         let words = format!("openpgp: unsupported feature: {what}");
-        Fault { kind: Kind::Unsupported, cause, words }
+        Fault { kind: FaultKind::Unsupported, cause, words }
     }
 
     pub(super) fn structural(cause: Cause, what: impl fmt::Display) -> Fault {
         let words = format!("openpgp: invalid data: {what}");
-        Fault { kind: Kind::Structural, cause, words }
+        Fault { kind: FaultKind::Structural, cause, words }
     }
 
     pub(super) fn argument(cause: Cause, what: impl fmt::Display) -> Fault {
@@ -287,7 +280,7 @@ impl Fault {
     }
 
     pub(super) fn fatal(cause: Cause, words: impl Into<String>) -> Fault {
-        Fault { kind: Kind::Fatal, cause, words: words.into() }
+        Fault { kind: FaultKind::Fatal, cause, words: words.into() }
     }
 
     /// Says where it happened, as a structural error that keeps its first cause.

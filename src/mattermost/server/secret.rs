@@ -5,7 +5,7 @@
 
 use crypto_bigint::{BoxedUint, ConcatenatingMul, NonZero};
 
-use super::file::Body;
+use super::input::Body;
 use super::key::{Material, PublicKey, algorithm};
 use super::refusal::{Cause, Fault};
 use super::signature::is_available;

@@ -3,7 +3,7 @@
 //! How much is read ahead matters: what a packet's parser leaves unread is read as the next
 //! packet, unless a buffer has swallowed it. So the buffers here have the library's sizes.
 
-use super::refusal::{Fault, Kind};
+use super::refusal::{Fault, FaultKind};
 
 /// A source of octets, like Go's `io.Reader`.
 pub(super) trait Source {
@@ -28,7 +28,7 @@ pub(super) trait Source {
     /// Fills the buffer; an end before that is unexpected.
     fn fill(&mut self, buffer: &mut [u8]) -> Result<(), Fault> {
         self.fill_or_end(buffer).map_err(|fault| match fault.kind {
-            Kind::End => Fault::unexpected_end(),
+            FaultKind::End => Fault::unexpected_end(),
             _ => fault,
         })
     }

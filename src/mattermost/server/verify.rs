@@ -1,7 +1,7 @@
 //! Whether a key made a signature (golang.org/x/crypto/openpgp/packet, public_key.go).
 
 use super::key::{Material, PublicKey};
-use super::numbers::{self, Budget, Rsa};
+use super::numbers::{self, Allowance, Rsa};
 use super::refusal::{Cause, Fault};
 use super::signature::{Signature, is_available};
 use crate::openpgp::hash::{ContentHash, HashAlgorithm, Hashed, Hasher};
@@ -9,14 +9,14 @@ use crate::openpgp::hash::{ContentHash, HashAlgorithm, Hashed, Hasher};
 /// What a signature in a certificate is over, hashed once for all signatures over it.
 ///
 /// A hostile certificate may have thousands of signatures over a user ID of megabytes.
-pub(super) struct Statement<'a> {
+pub(super) struct SignedData<'a> {
     parts: Vec<&'a [u8]>,
     hashed: Vec<(HashAlgorithm, Hashed)>,
 }
 
-impl<'a> Statement<'a> {
-    pub(super) fn new(parts: Vec<&'a [u8]>) -> Statement<'a> {
-        Statement { parts, hashed: Vec::new() }
+impl<'a> SignedData<'a> {
+    pub(super) fn new(parts: Vec<&'a [u8]>) -> SignedData<'a> {
+        SignedData { parts, hashed: Vec::new() }
     }
 
     /// Checks that the key signed this.
@@ -24,12 +24,12 @@ impl<'a> Statement<'a> {
         &mut self,
         key: &PublicKey,
         signature: &Signature,
-        budget: &mut Budget,
+        allowance: &mut Allowance,
     ) -> Result<(), Fault> {
         let digest = self
             .digest(signature.hash, &signature.trailer)
             .ok_or_else(|| Fault::unsupported(Cause::HashAlgorithm, "hash function"))?;
-        verify(key, signature, &digest, budget)
+        verify(key, signature, &digest, allowance)
     }
 
     fn digest(&mut self, algorithm: HashAlgorithm, trailer: &[u8]) -> Option<Vec<u8>> {
@@ -52,7 +52,7 @@ pub(super) fn verify(
     key: &PublicKey,
     signature: &Signature,
     digest: &[u8],
-    budget: &mut Budget,
+    allowance: &mut Allowance,
 ) -> Result<(), Fault> {
     if !key.may_verify() {
         let what = "public key cannot generate signatures";
@@ -65,7 +65,7 @@ pub(super) fn verify(
         let what = "public key and signature use different algorithms";
         return Err(Fault::argument(Cause::OtherAlgorithm, what));
     }
-    if !budget.pay(price(&key.material)) {
+    if !allowance.pay(price(&key.material)) {
         let words = "plugsign: verifying the certificate takes too long";
         return Err(Fault::fatal(Cause::Excessive, words));
     }

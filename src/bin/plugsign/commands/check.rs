@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use plugsign::disk::Error;
-use plugsign::disk::bundle::{Beside, BundleFile, Judged};
+use plugsign::disk::bundle::{Beside, BundleFile, BundleVerdict};
 use plugsign::disk::file::Links;
 use plugsign::judge::{Judge, ServerVerdict};
 use plugsign::mattermost::bundle::{Bundle, Finding, Severity};
@@ -117,17 +117,17 @@ pub fn look(path: &Path, judge: Option<&Judge>) -> Result<Seen, Error> {
 /// `FileSettings.MaxFileSize` as servers come.
 const UPLOAD_LIMIT: u64 = 100 * 1024 * 1024;
 
-fn judged(judged: &Judged, bundle: &mut Bundle) -> Signature {
+fn judged(judged: &BundleVerdict, bundle: &mut Bundle) -> Signature {
     if let Some((what, consequence)) = judged.problem() {
         bundle.findings.error("bad-signature", what, consequence);
     }
     match judged {
-        Judged::Good(good) => Signature::Good {
+        BundleVerdict::Good(good) => Signature::Good {
             certificate: good.certificate().fingerprint().to_string(),
             user_id: first_user_id(good.certificate()),
             created: show_time(good.created()),
         },
-        Judged::Bad { policy, server } => {
+        BundleVerdict::Bad { policy, server } => {
             Signature::Bad { reason: policy.reason().to_string(), server: Some(server.clone()) }
         }
     }

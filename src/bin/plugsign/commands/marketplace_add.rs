@@ -10,7 +10,7 @@ use plugsign::disk::database::DatabaseFile;
 use plugsign::disk::file::Links;
 use plugsign::judge::Judge;
 use plugsign::mattermost::bundle::{Manifest, Platform};
-use plugsign::mattermost::marketplace::{Download, Listing, MAX_ICON, download_url, entry};
+use plugsign::mattermost::marketplace::{Download, EntryDetails, MAX_ICON, download_url, entry};
 use plugsign::mattermost::valid::is_web_address;
 use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
@@ -103,7 +103,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Added, Failure> {
             return Err(Failure::Usage(words));
         }
     }
-    let listing = listing(&arguments, world)?;
+    let details = details(&arguments, world)?;
     let judge = signers(&arguments.keys, world)?.judge(world.policy())?;
     let mut file = DatabaseFile::change(&arguments.database, world.umask, PATIENCE)?;
     let mut added = Added {
@@ -123,7 +123,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Added, Failure> {
         let (id, version) = (group.manifest.id.clone(), group.manifest.version.clone());
         let url = group.main.url.clone();
         let icon = group.icon.as_deref();
-        let entry = entry(&listing, &group.manifest, icon, &group.main, &group.platforms);
+        let entry = entry(&details, &group.manifest, icon, &group.main, &group.platforms);
         let platforms = group.platforms.iter().map(|(platform, _)| platform.name.into()).collect();
         if file.database.has_same(&entry) {
             added.lines.push(Line { outcome: "unchanged", id, version, url, platforms });
@@ -146,8 +146,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Added, Failure> {
     Ok(added)
 }
 
-fn listing(arguments: &Arguments, world: &World) -> Result<Listing, Failure> {
-    Ok(Listing {
+fn details(arguments: &Arguments, world: &World) -> Result<EntryDetails, Failure> {
+    Ok(EntryDetails {
         homepage_url: arguments.homepage_url.clone(),
         release_notes_url: arguments.release_notes_url.clone(),
         labels: arguments.labels.clone(),

@@ -1,16 +1,16 @@
-//! Certificates as the server reads them (golang.org/x/crypto/openpgp, keys.go).
+//! Certificates as the server reads them: entities (golang.org/x/crypto/openpgp, keys.go).
 
 use std::collections::BTreeMap;
 
 use super::key::PublicKey;
-use super::numbers::Budget;
+use super::numbers::Allowance;
 use super::packet::{Packet, Packets};
-use super::refusal::{Cause, Fault, Kind};
+use super::refusal::{Cause, Fault, FaultKind};
 use super::signature::Signature;
-use super::verify::Statement;
+use super::verify::SignedData;
 
 /// A certificate: a primary key that signs, and what its own signatures bind to it.
-pub(super) struct Certificate {
+pub(super) struct Entity {
     pub(super) primary: PublicKey,
     /// The last self-signature of each user ID that has one.
     pub(super) user_ids: BTreeMap<Vec<u8>, Signature>,
@@ -29,13 +29,13 @@ pub(super) struct Subkey {
 /// Unreadable certificates are passed over, as long as there is a readable one.
 pub(super) fn read(
     key_file: &[u8],
-    budget: &mut Budget,
-) -> Result<(Vec<Certificate>, Option<Fault>), Fault> {
+    allowance: &mut Allowance,
+) -> Result<(Vec<Entity>, Option<Fault>), Fault> {
     let mut packets = Packets::new(key_file);
     let mut certificates = Vec::new();
     let mut passed_over = None;
     loop {
-        let fault = match read_certificate(&mut packets, budget) {
+        let fault = match read_certificate(&mut packets, allowance) {
             Ok(certificate) => {
                 certificates.push(certificate);
                 continue;
@@ -43,9 +43,9 @@ pub(super) fn read(
             Err(fault) => fault,
         };
         match fault.kind {
-            Kind::End => break,
-            Kind::Unsupported | Kind::Structural => passed_over = Some(fault),
-            Kind::Fatal | Kind::UnknownPacket => return Err(fault),
+            FaultKind::End => break,
+            FaultKind::Unsupported | FaultKind::Structural => passed_over = Some(fault),
+            FaultKind::Fatal | FaultKind::UnknownPacket => return Err(fault),
         }
         if !skip_to_public_key(&mut packets)? {
             break;
@@ -67,13 +67,13 @@ fn skip_to_public_key(packets: &mut Packets<'_>) -> Result<bool, Fault> {
                 return Ok(true);
             }
             Ok(Some(_)) => {}
-            Err(fault) if fault.kind == Kind::Unsupported => {}
+            Err(fault) if fault.kind == FaultKind::Unsupported => {}
             Err(fault) => return Err(fault),
         }
     }
 }
 
-fn read_certificate(packets: &mut Packets<'_>, budget: &mut Budget) -> Result<Certificate, Fault> {
+fn read_certificate(packets: &mut Packets<'_>, allowance: &mut Allowance) -> Result<Entity, Fault> {
     let primary = match packets.next()? {
         Packet::PublicKey(key) | Packet::SecretKey(key) => key,
         other => {
@@ -93,16 +93,16 @@ fn read_certificate(packets: &mut Packets<'_>, budget: &mut Budget) -> Result<Ce
     while let Some(packet) = packets.next_or_end()? {
         match packet {
             Packet::UserId(id) => {
-                if let Some(signature) = read_user_id(packets, &primary, &id, budget)? {
+                if let Some(signature) = read_user_id(packets, &primary, &id, allowance)? {
                     user_ids.insert(id, signature);
                 }
             }
             Packet::Signature(signature) if signature.kind == 0x20 => revocations.push(signature),
             Packet::PublicKey(key) if key.is_subkey => {
-                subkeys.push(read_subkey(packets, &primary, key, budget)?);
+                subkeys.push(read_subkey(packets, &primary, key, allowance)?);
             }
             Packet::SecretKey(key) if key.is_subkey => {
-                subkeys.push(read_subkey(packets, &primary, key, budget)?);
+                subkeys.push(read_subkey(packets, &primary, key, allowance)?);
             }
             key @ (Packet::PublicKey(_) | Packet::SecretKey(_)) => {
                 packets.unread(key);
@@ -117,9 +117,9 @@ fn read_certificate(packets: &mut Packets<'_>, budget: &mut Budget) -> Result<Ce
         let what = "entity without any identities";
         return Err(Fault::structural(Cause::NoUserId, what));
     }
-    let mut statement = Statement::new(vec![&primary.hashed_form]);
+    let mut data = SignedData::new(vec![&primary.hashed_form]);
     for revocation in &revocations {
-        statement.verify(&primary, revocation, budget).map_err(|fault| match fault.cause {
+        data.verify(&primary, revocation, allowance).map_err(|fault| match fault.cause {
             Cause::Excessive => fault,
             _ => Fault::structural(
                 Cause::ForeignRevocation,
@@ -128,7 +128,7 @@ fn read_certificate(packets: &mut Packets<'_>, budget: &mut Budget) -> Result<Ce
         })?;
     }
     let is_revoked = !revocations.is_empty();
-    Ok(Certificate { primary, user_ids, subkeys, is_revoked })
+    Ok(Entity { primary, user_ids, subkeys, is_revoked })
 }
 
 /// Reads the signatures behind a user ID; the last self-signature counts, if there is one.
@@ -139,16 +139,15 @@ fn read_user_id(
     packets: &mut Packets<'_>,
     primary: &PublicKey,
     id: &[u8],
-    budget: &mut Budget,
+    allowance: &mut Allowance,
 ) -> Result<Option<Signature>, Fault> {
     let header = [&[0xb4], &(id.len() as u32).to_be_bytes()[..]].concat();
-    let mut statement = Statement::new(vec![&primary.hashed_form, &header, id]);
+    let mut data = SignedData::new(vec![&primary.hashed_form, &header, id]);
     let mut last = None;
     while let Some(signature) = next_signature(packets)? {
         let is_certification = matches!(signature.kind, 0x10 | 0x13);
         if is_certification && signature.subpackets.issuer == Some(primary.id) {
-            statement
-                .verify(primary, &signature, budget)
+            data.verify(primary, &signature, allowance)
                 .map_err(|fault| binding("user ID self-signature invalid", fault))?;
             last = Some(*signature);
         }
@@ -161,18 +160,18 @@ fn read_subkey(
     packets: &mut Packets<'_>,
     primary: &PublicKey,
     key: PublicKey,
-    budget: &mut Budget,
+    allowance: &mut Allowance,
 ) -> Result<Subkey, Fault> {
     const INVALID: &str = "subkey signature invalid";
     const REVOCATION: u8 = 0x28;
     let mut chosen: Option<Signature> = None;
-    let mut statement = Statement::new(vec![&primary.hashed_form, &key.hashed_form]);
+    let mut data = SignedData::new(vec![&primary.hashed_form, &key.hashed_form]);
     while let Some(signature) = next_signature(packets).map_err(|fault| fault.within(INVALID))? {
         if !matches!(signature.kind, 0x18 | REVOCATION) {
             let what = "subkey signature with wrong type";
             return Err(Fault::structural(Cause::InvalidBinding, what));
         }
-        verify_subkey(&mut statement, primary, &key, &signature, budget)
+        verify_subkey(&mut data, primary, &key, &signature, allowance)
             .map_err(|fault| binding(INVALID, fault))?;
         let replaces = match &chosen {
             None => true,
@@ -193,13 +192,13 @@ fn read_subkey(
 
 /// Checks a subkey's signature, and its back-signature if it has the signing flag.
 fn verify_subkey(
-    statement: &mut Statement<'_>,
+    data: &mut SignedData<'_>,
     primary: &PublicKey,
     subkey: &PublicKey,
     signature: &Signature,
-    budget: &mut Budget,
+    allowance: &mut Allowance,
 ) -> Result<(), Fault> {
-    statement.verify(primary, signature, budget)?;
+    data.verify(primary, signature, allowance)?;
     if !signature.subpackets.has_signing_flag() {
         return Ok(());
     }
@@ -207,7 +206,7 @@ fn verify_subkey(
         let what = "signing subkey is missing cross-signature";
         return Err(Fault::structural(Cause::NoBackSignature, what));
     };
-    statement.verify(subkey, back, budget).map_err(|fault| {
+    data.verify(subkey, back, allowance).map_err(|fault| {
         fault.within(match super::signature::is_available(back.hash) {
             true => "error while verifying cross-signature",
             false => "error while hashing for cross-signature",

@@ -6,26 +6,26 @@ use super::source::Source;
 
 /// A key file or a signature file, armored or not.
 #[allow(clippy::large_enum_variant)] // There are two of them in a verdict.
-pub(super) enum File<'a> {
+pub(super) enum Input<'a> {
     Binary(&'a [u8]),
     Armored(Armored<'a>),
 }
 
-impl<'a> File<'a> {
+impl<'a> Input<'a> {
     /// Opens a file as the server does: as armor, and as it is if there is none.
-    pub(super) fn open(file: &'a [u8]) -> File<'a> {
+    pub(super) fn open(file: &'a [u8]) -> Input<'a> {
         match Armored::find(file) {
-            Some(armored) => File::Armored(armored),
-            None => File::Binary(file),
+            Some(armored) => Input::Armored(armored),
+            None => Input::Binary(file),
         }
     }
 }
 
-impl Source for File<'_> {
+impl Source for Input<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
         match self {
-            File::Binary(octets) => octets.read(buffer),
-            File::Armored(armored) => armored.read(buffer),
+            Input::Binary(octets) => octets.read(buffer),
+            Input::Armored(armored) => armored.read(buffer),
         }
     }
 }
@@ -42,19 +42,19 @@ pub(super) enum Length {
 
 /// A packet's body, read from the file that it stands in.
 pub(super) struct Body<'s, 'a> {
-    file: &'s mut File<'a>,
+    file: &'s mut Input<'a>,
     length: Length,
 }
 
 impl<'s, 'a> Body<'s, 'a> {
-    pub(super) fn new(file: &'s mut File<'a>, length: Length) -> Body<'s, 'a> {
+    pub(super) fn new(file: &'s mut Input<'a>, length: Length) -> Body<'s, 'a> {
         Body { file, length }
     }
 
     /// Returns the file, if the library would read it without a buffer in between.
-    pub(super) fn unbuffered(&mut self) -> Option<&mut File<'a>> {
+    pub(super) fn unbuffered(&mut self) -> Option<&mut Input<'a>> {
         match (&self.length, &self.file) {
-            (Length::Indeterminate, File::Binary(_)) => Some(self.file),
+            (Length::Indeterminate, Input::Binary(_)) => Some(self.file),
             _ => None,
         }
     }
@@ -81,7 +81,7 @@ impl Source for Body<'_, '_> {
 }
 
 /// Reads a new-format length (RFC 9580, section 4.2.1).
-pub(super) fn read_length(file: &mut File<'_>) -> Result<Length, Fault> {
+pub(super) fn read_length(file: &mut Input<'_>) -> Result<Length, Fault> {
     let first = file.octet()?;
     Ok(match first {
         0..=191 => Length::Whole(first.into()),

@@ -6,16 +6,19 @@
 //! that unpacks to more than any honest one is an error, in bounded time and memory.
 
 mod archive;
+mod contents;
 mod finding;
 mod gzip;
 mod inspect;
 mod manifest;
 mod platform;
 mod rules;
+mod stream;
 mod yaml;
 
-pub use self::archive::{MAX_ENTRIES, MAX_UNPACKED, read_file};
+pub use self::archive::read_file;
 pub use self::finding::{Finding, Findings, Severity};
 pub use self::inspect::{Bundle, inspect};
 pub use self::manifest::{MANIFEST_NAMES, MAX_MANIFEST, Manifest};
 pub use self::platform::Platform;
+pub use self::stream::{MAX_ENTRIES, MAX_UNPACKED};

@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use super::archive::Contents;
+use super::contents::Contents;
 use super::finding::Findings;
 use super::manifest::{MANIFEST_NAMES, Manifest, ServerPart};
 use super::platform::Platform;

@@ -1,0 +1,240 @@
+//! What a bundle leaves behind where it is extracted.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use super::finding::Findings;
+use super::manifest::{MANIFEST_NAMES, MAX_MANIFEST};
+use super::stream::{EntryKind, Stop, TarEntry};
+
+/// The most bytes of paths that are remembered.
+const MAX_NAMES: usize = 8 * 1024 * 1024;
+
+/// Linux's limits for a path and for each part of it.
+const MAX_PATH: usize = 4096;
+const MAX_COMPONENT: usize = 255;
+
+/// What extraction would leave behind.
+#[derive(Default)]
+pub(super) struct Contents {
+    nodes: BTreeMap<String, Node>,
+    name_bytes: usize,
+    /// The manifests, as far as they are small enough.
+    captured: BTreeMap<String, Vec<u8>>,
+    pub(super) cut_short: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Node {
+    Folder,
+    File { mode: u32 },
+}
+
+impl Contents {
+    /// Returns the plugin's folder: the only one at the top, or the top itself.
+    pub(super) fn root(&self) -> String {
+        let mut top = self.top();
+        match (top.next(), top.next()) {
+            (Some((name, Node::Folder)), None) => format!("{name}/"),
+            _ => String::new(),
+        }
+    }
+
+    fn top(&self) -> impl Iterator<Item = (&String, &Node)> {
+        self.nodes.iter().filter(|(path, _)| !path.contains('/'))
+    }
+
+    /// Returns the names at the top.
+    pub(super) fn top_names(&self) -> Vec<&str> {
+        self.top().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Returns a file's permission bits, if there is a file.
+    pub(super) fn file(&self, path: &str) -> Option<u32> {
+        match self.nodes.get(path)? {
+            Node::File { mode } => Some(*mode),
+            Node::Folder => None,
+        }
+    }
+
+    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+        let is_file = |node: &Node| matches!(node, Node::File { .. });
+        self.nodes.iter().filter(move |(_, node)| is_file(node)).map(|(path, _)| path.as_str())
+    }
+
+    pub(super) fn captured(&self, path: &str) -> Option<&[u8]> {
+        self.captured.get(path).map(Vec::as_slice)
+    }
+
+    /// Returns whether reading ended early, so that what is missing may only not have been seen.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.cut_short
+    }
+
+    /// Remembers a path. Fails when there is no room for more.
+    fn insert(&mut self, path: &str, node: Node) -> Result<(), Stop> {
+        if !self.nodes.contains_key(path) {
+            self.name_bytes += path.len();
+            if self.name_bytes > MAX_NAMES {
+                return Err(Stop::TooMany);
+            }
+        }
+        self.nodes.insert(path.to_owned(), node);
+        Ok(())
+    }
+}
+
+/// Cleans a path as Go's filepath.Join does under a folder. Nothing if it leads out of it.
+pub(super) fn clean(name: &[u8]) -> Option<String> {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in name.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(String::from_utf8_lossy(&parts.join(&b'/')).into_owned())
+}
+
+/// Does what the server does with an entry, on paper.
+pub(super) fn extract(
+    entry: &TarEntry,
+    body: &mut dyn Read,
+    contents: &mut Contents,
+    findings: &mut Findings,
+) -> Result<(), Stop> {
+    let shown = || String::from_utf8_lossy(&entry.name).into_owned();
+    if let EntryKind::Other(kind) = entry.kind {
+        findings.warning(
+            "dropped-entry",
+            format!("{} is {kind}", shown()),
+            "the server leaves it out",
+        );
+        return Ok(());
+    }
+    if entry.kind == EntryKind::Global {
+        return Ok(());
+    }
+    let Some(path) = clean(&entry.name) else {
+        findings.error(
+            "unsafe-path",
+            format!("{} leads out of the plugin's folder", shown()),
+            "the server installs nothing of it: \"failed to sanitize path\"",
+        );
+        return Ok(());
+    };
+    if path.len() > MAX_PATH || path.split('/').any(|part| part.len() > MAX_COMPONENT) {
+        findings.error(
+            "long-path",
+            format!("{} is too long", shown()),
+            "the server cannot make it",
+        );
+        return Ok(());
+    }
+    if entry.name.contains(&0) {
+        findings.error(
+            "bad-name",
+            format!("{} has a zero byte", shown()),
+            "the server cannot make it",
+        );
+        return Ok(());
+    }
+    match entry.kind {
+        EntryKind::Folder => folder(&path, contents, findings),
+        _ => file(entry, path, body, contents, findings),
+    }
+}
+
+/// The server makes a folder, but none above it (os.Mkdir).
+fn folder(path: &str, contents: &mut Contents, findings: &mut Findings) -> Result<(), Stop> {
+    if path.is_empty() || contents.nodes.contains_key(path) {
+        return Ok(());
+    }
+    let parent = path.rsplit_once('/').map(|(parent, _)| parent);
+    match parent.map(|parent| contents.nodes.get(parent)) {
+        None | Some(Some(Node::Folder)) => {}
+        Some(None) => findings.error(
+            "missing-parent",
+            format!("the folder {path} comes before the one that it is in"),
+            "the server cannot make it, and installs nothing",
+        ),
+        Some(Some(Node::File { .. })) => not_a_folder(path, findings),
+    }
+    contents.insert(path, Node::Folder)
+}
+
+fn not_a_folder(path: &str, findings: &mut Findings) {
+    findings.error(
+        "not-a-folder",
+        format!("{path} is in something that is a file"),
+        "the server cannot make it, and installs nothing",
+    );
+}
+
+/// The server makes a file and the folders above it (os.MkdirAll), and empties one that is there.
+fn file(
+    entry: &TarEntry,
+    path: String,
+    body: &mut dyn Read,
+    contents: &mut Contents,
+    findings: &mut Findings,
+) -> Result<(), Stop> {
+    if path.is_empty() || matches!(contents.nodes.get(&path), Some(Node::Folder)) {
+        findings.error(
+            "not-a-file",
+            format!("\"{path}\" is a folder and a file"),
+            "the server cannot make it, and installs nothing",
+        );
+        return Ok(());
+    }
+    for (end, _) in path.match_indices('/') {
+        let parent = path.get(..end).unwrap_or_default();
+        match contents.nodes.get(parent) {
+            Some(Node::Folder) => {}
+            Some(Node::File { .. }) => {
+                not_a_folder(&path, findings);
+                return Ok(());
+            }
+            None => contents.insert(parent, Node::Folder)?,
+        }
+    }
+    let mut mode = entry.mode;
+    if let Some(before) = contents.file(&path) {
+        // The mode is that of the first, for the file is there already.
+        mode = before;
+        findings.warning(
+            "duplicate",
+            format!("{path} is there more than once"),
+            "the server keeps the last contents, other programs may keep the first",
+        );
+    }
+    contents.insert(&path, Node::File { mode })?;
+    if is_manifest(&path, contents) {
+        contents.captured.remove(&path);
+        let mut bytes = Vec::new();
+        let read = body.take(MAX_MANIFEST + 1).read_to_end(&mut bytes);
+        read.map_err(|error| Stop::Damaged(error.to_string()))?;
+        if bytes.len() as u64 <= MAX_MANIFEST {
+            contents.captured.insert(path, bytes);
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether a path may be the manifest's: at the top, or in the first folder there.
+/// Only that one can turn out to be the only one, and so no more than six are kept.
+fn is_manifest(path: &str, contents: &Contents) -> bool {
+    match path.split_once('/') {
+        None => MANIFEST_NAMES.contains(&path),
+        Some((folder, name)) => {
+            MANIFEST_NAMES.contains(&name)
+                && contents
+                    .captured
+                    .keys()
+                    .all(|kept| kept.split_once('/').is_none_or(|(other, _)| other == folder))
+        }
+    }
+}

@@ -1,19 +1,82 @@
-//! The README's commands, run as they are printed.
+//! The commands of the README and of docs/, run as they are printed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::sandbox::Sandbox;
+use common::documents::{CI_PASSPHRASE, blocks, follow, section};
+use common::peers::peer;
+use common::sandbox::{PASSPHRASE, Sandbox};
+
+const README: &str = include_str!("../README.md");
+const PLUGIN: &str = "com.example.plugin-1.2.0.tar.gz";
+
+/// A folder with a release to sign.
+fn release(name: &str) -> Sandbox {
+    let sandbox = Sandbox::new(name);
+    sandbox.copy(&format!("keys-example/dist/{PLUGIN}"), &format!("dist/{PLUGIN}"));
+    sandbox
+}
+
+/// Runs a command that must succeed.
+#[track_caller]
+fn run(sandbox: &Sandbox, command: &str) -> String {
+    let said = sandbox.shell(command);
+    assert!(said.status.success(), "{command}\n{}", said.shown());
+    said.stdout
+}
+
+/// The same, in the home of somebody who has made a key.
+fn publisher(name: &str) -> Sandbox {
+    let sandbox = release(name);
+    let session = &blocks(README)[0].text;
+    let keygen = session.lines().next().unwrap().strip_prefix("$ ").unwrap();
+    assert!(keygen.starts_with("plugsign keygen "), "{keygen}");
+    run(&sandbox, keygen);
+    sandbox
+}
+
+#[test]
+fn the_readme_is_short_and_has_its_two_commands() {
+    assert!(README.lines().count() <= 130, "{}", README.lines().count());
+    let commands: String = blocks(README).into_iter().map(|block| block.text).collect();
+    for command in ["sh keys-example/release.sh ", "cargo test --locked "] {
+        assert!(commands.lines().any(|line| line.starts_with(command)), "{command}");
+    }
+}
+
+#[test]
+fn the_first_session_says_what_is_printed() {
+    follow(&release("readme-first"), README.split("\n## ").next().unwrap());
+}
+
+#[test]
+fn the_quick_start_says_what_is_printed() {
+    follow(&publisher("readme-quick"), section(README, "Quick start"));
+}
+
+#[test]
+fn who_was_given_a_signed_file_verifies_it() {
+    let publisher = publisher("readme-given");
+    run(&publisher, "plugsign export releases@example.org -a -o dist/release-key.asc");
+    run(&publisher, "plugsign sign --checksums dist");
+    let reader = Sandbox::new("readme-reader");
+    let given = publisher.path().join("dist");
+    run(&reader, &format!("mkdir -p -m 700 \"$HOME\" && cp '{}'/* .", given.display()));
+    let text = section(README, "Somebody gave you a signed file");
+    let without_gpg = text.split("```sh").next().unwrap();
+    follow(&reader, if peer("gpg").is_some() { text } else { without_gpg });
+}
 
 /// Returns the plugsign column of the table of Mattermost's steps.
 fn steps() -> Vec<String> {
-    let readme = include_str!("../README.md");
-    let table = readme.split("| Mattermost's page | plugsign |").nth(1).expect("the table");
+    let page = include_str!("../docs/from-signing-plugins.md");
+    let table = page.split("| Mattermost's page | plugsign |").nth(1).expect("the table");
     table
         .lines()
         .skip(2)
@@ -36,7 +99,7 @@ fn every_step_of_the_page_has_a_command_that_works() {
     fs::copy(example.join("organisation.asc"), folder.join("my-pub-gpg-key")).unwrap();
     fs::copy(example.join("organisation.asc"), folder.join("my-pk-file1")).unwrap();
     let plugin = "com.mattermost.demo-plugin-0.1.0.tar.gz";
-    fs::copy(example.join("dist/com.example.plugin-1.2.0.tar.gz"), folder.join(plugin)).unwrap();
+    fs::copy(example.join("dist").join(PLUGIN), folder.join(plugin)).unwrap();
     let mut fingerprint = String::from("none yet");
     for step in steps {
         let command = step.replace(" ID ", &format!(" {fingerprint} "));
@@ -55,6 +118,104 @@ fn every_step_of_the_page_has_a_command_that_works() {
         "{}",
         left.stdout
     );
+}
+
+#[test]
+fn the_page_for_plugin_authors_says_what_is_printed() {
+    let sandbox = publisher("docs-plugins");
+    run(&sandbox, "plugsign export releases@example.org -a -o release-key.asc");
+    run(&sandbox, &format!("mv dist/{PLUGIN} . && plugsign sign {PLUGIN}"));
+    follow(&sandbox, include_str!("../docs/from-signing-plugins.md"));
+}
+
+#[test]
+fn the_page_for_ci_says_what_is_printed() {
+    let sandbox = release("docs-ci");
+    run(
+        &sandbox,
+        "plugsign keygen --kind org --name 'Example Org' --email releases@example.org
+         plugsign export releases@example.org -a -o release-key.asc",
+    );
+    fs::write(sandbox.path().join("ci-passphrase"), CI_PASSPHRASE).unwrap();
+    let page = include_str!("../docs/ci.md");
+    let (alone, several) = page.split_once("## Several signers").unwrap();
+    follow(&sandbox, alone);
+    let sandbox = release("docs-signers");
+    for name in ["first", "second"] {
+        run(&sandbox, &format!("plugsign keygen --name {name} --email {name}@example.org"));
+    }
+    follow(&sandbox, several);
+}
+
+#[test]
+fn the_page_about_json_says_what_is_printed_and_has_every_reason() {
+    let sandbox = publisher("docs-json");
+    run(&sandbox, "plugsign sign dist && echo > unsigned.tar.gz");
+    let page = include_str!("../docs/json.md");
+    follow(&sandbox, page);
+    let rows = page.split("| reason |").nth(1).unwrap().lines().skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let told: BTreeSet<&str> = rows.map(|row| row.split('`').nth(1).unwrap()).collect();
+    let schema = include_str!("../templates/schema/verify.json");
+    let reasons = schema.split("\"reason\"").nth(1).unwrap().split(['[', ']']).nth(1).unwrap();
+    let known: BTreeSet<&str> = reasons.split('"').skip(1).step_by(2).collect();
+    assert_eq!(told, known);
+}
+
+#[test]
+fn the_page_for_gpgs_users_says_what_is_printed() {
+    let page = include_str!("../docs/in-place-of-gpg.md");
+    if peer("git").is_none() || peer("gpg").is_none() {
+        return;
+    }
+    let person = release("docs-gpg");
+    run(
+        &person,
+        "mkdir -p -m 700 \"$HOME\" \"$HOME/.gnupg\"
+         gpg --quiet --batch --passphrase \"$PLUGSIGN_PASSPHRASE\" --pinentry-mode loopback \\
+             --quick-generate-key 'Example Org <releases@example.org>' rsa3072 sign never
+         gpgconf --kill all",
+    );
+    run(&person, &format!("git init -q . && mv dist/{PLUGIN} ."));
+    let key = "$(plugsign list --json | sed -n 's/.*\"fingerprint\": \"\\(.*\\)\".*/\\1/p')";
+    follow(&person, &page.replace("FINGERPRINT ", &format!("{key} ")));
+    let git = "git config user.name a && git config user.email releases@example.org
+               git add dist && git commit -q -S --allow-empty -m signed && git verify-commit HEAD";
+    run(&person, git);
+}
+
+#[test]
+fn the_life_of_a_key_goes_as_printed() {
+    let sandbox = Sandbox::new("docs-life");
+    let page = include_str!("../docs/key-life.md");
+    let list = |what: &str| run(&sandbox, &format!("plugsign list --json | grep {what} || :"));
+    let with_key = |text: &str| {
+        let listed = list("'\"fingerprint\"'");
+        let found: Vec<&str> = listed.split('"').filter(|it| it.len() == 40).collect();
+        let (key, subkey) = (found.first().unwrap_or(&"KEY"), found.get(1).unwrap_or(&"SUBKEY"));
+        text.replace("SUBKEY", subkey).replace("KEY", key)
+    };
+    let secrets = [("PLUGSIGN_PASSPHRASE", PASSPHRASE), ("PLUGSIGN_NEW_PASSPHRASE", PASSPHRASE)];
+    let go = |block: &str| {
+        for command in block.replace("\\\n", "").lines() {
+            let command = with_key(command);
+            let said = sandbox.shell_with(&command, &secrets);
+            assert!(said.status.success(), "{command}\n{}", said.shown());
+        }
+    };
+    for title in ["The ceremony", "Tell your users", "Changes", "Backups"] {
+        for block in blocks(section(page, title)) {
+            go(&block.text);
+        }
+    }
+    // Each of them ends the key, in a copy of the home.
+    run(&sandbox, &with_key("cp \"$HOME\"/.local/share/plugsign/revocations/KEY.asc paper.asc"));
+    let end = blocks(section(page, "The end")).remove(0).text.replace("\\\n", "");
+    for command in end.lines() {
+        run(&sandbox, "rm -rf \"$HOME/before\" && cp -a \"$HOME/.local\" \"$HOME/before\"");
+        go(command);
+        run(&sandbox, "rm -rf \"$HOME/.local\" && mv \"$HOME/before\" \"$HOME/.local\"");
+    }
 }
 
 #[test]

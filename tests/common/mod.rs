@@ -11,6 +11,7 @@
 )]
 
 pub mod craft;
+pub mod documents;
 pub mod gpg;
 pub mod peers;
 pub mod person;

@@ -63,22 +63,31 @@ impl Sandbox {
 
     /// The same with these variables instead of the passphrase.
     pub fn shell_with(&self, command: &str, variables: &[(&str, &str)]) -> Said {
-        let system = std::env::var("PATH").unwrap_or_default();
-        let output = Command::new("sh")
-            .args(["-euc", command])
-            .current_dir(self.path())
-            .env_clear()
-            .env("PATH", format!("{}:{system}", self.folder.path().join("bin").display()))
-            .env("HOME", self.folder.path().join("home"))
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let mut shell = self.command(command);
+        let output = shell.envs(variables.iter().copied()).stdin(Stdio::null()).output().unwrap();
         Said {
             status: output.status,
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+
+    /// Returns a shell that will run a command, without passphrase.
+    pub fn command(&self, command: &str) -> Command {
+        let system = std::env::var("PATH").unwrap_or_default();
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-euc", command])
+            .current_dir(self.path())
+            .env_clear()
+            .env("PATH", format!("{}:{system}", self.folder.path().join("bin").display()))
+            .env("HOME", self.home());
+        shell
+    }
+
+    /// Returns the user's home, which is not there yet.
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
     }
 
     /// Puts a shell script in the place of a program.

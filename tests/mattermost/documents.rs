@@ -1,16 +1,16 @@
-//! The README's sections for administrators and for marketplaces, run as they are printed.
+//! docs/servers.md, for administrators and for marketplaces, run as it is printed.
 
 use super::archives::{Bundle, FILE_NAME};
+use super::common::documents::{blocks, follow_sessions, section};
 use super::common::sandbox::Sandbox;
 use super::config::REAL;
-use super::{read, run, write};
+use super::{publisher, read, run, write};
 
 /// Returns the commands of a section, a block each.
-fn blocks(section: &str) -> Vec<String> {
-    let readme = include_str!("../../README.md");
-    let text = readme.split(&format!("## {section}\n")).nth(1).expect(section);
-    let text = text.split("\n## ").next().unwrap();
-    text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().into()).collect()
+fn commands(title: &str) -> Vec<String> {
+    let page = include_str!("../../docs/servers.md");
+    let blocks = blocks(section(page, title)).into_iter();
+    blocks.filter(|block| block.language == "sh").map(|block| block.text).collect()
 }
 
 /// Makes stand-ins for what plugsign is not: the server's own tools.
@@ -47,17 +47,25 @@ fn the_administrators_steps_work_as_printed() {
          plugsign --home publisher export releases@example.org -a -o server/release-key.asc
          plugsign --home publisher sign server/*.tar.gz",
     );
-    let blocks = blocks("For server admins");
+    let blocks = commands("For server admins");
     assert!(blocks.len() >= 2, "{blocks:?}");
     run_blocks(&sandbox, &blocks);
     assert_eq!(read(&sandbox, "server/config/config.json"), REAL);
 }
 
 #[test]
+fn an_administrator_sees_what_is_printed() {
+    let sandbox = publisher("docs-admin");
+    write(&sandbox, "config/config.json", REAL);
+    run(&sandbox, "plugsign trust add --config config/config.json release-key.asc");
+    follow_sessions(&sandbox, include_str!("../../docs/servers.md"));
+}
+
+#[test]
 fn a_marketplace_works_from_the_key_to_the_installed_plugin() {
     let sandbox = Sandbox::new("readme-market");
     write(&sandbox, &format!("dist/{FILE_NAME}"), Bundle::good().gzip());
-    run_blocks(&sandbox, &blocks("Run your own marketplace"));
+    run_blocks(&sandbox, &commands("Run your own marketplace"));
     let plugins = read(&sandbox, "plugins.json");
     assert!(plugins.contains("https://plugins.example.org/com.example.plugin-1.2.0.tar.gz"));
     assert!(read(&sandbox, "server/config/config.json").contains("release-key.asc"));

@@ -32,7 +32,7 @@ cargo deb --no-build --no-strip --locked --target "$triple" --output target/dist
 name=plugsign-$version-$triple
 mkdir "$made/$name"
 cp "$plugsign" README.md CHANGELOG.md SECURITY.md LICENSE-APACHE LICENSE-MIT "$made/$name/"
-cp -R "$made/man" templates "$made/$name/"
+cp -R "$made/man" docs templates "$made/$name/"
 mkdir "$made/$name/completions"
 cp "$made/plugsign.bash" "$made/_plugsign" "$made/plugsign.fish" "$made/plugsign.ps1" \
     "$made/$name/completions/"

@@ -1,9 +1,9 @@
-# Include this in a plugin's Makefile after its `dist` target: include plugsign.mk
+# Include this in a plugin's Makefile, after its `dist` target: include plugsign.mk
 #
-#   make sign         looks whether signing will work, builds, then signs dist/
-#   make verify-dist  fails unless everything in dist/ is signed and good
+#   make sign         checks that signing will work, builds, then signs dist/
+#   make verify-dist  fails unless every archive in dist/ is signed and good
 #
-# The key is the one in the home, or PLUGSIGN_SIGNER names one, or PLUGSIGN_KEY holds it.
+# The key is the one in the home. PLUGSIGN_SIGNER names another one, PLUGSIGN_KEY holds one.
 # RELEASE_KEY is the certificate that the release must verify with.
 
 PLUGSIGN ?= plugsign

@@ -35,6 +35,9 @@ pub enum Failure {
     /// A key file is none that a server could be given.
     #[error("{}", .0.problem)]
     Unfit(Unfit),
+    /// What was looked at is not good. The words are foreign text.
+    #[error("{0}")]
+    No(String),
     /// Another failure, where other advice than the usual helps.
     #[error("{0}")]
     Advised(Box<Failure>, String),
@@ -168,6 +171,7 @@ impl Failure {
             Failure::Disk(error) => exit_of(error),
             Failure::Unfit(_) => EXIT_REFUSED,
             Failure::Advised(failure, _) => failure.exit(),
+            Failure::No(_) => EXIT_NO,
             Failure::Usage(_) => EXIT_USAGE,
             _ => EXIT_COULD_NOT,
         }

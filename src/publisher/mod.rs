@@ -6,11 +6,13 @@
 pub mod advice;
 pub mod ask;
 pub mod change;
+pub mod check_marketplace;
 pub mod check_server;
 pub mod document;
 pub mod failure;
 pub mod import;
 pub mod keys;
+pub mod marketplace;
 mod migrate;
 pub mod mistaken;
 pub mod outcome;

@@ -1,17 +1,22 @@
 //! `plugsign marketplace`
 
-#[path = "marketplace_add.rs"]
-mod add;
-#[path = "marketplace_check.rs"]
-mod check;
-#[path = "marketplace_remove.rs"]
-mod remove;
+use std::io::{self, Write};
+use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
-
-use crate::edge::report::Report;
-use crate::edge::world::World;
+use clap::{Args, Subcommand, ValueEnum};
+use plugsign::disk::Error;
+use plugsign::mattermost::marketplace::EntryDetails;
+use plugsign::publisher::check_marketplace::{CheckedDatabase, CheckedEntry};
 use plugsign::publisher::failure::Failure;
+use plugsign::publisher::marketplace::{Adding, ChangedDatabase};
+use plugsign::publisher::outcome::Unread;
+use plugsign::text::Safe;
+
+use super::accepted::signers;
+use crate::edge::asking::Asking;
+use crate::edge::report::{Report, Words};
+use crate::edge::terminal::{BAD, GOOD};
+use crate::edge::world::World;
 
 /// Write and check the database of a plugin marketplace of your own
 #[derive(Args)]
@@ -22,15 +27,252 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 enum Action {
-    Add(add::Arguments),
-    Check(check::Arguments),
-    Remove(remove::Arguments),
+    Add(AddArguments),
+    Check(CheckArguments),
+    Remove(RemoveArguments),
+}
+
+/// Add signed bundles to a marketplace's database
+///
+/// Only bundles that the server would install, with a signature that is good, are added: all of
+/// them, or none. What is there already, and the same, stays as it is. Bundles for one platform
+/// (-linux-amd64, -osx-amd64, -windows-amd64) go into the entry of the main bundle of the same
+/// version, which must be given, too.
+#[derive(Args)]
+struct AddArguments {
+    /// Plugin bundles, their signatures beside them
+    #[arg(value_name = "BUNDLE", required = true)]
+    bundles: Vec<PathBuf>,
+    /// The database; made if it is not there
+    #[arg(long, value_name = "FILE")]
+    database: PathBuf,
+    /// Where the bundles will be downloaded from: this and their file names
+    #[arg(long, value_name = "URL")]
+    download_url_base: String,
+    /// Where the plugin lives, instead of what its manifest says
+    #[arg(long, value_name = "URL")]
+    homepage_url: Option<String>,
+    /// What is new, instead of what its manifest says
+    #[arg(long, value_name = "URL")]
+    release_notes_url: Option<String>,
+    /// Show this label
+    #[arg(long = "label", value_name = "NAME")]
+    labels: Vec<String>,
+    /// Whose plugins they are
+    #[arg(long, value_name = "WHO", default_value = "community")]
+    author_type: AuthorType,
+    /// How far they are
+    #[arg(long, value_name = "STAGE", default_value = "production")]
+    release_stage: ReleaseStage,
+    /// They need a licence
+    #[arg(long)]
+    enterprise: bool,
+    /// Show them on this kind of servers only
+    #[arg(long, value_name = "WHERE")]
+    hosting: Option<Hosting>,
+    /// Replace what the database has of the same plugin and version
+    #[arg(long)]
+    replace: bool,
+    /// Added at this time, instead of $SOURCE_DATE_EPOCH or now. ISO 8601, in UTC unless it names
+    /// a zone, or seconds since 1970
+    #[arg(long, value_name = "TIME")]
+    time: Option<String>,
+    /// Whose signatures count: a certificate file, or a key of the home. Else: trusted
+    /// certificates and the home's own secret keys
+    #[arg(long = "key", value_name = "FILE|KEY")]
+    keys: Vec<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum AuthorType {
+    Mattermost,
+    Partner,
+    Community,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ReleaseStage {
+    Production,
+    Beta,
+    Experimental,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Hosting {
+    OnPrem,
+    Cloud,
+}
+
+/// Check a marketplace's database
+///
+/// Looks at every entry; with --bundles also at every bundle that is offered, and at its
+/// signature. Says `good` of an entry with verified signatures alone: without --bundles nothing is
+/// verified, and it says `unverified`. Exits with 0 if nothing is wrong, with 1 otherwise.
+#[derive(Args)]
+struct CheckArguments {
+    /// The database
+    #[arg(long, value_name = "FILE")]
+    database: PathBuf,
+    /// The folder with the bundles, under the file names of their addresses
+    #[arg(long, value_name = "DIR")]
+    bundles: Option<PathBuf>,
+    /// Whose signatures count: a certificate file, or a key of the home. Else: trusted
+    /// certificates and the home's own secret keys
+    #[arg(long = "key", value_name = "FILE|KEY", requires = "bundles")]
+    keys: Vec<String>,
+}
+
+/// Take a release out of a marketplace's database
+///
+/// Servers that have it installed keep it.
+#[derive(Args)]
+struct RemoveArguments {
+    /// The database
+    #[arg(long, value_name = "FILE")]
+    database: PathBuf,
+    /// The plugin
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Which version of it
+    #[arg(value_name = "VERSION")]
+    version: String,
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failure> {
+    let asking = Asking::new(world);
+    let publisher = world.publisher(&asking);
     Ok(match arguments.action {
-        Action::Add(arguments) => Box::new(add::run(arguments, world)?),
-        Action::Check(arguments) => Box::new(check::run(&arguments, world)?),
-        Action::Remove(arguments) => Box::new(remove::run(arguments, world)?),
+        Action::Add(arguments) => {
+            let adding = Adding {
+                bundles: &arguments.bundles,
+                database: &arguments.database,
+                download_url_base: &arguments.download_url_base,
+                replace: arguments.replace,
+                details: details(&arguments, world)?,
+            };
+            adding.check()?;
+            let judge = signers(&arguments.keys, world)?.judge(world.policy())?;
+            Box::new(publisher.add_to_marketplace(&adding, &judge)?)
+        }
+        Action::Check(CheckArguments { database, bundles, keys }) => {
+            let judge = match &bundles {
+                Some(_) => Some(signers(&keys, world)?.judge(world.policy())?),
+                None => None,
+            };
+            let bundles = bundles.as_deref().zip(judge.as_ref());
+            Box::new(publisher.check_marketplace(&database, bundles)?)
+        }
+        Action::Remove(RemoveArguments { database, id, version }) => {
+            Box::new(publisher.remove_from_marketplace(&database, &id, &version)?)
+        }
     })
+}
+
+fn details(arguments: &AddArguments, world: &World) -> Result<EntryDetails, Failure> {
+    Ok(EntryDetails {
+        homepage_url: arguments.homepage_url.clone(),
+        release_notes_url: arguments.release_notes_url.clone(),
+        labels: arguments.labels.clone(),
+        hosting: match arguments.hosting {
+            None => "",
+            Some(Hosting::OnPrem) => "on-prem",
+            Some(Hosting::Cloud) => "cloud",
+        },
+        author_type: match arguments.author_type {
+            AuthorType::Mattermost => "mattermost",
+            AuthorType::Partner => "partner",
+            AuthorType::Community => "community",
+        },
+        release_stage: match arguments.release_stage {
+            ReleaseStage::Production => "production",
+            ReleaseStage::Beta => "beta",
+            ReleaseStage::Experimental => "experimental",
+        },
+        enterprise: arguments.enterprise,
+        updated_at: world.time(arguments.time.as_deref())?,
+    })
+}
+
+impl Words for ChangedDatabase {
+    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+        for line in &self.entries {
+            let (id, version) = (Safe::text(&line.id), Safe::text(&line.version));
+            write!(out, "{}  {id} {version}  {}", line.outcome, Safe::text(&line.download_url))?;
+            match line.platforms.is_empty() {
+                true => writeln!(out)?,
+                false => writeln!(out, "  {}", Safe::text(&line.platforms.join(" ")))?,
+            }
+        }
+        for Unread { path, error } in &self.refused {
+            let why = error.one_line();
+            writeln!(out, "{BAD}refused{BAD:#}  {}: {}", Safe::path(path), Safe::text(&why))?;
+        }
+        Ok(())
+    }
+
+    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
+        if !self.refused.is_empty() {
+            writeln!(talk, "nothing was added to {}", Safe::path(&self.database))?;
+            let is_there = |it: &Unread| matches!(it.error, Failure::Disk(Error::Duplicate { .. }));
+            if self.refused.iter().any(is_there) {
+                writeln!(talk, "  hint: take the new one in its place with --replace")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        if self.is_insecure {
+            writeln!(
+                talk,
+                "servers download over https only, unless AllowInsecureDownloadURL is true"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Words for CheckedDatabase {
+    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+        for line in &self.entries {
+            let (id, version) = (Safe::text(&line.id), Safe::text(&line.version));
+            match line.is_bad() {
+                false if !line.unknown.is_empty() => continue,
+                // Nothing is wrong with it, but nobody answers for it either.
+                false if line.verified == 0 => write!(out, "unverified  {id} {version}")?,
+                false => write!(out, "{GOOD}good{GOOD:#}  {id} {version}")?,
+                true => write!(out, "{BAD}BAD{BAD:#}   {id} {version}")?,
+            }
+            match line.verified {
+                0 => writeln!(out)?,
+                n => writeln!(out, "  {n} verified")?,
+            }
+            for problem in &line.problems {
+                writeln!(out, "  {}", Safe::text(problem))?;
+            }
+            if line.more_problems > 0 {
+                writeln!(out, "  and {} more", line.more_problems)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
+        for line in &self.entries {
+            for Unread { path, error } in &line.unknown {
+                writeln!(talk, "cannot verify {}: {}", Safe::path(path), error.one_line())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        let bad = self.entries.iter().filter(|line| line.is_bad()).count();
+        writeln!(talk, "{} entries, {bad} bad", self.entries.len())?;
+        let is_unverified = |line: &CheckedEntry| !line.is_bad() && line.verified == 0;
+        match self.has_bundles || !self.entries.iter().any(is_unverified) {
+            true => Ok(()),
+            false => writeln!(talk, "no signature was verified: --bundles DIR"),
+        }
+    }
 }

@@ -1,0 +1,272 @@
+//! The database of a plugin marketplace: what goes in, and what comes out.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::outcome::{Outcome, Unread, as_path};
+use super::{PATIENCE, Publisher};
+use crate::disk::Error;
+use crate::disk::bundle::{Beside, BundleFile};
+use crate::disk::database::DatabaseFile;
+use crate::disk::file::Links;
+use crate::judge::Judge;
+use crate::mattermost::bundle::{Manifest, Platform};
+use crate::mattermost::marketplace::{
+    Download, EntryDetails, MAX_ICON, download_url, downloads, entry,
+};
+use crate::mattermost::valid::is_web_address;
+use crate::text::Safe;
+
+/// Bundles for a database.
+pub struct Adding<'a> {
+    /// The bundles, their signatures beside them.
+    pub bundles: &'a [PathBuf],
+    /// The database. It is made if it is not there.
+    pub database: &'a Path,
+    /// Where the bundles will be downloaded from: this and their file names.
+    pub download_url_base: &'a str,
+    /// Whether what is there of the same plugin and version is replaced.
+    pub replace: bool,
+    /// What else the entries say.
+    pub details: EntryDetails,
+}
+
+impl Adding<'_> {
+    /// Makes sure that all addresses are some.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Usage`] for one that is not http or https.
+    pub fn check(&self) -> Result<(), Failure> {
+        let urls = [&self.details.homepage_url, &self.details.release_notes_url];
+        let given = urls.into_iter().flatten().map(String::as_str);
+        match given.chain([self.download_url_base]).find(|url| !is_web_address(url)) {
+            Some(url) => {
+                let words = format!("\"{}\" is no http or https address", Safe::text(url));
+                Err(Failure::Usage(words))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// What was added or removed, or why nothing was.
+#[derive(Serialize)]
+pub struct ChangedDatabase {
+    /// The database.
+    #[serde(serialize_with = "as_path")]
+    pub database: PathBuf,
+    /// The entries, in the order of their bundles.
+    pub entries: Vec<ChangedEntry>,
+    /// The bundles that keep all others out.
+    pub refused: Vec<Unread>,
+    /// Whether servers would download over http.
+    #[serde(skip)]
+    pub is_insecure: bool,
+}
+
+/// An entry that was added or removed.
+#[derive(Serialize)]
+pub struct ChangedEntry {
+    /// What became of it.
+    pub outcome: &'static str,
+    /// The plugin.
+    pub id: String,
+    /// Its version.
+    pub version: String,
+    /// Where its bundle is downloaded from.
+    pub download_url: String,
+    /// The platforms that have bundles of their own.
+    pub platforms: Vec<String>,
+}
+
+impl Outcome for ChangedDatabase {
+    fn exit(&self) -> u8 {
+        self.refused.iter().map(|refused| refused.error.exit()).max().unwrap_or(0)
+    }
+}
+
+impl Publisher<'_> {
+    /// Adds signed bundles: all of them, or none. `judge` says whose signatures count.
+    ///
+    /// # Errors
+    ///
+    /// That the database cannot be changed. What speaks against a bundle is said in the outcome.
+    pub fn add_to_marketplace(
+        &self,
+        adding: &Adding<'_>,
+        judge: &Judge,
+    ) -> Result<ChangedDatabase, Failure> {
+        let mut file = DatabaseFile::change(adding.database, self.umask, PATIENCE)?;
+        let mut added = ChangedDatabase {
+            database: adding.database.to_owned(),
+            entries: Vec::new(),
+            refused: Vec::new(),
+            is_insecure: !adding.download_url_base.starts_with("https://"),
+        };
+        let mut items = Vec::new();
+        for path in adding.bundles {
+            match read(path, judge, adding.download_url_base) {
+                Ok(item) => items.push(item),
+                Err(error) => added.refused.push(Unread { path: path.clone(), error }),
+            }
+        }
+        for group in group(items, &mut added.refused) {
+            let (id, version) = (group.manifest.id.clone(), group.manifest.version.clone());
+            let icon = group.icon.as_deref();
+            let platforms = group.platforms.iter().map(|(platform, _)| platform.name.into());
+            let mut line = ChangedEntry {
+                outcome: "unchanged",
+                id: id.clone(),
+                version: version.clone(),
+                download_url: group.main.url.clone(),
+                platforms: platforms.collect(),
+            };
+            let entry =
+                entry(&adding.details, &group.manifest, icon, &group.main, &group.platforms);
+            if !file.database.has_same(&entry) {
+                let was_there = file.database.put(entry, adding.replace);
+                if was_there && !adding.replace {
+                    let error = Error::Duplicate { id, version }.into();
+                    added.refused.push(Unread { path: group.path, error });
+                    continue;
+                }
+                line.outcome = if was_there { "replaced" } else { "added" };
+            }
+            added.entries.push(line);
+        }
+        match added.refused.is_empty() {
+            true => file.commit()?,
+            false => added.entries.clear(),
+        }
+        Ok(added)
+    }
+
+    /// Takes a release out of a database.
+    ///
+    /// # Errors
+    ///
+    /// That it is not there, or that the database cannot be changed.
+    pub fn remove_from_marketplace(
+        &self,
+        database: &Path,
+        id: &str,
+        version: &str,
+    ) -> Result<ChangedDatabase, Failure> {
+        let mut file = DatabaseFile::change(database, self.umask, PATIENCE)?;
+        let removed = file.database.remove(id, version);
+        if removed.is_empty() {
+            let (id, version) = (id.to_string(), version.to_string());
+            return Err(Error::NotListed { id, version }.into());
+        }
+        let entries = removed.iter().map(|entry| {
+            let downloads = downloads(entry);
+            ChangedEntry {
+                outcome: "removed",
+                id: id.to_string(),
+                version: version.to_string(),
+                download_url: downloads.first().map_or_else(String::new, |it| it.1.to_string()),
+                platforms: downloads.iter().filter_map(|it| it.0).map(String::from).collect(),
+            }
+        });
+        let entries = entries.collect();
+        file.commit()?;
+        let database = database.to_owned();
+        Ok(ChangedDatabase { database, entries, refused: Vec::new(), is_insecure: false })
+    }
+}
+
+/// A bundle that may be added.
+struct Item {
+    path: PathBuf,
+    manifest: Manifest,
+    platform: Option<Platform>,
+    icon: Option<Vec<u8>>,
+    download: Download,
+}
+
+fn read(path: &Path, judge: &Judge, base: &str) -> Result<Item, Failure> {
+    let mut file = BundleFile::open(path, Links::Follow)?;
+    let Beside::Signature(signature) = file.signature()? else {
+        return Err(Failure::No("there is no .sig file beside it".into()));
+    };
+    if let Some((what, consequence)) = file.verify_and_ask(&signature, judge)?.problem() {
+        return Err(Failure::No(format!("{what}; {consequence}")));
+    }
+    let bundle = file.inspect()?;
+    if let Some(finding) = bundle.findings.errors().next() {
+        return Err(Failure::No(format!("{}; {}", finding.what, finding.consequence)));
+    }
+    let name = file.name();
+    let Some(manifest) = bundle.manifest else {
+        return Err(Failure::No("it has no manifest".into()));
+    };
+    let needed = ["no-version", "bad-version"];
+    if let Some(finding) = bundle.findings.iter().find(|found| needed.contains(&found.code)) {
+        return Err(Failure::No(format!("{}; {}", finding.what, finding.consequence)));
+    }
+    let icon = match manifest.icon_path.as_str() {
+        "" => None,
+        path => {
+            let bytes = file.read_file(&format!("{}{path}", bundle.root), MAX_ICON)?;
+            let is_svg = |bytes: &Vec<u8>| bytes.windows(4).any(|window| window == b"<svg");
+            let words = "its icon is not there, or no SVG of 256 KiB at the most";
+            Some(bytes.filter(is_svg).ok_or_else(|| Failure::No(words.into()))?)
+        }
+    };
+    let download = Download { url: download_url(base, &name), signature: signature.to_vec() };
+    Ok(Item { path: path.to_owned(), manifest, platform: Platform::of_file(&name), icon, download })
+}
+
+fn refuse(path: PathBuf, words: &str) -> Unread {
+    Unread { path, error: Failure::No(words.into()) }
+}
+
+/// The bundles of one plugin in one version.
+struct Group {
+    path: PathBuf,
+    manifest: Manifest,
+    icon: Option<Vec<u8>>,
+    main: Download,
+    platforms: Vec<(Platform, Download)>,
+}
+
+fn group(items: Vec<Item>, refused: &mut Vec<Unread>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let same = |group: &Group, manifest: &Manifest| {
+        (&group.manifest.id, &group.manifest.version) == (&manifest.id, &manifest.version)
+    };
+    let (mains, others): (Vec<Item>, Vec<Item>) =
+        items.into_iter().partition(|item| item.platform.is_none());
+    for item in mains {
+        if groups.iter().any(|group| same(group, &item.manifest)) {
+            let words = "another bundle of this plugin and version is given, too";
+            refused.push(refuse(item.path, words));
+            continue;
+        }
+        groups.push(Group {
+            path: item.path,
+            manifest: item.manifest,
+            icon: item.icon,
+            main: item.download,
+            platforms: Vec::new(),
+        });
+    }
+    for item in others {
+        let Some(platform) = item.platform else { continue };
+        let why = match groups.iter_mut().find(|group| same(group, &item.manifest)) {
+            None => "the main bundle of this plugin and version is not given",
+            Some(group) if group.platforms.iter().any(|(known, _)| known.name == platform.name) => {
+                "another bundle for this platform is given, too"
+            }
+            Some(group) => {
+                group.platforms.push((platform, item.download));
+                continue;
+            }
+        };
+        refused.push(refuse(item.path, why));
+    }
+    groups
+}

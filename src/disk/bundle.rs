@@ -1,4 +1,4 @@
-//! A plugin bundle on disk, looked at and judged while it holds still.
+//! A plugin bundle on disk. If it changes while it is read, that is an error.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -14,7 +14,7 @@ use crate::openpgp::signature::MAX_SIGNATURE_FILE;
 use crate::openpgp::verdict::Bad;
 use crate::openpgp::verify::{Good, Verdict};
 
-/// An open bundle. Every pass is over the same file, from its start.
+/// An open bundle. Every pass reads the same file from its start.
 pub struct BundleFile {
     path: PathBuf,
     file: File,
@@ -22,11 +22,11 @@ pub struct BundleFile {
     size: u64,
 }
 
-/// What is said of a signature over a bundle.
+/// Both verdicts on a signature over a bundle.
 pub enum BundleVerdict {
     /// Both accept it.
     Good(Box<Good>),
-    /// It is not good: why, and what a server does with it.
+    /// It is not good.
     Bad {
         /// The publisher's verdict.
         policy: Bad,
@@ -36,7 +36,7 @@ pub enum BundleVerdict {
 }
 
 impl BundleVerdict {
-    /// Says what is wrong with it in two clauses: what the policy says, and what the server does.
+    /// Returns what is wrong with it: what the policy says, and what the server does.
     pub fn problem(&self) -> Option<(String, String)> {
         match self {
             BundleVerdict::Good(_) => None,
@@ -79,7 +79,7 @@ impl BundleFile {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// Looks at it as the server would.
+    /// Looks at it as the server does.
     ///
     /// # Errors
     ///
@@ -107,8 +107,8 @@ impl BundleFile {
         self.pass(|file| judge.verify(signature, file))
     }
 
-    /// Judges a signature over it twice: by the publisher's policy, and, where that refuses it, by
-    /// what a server does that has the same keys.
+    /// Judges a signature over it. If the publisher's policy refuses it, also asks what a server
+    /// with the same keys does.
     ///
     /// # Errors
     ///

@@ -12,12 +12,12 @@ use super::write::{Access, Existing};
 use crate::disk::error::{Error, Result};
 use crate::mattermost::marketplace::{Database, MAX_DATABASE};
 
-/// A database that is taken for changes. Only [`DatabaseFile::commit`] writes it.
+/// A database that is locked for a change. Only [`DatabaseFile::commit`] writes it.
 pub struct DatabaseFile {
     folder: Folder,
     path: PathBuf,
     access: Access,
-    /// What it holds, for changing.
+    /// What it holds. Change it here.
     pub database: Database,
     _lock: Option<Lock>,
 }
@@ -42,14 +42,14 @@ fn bad(path: &Path, why: String) -> Error {
 }
 
 impl DatabaseFile {
-    /// Takes a database, an empty one if there is no file. Waits for another command up to
-    /// `patience`.
+    /// Locks a database for a change. If there is no file, it is empty. Waits up to `patience` for
+    /// another command.
     ///
     /// # Errors
     ///
     /// [`Error::Busy`], and as [`read_database`].
     pub fn change(path: &Path, umask: u32, patience: Duration) -> Result<DatabaseFile> {
-        // A link stays one: the file that it leads to is replaced.
+        // A link stays a link. The file that it leads to is replaced.
         let (folder, path) = Place::of(path)?.file(path)?;
         let lock = lock(&folder, &path, patience)?;
         let (database, access) = match folder.open_regular(&path) {

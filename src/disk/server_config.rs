@@ -1,7 +1,7 @@
 //! A Mattermost server's `config.json` and the key files beside it.
 //!
-//! A key file is written before its name is listed, and removed after: a crash in between leaves
-//! a file that nobody asks for, never a name without its file.
+//! A key file is written before its name is listed, and removed after its name is gone. A crash in
+//! between may leave an unlisted file, but never a name without its file.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -29,9 +29,9 @@ const MAX_KEY_FILES: u64 = 16 * 1024 * 1024;
 
 /// A server's configuration file.
 pub struct ServerConfig {
-    /// As it is named.
+    /// Its path as it was given.
     path: PathBuf,
-    /// The folder of that, where the server looks for key files.
+    /// The folder of that path, where the server looks for key files.
     folder: Folder,
     config: Config,
     stamp: Stamp,
@@ -46,15 +46,15 @@ pub struct ListedKey {
     pub path: PathBuf,
     /// Its bytes, or why they cannot be read.
     pub file: Result<KeyBytes>,
-    /// Whether the server may read it, as far as one can tell.
+    /// Whether the server may read it, as far as plugsign can tell.
     pub is_readable: bool,
 }
 
 /// The bytes of a listed key file.
 pub enum KeyBytes {
-    /// As they are.
+    /// The bytes, read for the first time.
     New(Vec<u8>),
-    /// Those of an earlier entry, which leads to the same file.
+    /// An earlier entry leads to the same file.
     Repeated,
 }
 
@@ -88,11 +88,11 @@ impl ServerConfig {
 
     /// Returns where the server looks for a key file.
     fn key_path(&self, name: &str) -> PathBuf {
-        // An absolute name replaces the folder, as it does for the server.
+        // As for the server, an absolute name replaces the folder.
         folder_of(&self.path).join(name)
     }
 
-    /// Reads the key files that are listed, one after the other, each once.
+    /// Reads the listed key files one after the other, each once.
     pub fn keys(&self) -> impl Iterator<Item = ListedKey> {
         let mut seen = HashSet::new();
         let mut left = MAX_KEY_FILES;
@@ -115,7 +115,7 @@ impl ServerConfig {
         })
     }
 
-    /// Takes the folder for changes. Waits for another command up to `patience`.
+    /// Locks the configuration for a change. Waits up to `patience` for another command.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ impl ServerConfig {
             return Err(Error::ConfigInDatabase(database));
         }
         let place = Place::of(path)?;
-        // A link stays one: the file that it leads to is replaced.
+        // A link stays a link. The file that it leads to is replaced.
         let (folder, real) = place.file(path)?;
         let lock = lock(&folder, &real, patience)?;
         let opened = folder.open_regular(&real)?;
@@ -136,7 +136,8 @@ impl ServerConfig {
     }
 }
 
-/// Returns the kind of database that a data source name is of. The name itself has a password.
+/// Returns the kind of database that a data source name is for. Never show the name itself: it has
+/// a password.
 pub fn database_of(path: &str) -> Option<&'static str> {
     let scheme = path.split_once("://")?.0.to_ascii_lowercase();
     match scheme.as_str() {
@@ -157,13 +158,13 @@ fn bad(path: &Path, why: String) -> Error {
     Error::BadDocument { path: path.to_owned(), what: "server configuration", why }
 }
 
-/// A change of a configuration that is under way. Dropping it leaves the configuration as it
-/// was; only [`Change::commit`] writes it.
+/// A change of a configuration that is under way. Only [`Change::commit`] writes it. Dropping it
+/// leaves the configuration as it was.
 pub struct Change {
     server: ServerConfig,
-    /// The folder of its path.
+    /// The folder of the configuration's path.
     place: Place,
-    /// Where the configuration is: another folder, if its path is a link.
+    /// Where the configuration really is. If its path is a link, this is another folder.
     real: (Folder, PathBuf),
     edited: Config,
     /// Key files that were not there before.
@@ -176,16 +177,16 @@ pub struct Change {
 /// What became of a key file that was added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
-    /// It was written, or listed, or both.
+    /// It was written or listed, or both.
     New,
-    /// It was there and listed.
+    /// It was there already, and listed.
     Unchanged,
 }
 
 /// What became of a name that was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removed {
-    /// The key file goes with it.
+    /// The key file is removed too.
     WithFile,
     /// There was no key file.
     FileMissing,
@@ -194,7 +195,7 @@ pub enum Removed {
 }
 
 impl Change {
-    /// Writes a key file beside the configuration, for the server's eyes, and lists it.
+    /// Writes a key file beside the configuration, readable for the server, and lists it.
     ///
     /// # Errors
     ///
@@ -218,7 +219,7 @@ impl Change {
             if is_there && !is_same && existing == Existing::Keep {
                 return Err(Error::Exists(path));
             }
-            // The same bytes are written again for those who could not read them.
+            // The server cannot read the file, so the same bytes are written again.
             let existing = if is_same { Existing::Replace } else { existing };
             self.server.access.write_key(&self.server.folder, &path, bytes, existing)?;
             if !is_there {
@@ -229,8 +230,8 @@ impl Change {
         Ok(if is_fit && is_listed { Added::Unchanged } else { Added::New })
     }
 
-    /// Takes a name off the list: this very entry, or else the one of its base name. The key file
-    /// is removed too, if it is one beside the configuration.
+    /// Takes a name off the list: this entry, or else the entry of its base name. A key file beside
+    /// the configuration is removed too.
     ///
     /// # Errors
     ///
@@ -249,7 +250,7 @@ impl Change {
         let path = self.server.key_path(&entry);
         let edited = self.edited.without_key_file(&entry);
         let edited = edited.map_err(|why| bad(&self.server.path, why))?;
-        // Whatever fails does so before the list changes: a name that is refused stays on it.
+        // What can fail comes before the list changes. So a refused name stays listed.
         let metadata = match self.server.folder.look(Path::new(&entry), false) {
             Err(error) if is_missing(&error) => None,
             looked => Some(looked.map_err(Error::io("read", &path))?),
@@ -266,7 +267,7 @@ impl Change {
         Ok((entry, outcome))
     }
 
-    /// Removes a key file that is on no list: a command that ended between both was for it.
+    /// Removes an unlisted key file. A command that was killed may have left it.
     fn remove_leftover(&mut self, name: &str) -> Result<(String, Removed)> {
         let path = self.server.key_path(name);
         let is_free = check_name(name).is_ok() && !self.is_own(name);
@@ -277,13 +278,13 @@ impl Change {
         Ok((name.to_owned(), Removed::WithFile))
     }
 
-    /// Writes the configuration and its backup, if anything changed, then removes the key files
-    /// that are not listed any more. Returns where the backup is.
+    /// Writes the configuration and its backup if anything changed. Then removes the key files that
+    /// are not listed any more. Returns where the backup is.
     ///
     /// # Errors
     ///
-    /// [`Error::Changed`] if the configuration was written by somebody else meanwhile. Key files
-    /// that this change wrote are taken back then.
+    /// [`Error::Changed`] if somebody else wrote the configuration meanwhile. Then the key files
+    /// that this change wrote are removed again.
     pub fn commit(mut self) -> Result<Option<PathBuf>> {
         if self.edited.text() == self.server.config.text() {
             return self.remove_doomed().map(|()| None);
@@ -321,14 +322,14 @@ impl Change {
         Ok(backup)
     }
 
-    /// Returns whether the configuration was not replaced after all: syncing its folder may fail
-    /// when it lists the new key files already.
+    /// Returns whether the configuration still has its old text. Writing may have failed after the
+    /// new one was in place.
     fn is_as_before(&self) -> bool {
         let now = self.real.0.read_small(&self.real.1, WHAT, MAX_CONFIG);
         now.is_ok_and(|now| *now == self.server.config.text().as_bytes())
     }
 
-    /// Reads a key file that is there, through links that may be followed.
+    /// Reads an existing key file, through links that may be followed.
     fn key_file(&self, path: &Path) -> Result<(Metadata, Zeroizing<Vec<u8>>)> {
         let (folder, path) = self.place.file(path)?;
         let (file, metadata) = folder.open_regular(&path)?;
@@ -349,7 +350,7 @@ impl Change {
         own(&self.server.path) || own(&backup_path(&self.server.path))
     }
 
-    /// The server refuses these names, when a key is added and when one is deleted.
+    /// The server refuses these names when a key is added, and when one is deleted.
     fn check_saml(&self, name: &str) -> Result<()> {
         match self.edited.saml_files().contains(&name) {
             true => Err(Error::SamlFile(name.to_owned())),
@@ -363,7 +364,7 @@ fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput)
 }
 
-/// Returns where the configuration before the last change is kept: one, beside it.
+/// Returns where the configuration before the last change is kept. There is one backup.
 fn backup_path(path: &Path) -> PathBuf {
     let mut name: OsString = path.as_os_str().to_owned();
     name.push(".bak");

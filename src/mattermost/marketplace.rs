@@ -1,8 +1,8 @@
 //! `plugins.json`: what a plugin marketplace serves, and servers install from.
 //!
-//! Its format is that of the marketplace's generator (mattermost-marketplace,
-//! internal/model/plugin.go and cmd/generator): which fields, in which order, sorted by
-//! identifier and then by version, the newest first. The generator takes signatures on faith.
+//! Fields, their order and the order of entries are those of the marketplace's generator
+//! (mattermost-marketplace, internal/model/plugin.go and cmd/generator). Entries are sorted by
+//! identifier, then by version, the newest first. The generator does not verify signatures.
 
 use std::cmp::Reverse;
 use std::time::SystemTime;
@@ -41,26 +41,26 @@ const RELEASE_STAGES: [&str; 3] = ["production", "beta", "experimental"];
 /// A bundle that is offered for download, with its signature.
 #[derive(Clone, Debug)]
 pub struct Download {
-    /// Where it will be.
+    /// Its address.
     pub url: String,
-    /// Its signature file, as it is.
+    /// The bytes of its signature file.
     pub signature: Vec<u8>,
 }
 
-/// What the publisher says of plugins.
+/// What the publisher says about a plugin, beside its manifest.
 #[derive(Clone, Debug)]
 pub struct EntryDetails {
-    /// Where the plugin lives, instead of what its manifest says.
+    /// The plugin's home page, instead of the manifest's.
     pub homepage_url: Option<String>,
-    /// What is new, instead of what its manifest says.
+    /// What is new, instead of the manifest's.
     pub release_notes_url: Option<String>,
     /// Names of labels.
     pub labels: Vec<String>,
-    /// Where it may run: everywhere, `on-prem` or `cloud`.
+    /// Where it may run: "" for everywhere, `on-prem` or `cloud`.
     pub hosting: &'static str,
-    /// Whose it is: `mattermost`, `partner` or `community`.
+    /// Who makes it: `mattermost`, `partner` or `community`.
     pub author_type: &'static str,
-    /// How far it is: `production`, `beta` or `experimental`.
+    /// How mature it is: `production`, `beta` or `experimental`.
     pub release_stage: &'static str,
     /// Whether it needs a licence.
     pub enterprise: bool,
@@ -131,7 +131,7 @@ pub fn download_url(base: &str, name: &str) -> String {
     url
 }
 
-/// Returns the name of the file that an address is of, if that can be a file's.
+/// Returns the name of the file at an address, if a file can have that name.
 pub fn file_of_url(url: &str) -> Option<String> {
     let path = url.split(['?', '#']).next()?;
     let encoded = path.rsplit_once('/')?.1;
@@ -162,8 +162,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// What is wrong with it. The generator does not cut a file that shrinks, so that the end of
-    /// an older one may follow: that is wrong, too.
+    /// What is wrong with it. Something after the list is wrong too: when a file shrinks, the
+    /// generator leaves the end of the older one behind it.
     pub fn read(bytes: &[u8]) -> Result<Database, String> {
         check_values(bytes, MOST_VALUES)?;
         match serde_json::from_slice(bytes).map_err(|error| error.to_string())? {
@@ -180,7 +180,7 @@ impl Database {
         &self.entries
     }
 
-    /// Returns whether an entry is there that differs in nothing but when it was added.
+    /// Returns whether there is an entry that differs only in when it was added.
     pub fn has_same(&self, entry: &Value) -> bool {
         fn undated(entry: &Value) -> impl Iterator<Item = (&String, &Value)> {
             members(entry).filter(|(name, _)| *name != "updated_at")
@@ -188,14 +188,14 @@ impl Database {
         self.entries.iter().any(|known| undated(known).eq(undated(entry)))
     }
 
-    /// Takes a plugin's version out, and returns its entries: none if it is not there.
+    /// Takes a version of a plugin out, and returns its entries.
     pub fn remove(&mut self, id: &str, version: &str) -> Vec<Value> {
         let wanted = (id.to_lowercase(), version.to_string());
         self.entries.extract_if(.., |entry| identity(entry) == wanted).collect()
     }
 
-    /// Adds an entry, or replaces the one for the same plugin and version. Returns whether there
-    /// was one, which with `replace` false is left as it is.
+    /// Adds an entry. One for the same plugin and version is replaced if `replace` is true, and
+    /// left as it is otherwise. Returns whether there was one.
     pub fn put(&mut self, entry: Value, replace: bool) -> bool {
         let new = identity(&entry);
         match self.entries.iter_mut().find(|known| identity(known) == new) {
@@ -212,7 +212,7 @@ impl Database {
         }
     }
 
-    /// Returns the file, sorted as the generator does.
+    /// Returns the file's text, sorted as the generator sorts it.
     ///
     /// # Errors
     ///
@@ -222,7 +222,7 @@ impl Database {
         json::pretty(&Value::Array(self.entries))
     }
 
-    /// Says what is wrong with each entry, by its place, one entry after the other.
+    /// Says what is wrong with each entry, by its place in the list.
     pub fn problems(&self, mut say: impl FnMut(usize, String)) {
         let mut seen = std::collections::BTreeSet::new();
         for (place, entry) in self.entries.iter().enumerate() {
@@ -234,13 +234,13 @@ impl Database {
     }
 }
 
-/// Returns an entry's identifier, in lower case as servers have it, and its version.
+/// Returns an entry's identifier and version. The identifier is in lower case, as servers have it.
 pub fn identity(entry: &Value) -> (String, String) {
     let manifest = entry.get("manifest").unwrap_or(&Value::Null);
     (text(manifest, "id").to_lowercase(), text(manifest, "version").to_string())
 }
 
-/// By identifier, then by version, the newest first; what is no version comes last.
+/// Sorts by identifier, then by version, the newest first. What is no version comes last.
 fn order(entry: &Value) -> (String, Reverse<Option<Version>>) {
     let (id, version) = identity(entry);
     (id, Reverse(Version::parse(&version).ok()))
@@ -251,7 +251,7 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-/// Returns every download of an entry: for which platform, where, and its signature in base64.
+/// Returns every download of an entry: its platform, its address, and its signature in base64.
 pub fn downloads(entry: &Value) -> Vec<(Option<&str>, &str, &str)> {
     let mut downloads = vec![(None, text(entry, "download_url"), text(entry, "signature"))];
     for (name, platform) in members(entry.get("platforms").unwrap_or(&Value::Null)) {

@@ -1,4 +1,4 @@
-//! A key file that a server can be given.
+//! Which key files a server should get.
 
 use super::config::Config;
 use super::server::{KeyRing, Refusal};
@@ -7,13 +7,13 @@ use crate::openpgp::certificate::Certificate;
 use crate::openpgp::key_file::{Key, count_armor, read_keys};
 use crate::openpgp::policy::Policy;
 
-/// Why a key file should not be given to a server.
+/// Why a server should not get a key file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}: {advice}")]
 pub struct Unfit {
     /// What is wrong with it.
     pub problem: String,
-    /// One sentence that tells what mends it.
+    /// One sentence that says what to do.
     pub advice: String,
 }
 
@@ -37,8 +37,8 @@ impl From<Refusal> for Unfit {
     }
 }
 
-/// Checks that the server reads all that is in a key file: what it cannot read, it passes over,
-/// and then says of every signature that it was made by an unknown entity.
+/// Checks that the server reads everything in a key file. What it cannot read it passes over, and
+/// then every signature is "made by unknown entity".
 ///
 /// # Errors
 ///
@@ -50,8 +50,7 @@ pub fn check_readable(file: &[u8]) -> Result<(), Unfit> {
     }
 }
 
-/// Names the command that makes a key file of this certificate which the server can read, if
-/// there is one.
+/// Names the command that makes a readable key file of this certificate, if there is one.
 fn mended(unfit: Unfit, certificate: &Certificate) -> Unfit {
     match ServerCopy::of(certificate) {
         Ok(copy) if !copy.left_out.is_empty() => {
@@ -65,16 +64,15 @@ fn mended(unfit: Unfit, certificate: &Certificate) -> Unfit {
     }
 }
 
-/// Reads a key file that holds exactly one certificate of a signer, and that the server reads.
+/// Reads a key file with exactly one signer's certificate, which the server can read.
 ///
-/// The server itself checks nothing when it is given a key file: it stores secret keys, reads
-/// only the first of several armored keys, and passes over in silence what it cannot read.
+/// The server itself checks nothing when it gets a key file. It stores secret keys, reads only the
+/// first of several armored keys, and passes over in silence what it cannot read.
 ///
 /// # Errors
 ///
-/// [`Unfit`] for no certificate at all, several, several armored blocks, a secret key, anything
-/// that the server cannot read anywhere in it, no user ID, and keys that break the publisher's
-/// rules.
+/// [`Unfit`] for several armored blocks, no certificate or several, a secret key, a missing user ID,
+/// anything that the server cannot read, and keys that break the publisher's rules.
 pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfit> {
     if count_armor(file) > 1 {
         return Err(Unfit::new(

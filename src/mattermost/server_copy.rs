@@ -1,4 +1,4 @@
-//! A certificate as a server can be given it.
+//! The copy of a certificate that a server gets.
 
 use super::server::{KeyRing, Refusal};
 use crate::openpgp::certificate::Certificate;
@@ -6,18 +6,17 @@ use crate::openpgp::ids::Fingerprint;
 
 /// A certificate without the subkeys that the server cannot read and that never sign.
 pub struct ServerCopy {
-    /// What the server is to be given.
+    /// What the server gets.
     pub certificate: Certificate,
-    /// The subkeys that it lacks. Usually none.
+    /// The subkeys that the copy lacks. Usually there are none.
     pub left_out: Vec<Fingerprint>,
     /// What the server makes of it.
     pub key_ring: KeyRing,
 }
 
 impl ServerCopy {
-    /// Leaves out of a certificate what the server cannot read, if no signature needs it: a
-    /// Curve25519 subkey for encryption makes the whole certificate unreadable to the server,
-    /// and is of no use there.
+    /// Leaves out the subkeys that the server cannot read and that never sign. One Curve25519
+    /// subkey for encryption makes the whole certificate unreadable to the server.
     ///
     /// # Errors
     ///
@@ -36,8 +35,8 @@ impl ServerCopy {
         ServerCopy::without_revoked(certificate, left_out, key_ring)
     }
 
-    /// Leaves out the revoked subkeys that the server would take signatures by: it knows no
-    /// revocation of a subkey that gives no reason, and none of version 3.
+    /// Leaves out the revoked subkeys whose signatures the server would accept. It ignores the
+    /// revocation of a subkey if that gives no reason, or is of version 3.
     fn without_revoked(
         certificate: Certificate,
         mut left_out: Vec<Fingerprint>,
@@ -64,8 +63,8 @@ impl ServerCopy {
     }
 }
 
-/// How many packets are read at the most to tell which subkeys are unreadable. A certificate of
-/// thousands of subkeys is nobody's, and goes without all that never sign.
+/// The most packets that are read to find the unreadable subkeys. No honest certificate needs
+/// more. One that does loses all subkeys that never sign.
 const MOST_READ: usize = 4_000;
 
 /// Returns how many packets are read if each candidate is tried on its own.
@@ -73,7 +72,7 @@ fn cost(certificate: &Certificate, candidates: &[Fingerprint]) -> usize {
     certificate.packet_count().saturating_mul(candidates.len())
 }
 
-/// Returns those of the candidates with which alone the certificate cannot be read.
+/// Returns the candidates that make the certificate unreadable on their own.
 fn unreadable(certificate: &Certificate, candidates: Vec<Fingerprint>) -> Vec<Fingerprint> {
     let subkeys: Vec<Fingerprint> = certificate.fingerprints().into_iter().skip(1).collect();
     let mut unreadable = Vec::new();

@@ -1,17 +1,17 @@
-//! A signature file looked at without anybody's key.
+//! Looks at a signature file without a key.
 
 use super::server::{Refusal, check_signature_file};
 use crate::openpgp::ids::KeyId;
 use crate::openpgp::signature::DetachedSignature;
 use crate::openpgp::verdict::Bad;
 
-/// What a signature file is, whoever made it and whatever it is over: two verdicts, for the server
-/// takes much that the publisher's policy does not.
+/// What a signature file is, whoever made it and whatever it signs. There are two verdicts, because
+/// the server accepts much that the publisher's policy refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Who says to have made it, or why the publisher's policy refuses it from anybody.
+    /// Which keys it claims to be made by, or why the publisher's policy refuses it from anybody.
     pub policy: Result<Vec<KeyId>, Bad>,
-    /// Why every server refuses it, if they do.
+    /// Why every server refuses it.
     pub server: Result<(), Refusal>,
 }
 
@@ -25,7 +25,7 @@ pub fn shape(signature_file: &[u8]) -> Shape {
 }
 
 impl Shape {
-    /// Says what is wrong with it: what it is, and what the server does.
+    /// Returns what is wrong with it, and what the server does.
     pub fn problem(&self) -> Option<(String, String)> {
         match (&self.policy, &self.server) {
             (Ok(_), Ok(())) => None,
@@ -44,7 +44,7 @@ impl Shape {
     }
 }
 
-/// Says what the publisher's policy says of a signature that is not good.
+/// Returns what the publisher's policy says about a signature that is not good.
 pub fn refused_by_policy(bad: &Bad) -> String {
     format!("the publisher's policy refuses the signature: {}: {}", bad.reason(), bad.detail())
 }

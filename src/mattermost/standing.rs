@@ -5,17 +5,17 @@ use crate::openpgp::certificate::Certificate;
 use crate::openpgp::policy::Policy;
 use crate::openpgp::weakness::Weakness;
 
-/// Two verdicts on everything that a key file's certificate signs, or ever signed.
+/// Two verdicts on all signatures by a key file's certificate.
 #[derive(Clone, Debug)]
 pub struct Standing {
-    /// Why the publisher's policy refuses all of it today.
+    /// Why the publisher's policy refuses them all today.
     pub policy: Result<(), Weakness>,
-    /// Why the server refuses all of it. It knows no expiry and no bound of sizes.
+    /// Why the server refuses them all. It knows no expiry and no minimum size.
     pub server: Result<(), Refusal>,
 }
 
 impl Standing {
-    /// Judges a key file by the certificate in it, with what other copies of that know.
+    /// Judges a key file and the certificate in it.
     pub fn of(file: &[u8], certificate: &Certificate, policy: &Policy) -> Standing {
         Standing {
             policy: check(certificate, policy),
@@ -23,8 +23,8 @@ impl Standing {
         }
     }
 
-    /// Takes in what another copy of the certificate knows: a revocation, which counts whichever
-    /// copy has it. The server reads this copy alone.
+    /// Adds a revocation that only another copy of the certificate has. The server reads this copy
+    /// alone.
     pub fn narrowed_by(mut self, copy: &Certificate) -> Standing {
         if let (true, Some(reason)) = (self.policy.is_ok(), copy.revoked()) {
             let reason = format!("{reason}, as another copy of it says");
@@ -44,7 +44,7 @@ impl Standing {
         }
     }
 
-    /// Says what is wrong with it, and what the server does.
+    /// Returns what is wrong with it, and what the server does.
     pub fn problem(&self) -> Option<String> {
         let weakness = match (&self.policy, &self.server) {
             (Ok(()), Ok(())) => return None,

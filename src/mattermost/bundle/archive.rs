@@ -1,4 +1,4 @@
-//! A bundle read to its end, or one file of it.
+//! Reads a bundle to its end, or one file of it.
 
 use std::io::{self, Read};
 
@@ -7,7 +7,7 @@ use super::finding::Findings;
 use super::gzip::MAX_MEMBERS;
 use super::stream::{EntryKind, MAX_ENTRIES, MAX_UNPACKED, Meter, Stop, walk};
 
-/// Reads a bundle to its end, remembering what would be extracted.
+/// Reads a bundle to its end and notes down what the server would extract.
 pub(super) fn read(bundle: impl Read, findings: &mut Findings) -> io::Result<Contents> {
     let meter = Meter::default();
     let mut contents = Contents::default();
@@ -51,8 +51,8 @@ pub(super) fn read(bundle: impl Read, findings: &mut Findings) -> io::Result<Con
     Ok(contents)
 }
 
-/// Returns the last file of this path, if it is there and not larger than `limit` bytes. The
-/// path is cleaned as Go would.
+/// Returns the last file with this path, if there is one and it has at most `limit` bytes. The
+/// path is cleaned as Go cleans it.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What a bundle leaves behind where it is extracted.
+//! What a bundle leaves behind when the server extracts it.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -10,7 +10,7 @@ use super::stream::{EntryKind, Stop, TarEntry};
 /// The most bytes of paths that are remembered.
 const MAX_NAMES: usize = 8 * 1024 * 1024;
 
-/// Linux's limits for a path and for each part of it.
+/// Linux's limit for a path.
 const MAX_PATH: usize = 4096;
 const MAX_COMPONENT: usize = 255;
 
@@ -19,7 +19,7 @@ const MAX_COMPONENT: usize = 255;
 pub(super) struct Contents {
     nodes: BTreeMap<String, Node>,
     name_bytes: usize,
-    /// The manifests, as far as they are small enough.
+    /// The contents of the manifests that are small enough.
     captured: BTreeMap<String, Vec<u8>>,
     pub(super) cut_short: bool,
 }
@@ -66,7 +66,7 @@ impl Contents {
         self.captured.get(path).map(Vec::as_slice)
     }
 
-    /// Returns whether reading ended early, so that what is missing may only not have been seen.
+    /// Returns whether reading ended early. Then a missing file may just not have been seen.
     pub(super) fn is_cut_short(&self) -> bool {
         self.cut_short
     }
@@ -84,7 +84,8 @@ impl Contents {
     }
 }
 
-/// Cleans a path as Go's filepath.Join does under a folder. Nothing if it leads out of it.
+/// Cleans a path as Go's filepath.Join does under a folder. Returns nothing if the path leads out
+/// of the folder.
 pub(super) fn clean(name: &[u8]) -> Option<String> {
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in name.split(|byte| *byte == b'/') {
@@ -99,7 +100,7 @@ pub(super) fn clean(name: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(&parts.join(&b'/')).into_owned())
 }
 
-/// Does what the server does with an entry, on paper.
+/// Notes down what the server does with an entry.
 pub(super) fn extract(
     entry: &TarEntry,
     body: &mut dyn Read,
@@ -174,7 +175,7 @@ fn not_a_folder(path: &str, findings: &mut Findings) {
     );
 }
 
-/// The server makes a file and the folders above it (os.MkdirAll), and empties one that is there.
+/// The server makes a file and the folders above it (os.MkdirAll). It empties a file that exists.
 fn file(
     entry: &TarEntry,
     path: String,
@@ -203,7 +204,7 @@ fn file(
     }
     let mut mode = entry.mode;
     if let Some(before) = contents.file(&path) {
-        // The mode is that of the first, for the file is there already.
+        // The file exists already, so it keeps the mode of the first.
         mode = before;
         findings.warning(
             "duplicate",
@@ -224,8 +225,8 @@ fn file(
     Ok(())
 }
 
-/// Returns whether a path may be the manifest's: at the top, or in the first folder there.
-/// Only that one can turn out to be the only one, and so no more than six are kept.
+/// Returns whether the manifest may be at this path: at the top, or in the first folder there. So
+/// at most six files are kept.
 fn is_manifest(path: &str, contents: &Contents) -> bool {
     match path.split_once('/') {
         None => MANIFEST_NAMES.contains(&path),

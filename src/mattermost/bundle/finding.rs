@@ -1,11 +1,11 @@
-//! What is wrong with a bundle, and what comes of it.
+//! What is wrong with a bundle, and what the server does about it.
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// The server would not install it, or could not start what it installed.
+    /// The server does not install it, or cannot start it.
     Error,
-    /// The server would, but somebody will be surprised.
+    /// The server installs it, but somebody will be surprised.
     Warning,
 }
 
@@ -18,11 +18,11 @@ pub struct Finding {
     pub code: &'static str,
     /// What is wrong, with what. Foreign text.
     pub what: String,
-    /// What the server makes of it.
+    /// What the server does about it.
     pub consequence: String,
 }
 
-/// Everything that is wrong, in the order of its being found. Long lists are cut.
+/// Everything that is wrong, in the order in which it was found. Long lists are cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     list: Vec<Finding>,

@@ -5,13 +5,13 @@ use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
 
-/// The most that are read: each may be empty, and costs as much as some KiB. Programs that
-/// compress in blocks make one of every 64 KiB.
+/// The most gzip files that are read. An empty one costs as much as some KiB. Programs that
+/// compress in blocks make one for every 64 KiB.
 pub(super) const MAX_MEMBERS: usize = 20_000;
 
 /// Reads members as one stream, and counts them.
 pub(super) struct Members<'a, R> {
-    /// Nothing after the last one.
+    /// `None` after the last one.
     member: Option<GzDecoder<R>>,
     count: &'a Cell<usize>,
 }

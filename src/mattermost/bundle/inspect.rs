@@ -1,4 +1,4 @@
-//! A bundle looked at as the server would.
+//! Looks at a bundle as the server does.
 
 use std::io::{self, Read};
 
@@ -13,23 +13,22 @@ use super::rules;
 pub struct Bundle {
     /// Its manifest, if the server would find and read one.
     pub manifest: Option<Manifest>,
-    /// Whether there is a manifest, readable or not: else it is no plugin at all, and nobody
-    /// says that it should be one.
+    /// Whether there is a manifest, readable or not. Without one it is no plugin, and nobody says
+    /// that it should be one.
     pub is_plugin: bool,
-    /// The folder that the plugin is in, with a slash behind it, or nothing.
+    /// The folder that holds the plugin, with a slash at its end, or "".
     pub root: String,
     /// What is wrong with it.
     pub findings: Findings,
 }
 
-/// Looks at a bundle as the server would, reading it once as a stream.
+/// Looks at a bundle as the server does. Reads it once, as a stream.
 ///
-/// `name` is the bundle's file name, which says what platform it is for and should say what it
-/// holds.
+/// `name` is the bundle's file name. It says for which platform the bundle is.
 ///
 /// # Errors
 ///
-/// Only the reader's own. Whatever is wrong with the bytes is a finding.
+/// Only the reader's own. What is wrong with the bytes is a finding.
 pub fn inspect(bundle: impl Read, name: &str) -> io::Result<Bundle> {
     let mut findings = Findings::default();
     let contents = archive::read(bundle, &mut findings)?;

@@ -32,26 +32,26 @@ const FIELDS: [&str; 14] = [
 /// The most executables that are read.
 const MOST_EXECUTABLES: usize = 100;
 
-/// What a plugin says of itself. Foreign text all over.
+/// What a plugin says about itself. All of it is foreign text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// The name of its file.
     pub file: &'static str,
-    /// The plugin, in lower case as the server makes it.
+    /// The identifier, in lower case as the server makes it.
     pub id: String,
-    /// For people.
+    /// Its name for people.
     pub name: String,
     /// Its version.
     pub version: String,
-    /// The oldest server that it runs on, or nothing.
+    /// The oldest server that it runs on, or "".
     pub min_server_version: String,
-    /// Where it lives, or nothing.
+    /// Its home page, or "".
     pub homepage_url: String,
-    /// Where help is, or nothing.
+    /// Where users get help, or "".
     pub support_url: String,
-    /// What is new, or nothing.
+    /// What is new, or "".
     pub release_notes_url: String,
-    /// Its picture, relative to the manifest, or nothing.
+    /// The path of its picture, relative to the manifest, or "".
     pub icon_path: String,
     /// Its part for the server, if it has one.
     pub server: Option<ServerPart>,
@@ -67,7 +67,7 @@ pub struct Manifest {
 pub struct ServerPart {
     /// For each platform as Go names it (`linux-amd64`).
     pub executables: Vec<(String, String)>,
-    /// For all others, or nothing.
+    /// For all other platforms, or "".
     pub executable: String,
 }
 
@@ -114,8 +114,8 @@ impl Manifest {
         })
     }
 
-    /// Returns it as the marketplace has it: JSON, the fields in the order of the server's type,
-    /// those that the server does not know left out.
+    /// Returns it as the marketplace has it. The fields stand in the order of the server's type.
+    /// Fields that the server does not know are left out.
     pub fn json(&self) -> Value {
         let mut members = Map::new();
         for field in FIELDS {
@@ -155,7 +155,7 @@ impl ServerPart {
     }
 }
 
-/// Go matches the names of JSON's fields without regard to case; of YAML's it does not.
+/// Go matches the names of fields without regard to case in JSON, but not in YAML.
 fn fold_keys(json: Value) -> Value {
     const INNER: [&str; 5] = ["executables", "executable", "bundle_path", "settings", "type"];
     let Value::Object(members) = json else { return json };

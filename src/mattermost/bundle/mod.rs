@@ -2,8 +2,8 @@
 //!
 //! The rules are the server's own, read from its source: `extractTarGz` and `extractPlugin`
 //! (server/channels/app), `FindManifest` and `Manifest.IsValid` (server/public/model/manifest.go),
-//! and what it asks when it starts a plugin. The server has no limits of its own; here a bundle
-//! that unpacks to more than any honest one is an error, in bounded time and memory.
+//! and what it asks when it starts a plugin. The server has no limits. Here a bundle that unpacks
+//! to more than any honest one is an error, so that time and memory are bounded.
 
 mod archive;
 mod contents;

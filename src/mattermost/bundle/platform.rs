@@ -1,11 +1,11 @@
 //! The platforms that bundles are made for.
 
-/// A platform that a bundle is for, by the end of its name.
+/// A platform that a bundle is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Platform {
-    /// As file names have it: `osx-amd64`.
+    /// Its name in file names: `osx-amd64`.
     pub in_file_names: &'static str,
-    /// As Go and the marketplace have it: `darwin-amd64`.
+    /// Its name in Go and in the marketplace: `darwin-amd64`.
     pub name: &'static str,
 }
 
@@ -25,7 +25,7 @@ const PLATFORMS: [Platform; 7] = {
 };
 
 impl Platform {
-    /// Returns the platform that a file name ends in, before `.tar.gz`.
+    /// Returns the platform that a file name has before `.tar.gz`.
     pub fn of_file(name: &str) -> Option<Platform> {
         let stem = name.strip_suffix(".tar.gz")?;
         PLATFORMS.into_iter().find(|platform| {

@@ -8,7 +8,7 @@ use super::manifest::{MANIFEST_NAMES, Manifest, ServerPart};
 use super::platform::Platform;
 use crate::mattermost::valid::{is_valid_id, is_web_address};
 
-/// Says that there is no manifest where the server looks, and where there is one.
+/// Says that the server finds no manifest, and where there is one.
 pub(super) fn no_manifest(contents: &Contents, findings: &mut Findings) {
     let consequence = "the server does not install it";
     let elsewhere = contents
@@ -30,8 +30,8 @@ pub(super) fn no_manifest(contents: &Contents, findings: &mut Findings) {
     findings.error("no-manifest", what, consequence);
 }
 
-/// Checks what the manifest says of itself: the identifier, which decides on installation, then
-/// what decides on starting, then what the marketplace asks (`Manifest.IsValid`).
+/// Checks what the manifest says. The identifier decides whether the server installs it. Then
+/// comes what decides whether it starts, then what the marketplace asks (`Manifest.IsValid`).
 pub(super) fn check_manifest(manifest: &Manifest, findings: &mut Findings) {
     if !is_valid_id(&manifest.id) {
         findings.error(
@@ -100,7 +100,8 @@ pub(super) fn check_manifest(manifest: &Manifest, findings: &mut Findings) {
     }
 }
 
-/// Checks that what the manifest names is there: the server asks when it starts the plugin.
+/// Checks that the files that the manifest names are there. The server asks when it starts the
+/// plugin.
 pub(super) fn check_parts(
     manifest: &Manifest,
     contents: &Contents,
@@ -164,7 +165,7 @@ fn check_executables(
             "the server installs it and cannot start it",
         );
     }
-    // A bundle for one platform has the manifest of all.
+    // A bundle for one platform names the executables of all platforms.
     if let Some(platform) = platform
         && executables.iter().any(|(name, _)| *name == platform.name)
     {
@@ -195,7 +196,7 @@ fn check_executables(
     }
 }
 
-/// Cleans a path of the manifest. Nothing if it leads out of the plugin, or nowhere.
+/// Cleans a path of the manifest. Returns nothing if the path is empty or leads out of the plugin.
 fn relative(path: &str) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
@@ -210,7 +211,7 @@ fn relative(path: &str) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 
-/// Checks the bundle's name against what is in it: `<id>-<version>[-platform].tar.gz`.
+/// Checks that the bundle's name is `<id>-<version>[-platform].tar.gz`.
 pub(super) fn check_name(name: &str, manifest: &Manifest, findings: &mut Findings) {
     let Some(mut stem) = name.strip_suffix(".tar.gz") else {
         findings.warning(

@@ -1,7 +1,7 @@
-//! The gzip tar, entry by entry, as the server's `extractTarGz` takes it.
+//! Reads the gzip tar entry by entry, as the server's `extractTarGz` does.
 //!
-//! The `tar` crate splits the stream into headers and contents; what the headers mean is decided
-//! here as Go's archive/tar does, so that both see the same files. What the two could read
+//! The `tar` crate splits the stream into headers and contents. What the headers mean is decided
+//! here as in Go's archive/tar, so that both see the same files. What the two could read
 //! differently (sparse files, sizes that disagree) is an error.
 
 use std::cell::{Cell, RefCell};
@@ -24,14 +24,14 @@ const MAX_EXTENSION: u64 = 1024 * 1024;
 pub(super) enum Stop {
     /// The source failed; the error is in the meter.
     Source,
-    /// The stream is no gzip, or no tar, or damaged.
+    /// The stream is no gzip tar, or damaged.
     Damaged(String),
     TooLarge,
     TooMany,
     TooManyMembers,
 }
 
-/// Notes why reads fail, as it cannot be told from the error that comes out at the other end.
+/// Notes why a read fails. The error that comes out of the decoders does not tell.
 #[derive(Default)]
 pub(super) struct Meter {
     pub(super) source: RefCell<Option<io::Error>>,
@@ -102,13 +102,13 @@ pub(super) struct TarEntry {
 pub(super) enum EntryKind {
     File,
     Folder,
-    /// What the server passes over, and what it is.
+    /// What the server leaves out, in words.
     Other(&'static str),
     /// Headers for the following entries.
     Global,
 }
 
-/// Calls `each` for every entry, then reads on to the end of the gzip stream. The inner error is
+/// Calls `each` for every entry, then reads to the end of the gzip stream. The inner error is
 /// about what follows the archive.
 pub(super) fn walk(
     bundle: impl Read,
@@ -197,8 +197,8 @@ struct Pax {
 }
 
 impl Pax {
-    /// Reads records of `LENGTH KEY=VALUE\n`. The `tar` crate would split them at line ends, and
-    /// so read a name with one in it differently from Go.
+    /// Reads records of `LENGTH KEY=VALUE\n`. The `tar` crate splits them at line ends, and so
+    /// reads a name with a line end differently from Go.
     fn read(mut bytes: &[u8]) -> Option<Pax> {
         let mut pax = Pax::default();
         while !bytes.is_empty() {

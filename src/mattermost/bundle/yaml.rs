@@ -1,14 +1,14 @@
-//! `plugin.yaml` as JSON: the first document, without aliases, within bounds.
+//! Reads the first document of a `plugin.yaml` as JSON, without aliases, within bounds.
 //!
 //! The server reads it with yaml.v2 into typed fields, so that an unquoted `1.10` is the text
-//! "1.10" where a string is wanted. Names of fields decide that here.
+//! "1.10" where a string is wanted. Here the field's name tells where one is.
 
 use std::borrow::Cow;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::{Map, Number, Value};
 
-/// How deep lists and objects may be in each other.
+/// How deep lists and objects may be nested.
 const MAX_DEPTH: usize = 64;
 
 /// The fields of the manifest that are strings, wherever they are.
@@ -42,7 +42,6 @@ const STRINGS: [&str; 24] = [
 /// Reads the first document.
 pub(super) fn read(bytes: &[u8]) -> Result<Value, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-    // Anchored nowhere: a tab or a control character in the wrong place is the parser's to refuse.
     let mut reader = YamlReader { parser: Parser::new_from_str(text) };
     loop {
         match reader.next()? {
@@ -67,7 +66,7 @@ impl<'a> YamlReader<'a> {
         }
     }
 
-    /// Reads the value that begins with this event. `name` is the field that it is of.
+    /// Reads the value that begins with this event. `name` is the name of its field.
     fn value(
         &mut self,
         event: Event<'a>,

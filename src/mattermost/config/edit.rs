@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::list::{KEY, List, ListPlace, Member, SECTION};
 
-/// Returns the text with a name more at the end of the list, laid out like its neighbours.
+/// Returns the text with a name added at the end of the list, laid out like its neighbours.
 pub(super) fn with(text: &str, list: &List, name: &str) -> Option<String> {
     let name = serde_json::to_string(name).ok()?;
     match &list.place {
@@ -14,7 +14,7 @@ pub(super) fn with(text: &str, list: &List, name: &str) -> Option<String> {
                     Some((_, previous)) => text.get(previous.end..last.start)?.split_once(',')?.1,
                     None => text.get(span.start + 1..last.start)?,
                 };
-                // Neighbours on one line are parted by a space, however the first one stands.
+                // A space parts neighbours on one line, whatever stands before the first one.
                 let before = match before.is_empty() && list.entries.len() == 1 {
                     true => " ",
                     false => before,
@@ -26,7 +26,7 @@ pub(super) fn with(text: &str, list: &List, name: &str) -> Option<String> {
                 let section = text.get(indent.1.clone())?;
                 Some(replaced(text, span.clone(), &array(&name, member, section)))
             }
-            // A list that is empty but for white space gets it back when it is empty again.
+            // The white space of an empty list stays, and is all that is left when the name goes.
             None => Some(replaced(text, span.start + 1..span.start + 1, &name)),
         },
         ListPlace::Null(span) => Some(replaced(text, span.clone(), &format!("[{name}]"))),
@@ -53,7 +53,7 @@ pub(super) fn without(text: &str, list: &List, name: &str) -> Option<String> {
     let ListPlace::Array { span, .. } = &list.place else { return None };
     let (first, last) = (&list.entries.first()?.1, &list.entries.last()?.1);
     let Some(kept) = list.entries.iter().position(|(entry, _)| entry != name) else {
-        // White space around the only entries was there for them.
+        // The white space around the only entries goes with them.
         let gap = match first.start == span.start + 1 {
             true => first.start..last.end,
             false => span.start + 1..span.end - 1,
@@ -74,7 +74,7 @@ pub(super) fn without(text: &str, list: &List, name: &str) -> Option<String> {
     Some(edited)
 }
 
-/// Writes a list of one name: on lines of its own, if its key stands on one.
+/// Writes a list of one name. It takes several lines if its key stands on a line of its own.
 fn array(name: &str, member: &str, section: &str) -> String {
     match member.contains('\n') {
         true => format!("[{}{name}{member}]", deeper(member, section)),
@@ -93,7 +93,7 @@ fn deeper(inner: &str, outer: &str) -> String {
     format!("{inner}{}", unit.unwrap_or("    "))
 }
 
-/// Returns the white space before the members of an object, or what it would be.
+/// Returns the white space that stands before the members of an object, or that would.
 fn before_members(text: &str, members: &[Member], outer: &str) -> Option<String> {
     match members.last() {
         Some(member) => text.get(member.before.clone()).map(str::to_string),

@@ -1,7 +1,7 @@
 //! Where the list of key files is in a configuration's text.
 //!
-//! The text has been parsed before, so what is looked at here is well-formed. Anything else ends
-//! in `None`, never in a panic.
+//! The text has been parsed before, so it is well-formed. If it were not, the answer would be
+//! `None`, never a panic.
 
 use std::ops::Range;
 
@@ -30,7 +30,7 @@ pub(super) struct List {
 /// What there is of the list.
 #[derive(Clone, Debug)]
 pub(super) enum ListPlace {
-    /// Brackets and all.
+    /// The list, with its brackets.
     Array {
         span: Range<usize>,
         /// What stands before the list's key, and before its section's.
@@ -38,9 +38,9 @@ pub(super) enum ListPlace {
     },
     /// The list's value is null.
     Null(Range<usize>),
-    /// The section has no list. Its braces are here, and its members.
+    /// The section has no list. Here are its place, with its braces, and its members.
     NoKey { section: Range<usize>, members: Vec<Member>, indent: Range<usize> },
-    /// The configuration has no section. Its braces are here, and its members.
+    /// The configuration has no section. Here are its place, with its braces, and its members.
     NoSection { object: Range<usize>, members: Vec<Member> },
 }
 
@@ -140,7 +140,7 @@ fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Returns where the value ends that starts here.
+/// Returns the end of the value that starts here.
 fn end_of_value(text: &str, start: usize) -> Option<usize> {
     let mut values = Deserializer::from_str(text.get(start..)?).into_iter::<IgnoredAny>();
     values.next()?.ok()?;

@@ -1,7 +1,7 @@
 //! `config.json`: which key files a server trusts, and what else decides about plugins.
 //!
-//! The file is the administrator's. It is edited as text, so that the order of its keys, its
-//! numbers, escapes and line ends stay to the letter: only the list of key files changes.
+//! The file is the administrator's. It is edited as text: only the list of key files changes. The
+//! order of the keys, the numbers, escapes and line ends stay as they are.
 
 mod edit;
 mod list;
@@ -20,7 +20,7 @@ const MOST_VALUES: usize = 100_000;
 /// The most key files that a configuration may list.
 const MOST_KEY_FILES: usize = 1_000;
 
-/// A server's configuration, as text that makes sense.
+/// A server's configuration: its text, and what it says.
 #[derive(Clone, Debug)]
 pub struct Config {
     text: String,
@@ -28,8 +28,8 @@ pub struct Config {
     list: List,
 }
 
-/// What decides about plugins and their signatures. What the file does not say is the server's
-/// default.
+/// What decides about plugins and their signatures. The server's default stands for what the file
+/// does not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `PluginSettings.Enable`.
@@ -56,8 +56,8 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// What is wrong with it: no JSON, no object, a section or a list of the wrong type or there
-    /// twice. The server, too, cannot start with most of these.
+    /// What is wrong with it: it is no JSON object, or a section or list has the wrong type or
+    /// appears twice. With most of these the server cannot start either.
     pub fn read(bytes: &[u8]) -> Result<Config, String> {
         check_values(bytes, MOST_VALUES)?;
         let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
@@ -109,8 +109,7 @@ impl Config {
         }
     }
 
-    /// Returns whether the file says nothing about a plugin setting, so that the server's default
-    /// counts.
+    /// Returns whether the file leaves a plugin setting to the server's default.
     pub fn is_default(&self, key: &str) -> bool {
         self.setting(SECTION, key).is_none_or(Value::is_null)
     }
@@ -120,11 +119,11 @@ impl Config {
         member(member(&self.value, section)?, key)
     }
 
-    /// Returns the configuration with a key file at the end of the list, if it is not in it.
+    /// Returns the configuration with a key file added at the end of the list, if it is not in it.
     ///
     /// # Errors
     ///
-    /// If the result were not the same configuration but for the list.
+    /// If anything but the list would change.
     pub fn with_key_file(&self, name: &str) -> Result<Config, String> {
         if self.key_files().contains(&name) {
             return Ok(self.clone());

@@ -1,8 +1,8 @@
 //! Armor as the server reads it (golang.org/x/crypto/openpgp/armor, armor.go).
 //!
-//! The first block whose headers are well-formed counts, whatever its type line says; what comes
-//! before and after it is ignored. The checksum is optional, and only looked at by whoever reads
-//! to the end: a key file is read so far, a signature is not.
+//! The first block with well-formed headers counts, whatever its type line says. What comes before
+//! and after it is ignored. The checksum is optional, and only checked at the end: a key file is
+//! read that far, a signature is not.
 
 use super::base64;
 use super::refusal::{Cause, Fault};
@@ -10,12 +10,12 @@ use super::source::Source;
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
-/// The dashes behind the type; the library counts them but does not look at them.
+/// The dashes after the type. The library counts them but does not compare them.
 const DASHES: usize = 5;
 /// The longest line of base64 that the library takes, in octets.
 const LONGEST_LINE: usize = 96;
 
-/// The data of an armor block, decoded while it is read.
+/// The data of an armor block, decoded as it is read.
 pub(super) struct Armored<'a> {
     lines: Lines<'a>,
     decoder: base64::Decoder,
@@ -66,7 +66,7 @@ impl<'a> ArmorText<'a> {
     const WINDOW: usize = 100;
 
     /// Returns the next line without its end, or as much of it as fits into the window, and
-    /// whether it goes on after that (Go's `bufio.Reader.ReadLine`).
+    /// whether the line goes on (Go's `bufio.Reader.ReadLine`).
     fn line(&mut self) -> Option<(&'a [u8], bool)> {
         if self.rest.is_empty() {
             return None;
@@ -102,8 +102,8 @@ impl<'a> ArmorText<'a> {
         }
     }
 
-    /// Passes over the headers and the blank line; false if a line is not a header with a value,
-    /// which makes the library look for another block.
+    /// Passes over the headers and the blank line. Returns false if a line is not a header with a
+    /// value. Then the library looks for another block.
     fn skip_headers(&mut self) -> Option<bool> {
         let mut inside_long_line = false;
         loop {
@@ -130,7 +130,7 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// Returns more base64, at most `room` octets, maybe none; nothing at the end.
+    /// Returns more base64: at most `room` octets, maybe none, and `None` at the end.
     fn next(&mut self, room: usize) -> Result<Option<&'a [u8]>, Fault> {
         if self.ended {
             return Ok(None);
@@ -161,7 +161,7 @@ impl<'a> Lines<'a> {
         let mut octets = Vec::with_capacity(3);
         base64::decode(digits, &mut octets)?;
         let &[a, b, c] = octets.as_slice() else {
-            // Fewer than three octets: the library goes on as if the line were not there.
+            // With fewer than three octets the library goes on as if the line were not there.
             return Ok(Some(&[]));
         };
         if !self.text.line().is_some_and(|(line, _)| line.starts_with(END)) {
@@ -175,7 +175,7 @@ impl<'a> Lines<'a> {
 
 const CRC24_INIT: u32 = 0xb704ce;
 
-/// Goes on with the checksum of RFC 9580, section 6.1.1.
+/// Updates the checksum of RFC 9580, section 6.1.1.
 fn crc24(mut crc: u32, octets: &[u8]) -> u32 {
     for &octet in octets {
         crc ^= u32::from(octet) << 16;

@@ -1,8 +1,8 @@
 //! Base64 as the server decodes it (Go's encoding/base64), piece by piece.
 //!
-//! Every piece is decoded by itself, so that padding in the middle is an error or not depending on
-//! where the pieces end. Pieces end where the library's do: at the end of a line, or where the
-//! reader wants no more.
+//! Every piece is decoded by itself. So whether padding in the middle is an error depends on where
+//! the pieces end. They end where the library's do: at the end of a line, or where the reader wants
+//! no more.
 
 use std::io::Read;
 
@@ -23,8 +23,8 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// Reads decoded octets; nothing is the end. `next` gives more base64, at most as much as it
-    /// is told, and nothing at its end.
+    /// Reads decoded octets. Zero octets are the end. `next` returns at most as much base64 as it
+    /// is asked for, and `None` at its end.
     pub(super) fn read<'a>(
         &mut self,
         buffer: &mut [u8],
@@ -42,7 +42,7 @@ impl Decoder {
         }
     }
 
-    /// Gets four digits at least, unless the input ends.
+    /// Gets at least four digits, unless the input ends.
     fn fill<'a>(
         &mut self,
         wanted: usize,
@@ -90,7 +90,7 @@ fn is_line_end(octet: &&u8) -> bool {
     matches!(octet, b'\r' | b'\n')
 }
 
-/// Decodes a piece. What comes before an error is decoded all the same.
+/// Decodes a piece, up to the first error.
 pub(super) fn decode(digits: &[u8], output: &mut Vec<u8>) -> Result<(), Fault> {
     let end = digits.len();
     let mut digits = digits.iter().copied().enumerate().filter(|(_, d)| !is_line_end(&d));
@@ -98,7 +98,7 @@ pub(super) fn decode(digits: &[u8], output: &mut Vec<u8>) -> Result<(), Fault> {
         let mut value = 0;
         for i in 0..4 {
             let Some((at, digit)) = digits.next() else {
-                // Pieces are whole groups of four, so that this is the end in the checksum only.
+                // Pieces are whole groups of four digits, except in the checksum.
                 return if i == 0 { Ok(()) } else { Err(corrupt(end - i)) };
             };
             match digit_value(digit) {

@@ -69,7 +69,7 @@ impl Point {
     }
 }
 
-/// Returns the leftmost octets of a digest, or all of it behind zeros.
+/// Returns the leftmost octets of a digest. A shorter one is padded with zeros on the left.
 fn padded<const N: usize>(digest: &[u8]) -> [u8; N] {
     match digest.first_chunk() {
         Some(first) => *first,
@@ -77,7 +77,7 @@ fn padded<const N: usize>(digest: &[u8]) -> [u8; N] {
     }
 }
 
-/// Returns `r` and `s` in halves of the same length; nothing if one of them is too large.
+/// Returns `r` and `s` in halves of the same length, or nothing if one of them is too large.
 fn scalars<const N: usize>(r: &[u8], s: &[u8]) -> Option<[u8; N]> {
     let mut both = [0; N];
     let (first, second) = both.split_at_mut(N / 2);
@@ -92,7 +92,7 @@ fn right_aligned<const N: usize>(number: &[u8]) -> Option<[u8; N]> {
     Some(field)
 }
 
-/// Writes a big-endian number to the end of a field of zeros; nothing if it does not fit.
+/// Writes a big-endian number to the end of a field of zeros. Returns nothing if it does not fit.
 fn align_right(field: &mut [u8], number: &[u8]) -> Option<()> {
     let significant = number.iter().position(|&octet| octet != 0).unwrap_or(number.len());
     let number = number.get(significant..)?;

@@ -18,15 +18,15 @@ pub(super) struct Entity {
     pub(super) is_revoked: bool,
 }
 
-/// A subkey with its newest binding, or with a revocation, which is not overridden.
+/// A subkey with its newest binding, or with its last revocation, which no binding overrides.
 pub(super) struct Subkey {
     pub(super) key: PublicKey,
     pub(super) signature: Signature,
 }
 
-/// Reads all certificates of a key file, and why the last of the unreadable ones is so.
+/// Reads all certificates of a key file. Also returns why the last unreadable one is unreadable.
 ///
-/// Unreadable certificates are passed over, as long as there is a readable one.
+/// Unreadable certificates are passed over if there is a readable one.
 pub(super) fn read(
     key_file: &[u8],
     allowance: &mut Allowance,
@@ -57,7 +57,8 @@ pub(super) fn read(
     }
 }
 
-/// Passes over everything up to the next public key (a secret key is not one); false at the end.
+/// Passes over everything up to the next public key; a secret key is not one. Returns false at the
+/// end.
 fn skip_to_public_key(packets: &mut Packets<'_>) -> Result<bool, Fault> {
     loop {
         match packets.next_or_end() {
@@ -108,7 +109,7 @@ fn read_certificate(packets: &mut Packets<'_>, allowance: &mut Allowance) -> Res
                 packets.unread(key);
                 break;
             }
-            // Direct key signatures, among others: read, and never looked at.
+            // Direct key signatures, among others, are read and ignored.
             Packet::Signature(_) | Packet::OldSignature(_) | Packet::Other => {}
         }
     }
@@ -131,10 +132,10 @@ fn read_certificate(packets: &mut Packets<'_>, allowance: &mut Allowance) -> Res
     Ok(Entity { primary, user_ids, subkeys, is_revoked })
 }
 
-/// Reads the signatures behind a user ID; the last self-signature counts, if there is one.
+/// Reads the signatures after a user ID, and returns the last self-signature.
 ///
-/// Only what claims to be of the primary key is checked. A revocation of the user ID, or of the
-/// key, is passed over here.
+/// Only certifications that name the primary key are checked. A revocation of the user ID, or of
+/// the key, is passed over here.
 fn read_user_id(
     packets: &mut Packets<'_>,
     primary: &PublicKey,
@@ -155,7 +156,7 @@ fn read_user_id(
     Ok(last)
 }
 
-/// Reads the signatures behind a subkey, which must all be the primary key's.
+/// Reads the signatures after a subkey. The primary key must have made all of them.
 fn read_subkey(
     packets: &mut Packets<'_>,
     primary: &PublicKey,
@@ -214,7 +215,7 @@ fn verify_subkey(
     })
 }
 
-/// Says that a binding does not verify, unless there is a closer cause than that.
+/// Says that a binding does not verify, unless the cause is more exact.
 fn binding(place: &str, fault: Fault) -> Fault {
     let cause = match fault.cause {
         Cause::OtherContent | Cause::BadSignature | Cause::OtherAlgorithm => Cause::InvalidBinding,

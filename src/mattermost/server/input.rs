@@ -1,4 +1,4 @@
-//! The file that packets stand in, and a packet's body in it.
+//! The file that holds packets, and a packet's body in it.
 
 use super::armor::Armored;
 use super::refusal::Fault;
@@ -12,7 +12,7 @@ pub(super) enum Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    /// Opens a file as the server does: as armor, and as it is if there is none.
+    /// Opens a file as the server does: as armor if there is any, else as binary packets.
     pub(super) fn open(file: &'a [u8]) -> Input<'a> {
         match Armored::find(file) {
             Some(armored) => Input::Armored(armored),

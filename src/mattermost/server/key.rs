@@ -6,7 +6,7 @@ use super::refusal::{Cause, Fault};
 use super::source::Source;
 use crate::openpgp::hash::{ContentHash, HashAlgorithm, Hasher};
 
-/// The number of an algorithm that keys and signatures have in common (RFC 9580, section 9.1).
+/// The numbers of algorithms, for keys and for signatures (RFC 9580, section 9.1).
 pub(super) mod algorithm {
     pub(crate) const RSA: u8 = 1;
     pub(crate) const RSA_ENCRYPT: u8 = 2;
@@ -102,7 +102,7 @@ impl PublicKey {
         !matches!(self.algorithm, algorithm::RSA_ENCRYPT | algorithm::ELGAMAL | algorithm::ECDH)
     }
 
-    /// Tells whether the library tries to verify with this key; ECDH is not left out there.
+    /// Tells whether the library tries to verify with this key. It does so with ECDH keys too.
     pub(super) fn may_verify(&self) -> bool {
         !matches!(self.algorithm, algorithm::RSA_ENCRYPT | algorithm::ELGAMAL)
     }
@@ -136,7 +136,7 @@ fn exponent(octets: &[u8]) -> Result<u32, Fault> {
     Ok(octets.iter().fold(0, |e, &octet| e << 8 | u32::from(octet)))
 }
 
-/// A curve's object identifier and a point, before it is known whether the server has them.
+/// A curve's object identifier and a point, before either is checked.
 struct RawPoint {
     oid: Vec<u8>,
     point: Vec<u8>,
@@ -168,7 +168,7 @@ impl RawPoint {
     }
 }
 
-/// Reads an ECDH key. Its point is judged last, behind the key derivation parameters.
+/// Reads an ECDH key. Its point is checked last, after the key derivation parameters.
 fn parse_ecdh(body: &mut impl Source, canonical: &mut Vec<u8>) -> Result<Material, Fault> {
     let point = RawPoint::parse(body, canonical)?;
     let length = body.octet()?;

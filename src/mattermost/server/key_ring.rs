@@ -40,18 +40,21 @@ impl Verdict {
     }
 }
 
-/// A signature that only waits for the content to be hashed.
+/// A signature whose verdict depends only on the content's hash.
 pub struct Pending<'a> {
     signature: Box<Signature>,
-    /// The keys with the issuer's ID that may sign, each with its primary key. There is one at
-    /// least.
+    /// The keys with the issuer's ID that may sign, each with its certificate. There is at least
+    /// one.
     keys: Vec<(&'a PublicKey, &'a Entity)>,
 }
 
-/// Returns the server's verdict on an artifact, reading it once and only if need be.
+/// Returns the server's verdict on an artifact. Reads it at most once.
 ///
-/// Both files may be armored or binary. The caller limits their size: memory grows with it.
-/// An error is one of reading the artifact.
+/// Both files may be armored or binary. The caller limits their size, because memory grows with it.
+///
+/// # Errors
+///
+/// Only the reader's.
 pub fn verdict(
     key_file: &[u8],
     signature_file: &[u8],
@@ -77,7 +80,7 @@ impl KeyRing {
         KeyRing::read_within(key_file, &mut Allowance::new())
     }
 
-    /// Reads key files as [`KeyRing::read`] does. All of them together cost no more than one may.
+    /// Reads key files as [`KeyRing::read`] does. All of them share one allowance of time.
     pub fn read_all(key_files: &[Vec<u8>]) -> Vec<Result<KeyRing, Refusal>> {
         let mut allowance = Allowance::new();
         key_files.iter().map(|file| KeyRing::read_within(file, &mut allowance)).collect()
@@ -93,13 +96,13 @@ impl KeyRing {
         self.certificates.iter().map(|certificate| certificate.primary.id)
     }
 
-    /// Returns why the last of the certificates that the server passes over is unreadable. The
-    /// server itself does not tell.
+    /// Returns why the server cannot read the last certificate that it passes over. The server
+    /// itself does not say.
     pub fn passed_over(&self) -> Option<&Refusal> {
         self.passed_over.as_ref()
     }
 
-    /// Returns whether the server may take signatures by a key with this ID.
+    /// Returns whether the server may accept signatures by a key with this ID.
     pub fn may_take(&self, key_id: u64) -> bool {
         !matches!(
             self.signing_keys(key_id),
@@ -107,8 +110,8 @@ impl KeyRing {
         )
     }
 
-    /// Chooses the signature that decides: the first one by a key of this ring that may sign
-    /// (golang.org/x/crypto/openpgp, read.go). Whatever follows it is not looked at.
+    /// Chooses the signature that decides: the first by a key of this ring that may sign
+    /// (golang.org/x/crypto/openpgp, read.go). What follows it is ignored.
     pub fn choose(&self, signature_file: &[u8]) -> Result<Pending<'_>, Refusal> {
         self.choose_of(signature_file).map_err(Refusal::of_signature)
     }
@@ -136,7 +139,7 @@ impl KeyRing {
         }))
     }
 
-    /// Tells whether any key of this ring may sign: if none may, the server refuses every signature
+    /// Tells whether any key of this ring may sign. If none may, the server refuses every signature
     /// with this key file.
     pub fn check_signers(&self) -> Result<(), Refusal> {
         let mut unusable: Option<Cause> = None;
@@ -145,7 +148,7 @@ impl KeyRing {
             for id in std::iter::once(certificate.primary.id).chain(subkeys) {
                 match self.signing_keys(id) {
                     Ok(_) => return Ok(()),
-                    // That a key was revoked says more than that another was never for signing.
+                    // A revoked key says more than one that was never for signing.
                     Err(Cause::RevokedKey) => unusable = Some(Cause::RevokedKey),
                     Err(cause) => unusable = unusable.or(Some(cause)),
                 }
@@ -180,9 +183,9 @@ impl KeyRing {
     }
 }
 
-/// Tells whether a server that has the right key could accept a signature file, whoever made it
-/// and whatever it is over: some signature in it must be one over a file, and nothing before that
-/// one may stop the server. What follows it is not looked at.
+/// Tells whether a server with the right key could accept a signature file, whoever made it and
+/// whatever it signs. The file must hold a signature over a file, and nothing before that signature
+/// may stop the server. What follows it is ignored.
 pub fn check_signature_file(signature_file: &[u8]) -> Result<(), Refusal> {
     let mut packets = Packets::new(signature_file);
     let mut refusal = None;
@@ -193,7 +196,7 @@ pub fn check_signature_file(signature_file: &[u8]) -> Result<(), Refusal> {
                 Ok(()) => return Ok(()),
                 Err(unfit) => refusal = refusal.or(Some(unfit)),
             },
-            // Why the first is none says more than what stops the server behind it.
+            // The first refusal says more than what stops the server afterwards.
             (Ok(None) | Err(_), Some(refusal)) => return Err(refusal.clone()),
             (Ok(None), None) => return Err(Refusal::unknown_entity(Cause::NoSignature)),
             (Err(refusal), None) => return Err(refusal),
@@ -215,8 +218,8 @@ fn next_signature(packets: &mut Packets<'_>) -> Result<Option<(Box<Signature>, u
     Ok(Some((signature, issuer)))
 }
 
-/// Tells whether a key may sign by its binding. A reason for revocation makes it a revocation;
-/// without one, even a revocation lets it sign.
+/// Tells whether a key's binding lets it sign. Only a reason for revocation revokes the key. A
+/// revocation without a reason lets it sign.
 fn may_sign(subpackets: &Subpackets) -> Result<(), Cause> {
     if subpackets.has_revocation_reason {
         return Err(Cause::RevokedKey);
@@ -224,8 +227,8 @@ fn may_sign(subpackets: &Subpackets) -> Result<(), Cause> {
     if subpackets.allow_signing() { Ok(()) } else { Err(Cause::NotASigningKey) }
 }
 
-/// Tells whether a primary key may sign by the self-signature that the server happens to choose:
-/// a primary user ID's if there is one, otherwise any (Go's maps have no order).
+/// Tells whether the self-signature that the server chooses lets a primary key sign. It chooses a
+/// primary user ID's if there is one, otherwise any: Go's maps have no order.
 fn primary_may_sign(certificate: &Entity) -> Result<(), Cause> {
     let all = || certificate.user_ids.values().map(|signature| &signature.subpackets);
     let any_is_primary = all().any(|it| it.is_primary_user_id);
@@ -237,7 +240,7 @@ fn primary_may_sign(certificate: &Entity) -> Result<(), Cause> {
     }
 }
 
-/// Checks that a signature is over a file, and of a hash that the server has.
+/// Checks that a signature is over a file, with a hash that the server has.
 fn check_kind(signature: &Signature) -> Result<(), Refusal> {
     if !is_available(signature.hash) {
         // 9 is RIPEMD-160's number in Go.
@@ -258,8 +261,8 @@ impl Pending<'_> {
         ContentHash { algorithm: self.signature.hash, text: self.signature.kind == 1 }
     }
 
-    /// Returns whether another key file leaves it to the very same key, so that the verdict is the
-    /// same whatever the content.
+    /// Returns whether the other verdict depends on the same key, so that both are the same for any
+    /// content.
     pub fn is_up_to_the_same(&self, other: &Pending<'_>) -> bool {
         match (&self.keys[..], &other.keys[..]) {
             ([(key, _)], [(others, _)]) => {
@@ -270,15 +273,15 @@ impl Pending<'_> {
         }
     }
 
-    /// Returns the verdict on content that was hashed in this way, among others.
+    /// Returns the verdict on content that was hashed in this way, and maybe in others.
     pub fn finish(&self, content: &Hashed) -> Verdict {
         let way = self.content_hash();
         let mut allowance = Allowance::new();
         let mut refusal: Option<Refusal> = None;
         let mut followed = None;
         for (key, certificate) in &self.keys {
-            // The library hashes the trailer anew for each key, behind those that are hashed
-            // already, so that as a rule only the first key with an ID can succeed.
+            // The library hashes the trailer again for each key, after the earlier ones. So as a
+            // rule only the first key with an ID can succeed.
             let hashed = followed.as_ref().unwrap_or(content);
             followed = hashed.followed_by(way, &self.signature.trailer);
             let Some(digest) = followed.as_ref().and_then(|it| it.digest(way, &[])) else {
@@ -287,7 +290,7 @@ impl Pending<'_> {
             };
             match verify::verify(key, &self.signature, &digest, &mut allowance) {
                 Ok(()) => return Verdict::Accepts { key_id: certificate.primary.id },
-                // The library says the last key's words, but the first key's cause is the one.
+                // The library's words are about the last key. The first key's cause counts.
                 Err(fault) => {
                     let cause = refusal.map_or(fault.cause, |first| first.cause);
                     refusal = Some(Refusal::new(cause, fault.words));

@@ -1,14 +1,14 @@
-//! RSA and DSA on numbers that anybody may have chosen (Go's crypto/rsa and crypto/dsa).
+//! RSA and DSA with untrusted numbers (Go's crypto/rsa and crypto/dsa).
 
 use crypto_bigint::{BoxedUint, ConcatenatingMul, NonZero, Odd, Resize};
 
 use crate::openpgp::hash::HashAlgorithm;
 use crate::openpgp::rsa_public::{self, PublicNumbers, odd_modulus, power};
 
-/// How much more time may go into verifying, about in word multiplications.
+/// How much more time verifying may take, roughly in word multiplications.
 ///
-/// Every verification of a key file is paid from one allowance: hostile key files of 4 MiB would
-/// otherwise take hours. 5000 signatures of RSA-4096 are affordable, or a second.
+/// One allowance pays for all verifications of a key file. Without it, a hostile key file of 4 MiB
+/// takes hours. It pays for 5000 signatures of RSA-4096, or one second.
 pub(super) struct Allowance(u64);
 
 impl Allowance {
@@ -54,7 +54,7 @@ pub(super) struct Rsa {
 }
 
 impl Rsa {
-    /// Returns the key, unless servers that were built with Go 1.24 or later refuse it (crypto/rsa,
+    /// Returns the key, unless servers built with Go 1.24 or later refuse it (crypto/rsa,
     /// checkKeySize and checkPublicKey).
     pub(super) fn new(n: &[u8], e: u32) -> Option<Rsa> {
         const FEWEST_BITS: u32 = 1024;
@@ -62,9 +62,8 @@ impl Rsa {
         (n.bits_vartime() >= FEWEST_BITS && e >= 3 && e % 2 == 1).then_some(Rsa { n, e })
     }
 
-    /// Tells whether this is a signature of the digest (RFC 8017, section 8.2.2). Good ones are
-    /// as a rule told fast, by AWS-LC; its no is not the last word, as it knows fewer hashes and
-    /// sizes.
+    /// Tells whether this is a signature of the digest (RFC 8017, section 8.2.2). AWS-LC is asked
+    /// first, because it is fast. Its no is not final, because it knows fewer hashes and sizes.
     pub(super) fn verifies(&self, hash: HashAlgorithm, digest: &[u8], signature: &[u8]) -> bool {
         let (n, e) = (self.n.to_be_bytes(), self.e.to_be_bytes());
         if rsa_public::verifies(PublicNumbers { n: &n, e: &e }, hash, digest, signature) {
@@ -72,7 +71,7 @@ impl Rsa {
         }
         let length = self.n.bits_vartime().div_ceil(8) as usize;
         let Some(expected) = encode(hash, digest, length) else { return false };
-        // Shorter signatures are padded, longer ones refused, even if they begin with zeros.
+        // Shorter signatures are padded. Longer ones are refused, even if they begin with zeros.
         if signature.len() > length {
             return false;
         }
@@ -86,8 +85,8 @@ impl Rsa {
     }
 }
 
-/// Encodes a digest for a key of this length in octets (RFC 8017, section 9.2); nothing if the
-/// key is too short for it.
+/// Encodes a digest for a key of this length in octets (RFC 8017, section 9.2). Returns nothing if
+/// the key is too short for it.
 fn encode(hash: HashAlgorithm, digest: &[u8], length: usize) -> Option<Vec<u8>> {
     let info = [digest_info(hash)?, digest].concat();
     let padding = length.checked_sub(info.len() + 3).filter(|&padding| padding >= 8)?;
@@ -120,8 +119,8 @@ fn digest_info(hash: HashAlgorithm) -> Option<&'static [u8]> {
 
 /// Tells whether `r` and `s` are a DSA signature of the digest (FIPS 186-4, section 4.7).
 ///
-/// Nothing is asked of the numbers but what the computation needs, as in Go; but even p and q,
-/// which Go computes with, are refused.
+/// As in Go, the numbers are only checked as far as the computation needs it. Unlike in Go, even
+/// p and q are refused.
 pub(super) fn dsa_verifies(
     [p, q, g, y]: [&[u8]; 4],
     digest: &[u8],

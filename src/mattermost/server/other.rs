@@ -1,6 +1,6 @@
-//! Packets that certificates and signatures have no use for.
+//! Packets that no certificate or signature needs.
 //!
-//! The library parses them all the same, and an error in one of them decides as any other does.
+//! The library parses them all the same, and an error in one of them counts like any other.
 
 use super::input::Body;
 use super::refusal::{Cause, Fault};
@@ -43,7 +43,7 @@ pub(super) fn passphrase_session_key(body: &mut Body<'_, '_>) -> Result<(), Faul
     string_to_key(body)?;
     match body.fill(&mut [0; LONGEST]) {
         Ok(()) => Err(unsupported("oversized encrypted session key")),
-        // An end anywhere in the session key is as good as one behind it.
+        // The session key may end anywhere.
         Err(fault) if fault.cause == Cause::Truncated => Ok(()),
         Err(fault) => Err(fault),
     }
@@ -52,7 +52,7 @@ pub(super) fn passphrase_session_key(body: &mut Body<'_, '_>) -> Result<(), Faul
 /// Packet type 4 (one_pass_signature.go).
 pub(super) fn one_pass_signature(body: &mut Body<'_, '_>) -> Result<(), Fault> {
     let [version, _, hash, ..]: [u8; 13] = body.array()?;
-    // An unknown hash is said in preference to an unknown version.
+    // The library checks the hash before the version.
     if HashAlgorithm::from_id(hash).is_none() {
         return Err(unsupported(format_args!("hash function: {hash}")));
     }
@@ -62,7 +62,7 @@ pub(super) fn one_pass_signature(body: &mut Body<'_, '_>) -> Result<(), Fault> {
     }
 }
 
-/// Packet type 8 (compressed.go): of the data nothing is read but the header of zlib.
+/// Packet type 8 (compressed.go). Only the header of zlib is read.
 pub(super) fn compressed(body: &mut Body<'_, '_>) -> Result<(), Fault> {
     let [algorithm] = body.array()?;
     match algorithm {
@@ -77,7 +77,7 @@ pub(super) fn compressed(body: &mut Body<'_, '_>) -> Result<(), Fault> {
 
 /// Reads a zlib header (RFC 1950, section 2.2) as Go's compress/zlib does.
 fn zlib_header(source: &mut impl Source) -> Result<(), Fault> {
-    /// The checksum of no dictionary.
+    /// The checksum of an empty dictionary.
     const NO_DICTIONARY: u32 = 1;
     let header = source.array()?;
     let [method, flags] = header;
@@ -90,7 +90,7 @@ fn zlib_header(source: &mut impl Source) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Packet type 11 (literal.go): the data itself is left, and read as packets.
+/// Packet type 11 (literal.go). The data itself is left, and read as packets.
 pub(super) fn literal_data(body: &mut Body<'_, '_>) -> Result<(), Fault> {
     let [_format, name] = body.array()?;
     body.octets(name.into())?;

@@ -1,8 +1,8 @@
 //! Packets as the server reads them (golang.org/x/crypto/openpgp/packet, packet.go, reader.go).
 //!
-//! A parser takes the fields that it knows. What follows them inside the packet is read as the
-//! next packet, and an empty key or signature packet is the end of the file: both are the
-//! library's ways, and both decide what counts.
+//! A parser takes the fields that it knows. As in the library, what follows them in the packet is
+//! read as the next packet, and an empty key or signature packet is the end of the file. Both
+//! decide what counts.
 
 use super::input::{Body, Input, Length, read_length};
 use super::key::PublicKey;
@@ -22,7 +22,7 @@ pub(super) enum Packet {
     /// A signature of version 2 or 3.
     OldSignature(Box<Signature>),
     UserId(Vec<u8>),
-    /// A packet that the library can parse and that certificates and signatures have no use for.
+    /// A packet that the library parses, but that no certificate or signature needs.
     Other,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Packets<'a> {
 fn read(file: &mut Input<'_>) -> Result<Packet, Fault> {
     let (tag, length) = read_header(file)?;
     let mut body = Body::new(file, length);
-    // The library says what made the packet bad, not what the rest of it holds.
+    // The library reports what made the packet bad, not an error in the rest of it.
     match tag {
         2 | 6 | 14 => {
             let mut body = Buffered::new(body);

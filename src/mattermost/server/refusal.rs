@@ -71,7 +71,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Returns one sentence that tells what mends it.
+    /// Returns one sentence that says what to do.
     pub fn advice(self) -> &'static str {
         match self {
             Cause::NotOpenPgp => {
@@ -147,7 +147,7 @@ impl Cause {
         }
     }
 
-    /// Returns the same where a signature file is to be mended, and no key file.
+    /// Returns the same if the file is a signature file, not a key file.
     pub fn signature_advice(self) -> &'static str {
         match self {
             Cause::NotOpenPgp => {
@@ -190,18 +190,18 @@ pub struct Refusal {
     /// The library's own message, such as `openpgp: unsupported feature: public key type: 22`.
     /// Where the library has none (see the known differences), it begins with `plugsign: `.
     pub words: String,
-    /// One sentence that tells what mends it.
+    /// One sentence that says what to do.
     pub advice: &'static str,
 }
 
 impl Refusal {
-    /// Ours, not the library's: it would go on taking signatures by a key that is revoked.
+    /// Ours, not the library's: it goes on accepting signatures by this revoked key.
     pub(crate) fn not_heeded() -> Refusal {
         let words = "plugsign: the server does not heed the revocation of this key";
         Refusal::new(Cause::RevokedKey, words)
     }
 
-    /// Ours: there is no copy of the certificate that could be given to it.
+    /// Ours: the certificate cannot be written.
     pub(crate) fn not_written(error: &dyn std::error::Error) -> Refusal {
         Refusal::new(Cause::NoKey, format!("plugsign: {error}"))
     }
@@ -210,16 +210,16 @@ impl Refusal {
         Refusal { cause, words: words.into(), advice: cause.advice() }
     }
 
-    /// Advises about the signature file, and not about a key file.
+    /// Gives advice about the signature file instead of a key file.
     pub(super) fn of_signature(self) -> Refusal {
         match self.cause {
-            // The key file lacks the key then.
+            // The advice is about the key file, which lacks the key.
             Cause::NoKey => self,
             cause => Refusal { advice: cause.signature_advice(), ..self },
         }
     }
 
-    /// "signature made by unknown entity", which the library says for many a reason.
+    /// "signature made by unknown entity": the library says it for many reasons.
     pub(super) fn unknown_entity(cause: Cause) -> Refusal {
         Refusal::new(cause, "openpgp: signature made by unknown entity")
     }
@@ -228,7 +228,7 @@ impl Refusal {
 /// What the library does when it meets an error (golang.org/x/crypto/openpgp/errors).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FaultKind {
-    /// `io.EOF`: whatever reads takes the file to be at its end.
+    /// `io.EOF`: the reader takes it for the end of the file.
     End,
     /// `UnknownPacketTypeError`: the packet is passed over.
     UnknownPacket,
@@ -283,13 +283,13 @@ impl Fault {
         Fault { kind: FaultKind::Fatal, cause, words: words.into() }
     }
 
-    /// Says where it happened, as a structural error that keeps its first cause.
+    /// Says where it happened. It becomes a structural error and keeps its cause.
     pub(super) fn within(self, place: &str) -> Fault {
         match self.cause {
-            // A panic is no error that could be passed on.
+            // A panic is no error that could be wrapped.
             Cause::Panics => self,
-            // Ours, not the library's: it must end the reading, or less would be read than the
-            // library reads.
+            // Ours, not the library's. It must end the reading: a structural error would pass over
+            // what the library reads.
             Cause::Excessive => self,
             _ => Fault::structural(self.cause, format_args!("{place}: {}", self.words)),
         }

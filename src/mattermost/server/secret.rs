@@ -1,7 +1,7 @@
 //! Secret keys as the server reads them (golang.org/x/crypto/openpgp/packet, private_key.go).
 //!
-//! The server takes a secret key in a key file, and uses its public part. What it checks of the
-//! secret part is followed here, because a failure there refuses the whole key file.
+//! The server accepts a secret key in a key file, and uses its public part. It also checks the
+//! secret part, and a failure there refuses the whole key file. So the same is checked here.
 
 use crypto_bigint::{BoxedUint, ConcatenatingMul, NonZero};
 
@@ -36,7 +36,7 @@ fn unsupported(what: impl std::fmt::Display) -> Fault {
 }
 
 /// Reads how a passphrase becomes a key (golang.org/x/crypto/openpgp/s2k, s2k.go). An end before
-/// one of its fields is taken to be the end of the file.
+/// one of its fields counts as the end of the file.
 pub(super) fn string_to_key(body: &mut impl Source) -> Result<(), Fault> {
     let mut fields = [0; 2];
     body.fill_or_end(&mut fields)?;
@@ -69,7 +69,7 @@ fn block_size(id: u8) -> Option<u16> {
     }
 }
 
-/// Checks the secret numbers of an unprotected key as far as the library does.
+/// Checks the secret numbers of an unprotected key as the library does.
 fn check_unprotected(key: &PublicKey, mut secret: &[u8]) -> Result<(), Fault> {
     if key.algorithm == algorithm::ECDH {
         return Err(Fault::fatal(Cause::Panics, "panic: impossible"));

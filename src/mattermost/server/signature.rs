@@ -11,7 +11,7 @@ pub(super) struct Signature {
     pub(super) kind: u8,
     pub(super) algorithm: u8,
     pub(super) hash: HashAlgorithm,
-    /// What is hashed behind the content.
+    /// What is hashed after the content.
     pub(super) trailer: Vec<u8>,
     /// The first two octets of the digest, which the library compares.
     pub(super) digest_prefix: [u8; 2],
@@ -28,7 +28,7 @@ struct Head {
 }
 
 impl Signature {
-    /// How deep signatures may be embedded in each other; an honest one is at depth 1.
+    /// How deep signatures may be embedded in each other. An honest one is at depth 1.
     const DEEPEST: u8 = 16;
 
     /// Reads a version 4 signature packet.
@@ -36,8 +36,8 @@ impl Signature {
         Signature::parse_at_depth(body, 0)
     }
 
-    /// Reads a signature that stands in an embedded signature subpacket (RFC 9580, section
-    /// 5.2.3.34), at `depth` below a signature packet.
+    /// Reads the signature in an embedded signature subpacket (RFC 9580, section 5.2.3.34), at
+    /// `depth` below a signature packet.
     fn parse_embedded(mut octets: &[u8], depth: u8) -> Result<Signature, Fault> {
         if depth > Signature::DEEPEST {
             let words = "plugsign: too many signatures embedded in each other";
@@ -114,9 +114,8 @@ impl Signature {
     }
 }
 
-/// What a signature's subpackets say, as far as the server looks at it.
-///
-/// It never looks at when a signature or a key expires.
+/// What a signature's subpackets say, as far as the server looks at them. It ignores when a
+/// signature or a key expires.
 #[derive(Default)]
 pub(super) struct Subpackets {
     /// Seconds since 1970.
@@ -124,14 +123,14 @@ pub(super) struct Subpackets {
     /// The last one counts, hashed or not.
     pub(super) issuer: Option<u64>,
     pub(super) is_primary_user_id: bool,
-    /// The first octets of all key flags subpackets together.
+    /// The first octets of all key flags subpackets, joined with "or".
     pub(super) key_flags: Option<u8>,
     pub(super) has_revocation_reason: bool,
     pub(super) embedded: Option<Box<Signature>>,
 }
 
 impl Subpackets {
-    /// What a signature of version 2 or 3 says in fields of its own.
+    /// Returns what a signature of version 2 or 3 says in fields of its own.
     fn with_issuer(issuer: u64) -> Subpackets {
         Subpackets { issuer: Some(issuer), ..Subpackets::default() }
     }
@@ -142,7 +141,7 @@ impl Subpackets {
         self.key_flags.is_some_and(|flags| flags & SIGN != 0)
     }
 
-    /// Tells whether the key may sign files; a key without any flags may.
+    /// Tells whether the key may sign files. A key without any flags may.
     pub(super) fn allow_signing(&self) -> bool {
         self.key_flags.is_none() || self.has_signing_flag()
     }
@@ -158,7 +157,7 @@ impl Subpackets {
             area = rest;
             match id & 0x7f {
                 32 => self.parse_embedded(value, depth)?,
-                // What is not hashed is passed over, but for these.
+                // These count in the unhashed area too.
                 2 | 16 => self.parse_either(id & 0x7f, value, hashed)?,
                 3 | 9 | 11 | 21 | 22 | 25 | 27 | 29 if hashed => {
                     self.parse_hashed(id & 0x7f, value)?;
@@ -234,8 +233,8 @@ fn malformed(what: &str) -> Fault {
     Fault::structural(Cause::MalformedSignature, what)
 }
 
-/// Takes a subpacket, its type octet first, off an area (RFC 9580, section 5.2.3.7); nothing if
-/// the area ends before it.
+/// Takes a subpacket off an area, its type octet first (RFC 9580, section 5.2.3.7). Returns nothing
+/// if the area ends too early.
 pub(super) fn subpacket(area: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = match *area {
         [a @ 0..=191, ref rest @ ..] => (u32::from(a), rest),
@@ -248,7 +247,7 @@ pub(super) fn subpacket(area: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::try_from(length).ok()?)
 }
 
-/// Returns what a version 4 signature hashes behind the content (RFC 9580, section 5.2.4).
+/// Returns what a version 4 signature hashes after the content (RFC 9580, section 5.2.4).
 fn trailer(fields: [u8; 5], hashed: &[u8]) -> Vec<u8> {
     let length = 6 + hashed.len() as u32;
     [&[4], &fields[..], hashed, &[4, 0xff], &length.to_be_bytes()].concat()
@@ -270,9 +269,8 @@ fn unsupported_hash(hash: u8) -> Fault {
 
 /// Tells whether the server can compute this hash.
 ///
-/// Go computes the hashes that a program links. Those of the library and of TLS are there;
-/// RIPEMD-160 is a package of its own. Whether something else in the Mattermost server links it
-/// is an open question; the oracle does not.
+/// Go computes the hashes that a program links. The library and TLS link all but RIPEMD-160. It is
+/// unknown whether something else in the Mattermost server links that; the tests' oracle does not.
 pub(super) fn is_available(hash: HashAlgorithm) -> bool {
     hash != HashAlgorithm::Ripemd160
 }

@@ -1,16 +1,16 @@
-//! Where the server's packet reader gets its octets from.
+//! Where the server's packet reader gets its octets.
 //!
-//! How much is read ahead matters: what a packet's parser leaves unread is read as the next
-//! packet, unless a buffer has swallowed it. So the buffers here have the library's sizes.
+//! What a packet's parser leaves unread is read as the next packet, unless a buffer has swallowed
+//! it. So the buffers here have the library's sizes.
 
 use super::refusal::{Fault, FaultKind};
 
 /// A source of octets, like Go's `io.Reader`.
 pub(super) trait Source {
-    /// Reads some octets into a buffer that is not empty; nothing is the end.
+    /// Reads some octets into a buffer that is not empty. Zero octets are the end.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault>;
 
-    /// Fills the buffer; an end before its first octet is the end (Go's `io.ReadFull`).
+    /// Fills the buffer. Before its first octet, the end is just the end (Go's `io.ReadFull`).
     fn fill_or_end(&mut self, buffer: &mut [u8]) -> Result<(), Fault> {
         let mut rest = &mut *buffer;
         let mut any = false;
@@ -25,7 +25,7 @@ pub(super) trait Source {
         Ok(())
     }
 
-    /// Fills the buffer; an end before that is unexpected.
+    /// Fills the buffer. An earlier end is unexpected.
     fn fill(&mut self, buffer: &mut [u8]) -> Result<(), Fault> {
         self.fill_or_end(buffer).map_err(|fault| match fault.kind {
             FaultKind::End => Fault::unexpected_end(),
@@ -33,19 +33,19 @@ pub(super) trait Source {
         })
     }
 
-    /// Reads a field of a fixed length; its end is unexpected.
+    /// Reads a field of a fixed length. An earlier end is unexpected.
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         let mut octets = [0; N];
         self.fill(&mut octets)?;
         Ok(octets)
     }
 
-    /// Reads a field of one octet; its end is unexpected.
+    /// Reads a field of one octet. An earlier end is unexpected.
     fn octet(&mut self) -> Result<u8, Fault> {
         self.array().map(|[octet]| octet)
     }
 
-    /// Reads a field of this length; its end is unexpected.
+    /// Reads a field of this length. An earlier end is unexpected.
     fn octets(&mut self, length: u16) -> Result<Vec<u8>, Fault> {
         let mut octets = vec![0; usize::from(length)];
         self.fill(&mut octets)?;
@@ -71,7 +71,7 @@ pub(super) trait Source {
         }
     }
 
-    /// Passes over everything to the end.
+    /// Reads to the end and drops what it reads.
     fn drain(&mut self) -> Result<(), Fault> {
         let mut piece = [0; 1024];
         while self.read(&mut piece)? > 0 {}
@@ -97,7 +97,7 @@ impl Source for &[u8] {
     }
 }
 
-/// A source with a read-ahead, like Go's `bufio.Reader`.
+/// A source with a buffer, like Go's `bufio.Reader`.
 pub(super) struct Buffered<S> {
     source: S,
     buffer: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Whether a key made a signature (golang.org/x/crypto/openpgp/packet, public_key.go).
+//! Tells whether a key made a signature (golang.org/x/crypto/openpgp/packet, public_key.go).
 
 use super::key::{Material, PublicKey};
 use super::numbers::{self, Allowance, Rsa};
@@ -6,9 +6,8 @@ use super::refusal::{Cause, Fault};
 use super::signature::{Signature, is_available};
 use crate::openpgp::hash::{ContentHash, HashAlgorithm, Hashed, Hasher};
 
-/// What a signature in a certificate is over, hashed once for all signatures over it.
-///
-/// A hostile certificate may have thousands of signatures over a user ID of megabytes.
+/// What signatures in a certificate sign. It is hashed once, because a hostile certificate may have
+/// thousands of signatures over a user ID of megabytes.
 pub(super) struct SignedData<'a> {
     parts: Vec<&'a [u8]>,
     hashed: Vec<(HashAlgorithm, Hashed)>,

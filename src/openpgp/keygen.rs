@@ -141,6 +141,19 @@ fn no_controls(what: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
+/// Reads the size of a key, in bits.
+///
+/// # Errors
+///
+/// [`Error::Malformed`] for what is no number, [`Error::Refused`] for a size that
+/// [`KeySizeBits::from_bits`] refuses.
+pub fn parse_bits(text: &str) -> Result<KeySizeBits> {
+    let malformed = |_| Error::Malformed(format!("\"{}\" is no size in bits", Safe::text(text)));
+    let bits = text.trim().parse::<u32>().map_err(malformed)?;
+    KeySizeBits::from_bits(bits)
+        .map_err(|weakness| Error::Refused { key: format!("{bits} bits"), weakness })
+}
+
 /// Makes a key.
 ///
 /// The certificate has what gpg's has and nothing that the server cannot read: version 4 RSA

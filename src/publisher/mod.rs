@@ -12,6 +12,7 @@ pub mod document;
 pub mod failure;
 pub mod import;
 pub mod keys;
+pub mod make;
 pub mod marketplace;
 mod migrate;
 pub mod mistaken;
@@ -22,6 +23,7 @@ pub mod renewal;
 pub mod server_settings;
 pub mod show;
 pub mod store;
+mod summary;
 pub mod trust;
 pub mod watch;
 

@@ -3,12 +3,12 @@
 use clap::Args;
 use plugsign::openpgp::certificate::description::Description;
 use plugsign::openpgp::change::{self, SubkeyPlan};
+use plugsign::openpgp::keygen::parse_bits;
 use plugsign::openpgp::policy::{KeySizeBits, Policy};
 use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_validity;
 
 use super::change::{Changed, Means, Needs};
-use super::keygen::parse_bits;
 use crate::edge::world::World;
 use plugsign::publisher::failure::Failure;
 

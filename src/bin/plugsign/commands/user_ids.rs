@@ -8,7 +8,7 @@ use plugsign::openpgp::policy::Policy;
 use plugsign::text::Safe;
 
 use super::change::{Changed, Means, Needs};
-use super::keygen::Identity;
+use crate::edge::identity::Identity;
 use crate::edge::world::World;
 use plugsign::publisher::failure::Failure;
 

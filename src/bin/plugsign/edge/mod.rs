@@ -2,8 +2,10 @@
 
 pub mod asking;
 pub mod descriptor;
+pub mod dialog;
 mod echo;
 pub mod global;
+pub mod identity;
 pub mod keys;
 mod progress;
 pub mod report;

@@ -1,14 +1,15 @@
 //! `gpg --generate-key`, `--full-generate-key`, `--quick-generate-key`
 
-use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use plugsign::openpgp::facts::certificate_facts;
-use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, user_id};
+use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, parse_bits, user_id};
 use plugsign::openpgp::policy::KeySizeBits;
 use plugsign::openpgp::secret_key::Passphrase;
 use plugsign::openpgp::validity::{parse_time, parse_validity};
+use plugsign::publisher::change::whole_seconds;
+use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
 
 use super::input::Input;
@@ -17,11 +18,8 @@ use super::listing::{self, Of};
 use super::parameters::{self, Step, Wanted};
 use super::secret::Secret;
 use super::session::Session;
-use crate::commands::dialog::{self, Asked};
-use crate::commands::keygen::{make, parse_bits};
-use crate::edge::terminal::Conversation;
-use plugsign::publisher::change::whole_seconds;
-use plugsign::publisher::failure::Failure;
+use crate::edge::asking::Asking;
+use crate::edge::dialog::{self, Asked};
 
 /// How long keys are valid that gpg does not ask it of: two years.
 const QUICK_VALIDITY: Duration = Duration::from_secs(730 * 24 * 60 * 60);
@@ -45,8 +43,9 @@ pub fn run(session: &mut Session, questions: Questions) -> Result<u8, Failure> {
     }
     let secret = Secret::read(&session.options, &session.world)?;
     let nobody = "there is no terminal to ask on: use --batch with a parameter file, or --quick-generate-key";
-    let mut person = Conversation::open()
-        .filter(|_| io::stdin().is_terminal() && !session.options.no_tty)
+    let mut person = (!session.options.no_tty)
+        .then(dialog::person)
+        .flatten()
         .ok_or_else(|| Failure::Usage(nobody.into()))?;
     let asked = match questions {
         Questions::All => Asked { kind: None, bits: None, validity: None, usual: Kind::RsaRsa },
@@ -222,12 +221,12 @@ fn generate(
     passphrase: Option<&Passphrase>,
     handle: Option<&str>,
 ) -> Result<Listed, Failure> {
-    let made = make(plan, passphrase, None, &session.world)?;
-    let fingerprint = made.certificate().fingerprint();
-    for path in made.revocations() {
-        let path = Safe::path(path);
-        session.log.remark(&format!("revocation certificate stored as '{path}'"));
-    }
+    let world = &session.world;
+    let made = world.publisher(&Asking::new(world)).make(plan, passphrase, None)?;
+    let certificate = &made.certificate;
+    let fingerprint = certificate.fingerprint();
+    let path = Safe::path(&made.revocation);
+    session.log.remark(&format!("revocation certificate stored as '{path}'"));
     session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
     let letter = if plan.kind == Kind::RsaRsa { 'B' } else { 'P' };
     session.status.say_of(
@@ -235,8 +234,8 @@ fn generate(
         handle.unwrap_or_default().as_bytes(),
     );
     Ok(Listed {
-        facts: certificate_facts(made.certificate(), &session.world.policy()),
+        facts: certificate_facts(certificate, &session.world.policy()),
         trust: Trust::Ultimate,
-        secrets: made.certificate().fingerprints(),
+        secrets: certificate.fingerprints(),
     })
 }

@@ -1,17 +1,19 @@
-//! The documented dialog of key generation: gpg's questions in gpg's order, every answer
-//! checked and asked for again.
+//! The documented dialog of key generation: gpg's questions in gpg's order. Every answer is
+//! checked, and asked for again if need be.
 
+use std::io::{self, IsTerminal};
 use std::time::{Duration, SystemTime};
 
 use plugsign::openpgp;
-use plugsign::openpgp::keygen::{KeyPlan, Kind, check_comment, check_email, check_name, user_id};
+use plugsign::openpgp::keygen::{
+    KeyPlan, Kind, check_comment, check_email, check_name, parse_bits, user_id,
+};
 use plugsign::openpgp::policy::KeySizeBits;
 use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_validity;
-
-use super::keygen::parse_bits;
-use crate::edge::terminal::Conversation;
 use plugsign::publisher::failure::Failure;
+
+use crate::edge::terminal::Conversation;
 
 /// What the command line said already.
 pub struct Asked {
@@ -21,6 +23,11 @@ pub struct Asked {
     pub validity: Option<Option<Duration>>,
     /// The kind that an empty answer means: gpg's is another than plugsign's.
     pub usual: Kind,
+}
+
+/// Returns the person to ask, if there is one: at a terminal that is standard input too.
+pub fn person() -> Option<Conversation> {
+    io::stdin().is_terminal().then(Conversation::open).flatten()
 }
 
 /// Asks for everything else.
@@ -79,7 +86,7 @@ fn ask_bits(person: &mut Conversation) -> Result<KeySizeBits, Failure> {
                 person.say(&format!("Requested keysize is {} bits\n", bits.bits()));
                 return Ok(bits);
             }
-            Err(failure) => person.say(&format!("{}\n", failure.message())),
+            Err(error) => person.say(&format!("{error}\n")),
         }
     }
 }

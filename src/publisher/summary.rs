@@ -1,20 +1,18 @@
 //! The sheet that goes into the safe with an organisation's key.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use plugsign::disk::home::Home;
-use plugsign::openpgp::certificate::Certificate;
-use plugsign::openpgp::certificate::description::Description;
-use plugsign::openpgp::times::show_time;
-use plugsign::text::Safe;
+use super::show::first_user_id;
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::certificate::description::Description;
+use crate::openpgp::times::show_time;
+use crate::text::Safe;
 
-use plugsign::publisher::show::first_user_id;
-
-/// Writes the summary: what the key is, and what to keep where.
-pub fn write(
+/// Returns the sheet: what the key is, and what to keep where.
+pub(super) fn summary(
     certificate: &Certificate,
     description: &Description,
-    home: &Home,
+    home: &Path,
     revocations: &[PathBuf],
 ) -> String {
     let fingerprint = certificate.fingerprint();
@@ -49,7 +47,7 @@ pub fn write(
              plugsign export --ci {fingerprint} -o ci-secret\n\
          Everywhere: the certificate, which is public:\n    \
              plugsign export {fingerprint} -a -o release-key.asc\n",
-        Safe::path(home.root())
+        Safe::path(home)
     ));
     text
 }

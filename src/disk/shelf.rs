@@ -19,6 +19,18 @@ pub struct HomeKey {
     pub secret: Option<SecretKey>,
 }
 
+impl HomeKey {
+    /// Returns its secret key.
+    ///
+    /// # Errors
+    ///
+    /// [`openpgp::Error::NoSecret`] if the home has none.
+    pub fn secret(&self) -> openpgp::Result<&SecretKey> {
+        let no_secret = || openpgp::Error::NoSecret(self.certificate.fingerprint());
+        self.secret.as_ref().ok_or_else(no_secret)
+    }
+}
+
 /// A trusted certificate.
 #[derive(Clone, Debug)]
 pub struct TrustedKey {

@@ -90,10 +90,7 @@ impl Publisher<'_> {
         let shelf = home.keys_like(query)?;
         let key = shelf.find_secret(query)?;
         let exactly = query.and_then(|query| query.exactly(&key.certificate));
-        let secret = match &key.secret {
-            Some(secret) => secret.merge(&key.certificate)?,
-            None => return Err(openpgp::Error::NoSecret(key.certificate.fingerprint()).into()),
-        };
+        let secret = key.secret()?.merge(&key.certificate)?;
         self.readable(shelf);
         Ok(Found { secret, exactly, origin: Origin::Home })
     }

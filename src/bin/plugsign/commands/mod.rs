@@ -3,7 +3,6 @@
 
 pub mod accepted;
 pub mod announce;
-pub mod change;
 pub mod check;
 pub mod checked;
 pub mod completions;

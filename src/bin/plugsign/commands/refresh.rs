@@ -1,12 +1,11 @@
 //! `plugsign refresh`
 
 use clap::Args;
-use plugsign::openpgp::change;
-use plugsign::openpgp::policy::Policy;
-
-use super::change::{Changed, Means, Needs};
-use crate::edge::world::World;
+use plugsign::publisher::change::{Changed, Refreshed};
 use plugsign::publisher::failure::Failure;
+
+use crate::edge::change::{Means, Told};
+use crate::edge::world::World;
 
 /// Renew self-signatures over SHA-1 with SHA-256
 ///
@@ -20,20 +19,17 @@ pub struct Arguments {
     means: Means,
 }
 
-pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
-    let mut opened = arguments.means.open(&arguments.key, Needs::Subkeys, false, world)?;
-    let mut fresh = false;
-    let certificate = opened.change(world, |certificate, maker, now| {
-        let refreshed = change::refresh(certificate, maker, now)?;
-        fresh = refreshed.is_none();
-        Ok(refreshed.unwrap_or_else(|| certificate.clone()))
-    })?;
-    let policy = Policy::new(opened.now);
-    if fresh {
-        return Ok(Changed::new(certificate, &policy)
-            .unchanged()
-            .say("All its self-signatures are strong: nothing was changed."));
+pub fn run(arguments: Arguments, world: &World) -> Result<Changed<Refreshed>, Failure> {
+    let asking = arguments.means.asking(world);
+    world.publisher(&asking).refresh(&arguments.means.of(&arguments.key))
+}
+
+impl Told for Refreshed {
+    fn told(changed: &Changed<Refreshed>) -> Vec<String> {
+        let told = match changed.changed {
+            true => "Its self-signatures use SHA-256 now.",
+            false => "All its self-signatures are strong: nothing was changed.",
+        };
+        vec![told.into()]
     }
-    let changed = Changed::new(certificate, &policy).older_in_ci();
-    Ok(changed.say("Its self-signatures use SHA-256 now."))
 }

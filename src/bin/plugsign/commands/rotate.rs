@@ -1,16 +1,14 @@
 //! `plugsign rotate`
 
 use clap::Args;
-use plugsign::openpgp::certificate::description::Description;
-use plugsign::openpgp::change::{self, SubkeyPlan};
 use plugsign::openpgp::keygen::parse_bits;
-use plugsign::openpgp::policy::{KeySizeBits, Policy};
 use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_validity;
-
-use super::change::{Changed, Means, Needs};
-use crate::edge::world::World;
+use plugsign::publisher::change::{Changed, Rotated};
 use plugsign::publisher::failure::Failure;
+
+use crate::edge::change::{Means, Told};
+use crate::edge::world::World;
 
 /// Make a new signing subkey; the old ones stay for what they signed
 ///
@@ -31,53 +29,43 @@ pub struct Arguments {
     means: Means,
 }
 
-pub fn run(arguments: Arguments, world: &World) -> Result<Changed, Failure> {
+pub fn run(arguments: Arguments, world: &World) -> Result<Changed<Rotated>, Failure> {
     let bits = arguments.bits.as_deref().map(parse_bits).transpose()?;
     let validity = parse_validity(&arguments.expires, world.now)?;
-    let mut opened = arguments.means.open(&arguments.key, Needs::Subkeys, false, world)?;
-    let rotated = opened.in_home(world, |home, lock, key, maker, created| {
-        let old = key.certificate.describe(&Policy::new(created));
-        let plan = SubkeyPlan { bits: bits.unwrap_or_else(|| size_of(&old)), created, validity };
-        let rotated = change::rotate(&key.certificate, maker, &plan)?;
-        home.put_secret(lock, &rotated.secret)?;
-        Ok((rotated, old))
-    })?;
-    let (rotated, old) = rotated;
-    let policy = Policy::new(opened.now);
-    let certificate = rotated.secret.certificate();
-    let end = validity.map(|validity| opened.now + validity);
-    let mut changed = Changed::new(certificate.clone(), &policy)
-        .made(rotated.subkey.clone())
-        .older_in_ci()
-        .older_off_line(&opened)
-        .say(format!("The new signing subkey {} signs from now on.", rotated.subkey));
-    let primary_end = old.keys.first().and_then(|primary| primary.expires);
-    if let Some(primary_end) = primary_end
-        && end.is_none_or(|end| end > primary_end)
-    {
-        let when = show_time(primary_end);
-        changed = changed.say(format!("The key as a whole expires before it, on {when}."));
-    }
-    for key in old.keys.iter().filter(|key| key.weakness.is_none()) {
-        let fingerprint = &key.fingerprint;
-        let until =
-            key.expires.map_or("for ever".into(), |end| format!("until {}", show_time(end)));
-        changed = changed.say(format!(
-            "Overlap: {fingerprint} could sign before and stays valid {until}, and so long what it signed is good."
-        ));
-        if *fingerprint != certificate.fingerprint() {
-            changed = changed.say(format!(
-                "When its signatures are no more needed: plugsign revoke {} --subkey {fingerprint} --reason superseded",
-                certificate.fingerprint()
-            ));
-        }
-    }
-    Ok(changed)
+    let asking = arguments.means.asking(world);
+    let subject = arguments.means.of(&arguments.key);
+    world.publisher(&asking).rotate(&subject, bits, validity)
 }
 
-fn size_of(description: &Description) -> KeySizeBits {
-    match description.keys.first() {
-        Some(primary) if primary.algorithm == "RSA-4096" => KeySizeBits::Rsa4096,
-        _ => KeySizeBits::Rsa3072,
+impl Told for Rotated {
+    fn told(changed: &Changed<Rotated>) -> Vec<String> {
+        let Rotated { subkey, end, before } = &changed.how;
+        let key = changed.certificate.fingerprint();
+        let mut lines = vec![format!("The new signing subkey {subkey} signs from now on.")];
+        let primary_end = before.keys.first().and_then(|primary| primary.expires);
+        if let Some(primary_end) = primary_end
+            && end.is_none_or(|end| end > primary_end)
+        {
+            let when = show_time(primary_end);
+            lines.push(format!("The key as a whole expires before it, on {when}."));
+        }
+        for old in before.keys.iter().filter(|old| old.weakness.is_none()) {
+            let fingerprint = &old.fingerprint;
+            let until =
+                old.expires.map_or("for ever".into(), |end| format!("until {}", show_time(end)));
+            lines.push(format!(
+                "Overlap: {fingerprint} could sign before and stays valid {until}, and so long what it signed is good."
+            ));
+            if *fingerprint != key {
+                lines.push(format!(
+                    "When its signatures are no more needed: plugsign revoke {key} --subkey {fingerprint} --reason superseded"
+                ));
+            }
+        }
+        lines
+    }
+
+    fn result(changed: &Changed<Rotated>) -> String {
+        changed.how.subkey.to_string()
     }
 }

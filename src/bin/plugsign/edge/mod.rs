@@ -1,6 +1,7 @@
 //! Where plugsign meets a person, the system and the clock.
 
 pub mod asking;
+pub mod change;
 pub mod descriptor;
 pub mod dialog;
 mod echo;

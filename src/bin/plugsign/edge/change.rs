@@ -1,0 +1,71 @@
+//! What the commands that change a key share: where the primary key and the passphrases come from,
+//! and the words for what came of it.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use plugsign::publisher::change::{Changed, Subject};
+use plugsign::publisher::show::first_user_id;
+
+use super::asking::{Asking, LentPrimary, PassphraseSource};
+use super::report::Words;
+use super::world::World;
+
+/// Where the primary key and the passphrases come from.
+#[derive(Args)]
+pub struct Means {
+    #[command(flatten)]
+    lent: LentPrimary,
+    #[command(flatten)]
+    passphrase: PassphraseSource,
+}
+
+impl Means {
+    /// Returns where the passphrases come from.
+    pub fn asking<'a>(&self, world: &'a World) -> Asking<'a> {
+        Asking::new(world).key(&self.passphrase).lent(&self.lent)
+    }
+
+    /// Returns a key with the primary key that is lent for it.
+    pub fn of<'a>(&'a self, key: &'a str) -> Subject<'a> {
+        Subject { key, primary: self.lent.primary.as_deref() }
+    }
+}
+
+/// How a key was changed, in words.
+pub trait Told: Sized {
+    /// Returns lines about the change.
+    fn told(changed: &Changed<Self>) -> Vec<String>;
+
+    /// Returns the result, for scripts: the key that was changed, if nothing else was made.
+    fn result(changed: &Changed<Self>) -> String {
+        changed.certificate.fingerprint().to_string()
+    }
+}
+
+impl<T: Told> Words for Changed<T> {
+    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", T::result(self))
+    }
+
+    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        T::told(self).iter().try_for_each(|line| writeln!(talk, "{line}"))?;
+        let user_id = first_user_id(&self.certificate);
+        for command in &self.publish {
+            writeln!(talk, "Publish the certificate of {user_id} again, wherever it is:")?;
+            writeln!(talk, "  {command}")?;
+        }
+        if let Some(command) = &self.for_ci {
+            writeln!(talk, "If a CI has the signing subkey, export its secret again:")?;
+            writeln!(talk, "  {command}")?;
+        }
+        if let Some(command) = &self.off_line {
+            writeln!(
+                talk,
+                "A copy of the key that is kept off-line lacks this. To write a new one:"
+            )?;
+            writeln!(talk, "  {command}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! The changes of a key's life. Each is one file that is replaced: a kill leaves the old key or the
+//! new one.
+
+mod changed;
+mod opened;
+mod revoke;
+
+use std::time::{Duration, SystemTime};
+
+pub use self::changed::Changed;
+use self::opened::{Needs, Opened};
+pub use self::opened::{Subject, of_home, settle, whole_seconds};
+pub use self::revoke::{Kept, Revoked};
+use super::Publisher;
+use super::failure::Failure;
+use super::show::first_user_id;
+use crate::openpgp;
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::certificate::description::Description;
+use crate::openpgp::change::{self, SubkeyPlan};
+use crate::openpgp::ids::Fingerprint;
+use crate::openpgp::policy::{KeySizeBits, Policy};
+use crate::openpgp::query::KeyQuery;
+
+/// A key that has a new signing subkey.
+pub struct Rotated {
+    /// The new subkey.
+    pub subkey: Fingerprint,
+    /// When the new subkey ends.
+    pub end: Option<SystemTime>,
+    /// The key as it was before.
+    pub before: Description,
+}
+
+/// A key that has another end.
+pub struct Extended {
+    /// The key as it was before.
+    pub before: Description,
+    /// The key as it is now.
+    pub after: Description,
+    /// Whether its subkeys were to get the same end.
+    pub with_subkeys: bool,
+}
+
+/// A key whose self-signatures are strong now.
+pub struct Refreshed;
+
+/// A key that has another passphrase, or none any more.
+pub struct Protected {
+    /// Whether it has one.
+    pub has_passphrase: bool,
+}
+
+/// A key that has another user ID.
+pub struct NewUserId(pub String);
+
+/// A key with a user ID that is revoked.
+pub struct RevokedUserId(pub Vec<u8>);
+
+/// The errors of all changes: [`Failure::OpenPgp`] for a key that cannot be found, unlocked or
+/// changed, [`Failure::Disk`] for a home that cannot be written to.
+impl Publisher<'_> {
+    /// Makes a new signing subkey, of the primary key's size if none is given. The old ones stay
+    /// for what they signed.
+    ///
+    /// # Errors
+    ///
+    /// As said above.
+    pub fn rotate(
+        &self,
+        subject: &Subject<'_>,
+        bits: Option<KeySizeBits>,
+        validity: Option<Duration>,
+    ) -> Result<Changed<Rotated>, Failure> {
+        let opened = Opened::open(self, subject, Needs::Subkeys)?;
+        opened.in_home(|home, lock, key, maker, created| {
+            let before = key.certificate.describe(&Policy::new(created));
+            let bits = bits.unwrap_or_else(|| size_of(&before));
+            let plan = SubkeyPlan { bits, created, validity };
+            let rotated = change::rotate(&key.certificate, maker, &plan)?;
+            home.put_secret(lock, &rotated.secret)?;
+            let certificate = rotated.secret.certificate().clone();
+            let (subkey, end) = (rotated.subkey, validity.map(|validity| created + validity));
+            let subkeys = vec![subkey.clone()];
+            let changed = Changed::new(certificate, created, Rotated { subkey, end, before });
+            Ok(changed.subkeys(subkeys).older_in_ci().older_off_line(opened.is_lent))
+        })
+    }
+
+    /// Sets when a key ends, or that it never does. With subkeys, its newest signing and encryption
+    /// subkeys get the same end.
+    ///
+    /// # Errors
+    ///
+    /// As said above, and for an end that OpenPGP cannot hold.
+    pub fn extend(
+        &self,
+        subject: &Subject<'_>,
+        end: Option<SystemTime>,
+        with_subkeys: bool,
+    ) -> Result<Changed<Extended>, Failure> {
+        let opened = Opened::open(self, subject, Needs::Primary)?;
+        opened.change(|certificate, maker, now| {
+            let before = certificate.describe(&Policy::new(now));
+            let extended = change::extend(certificate, maker, end, with_subkeys, now)?;
+            let after = extended.certificate.describe(&Policy::new(now));
+            let how = Extended { before, after, with_subkeys };
+            let changed = Changed::new(extended.certificate, now, how).subkeys(extended.subkeys);
+            Ok(changed.older_in_ci().older_off_line(opened.is_lent))
+        })
+    }
+
+    /// Renews self-signatures whose hash is too weak. They say what they said before.
+    ///
+    /// # Errors
+    ///
+    /// As said above.
+    pub fn refresh(&self, subject: &Subject<'_>) -> Result<Changed<Refreshed>, Failure> {
+        Opened::open(self, subject, Needs::Subkeys)?.change(|certificate, maker, now| {
+            let refreshed = change::refresh(certificate, maker, now)?;
+            let certificate = refreshed.unwrap_or_else(|| certificate.clone());
+            Ok(Changed::new(certificate, now, Refreshed).older_in_ci())
+        })
+    }
+
+    /// Adds a user ID to a key.
+    ///
+    /// # Errors
+    ///
+    /// As said above, and for a user ID that it has already.
+    pub fn add_user_id(
+        &self,
+        subject: &Subject<'_>,
+        user_id: String,
+    ) -> Result<Changed<NewUserId>, Failure> {
+        let opened = Opened::open(self, subject, Needs::Primary)?;
+        opened.change(|certificate, maker, now| {
+            let certificate = change::add_user_id(certificate, maker.primary, &user_id, now)?;
+            let changed = Changed::new(certificate, now, NewUserId(user_id));
+            Ok(changed.older_off_line(opened.is_lent))
+        })
+    }
+
+    /// Revokes a user ID: the one that is written so, or the only one with that part. The key
+    /// itself stays good. `message` is public.
+    ///
+    /// # Errors
+    ///
+    /// As said above, and for an unknown user ID and the last one.
+    pub fn revoke_user_id(
+        &self,
+        subject: &Subject<'_>,
+        user_id: &str,
+        message: &str,
+    ) -> Result<Changed<RevokedUserId>, Failure> {
+        Opened::open(self, subject, Needs::Primary)?.change(|certificate, maker, now| {
+            let user_id = find_user_id(user_id, certificate)?;
+            let certificate =
+                change::revoke_user_id(certificate, maker.primary, &user_id, message, now)?;
+            Ok(Changed::new(certificate, now, RevokedUserId(user_id)))
+        })
+    }
+
+    /// Changes the passphrase of a key. Copies of it elsewhere keep theirs.
+    ///
+    /// # Errors
+    ///
+    /// As said above, and what [`Ask`](super::ask::Ask) says.
+    pub fn change_passphrase(
+        &self,
+        key: &str,
+        no_passphrase: bool,
+    ) -> Result<Changed<Protected>, Failure> {
+        let home = self.home()?;
+        let shelf = home.keys()?;
+        let key = shelf.find_secret_whole(&KeyQuery::parse(key)?)?;
+        let fingerprint = key.certificate.fingerprint();
+        // A wrong one is said before a new one is thought of.
+        let old = self.proven_passphrase(key.secret()?, &key.certificate)?;
+        let new = match no_passphrase {
+            true => None,
+            false => Some(self.new_passphrase(&first_user_id(&key.certificate))?),
+        };
+        let lock = self.lock()?;
+        let key = of_home(home, &fingerprint)?;
+        let changed = key.secret()?.change_passphrase(old.as_deref(), new.as_deref())?;
+        changed.check(new.as_deref())?;
+        home.put_secret(&lock, &changed)?;
+        let how = Protected { has_passphrase: new.is_some() };
+        Ok(Changed::new(key.certificate, self.now, how).private())
+    }
+}
+
+fn size_of(description: &Description) -> KeySizeBits {
+    match description.keys.first() {
+        Some(primary) if primary.algorithm == "RSA-4096" => KeySizeBits::Rsa4096,
+        _ => KeySizeBits::Rsa3072,
+    }
+}
+
+/// Returns the user ID that is meant: as it is written, or the only one with that part.
+fn find_user_id(text: &str, certificate: &Certificate) -> openpgp::Result<Vec<u8>> {
+    let user_ids = certificate.standing_user_ids();
+    if let Some(exact) = user_ids.iter().find(|id| id.as_slice() == text.as_bytes()) {
+        return Ok(exact.clone());
+    }
+    let part = text.to_lowercase();
+    let has_part = |id: &&Vec<u8>| String::from_utf8_lossy(id).to_lowercase().contains(&part);
+    let mut found = user_ids.iter().filter(has_part);
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one.clone()),
+        _ => Err(openpgp::Error::UnknownUserId(text.to_string())),
+    }
+}

@@ -1,0 +1,148 @@
+//! The end of a key, or of a subkey.
+
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::changed::Changed;
+use super::opened::{Needs, Opened, Subject, of_home};
+use crate::disk;
+use crate::disk::file::read_small;
+use crate::disk::home::Home;
+use crate::openpgp;
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::change::{self, Revocation, revoke_by};
+use crate::openpgp::ids::Fingerprint;
+use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys, unguarded};
+use crate::openpgp::query::KeyQuery;
+use crate::openpgp::revocation_reason::RevocationReason;
+use crate::publisher::Publisher;
+use crate::publisher::failure::Failure;
+
+/// A revocation certificate that is kept for the day when its key is lost.
+pub enum Kept<'a> {
+    /// The one that the home keeps for a reason.
+    Stored(RevocationReason),
+    /// The one in this file, with its guarding colon or without.
+    File(&'a Path),
+}
+
+/// A key, or a subkey, that was revoked.
+pub enum Revoked {
+    /// It was revoked by its primary key, for this reason: this subkey, or the key as a whole.
+    ByKey(Option<Fingerprint>, RevocationReason),
+    /// The key was revoked by a revocation certificate, and says so why.
+    ByCertificate(String),
+}
+
+impl Publisher<'_> {
+    /// Revokes a key, or a subkey of it, for good. `message` is public.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::OpenPgp`] for a key that cannot be found, unlocked or revoked,
+    /// [`Failure::Disk`] for a home that cannot be written to.
+    pub fn revoke(
+        &self,
+        subject: &Subject<'_>,
+        subkey: Option<&str>,
+        reason: RevocationReason,
+        message: &str,
+    ) -> Result<Changed<Revoked>, Failure> {
+        Opened::open(self, subject, Needs::Revoking)?.change(|certificate, maker, now| {
+            let primary = maker.primary;
+            let subkey = subkey.map(|subkey| find_subkey(subkey, certificate)).transpose()?;
+            let certificate = match &subkey {
+                Some(subkey) => {
+                    change::revoke_subkey(certificate, primary, subkey, reason, message, now)?
+                }
+                None => change::revoke_key(certificate, primary, reason, message, now)?,
+            };
+            let subkeys = subkey.iter().cloned().collect();
+            let how = Revoked::ByKey(subkey, reason);
+            Ok(Changed::new(certificate, now, how).subkeys(subkeys))
+        })
+    }
+
+    /// Revokes a key with what was made for the day when it is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Usage`] if the home's is meant and `key` is not the whole fingerprint,
+    /// [`Failure::OpenPgp`] for a key that cannot be found and for the revocation certificate of
+    /// another key, [`Failure::Disk`] if there is none.
+    pub fn revoke_with(&self, key: &str, kept: &Kept<'_>) -> Result<Changed<Revoked>, Failure> {
+        let home = self.home()?;
+        let query = KeyQuery::parse(key)?;
+        let shelf = home.keys()?;
+        let certificate = &shelf.find_whole(&query)?.certificate;
+        let fingerprint = certificate.fingerprint();
+        // Nothing is asked for that could hold up a mistake.
+        if matches!(kept, Kept::Stored(_)) && !query.is_fingerprint_of(certificate) {
+            return Err(Failure::Usage(format!(
+                "--stored ends a key without its passphrase: name it by its whole fingerprint, which is {fingerprint}"
+            )));
+        }
+        let bytes = match kept {
+            Kept::File(path) => read_small(path, "a revocation certificate", MAX_KEY_FILE)?,
+            Kept::Stored(reason) => stored(home, &fingerprint, *reason)?,
+        };
+        let revocation = one_revocation(&bytes)?;
+        let lock = self.lock()?;
+        let key = of_home(home, &fingerprint)?;
+        let revoked = revoke_by(&key.certificate, &revocation)?;
+        let is_known = revoked.same_as(&key.certificate);
+        if !is_known {
+            home.put_certificate(&lock, &revoked)?;
+        }
+        let how = Revoked::ByCertificate(revoked.revoked().unwrap_or_default());
+        let changed = Changed::new(revoked, self.now, how);
+        Ok(if is_known { changed.unchanged() } else { changed })
+    }
+}
+
+/// Reads the revocation certificate that the home keeps for a reason. One that gives no reason
+/// stands for one that says "compromised", which counts alike, and for no milder one.
+fn stored(
+    home: &Home,
+    fingerprint: &Fingerprint,
+    reason: RevocationReason,
+) -> disk::Result<Zeroizing<Vec<u8>>> {
+    if let Some(stored) = home.revocation(fingerprint, reason)? {
+        return Ok(stored);
+    }
+    let mut there = Vec::new();
+    for other in [RevocationReason::Unspecified].into_iter().chain(RevocationReason::USUAL) {
+        match home.revocation(fingerprint, other)? {
+            Some(stored) if other == RevocationReason::Unspecified && reason.is_hard() => {
+                return Ok(stored);
+            }
+            Some(_) => there.push(other),
+            None => {}
+        }
+    }
+    Err(disk::Error::NoRevocation { key: fingerprint.clone(), reason, there })
+}
+
+fn one_revocation(bytes: &[u8]) -> openpgp::Result<Revocation> {
+    let mut last = openpgp::Error::NoKey("it has no revocation certificate".into());
+    for key in read_keys(&unguarded(bytes))? {
+        match key {
+            Ok(Key::Revocation(revocation)) => return Ok(revocation),
+            Ok(_) => {}
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn find_subkey(text: &str, certificate: &Certificate) -> Result<Fingerprint, Failure> {
+    let exact = format!("{}!", text.trim().trim_end_matches('!'));
+    match KeyQuery::parse(&exact)?.exactly(certificate) {
+        Some(found) if found != certificate.fingerprint() => Ok(found),
+        Some(_) => Err(Failure::Usage(
+            "that is the primary key: without --subkey the whole key is revoked".into(),
+        )),
+        None => Err(openpgp::Error::UnknownKey(text.to_string()).into()),
+    }
+}

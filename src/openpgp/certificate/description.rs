@@ -18,7 +18,7 @@ use crate::openpgp::weakness::Weakness;
 pub struct Description {
     /// The keys, the primary first. Never empty.
     pub keys: Vec<KeyDescription>,
-    /// The user IDs, the primary one first. Foreign text.
+    /// The user IDs, first the one that names the certificate. Foreign text.
     pub user_ids: Vec<Vec<u8>>,
 }
 
@@ -89,15 +89,9 @@ impl Certificate {
         let mut keys: Vec<KeyDescription> =
             self.cert.keys().map(|key| self.describe_key(key.key(), policy)).collect();
         self.mark_ended(&mut keys, policy.now());
-        let primary_user_id = self
-            .cert
-            .with_policy(policy.rules(), policy.now())
-            .and_then(|view| Ok(view.primary_userid()?.userid().value().to_vec()))
-            .ok();
         let mut user_ids = self.user_ids();
-        if let Some(first) = primary_user_id
-            && let Some(place) = user_ids.iter().position(|id| *id == first)
-        {
+        let name = self.name_at(policy.now());
+        if let Some(place) = user_ids.iter().position(|id| Some(id) == name.as_ref()) {
             user_ids[..=place].rotate_right(1);
         }
         Description { keys, user_ids }

@@ -4,6 +4,7 @@ pub mod description;
 mod revoked;
 mod usable;
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::fmt;
 use std::time::SystemTime;
@@ -21,7 +22,7 @@ use openpgp::{Cert, KeyHandle, Packet};
 use super::armor::armored;
 use super::error::{Error, Result};
 use super::ids::Fingerprint;
-use super::policy::check_key;
+use super::policy::{ACCEPTED_HASHES, check_key};
 use super::statements::{Statement, Statements, Subject};
 use super::words;
 
@@ -167,21 +168,30 @@ impl Certificate {
         revoked.map(|id| id.userid().value().to_vec()).collect()
     }
 
-    /// Returns the user ID that names the certificate: of those that its own key signed and did
-    /// not revoke, the one that it calls the primary one, else the first. One that is revoked, or
-    /// that anybody may have added, only names a certificate that has no other. Not safe to show.
+    /// Returns the user ID that names the certificate, whatever the time is. Not safe to show.
+    ///
+    /// It is one that the certificate's own key signed and did not revoke: the newest that the key
+    /// calls primary, else the newest, as gpg has it. A signature over SHA-1 counts after all
+    /// others. Any other user ID only names a certificate that has no better one.
     pub fn name(&self) -> Option<Vec<u8>> {
+        self.named_by(|_| true)
+    }
+
+    /// Returns the same as of a time: what is signed later, or has expired then, does not count.
+    pub fn name_at(&self, time: SystemTime) -> Option<Vec<u8>> {
+        self.named_by(|own| own.signature_alive(time, None).is_ok())
+    }
+
+    fn named_by(&self, counts: impl Fn(&Signature) -> bool) -> Option<Vec<u8>> {
         let rank = |id: &UserIDAmalgamation<'_>| {
-            let newest = id.self_signatures().max_by_key(|it| it.signature_creation_time());
-            match newest {
+            let own = id.self_signatures().filter(|own| counts(own));
+            match own.max_by_key(|own| own.signature_creation_time()) {
                 Some(own) if !self.is_revoked_id(id) => {
-                    if own.primary_userid() == Some(true) {
-                        0
-                    } else {
-                        1
-                    }
+                    let is_weak = !ACCEPTED_HASHES.contains(&own.hash_algo());
+                    let is_primary = own.primary_userid() == Some(true);
+                    (is_weak, !is_primary, Reverse(own.signature_creation_time()))
                 }
-                _ => 2,
+                _ => (true, true, Reverse(None)),
             }
         };
         self.cert.userids().min_by_key(rank).map(|id| id.userid().value().to_vec())

@@ -31,7 +31,7 @@ impl Session {
     }
 }
 
+/// Returns the user ID that names a certificate, with gpg's word for none.
 pub fn primary_user_id(certificate: &Certificate, session: &Session) -> Vec<u8> {
-    let description = certificate.describe(&session.world.policy());
-    description.user_ids.into_iter().next().unwrap_or_else(|| b"[?]".to_vec())
+    certificate.name_at(session.world.now).unwrap_or_else(|| b"[?]".to_vec())
 }

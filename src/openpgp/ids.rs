@@ -5,6 +5,7 @@ use std::fmt;
 use sequoia_openpgp as openpgp;
 
 use openpgp::KeyHandle;
+use serde::{Serialize, Serializer};
 
 /// A version 4 fingerprint: 40 hexadecimal digits. Other versions print as they are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +44,12 @@ impl fmt::Display for Fingerprint {
     }
 }
 
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// A key ID: 16 hexadecimal digits. Others can be made to collide with it, so it selects
 /// candidates and never decides.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,5 +66,11 @@ impl KeyId {
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:X}", self.0)
+    }
+}
+
+impl Serialize for KeyId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }

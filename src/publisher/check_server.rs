@@ -5,13 +5,13 @@ use std::time::{Duration, SystemTime};
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::Publisher;
 use super::failure::{EXIT_NO, Failure, one_line};
 use super::outcome::{Outcome, as_path};
 use super::server_settings::{Setting, meaning_of, table};
-use super::show::{certificate_json, first_user_id};
+use super::show::CertificateView;
 use super::trust::{check_environment, narrowed};
 use crate::disk::server_config::{KeyBytes, ListedKey, ServerConfig};
 use crate::mattermost::config::Settings;
@@ -49,12 +49,9 @@ pub struct KeyCheckup {
     /// The same in words.
     pub detail: String,
     /// The certificate in it.
-    pub certificate: Option<Map<String, Value>>,
+    pub certificate: Option<CertificateView>,
     /// Whether the server accepts signatures by it. None where it cannot read the file.
     pub server_accepts: Option<bool>,
-    /// The certificate's fingerprint and user ID, for people.
-    #[serde(skip)]
-    pub shown: Option<(String, String)>,
 }
 
 /// What a server's key file is.
@@ -164,7 +161,6 @@ impl KeyFile {
             detail: self.detail,
             certificate: None,
             server_accepts: self.server_accepts,
-            shown: None,
         };
         let (Some(certificate), Some(standing)) = (self.certificate, self.standing) else {
             return key;
@@ -175,8 +171,7 @@ impl KeyFile {
             Some(problem) => (KeyState::Ended(standing.word()), problem),
             None => expiry(end(&description), publisher.now, min_days),
         };
-        key.certificate = Some(certificate_json(&certificate, &description));
-        key.shown = Some((certificate.fingerprint().to_string(), first_user_id(&certificate)));
+        key.certificate = Some(CertificateView::described(&certificate, description));
         key
     }
 }

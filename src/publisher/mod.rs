@@ -12,6 +12,7 @@ pub mod document;
 pub mod failure;
 pub mod import;
 pub mod keys;
+pub mod list;
 pub mod make;
 pub mod marketplace;
 mod migrate;

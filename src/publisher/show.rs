@@ -2,12 +2,14 @@
 
 use std::time::SystemTime;
 
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::watch::Watch;
 use crate::disk::release::Release;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::certificate::description::{Description, KeyDescription};
+use crate::openpgp::ids::{Fingerprint, KeyId};
 use crate::openpgp::policy::Policy;
 use crate::openpgp::times::show_time;
 use crate::openpgp::weakness::Weakness;
@@ -38,16 +40,91 @@ pub fn expiry_notice(
     Some(format!("expires on {}, in {left}: {}", show_time(end), mend()))
 }
 
-/// Returns a certificate's state in one word.
-pub fn status(description: &Description) -> &'static str {
-    word(description.weakness())
+/// What JSON says of a certificate everywhere: its primary key, its user IDs and its subkeys.
+#[derive(Clone, Debug, Serialize)]
+pub struct CertificateView {
+    /// The primary key. Its status and its problem are those of the certificate as a whole.
+    #[serde(flatten)]
+    pub primary: KeyView,
+    /// The user IDs, first the one that names the certificate. Foreign text.
+    #[serde(serialize_with = "as_texts")]
+    pub user_ids: Vec<Vec<u8>>,
+    /// The subkeys.
+    pub subkeys: Vec<KeyView>,
+    /// The user ID that names the certificate, made safe, for people.
+    #[serde(skip)]
+    pub name: String,
 }
 
-/// Says what is wrong with one of its keys: that it has ended, or that nothing good can be said of
-/// it. That it is for something else than signing is no fault.
-pub fn problem(key: &KeyDescription) -> Option<&Weakness> {
-    let is_fault = |weakness: &&Weakness| **weakness != Weakness::CannotSign;
-    key.ended.as_ref().or(key.weakness.as_ref().filter(is_fault))
+/// What JSON says of one key.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeyView {
+    /// The key's fingerprint.
+    pub fingerprint: Fingerprint,
+    /// The key ID, as other programs name the key.
+    pub key_id: KeyId,
+    /// The algorithm and size, as "RSA-3072".
+    pub algorithm: String,
+    /// When it was made.
+    pub created: String,
+    /// When it ends, if ever.
+    pub expires: Option<String>,
+    /// What it may be used for.
+    pub usage: Vec<&'static str>,
+    /// Its state in one word.
+    pub status: &'static str,
+    /// What is wrong with it.
+    pub problem: Option<String>,
+    /// Why it was revoked, if it was.
+    pub revoked: Option<String>,
+    /// Whether its secret part is here. Only the list of the home's keys tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<bool>,
+}
+
+impl CertificateView {
+    /// Looks at a certificate as of the policy's time.
+    pub fn new(certificate: &Certificate, policy: &Policy) -> CertificateView {
+        CertificateView::described(certificate, certificate.describe(policy))
+    }
+
+    /// Takes a certificate as it is described.
+    pub fn described(certificate: &Certificate, description: Description) -> CertificateView {
+        let mut keys = description.keys.iter().map(KeyView::new).collect::<Vec<_>>();
+        let mut primary = keys.remove(0);
+        primary.status = word(description.weakness());
+        primary.problem = description.weakness().map(ToString::to_string);
+        let (name, user_ids) = (first_user_id(certificate), description.user_ids);
+        CertificateView { primary, user_ids, subkeys: keys, name }
+    }
+
+    /// Returns the fingerprint and the user ID that name the certificate, for people.
+    pub fn names(&self) -> (&Fingerprint, &str) {
+        (&self.primary.fingerprint, &self.name)
+    }
+}
+
+impl KeyView {
+    fn new(key: &KeyDescription) -> KeyView {
+        // That a key is for something else than signing is no fault.
+        let is_fault = |weakness: &&Weakness| **weakness != Weakness::CannotSign;
+        let problem = key.ended.as_ref().or(key.weakness.as_ref().filter(is_fault));
+        KeyView {
+            fingerprint: key.fingerprint.clone(),
+            key_id: key.fingerprint.key_id(),
+            algorithm: key.algorithm.clone(),
+            created: show_time(key.created),
+            expires: key.expires.map(show_time),
+            usage: key.usage.clone(),
+            status: word(problem),
+            problem: problem.map(ToString::to_string),
+            revoked: match &key.ended {
+                Some(Weakness::Revoked(reason)) => Some(reason.clone()),
+                _ => None,
+            },
+            secret: None,
+        }
+    }
 }
 
 fn word(weakness: Option<&Weakness>) -> &'static str {
@@ -60,44 +137,25 @@ fn word(weakness: Option<&Weakness>) -> &'static str {
     }
 }
 
+/// Serializes foreign texts. What is no UTF-8 in them is replaced.
+///
+/// # Errors
+///
+/// Those of the serializer.
+pub fn as_texts<S: Serializer>(texts: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(texts.iter().map(|text| String::from_utf8_lossy(text)))
+}
+
 /// Returns what JSON says of a certificate everywhere.
 pub fn certificate_json(
     certificate: &Certificate,
     description: &Description,
 ) -> Map<String, Value> {
-    let keys: Vec<Value> = description
-        .keys
-        .iter()
-        .map(|key| {
-            json!({
-                "fingerprint": key.fingerprint.to_string(),
-                "key_id": key.fingerprint.key_id().to_string(),
-                "algorithm": key.algorithm,
-                "created": show_time(key.created),
-                "expires": key.expires.map(show_time),
-                "usage": key.usage,
-                "status": word(problem(key)),
-                "problem": problem(key).map(ToString::to_string),
-                "revoked": match &key.ended {
-                    Some(Weakness::Revoked(reason)) => Some(reason),
-                    _ => None,
-                },
-            })
-        })
-        .collect();
-    let mut map = Map::new();
-    if let Some(Value::Object(primary)) = keys.first() {
-        map.extend(primary.clone());
+    let view = CertificateView::described(certificate, description.clone());
+    match serde_json::to_value(view) {
+        Ok(Value::Object(map)) => map,
+        _ => Map::new(),
     }
-    map.insert("fingerprint".into(), certificate.fingerprint().to_string().into());
-    map.insert("status".into(), status(description).into());
-    let weakness = description.weakness().map(ToString::to_string);
-    map.insert("problem".into(), weakness.into());
-    let user_ids: Vec<String> =
-        description.user_ids.iter().map(|id| String::from_utf8_lossy(id).into_owned()).collect();
-    map.insert("user_ids".into(), user_ids.into());
-    map.insert("subkeys".into(), keys.into_iter().skip(1).collect());
-    map
 }
 
 /// Names archives that are passed over, so that nobody takes them for signed or verified.

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::failure::{EXIT_COULD_NOT, Failure};
 use super::outcome::{Outcome, Unread, as_path};
-use super::show::{certificate_json, first_user_id};
+use super::show::CertificateView;
 use super::store::heed;
 use super::{PATIENCE, Publisher};
 use crate::disk::Error;
@@ -74,12 +73,9 @@ pub enum TrustResult {
     /// It was done.
     Done {
         /// The certificate, if there was one to look at.
-        certificate: Option<Map<String, Value>>,
+        certificate: Option<CertificateView>,
         /// That nothing counts that it signs, and why.
         warning: Option<String>,
-        /// Its fingerprint and its user ID, for people.
-        #[serde(skip)]
-        name: Option<(String, String)>,
     },
     /// It was not done.
     Failed {
@@ -336,11 +332,9 @@ impl Publisher<'_> {
         };
         let policy = self.policy();
         let standing = Standing::of(&bytes, &certificate, &policy);
-        let shown = (certificate.fingerprint().to_string(), first_user_id(&certificate));
         let result = TrustResult::Done {
             warning: narrowed(standing, &certificate, copies).problem(),
-            certificate: Some(certificate_json(&certificate, &certificate.describe(&policy))),
-            name: Some(shown),
+            certificate: Some(CertificateView::new(&certificate, &policy)),
         };
         TrustEntry { name, outcome: word, result }
     }
@@ -373,7 +367,7 @@ impl Trust {
 
 impl TrustEntry {
     fn without_key(name: String, outcome: &'static str) -> TrustEntry {
-        let result = TrustResult::Done { certificate: None, warning: None, name: None };
+        let result = TrustResult::Done { certificate: None, warning: None };
         TrustEntry { name, outcome, result }
     }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use plugsign::publisher::check_server::{Checkup, KeyState};
 use plugsign::publisher::failure::Failure;
+use plugsign::publisher::show::CertificateView;
 use plugsign::publisher::trust::{Trust, TrustResult, Truster, Wanted};
 use plugsign::text::Safe;
 use serde_json::Value;
@@ -109,7 +110,8 @@ impl Words for Trust {
         for entry in &self.entries {
             let (word, name) = (entry.outcome, Safe::text(&entry.name));
             match &entry.result {
-                TrustResult::Done { name: Some((fingerprint, user_id)), warning, .. } => {
+                TrustResult::Done { certificate: Some(certificate), warning } => {
+                    let (fingerprint, user_id) = certificate.names();
                     let warning = warning.as_ref().map(|it| format!("  {it}")).unwrap_or_default();
                     writeln!(out, "{word}  {name}  {fingerprint}  {user_id}{warning}")?;
                 }
@@ -175,7 +177,7 @@ impl Words for Checkup {
             let name = Safe::text(&key.name);
             let word = key.state.name();
             let detail = &key.detail;
-            match (&key.shown, key.state) {
+            match (key.certificate.as_ref().map(CertificateView::names), key.state) {
                 (Some((fingerprint, user_id)), KeyState::Good) => {
                     writeln!(
                         out,

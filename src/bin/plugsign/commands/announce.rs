@@ -20,12 +20,12 @@ use plugsign::openpgp::times::show_time;
 use plugsign::text::Safe;
 use serde_json::{Map, Value, json};
 
-use super::export::for_server;
 use crate::edge::asking::{Asking, PassphraseSource};
 use crate::edge::keys::KeySource;
 use crate::edge::report::Report;
 use crate::edge::world::World;
 use plugsign::publisher::document::{fill, markdown, name_in, user_id};
+use plugsign::publisher::export::for_server;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::show::path_text;
 

@@ -9,7 +9,6 @@ pub mod completions;
 pub mod doctor;
 pub mod doctor_checks;
 pub mod export;
-pub mod export_move;
 pub mod extend;
 pub mod import;
 pub mod keygen;

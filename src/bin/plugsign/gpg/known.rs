@@ -7,6 +7,7 @@ use plugsign::openpgp::ids::Fingerprint;
 use plugsign::publisher::failure::Failure;
 
 use super::session::Session;
+use crate::edge::asking::Asking;
 
 /// How far a key is trusted: the words of gpg's trust model.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,18 +43,7 @@ pub enum Half {
 
 /// Everything that the home knows: its own keys and those that are only trusted.
 pub fn known_keys(session: &Session) -> Result<(Shelf<HomeKey>, Vec<Fingerprint>), Failure> {
-    let home = session.world.home()?;
-    let mut shelf = home.keys()?;
-    let trusted = session.world.readable(home.trusted()?);
-    let fingerprints = trusted.iter().map(|key| key.certificate.fingerprint()).collect();
-    for key in trusted {
-        let fingerprint = key.certificate.fingerprint();
-        match shelf.items.iter_mut().find(|known| known.certificate.fingerprint() == fingerprint) {
-            Some(known) => known.certificate = known.certificate.merge(&key.certificate)?,
-            None => shelf.items.push(HomeKey { certificate: key.certificate, secret: None }),
-        }
-    }
-    Ok((shelf, fingerprints))
+    session.world.publisher(&Asking::new(&session.world)).known_keys()
 }
 
 pub fn trust_in(key: &HomeKey, trusted: &[Fingerprint]) -> Trust {

@@ -1,11 +1,13 @@
 //! `gpg --list-keys` and its kin, for people.
 
-use plugsign::disk::Error;
-use plugsign::disk::shelf::{HomeKey, Shelf};
+use plugsign::openpgp;
 use plugsign::openpgp::facts::{KeyFacts, UserIdFacts, certificate_facts};
 use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use plugsign::openpgp::query::KeyQuery;
+use plugsign::openpgp::secret_key::SecretKey;
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::list::matching;
 use plugsign::text::Safe;
 
 use super::colons;
@@ -14,7 +16,6 @@ use super::input::Input;
 use super::known::{Half, Listed, Trust, known_keys, trust_in};
 use super::options::KeyidFormat;
 use super::session::Session;
-use plugsign::publisher::failure::Failure;
 
 /// What a listing is of.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,52 +31,28 @@ pub enum Of {
 /// `--list-keys` and `--list-secret-keys`: all of them, or those that match.
 pub fn run(session: &mut Session, half: Half) -> Result<u8, Failure> {
     let (shelf, trusted) = known_keys(session)?;
-    let mut chosen: Vec<usize> = Vec::new();
-    let words = session.options.words.clone();
-    for word in &words {
-        let name = word.to_string_lossy();
-        let query = KeyQuery::parse_gnupg(&name)?;
-        for (place, key) in shelf.items.iter().enumerate() {
-            let is_meant = is_in(key, half) && query.matches(&key.certificate);
-            if is_meant && !chosen.contains(&place) {
-                chosen.push(place);
-            }
-        }
-    }
-    // As with gpg, a name that nobody has is none of an error beside one that somebody has.
-    let is_missing = !words.is_empty() && chosen.is_empty();
-    let is_chosen = |place: usize, key: &HomeKey| {
-        is_in(key, half) && (words.is_empty() || chosen.contains(&place))
-    };
+    let words = session.options.words.iter();
+    let names = words.map(|word| KeyQuery::parse_gnupg(&word.to_string_lossy()));
+    let names = names.collect::<openpgp::Result<Vec<_>>>()?;
     let policy = session.world.policy();
-    let listed: Vec<Listed> = shelf
-        .items
-        .iter()
-        .enumerate()
-        .filter(|(place, key)| is_chosen(*place, key))
-        .map(|(_, key)| Listed {
+    let listed: Vec<Listed> = matching(&shelf, &names, half == Half::Secret)
+        .map(|key| Listed {
             facts: certificate_facts(&key.certificate, &policy),
             trust: trust_in(key, &trusted),
-            secrets: secrets_of(key),
+            secrets: key.secret.as_ref().map(SecretKey::secret_fingerprints).unwrap_or_default(),
         })
         .collect();
     session.world.readable(shelf);
-    let of = if words.is_empty() && !listed.is_empty() { Of::Home } else { Of::Names };
+    let of = if names.is_empty() && !listed.is_empty() { Of::Home } else { Of::Names };
     show(session, &listed, half, of)?;
+    // As with gpg, a name that nobody has is no error beside one that somebody has.
+    let is_missing = !names.is_empty() && listed.is_empty();
     if is_missing {
         let (what, code) = if half == Half::Secret { ("secret", 17) } else { ("public", 9) };
         session.log.say(&format!("error reading key: No {what} key"));
         session.status.say(&format!("ERROR keylist.getkey {code}"));
     }
     Ok(if is_missing { 2 } else { 0 })
-}
-
-fn is_in(key: &HomeKey, half: Half) -> bool {
-    half == Half::Public || key.secret.is_some()
-}
-
-fn secrets_of(key: &HomeKey) -> Vec<Fingerprint> {
-    key.secret.as_ref().map(|secret| secret.secret_fingerprints()).unwrap_or_default()
 }
 
 /// `--show-keys`: what a file has, without taking it.
@@ -257,26 +234,4 @@ fn uid_indent(format: KeyidFormat) -> usize {
         KeyidFormat::Long => 17,
         KeyidFormat::HexLong => 19,
     }
-}
-
-/// Finds the keys that words name, each once. gpg takes every match; so do exports here, but a
-/// secret key that is not meant must not leave with one that is.
-pub fn matching(shelf: &Shelf<HomeKey>, words: &[String], half: Half) -> Result<Vec<usize>, Error> {
-    let mut chosen = Vec::new();
-    for word in words {
-        let query = KeyQuery::parse_gnupg(word)?;
-        let places: Vec<usize> = (0..shelf.items.len())
-            .filter(|place| is_in(&shelf.items[*place], half))
-            .filter(|place| query.matches(&shelf.items[*place].certificate))
-            .collect();
-        if half == Half::Secret && places.len() > 1 {
-            shelf.find_secret(Some(&query))?;
-        }
-        for place in places {
-            if !chosen.contains(&place) {
-                chosen.push(place);
-            }
-        }
-    }
-    Ok(chosen)
 }

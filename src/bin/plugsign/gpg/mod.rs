@@ -48,6 +48,7 @@ use self::verify::Speak;
 use crate::edge::global::Global;
 use crate::edge::terminal::Terminal;
 use crate::edge::world::{World, gnupg_home};
+use plugsign::publisher::export::Part;
 use plugsign::publisher::failure::{EXIT_USAGE, Failure};
 
 /// Do what a gpg command line says, on plugsign's own home
@@ -188,9 +189,9 @@ fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failu
         Task::ListKeys | Task::Fingerprint => listing::run(session, Half::Public),
         Task::ListSecretKeys => listing::run(session, Half::Secret),
         Task::ShowKeys => listing::show_files(session),
-        Task::Export => export::run(session, export::What::Certificates),
-        Task::ExportSecretKeys => export::run(session, export::What::SecretKeys),
-        Task::ExportSecretSubkeys => export::run(session, export::What::SecretSubkeys),
+        Task::Export => export::run(session, Part::Certificate),
+        Task::ExportSecretKeys => export::run(session, Part::SecretKey),
+        Task::ExportSecretSubkeys => export::run(session, Part::SecretSubkeys),
         Task::Import => import::run(session),
         Task::GenerateKey => keygen::run(session, Questions::Few),
         Task::FullGenerateKey => keygen::run(session, Questions::All),

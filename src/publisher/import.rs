@@ -12,7 +12,7 @@ use super::change::settle;
 use super::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure};
 use super::outcome::Outcome;
 use super::show::first_user_id;
-use super::store::{Keeping, Stored, Storing, apply_revocation, check, keep};
+use super::store::{Keeping, Stored, Storing, apply_revocation, check, keep, store_secret};
 use crate::disk::Error;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
@@ -25,14 +25,27 @@ use crate::openpgp::weakness::Weakness;
 use crate::text::Safe;
 
 /// How keys are taken.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Taking {
+#[derive(Clone, Copy, Default)]
+pub struct Taking<'a> {
     /// Secret keys go in the place of those that are here.
     pub replace: bool,
     /// Self-signatures over SHA-1 are renewed.
     pub refresh: bool,
     /// A secret key without passphrase stays as it is.
     pub no_passphrase: bool,
+    /// What is done with a secret key that has a passphrase.
+    pub protected: Protected<'a>,
+}
+
+/// What is done with a secret key that has a passphrase.
+#[derive(Clone, Copy, Default)]
+pub enum Protected<'a> {
+    /// The passphrase is asked for, to prove that the key is whole. A weak protection is replaced.
+    #[default]
+    Unlocked,
+    /// As with gpg, nobody is asked, and the key stays as it is. It is proven if its passphrase is
+    /// given.
+    AsItIs(Option<&'a Arc<Passphrase>>),
 }
 
 /// What became of each key.
@@ -74,7 +87,7 @@ impl From<Stored> for Fate {
 #[derive(Serialize)]
 pub struct ImportedKey {
     /// The key, unless a file has none.
-    pub fingerprint: Option<String>,
+    pub fingerprint: Option<Fingerprint>,
     /// The file that could not be read.
     pub file: Option<String>,
     /// Whether it has a secret part.
@@ -114,7 +127,7 @@ impl ImportedKey {
             Err(failure) => (Fate::Refused, Some(failure)),
         };
         ImportedKey {
-            fingerprint: Some(certificate.fingerprint().to_string()),
+            fingerprint: Some(certificate.fingerprint()),
             file: None,
             secret: kind == SECRET_KEY,
             kind: Some(kind),
@@ -134,7 +147,7 @@ impl ImportedKey {
     ) -> ImportedKey {
         let error = openpgp::Error::Refused { key: subkey.to_string(), weakness: weakness.clone() };
         ImportedKey {
-            fingerprint: Some(subkey.to_string()),
+            fingerprint: Some(subkey.clone()),
             outcome: if came_over { Fate::Skipped } else { Fate::Refused },
             ..ImportedKey::of(certificate, SECRET_KEY, Err(error.into()))
         }
@@ -165,7 +178,7 @@ pub(super) const SECRET_KEY: &str = "secret key";
 /// Takes the keys of files into the home, one file after the other.
 pub struct Importer<'a> {
     pub(super) publisher: &'a Publisher<'a>,
-    pub(super) taking: Taking,
+    pub(super) taking: Taking<'a>,
     pub(super) imported: Imported,
     storing: Storing,
 }
@@ -176,7 +189,7 @@ impl<'a> Importer<'a> {
     /// # Errors
     ///
     /// That the home cannot be used.
-    pub fn new(publisher: &'a Publisher<'a>, taking: Taking) -> Result<Importer<'a>, Failure> {
+    pub fn new(publisher: &'a Publisher<'a>, taking: Taking<'a>) -> Result<Importer<'a>, Failure> {
         publisher.home()?.check()?;
         let (imported, storing) = (Imported::default(), Storing::default());
         Ok(Importer { publisher, taking, imported, storing })
@@ -196,18 +209,25 @@ impl<'a> Importer<'a> {
         };
         for key in keys {
             let line = match key {
-                Ok(Key::Certificate(certificate)) => self.certificate(&certificate),
-                Ok(Key::Secret(secret)) => {
-                    self.storing.pause();
-                    self.secret(&secret)
-                }
-                Ok(Key::Revocation(revocation)) => {
-                    self.storing.pause();
-                    self.revocation(&revocation, file)
-                }
+                Ok(key) => self.key(&key, file),
                 Err(error) => ImportedKey::failed(file, error),
             };
             self.imported.keys.push(line);
+        }
+    }
+
+    /// Takes one key of a file, and returns what became of it.
+    pub fn key(&mut self, key: &Key, file: &Path) -> ImportedKey {
+        match key {
+            Key::Certificate(certificate) => self.certificate(certificate),
+            Key::Secret(secret) => {
+                self.storing.pause();
+                self.secret(secret)
+            }
+            Key::Revocation(revocation) => {
+                self.storing.pause();
+                self.revocation(revocation, file)
+            }
         }
     }
 
@@ -265,18 +285,30 @@ impl<'a> Importer<'a> {
             // No passphrase would change that.
             secret.check(None)?;
         }
-        let (protected, passphrase) = match secret.protection() {
-            Protection::None => self.protect(secret, certificate)?,
-            Protection::Passphrase => {
+        let replace = self.taking.replace;
+        let (protected, passphrase) = match (secret.protection(), self.taking.protected) {
+            (Protection::None, _) => self.protect(secret, certificate)?,
+            (Protection::Passphrase, Protected::Unlocked) => {
                 let (proven, passphrase) = publisher.until_right(|| {
                     let passphrase = publisher.passphrase_of_protected(certificate)?;
                     Ok((prove(secret, &passphrase)?, passphrase))
                 })?;
                 (Some(proven), Some(passphrase))
             }
+            (Protection::Passphrase, Protected::AsItIs(given)) => {
+                if let Some(passphrase) = given {
+                    secret.check(Some(passphrase))?;
+                }
+                (None, given.cloned())
+            }
         };
-        let keeping = Keeping { replace: self.taking.replace, passphrase: passphrase.as_deref() };
-        keep(protected.as_ref().unwrap_or(secret), certificate, &keeping, publisher)
+        let secret = protected.as_ref().unwrap_or(secret);
+        let keeping = Keeping { replace, passphrase: passphrase.as_deref() };
+        match self.taking.protected {
+            Protected::Unlocked => keep(secret, certificate, &keeping, publisher),
+            // What gpg's command lines sign is not for servers.
+            Protected::AsItIs(_) => store_secret(secret, certificate, &keeping, publisher),
+        }
     }
 
     /// Proves a key with unprotected parts, and returns it protected unless it shall not be.

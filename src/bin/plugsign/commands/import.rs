@@ -51,7 +51,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
     let asking = Asking::new(world).key(&arguments.passphrase);
     let publisher = world.publisher(&asking);
     let Arguments { replace, refresh, no_passphrase, .. } = arguments;
-    let mut importer = Importer::new(&publisher, Taking { replace, refresh, no_passphrase })?;
+    let mut importer =
+        Importer::new(&publisher, Taking { replace, refresh, no_passphrase, ..Taking::default() })?;
     if let Some(folder) = &arguments.from_gnupg {
         let folder = folder.clone().or_else(|| world.gnupg_home()).ok_or_else(|| {
             Failure::Usage("name GnuPG's home: --from-gnupg DIR, or with GNUPGHOME".into())
@@ -99,7 +100,8 @@ fn line(key: &ImportedKey) -> String {
         Fate::Refused => "refused",
         Fate::Unreadable => "unreadable",
     };
-    let what = key.fingerprint.as_ref().or(key.file.as_ref()).map_or("", String::as_str);
+    let fingerprint = key.fingerprint.as_ref().map(ToString::to_string);
+    let what = fingerprint.or(key.file.clone()).unwrap_or_default();
     let user_id = key.user_id.as_ref().map(|user_id| format!("  {user_id}")).unwrap_or_default();
     match &key.error {
         Some(why @ Failure::OpenPgp(openpgp::Error::Refused { .. })) => {

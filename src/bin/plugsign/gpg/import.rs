@@ -1,29 +1,28 @@
 //! `gpg --import`
 //!
-//! Keys come in as gpg takes them: a secret key stays as protected as it is, and nobody is asked
-//! for its passphrase. That it is whole is proved when it is unlocked, before each signing, and
-//! here if it has no passphrase or one is given.
+//! Keys come in by the rules of `plugsign import`, with one difference. As with gpg, nobody is
+//! asked for the passphrase of a secret key, and the key stays as protected as it is. It is proven
+//! here if it has no passphrase or one is given, else when it is unlocked, before each signing.
+
+use std::path::Path;
 
 use plugsign::disk::Error;
 use plugsign::openpgp;
 use plugsign::openpgp::certificate::Certificate;
-use plugsign::openpgp::change::Revocation;
 use plugsign::openpgp::facts::signature_count;
-use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
-use plugsign::openpgp::secret_key::{Protection, SecretKey};
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::import::{Fate, ImportedKey, Importer, Protected, Taking};
+use plugsign::publisher::store::known;
 use plugsign::text::Safe;
 
 use super::input::Input;
+use super::log::Log;
 use super::secret::Secret;
 use super::session::Session;
-use super::session::primary_user_id;
+use super::status::Status;
 use crate::edge::asking::Asking;
-use plugsign::publisher::failure::Failure;
-use plugsign::publisher::show::first_user_id;
-use plugsign::publisher::store::{
-    Keeping, Stored as Fate, Storing, apply_revocation, check, known, store_secret,
-};
+use crate::edge::world::World;
 
 /// What IMPORT_RES counts.
 #[derive(Default)]
@@ -51,239 +50,200 @@ struct Stored {
 
 pub fn run(session: &mut Session) -> Result<u8, Failure> {
     let secret = Secret::read(&session.options, &session.world)?;
-    session.world.home()?.check()?;
-    let mut words = session.options.words.clone();
-    if words.is_empty() {
-        words.push("-".into());
-    }
-    let mut counts = Counts::default();
-    let mut storing = Storing::default();
+    let Session { options, world, status, log } = session;
+    let asking = Asking::new(world);
+    let publisher = world.publisher(&asking);
+    let protected = Protected::AsItIs(secret.named());
+    let taking = Taking { no_passphrase: true, protected, ..Taking::default() };
+    let mut importer = Importer::new(&publisher, taking)?;
+    let mut telling = Telling { world, status, log, counts: Counts::default() };
     let mut failed = false;
-    for word in &words {
-        let input = Input::new(word, session.options.special_filenames);
+    let standard = ["-".into()];
+    let words = if options.words.is_empty() { &standard[..] } else { &options.words };
+    for word in words {
+        let input = Input::new(word, options.special_filenames);
         let keys = input
             .read("a key file", MAX_KEYRING)
-            .and_then(|bytes| Ok(read_keys_within(&bytes, &session.world.budget)?));
+            .and_then(|bytes| Ok(read_keys_within(&bytes, &world.budget)?));
         let keys = match keys {
             Ok(keys) => keys,
             Err(error) => {
                 failed = true;
-                let is_data = matches!(error, Error::OpenPgp(openpgp::Error::NoKey(_)));
-                session.log.say(&format!("{}:", Safe::path(input.name())));
-                session.log.explain(&error.into());
-                if is_data {
-                    session.log.say("no valid OpenPGP data found.");
-                    session.status.say("NODATA 1");
-                }
+                telling.no_keys(input.name(), error);
                 continue;
             }
         };
         for key in keys {
-            counts.read += 1;
+            telling.counts.read += 1;
             let taken = match key {
-                Ok(Key::Certificate(certificate)) => {
-                    take(session, &mut counts, &mut storing, &certificate)
-                }
-                Ok(Key::Secret(key)) => {
-                    storing.pause();
-                    take_secret(session, &mut counts, &key, &secret)
-                }
-                Ok(Key::Revocation(revocation)) => {
-                    storing.pause();
-                    revoke(session, &mut counts, &revocation)
-                }
+                Ok(key) => telling.take(&mut importer, &key, input.name()),
                 Err(error) => Err(error.into()),
             };
             if let Err(failure) = taken {
                 failed = true;
-                counts.not_imported += 1;
-                session.log.explain(&failure);
+                telling.counts.not_imported += 1;
+                telling.log.explain(&failure);
             }
         }
     }
-    report(session, &counts);
+    telling.report();
     Ok(if failed { 2 } else { 0 })
 }
 
-/// Applies a revocation certificate.
-fn revoke(
-    session: &mut Session,
-    counts: &mut Counts,
-    revocation: &Revocation,
-) -> Result<(), Failure> {
-    let world = &session.world;
-    let (certificate, stored) =
-        apply_revocation(revocation, &world.publisher(&Asking::new(world)))?;
-    let fingerprint = certificate.fingerprint();
-    let (key_id, shown) = (fingerprint.key_id(), first_user_id(&certificate));
-    session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
-    let words = match stored? {
-        Fate::Updated => {
-            counts.revocations += 1;
-            "revocation certificate imported"
-        }
-        Fate::Unchanged => {
-            counts.unchanged += 1;
-            "not changed"
-        }
-        Fate::New => "not changed",
-    };
-    session.log.remark(&format!("key {key_id}: \"{shown}\" {words}"));
-    Ok(())
+/// Tells what becomes of keys, as gpg does.
+struct Telling<'a> {
+    world: &'a World,
+    status: &'a mut Status,
+    log: &'a mut Log,
+    counts: Counts,
 }
 
-/// Takes a certificate.
-fn take(
-    session: &mut Session,
-    counts: &mut Counts,
-    storing: &mut Storing,
-    certificate: &Certificate,
-) -> Result<(), Failure> {
-    check(certificate, &session.world.policy()).inspect_err(|_| {
-        storing.heed(certificate, &session.world.publisher(&Asking::new(&session.world)));
-        problem(session, certificate);
-    })?;
-    let before = stored(session, certificate)?;
-    storing.certificate(certificate, &session.world.publisher(&Asking::new(&session.world)))?;
-    tell(session, counts, certificate, before.as_ref())
-}
-
-/// Takes a secret key, and its certificate as one of its own in what is told.
-fn take_secret(
-    session: &mut Session,
-    counts: &mut Counts,
-    key: &SecretKey,
-    secret: &Secret,
-) -> Result<(), Failure> {
-    let certificate = key.certificate();
-    counts.secrets_read += 1;
-    check(certificate, &session.world.policy()).inspect_err(|_| problem(session, certificate))?;
-    match key.protection() {
-        Protection::None => key.check(None)?,
-        Protection::Passphrase if secret.was_named() => key.check(secret.given())?,
-        Protection::Passphrase => {}
-    }
-    let before = stored(session, certificate)?;
-    let had_secret = before.as_ref().is_some_and(|before| before.has_secret);
-    let is_proven = secret.was_named() && key.protection() == Protection::Passphrase;
-    let passphrase = if is_proven { secret.given() } else { None };
-    let keeping = Keeping { replace: false, passphrase };
-    store_secret(
-        key,
-        certificate,
-        &keeping,
-        &session.world.publisher(&Asking::new(&session.world)),
-    )
-    .inspect_err(|_| problem(session, certificate))?;
-    tell(session, counts, certificate, before.as_ref())?;
-    let fingerprint = certificate.fingerprint();
-    session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
-    session.log.remark(&format!("key {}: secret key imported", fingerprint.key_id()));
-    match had_secret {
-        true => {
-            counts.secrets_unchanged += 1;
-            session.status.say(&format!("IMPORT_OK 16 {fingerprint}"));
-        }
-        false => {
-            counts.secrets_imported += 1;
-            session.status.say(&format!("IMPORT_OK 17 {fingerprint}"));
+impl Telling<'_> {
+    fn no_keys(&mut self, file: &Path, error: Error) {
+        let is_data = matches!(error, Error::OpenPgp(openpgp::Error::NoKey(_)));
+        self.log.say(&format!("{}:", Safe::path(file)));
+        self.log.explain(&error.into());
+        if is_data {
+            self.log.say("no valid OpenPGP data found.");
+            self.status.say("NODATA 1");
         }
     }
-    Ok(())
-}
 
-fn problem(session: &mut Session, certificate: &Certificate) {
-    session.status.say(&format!("IMPORT_PROBLEM 0 {}", certificate.fingerprint()));
-}
-
-fn stored(session: &Session, certificate: &Certificate) -> Result<Option<Stored>, Failure> {
-    let shelf = session.world.home()?.keys_of(&[certificate.fingerprint()])?;
-    Ok(known(&shelf, certificate).map(|key| Stored {
-        user_ids: key.certificate.user_ids().len(),
-        keys: key.certificate.fingerprints().len(),
-        signatures: signature_count(&key.certificate),
-        has_secret: key.secret.is_some(),
-    }))
-}
-
-/// Tells what became of a certificate, of which there was something before or nothing.
-fn tell(
-    session: &mut Session,
-    counts: &mut Counts,
-    certificate: &Certificate,
-    before: Option<&Stored>,
-) -> Result<(), Failure> {
-    let fingerprint: Fingerprint = certificate.fingerprint();
-    let key_id = fingerprint.key_id();
-    let user_id = primary_user_id(certificate, session);
-    let shown = Safe::bytes(&user_id);
-    let considered = format!("KEY_CONSIDERED {fingerprint} 0");
-    let (Some(before), Some(after)) = (before, stored(session, certificate)?) else {
-        counts.imported += 1;
-        session.status.say(&considered);
-        session.log.remark(&format!("key {key_id}: public key \"{shown}\" imported"));
-        session.status.say_of(&format!("IMPORTED {key_id}"), &user_id);
-        session.status.say(&format!("IMPORT_OK 1 {fingerprint}"));
-        return Ok(());
-    };
-    let more = |before: usize, after: usize| after.saturating_sub(before) as u32;
-    let user_ids = more(before.user_ids, after.user_ids);
-    let signatures = more(before.signatures, after.signatures);
-    let subkeys = more(before.keys, after.keys);
-    counts.user_ids += user_ids;
-    counts.signatures += signatures;
-    counts.subkeys += subkeys;
-    let mut flags = 0;
-    let new = [(2, user_ids, "user ID"), (4, signatures, "signature"), (8, subkeys, "subkey")];
-    for (flag, count, what) in new.into_iter().filter(|(_, count, _)| *count > 0) {
-        flags |= flag;
-        let plural = if count == 1 { "" } else { "s" };
-        session.log.remark(&format!("key {key_id}: \"{shown}\" {count} new {what}{plural}"));
-    }
-    // gpg considers the key for its words: before them if there are any, and in passing if not.
-    let mut lines = [considered, format!("IMPORT_OK {flags} {fingerprint}")];
-    if flags == 0 {
-        counts.unchanged += 1;
-        session.log.remark(&format!("key {key_id}: \"{shown}\" not changed"));
-        lines.reverse();
-    }
-    for line in lines {
-        session.status.say(&line);
-    }
-    Ok(())
-}
-
-fn report(session: &mut Session, counts: &Counts) {
-    let log = &mut session.log;
-    log.remark(&format!("Total number processed: {}", counts.read));
-    for (what, count) in [
-        ("              imported", counts.imported),
-        ("             unchanged", counts.unchanged),
-        ("          new user IDs", counts.user_ids),
-        ("           new subkeys", counts.subkeys),
-        ("        new signatures", counts.signatures),
-        ("   new key revocations", counts.revocations),
-        ("      secret keys read", counts.secrets_read),
-        ("  secret keys imported", counts.secrets_imported),
-        (" secret keys unchanged", counts.secrets_unchanged),
-        ("          not imported", counts.not_imported),
-    ] {
-        if count > 0 {
-            log.remark(&format!("{what}: {count}"));
+    /// Takes a key. Of a secret key, its certificate is told as one of its own.
+    fn take(&mut self, importer: &mut Importer<'_>, key: &Key, file: &Path) -> Result<(), Failure> {
+        let (certificate, is_secret) = match key {
+            Key::Certificate(certificate) => (certificate, false),
+            Key::Secret(secret) => (secret.certificate(), true),
+            Key::Revocation(_) => return self.revocation(importer.key(key, file)),
+        };
+        self.counts.secrets_read += u32::from(is_secret);
+        let fingerprint = certificate.fingerprint();
+        let before = self.stored(certificate)?;
+        if let Some(failure) = importer.key(key, file).error {
+            self.status.say(&format!("IMPORT_PROBLEM 0 {fingerprint}"));
+            return Err(failure);
         }
+        self.certificate(certificate, before.as_ref())?;
+        if is_secret {
+            self.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
+            self.log.remark(&format!("key {}: secret key imported", fingerprint.key_id()));
+            let (count, flags) = match before.is_some_and(|before| before.has_secret) {
+                true => (&mut self.counts.secrets_unchanged, 16),
+                false => (&mut self.counts.secrets_imported, 17),
+            };
+            *count += 1;
+            self.status.say(&format!("IMPORT_OK {flags} {fingerprint}"));
+        }
+        Ok(())
     }
-    session.status.say(&format!(
-        "IMPORT_RES {} 0 {} 0 {} {} {} {} {} {} {} {} 0 {} 0",
-        counts.read,
-        counts.imported,
-        counts.unchanged,
-        counts.user_ids,
-        counts.subkeys,
-        counts.signatures,
-        counts.revocations,
-        counts.secrets_read,
-        counts.secrets_imported,
-        counts.secrets_unchanged,
-        counts.not_imported,
-    ));
+
+    /// Tells what became of a revocation certificate.
+    fn revocation(&mut self, imported: ImportedKey) -> Result<(), Failure> {
+        if let Some(fingerprint) = &imported.fingerprint {
+            self.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
+        }
+        if let Some(failure) = imported.error {
+            return Err(failure);
+        }
+        let (count, words) = match imported.outcome {
+            Fate::Updated => (&mut self.counts.revocations, "revocation certificate imported"),
+            _ => (&mut self.counts.unchanged, "not changed"),
+        };
+        *count += 1;
+        if let (Some(key), Some(user_id)) = (imported.fingerprint, imported.user_id) {
+            self.log.remark(&format!("key {}: \"{user_id}\" {words}", key.key_id()));
+        }
+        Ok(())
+    }
+
+    fn stored(&self, certificate: &Certificate) -> Result<Option<Stored>, Failure> {
+        let shelf = self.world.home()?.keys_of(&[certificate.fingerprint()])?;
+        Ok(known(&shelf, certificate).map(|key| Stored {
+            user_ids: key.certificate.user_ids().len(),
+            keys: key.certificate.fingerprints().len(),
+            signatures: signature_count(&key.certificate),
+            has_secret: key.secret.is_some(),
+        }))
+    }
+
+    /// Tells what became of a certificate, of which there was something before or nothing.
+    fn certificate(
+        &mut self,
+        certificate: &Certificate,
+        before: Option<&Stored>,
+    ) -> Result<(), Failure> {
+        let fingerprint = certificate.fingerprint();
+        let key_id = fingerprint.key_id();
+        let user_id = certificate.name_at(self.world.now).unwrap_or_default();
+        let shown = Safe::bytes(&user_id);
+        let considered = format!("KEY_CONSIDERED {fingerprint} 0");
+        let (Some(before), Some(after)) = (before, self.stored(certificate)?) else {
+            self.counts.imported += 1;
+            self.status.say(&considered);
+            self.log.remark(&format!("key {key_id}: public key \"{shown}\" imported"));
+            self.status.say_of(&format!("IMPORTED {key_id}"), &user_id);
+            self.status.say(&format!("IMPORT_OK 1 {fingerprint}"));
+            return Ok(());
+        };
+        let more = |before: usize, after: usize| after.saturating_sub(before) as u32;
+        let user_ids = more(before.user_ids, after.user_ids);
+        let signatures = more(before.signatures, after.signatures);
+        let subkeys = more(before.keys, after.keys);
+        self.counts.user_ids += user_ids;
+        self.counts.signatures += signatures;
+        self.counts.subkeys += subkeys;
+        let mut flags = 0;
+        let new = [(2, user_ids, "user ID"), (4, signatures, "signature"), (8, subkeys, "subkey")];
+        for (flag, count, what) in new.into_iter().filter(|(_, count, _)| *count > 0) {
+            flags |= flag;
+            let plural = if count == 1 { "" } else { "s" };
+            self.log.remark(&format!("key {key_id}: \"{shown}\" {count} new {what}{plural}"));
+        }
+        // gpg considers the key for its words: before them if there are any, and in passing if not.
+        let mut lines = [considered, format!("IMPORT_OK {flags} {fingerprint}")];
+        if flags == 0 {
+            self.counts.unchanged += 1;
+            self.log.remark(&format!("key {key_id}: \"{shown}\" not changed"));
+            lines.reverse();
+        }
+        for line in lines {
+            self.status.say(&line);
+        }
+        Ok(())
+    }
+
+    fn report(&mut self) {
+        let (counts, log) = (&self.counts, &mut *self.log);
+        log.remark(&format!("Total number processed: {}", counts.read));
+        for (what, count) in [
+            ("              imported", counts.imported),
+            ("             unchanged", counts.unchanged),
+            ("          new user IDs", counts.user_ids),
+            ("           new subkeys", counts.subkeys),
+            ("        new signatures", counts.signatures),
+            ("   new key revocations", counts.revocations),
+            ("      secret keys read", counts.secrets_read),
+            ("  secret keys imported", counts.secrets_imported),
+            (" secret keys unchanged", counts.secrets_unchanged),
+            ("          not imported", counts.not_imported),
+        ] {
+            if count > 0 {
+                log.remark(&format!("{what}: {count}"));
+            }
+        }
+        self.status.say(&format!(
+            "IMPORT_RES {} 0 {} 0 {} {} {} {} {} {} {} {} 0 {} 0",
+            counts.read,
+            counts.imported,
+            counts.unchanged,
+            counts.user_ids,
+            counts.subkeys,
+            counts.signatures,
+            counts.revocations,
+            counts.secrets_read,
+            counts.secrets_imported,
+            counts.secrets_unchanged,
+            counts.not_imported,
+        ));
+    }
 }

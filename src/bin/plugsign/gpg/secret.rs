@@ -108,11 +108,6 @@ impl Secret {
         Ok(Secret { given, may_ask, read })
     }
 
-    /// Returns the passphrase that was given, on the command line or in the environment.
-    pub fn given(&self) -> Option<&Passphrase> {
-        self.given.as_deref()
-    }
-
     /// Unlocks a key for signing.
     pub fn unlock(
         &self,
@@ -163,9 +158,9 @@ impl Secret {
         }
     }
 
-    /// Returns whether the command line named a source.
-    pub fn was_named(&self) -> bool {
-        self.read
+    /// Returns the passphrase that the command line names.
+    pub fn named(&self) -> Option<&Arc<Passphrase>> {
+        self.given.as_ref().filter(|_| self.read)
     }
 }
 
@@ -173,9 +168,8 @@ impl Secret {
 fn need_passphrase(status: &mut Status, certificate: &Certificate, exactly: Option<&Fingerprint>) {
     let primary = certificate.fingerprint().key_id();
     let key = exactly.map_or_else(|| primary.clone(), Fingerprint::key_id);
-    let user_ids = certificate.user_ids();
-    let user_id = user_ids.first().map(Vec::as_slice).unwrap_or_default();
-    status.say_of(&format!("USERID_HINT {key}"), user_id);
+    let user_id = certificate.name().unwrap_or_default();
+    status.say_of(&format!("USERID_HINT {key}"), &user_id);
     status.say(&format!("NEED_PASSPHRASE {key} {primary} 1 0"));
 }
 

@@ -4,6 +4,7 @@
 //! can do, asking a person and telling the time, comes in through [`Ask`] and [`Watch`].
 
 pub mod advice;
+pub mod announce;
 pub mod ask;
 pub mod change;
 pub mod check_marketplace;

@@ -60,9 +60,6 @@ impl World {
         self.home.as_ref().ok_or(Failure::NoHome)
     }
 
-    pub fn lock(&self) -> Result<Lock, Failure> {
-        Ok(self.home()?.lock(PATIENCE)?)
-    }
 
     pub fn policy(&self) -> Policy {
         Policy::new(self.now)

@@ -1,0 +1,316 @@
+//! What tells the world of a key: KEYS, an announcement, and more.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
+use super::Publisher;
+use super::document::{fill, markdown, name_in, user_id};
+use super::export::for_server;
+use super::failure::Failure;
+use super::keys::KeyText;
+use super::outcome::{Outcome, as_text};
+use crate::disk::Error;
+use crate::disk::file::is_there;
+use crate::disk::shelf::{HomeKey, Shelf};
+use crate::disk::signing::Signing;
+use crate::disk::write::{Access, Existing, is_same, make_folder, write_new, write_unless_same};
+use crate::judge::Judge;
+use crate::mattermost::valid::is_web_address;
+use crate::openpgp;
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::ids::Fingerprint;
+use crate::openpgp::policy::Policy;
+use crate::openpgp::query::KeyQuery;
+use crate::openpgp::times::show_time;
+use crate::text::{Safe, path_text};
+
+const ANNOUNCEMENT: &str = include_str!("../../templates/announcement.md");
+const SECURITY: &str = include_str!("../../templates/security.md");
+const SERVER_ADMIN: &str = include_str!("../../templates/server-admin.md");
+const ROTATION: &str = include_str!("../../templates/rotation.md");
+
+/// Who signed the notice of a new key: it keeps its time when it is good.
+const ROTATION_SIGNATURE: &str = "ROTATION.md.sig";
+
+/// The name of the certificate's file in all documents.
+pub const KEY_FILE: &str = "release-key.asc";
+
+/// What is announced, and how.
+pub struct Announcing {
+    /// The key to announce. Further ones are listed in KEYS too.
+    pub keys: Vec<String>,
+    /// The folder for the documents, if they are written.
+    pub out: Option<PathBuf>,
+    /// Whether documents that are there are replaced.
+    pub force: bool,
+    /// The key whose place it takes, which signs a notice of that.
+    pub replaces: Option<String>,
+    /// Whose key it is, instead of the name in its user ID.
+    pub organisation: Option<String>,
+    /// Where else the fingerprint can be found.
+    pub url: Option<String>,
+    /// The name of a release archive, for the examples.
+    pub artifact: String,
+    /// The text with the former key in it, if there is one beside the home.
+    pub text: Option<KeyText>,
+    /// The date of the documents.
+    pub created: SystemTime,
+}
+
+/// The documents.
+#[derive(Serialize)]
+pub struct Announced {
+    /// The key that is announced.
+    #[serde(serialize_with = "as_text")]
+    pub fingerprint: Fingerprint,
+    /// The key whose place it takes.
+    pub replaces: Option<String>,
+    /// The documents, in their order.
+    pub documents: Vec<Document>,
+    /// The subkeys that servers do not get.
+    #[serde(skip)]
+    pub left_out: Vec<Fingerprint>,
+}
+
+/// One document.
+pub struct Document {
+    /// Its file's name.
+    pub name: &'static str,
+    /// Where it was written, if it was.
+    pub path: Option<PathBuf>,
+    /// What it says.
+    pub bytes: Vec<u8>,
+}
+
+impl Document {
+    fn new(name: &'static str, text: impl Into<Vec<u8>>) -> Document {
+        Document { name, path: None, bytes: text.into() }
+    }
+}
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = std::str::from_utf8(&self.bytes).ok();
+        let path = self.path.as_deref().map(path_text);
+        json!({"name": self.name, "path": path, "text": text}).serialize(serializer)
+    }
+}
+
+impl Outcome for Announced {}
+
+impl Publisher<'_> {
+    /// Makes the documents, and writes them if there is a folder for them.
+    ///
+    /// # Errors
+    ///
+    /// That a key is unknown, that nobody would accept it, or that a document is there already.
+    pub fn announce(&self, announcing: &Announcing) -> Result<Announced, Failure> {
+        check(announcing)?;
+        let policy = self.policy();
+        let shelf = self.home()?.keys()?;
+        let mut certificates: Vec<Certificate> = Vec::new();
+        for name in &announcing.keys {
+            add(&mut certificates, &find(&shelf, name)?.certificate);
+        }
+        let Some(new) = certificates.first().cloned() else {
+            return Err(Failure::Usage("there is no key to announce".into()));
+        };
+        let former = match &announcing.replaces {
+            Some(name) => Some(find(&shelf, name)?.certificate.clone()),
+            None => None,
+        };
+        if let Some(former) = &former {
+            add(&mut certificates, former);
+        }
+        check_usable(&new, &policy)?;
+        let copy = for_server(&new)?;
+        if former.as_ref().is_some_and(|former| former.fingerprint() == new.fingerprint()) {
+            return Err(Failure::Usage("--replaces names the very key that is announced".into()));
+        }
+        self.readable(shelf);
+        let values = values(&new, former.as_ref(), announcing);
+        let mut documents = vec![
+            Document::new("KEYS", keys_file(&certificates, &values, &policy)?),
+            Document::new(KEY_FILE, copy.certificate.to_armored()?),
+            Document::new("ANNOUNCEMENT.md", fill(ANNOUNCEMENT, &values)),
+            Document::new("SECURITY.md", fill(SECURITY, &values)),
+            Document::new("SERVER-ADMIN.md", fill(SERVER_ADMIN, &values)),
+        ];
+        if let Some(former) = &announcing.replaces {
+            let notice = fill(ROTATION, &values).into_bytes();
+            let signature = self.sign_by_former(&notice, former, announcing)?;
+            documents.push(Document::new("ROTATION.md", notice));
+            documents.push(Document::new(ROTATION_SIGNATURE, signature));
+        }
+        if let Some(folder) = &announcing.out {
+            for document in &mut documents {
+                document.path = Some(folder.join(document.name));
+            }
+            write(&documents, folder, announcing.force, self.umask)?;
+        }
+        Ok(Announced {
+            fingerprint: new.fingerprint(),
+            replaces: former.map(|former| former.fingerprint().to_string()),
+            left_out: copy.left_out,
+            documents,
+        })
+    }
+
+    fn sign_by_former(
+        &self,
+        notice: &[u8],
+        former: &str,
+        announcing: &Announcing,
+    ) -> Result<Vec<u8>, Failure> {
+        let found = self.find_keys(&[former.to_string()], announcing.text.as_ref())?;
+        let keys = self.unlock_all(&found)?;
+        let Some(key) = keys.first() else {
+            return Err(openpgp::Error::UnknownKey(former.to_string()).into());
+        };
+        let judge = Judge::new(vec![key.certificate().clone()], self.policy())?;
+        let signing = Signing {
+            key,
+            judge: &judge,
+            created: announcing.created,
+            armored: false,
+            existing: Existing::Keep,
+            any_key: true,
+            umask: self.umask,
+            dry_run: false,
+        };
+        let there = announcing.out.as_ref().map(|folder| folder.join(ROTATION_SIGNATURE));
+        Ok(signing.sign_stream_unless_signed(notice, "ROTATION.md", there.as_deref())?)
+    }
+}
+
+/// The name of an archive and an address stand in commands and links of the documents.
+fn check(announcing: &Announcing) -> Result<(), Failure> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
+    let artifact = &announcing.artifact;
+    if artifact.is_empty() || artifact.starts_with('-') || !artifact.chars().all(is_name) {
+        return Err(Failure::Usage("--artifact takes a plain file name".into()));
+    }
+    // It stands between angle brackets in Markdown, which people paste elsewhere.
+    let fits = |c: char| c.is_ascii_graphic() && !"<>()[]`\"\\".contains(c);
+    let is_url = |url: &str| is_web_address(url) && url.chars().all(fits);
+    match &announcing.url {
+        Some(url) if !is_url(url) => Err(Failure::Usage("--url takes an http(s) address".into())),
+        _ => Ok(()),
+    }
+}
+
+fn find<'a>(shelf: &'a Shelf<HomeKey>, key: &str) -> Result<&'a HomeKey, Failure> {
+    Ok(shelf.find_whole(&KeyQuery::parse(key)?)?)
+}
+
+fn add(certificates: &mut Vec<Certificate>, certificate: &Certificate) {
+    if certificates.iter().all(|other| other.fingerprint() != certificate.fingerprint()) {
+        certificates.push(certificate.clone());
+    }
+}
+
+/// Refuses to tell the world of a key that nobody would accept.
+fn check_usable(certificate: &Certificate, policy: &Policy) -> Result<(), Failure> {
+    let description = certificate.describe(policy);
+    let weakness = certificate.check_signer(policy).err();
+    match weakness.or_else(|| description.weakness().cloned()) {
+        Some(weakness) => {
+            let key = certificate.fingerprint().to_string();
+            Err(openpgp::Error::Refused { key, weakness }.into())
+        }
+        None => Ok(()),
+    }
+}
+
+fn values(
+    new: &Certificate,
+    former: Option<&Certificate>,
+    announcing: &Announcing,
+) -> Vec<(&'static str, String)> {
+    let time = show_time(announcing.created);
+    let date = time.split('T').next().unwrap_or_default().to_string();
+    let shown = user_id(new);
+    let organisation = match &announcing.organisation {
+        Some(name) => Safe::text(name).to_string(),
+        None => name_in(&shown).to_string(),
+    };
+    let second_place = match &announcing.url {
+        Some(url) => format!("<{url}>"),
+        None => "a page of ours that you know already".into(),
+    };
+    let mut values = vec![
+        ("DATE", date),
+        ("ORGANISATION", markdown(&organisation.replace("-----", "- - -"))),
+        ("FINGERPRINT", new.fingerprint().to_string()),
+        ("USER_ID", shown),
+        ("KEY_FILE", KEY_FILE.into()),
+        ("SECOND_PLACE", second_place),
+        ("ARTIFACT", announcing.artifact.clone()),
+    ];
+    if let Some(former) = former {
+        values.push(("OLD_FINGERPRINT", former.fingerprint().to_string()));
+        values.push(("OLD_USER_ID", user_id(former)));
+    }
+    values
+}
+
+/// Writes a KEYS file as the Apache Software Foundation's releases have them: text, and a block
+/// for each certificate.
+fn keys_file(
+    certificates: &[Certificate],
+    values: &[(&'static str, String)],
+    policy: &Policy,
+) -> Result<String, Failure> {
+    const HEAD: &str = "These keys sign releases. Use them with one of:\n\n    {{COMMAND}}\n    gpg --import KEYS\n\nCompare the fingerprints with those on {{SECOND_PLACE}}.\n";
+    let mut values = values.to_vec();
+    let artifact = values.iter().find(|(name, _)| *name == "ARTIFACT");
+    let artifact = artifact.map(|(_, artifact)| artifact.as_str()).unwrap_or_default();
+    // Servers read the first block of a file alone, and so it is refused as one to trust.
+    let command = match certificates.len() {
+        1 => "plugsign trust add KEYS".into(),
+        _ => format!("plugsign verify --key KEYS {artifact}"),
+    };
+    values.push(("COMMAND", command));
+    let mut text = fill(HEAD, &values);
+    for certificate in certificates {
+        let description = certificate.describe(policy);
+        text.push('\n');
+        for key in description.keys.iter().take(1) {
+            let expires = key
+                .expires
+                .map_or("never expires".into(), |end| format!("expires {}", show_time(end)));
+            let made = show_time(key.created);
+            text.push_str(&format!("pub   {}, made {made}, {expires}\n", key.algorithm));
+            text.push_str(&format!("      {}\n", key.fingerprint.grouped()));
+        }
+        text.push_str(&format!("uid   {}\n\n", user_id(certificate)));
+        text.push_str(&String::from_utf8_lossy(&certificate.to_armored()?));
+    }
+    Ok(text)
+}
+
+/// Writes all documents, or none if one of the names is taken by something else.
+fn write(documents: &[Document], folder: &Path, force: bool, umask: u32) -> Result<(), Failure> {
+    make_folder(folder, umask)?;
+    let access = Access::Public { umask: umask };
+    let files = documents.iter().filter_map(|it| Some((it.path.as_ref()?, &it.bytes[..])));
+    let files: Vec<(&PathBuf, &[u8])> = files.collect();
+    if force {
+        for (path, bytes) in files {
+            write_new(path, bytes, access, Existing::Replace)?;
+        }
+        return Ok(());
+    }
+    for (path, bytes) in &files {
+        if is_there(path)? && !is_same(path, bytes, access) {
+            return Err(Error::Exists(path.to_path_buf()).into());
+        }
+    }
+    for (path, bytes) in files {
+        write_unless_same(path, bytes, access)?;
+    }
+    Ok(())
+}

@@ -46,7 +46,7 @@ fn a_weak_subkey_that_ended_keeps_no_certificate_out() {
 }
 
 /// expect: refused, and the subkey named; why: what is wrong is the subkey's, and other programs
-/// would take what it signs; source: README, "The rules".
+/// would take what it signs; source: README, "Limits".
 #[test]
 fn a_weak_subkey_that_lives_is_named_where_it_keeps_a_certificate_out() {
     let sandbox = Sandbox::new();

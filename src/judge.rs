@@ -5,12 +5,13 @@ use std::collections::hash_map::Entry;
 use std::io::{self, Read};
 use std::sync::OnceLock;
 
-use crate::mattermost::server::{self, Cause, KeyRing, Refusal};
+use crate::mattermost::server::{self, Cause, KeyRing, Pending, Refusal};
 use crate::mattermost::server_copy::ServerCopy;
 use crate::mattermost::shape::refused_by_policy;
 use crate::openpgp::Result;
 use crate::openpgp::certificate::Certificate;
-use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
+use crate::openpgp::hash::{Hashed, Hasher};
+use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::Policy;
 use crate::openpgp::signature::DetachedSignature;
 use crate::openpgp::verdict::{Bad, Reason};
@@ -83,13 +84,84 @@ impl Judge {
     ///
     /// Only the reader's.
     pub fn verify(&self, signature_file: &[u8], artifact: impl Read) -> io::Result<Verdict> {
-        match content_hash(signature_file) {
-            Ok(way) => {
+        match DetachedSignature::read(signature_file).and_then(|it| Ok((it.content_hash()?, it))) {
+            Ok((way, signature)) => {
                 let content = Hasher::new([way]).read(artifact)?;
-                Ok(self.verify_content(signature_file, &content))
+                Ok(self.judge(&signature, signature_file, &content))
             }
             Err(bad) => Ok(Verdict::Bad(bad)),
         }
+    }
+
+    /// Judges a signature file over content that was hashed the way that it wants.
+    pub fn verify_content(&self, signature_file: &[u8], content: &Hashed) -> Verdict {
+        match DetachedSignature::read(signature_file) {
+            Ok(signature) => self.judge(&signature, signature_file, content),
+            Err(bad) => Verdict::Bad(bad),
+        }
+    }
+
+    /// Judges a signature over content that was hashed the way that it wants. The server is asked
+    /// about the signature's file as it stands.
+    pub fn judge(
+        &self,
+        signature: &DetachedSignature,
+        signature_file: &[u8],
+        content: &Hashed,
+    ) -> Verdict {
+        let verdict = self.judge_by_policy(signature, content);
+        let Verdict::Good(good) = &verdict else { return verdict };
+        match self.ask_as_signer(&good.signer().certificate, signature_file, content) {
+            Ok(()) => verdict,
+            Err(bad) => Verdict::Bad(bad),
+        }
+    }
+
+    /// Judges a signature by the publisher's policy alone, over content that was hashed the way
+    /// that it wants.
+    pub fn judge_by_policy(&self, signature: &DetachedSignature, content: &Hashed) -> Verdict {
+        verify_hashed(content, signature, &self.accepted, &self.policy)
+    }
+
+    /// Asks the server with the signer's certificate as its key file. A good signature and the one
+    /// that decides for the server are the same packet, as there is just one, so the content is
+    /// hashed the way that both want.
+    fn ask_as_signer(
+        &self,
+        signer: &Fingerprint,
+        signature_file: &[u8],
+        content: &Hashed,
+    ) -> Result<(), Bad> {
+        let mut asked = self.accepted.iter().zip(&self.key_rings);
+        let (certificate, key_ring) = asked
+            .find(|(certificate, _)| certificate.fingerprint() == *signer)
+            .ok_or_else(|| Bad::new(Reason::UnknownSigner, "its signer is not accepted"))?;
+        let key_ring = made(key_ring, certificate).as_ref().map_err(refused)?;
+        let pending = key_ring.choose(signature_file).map_err(|refusal| refused(&refusal))?;
+        let refusal = pending.finish(content).refusal();
+        match refusal.or_else(|| self.ask_given(&pending, signature_file, content)) {
+            Some(refusal) => Err(refused(&refusal)),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns why the server refuses a signature with one of the key files as it was given, if
+    /// it can read that and finds the signer in it. With `accepting` it accepts.
+    fn ask_given(
+        &self,
+        accepting: &Pending<'_>,
+        signature_file: &[u8],
+        content: &Hashed,
+    ) -> Option<Refusal> {
+        let rings = self.given_rings.get_or_init(|| KeyRing::read_all(&self.given));
+        rings.iter().flatten().find_map(|key_ring| {
+            let refusal = match key_ring.choose(signature_file) {
+                Ok(given) if given.is_up_to_the_same(accepting) => None,
+                Ok(given) => given.finish(content).refusal(),
+                Err(refusal) => Some(refusal),
+            };
+            refusal.filter(|refusal| refusal.cause != Cause::UnknownIssuer)
+        })
     }
 
     /// Asks a server alone that has the accepted certificates as its key files, whatever the
@@ -102,100 +174,22 @@ impl Judge {
         &self,
         signature_file: &[u8],
         artifact: impl Read,
-    ) -> io::Result<ServerVerdict> {
+    ) -> io::Result<server::Verdict> {
         let asked = self.accepted.iter().zip(&self.key_rings);
         let rings = asked.map(|(certificate, key_ring)| made(key_ring, certificate));
         ask_key_rings(rings, signature_file, artifact)
     }
+}
 
-    /// Judges a signature file over content that was hashed the way that [`content_hash`] says.
-    pub fn verify_content(&self, signature_file: &[u8], content: &Hashed) -> Verdict {
-        let signature = match DetachedSignature::read(signature_file) {
-            Ok(signature) => signature,
-            Err(bad) => return Verdict::Bad(bad),
-        };
-        let verdict = verify_hashed(content, &signature, &self.accepted, &self.policy);
-        let Verdict::Good(good) = &verdict else { return verdict };
-        let signer = good.certificate().fingerprint();
-        let key_ring = self
-            .accepted
-            .iter()
-            .zip(&self.key_rings)
-            .find(|(certificate, _)| certificate.fingerprint() == signer)
-            .map(|(certificate, key_ring)| made(key_ring, certificate));
-        match key_ring {
-            Some(Ok(key_ring)) => match ask(key_ring, signature_file, content) {
-                Ok(()) => match self.ask_given(key_ring, signature_file, content) {
-                    Some(refusal) => Verdict::Bad(refused(&refusal)),
-                    None => verdict,
-                },
-                Err(refusal) => Verdict::Bad(refused(&refusal)),
-            },
-            Some(Err(refusal)) => Verdict::Bad(refused(refusal)),
-            None => Verdict::Bad(Bad::new(Reason::UnknownSigner, "its signer is not accepted")),
+/// Says what the server does with a signature that the publisher's policy refuses.
+pub fn consequence(server: &server::Verdict) -> String {
+    match server {
+        server::Verdict::Accepts { .. } => {
+            "a Mattermost server with the signer's key accepts it all the same, and installs the plugin".into()
         }
-    }
-}
-
-impl Judge {
-    /// Returns why the server refuses a signature with one of the key files as it was given, if
-    /// it can read that and finds the signer in it. With `asked` it accepts.
-    fn ask_given(
-        &self,
-        asked: &KeyRing,
-        signature_file: &[u8],
-        content: &Hashed,
-    ) -> Option<Refusal> {
-        let asked = asked.choose(signature_file).ok();
-        let rings = self.given_rings.get_or_init(|| KeyRing::read_all(&self.given));
-        rings.iter().flatten().find_map(|key_ring| {
-            let refusal = match key_ring.choose(signature_file) {
-                Ok(given) if asked.as_ref().is_some_and(|it| given.is_up_to_the_same(it)) => None,
-                Ok(given) => given.finish(content).refusal(),
-                Err(refusal) => Some(refusal),
-            };
-            refusal.filter(|refusal| refusal.cause != Cause::UnknownIssuer)
-        })
-    }
-}
-
-/// Returns how a signature wants its file hashed.
-///
-/// # Errors
-///
-/// Why it is not good, whatever it is over.
-pub fn content_hash(signature_file: &[u8]) -> Result<ContentHash, Bad> {
-    DetachedSignature::read(signature_file)?.content_hash()
-}
-
-/// What the server says of a signature.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServerVerdict {
-    /// It accepts.
-    Accepts {
-        /// The key ID of the signer's primary key.
-        key_id: u64,
-    },
-    /// It refuses.
-    Refuses {
-        /// The server's own words, which it logs but does not show.
-        words: String,
-        /// What mends it.
-        advice: String,
-    },
-}
-
-impl ServerVerdict {
-    /// Says what the server does with a signature that the publisher's policy refuses.
-    pub fn consequence(&self) -> String {
-        match self {
-            ServerVerdict::Accepts { .. } => {
-                "a Mattermost server with the signer's key accepts it all the same, and installs the plugin".into()
-            }
-            ServerVerdict::Refuses { words, advice } => format!(
-                "a Mattermost server with these keys does not install it: \"Unable to verify plugin signature.\" ({words}: {advice})"
-            ),
-        }
+        server::Verdict::Refuses(Refusal { words, advice, .. }) => format!(
+            "a Mattermost server with these keys does not install it: \"Unable to verify plugin signature.\" ({words}: {advice})"
+        ),
     }
 }
 
@@ -219,7 +213,7 @@ pub fn ask_server(
     key_files: &[Vec<u8>],
     signature_file: &[u8],
     artifact: impl Read,
-) -> io::Result<ServerVerdict> {
+) -> io::Result<server::Verdict> {
     let rings = KeyRing::read_all(key_files);
     ask_key_rings(rings.iter(), signature_file, artifact)
 }
@@ -236,21 +230,19 @@ fn ask_key_rings<'a>(
     rings: impl Iterator<Item = &'a Result<KeyRing, Refusal>>,
     signature_file: &[u8],
     artifact: impl Read,
-) -> io::Result<ServerVerdict> {
+) -> io::Result<server::Verdict> {
     let pending: Vec<_> = rings
         .map(|ring| match ring {
             Ok(ring) => ring.choose(signature_file),
             Err(refusal) => Err(refusal.clone()),
         })
         .collect();
-    let ways = pending.iter().flatten().map(server::Pending::content_hash);
+    let ways = pending.iter().flatten().map(Pending::content_hash);
     let content = Hasher::new(ways).read(artifact)?;
     let mut telling: Option<Refusal> = None;
     for pending in pending {
         let refusal = match pending.map(|pending| pending.finish(&content)) {
-            Ok(server::Verdict::Accepts { key_id }) => {
-                return Ok(ServerVerdict::Accepts { key_id });
-            }
+            Ok(accepts @ server::Verdict::Accepts { .. }) => return Ok(accepts),
             Ok(server::Verdict::Refuses(refusal)) | Err(refusal) => refusal,
         };
         // "Unknown entity" says only that another of the key files is the signer's.
@@ -261,26 +253,14 @@ fn ask_key_rings<'a>(
             telling = Some(refusal);
         }
     }
-    Ok(match telling {
-        Some(refusal) => {
-            ServerVerdict::Refuses { words: refusal.words, advice: refusal.advice.to_string() }
-        }
-        None => ServerVerdict::Refuses {
-            words: "no key files".into(),
-            advice: "Configure a key file.".into(),
-        },
-    })
+    Ok(server::Verdict::Refuses(telling.unwrap_or_else(|| Refusal {
+        cause: Cause::NoKey,
+        words: "no key files".into(),
+        advice: "Configure a key file.",
+    })))
 }
 
-/// Asks the server. A good signature and the one that decides for the server are the same
-/// packet, as there is just one, so the content is hashed the way that both want.
-fn ask(key_ring: &KeyRing, signature_file: &[u8], content: &Hashed) -> Result<(), Refusal> {
-    match key_ring.choose(signature_file)?.finish(content).refusal() {
-        None => Ok(()),
-        Some(refusal) => Err(refusal),
-    }
-}
-
-fn refused(refusal: &Refusal) -> Bad {
+/// Returns the verdict on a signature that the server refuses.
+pub fn refused(refusal: &Refusal) -> Bad {
     Bad::new(Reason::ServerRefuses, format!("{}: {}", refusal.words, refusal.advice))
 }

@@ -12,14 +12,14 @@ use super::checksums::Sha256;
 use super::file::{Links, Stamp, folder_of, metadata_of, open_regular, read_small};
 use super::folder::Folder;
 use crate::disk::error::{Error, Result};
-use crate::judge::{Judge, ServerVerdict, ask_server, content_hash};
+use crate::judge::ask_server;
+use crate::mattermost::server;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 use crate::openpgp::ids::Fingerprint;
-use crate::openpgp::signature::MAX_SIGNATURE_FILE;
+use crate::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE};
 use crate::openpgp::verdict::{Bad, Reason};
-use crate::openpgp::verify::{Good, Verdict, distinct_signers};
 
 /// A file of a release.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,28 +32,8 @@ pub struct Artifact {
     pub signature: Option<PathBuf>,
 }
 
-/// The verdict on an artifact.
-#[derive(Clone, Debug)]
-pub struct Verified {
-    /// Whether it is good.
-    pub verdict: Verdict,
-    /// The artifact's digest, if it was asked for and the artifact was read.
-    pub sha256: Option<Sha256>,
-    /// If it is good, what other signers than its own say the same, if that was asked for:
-    /// other keys, each of a certificate of its own.
-    pub also: Vec<Good>,
-}
-
-/// What is asked for beside the verdict.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Want {
-    /// The artifact's digest.
-    pub digest: bool,
-    /// The signatures of further signers.
-    pub further: bool,
-}
-
-pub(super) fn sha256(content: &Hashed) -> Option<Sha256> {
+/// Returns the digest among those that were computed.
+pub fn sha256(content: &Hashed) -> Option<Sha256> {
     content.digest(ContentHash::SHA256, b"")?.try_into().ok()
 }
 
@@ -95,7 +75,7 @@ impl Artifact {
 
     /// Opens it. A file that was found must still be one, and where it was; a named one may be
     /// reached through a link, unless that leads out of its folder.
-    pub(super) fn open(&self) -> Result<(File, Stamp)> {
+    pub(crate) fn open(&self) -> Result<(File, Stamp)> {
         let links = self.root.as_deref().map_or(Links::Follow, Links::RefuseBeneath);
         let is_link = || fs::symlink_metadata(&self.path).is_ok_and(|it| it.is_symlink());
         if self.root.is_none() && is_link() {
@@ -135,100 +115,68 @@ impl Artifact {
 }
 
 impl Artifact {
-    /// Judges the artifact by the signature file that is given or was named, or by the one
-    /// beside it. The artifact is read once, for all of its signatures.
+    /// Hashes it in these ways, in one pass.
     ///
     /// # Errors
     ///
-    /// Whatever keeps from looking: a file that cannot be read, or changes meanwhile.
-    pub fn verify(
+    /// Whatever keeps from looking: it cannot be read, or changes meanwhile.
+    pub fn hash(
         &self,
-        signature: Option<&Path>,
-        judge: &Judge,
-        want: Want,
+        ways: impl IntoIterator<Item = ContentHash>,
         read: &AtomicU64,
-    ) -> Result<Verified> {
-        let bad = |bad| Verified { verdict: Verdict::Bad(bad), sha256: None, also: Vec::new() };
-        let signature = match self.read_signature(signature)? {
-            SignatureFile::Read(signature) => signature,
-            SignatureFile::Bad(reason) => return Ok(bad(reason)),
-        };
-        let way = match content_hash(&signature) {
-            Ok(way) => way,
-            Err(reason) => {
-                self.open()?;
-                return Ok(bad(reason));
-            }
-        };
-        let further = if want.further { self.read_further(judge) } else { Vec::new() };
-        let ways = want.digest.then_some(ContentHash::SHA256).into_iter().chain([way]);
-        let ways = ways.chain(further.iter().filter_map(|file| content_hash(file).ok()));
-        let content = self.read_once(|file| {
-            Hasher::new(ways).read_ahead(Counted { reader: file, count: read })
-        })?;
-        let verdict = judge.verify_content(&signature, &content);
-        let also = match &verdict {
-            Verdict::Good(good) => others(good, &further, judge, &content),
-            Verdict::Bad(_) => Vec::new(),
-        };
-        let sha256 = want.digest.then(|| sha256(&content)).flatten();
-        Ok(Verified { verdict, sha256, also })
+    ) -> Result<Hashed> {
+        self.read_once(|file| Hasher::new(ways).read_ahead(Counted { reader: file, count: read }))
     }
 
-    /// Reads the signatures that accepted signers may have put beside the first one. One that
-    /// cannot be read does not count.
-    fn read_further(&self, judge: &Judge) -> Vec<Zeroizing<Vec<u8>>> {
-        let signers = judge.accepted().iter().map(Certificate::fingerprint);
-        let paths = signers.flat_map(|signer| {
-            [false, true].map(|armored| self.further_signature_path(&signer, armored))
-        });
-        paths.filter_map(|path| read_small(&path, "a signature", MAX_SIGNATURE_FILE).ok()).collect()
-    }
-
-    /// Returns the digest of the artifact.
+    /// Returns its digest.
     ///
     /// # Errors
     ///
-    /// As [`Artifact::verify`].
+    /// As [`Artifact::hash`].
     pub fn digest(&self, read: &AtomicU64) -> Result<Sha256> {
-        let content = self.read_once(|file| {
-            Hasher::new([ContentHash::SHA256]).read_ahead(Counted { reader: file, count: read })
-        })?;
+        let content = self.hash([ContentHash::SHA256], read)?;
         Ok(sha256(&content).ok_or_else(|| openpgp::Error::crypto("hashing")("no SHA-256"))?)
     }
 
-    /// Asks the server alone, with these key files.
+    /// Asks the server alone about a signature, with these key files.
     ///
     /// # Errors
     ///
-    /// As [`Artifact::verify`].
+    /// As [`Artifact::hash`].
     pub fn ask_server(
         &self,
-        signature: Option<&Path>,
+        signature_file: &[u8],
         key_files: &[Vec<u8>],
         read: &AtomicU64,
-    ) -> Result<ServerVerdict> {
-        match self.read_signature(signature)? {
-            SignatureFile::Read(signature) => self.read_once(|file| {
-                ask_server(key_files, &signature, Counted { reader: file, count: read })
-            }),
-            SignatureFile::Bad(bad) => Ok(ServerVerdict::Refuses {
-                words: bad.reason().to_string(),
-                advice: bad.detail().to_string(),
-            }),
+    ) -> Result<server::Verdict> {
+        self.read_once(|file| {
+            ask_server(key_files, signature_file, Counted { reader: file, count: read })
+        })
+    }
+
+    /// Reads the signature file that is given or was named, or the one beside it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says.
+    pub fn read_signature(&self, signature: Option<&Path>) -> Result<SignatureFile> {
+        let named = signature.or(self.signature.as_deref()).map(Path::to_owned);
+        match named.map_or_else(|| self.find_signature(), |path| Ok(Some(path)))? {
+            Some(path) => read_signature(&path),
+            None => Ok(SignatureFile::Bad(Bad::new(
+                Reason::MissingSignature,
+                "there is neither a .sig nor an .asc file for it",
+            ))),
         }
     }
 
-    fn read_signature(&self, signature: Option<&Path>) -> Result<SignatureFile> {
-        let named = signature.or(self.signature.as_deref()).map(Path::to_owned);
-        let Some(path) = named.map_or_else(|| self.find_signature(), |path| Ok(Some(path)))? else {
-            self.open()?;
-            return Ok(SignatureFile::Bad(Bad::new(
-                Reason::MissingSignature,
-                "there is neither a .sig nor an .asc file for it",
-            )));
-        };
-        read_signature(&path)
+    /// Reads the signatures that these signers may have put beside the first one. One that cannot
+    /// be read does not count.
+    pub fn read_further(&self, signers: &[Certificate]) -> Vec<SignatureFile> {
+        let paths = signers.iter().map(Certificate::fingerprint).flat_map(|signer| {
+            [false, true].map(|armored| self.further_signature_path(&signer, armored))
+        });
+        paths.filter_map(|path| read_signature(&path).ok()).collect()
     }
 }
 
@@ -238,6 +186,24 @@ pub enum SignatureFile {
     Read(Zeroizing<Vec<u8>>),
     /// Nothing that could be one.
     Bad(Bad),
+}
+
+impl SignatureFile {
+    /// Returns its bytes and the signature that they are.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not good, whatever it is over.
+    pub fn parse(&self) -> Result<(&[u8], DetachedSignature), Bad> {
+        match self {
+            SignatureFile::Read(bytes) => {
+                let signature = DetachedSignature::read(bytes)?;
+                signature.content_hash()?;
+                Ok((bytes, signature))
+            }
+            SignatureFile::Bad(bad) => Err(bad.clone()),
+        }
+    }
 }
 
 /// Reads a signature file. One that is too large for one is bad.
@@ -254,22 +220,6 @@ pub fn read_signature(path: &Path) -> Result<SignatureFile> {
         ))),
         Err(error) => Err(error),
     }
-}
-
-/// Returns the good ones among further signatures.
-fn others(
-    first: &Good,
-    further: &[Zeroizing<Vec<u8>>],
-    judge: &Judge,
-    content: &Hashed,
-) -> Vec<Good> {
-    let good = further.iter().filter_map(|file| match judge.verify_content(file, content) {
-        Verdict::Good(good) => Some(*good),
-        Verdict::Bad(_) => None,
-    });
-    let all: Vec<Good> = std::iter::once(first.clone()).chain(good).collect();
-    let signers = distinct_signers(&all);
-    signers.into_iter().filter(|it| !it.is_by_key_of(first)).cloned().collect()
 }
 
 /// A reader that counts, for showing progress.

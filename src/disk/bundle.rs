@@ -8,8 +8,9 @@ use zeroize::Zeroizing;
 
 use super::file::{Links, Stamp, metadata_of, open_regular, read_small};
 use crate::disk::error::{Error, Result};
-use crate::judge::{Judge, ServerVerdict, policy_words};
+use crate::judge::{Judge, consequence, policy_words};
 use crate::mattermost::bundle::{self, Bundle};
+use crate::mattermost::server;
 use crate::openpgp::signature::MAX_SIGNATURE_FILE;
 use crate::openpgp::verdict::Bad;
 use crate::openpgp::verify::{Good, Verdict};
@@ -31,7 +32,7 @@ pub enum BundleVerdict {
         /// The publisher's verdict.
         policy: Bad,
         /// The server's.
-        server: ServerVerdict,
+        server: server::Verdict,
     },
 }
 
@@ -41,7 +42,7 @@ impl BundleVerdict {
         match self {
             BundleVerdict::Good(_) => None,
             BundleVerdict::Bad { policy, server } => {
-                Some((policy_words(policy), server.consequence()))
+                Some((policy_words(policy), consequence(server)))
             }
         }
     }

@@ -348,8 +348,8 @@ impl Signing<'_> {
         };
         let own = self.key.certificate().fingerprint();
         Ok(match self.judge.verify_content(&bytes, content) {
-            Verdict::Good(good) if good.certificate().fingerprint() == own => {
-                Some(good.key().clone())
+            Verdict::Good(good) if good.signer().certificate == own => {
+                Some(good.signer().key.clone())
             }
             _ => None,
         })

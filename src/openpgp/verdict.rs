@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 use super::ids::Fingerprint;
 
 /// Why a signature is not good. The names are a promise to scripts.
@@ -91,18 +93,26 @@ impl fmt::Display for Reason {
     }
 }
 
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 /// A signature that is not good, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Bad {
     reason: Reason,
     detail: String,
     made_while_valid: bool,
+    #[serde(skip)]
     signer: Option<Signer>,
 }
 
-/// Who is held to have made a signature that is not good: an accepted key that the signature
-/// names. With [`Reason::BadSignature`] that is all there is to it; with a reason that speaks of
-/// the key's or the signature's validity, the mathematics is right.
+/// The accepted key that a signature names.
+///
+/// If the signature is good, that key made it. If it is bad with [`Reason::BadSignature`], it only
+/// claims so. With a reason that speaks of the key's or the signature's validity, the key made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signer {
     /// The fingerprint of the certificate.
@@ -118,7 +128,7 @@ impl Bad {
         Bad { reason, detail: detail.into(), made_while_valid: false, signer: None }
     }
 
-    /// Says who is held to have made it.
+    /// Says which accepted key it names.
     pub(super) fn by(self, signer: Signer) -> Bad {
         Bad { signer: Some(signer), ..self }
     }

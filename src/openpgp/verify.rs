@@ -24,22 +24,23 @@ use super::words;
 /// A signature that is good, and by whom.
 #[derive(Clone, Debug)]
 pub struct Good {
-    certificate: Certificate,
-    key: Fingerprint,
-    /// The modulus of the key that made it.
+    signer: Signer,
+    user_id: Option<Vec<u8>>,
+    /// The modulus of the key that made it, and that of its certificate's primary key.
     modulus: Vec<u8>,
+    primary: Vec<u8>,
     created: SystemTime,
 }
 
 impl Good {
-    /// Returns the signer's certificate.
-    pub fn certificate(&self) -> &Certificate {
-        &self.certificate
+    /// Returns who made it.
+    pub fn signer(&self) -> &Signer {
+        &self.signer
     }
 
-    /// Returns the fingerprint of the key that made it, a subkey's where a subkey signed.
-    pub fn key(&self) -> &Fingerprint {
-        &self.key
+    /// Returns the user ID that names the signer's certificate. Not safe to show.
+    pub fn user_id(&self) -> Option<&[u8]> {
+        self.user_id.as_deref()
     }
 
     /// Returns when it was made.
@@ -60,11 +61,7 @@ impl Good {
 pub fn distinct_signers(signatures: &[Good]) -> Vec<&Good> {
     let edges: Vec<Edge<'_>> = signatures
         .iter()
-        .map(|good| Edge {
-            key: &good.modulus,
-            certificate: modulus(good.certificate.cert().primary_key().key()),
-            good,
-        })
+        .map(|good| Edge { key: &good.modulus, certificate: &good.primary, good })
         .collect();
     let mut taken: Vec<&Edge<'_>> = Vec::new();
     for edge in &edges {
@@ -78,7 +75,7 @@ pub fn distinct_signers(signatures: &[Good]) -> Vec<&Good> {
 /// A signature joins a key and a certificate.
 struct Edge<'a> {
     key: &'a [u8],
-    certificate: Vec<u8>,
+    certificate: &'a [u8],
     good: &'a Good,
 }
 
@@ -91,10 +88,10 @@ fn join<'a>(
     tried: &mut Vec<&'a [u8]>,
 ) -> bool {
     for edge in edges.iter().filter(|edge| edge.key == key) {
-        if tried.contains(&edge.certificate.as_slice()) {
+        if tried.contains(&edge.certificate) {
             continue;
         }
-        tried.push(&edge.certificate);
+        tried.push(edge.certificate);
         let holder = taken.iter().position(|it| it.certificate == edge.certificate);
         let holding = holder.and_then(|place| taken.get(place)).map(|it| it.key);
         if holding.is_none_or(|other| join(other, edges, taken, tried)) {
@@ -165,12 +162,17 @@ fn judge(
             if !issuers.iter().any(|issuer| issuer.aliases(key.key_handle())) {
                 continue;
             }
+            let signer = || Signer {
+                certificate: certificate.fingerprint(),
+                key: Fingerprint(key.fingerprint()),
+            };
             match judge_by_key(content, signature, certificate, key, policy) {
                 Ok(()) => {
                     return Ok(Good {
-                        certificate: certificate.clone(),
-                        key: Fingerprint(key.fingerprint()),
+                        signer: signer(),
+                        user_id: certificate.name(),
                         modulus: modulus(key),
+                        primary: modulus(certificate.cert().primary_key().key()),
                         created: signature.created(),
                     });
                 }
@@ -178,12 +180,7 @@ fn judge(
                 // said of the key that really made the signature says more than "bad signature".
                 Err(bad) => match &worst {
                     Some(seen) if seen.reason() != Reason::BadSignature => {}
-                    _ => {
-                        worst = Some(bad.by(Signer {
-                            certificate: certificate.fingerprint(),
-                            key: Fingerprint(key.fingerprint()),
-                        }))
-                    }
+                    _ => worst = Some(bad.by(signer())),
                 },
             }
         }

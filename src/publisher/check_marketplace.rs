@@ -85,7 +85,8 @@ impl Outcome for CheckedDatabase {
 }
 
 impl Publisher<'_> {
-    /// Checks a database. With a folder of bundles and a judge, their signatures are verified too.
+    /// Checks a database. With a folder of bundles, their signatures are verified too: `keys` says
+    /// whose count.
     ///
     /// # Errors
     ///
@@ -93,7 +94,8 @@ impl Publisher<'_> {
     pub fn check_marketplace(
         &self,
         database: &Path,
-        bundles: Option<(&Path, &Judge)>,
+        bundles: Option<&Path>,
+        keys: &[String],
     ) -> Result<CheckedDatabase, Failure> {
         let database = read_database(database)?;
         let empty = |entry| {
@@ -115,9 +117,10 @@ impl Publisher<'_> {
                 entry.note(problem, &mut named);
             }
         });
-        if let Some((folder, judge)) = bundles {
+        if let Some(folder) = bundles {
+            let judge = self.accepted(keys)?.judge(self.policy())?;
             for (entry, checked) in database.entries().iter().zip(&mut entries) {
-                check_bundles(entry, folder, judge, checked, &mut named);
+                check_bundles(entry, folder, &judge, checked, &mut named);
             }
         }
         entries.iter_mut().for_each(CheckedEntry::decide);

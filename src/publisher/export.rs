@@ -169,7 +169,7 @@ impl Publisher<'_> {
         let mut exported = Exported::new(Vec::new(), export.part.name());
         let shelf = match export.names {
             Names::One(_) => self.home()?.keys()?,
-            Names::Matching(_) => self.known_keys()?.0,
+            Names::Matching(_) => self.known()?.keys,
         };
         let mut packets = Zeroizing::new(Vec::new());
         for (key, alone) in export.choose(&shelf)? {

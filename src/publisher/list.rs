@@ -145,27 +145,6 @@ impl Publisher<'_> {
             notice,
         }
     }
-
-    /// Returns everything that the home knows, its own keys and those that are only trusted, and
-    /// which of them are trusted.
-    ///
-    /// # Errors
-    ///
-    /// That the home cannot be read.
-    pub fn known_keys(&self) -> Result<(Shelf<HomeKey>, Vec<Fingerprint>), Failure> {
-        let home = self.home()?;
-        let mut shelf = home.keys()?;
-        let trusted = self.readable(home.trusted()?);
-        let fingerprints = trusted.iter().map(|key| key.certificate.fingerprint()).collect();
-        for key in trusted {
-            let fingerprint = key.certificate.fingerprint();
-            match shelf.items.iter_mut().find(|it| it.certificate.fingerprint() == fingerprint) {
-                Some(known) => known.certificate = known.certificate.merge(&key.certificate)?,
-                None => shelf.items.push(HomeKey { certificate: key.certificate, secret: None }),
-            }
-        }
-        Ok((shelf, fingerprints))
-    }
 }
 
 /// Returns the keys that some name matches, in the home's order. No name stands for all. `secret`

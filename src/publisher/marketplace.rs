@@ -31,15 +31,13 @@ pub struct Adding<'a> {
     pub replace: bool,
     /// What else the entries say.
     pub details: EntryDetails,
+    /// Whose signatures count: certificate files, or keys of the home.
+    pub keys: &'a [String],
 }
 
 impl Adding<'_> {
-    /// Makes sure that all addresses are some.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Usage`] for one that is not http or https.
-    pub fn check(&self) -> Result<(), Failure> {
+    /// Makes sure that all addresses are http or https.
+    fn check(&self) -> Result<(), Failure> {
         let urls = [&self.details.homepage_url, &self.details.release_notes_url];
         let given = urls.into_iter().flatten().map(String::as_str);
         match given.chain([self.download_url_base]).find(|url| !is_web_address(url)) {
@@ -89,16 +87,14 @@ impl Outcome for ChangedDatabase {
 }
 
 impl Publisher<'_> {
-    /// Adds signed bundles: all of them, or none. `judge` says whose signatures count.
+    /// Adds signed bundles: all of them, or none.
     ///
     /// # Errors
     ///
-    /// That the database cannot be changed. What speaks against a bundle is said in the outcome.
-    pub fn add_to_marketplace(
-        &self,
-        adding: &Adding<'_>,
-        judge: &Judge,
-    ) -> Result<ChangedDatabase, Failure> {
+    /// That an address is none, or the database cannot be changed. What speaks against a bundle is said in the outcome.
+    pub fn add_to_marketplace(&self, adding: &Adding<'_>) -> Result<ChangedDatabase, Failure> {
+        adding.check()?;
+        let judge = self.accepted(adding.keys)?.judge(self.policy())?;
         let mut file = DatabaseFile::change(adding.database, self.umask, PATIENCE)?;
         let mut added = ChangedDatabase {
             database: adding.database.to_owned(),
@@ -108,7 +104,7 @@ impl Publisher<'_> {
         };
         let mut items = Vec::new();
         for path in adding.bundles {
-            match read(path, judge, adding.download_url_base) {
+            match read(path, &judge, adding.download_url_base) {
                 Ok(item) => items.push(item),
                 Err(error) => added.refused.push(Unread { path: path.clone(), error }),
             }

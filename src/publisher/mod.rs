@@ -3,12 +3,15 @@
 //! An act takes its arguments and returns what came of it. It prints nothing. What only the caller
 //! can do, asking a person and telling the time, comes in through [`Ask`] and [`Watch`].
 
+pub mod accepted;
 pub mod advice;
 pub mod announce;
 pub mod ask;
 pub mod change;
+pub mod check;
 pub mod check_marketplace;
 pub mod check_server;
+pub mod diagnose;
 pub mod document;
 pub mod export;
 pub mod failure;
@@ -29,6 +32,9 @@ pub mod show;
 pub mod store;
 mod summary;
 pub mod trust;
+pub mod verified;
+pub mod verify;
+mod verify_lists;
 pub mod watch;
 
 use std::time::{Duration, SystemTime};
@@ -94,8 +100,13 @@ impl<'a> Publisher<'a> {
 
 /// Warns of the files of the home that cannot be read, and returns the others.
 pub fn readable<T>(shelf: Shelf<T>, watch: &dyn Watch) -> Vec<T> {
+    warn_of_unreadable(&shelf, watch);
+    shelf.items
+}
+
+/// Warns of the files of the home that cannot be read.
+pub fn warn_of_unreadable<T>(shelf: &Shelf<T>, watch: &dyn Watch) {
     for (path, error) in &shelf.unreadable {
         watch.warn(&format!("{}: {}", Safe::path(path), one_line(error)));
     }
-    shelf.items
 }

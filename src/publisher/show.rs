@@ -18,10 +18,12 @@ pub use crate::text::path_text;
 
 /// Returns the user ID to show for a certificate, made safe.
 pub fn first_user_id(certificate: &Certificate) -> String {
-    match certificate.name() {
-        Some(user_id) => Safe::bytes(&user_id).to_string(),
-        None => "(no user ID)".into(),
-    }
+    shown_user_id(certificate.name().as_deref())
+}
+
+/// Returns the user ID that names a certificate as it is shown, made safe.
+pub fn shown_user_id(name: Option<&[u8]>) -> String {
+    name.map_or("(no user ID)".into(), |user_id| Safe::bytes(user_id).to_string())
 }
 
 /// Says so if a key can sign for 30 more days at the most, and what to do about it.

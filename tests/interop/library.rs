@@ -72,7 +72,7 @@ fn pieces_and_interruptions_change_neither_signatures_nor_verdicts() {
         let Verdict::Good(good) = judge.verify(&bytes, ragged).unwrap() else {
             panic!("{} bytes, pieces of {most}", data.len())
         };
-        assert_eq!(*good.key(), key.fingerprint());
+        assert_eq!(good.signer().key, key.fingerprint());
         let seconds =
             |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         assert_eq!(seconds(good.created()), seconds(time));

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use plugsign::disk::checksums::Checksums;
-use plugsign::judge::{Judge, ServerVerdict, ask_server};
+use plugsign::judge::{Judge, ask_server};
 use plugsign::mattermost::bundle;
 use plugsign::mattermost::config::Config;
 use plugsign::mattermost::marketplace::{self, Database};
@@ -176,14 +176,14 @@ pub fn verify(input: &[u8]) {
         let said = server::verdict(key_file, signature, CONTENT).expect("memory can be read");
         let files = [key_file.to_vec()];
         let asked = ask_server(&files, signature, CONTENT).expect("memory can be read");
-        let accepts = matches!(asked, ServerVerdict::Accepts { .. });
+        let accepts = matches!(asked, Said::Accepts { .. });
         assert_eq!(accepts, matches!(said, Said::Accepts { .. }), "{asked:?} {said:?}");
         return;
     }
     let judge = Judge::new(vec![signer().clone()], policy()).expect("the signer can be judged");
     let verdict = judge.verify(input, CONTENT).expect("memory can be read");
     if let Verdict::Good(good) = &verdict {
-        assert_eq!(good.certificate().fingerprint(), signer().fingerprint());
+        assert_eq!(good.signer().certificate, signer().fingerprint());
         let said = server::verdict(SIGNER, input, CONTENT).expect("memory can be read");
         assert!(matches!(said, Said::Accepts { .. }), "good here, and the server: {said:?}");
         let other = judge.verify(input, &b"something else"[..]).expect("memory can be read");

@@ -4,20 +4,14 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use plugsign::disk::Error;
-use plugsign::openpgp;
-use plugsign::openpgp::certificate::Certificate;
-use plugsign::openpgp::ids::Fingerprint;
-use plugsign::openpgp::weakness::Weakness;
-use serde_json::{Map, Value, json};
+use plugsign::publisher::diagnose::{Diagnosing, Diagnosis, Health, PassphraseFrom};
+use plugsign::publisher::failure::Failure;
 
-use super::doctor_checks::{bundle, clock, home, look_at_key};
-use crate::edge::asking::PassphraseSource;
+use crate::edge::asking::{Asking, PassphraseSource};
 use crate::edge::keys::KeySource;
-use crate::edge::report::Report;
-use crate::edge::terminal::{BAD, GOOD};
+use crate::edge::report::Words;
+use crate::edge::terminal::{BAD, Conversation, GOOD};
 use crate::edge::world::World;
-use plugsign::publisher::failure::{EXIT_NO, Failure, hint, one_line};
 
 /// Tell, before a long build, whether signing will work at its end
 ///
@@ -27,18 +21,18 @@ use plugsign::publisher::failure::{EXIT_NO, Failure, hint, one_line};
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
-    pub key: KeySource,
+    key: KeySource,
     /// Fail if the key is valid for fewer days; without this, fewer than 30 are a warning
     #[arg(long, value_name = "N")]
-    pub min_days: Option<u32>,
+    min_days: Option<u32>,
     /// Also check this plugin bundle, as `plugsign check` does; that it has no signature yet is fine
     #[arg(long = "bundle", value_name = "FILE")]
     bundles: Vec<PathBuf>,
     #[command(flatten)]
-    pub passphrase: PassphraseSource,
+    passphrase: PassphraseSource,
 }
 
-pub fn run(arguments: Arguments, world: &World) -> Result<Findings, Failure> {
+pub fn run(arguments: Arguments, world: &World) -> Result<Diagnosis, Failure> {
     if arguments.key.keys.len() > 1 {
         return Err(Failure::Usage("doctor looks at one key at a time".into()));
     }
@@ -46,115 +40,39 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Findings, Failure> {
         let words = "standard input cannot be both the key and the passphrase";
         return Err(Failure::Usage(words.into()));
     }
-    let mut rows = Vec::new();
-    let found = match arguments.key.find(world) {
-        Ok(mut found) => found.pop(),
-        Err(failure @ Failure::Usage(_)) => return Err(failure),
-        Err(failure) => {
-            rows.push(Row::failure("key", &failure));
-            None
+    let asking = Asking::new(world).key(&arguments.passphrase);
+    world.publisher(&asking).diagnose(Diagnosing {
+        keys: &arguments.key.keys,
+        text: arguments.key.text(world),
+        key_file: arguments.key.key_file.as_deref(),
+        passphrase: origin(&arguments.passphrase, world),
+        min_days: arguments.min_days,
+        bundles: &arguments.bundles,
+        created: world.time(None),
+    })
+}
+
+/// Says where the passphrase would come from, without reading it.
+fn origin(source: &PassphraseSource, world: &World) -> PassphraseFrom {
+    match (source.passphrase_fd, &source.passphrase_file) {
+        (Some(number), _) => PassphraseFrom::Descriptor(number),
+        (None, Some(path)) => PassphraseFrom::File(path.clone()),
+        (None, None) if world.variable("PLUGSIGN_PASSPHRASE").is_some() => {
+            PassphraseFrom::Environment
         }
-    };
-    rows.insert(0, clock(found.as_ref(), world));
-    rows.insert(1, home(found.as_ref().map(|found| found.origin), world));
-    let certificate = found.as_ref().map(|found| found.secret.certificate());
-    if let Some(found) = &found {
-        rows.extend(look_at_key(found, &arguments, world));
-    }
-    for path in &arguments.bundles {
-        rows.push(bundle(path, certificate, world));
-    }
-    Ok(Findings { fingerprint: certificate.map(|it| it.fingerprint()), rows })
-}
-
-/// All checks.
-pub struct Findings {
-    fingerprint: Option<Fingerprint>,
-    rows: Vec<Row>,
-}
-
-/// One check.
-pub struct Row {
-    /// A promise to scripts.
-    pub name: &'static str,
-    pub state: State,
-    detail: String,
-    /// What mends it.
-    mend: Option<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    Ok,
-    Warn,
-    Fail,
-}
-
-impl State {
-    fn name(self) -> &'static str {
-        match self {
-            State::Ok => "ok",
-            State::Warn => "warn",
-            State::Fail => "fail",
-        }
+        (None, None) if world.is_ci() => PassphraseFrom::NobodyInCi,
+        (None, None) if Conversation::open().is_some() => PassphraseFrom::Terminal,
+        (None, None) => PassphraseFrom::Nobody,
     }
 }
 
-impl Row {
-    pub fn ok(name: &'static str, detail: impl Into<String>) -> Row {
-        Row { name, state: State::Ok, detail: detail.into(), mend: None }
-    }
-
-    pub fn warn(name: &'static str, detail: impl Into<String>, mend: impl Into<String>) -> Row {
-        Row { name, state: State::Warn, detail: detail.into(), mend: Some(mend.into()) }
-    }
-
-    pub fn fail(name: &'static str, detail: impl Into<String>, mend: impl Into<String>) -> Row {
-        Row { state: State::Fail, ..Row::warn(name, detail, mend) }
-    }
-
-    pub fn error(name: &'static str, error: &Error) -> Row {
-        Row { name, state: State::Fail, detail: one_line(error), mend: hint(error) }
-    }
-
-    pub fn failure(name: &'static str, failure: &Failure) -> Row {
-        let mut detail = failure.message();
-        for cause in failure.causes() {
-            detail = format!("{detail}: {cause}");
-        }
-        Row { name, state: State::Fail, detail, mend: failure.hint() }
-    }
-
-    /// Says what mends it, if nothing was said yet.
-    pub fn or_mend(mut self, mend: impl Into<String>) -> Row {
-        self.mend = self.mend.or_else(|| Some(mend.into()));
-        self
-    }
-
-    /// Says something more of what was seen.
-    pub fn remark(mut self, words: &str) -> Row {
-        self.detail = format!("{}; {words}", self.detail);
-        self
-    }
-
-    pub fn weakness(name: &'static str, certificate: &Certificate, weakness: Weakness) -> Row {
-        Row::error(
-            name,
-            &Error::OpenPgp(openpgp::Error::Refused {
-                key: certificate.fingerprint().to_string(),
-                weakness,
-            }),
-        )
-    }
-}
-
-impl Report for Findings {
+impl Words for Diagnosis {
     fn results(&self, out: &mut dyn Write) -> io::Result<()> {
-        for row in &self.rows {
+        for row in &self.checks {
             match row.state {
-                State::Ok => write!(out, "{GOOD}ok{GOOD:#}    ")?,
-                State::Warn => write!(out, "{BAD}warn{BAD:#}  ")?,
-                State::Fail => write!(out, "{BAD}FAIL{BAD:#}  ")?,
+                Health::Ok => write!(out, "{GOOD}ok{GOOD:#}    ")?,
+                Health::Warn => write!(out, "{BAD}warn{BAD:#}  ")?,
+                Health::Fail => write!(out, "{BAD}FAIL{BAD:#}  ")?,
             }
             write!(out, "{}: {}", row.name, row.detail)?;
             match &row.mend {
@@ -164,29 +82,5 @@ impl Report for Findings {
             }
         }
         Ok(())
-    }
-
-    fn json(&self) -> Map<String, Value> {
-        let rows: Vec<Value> = self
-            .rows
-            .iter()
-            .map(|row| {
-                json!({
-                    "name": row.name,
-                    "state": row.state.name(),
-                    "detail": row.detail,
-                    "mend": row.mend,
-                })
-            })
-            .collect();
-        let mut map = Map::new();
-        let fingerprint = self.fingerprint.as_ref().map(ToString::to_string);
-        map.insert("fingerprint".into(), fingerprint.into());
-        map.insert("checks".into(), rows.into());
-        map
-    }
-
-    fn exit(&self) -> u8 {
-        if self.rows.iter().any(|row| row.state == State::Fail) { EXIT_NO } else { 0 }
     }
 }

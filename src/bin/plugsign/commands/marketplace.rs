@@ -12,7 +12,6 @@ use plugsign::publisher::marketplace::{Adding, ChangedDatabase};
 use plugsign::publisher::outcome::Unread;
 use plugsign::text::Safe;
 
-use super::accepted::signers;
 use crate::edge::asking::Asking;
 use crate::edge::report::{Report, Words};
 use crate::edge::terminal::{BAD, GOOD};
@@ -149,18 +148,12 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
                 download_url_base: &arguments.download_url_base,
                 replace: arguments.replace,
                 details: details(&arguments, world)?,
+                keys: &arguments.keys,
             };
-            adding.check()?;
-            let judge = signers(&arguments.keys, world)?.judge(world.policy())?;
-            Box::new(publisher.add_to_marketplace(&adding, &judge)?)
+            Box::new(publisher.add_to_marketplace(&adding)?)
         }
         Action::Check(CheckArguments { database, bundles, keys }) => {
-            let judge = match &bundles {
-                Some(_) => Some(signers(&keys, world)?.judge(world.policy())?),
-                None => None,
-            };
-            let bundles = bundles.as_deref().zip(judge.as_ref());
-            Box::new(publisher.check_marketplace(&database, bundles)?)
+            Box::new(publisher.check_marketplace(&database, bundles.as_deref(), &keys)?)
         }
         Action::Remove(RemoveArguments { database, id, version }) => {
             Box::new(publisher.remove_from_marketplace(&database, &id, &version)?)

@@ -1,13 +1,10 @@
 //! One file a subcommand: its arguments, what it does, what it reports; where that is much, in two:
-//! `sign` and `signed`, `verify` and `checked`, `import` and `imported`.
+//! `sign` and `signed`.
 
-pub mod accepted;
 pub mod announce;
 pub mod check;
-pub mod checked;
 pub mod completions;
 pub mod doctor;
-pub mod doctor_checks;
 pub mod export;
 pub mod extend;
 pub mod import;
@@ -25,4 +22,3 @@ pub mod signed;
 pub mod trust;
 pub mod user_ids;
 pub mod verify;
-pub mod verify_checksums;

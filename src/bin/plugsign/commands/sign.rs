@@ -16,10 +16,10 @@ use plugsign::disk::signing::{Signing, State};
 use plugsign::disk::write::{Existing, sync_folder};
 use plugsign::judge::Judge;
 use plugsign::openpgp::secret_key::SigningKey;
+use plugsign::publisher::check::warn_of_bundles;
 use plugsign::publisher::parallel::{each, for_each, threads_that_write};
 use plugsign::text::Safe;
 
-use super::check::warn_of_bundles;
 use super::sign_checksums::{self, Sorted};
 use super::signed::{Described, Done, File};
 use crate::edge::asking::{Asking, PassphraseSource};

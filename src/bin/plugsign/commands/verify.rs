@@ -1,32 +1,25 @@
 //! `plugsign verify`
 
+use std::io::{self, Write};
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Args;
-use plugsign::disk::artifact::{Artifact, SignatureFile, Verified, Want, read_signature};
-use plugsign::disk::file::read_small;
-use plugsign::disk::release::Release;
-use plugsign::judge::Judge;
-use plugsign::openpgp::certificate::Certificate;
-use plugsign::openpgp::key_file::MAX_KEY_FILE;
-use plugsign::openpgp::policy::Policy;
-use plugsign::openpgp::signature::DetachedSignature;
 use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_time;
 use plugsign::openpgp::verdict::{Bad, Reason};
-use plugsign::openpgp::verify::Verdict;
-use plugsign::publisher::parallel::{cores, for_each};
-
-use super::accepted::{Accepted, signers};
-use super::checked::{Checked, Line, Shown};
-use super::verify_checksums;
-use crate::edge::world::World;
+use plugsign::openpgp::verify::Good;
 use plugsign::publisher::failure::Failure;
-use plugsign::publisher::mistaken::is_key_file;
-use plugsign::publisher::show::warn_of_archives;
+use plugsign::publisher::show::shown_user_id;
+use plugsign::publisher::verified::{Answer, By, Line, Verified};
+use plugsign::publisher::verify::Verify;
+use plugsign::text::Safe;
+
+use crate::edge::asking::Asking;
+use crate::edge::report::Words;
+use crate::edge::terminal::{BAD, GOOD};
+use crate::edge::world::World;
 
 /// Verify files, signatures and folders
 ///
@@ -58,141 +51,110 @@ pub struct Arguments {
     at: Option<String>,
 }
 
-/// Returns the policy as of the time that is asked for. The future has revocations that nobody
-/// knows of yet.
-fn policy_at(at: Option<SystemTime>, world: &World) -> Result<Policy, Failure> {
+/// Returns the time to judge as of. The future has revocations that nobody knows of yet.
+fn past(at: Option<&str>, world: &World) -> Result<Option<SystemTime>, Failure> {
+    let at = at.map(parse_time).transpose()?;
     match at {
         Some(at) if at > world.now => {
             let words = format!("--at judges the past, and {} is yet to come", show_time(at));
             Err(Failure::Usage(words))
         }
-        Some(at) => Ok(Policy::new(at)),
-        None => Ok(world.policy()),
+        at => Ok(at),
     }
 }
 
-const KEY_FILE: &str = "it is a key file, and no signature: --key takes it";
-
-pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
-    let at = arguments.at.as_deref().map(parse_time).transpose()?;
-    let policy = policy_at(at, world)?;
-    let release = match &arguments.signature {
-        Some(_) if arguments.paths.len() == 1 && !arguments.paths[0].is_dir() => {
-            Release::of_one(&arguments.paths[0])
-        }
-        Some(_) => {
-            return Err(Failure::Usage("--signature goes with exactly one artifact".into()));
-        }
-        None => Release::to_verify(&arguments.paths)?,
-    };
-    warn_of_archives(&release, world);
-    let signature = arguments.signature.as_deref();
-    let mut lines = if arguments.as_server {
-        let keys = read_key_files(&arguments.keys)?;
-        for_each(&release.artifacts, cores(), world, |artifact, read| {
-            let verdict = artifact.ask_server(signature, &keys, read);
-            Line::new(&artifact.path, verdict.map(Shown::server))
-        })
-    } else {
-        let mut accepted = match signers(&arguments.keys, world) {
-            Err(Failure::NoHome) if arguments.keys.is_empty() => Accepted::default(),
-            other => other?,
-        };
-        if let Some(at) = at {
-            accepted.certificates.iter_mut().for_each(|it| *it = it.as_of(at));
-            // The server does not look back.
-            accepted.files.clear();
-        }
-        let judge = accepted.judge(policy)?;
-        let signers = arguments.signers.get();
-        let want = Want { digest: !release.folders.is_empty(), further: signers > 1 };
-        let judged = |artifact: &Artifact, read: &AtomicU64| {
-            let verified = artifact.verify(signature, &judge, want, read);
-            let sha256 = verified.as_ref().ok().and_then(|verified| verified.sha256);
-            let result = verified.map(|verified| Shown::policy(&enough(verified, signers)));
-            let signature = artifact.signature.clone().filter(|_| artifact.root.is_some());
-            Line { sha256, signature, ..Line::new(&artifact.path, result) }
-        };
-        let mut lines = for_each(&release.artifacts, cores(), world, judged);
-        // The server knows of no lists, and reads one signature.
-        verify_checksums::run(&release.folders, &mut lines);
-        let further = |file: &Artifact, read: &AtomicU64| judge_further(file, &judge, read);
-        let further = for_each(&release.further, cores(), world, further);
-        lines.extend(further.into_iter().flatten());
-        verify_checksums::warn_of_unsigned(&release.folders, &lines, world);
-        lines
-    };
-    for path in release.orphans {
-        let why = match is_key_file(&path) {
-            true => KEY_FILE,
-            false => "there is no file that it could be of",
-        };
-        let bad = Bad::new(Reason::OrphanSignature, why);
-        lines.push(Line::new(&path, Ok(Shown::bad(bad))));
+pub fn run(arguments: Arguments, world: &World) -> Result<Verified, Failure> {
+    let at = past(arguments.at.as_deref(), world)?;
+    let is_one = arguments.paths.len() == 1 && !arguments.paths[0].is_dir();
+    if arguments.signature.is_some() && !is_one {
+        return Err(Failure::Usage("--signature goes with exactly one artifact".into()));
     }
-    // `verify release-key.asc` beside a folder of that name: the folder is not what was meant.
-    for line in lines.iter_mut().filter(|line| line.path.is_dir()) {
-        let is_named = |path: &&PathBuf| path.with_extension("") == line.path && is_key_file(path);
-        if let Some(path) = arguments.paths.iter().find(is_named) {
-            let bad = Bad::new(Reason::OrphanSignature, KEY_FILE);
-            *line = Line::new(path, Ok(Shown::bad(bad)));
-        }
-    }
-    lines.extend(release.unreadable.into_iter().map(|(path, error)| Line::new(&path, Err(error))));
-    Ok(Checked { lines, passed_over: release.passed_over, at })
+    world.publisher(&Asking::new(world)).verify(&Verify {
+        paths: &arguments.paths,
+        keys: &arguments.keys,
+        signature: arguments.signature.as_deref(),
+        as_server: arguments.as_server,
+        signers: arguments.signers,
+        at,
+    })
 }
 
-/// Turns a good verdict into a bad one if too few signers agree.
-fn enough(verified: Verified, signers: usize) -> Verified {
-    let Verdict::Good(good) = &verified.verdict else { return verified };
-    let count = 1 + verified.also.len();
-    if count >= signers {
-        return verified;
-    }
-    let good = std::iter::once(&**good).chain(&verified.also);
-    let names: Vec<String> = good.map(|it| it.certificate().fingerprint().to_string()).collect();
-    let detail = format!("{signers} are needed, and {count} signed: {}", names.join(", "));
-    Verified { verdict: Verdict::Bad(Bad::new(Reason::TooFewSigners, detail)), ..verified }
-}
-
-/// Says so if a further signer's signature is none at all, or if its signer counts and it is not
-/// good. Whether others count is another question.
-fn judge_further(file: &Artifact, judge: &Judge, read: &AtomicU64) -> Option<Line> {
-    let path = file.signature.as_deref()?;
-    let claims = read_signature(path).map(|file| match file {
-        SignatureFile::Read(bytes) => claims(&bytes, judge),
-        SignatureFile::Bad(bad) => Err(bad),
-    });
-    let result = match claims {
-        Ok(Ok(false)) => return None,
-        Ok(Ok(true)) => {
-            match file.verify(None, judge, Want::default(), read).map(|it| it.verdict) {
-                Ok(Verdict::Good(_)) => return None,
-                Ok(Verdict::Bad(bad)) => Ok(Shown::bad(bad)),
-                Err(error) => Err(error),
+impl Words for Verified {
+    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+        for line in &self.lines {
+            let path = Safe::path(&line.about);
+            match &line.answer {
+                Answer::Good { signer, also } => {
+                    writeln!(out, "{GOOD}good{GOOD:#}  {path}  {}", by_words(signer, also))?;
+                }
+                Answer::Bad(bad) => {
+                    let (reason, detail) = (bad.reason(), bad.detail());
+                    writeln!(out, "{BAD}BAD{BAD:#}   {path}  {reason}: {detail}")?;
+                }
+                Answer::Unknown { .. } => {}
             }
         }
-        Ok(Err(bad)) => Ok(Shown::bad(bad)),
-        Err(error) => Err(error),
+        Ok(())
+    }
+
+    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        if self.lines.len() + self.passed_over > 1 {
+            let good = self.lines.iter().filter(|line| line.is_good()).count();
+            let bad = self.lines.iter().filter_map(Line::bad).count();
+            write!(talk, "{good} good, {bad} bad")?;
+            if self.passed_over > 0 {
+                write!(talk, ", {} passed over", self.passed_over)?;
+            }
+            writeln!(talk)?;
+        }
+        if let [one, other] = &self.lines[..]
+            && one.bad().is_some_and(|bad| bad.reason() == Reason::MissingSignature)
+            && other.bad().is_some_and(|bad| bad.reason() == Reason::OrphanSignature)
+        {
+            let (artifact, signature) = (Safe::path(&one.path), Safe::path(&other.path));
+            writeln!(
+                talk,
+                "hint: if one is the other's signature: --signature {signature} {artifact}"
+            )?;
+        }
+        if self.lines.iter().filter_map(Line::bad).any(Bad::made_while_valid) {
+            writeln!(
+                talk,
+                "hint: ask the signer for a renewed certificate; --at TIME judges as of then, if you know by other means that the signature is from then"
+            )?;
+        }
+        if let Some(at) = self.as_of {
+            writeln!(talk, "judged as of {}, not as of now", show_time(at))?;
+        }
+        Ok(())
+    }
+
+    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
+        for line in &self.lines {
+            if let Answer::Unknown { error } = &line.answer {
+                writeln!(talk, "cannot verify {}: {}", Safe::path(&line.about), error.one_line())?;
+                if let Some(hint) = error.hint() {
+                    writeln!(talk, "  hint: {hint}")?;
+                }
+            }
+        }
+        if self.lines.is_empty() {
+            writeln!(talk, "there is nothing to verify: no release archives and no signatures")?;
+        }
+        Ok(())
+    }
+}
+
+fn by_words(signer: &By, also: &[Good]) -> String {
+    let words = |good: &Good| {
+        let (certificate, user_id) = (&good.signer().certificate, shown_user_id(good.user_id()));
+        format!("{certificate}  {user_id}  {}", show_time(good.created()))
     };
-    Some(Line::new(path, result))
-}
-
-/// Returns whether a signature says that an accepted key made it.
-fn claims(signature: &[u8], judge: &Judge) -> Result<bool, Bad> {
-    let signature = DetachedSignature::read(signature)?;
-    signature.content_hash()?;
-    let issuers = signature.claimed_issuers();
-    let mut keys = judge.accepted().iter().flat_map(Certificate::fingerprints);
-    Ok(keys.any(|key| issuers.contains(&key.key_id())))
-}
-
-fn read_key_files(names: &[String]) -> Result<Vec<Vec<u8>>, Failure> {
-    names
-        .iter()
-        .map(|name| match read_small(Path::new(name), "a key file", MAX_KEY_FILE) {
-            Err(error) if error.is_not_found() => Err(Failure::NoKeyFile(name.clone())),
-            other => Ok(other?.to_vec()),
-        })
-        .collect()
+    match signer {
+        By::Signer(good) => {
+            let all: Vec<String> = std::iter::once(good).chain(also).map(words).collect();
+            all.join("  and  ")
+        }
+        By::Server { key_id } => format!("the server accepts it, by {key_id:016X}"),
+    }
 }

@@ -34,16 +34,21 @@ impl KeySource {
         self.key_file.as_deref().is_some_and(is_dash)
     }
 
-    /// Finds the keys that are named, else the only one there is.
-    pub fn find(&self, world: &World) -> Result<Vec<Found>, Failure> {
-        let text = match &self.key_file {
-            Some(path) => Some(KeyText {
+    /// Returns the text with the key, if there is one beside the home.
+    pub fn text(&self, world: &World) -> Result<Option<KeyText>, Failure> {
+        match &self.key_file {
+            Some(path) => Ok(Some(KeyText {
                 bytes: read_key_file(path)?,
                 origin: Origin::File,
                 name: Safe::path(path).to_string(),
-            }),
-            None => key_of_environment(world, self.keys.is_empty())?,
-        };
+            })),
+            None => key_of_environment(world, self.keys.is_empty()),
+        }
+    }
+
+    /// Finds the keys that are named, else the only one there is.
+    pub fn find(&self, world: &World) -> Result<Vec<Found>, Failure> {
+        let text = self.text(world)?;
         world.publisher(&Asking::new(world)).find_keys(&self.keys, text.as_ref())
     }
 }

@@ -5,14 +5,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
-use plugsign::disk::home::{Home, Lock};
+use plugsign::disk::home::Home;
 use plugsign::disk::shelf::Shelf;
 use plugsign::openpgp;
 use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::policy::Policy;
 use plugsign::publisher::ask::Ask;
 use plugsign::publisher::watch::Watch;
-use plugsign::publisher::{PATIENCE, Publisher, readable};
+use plugsign::publisher::{Publisher, readable};
 
 use super::progress;
 use crate::edge::global::Global;
@@ -59,7 +59,6 @@ impl World {
     pub fn home(&self) -> Result<&Home, Failure> {
         self.home.as_ref().ok_or(Failure::NoHome)
     }
-
 
     pub fn policy(&self) -> Policy {
         Policy::new(self.now)

@@ -1,9 +1,11 @@
 //! The certificates that a command line of gpg's knows, and how far each is trusted.
 
-use plugsign::disk::shelf::{HomeKey, Shelf};
-use plugsign::openpgp::certificate::Certificate;
+use std::collections::BTreeMap;
+
+use plugsign::disk::shelf::HomeKey;
 use plugsign::openpgp::facts::CertificateFacts;
 use plugsign::openpgp::ids::Fingerprint;
+use plugsign::publisher::accepted::Known;
 use plugsign::publisher::failure::Failure;
 
 use super::session::Session;
@@ -18,12 +20,6 @@ pub enum Trust {
     Full,
     /// It was imported, and nobody vouches for it.
     Unknown,
-}
-
-/// A certificate that signatures are verified with.
-pub struct Known {
-    pub certificate: Certificate,
-    pub trust: Trust,
 }
 
 /// A key in a listing.
@@ -41,30 +37,17 @@ pub enum Half {
     Secret,
 }
 
-/// Everything that the home knows: its own keys and those that are only trusted.
-pub fn known_keys(session: &Session) -> Result<(Shelf<HomeKey>, Vec<Fingerprint>), Failure> {
-    session.world.publisher(&Asking::new(&session.world)).known_keys()
+/// Reads everything that the home knows.
+pub fn known_keys(session: &Session) -> Result<Known, Failure> {
+    session.world.publisher(&Asking::new(&session.world)).known()
 }
 
-pub fn trust_in(key: &HomeKey, trusted: &[Fingerprint]) -> Trust {
+pub fn trust_in(key: &HomeKey, trusted: &BTreeMap<Fingerprint, Vec<String>>) -> Trust {
     if key.secret.is_some() {
         Trust::Ultimate
-    } else if trusted.contains(&key.certificate.fingerprint()) {
+    } else if trusted.contains_key(&key.certificate.fingerprint()) {
         Trust::Full
     } else {
         Trust::Unknown
-    }
-}
-
-/// Adds a certificate, or what a copy of a known one has beyond it: a revocation above all.
-pub fn add(known: &mut Vec<Known>, more: Known) {
-    let fingerprint = more.certificate.fingerprint();
-    match known.iter_mut().find(|known| known.certificate.fingerprint() == fingerprint) {
-        Some(first) => {
-            if let Ok(merged) = first.certificate.merge(&more.certificate) {
-                first.certificate = merged;
-            }
-        }
-        None => known.push(more),
     }
 }

@@ -16,6 +16,7 @@ use super::input::Input;
 use super::known::{Half, Listed, Trust, known_keys, trust_in};
 use super::options::KeyidFormat;
 use super::session::Session;
+use plugsign::publisher::accepted::Known;
 
 /// What a listing is of.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub enum Of {
 
 /// `--list-keys` and `--list-secret-keys`: all of them, or those that match.
 pub fn run(session: &mut Session, half: Half) -> Result<u8, Failure> {
-    let (shelf, trusted) = known_keys(session)?;
+    let Known { keys: shelf, trusted } = known_keys(session)?;
     let words = session.options.words.iter();
     let names = words.map(|word| KeyQuery::parse_gnupg(&word.to_string_lossy()));
     let names = names.collect::<openpgp::Result<Vec<_>>>()?;

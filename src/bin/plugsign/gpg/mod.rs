@@ -8,10 +8,10 @@ mod argv;
 mod colons;
 mod dates;
 mod export;
-mod gpgv;
 mod import;
 mod input;
 mod keygen;
+mod keyrings;
 mod known;
 mod listing;
 mod log;
@@ -31,20 +31,17 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Args;
-use plugsign::openpgp::ids::KeyId;
 use plugsign::text::Safe;
 
 use self::argv::Table;
-use self::gpgv::Keyrings;
 use self::keygen::Questions;
-use self::known::{Half, Known, Trust, add, known_keys, trust_in};
+use self::known::Half;
 use self::log::Log;
 use self::options::Options;
 use self::personality::Personality;
 use self::session::Session;
 use self::status::{Sink, Status};
 use self::table::{Opt, Task};
-use self::verify::Speak;
 use crate::edge::global::Global;
 use crate::edge::terminal::Terminal;
 use crate::edge::world::{World, gnupg_home};
@@ -158,7 +155,7 @@ fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failu
             Some(Task::Version) => version(session, "gpgv"),
             Some(Task::DumpOptions) => dump_options(session, table::GPGV),
             Some(_) => help(session, GPGV_HELP),
-            None => gpgv::run(session),
+            None => verify::gpgv(session),
         };
     }
     let Some(task) = session.options.task else {
@@ -179,13 +176,7 @@ fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failu
         Task::Sign => Err(Failure::Usage(
             "plugsign makes detached signatures only, no signed messages; add --detach-sign".into(),
         )),
-        Task::Verify => {
-            let mut keyrings = Keyrings::open(session);
-            let find =
-                |session: &mut Session, issuers: &[KeyId]| known(session, &mut keyrings, issuers);
-            let code = verify::run(session, find, Speak::OfTrust)?;
-            Ok(keyrings.code(code))
-        }
+        Task::Verify => verify::gpg(session),
         Task::ListKeys | Task::Fingerprint => listing::run(session, Half::Public),
         Task::ListSecretKeys => listing::run(session, Half::Secret),
         Task::ShowKeys => listing::show_files(session),
@@ -203,35 +194,6 @@ fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failu
         Task::Help => help(session, GPG_HELP),
         Task::DumpOptions => dump_options(session, table::GPG),
     }
-}
-
-/// Everybody whose signatures can be verified: the home's, unless it is ruled out, and those of
-/// the keyrings.
-fn known(
-    session: &mut Session,
-    keyrings: &mut Keyrings,
-    issuers: &[KeyId],
-) -> Result<Vec<Known>, Failure> {
-    let mut known = Vec::new();
-    if !session.options.no_default_keyring {
-        let (shelf, trusted) = known_keys(session)?;
-        let is_whole: Vec<bool> = shelf
-            .items
-            .iter()
-            .map(|key| shelf.check_complete(&key.certificate.fingerprint()).is_ok())
-            .collect();
-        for (key, is_whole) in session.world.readable(shelf).into_iter().zip(is_whole) {
-            // What cannot be read may revoke the key.
-            if is_whole {
-                let trust = trust_in(&key, &trusted);
-                known.push(Known { certificate: key.certificate, trust });
-            }
-        }
-    }
-    for more in keyrings.find(session, issuers) {
-        add(&mut known, Known { trust: Trust::Unknown, ..more });
-    }
-    Ok(known)
 }
 
 /// The version of gpg that these command lines are those of: scripts compare it, and take other

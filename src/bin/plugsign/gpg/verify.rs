@@ -8,21 +8,25 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use plugsign::disk::Error;
+use plugsign::judge::Judge;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::facts::{SignatureFacts, certificate_facts, signature_facts};
 use plugsign::openpgp::hash::HashAlgorithm;
 use plugsign::openpgp::ids::{Fingerprint, KeyId};
 use plugsign::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE, Texts};
-use plugsign::openpgp::verdict::{Bad, Reason};
-use plugsign::openpgp::verify::{Verdict, verify_hashed};
+use plugsign::openpgp::verdict::{Bad, Reason, Signer};
+use plugsign::openpgp::verify::Verdict;
 use plugsign::openpgp::weakness::Weakness;
 use plugsign::text::Safe;
 
 use super::dates::{day, long_date};
 use super::input::Input;
-use super::known::{Known, Trust};
+use super::keyrings::Keyrings;
+use super::known::{Trust, trust_in};
 use super::options::{digest_name, seconds};
 use super::session::{Session, primary_user_id};
+use crate::edge::asking::Asking;
+use plugsign::publisher::accepted::{Known, OfHome};
 use plugsign::publisher::failure::Failure;
 
 /// Whether trust is spoken of: gpgv does not, its keyring is the trust.
@@ -52,11 +56,34 @@ impl State {
     }
 }
 
-/// Verifies what the command line names. Whoever `find` knows of those that the signatures claim to
-/// be by counts.
-pub fn run(
+/// `gpg --verify`: by everybody that the home knows, unless it is ruled out, and by the keyrings.
+pub fn gpg(session: &mut Session) -> Result<u8, Failure> {
+    let of_home = match session.options.no_default_keyring {
+        true => OfHome::Nobody,
+        false => OfHome::Everybody,
+    };
+    run(session, &of_home, Speak::OfTrust)
+}
+
+/// gpgv: by the keyrings. Its trustedkeys.kbx is what `plugsign trust add` fills here.
+pub fn gpgv(session: &mut Session) -> Result<u8, Failure> {
+    let of_home = match session.options.keyrings.is_empty() {
+        true => OfHome::Trusted,
+        false => OfHome::Nobody,
+    };
+    run(session, &of_home, Speak::NotOfTrust)
+}
+
+fn run(session: &mut Session, of_home: &OfHome<'_>, speak: Speak) -> Result<u8, Failure> {
+    let mut keyrings = Keyrings::open(session);
+    let code = verify(session, &mut keyrings, of_home, speak)?;
+    Ok(keyrings.code(code))
+}
+
+fn verify(
     session: &mut Session,
-    find: impl FnOnce(&mut Session, &[KeyId]) -> Result<Vec<Known>, Failure>,
+    keyrings: &mut Keyrings,
+    of_home: &OfHome<'_>,
     speak: Speak,
 ) -> Result<u8, Failure> {
     let special = session.options.special_filenames;
@@ -101,10 +128,11 @@ pub fn run(
         }
     };
     let issuers = signatures.iter().flatten().flat_map(DetachedSignature::claimed_issuers);
-    let known = &find(session, &issuers.collect::<Vec<KeyId>>())?[..];
-    let certificates: Vec<Certificate> =
-        known.iter().map(|known| known.certificate.clone()).collect();
-    let policy = session.world.policy();
+    let from_keyrings = keyrings.find(session, &issuers.collect::<Vec<KeyId>>());
+    let asking = Asking::new(&session.world);
+    let publisher = session.world.publisher(&asking);
+    let accepted = publisher.signers(from_keyrings, &[], of_home)?;
+    let (judge, known) = (&Judge::new(accepted.certificates, publisher.policy())?, &accepted.known);
     let mut codes = Vec::new();
     let mut asserted = session.options.asserted.is_empty();
     for signature in &signatures {
@@ -115,9 +143,9 @@ pub fn run(
                 continue;
             }
         };
-        let verdict = verify_hashed(&content, signature, &certificates, &policy);
+        let verdict = judge.judge_by_policy(signature, &content);
         let facts = signature_facts(signature);
-        codes.push(Telling { session, known, facts, speak }.tell(&verdict));
+        codes.push(Telling { session, judge, known, facts, speak }.tell(&verdict));
         asserted = asserted || is_asserted(session, &verdict);
     }
     if !asserted {
@@ -169,7 +197,8 @@ fn not_a_signature(session: &mut Session, bad: &Bad) -> u8 {
 /// Tells a verdict, line by line as gpg does.
 struct Telling<'a> {
     session: &'a mut Session,
-    known: &'a [Known],
+    judge: &'a Judge,
+    known: &'a Known,
     facts: SignatureFacts,
     speak: Speak,
 }
@@ -189,39 +218,29 @@ impl Telling<'_> {
             let words = format!("               issuer \"{}\"", Safe::bytes(issuer));
             self.session.log.remark(&words);
         }
-        let bad = match verdict {
-            Verdict::Good(good) => {
-                return self.speak_well(State::Good, &good.certificate().clone(), good.key(), "");
+        let (bad, signer) = match verdict {
+            Verdict::Good(good) => return self.speak_well(State::Good, good.signer(), ""),
+            Verdict::Bad(bad) => (bad, bad.signer()),
+        };
+        match (signer, bad.reason()) {
+            (Some(signer), Reason::BadSignature) => self.speak_ill(signer),
+            (Some(signer), Reason::ExpiredSignature) => {
+                self.speak_well(State::ExpiredSignature, signer, bad.detail())
             }
-            Verdict::Bad(bad) => bad,
-        };
-        let signer = bad.signer().cloned();
-        let certificate = signer.as_ref().and_then(|signer| {
-            let known = self.known.iter();
-            known.map(|known| &known.certificate).find(|it| it.fingerprint() == signer.certificate)
-        });
-        let (Some(signer), Some(certificate)) = (&signer, certificate) else {
-            return self.cannot_say(bad);
-        };
-        let certificate = certificate.clone();
-        let state = match bad.reason() {
-            Reason::BadSignature => return self.speak_ill(&certificate, &signer.key),
-            Reason::ExpiredSignature => State::ExpiredSignature,
-            Reason::ExpiredKey => State::ExpiredKey,
-            Reason::RevokedKey => State::RevokedKey,
-            _ => return self.cannot_say(bad),
-        };
-        self.speak_well(state, &certificate, &signer.key, bad.detail())
+            (Some(signer), Reason::ExpiredKey) => {
+                self.speak_well(State::ExpiredKey, signer, bad.detail())
+            }
+            (Some(signer), Reason::RevokedKey) => {
+                self.speak_well(State::RevokedKey, signer, bad.detail())
+            }
+            _ => self.cannot_say(bad),
+        }
     }
 
     /// The bytes are the signer's. That is good, unless the signer or the signature is over.
-    fn speak_well(
-        mut self,
-        state: State,
-        certificate: &Certificate,
-        key: &Fingerprint,
-        detail: &str,
-    ) -> u8 {
+    fn speak_well(mut self, state: State, signer: &Signer, detail: &str) -> u8 {
+        let Some(certificate) = certificate_of(self.judge, signer) else { return 2 };
+        let key = &signer.key;
         let primary = certificate.fingerprint();
         let facts = &self.facts;
         let created = facts.created;
@@ -320,8 +339,9 @@ impl Telling<'_> {
     }
 
     /// The signature names a known key, and is not by it over these bytes.
-    fn speak_ill(self, certificate: &Certificate, key: &Fingerprint) -> u8 {
-        let primary = certificate.fingerprint();
+    fn speak_ill(self, signer: &Signer) -> u8 {
+        let Some(certificate) = certificate_of(self.judge, signer) else { return 2 };
+        let Signer { certificate: primary, key } = signer;
         let user_id = primary_user_id(certificate, self.session);
         let Session { status, log, .. } = self.session;
         status.say(&format!("KEY_CONSIDERED {primary} 0"));
@@ -363,20 +383,24 @@ impl Telling<'_> {
     }
 
     fn trust_in(&self, primary: &Fingerprint) -> Trust {
-        let mut known = self.known.iter();
-        known
-            .find(|known| known.certificate.fingerprint() == *primary)
-            .map_or(Trust::Unknown, |known| known.trust)
+        let known = (!self.session.options.no_default_keyring).then_some(self.known);
+        let key = known.and_then(|known| Some((known.get(primary)?, &known.trusted)));
+        key.map_or(Trust::Unknown, |(key, trusted)| trust_in(key, trusted))
     }
+}
+
+/// Returns the certificate of a signer that is accepted.
+fn certificate_of<'a>(judge: &'a Judge, signer: &Signer) -> Option<&'a Certificate> {
+    judge.accepted().iter().find(|it| it.fingerprint() == signer.certificate)
 }
 
 /// `--assert-signer`: a good signature, but by whom?
 fn is_asserted(session: &mut Session, verdict: &Verdict) -> bool {
     let Verdict::Good(good) = verdict else { return false };
-    let primary = good.certificate().fingerprint();
+    let Signer { certificate, key } = good.signer();
     for word in session.options.asserted.clone() {
         for fingerprint in asserted_fingerprints(&word) {
-            if fingerprint == primary || fingerprint == *good.key() {
+            if fingerprint == *certificate || fingerprint == *key {
                 session.log.remark(&format!("signer '{fingerprint}' matched"));
                 session.status.say(&format!("ASSERT_SIGNER {fingerprint}"));
                 return true;

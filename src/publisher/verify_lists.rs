@@ -1,25 +1,22 @@
-//! What `plugsign verify` makes of signed lists of checksums.
+//! Holds folders against their signed lists of checksums.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
-use plugsign::disk::Error;
-use plugsign::disk::artifact::Artifact;
-use plugsign::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
-use plugsign::disk::file::{folder_of, is_there, read_small};
-use plugsign::disk::release::{name_in, plain};
-use plugsign::openpgp::hash::{ContentHash, Hasher};
-use plugsign::openpgp::verdict::{Bad, Reason};
-
-use plugsign::text::Safe;
-
-use super::checked::{Line, Shown};
-use crate::edge::world::World;
-use plugsign::text::quoted;
+use super::verified::{Answer, Line};
+use super::watch::Watch;
+use crate::disk::artifact::Artifact;
+use crate::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
+use crate::disk::file::{folder_of, is_there, read_small};
+use crate::disk::release::{name_in, plain};
+use crate::disk::{Error, Result};
+use crate::openpgp::hash::{ContentHash, Hasher};
+use crate::openpgp::verdict::{Bad, Reason};
+use crate::text::{Safe, quoted};
 
 /// Holds the folders, and those in them, against their signed lists.
-pub(super) fn run(folders: &[PathBuf], lines: &mut Vec<Line>) {
+pub(super) fn check_lists(folders: &[PathBuf], lines: &mut Vec<Line>) {
     let lists = signed_lists(folders, lines);
     let judged = Judged::of(lines);
     let mut more = Vec::new();
@@ -31,14 +28,14 @@ pub(super) fn run(folders: &[PathBuf], lines: &mut Vec<Line>) {
 
 /// Warns of lists that nobody signed: a run that was killed may have left one, and nothing covers
 /// the names.
-pub(super) fn warn_of_unsigned(folders: &[PathBuf], lines: &[Line], world: &World) {
+pub(super) fn warn_of_unsigned(folders: &[PathBuf], lines: &[Line], watch: &dyn Watch) {
     let judged: BTreeSet<&Path> = lines.iter().map(|line| plain(&line.path)).collect();
     for folder in folders {
         let list = folder.join(CHECKSUMS);
         // What cannot be looked at may well be one.
         let may_be_there = is_there(&list).unwrap_or(true);
         if may_be_there && !list.is_dir() && !judged.contains(plain(&list)) {
-            world.terminal.warn(&format!(
+            watch.warn(&format!(
                 "{} is not signed, so nothing covers the names: plugsign sign --checksums --force {}",
                 Safe::path(&list),
                 quoted(folder)
@@ -93,13 +90,13 @@ fn check_names(
     judged: &Judged,
     lines: &mut [Line],
 ) -> Vec<Line> {
-    let mismatch = |detail: String| Ok(Shown::bad(Bad::new(Reason::ChecksumMismatch, detail)));
+    let mismatch = |detail: &str| Answer::from(Bad::new(Reason::ChecksumMismatch, detail));
     let checksums = match read_list(path, signed) {
         Ok(checksums) if checksums.names().next().is_none() => {
-            return vec![Line::new(path, mismatch("it lists no file".into()))];
+            return vec![Line::new(path, mismatch("it lists no file"))];
         }
         Ok(checksums) => checksums,
-        Err(error) => return vec![Line::new(path, Err(error))],
+        Err(error) => return vec![Line::new(path, error)],
     };
     let mut there = HashSet::new();
     for place in judged.in_folder(folder) {
@@ -110,10 +107,9 @@ fn check_names(
         }
         let Some(name) = name_in(folder, &line.path) else { continue };
         match checksums.get(name) {
-            None => line.result = mismatch("it is not on the signed SHA256SUMS".into()),
+            None => line.answer = mismatch("it is not on the signed SHA256SUMS"),
             Some(digest) if Some(*digest) != line.sha256 => {
-                line.result =
-                    mismatch("the signed SHA256SUMS has another file of this name".into());
+                line.answer = mismatch("the signed SHA256SUMS has another file of this name");
             }
             Some(_) => {}
         }
@@ -122,21 +118,21 @@ fn check_names(
     for name in checksums.names().filter(|name| !there.contains(*name)) {
         let listed = folder.join(name);
         let artifact = Artifact::found(listed.clone(), folder);
-        let result = match artifact.digest(&AtomicU64::new(0)) {
+        let answer = match artifact.digest(&AtomicU64::new(0)) {
             Ok(digest) if checksums.get(name) == Some(&digest) => continue,
-            Ok(_) => mismatch("its bytes are not those on the signed SHA256SUMS".into()),
+            Ok(_) => mismatch("its bytes are not those on the signed SHA256SUMS"),
             Err(error) if error.is_not_found() => {
-                mismatch("it is on the signed SHA256SUMS, but not here".into())
+                mismatch("it is on the signed SHA256SUMS, but not here")
             }
-            Err(error) => Err(error),
+            Err(error) => error.into(),
         };
-        more.push(Line::new(&listed, result));
+        more.push(Line::new(&listed, answer));
     }
     more
 }
 
 /// Reads the list again, and makes sure that it is the one whose signature was good.
-fn read_list(path: &Path, signed: Option<Sha256>) -> Result<Checksums, Error> {
+fn read_list(path: &Path, signed: Option<Sha256>) -> Result<Checksums> {
     let bytes = read_small(path, "a list of checksums", MAX_CHECKSUMS)?;
     let mut hasher = Hasher::new([ContentHash::SHA256]);
     hasher.update(&bytes);

@@ -1,4 +1,4 @@
-//! gpgv: whoever is in the keyring is trusted, and nobody else.
+//! The keyrings of a command line, whose certificates count.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -13,33 +13,12 @@ use plugsign::openpgp::key_file::{MAX_KEYRING, key_blocks};
 use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
-use super::known::{Known, Trust, add};
 use super::session::Session;
 use super::status::cause_of;
-use super::verify::{self, Speak};
 use plugsign::publisher::failure::Failure;
 
-pub fn run(session: &mut Session) -> Result<u8, Failure> {
-    if session.options.keyrings.is_empty() {
-        // gpgv's trustedkeys.kbx is what `plugsign trust add` fills here.
-        return verify::run(session, trusted, Speak::NotOfTrust);
-    }
-    let mut keyrings = Keyrings::open(session);
-    let code = verify::run(
-        session,
-        |session, issuers| Ok(keyrings.find(session, issuers)),
-        Speak::NotOfTrust,
-    );
-    Ok(keyrings.code(code?))
-}
-
-fn trusted(session: &mut Session, _: &[KeyId]) -> Result<Vec<Known>, Failure> {
-    let trusted = session.world.readable(session.world.home()?.trusted()?).into_iter();
-    Ok(trusted.map(|key| Known { certificate: key.certificate, trust: Trust::Full }).collect())
-}
-
-/// The keyrings of a command line. One that cannot be read may be the one that has a revocation:
-/// then nothing is good, whatever the others have.
+/// Keyrings. One that cannot be read may be the one that has a revocation: then nothing is good,
+/// whatever the others have.
 pub struct Keyrings {
     files: Vec<(PathBuf, Zeroizing<Vec<u8>>)>,
     failed: bool,
@@ -73,8 +52,8 @@ impl Keyrings {
     }
 
     /// Reads the certificates that have one of these keys, and no others.
-    pub fn find(&mut self, session: &mut Session, issuers: &[KeyId]) -> Vec<Known> {
-        let mut known: Vec<Known> = Vec::new();
+    pub fn find(&mut self, session: &mut Session, issuers: &[KeyId]) -> Vec<Certificate> {
+        let mut found = Vec::new();
         for (path, bytes) in std::mem::take(&mut self.files) {
             let read = match certificates(&bytes, Wanted::With(issuers), &session.world.budget) {
                 Ok(read) => read,
@@ -85,9 +64,7 @@ impl Keyrings {
             };
             for certificate in read {
                 match certificate {
-                    Ok(certificate) => {
-                        add(&mut known, Known { certificate, trust: Trust::Unknown });
-                    }
+                    Ok(certificate) => found.push(certificate),
                     // A certificate of another kind is nobody's; damage may hide anything.
                     Err(error @ openpgp::Error::Refused { .. }) => {
                         session.verbose(&format!("{}: {error}", Safe::path(&path)));
@@ -96,7 +73,7 @@ impl Keyrings {
                 }
             }
         }
-        known
+        found
     }
 
     /// Returns the exit code, which is never good if a keyring could not be read.

@@ -1,0 +1,274 @@
+//! Whose signatures count.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::failure::Failure;
+use super::keys::certificates_of;
+use super::mistaken::looks_like_file;
+use super::watch::Watch;
+use super::{Publisher, warn_of_unreadable};
+use crate::disk;
+use crate::disk::file::{is_there, read_small};
+use crate::disk::shelf::{HomeKey, Shelf, TrustedKey};
+use crate::judge::Judge;
+use crate::openpgp;
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::ids::Fingerprint;
+use crate::openpgp::key_file::MAX_KEYRING;
+use crate::openpgp::policy::Policy;
+use crate::openpgp::query::KeyQuery;
+use crate::text::Safe;
+
+/// Whose signatures count.
+#[derive(Default)]
+pub struct Accepted {
+    /// Their certificates.
+    pub certificates: Vec<Certificate>,
+    /// The key files that were named, as they are.
+    pub files: Vec<Vec<u8>>,
+    /// What the home knows, as far as it was asked.
+    pub known: Known,
+}
+
+/// Which keys of the home count.
+pub enum OfHome<'a> {
+    /// None. What the home knows of other certificates still narrows them.
+    Nobody,
+    /// Those that a KEY or the name of a trusted certificate names.
+    Named(&'a [&'a String]),
+    /// The trusted ones.
+    Trusted,
+    /// The trusted ones, and those with a secret part.
+    TrustedAndOwn,
+    /// All. A key that cannot be read completely is left out.
+    Everybody,
+}
+
+impl Accepted {
+    /// Makes the judge for whom their signatures count.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::NobodyTrusted`] if there is nobody.
+    pub fn judge(self, policy: Policy) -> Result<Judge, Failure> {
+        if self.certificates.is_empty() {
+            return Err(Failure::NobodyTrusted);
+        }
+        Ok(Judge::new(self.certificates, policy)?.with_key_files(self.files))
+    }
+
+    /// Goes back to a time in the past. The server does not look back, so the key files go.
+    pub fn as_of(mut self, time: SystemTime) -> Accepted {
+        self.certificates.iter_mut().for_each(|it| *it = it.as_of(time));
+        self.files.clear();
+        self
+    }
+}
+
+impl Publisher<'_> {
+    /// Returns whose signatures count: those in the key files and of the keys of the home that
+    /// are named. If none is named: the trusted ones and the home's own, if there is a home.
+    ///
+    /// # Errors
+    ///
+    /// That a file has no key, or that a KEY is unknown or ambiguous.
+    pub fn accepted(&self, keys: &[String]) -> Result<Accepted, Failure> {
+        let (mut read, mut files, mut of_home) = (Vec::new(), Vec::new(), Vec::new());
+        for key in keys {
+            let path = Path::new(key);
+            if is_there(path)? {
+                let bytes = read_small(path, "a key file", MAX_KEYRING)?;
+                read.push((key, certificates_of(&bytes, path, self)?));
+                files.push(bytes.to_vec());
+            } else {
+                of_home.push(key);
+            }
+        }
+        let named: Vec<Certificate> = read.iter().flat_map(|(_, all)| all).cloned().collect();
+        let accepted = match (keys, &of_home[..]) {
+            ([], _) => self.signers(named, keys, &OfHome::TrustedAndOwn),
+            (_, []) => self.signers(named, keys, &OfHome::Nobody),
+            (_, of_home) => self.signers(named, keys, &OfHome::Named(of_home)),
+        }?;
+        read.iter().for_each(|(name, all)| accepted.known.warn_of_shadow(name, all, self.watch));
+        Ok(Accepted { files, ..accepted })
+    }
+
+    /// Returns whose signatures count: those whose certificates were read from files, and some of
+    /// the home. A revocation or an earlier end counts whichever copy of a certificate says so;
+    /// but what is from a file is no wider for what the home knows.
+    ///
+    /// `names` are those of trusted certificates to be read although nobody of the home counts.
+    ///
+    /// # Errors
+    ///
+    /// That the home is needed and cannot be read, or that a file of it may revoke a certificate
+    /// and cannot be read.
+    pub fn signers(
+        &self,
+        from_files: Vec<Certificate>,
+        names: &[String],
+        of_home: &OfHome<'_>,
+    ) -> Result<Accepted, Failure> {
+        let is_asked = !matches!(of_home, OfHome::Nobody);
+        let known = match is_asked {
+            true => self.known(),
+            false => self.known_of(names, &from_files),
+        };
+        let known = match known {
+            Ok(known) => known,
+            Err(Failure::NoHome) if !matches!(of_home, OfHome::Named(_)) => Known::default(),
+            Err(failure) if is_asked => return Err(failure),
+            Err(failure) => {
+                let why = failure.message();
+                self.watch.warn(&format!("the home was not asked about these keys: {why}"));
+                Known::default()
+            }
+        };
+        let narrowed = from_files.iter().map(|certificate| known.narrow(certificate));
+        let mut certificates = narrowed.collect::<Result<Vec<_>, _>>()?;
+        let whole = |key: &HomeKey| known.keys.check_complete(&key.certificate.fingerprint());
+        let mut add = |key: &HomeKey| certificates.push(key.certificate.clone());
+        match of_home {
+            OfHome::Named(keys) => {
+                for key in *keys {
+                    add(known.find(key)?);
+                }
+            }
+            _ => {
+                for key in known.keys.items.iter().filter(|key| known.counts(key, of_home)) {
+                    match (whole(key), of_home) {
+                        (Ok(()), _) => add(key),
+                        (Err(_), OfHome::Everybody) => {}
+                        (Err(error), _) => return Err(error.into()),
+                    }
+                }
+            }
+        }
+        if is_asked {
+            warn_of_unreadable(&known.keys, self.watch);
+        }
+        Ok(Accepted { certificates, files: Vec::new(), known })
+    }
+
+    /// Reads everything that the home knows.
+    ///
+    /// # Errors
+    ///
+    /// That the home cannot be read, see [`Home::keys`](crate::disk::home::Home::keys).
+    pub fn known(&self) -> Result<Known, Failure> {
+        let home = self.home()?;
+        Known::gather(home.keys()?, home.trusted()?)
+    }
+
+    /// Reads what the home knows of these certificates, and the trusted ones of these names.
+    fn known_of(&self, names: &[String], of: &[Certificate]) -> Result<Known, Failure> {
+        let home = self.home()?;
+        let asked: Vec<Fingerprint> = of.iter().map(Certificate::fingerprint).collect();
+        Known::gather(home.keys_of(&asked)?, home.trusted_of(names, &asked)?)
+    }
+}
+
+/// What the home knows: its keys and those that are only trusted.
+pub struct Known {
+    /// The keys. All copies of one are taken together.
+    pub keys: Shelf<HomeKey>,
+    /// The trusted certificates, and their names.
+    pub trusted: BTreeMap<Fingerprint, Vec<String>>,
+}
+
+impl Default for Known {
+    fn default() -> Known {
+        let keys = Shelf { items: Vec::new(), unreadable: Vec::new() };
+        Known { keys, trusted: BTreeMap::new() }
+    }
+}
+
+impl Known {
+    fn gather(mut keys: Shelf<HomeKey>, trusted: Shelf<TrustedKey>) -> Result<Known, Failure> {
+        let of = |(place, key): (usize, &HomeKey)| (key.certificate.fingerprint(), place);
+        let mut places: HashMap<Fingerprint, usize> =
+            keys.items.iter().enumerate().map(of).collect();
+        let mut names: BTreeMap<Fingerprint, Vec<String>> = BTreeMap::new();
+        for TrustedKey { name, certificate } in trusted.items {
+            let fingerprint = certificate.fingerprint();
+            let known = places.get(&fingerprint).and_then(|place| keys.items.get_mut(*place));
+            match known {
+                Some(known) => known.certificate = known.certificate.merge(&certificate)?,
+                None => {
+                    places.insert(fingerprint.clone(), keys.items.len());
+                    keys.items.push(HomeKey { certificate, secret: None });
+                }
+            }
+            names.entry(fingerprint).or_default().push(name);
+        }
+        for (path, error) in trusted.unreadable {
+            if keys.unreadable.iter().all(|(known, _)| *known != path) {
+                keys.unreadable.push((path, error));
+            }
+        }
+        Ok(Known { keys, trusted: names })
+    }
+
+    /// Returns what the home has of a certificate.
+    pub fn get(&self, fingerprint: &Fingerprint) -> Option<&HomeKey> {
+        self.keys.items.iter().find(|key| key.certificate.fingerprint() == *fingerprint)
+    }
+
+    /// Returns the trusted certificate of this name.
+    fn trusted_as(&self, name: &str) -> Option<&Fingerprint> {
+        let mut trusted = self.trusted.iter();
+        trusted.find(|(_, names)| names.iter().any(|it| it == name)).map(|(trusted, _)| trusted)
+    }
+
+    fn counts(&self, key: &HomeKey, of_home: &OfHome<'_>) -> bool {
+        let is_trusted = || self.trusted.contains_key(&key.certificate.fingerprint());
+        match of_home {
+            OfHome::Nobody | OfHome::Named(_) => false,
+            OfHome::Trusted => is_trusted(),
+            OfHome::TrustedAndOwn => key.secret.is_some() || is_trusted(),
+            OfHome::Everybody => true,
+        }
+    }
+
+    /// Finds a trusted certificate by its name, or any by a KEY.
+    fn find(&self, key: &str) -> Result<&HomeKey, Failure> {
+        use openpgp::Error::UnknownKey;
+        if let Some(found) = self.trusted_as(key).and_then(|trusted| self.get(trusted)) {
+            self.keys.check_complete(&found.certificate.fingerprint())?;
+            return Ok(found);
+        }
+        match self.keys.find(&KeyQuery::parse(key)?) {
+            Err(disk::Error::UnsafeFile { .. } | disk::Error::OpenPgp(UnknownKey(_)))
+                if looks_like_file(key) =>
+            {
+                Err(Failure::NeitherFileNorKey(key.to_string()))
+            }
+            found => Ok(found?),
+        }
+    }
+
+    /// Narrows a certificate by what the home's copies of it say.
+    fn narrow(&self, certificate: &Certificate) -> Result<Certificate, Failure> {
+        let fingerprint = certificate.fingerprint();
+        self.keys.check_complete(&fingerprint)?;
+        Ok(match self.get(&fingerprint) {
+            Some(copy) => certificate.narrowed_by(&copy.certificate),
+            None => certificate.clone(),
+        })
+    }
+
+    /// Warns if a file stands before a trusted certificate of its name: whoever made the folder that
+    /// is to be verified may have put it there.
+    fn warn_of_shadow(&self, name: &str, file: &[Certificate], watch: &dyn Watch) {
+        let is_it = |trusted: &Fingerprint| file.iter().any(|it| it.fingerprint() == *trusted);
+        if let Some(trusted) = self.trusted_as(name).filter(|trusted| !is_it(trusted)) {
+            watch.warn(&format!(
+                "--key {} is the file here, and not the trusted certificate of that name, which is {trusted}",
+                Safe::text(name)
+            ));
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Verifies files, signatures and folders.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::time::SystemTime;
+
+use super::Publisher;
+use super::failure::Failure;
+use super::mistaken::is_key_file;
+use super::parallel::{cores, for_each};
+use super::show::warn_of_archives;
+use super::verified::{Answer, By, Line, Verified};
+use super::verify_lists::{check_lists, warn_of_unsigned};
+use crate::disk;
+use crate::disk::artifact::{Artifact, SignatureFile, read_signature, sha256};
+use crate::disk::checksums::Sha256;
+use crate::disk::file::read_small;
+use crate::disk::release::Release;
+use crate::judge::{Judge, refused};
+use crate::mattermost::server;
+use crate::openpgp::certificate::Certificate;
+use crate::openpgp::hash::ContentHash;
+use crate::openpgp::key_file::MAX_KEY_FILE;
+use crate::openpgp::policy::Policy;
+use crate::openpgp::signature::DetachedSignature;
+use crate::openpgp::verdict::{Bad, Reason};
+use crate::openpgp::verify::{Good, Verdict, distinct_signers};
+
+/// What is to be verified, and how.
+pub struct Verify<'a> {
+    /// Artifacts, signatures and folders.
+    pub paths: &'a [PathBuf],
+    /// Whose signatures count: key files, and keys of the home. See [`Publisher::accepted`].
+    pub keys: &'a [String],
+    /// The signature of the one artifact, if it is not beside it.
+    pub signature: Option<&'a Path>,
+    /// Whether the server alone is asked, with exactly these key files.
+    pub as_server: bool,
+    /// How many distinct certificates must have made a good signature.
+    pub signers: NonZero<usize>,
+    /// The time in the past that the verdicts are about.
+    pub at: Option<SystemTime>,
+}
+
+const KEY_FILE: &str = "it is a key file, and no signature: --key takes it";
+
+impl Publisher<'_> {
+    /// Verifies what is named, each artifact on some thread.
+    ///
+    /// # Errors
+    ///
+    /// That nobody's signatures count, or that it is unclear whose. What is wrong with an artifact
+    /// is for its line to say.
+    pub fn verify(&self, request: &Verify<'_>) -> Result<Verified, Failure> {
+        let release = match (request.signature, request.paths) {
+            (Some(_), [one]) => Release::of_one(one),
+            _ => Release::to_verify(request.paths)?,
+        };
+        warn_of_archives(&release, self.watch);
+        let mut lines = match request.as_server {
+            true => self.ask_server(request, &release)?,
+            false => self.judge(request, &release)?,
+        };
+        for path in release.orphans {
+            let why = match is_key_file(&path) {
+                true => KEY_FILE,
+                false => "there is no file that it could be of",
+            };
+            lines.push(Line::new(&path, Bad::new(Reason::OrphanSignature, why)));
+        }
+        // `verify release-key.asc` beside a folder of that name: the folder is not what was meant.
+        for line in lines.iter_mut().filter(|line| line.path.is_dir()) {
+            let is_named =
+                |path: &&PathBuf| path.with_extension("") == line.path && is_key_file(path);
+            if let Some(path) = request.paths.iter().find(is_named) {
+                *line = Line::new(path, Bad::new(Reason::OrphanSignature, KEY_FILE));
+            }
+        }
+        let unreadable = release.unreadable.into_iter();
+        lines.extend(unreadable.map(|(path, error)| Line::new(&path, error)));
+        Ok(Verified { lines, passed_over: release.passed_over, as_of: request.at })
+    }
+
+    fn judge(&self, request: &Verify<'_>, release: &Release) -> Result<Vec<Line>, Failure> {
+        let accepted = self.accepted(request.keys)?;
+        let judge = match request.at {
+            Some(at) => accepted.as_of(at).judge(Policy::new(at))?,
+            None => accepted.judge(self.policy())?,
+        };
+        let judging = Judging {
+            judge: &judge,
+            signature: request.signature,
+            signers: request.signers.get(),
+            wants_digest: !release.folders.is_empty(),
+        };
+        let mut lines = for_each(&release.artifacts, cores(), self.watch, |artifact, read| {
+            judging.line(artifact, read)
+        });
+        // The server knows of no lists, and reads one signature.
+        check_lists(&release.folders, &mut lines);
+        let further = for_each(&release.further, cores(), self.watch, |file, read| {
+            judging.further(file, read)
+        });
+        lines.extend(further.into_iter().flatten());
+        warn_of_unsigned(&release.folders, &lines, self.watch);
+        Ok(lines)
+    }
+
+    fn ask_server(&self, request: &Verify<'_>, release: &Release) -> Result<Vec<Line>, Failure> {
+        let read = |name: &String| match read_small(Path::new(name), "a key file", MAX_KEY_FILE) {
+            Err(error) if error.is_not_found() => Err(Failure::NoKeyFile(name.clone())),
+            other => Ok(other?.to_vec()),
+        };
+        let keys = request.keys.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        Ok(for_each(&release.artifacts, cores(), self.watch, |artifact, read| {
+            let answer = servers_answer(artifact, request.signature, &keys, read);
+            Line::new(&artifact.path, answer.unwrap_or_else(Answer::from))
+        }))
+    }
+}
+
+fn servers_answer(
+    artifact: &Artifact,
+    signature: Option<&Path>,
+    keys: &[Vec<u8>],
+    read: &AtomicU64,
+) -> disk::Result<Answer> {
+    let verdict = match artifact.read_signature(signature)? {
+        SignatureFile::Read(signature) => artifact.ask_server(&signature, keys, read)?,
+        SignatureFile::Bad(bad) => {
+            artifact.open()?;
+            let words = format!("{}: {}", bad.reason(), bad.detail());
+            return Ok(Bad::new(Reason::ServerRefuses, words).into());
+        }
+    };
+    Ok(match verdict {
+        server::Verdict::Accepts { key_id } => {
+            Answer::Good { signer: By::Server { key_id }, also: Vec::new() }
+        }
+        server::Verdict::Refuses(refusal) => refused(&refusal).into(),
+    })
+}
+
+/// How artifacts are judged.
+struct Judging<'a> {
+    judge: &'a Judge,
+    signature: Option<&'a Path>,
+    signers: usize,
+    wants_digest: bool,
+}
+
+impl Judging<'_> {
+    fn line(&self, artifact: &Artifact, read: &AtomicU64) -> Line {
+        let (answer, sha256) = match self.answer(artifact, read) {
+            Ok(answer) => answer,
+            Err(error) => (error.into(), None),
+        };
+        let signature = artifact.signature.as_ref().filter(|_| artifact.root.is_some());
+        let about = signature.unwrap_or(&artifact.path).clone();
+        Line { about, sha256, ..Line::new(&artifact.path, answer) }
+    }
+
+    /// Judges an artifact by the signature that was named, or by the one beside it. It is read
+    /// once, for all of its signatures.
+    fn answer(
+        &self,
+        artifact: &Artifact,
+        read: &AtomicU64,
+    ) -> disk::Result<(Answer, Option<Sha256>)> {
+        let file = artifact.read_signature(self.signature)?;
+        let first = match file.parse() {
+            Ok(parsed) => parsed,
+            Err(bad) => {
+                artifact.open()?;
+                return Ok((bad.into(), None));
+            }
+        };
+        let further = match self.signers {
+            1 => Vec::new(),
+            _ => artifact.read_further(self.judge.accepted()),
+        };
+        let further: Vec<_> = further.iter().filter_map(|file| file.parse().ok()).collect();
+        let signatures = std::iter::once(&first).chain(&further);
+        let ways = signatures.filter_map(|(_, signature)| signature.content_hash().ok());
+        let digest = self.wants_digest.then_some(ContentHash::SHA256);
+        let content = artifact.hash(ways.chain(digest), read)?;
+        let judge = |(bytes, signature): &(&[u8], DetachedSignature)| {
+            self.judge.judge(signature, bytes, &content)
+        };
+        let answer = match judge(&first) {
+            Verdict::Good(good) => self.enough(*good, further.iter().map(judge)),
+            Verdict::Bad(bad) => bad.into(),
+        };
+        Ok((answer, digest.and_then(|_| sha256(&content))))
+    }
+
+    /// Returns a good answer if enough signers agree.
+    fn enough(&self, first: Good, further: impl Iterator<Item = Verdict>) -> Answer {
+        let further = further.filter_map(|verdict| match verdict {
+            Verdict::Good(good) => Some(*good),
+            Verdict::Bad(_) => None,
+        });
+        let all: Vec<Good> = std::iter::once(first.clone()).chain(further).collect();
+        let distinct = distinct_signers(&all).into_iter();
+        let also: Vec<Good> = distinct.filter(|it| !it.is_by_key_of(&first)).cloned().collect();
+        let (count, needed) = (1 + also.len(), self.signers);
+        if count >= needed {
+            return Answer::Good { signer: By::Signer(first), also };
+        }
+        let good = std::iter::once(&first).chain(&also);
+        let names: Vec<String> = good.map(|it| it.signer().certificate.to_string()).collect();
+        let detail = format!("{needed} are needed, and {count} signed: {}", names.join(", "));
+        Bad::new(Reason::TooFewSigners, detail).into()
+    }
+
+    /// Says so if a further signer's signature is none at all, or if its signer counts and it is
+    /// not good. Whether others count is another question.
+    fn further(&self, artifact: &Artifact, read: &AtomicU64) -> Option<Line> {
+        let path = artifact.signature.as_deref()?;
+        let judge = || -> disk::Result<Option<Bad>> {
+            let file = read_signature(path)?;
+            let (bytes, signature) = match file.parse() {
+                Ok(parsed) => parsed,
+                Err(bad) => return Ok(Some(bad)),
+            };
+            let issuers = signature.claimed_issuers();
+            let mut keys = self.judge.accepted().iter().flat_map(Certificate::fingerprints);
+            if !keys.any(|key| issuers.contains(&key.key_id())) {
+                return Ok(None);
+            }
+            let content = artifact.hash(signature.content_hash().ok(), read)?;
+            Ok(match self.judge.judge(&signature, bytes, &content) {
+                Verdict::Good(_) => None,
+                Verdict::Bad(bad) => Some(bad),
+            })
+        };
+        let answer: Answer = match judge() {
+            Ok(Some(bad)) => bad.into(),
+            Ok(None) => return None,
+            Err(error) => error.into(),
+        };
+        Some(Line::new(path, answer))
+    }
+}

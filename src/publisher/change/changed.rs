@@ -59,19 +59,9 @@ impl<T> Changed<T> {
         }
     }
 
-    /// Names the subkeys that the change is about.
-    pub(super) fn subkeys(self, subkeys: Vec<Fingerprint>) -> Changed<T> {
-        Changed { subkeys, ..self }
-    }
-
-    /// There is nothing new in the certificate.
-    pub(super) fn private(self) -> Changed<T> {
-        Changed { publish: Vec::new(), ..self }
-    }
-
     /// Everything is as it was.
     pub(super) fn unchanged(self) -> Changed<T> {
-        Changed { changed: false, for_ci: None, off_line: None, ..self.private() }
+        Changed { changed: false, publish: Vec::new(), for_ci: None, off_line: None, ..self }
     }
 
     /// A CI signs with what was before, if the key has subkeys.

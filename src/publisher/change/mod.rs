@@ -62,10 +62,6 @@ pub struct RevokedUserId(pub Vec<u8>);
 impl Publisher<'_> {
     /// Makes a new signing subkey, of the primary key's size if none is given. The old ones stay
     /// for what they signed.
-    ///
-    /// # Errors
-    ///
-    /// As said above.
     pub fn rotate(
         &self,
         subject: &Subject<'_>,
@@ -83,7 +79,8 @@ impl Publisher<'_> {
             let (subkey, end) = (rotated.subkey, validity.map(|validity| created + validity));
             let subkeys = vec![subkey.clone()];
             let changed = Changed::new(certificate, created, Rotated { subkey, end, before });
-            Ok(changed.subkeys(subkeys).older_in_ci().older_off_line(opened.is_lent))
+            let changed = changed.older_in_ci().older_off_line(opened.is_lent);
+            Ok(Changed { subkeys, ..changed })
         })
     }
 
@@ -105,16 +102,13 @@ impl Publisher<'_> {
             let extended = change::extend(certificate, maker, end, with_subkeys, now)?;
             let after = extended.certificate.describe(&Policy::new(now));
             let how = Extended { before, after, with_subkeys };
-            let changed = Changed::new(extended.certificate, now, how).subkeys(extended.subkeys);
-            Ok(changed.older_in_ci().older_off_line(opened.is_lent))
+            let changed = Changed::new(extended.certificate, now, how).older_in_ci();
+            let subkeys = extended.subkeys;
+            Ok(Changed { subkeys, ..changed.older_off_line(opened.is_lent) })
         })
     }
 
     /// Renews self-signatures whose hash is too weak. They say what they said before.
-    ///
-    /// # Errors
-    ///
-    /// As said above.
     pub fn refresh(&self, subject: &Subject<'_>) -> Result<Changed<Refreshed>, Failure> {
         Opened::open(self, subject, Needs::Subkeys)?.change(|certificate, maker, now| {
             let refreshed = change::refresh(certificate, maker, now)?;
@@ -187,7 +181,8 @@ impl Publisher<'_> {
         changed.check(new.as_deref())?;
         home.put_secret(&lock, &changed)?;
         let how = Protected { has_passphrase: new.is_some() };
-        Ok(Changed::new(key.certificate, self.now, how).private())
+        // There is nothing new in the certificate.
+        Ok(Changed { publish: Vec::new(), ..Changed::new(key.certificate, self.now, how) })
     }
 }
 

@@ -59,8 +59,8 @@ impl Publisher<'_> {
                 None => change::revoke_key(certificate, primary, reason, message, now)?,
             };
             let subkeys = subkey.iter().cloned().collect();
-            let how = Revoked::ByKey(subkey, reason);
-            Ok(Changed::new(certificate, now, how).subkeys(subkeys))
+            let changed = Changed::new(certificate, now, Revoked::ByKey(subkey, reason));
+            Ok(Changed { subkeys, ..changed })
         })
     }
 

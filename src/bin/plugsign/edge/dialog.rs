@@ -78,17 +78,10 @@ fn ask_kind(person: &mut Conversation, usual: Kind) -> Result<Kind, Failure> {
 
 fn ask_bits(person: &mut Conversation) -> Result<KeySizeBits, Failure> {
     person.say("RSA keys may be 3072 or 4096 bits long.\n");
-    loop {
-        let answer = ask(person, "What keysize do you want? (3072) ")?;
-        let bits = if answer.is_empty() { Ok(KeySizeBits::Rsa3072) } else { parse_bits(&answer) };
-        match bits {
-            Ok(bits) => {
-                person.say(&format!("Requested keysize is {} bits\n", bits.bits()));
-                return Ok(bits);
-            }
-            Err(error) => person.say(&format!("{error}\n")),
-        }
-    }
+    let parse = |answer: &str| parse_bits(if answer.is_empty() { "3072" } else { answer });
+    let bits = ask_checked(person, "What keysize do you want? (3072) ", parse)?;
+    person.say(&format!("Requested keysize is {} bits\n", bits.bits()));
+    Ok(bits)
 }
 
 fn ask_validity(
@@ -103,23 +96,17 @@ fn ask_validity(
          <n>m = key expires in n months\n      \
          <n>y = key expires in n years\n",
     );
+    let parse =
+        |answer: &str| parse_validity(if answer.is_empty() { "0" } else { answer }, created);
     loop {
-        let answer = ask(person, "Key is valid for? (0) ")?;
-        let answer = if answer.is_empty() { "0" } else { answer.as_str() };
-        match parse_validity(answer, created) {
-            Ok(validity) => {
-                match validity {
-                    Some(validity) => {
-                        let end = show_time(created + validity);
-                        person.say(&format!("Key expires at {end}\n"));
-                    }
-                    None => person.say("Key does not expire at all\n"),
-                }
-                if is_yes(&ask(person, "Is this correct? (y/N) ")?) {
-                    return Ok(validity);
-                }
-            }
-            Err(error) => person.say(&format!("{error}\n")),
+        let validity = ask_checked(person, "Key is valid for? (0) ", parse)?;
+        let words = match validity {
+            Some(validity) => format!("Key expires at {}\n", show_time(created + validity)),
+            None => "Key does not expire at all\n".into(),
+        };
+        person.say(&words);
+        if is_yes(&ask(person, "Is this correct? (y/N) ")?) {
+            return Ok(validity);
         }
     }
 }
@@ -129,23 +116,27 @@ fn is_yes(answer: &str) -> bool {
 }
 
 fn ask_user_id(person: &mut Conversation) -> Result<String, Failure> {
+    let as_it_is = |check: fn(&str) -> openpgp::Result<()>| {
+        move |answer: &str| check(answer).map(|()| answer.to_string())
+    };
+    let ask_name = |person: &mut _| ask_checked(person, "Real name: ", as_it_is(check_name));
+    let ask_email = |person: &mut _| ask_checked(person, "Email address: ", as_it_is(check_email));
+    let ask_comment = |person: &mut _| ask_checked(person, "Comment: ", as_it_is(check_comment));
     person.say("\nA user ID identifies the key: a name, an e-mail address, a comment.\n");
-    let mut name = ask_checked(person, "Real name: ", check_name)?;
-    let mut email = ask_checked(person, "Email address: ", check_email)?;
-    let mut comment = ask_checked(person, "Comment: ", check_comment)?;
+    let mut name = ask_name(person)?;
+    let mut email = ask_email(person)?;
+    let mut comment = ask_comment(person)?;
     loop {
         let whole = user_id(&name, &comment, &email);
         match &whole {
-            Ok(whole) => {
-                person.say(&format!("You selected this USER-ID:\n    \"{whole}\"\n\n"));
-            }
+            Ok(whole) => person.say(&format!("You selected this USER-ID:\n    \"{whole}\"\n\n")),
             Err(error) => person.say(&format!("{error}\n")),
         }
         let answer = ask(person, "Change (N)ame, (C)omment, (E)mail or (O)kay/(Q)uit? ")?;
         match (answer.to_ascii_lowercase().as_str(), whole) {
-            ("n", _) => name = ask_checked(person, "Real name: ", check_name)?,
-            ("c", _) => comment = ask_checked(person, "Comment: ", check_comment)?,
-            ("e", _) => email = ask_checked(person, "Email address: ", check_email)?,
+            ("n", _) => name = ask_name(person)?,
+            ("c", _) => comment = ask_comment(person)?,
+            ("e", _) => email = ask_email(person)?,
             ("o", Ok(whole)) => return Ok(whole),
             ("q", _) => return Err(Failure::Cancelled),
             _ => {}
@@ -153,15 +144,15 @@ fn ask_user_id(person: &mut Conversation) -> Result<String, Failure> {
     }
 }
 
-fn ask_checked(
+/// Asks until the answer is one.
+fn ask_checked<T>(
     person: &mut Conversation,
     question: &str,
-    check: fn(&str) -> openpgp::Result<()>,
-) -> Result<String, Failure> {
+    parse: impl Fn(&str) -> openpgp::Result<T>,
+) -> Result<T, Failure> {
     loop {
-        let answer = ask(person, question)?;
-        match check(&answer) {
-            Ok(()) => return Ok(answer),
+        match parse(&ask(person, question)?) {
+            Ok(answer) => return Ok(answer),
             Err(error) => person.say(&format!("{error}\n")),
         }
     }

@@ -60,7 +60,11 @@ pub fn run(session: &mut Session, questions: Questions) -> Result<u8, Failure> {
     let passphrase = secret.for_new_key(&Safe::text(&plan.user_id).to_string())?;
     let listed = generate(session, &plan, passphrase.as_deref(), None)?;
     person.say("public and secret key created and signed.\n\n");
-    let text = listing::one(session, &listed, Half::Public, Of::Names);
+    show(session, &listed)
+}
+
+fn show(session: &Session, listed: &Listed) -> Result<u8, Failure> {
+    let text = listing::one(session, listed, Half::Public, Of::Names);
     session.world.terminal.write_bytes(format!("{text}\n").as_bytes())?;
     Ok(0)
 }
@@ -89,11 +93,10 @@ pub fn quick(session: &mut Session) -> Result<u8, Failure> {
     let passphrase = secret.for_new_key(&Safe::text(&user_id).to_string())?;
     let plan = KeyPlan { kind, bits, user_id, created, validity };
     let listed = generate(session, &plan, passphrase.as_deref(), None)?;
-    if !session.options.batch && !session.options.quiet {
-        let text = listing::one(session, &listed, Half::Public, Of::Names);
-        session.world.terminal.write_bytes(format!("{text}\n").as_bytes())?;
+    match session.options.batch || session.options.quiet {
+        true => Ok(0),
+        false => show(session, &listed),
     }
-    Ok(0)
 }
 
 /// gpg's default is a key and a subkey for encryption; an algorithm that is named makes one key.
@@ -114,11 +117,7 @@ fn quick_kind(algorithm: &str, usage: &str) -> Result<(Kind, KeySizeBits), Failu
     let kind = match usages[..] {
         [] | ["default"] | ["-"] if is_default => Kind::RsaRsa,
         [] | ["default"] | ["-"] => Kind::Sign,
-        _ if usages.contains(&"sign")
-            && usages.iter().all(|usage| matches!(*usage, "sign" | "cert")) =>
-        {
-            Kind::Sign
-        }
+        _ if parameters::signs(usages.iter().copied()) => Kind::Sign,
         _ => {
             let shown = Safe::text(usage);
             return Err(Failure::Usage(format!(
@@ -195,7 +194,7 @@ fn make_wanted(session: &mut Session, wanted: Wanted, secret: &Secret) -> Result
     };
     let plan = KeyPlan {
         kind,
-        bits: match &wanted.bits {
+        bits: match &wanted.primary.bits {
             Some(bits) => parse_bits(bits)?,
             None => KeySizeBits::Rsa3072,
         },

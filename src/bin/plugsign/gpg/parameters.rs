@@ -10,10 +10,8 @@ use zeroize::Zeroizing;
 /// A key that a parameter file asks for.
 #[derive(Default)]
 pub struct Wanted {
-    pub algorithm: String,
-    pub bits: Option<String>,
-    pub usage: Vec<String>,
-    pub subkey: Option<Subkey>,
+    pub primary: Part,
+    pub subkey: Option<Part>,
     pub name: String,
     pub comment: String,
     pub email: String,
@@ -24,9 +22,9 @@ pub struct Wanted {
     pub handle: Option<String>,
 }
 
-/// Its subkey.
+/// Its primary key, or its subkey.
 #[derive(Default)]
-pub struct Subkey {
+pub struct Part {
     pub algorithm: String,
     pub bits: Option<String>,
     pub usage: Vec<String>,
@@ -103,7 +101,8 @@ impl Reader {
     fn keyword(&mut self, keyword: &str, value: String) -> Result<(), String> {
         if keyword == "key-type" {
             self.commit();
-            self.wanted = Some(Wanted { algorithm: value, ..Wanted::default() });
+            let primary = Part { algorithm: value, ..Part::default() };
+            self.wanted = Some(Wanted { primary, ..Wanted::default() });
             return Ok(());
         }
         let words = |value: &str| {
@@ -112,16 +111,17 @@ impl Reader {
         };
         let wanted = self.wanted()?;
         match keyword {
-            "key-length" => wanted.bits = Some(value),
-            "key-usage" => wanted.usage = words(&value),
             "subkey-type" => {
-                wanted.subkey = Some(Subkey { algorithm: value, ..Subkey::default() });
+                wanted.subkey = Some(Part { algorithm: value, ..Part::default() });
             }
-            "subkey-length" | "subkey-usage" => {
-                let subkey = wanted.subkey.as_mut().ok_or("Subkey-Type comes before it")?;
-                match keyword {
-                    "subkey-length" => subkey.bits = Some(value),
-                    _ => subkey.usage = words(&value),
+            "key-length" | "key-usage" | "subkey-length" | "subkey-usage" => {
+                let part = match keyword.starts_with("sub") {
+                    true => wanted.subkey.as_mut().ok_or("Subkey-Type comes before it")?,
+                    false => &mut wanted.primary,
+                };
+                match keyword.ends_with("length") {
+                    true => part.bits = Some(value),
+                    false => part.usage = words(&value),
                 }
             }
             "name-real" => wanted.name = value,
@@ -140,16 +140,9 @@ impl Reader {
 
 /// Returns the kind of key, if plugsign makes it.
 pub fn kind(wanted: &Wanted) -> Result<Kind, String> {
-    check_rsa(&wanted.algorithm)?;
-    for usage in &wanted.usage {
-        if !matches!(usage.as_str(), "sign" | "cert" | "certify") {
-            return Err(format!(
-                "Key-Usage {}: the keys made here certify and sign",
-                Safe::text(usage)
-            ));
-        }
-    }
-    if !wanted.usage.is_empty() && !wanted.usage.iter().any(|usage| usage == "sign") {
+    let primary = &wanted.primary;
+    check_rsa(&primary.algorithm)?;
+    if !primary.usage.is_empty() && !signs(primary.usage.iter().map(String::as_str)) {
         return Err("Key-Usage: the keys made here certify and sign".into());
     }
     let Some(subkey) = &wanted.subkey else { return Ok(Kind::Sign) };
@@ -158,10 +151,16 @@ pub fn kind(wanted: &Wanted) -> Result<Kind, String> {
     if !subkey.usage.iter().all(is_encryption) {
         return Err("Subkey-Usage: the subkeys made here encrypt".into());
     }
-    if subkey.bits.is_some() && subkey.bits != wanted.bits {
+    if subkey.bits.is_some() && subkey.bits != primary.bits {
         return Err("Subkey-Length: both keys are made of one length".into());
     }
     Ok(Kind::RsaRsa)
+}
+
+/// Returns whether a key for these uses certifies and signs, and does nothing else.
+pub fn signs<'a>(mut usages: impl Iterator<Item = &'a str> + Clone) -> bool {
+    usages.clone().all(|usage| matches!(usage, "sign" | "cert" | "certify"))
+        && usages.any(|usage| usage == "sign")
 }
 
 fn check_rsa(algorithm: &str) -> Result<(), String> {

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::Publisher;
 use super::failure::{Failure, one_line};
 use super::outcome::{Outcome, as_path};
-use super::show::certificate_json;
+use super::show::CertificateView;
 use super::store::check;
 use super::summary::summary;
 use crate::disk::Error;
@@ -27,7 +26,7 @@ use crate::text::path_text;
 #[derive(Serialize)]
 pub struct Made {
     /// What JSON says of its certificate.
-    pub key: Map<String, Value>,
+    pub key: CertificateView,
     /// Where the revocation certificate without reason is kept.
     #[serde(serialize_with = "as_path")]
     pub revocation: PathBuf,
@@ -108,7 +107,7 @@ impl Publisher<'_> {
         }
         let mut revocations = revocations.into_iter();
         Ok(Made {
-            key: certificate_json(&certificate, &description),
+            key: CertificateView::described(&certificate, description),
             revocation: revocations.next().unwrap_or_default(),
             revocations_for_reasons: revocations.map(|path| path_text(&path)).collect(),
             summary: text,

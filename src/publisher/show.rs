@@ -3,7 +3,6 @@
 use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
 
 use super::watch::Watch;
 use crate::disk::release::Release;
@@ -146,18 +145,6 @@ fn word(weakness: Option<&Weakness>) -> &'static str {
 /// Those of the serializer.
 pub fn as_texts<S: Serializer>(texts: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(texts.iter().map(|text| String::from_utf8_lossy(text)))
-}
-
-/// Returns what JSON says of a certificate everywhere.
-pub fn certificate_json(
-    certificate: &Certificate,
-    description: &Description,
-) -> Map<String, Value> {
-    let view = CertificateView::described(certificate, description.clone());
-    match serde_json::to_value(view) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
-    }
 }
 
 /// Names archives that are passed over, so that nobody takes them for signed or verified.

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 
 use clap::Args;
 use plugsign::publisher::change::{Changed, Subject};
-use plugsign::publisher::show::first_user_id;
 
 use super::asking::{Asking, LentPrimary, PassphraseSource};
 use super::report::Words;
@@ -50,7 +49,7 @@ impl<T: Told> Words for Changed<T> {
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
         T::told(self).iter().try_for_each(|line| writeln!(talk, "{line}"))?;
-        let user_id = first_user_id(&self.certificate);
+        let user_id = &self.key.name;
         for command in &self.publish {
             writeln!(talk, "Publish the certificate of {user_id} again, wherever it is:")?;
             writeln!(talk, "  {command}")?;

@@ -294,9 +294,7 @@ impl Export<'_> {
             }
             Part::SecretKey | Part::SecretSubkeys => {
                 let fingerprint = certificate.fingerprint();
-                let secret = key.secret.as_ref();
-                let secret = secret.ok_or(openpgp::Error::NoSecret(fingerprint.clone()))?;
-                let mut secret = secret.merge(certificate)?;
+                let mut secret = key.secret()?.merge(certificate)?;
                 if self.part == Part::SecretSubkeys {
                     secret = secret.subkeys_alone(alone)?;
                 }

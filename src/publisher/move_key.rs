@@ -38,8 +38,7 @@ impl Publisher<'_> {
         let query = KeyQuery::parse(name)?;
         let shelf = self.home()?.keys()?;
         let key = shelf.find_secret(Some(&query))?;
-        let no_secret = || openpgp::Error::NoSecret(key.certificate.fingerprint());
-        let secret = key.secret.as_ref().ok_or_else(no_secret)?.merge(&key.certificate)?;
+        let secret = key.secret()?.merge(&key.certificate)?;
         let exactly = query.exactly(&key.certificate);
         if exactly.is_none() {
             // The newest subkey, which leaves otherwise, may be another than the one that is named.
@@ -81,10 +80,9 @@ impl Publisher<'_> {
         let home = self.home()?;
         let shelf = home.keys()?;
         let fingerprint = shelf.find_secret_whole(&query)?.certificate.fingerprint();
-        let no_secret = || openpgp::Error::NoSecret(fingerprint.clone());
         let policy = self.policy();
         let key = of_home(home, &fingerprint)?;
-        let secret = key.secret.as_ref().ok_or_else(no_secret)?;
+        let secret = key.secret()?;
         secret.without_primary(&policy).map_err(|error| match error {
             openpgp::Error::PrimaryElsewhere(_) => Failure::Advised(
                 Box::new(error.into()),
@@ -98,7 +96,7 @@ impl Publisher<'_> {
 
         let lock = self.lock()?;
         let key = of_home(home, &fingerprint)?;
-        let secret = key.secret.as_ref().ok_or_else(no_secret)?;
+        let secret = key.secret()?;
         let whole = secret.merge(&key.certificate)?;
         let without = secret.without_primary(&policy)?;
         make_folder(folder.path)?;

@@ -3,27 +3,22 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::keys::{Found, Origin};
 use crate::openpgp::certificate::description::{Description, KeyDescription};
 use crate::openpgp::change::extendable_subkeys;
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::Policy;
-use crate::openpgp::secret_key::SecretKey;
 use crate::openpgp::times::show_time;
-
-use super::keys::{Found, Origin};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A key that ends too early.
 pub struct Renewal<'a> {
-    /// The key.
-    pub secret: &'a SecretKey,
+    found: &'a Found,
     /// The key or subkey that signs, if one can.
-    pub signer: Option<&'a Fingerprint>,
-    /// Where it is from.
-    pub origin: Origin,
+    signer: Option<&'a Fingerprint>,
     /// How many days it has to be valid from now on.
-    pub days: u32,
+    days: u32,
 }
 
 impl Found {
@@ -34,14 +29,14 @@ impl Found {
         days: Option<u32>,
     ) -> Renewal<'a> {
         const NOTICE: u32 = (Policy::EXPIRY_NOTICE.as_secs() / (24 * 60 * 60)) as u32;
-        Renewal { secret: &self.secret, signer, origin: self.origin, days: days.unwrap_or(NOTICE) }
+        Renewal { found: self, signer, days: days.unwrap_or(NOTICE) }
     }
 }
 
 impl Renewal<'_> {
     /// Returns what gives it enough days: a command, or what to do where the key is kept.
     pub fn words(&self, policy: &Policy) -> String {
-        let description = self.secret.certificate().describe(policy);
+        let description = self.found.secret.certificate().describe(policy);
         let signer = self.signer.cloned().or_else(|| newest_signer(&description));
         if let Some(signer) = &signer
             && let Some(newer) = self.newer(signer, &description)
@@ -57,7 +52,7 @@ impl Renewal<'_> {
     }
 
     fn placed(&self, command: String) -> String {
-        match self.origin {
+        match self.found.origin {
             Origin::Home => command,
             Origin::File | Origin::Environment => {
                 format!("where the key is kept: {command}; then export --ci again")
@@ -66,14 +61,14 @@ impl Renewal<'_> {
     }
 
     fn lent(&self) -> &'static str {
-        match self.origin == Origin::Home && !self.secret.has_primary() {
+        match self.found.origin == Origin::Home && !self.found.secret.has_primary() {
             true => " --primary FILE",
             false => "",
         }
     }
 
     fn rotate(&self) -> String {
-        let (key, lent) = (self.secret.fingerprint(), self.lent());
+        let (key, lent) = (self.found.secret.fingerprint(), self.lent());
         match self.days < 365 {
             true => format!("plugsign rotate {key}{lent}"),
             false => format!("plugsign rotate {key} --expires {}d{lent}", self.days + 1),
@@ -82,7 +77,7 @@ impl Renewal<'_> {
 
     /// Returns the newest subkey that can sign here, if it ends later than the one that does.
     fn newer(&self, signer: &Fingerprint, description: &Description) -> Option<Fingerprint> {
-        let here = self.secret.secret_fingerprints();
+        let here = self.found.secret.secret_fingerprints();
         let usable =
             |key: &&KeyDescription| key.weakness.is_none() && here.contains(&key.fingerprint);
         let newest = description.keys.iter().filter(usable).max_by_key(|key| key.created)?;
@@ -110,7 +105,7 @@ impl Renewal<'_> {
         if is_subkey_short && !is_short(primary) {
             return rotate;
         }
-        let extended = extendable_subkeys(self.secret.certificate());
+        let extended = extendable_subkeys(self.found.secret.certificate());
         let ends: Option<Vec<SystemTime>> = subkeys
             .iter()
             .filter(|it| extended.contains(&it.fingerprint))
@@ -120,7 +115,7 @@ impl Renewal<'_> {
             format!("plugsign extend {key} --expires {}{subkeys}{lent}", self.when(latest, now))
         };
         match ends {
-            // One end for all, and for none of them a nearer one.
+            // All get one end, the latest that any has or a later one.
             Some(ends) if !ends.is_empty() => {
                 extend(ends.into_iter().chain(primary.expires).max(), " --subkeys")
             }

@@ -212,7 +212,7 @@ fn one_of<'a>(mut keys: impl Iterator<Item = &'a HomeKey>, query: &str) -> Resul
     }
     let candidates = std::iter::once(first)
         .chain(others)
-        .map(|key| (key.certificate.fingerprint(), key.certificate.first_user_id()))
+        .map(|key| (key.certificate.fingerprint(), key.certificate.name_text()))
         .collect();
     Err(Error::OpenPgp(openpgp::Error::AmbiguousKey { query: query.to_string(), candidates }))
 }

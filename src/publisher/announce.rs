@@ -11,7 +11,7 @@ use super::document::{fill, markdown, name_in, user_id};
 use super::export::for_server;
 use super::failure::Failure;
 use super::keys::KeyText;
-use super::outcome::{Outcome, as_text};
+use super::outcome::Outcome;
 use crate::disk::Error;
 use crate::disk::file::is_there;
 use crate::disk::shelf::{HomeKey, Shelf};
@@ -64,7 +64,6 @@ pub struct Announcing {
 #[derive(Serialize)]
 pub struct Announced {
     /// The key that is announced.
-    #[serde(serialize_with = "as_text")]
     pub fingerprint: Fingerprint,
     /// The key whose place it takes.
     pub replaces: Option<String>,

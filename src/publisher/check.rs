@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Publisher;
 use super::failure::{EXIT_COULD_NOT, EXIT_NO, Failure};
-use super::outcome::{Outcome, as_text};
+use super::outcome::Outcome;
 use super::show::{path_text, shown_user_id};
 use super::watch::Watch;
 use crate::disk;
@@ -56,7 +56,6 @@ pub enum Signature {
     /// Both judges accept it.
     Good {
         /// The signer's certificate.
-        #[serde(serialize_with = "as_text")]
         certificate: Fingerprint,
         /// The user ID that names it, made safe.
         user_id: String,

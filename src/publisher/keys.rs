@@ -174,8 +174,8 @@ pub fn one_secret(
                     return Err(openpgp::Error::AmbiguousKey {
                         query: query.map(|query| query.text().to_string()).unwrap_or_default(),
                         candidates: vec![
-                            (first.fingerprint(), first.certificate().first_user_id()),
-                            (secret.fingerprint(), secret.certificate().first_user_id()),
+                            (first.fingerprint(), first.certificate().name_text()),
+                            (secret.fingerprint(), secret.certificate().name_text()),
                         ],
                     }
                     .into());

@@ -198,7 +198,7 @@ impl Certificate {
     }
 
     /// Returns the user ID that names it as text, or nothing. Not safe to show.
-    pub fn first_user_id(&self) -> String {
+    pub fn name_text(&self) -> String {
         let name = self.name().unwrap_or_default();
         String::from_utf8_lossy(&name).into_owned()
     }

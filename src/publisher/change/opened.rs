@@ -150,7 +150,7 @@ impl<'a> Opened<'a> {
     ) -> Result<(), Failure> {
         for reason in RevocationReason::USUAL.into_iter().filter(|reason| !reason.is_hard()) {
             if home.revocation(&self.fingerprint, reason)?.is_some() {
-                let bytes = revocation(&self.primary, &certificate.first_user_id(), reason, now)?;
+                let bytes = revocation(&self.primary, &certificate.name_text(), reason, now)?;
                 home.put_revocation(lock, &self.fingerprint, reason, &bytes)?;
             }
         }

@@ -217,7 +217,7 @@ pub fn settle(certificate: &Certificate, publisher: &Publisher<'_>) -> SystemTim
     }
 }
 
-/// OpenPGP counts whole seconds.
+/// Returns a time without its part of a second, for OpenPGP counts whole seconds.
 pub fn whole_seconds(time: SystemTime) -> SystemTime {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())

@@ -21,7 +21,7 @@ pub struct Asked {
     pub bits: Option<KeySizeBits>,
     /// Outside: whether it was said; inside: for ever, or how long.
     pub validity: Option<Option<Duration>>,
-    /// The kind that an empty answer means: gpg's is another than plugsign's.
+    /// The kind that an empty answer means. gpg's differs from plugsign's.
     pub usual: Kind,
 }
 
@@ -36,27 +36,15 @@ pub fn plan(
     asked: Asked,
     created: SystemTime,
 ) -> Result<KeyPlan, Failure> {
-    let kind = match asked.kind {
-        Some(kind) => kind,
-        None => ask_kind(person, asked.usual)?,
-    };
-    let bits = match asked.bits {
-        Some(bits) => bits,
-        None => ask_bits(person)?,
-    };
-    let validity = match asked.validity {
-        Some(validity) => validity,
-        None => ask_validity(person, created)?,
-    };
+    let kind = asked.kind.map_or_else(|| ask_kind(person, asked.usual), Ok)?;
+    let bits = asked.bits.map_or_else(|| ask_bits(person), Ok)?;
+    let validity = asked.validity.map_or_else(|| ask_validity(person, created), Ok)?;
     let user_id = ask_user_id(person)?;
     Ok(KeyPlan { kind, bits, user_id, created, validity })
 }
 
 fn ask(person: &mut Conversation, question: &str) -> Result<String, Failure> {
-    match person.ask(question) {
-        Some(answer) => Ok(answer.trim().to_string()),
-        None => Err(Failure::Cancelled),
-    }
+    Ok(person.ask(question).ok_or(Failure::Cancelled)?.trim().to_string())
 }
 
 fn ask_kind(person: &mut Conversation, usual: Kind) -> Result<Kind, Failure> {

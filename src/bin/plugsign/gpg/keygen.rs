@@ -21,7 +21,7 @@ use super::session::Session;
 use crate::edge::asking::Asking;
 use crate::edge::dialog::{self, Asked};
 
-/// How long keys are valid that gpg does not ask it of: two years.
+/// How long a key is valid where gpg does not ask: two years.
 const QUICK_VALIDITY: Duration = Duration::from_secs(730 * 24 * 60 * 60);
 
 /// What gpg asks for.

@@ -130,7 +130,7 @@ impl Reader {
             "expire-date" => wanted.expires = Some(value),
             "creation-date" => wanted.created = Some(value),
             "handle" => wanted.handle = Some(value),
-            // What is preferred of others' messages, and where the key may be fetched.
+            // They say which ciphers others should use, and where the key may be fetched.
             "preferences" | "keyserver" => {}
             _ => return Err(format!("{} is not supported", Safe::text(keyword))),
         }

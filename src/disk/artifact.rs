@@ -1,9 +1,9 @@
 //! One file of a release and the signature beside it.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use zeroize::Zeroizing;
 
@@ -11,6 +11,7 @@ use super::beneath;
 use super::checksums::Sha256;
 use super::file::{Links, Stamp, folder_of, metadata_of, open_regular, read_small};
 use super::folder::Folder;
+use super::still::{Counted, hash_still};
 use crate::disk::error::{Error, Result};
 use crate::judge::ask_server;
 use crate::mattermost::server;
@@ -89,9 +90,19 @@ impl Artifact {
         Ok((file, Stamp::from(&metadata)))
     }
 
+    /// Hashes it for a signature. `read` counts the bytes as they are read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Changed`] if it does not hold still, and whatever keeps from reading it.
+    pub(crate) fn hash_still(&self, read: &AtomicU64) -> Result<Hashed> {
+        let (mut file, _) = self.open()?;
+        hash_still(&mut file, &self.path, &[ContentHash::SHA256], read)
+    }
+
     /// Opens the folder that an output goes into. Beside a file that was found, that is the folder
     /// where it was found.
-    pub(super) fn folder_for(&self, output: &Path) -> Result<Folder> {
+    pub(crate) fn folder_for(&self, output: &Path) -> Result<Folder> {
         let folder = folder_of(output);
         match &self.root {
             Some(root) if folder == folder_of(&self.path) => {
@@ -219,19 +230,5 @@ pub fn read_signature(path: &Path) -> Result<SignatureFile> {
             format!("the signature file is larger than {limit} bytes"),
         ))),
         Err(error) => Err(error),
-    }
-}
-
-/// A reader that counts, for showing progress.
-pub(super) struct Counted<'a, R> {
-    pub(super) reader: R,
-    pub(super) count: &'a AtomicU64,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.reader.read(buffer)?;
-        self.count.fetch_add(n as u64, Ordering::Relaxed);
-        Ok(n)
     }
 }

@@ -163,7 +163,7 @@ pub fn read_bounded(
 
 /// Returns what stands under a name, links not followed. That a file cannot be looked at does not
 /// mean that it is missing; that no file can have this name does.
-pub(super) fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>> {
+pub(crate) fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>> {
     use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
     /// The longest name on any file system that is common.
     const MOST: usize = 255;

@@ -19,7 +19,7 @@ use crate::disk::error::{Error, Result};
 ///
 /// Paths that its methods take are for messages; only the last component says what is meant.
 #[derive(Clone)]
-pub(super) struct Folder(Arc<File>);
+pub(crate) struct Folder(Arc<File>);
 
 impl Folder {
     /// Takes an open folder.
@@ -32,7 +32,7 @@ impl Folder {
     /// # Errors
     ///
     /// [`Error::Io`], which names `path`.
-    pub(super) fn of(path: &Path) -> Result<Folder> {
+    pub(crate) fn of(path: &Path) -> Result<Folder> {
         Folder::open(folder_of(path), OFlags::empty()).map_err(Error::io("write", path))
     }
 
@@ -131,7 +131,7 @@ impl Folder {
     /// # Errors
     ///
     /// [`Error::Io`]: that a file cannot be looked at does not mean that it is missing.
-    pub(super) fn metadata(&self, path: &Path) -> Result<Option<Metadata>> {
+    pub(crate) fn metadata(&self, path: &Path) -> Result<Option<Metadata>> {
         match self.look(name_of(path), false) {
             Ok(metadata) => Ok(Some(metadata)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -153,7 +153,7 @@ impl Folder {
     /// # Errors
     ///
     /// [`Error::Io`].
-    pub(super) fn remove_all(&self, paths: &[PathBuf]) -> Result<()> {
+    pub(crate) fn remove_all(&self, paths: &[PathBuf]) -> Result<()> {
         let Some(last) = paths.last() else { return Ok(()) };
         for path in paths {
             match unlinkat(&self.0, name_of(path), AtFlags::empty()) {
@@ -170,7 +170,7 @@ impl Folder {
     /// # Errors
     ///
     /// [`Error::Io`], which names the folder of `path`.
-    pub(super) fn sync(&self, path: &Path) -> Result<()> {
+    pub(crate) fn sync(&self, path: &Path) -> Result<()> {
         self.0.sync_all().map_err(Error::io("sync", folder_of(path)))
     }
 }

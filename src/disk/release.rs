@@ -402,7 +402,7 @@ fn further_of(path: &Path) -> Option<PathBuf> {
 }
 
 /// Returns the signature files beside a file, going by the names.
-pub(super) fn signatures_of(artifact: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn signatures_of(artifact: &Path) -> io::Result<Vec<PathBuf>> {
     let name = artifact.file_name();
     let is_of = |path: &Path| {
         [signed_by(path), further_of(path)].iter().flatten().any(|of| of.file_name() == name)
@@ -418,7 +418,7 @@ pub(super) fn signatures_of(artifact: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Returns whether an `.asc` file is an armored certificate, as releases often have one.
-pub(super) fn is_certificate(path: &Path) -> bool {
+pub(crate) fn is_certificate(path: &Path) -> bool {
     let Ok((file, _)) = open_regular(path, Links::Refuse) else { return false };
     let mut start = Vec::new();
     let begin = b"-----BEGIN PGP PUBLIC KEY BLOCK-----";

@@ -6,13 +6,12 @@
 //! than reading, or where there is no disk behind the file, it is read twice.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::io::Errno;
 
-use super::artifact::Counted;
 use super::file::Stamp;
 use crate::disk::error::{Error, Result};
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
@@ -77,4 +76,18 @@ fn is_in_memory(file: &File) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn is_in_memory(_: &File) -> bool {
     false
+}
+
+/// A reader that counts, for showing progress.
+pub(super) struct Counted<'a, R> {
+    pub(super) reader: R,
+    pub(super) count: &'a AtomicU64,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.reader.read(buffer)?;
+        self.count.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
 }

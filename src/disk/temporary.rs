@@ -27,7 +27,7 @@ use super::folder::Folder;
 const SLOTS: usize = 32;
 
 /// A file that is whole and synced, and has not its name yet. Dropping it removes it.
-pub(super) struct Prepared<'a> {
+pub(crate) struct Prepared<'a> {
     temporary: Temporary<'a>,
     path: PathBuf,
     bytes: &'a [u8],
@@ -51,7 +51,7 @@ impl<'a> Prepared<'a> {
     /// # Errors
     ///
     /// [`Error::Exists`] with [`Existing::Keep`], [`Error::Io`] else.
-    pub(super) fn appear(self) -> Result<()> {
+    pub(crate) fn appear(self) -> Result<()> {
         let Prepared { temporary, path, bytes, access, existing } = self;
         let name = path.file_name().unwrap_or_default();
         let folder = temporary.folder;

@@ -88,7 +88,7 @@ impl Folder {
     /// # Errors
     ///
     /// As [`Folder::write`].
-    pub(super) fn write_one_of_many(
+    pub(crate) fn write_one_of_many(
         &self,
         path: &Path,
         bytes: &[u8],
@@ -104,7 +104,7 @@ impl Folder {
     /// # Errors
     ///
     /// As [`Folder::write`].
-    pub(super) fn prepare<'a>(
+    pub(crate) fn prepare<'a>(
         &'a self,
         path: &Path,
         bytes: &'a [u8],
@@ -130,7 +130,7 @@ impl Folder {
     }
 
     /// Removes what commands left behind that were killed while they wrote this file.
-    pub(super) fn sweep(&self, path: &Path) {
+    pub(crate) fn sweep(&self, path: &Path) {
         sweep(self, name_of(path).as_os_str());
     }
 }

@@ -15,9 +15,7 @@ use super::outcome::Outcome;
 use crate::disk::Error;
 use crate::disk::file::is_there;
 use crate::disk::shelf::{HomeKey, Shelf};
-use crate::disk::signing::Signing;
 use crate::disk::write::{Access, Existing, is_same, make_folder, write_new, write_unless_same};
-use crate::judge::Judge;
 use crate::mattermost::valid::is_web_address;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
@@ -165,23 +163,12 @@ impl Publisher<'_> {
         announcing: &Announcing,
     ) -> Result<Vec<u8>, Failure> {
         let found = self.find_keys(&[former.to_string()], announcing.text.as_ref())?;
-        let keys = self.unlock_all(&found)?;
-        let Some(key) = keys.first() else {
+        let Some(found) = found.first() else {
             return Err(openpgp::Error::UnknownKey(former.to_string()).into());
         };
-        let judge = Judge::new(vec![key.certificate().clone()], self.policy())?;
-        let signing = Signing {
-            key,
-            judge: &judge,
-            created: announcing.created,
-            armored: false,
-            existing: Existing::Keep,
-            any_key: true,
-            umask: self.umask,
-            dry_run: false,
-        };
+        let signer = self.signer(found)?;
         let there = announcing.out.as_ref().map(|folder| folder.join(ROTATION_SIGNATURE));
-        Ok(signing.sign_stream_unless_signed(notice, "ROTATION.md", there.as_deref())?)
+        Ok(signer.sign_unless_signed(notice, announcing.created, there.as_deref())?)
     }
 }
 

@@ -24,6 +24,13 @@ pub struct Found {
     pub origin: Origin,
 }
 
+impl Found {
+    /// Returns whether it is the same key, asked for in the same way.
+    pub fn is_same_as(&self, other: &Found) -> bool {
+        (self.secret.fingerprint(), &self.exactly) == (other.secret.fingerprint(), &other.exactly)
+    }
+}
+
 /// Where a key comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -65,11 +72,7 @@ impl Publisher<'_> {
         }
         let mut found: Vec<Found> = Vec::new();
         for query in &queries {
-            let one = match (text, query) {
-                (Some(text), Some(query)) if !text.has(query) => self.find_in_home(Some(query))?,
-                (Some(text), query) => self.find_in_text(text, query.as_ref())?,
-                (None, query) => self.find_in_home(query.as_ref())?,
-            };
+            let one = self.find_key(query.as_ref(), text)?;
             let fingerprint = one.secret.fingerprint();
             if found.iter().any(|other| other.secret.fingerprint() == fingerprint) {
                 return Err(Failure::Usage(format!("-u names {fingerprint} twice")));
@@ -77,6 +80,23 @@ impl Publisher<'_> {
             found.push(one);
         }
         Ok(found)
+    }
+
+    /// Finds one key, as [`Publisher::find_keys`] does.
+    ///
+    /// # Errors
+    ///
+    /// That none or several match.
+    pub fn find_key(
+        &self,
+        query: Option<&KeyQuery>,
+        text: Option<&KeyText>,
+    ) -> Result<Found, Failure> {
+        match (text, query) {
+            (Some(text), Some(query)) if !text.has(query) => self.find_in_home(Some(query)),
+            (Some(text), query) => self.find_in_text(text, query),
+            (None, query) => self.find_in_home(query),
+        }
     }
 
     fn find_in_home(&self, query: Option<&KeyQuery>) -> Result<Found, Failure> {
@@ -95,18 +115,22 @@ impl Publisher<'_> {
         Ok(Found { secret, exactly, origin: Origin::Home })
     }
 
-    /// Finds the one secret key of a text. What the home knows of it, a revocation above all,
-    /// counts for it too.
+    /// Finds the one secret key of a text. What the home knows of it counts for it too: a
+    /// revocation above all, also in a trusted copy.
     fn find_in_text(&self, text: &KeyText, query: Option<&KeyQuery>) -> Result<Found, Failure> {
         let mut secret = text.read(query)?;
         let exactly = query.and_then(|query| query.exactly(secret.certificate()));
         let fingerprint = secret.fingerprint();
-        match self.home().and_then(|home| Ok(home.keys_of(std::slice::from_ref(&fingerprint))?)) {
-            Ok(shelf) => {
-                shelf.check_complete(&fingerprint)?;
-                let mut known = shelf.items.iter().map(|key| &key.certificate);
-                if let Some(known) = known.find(|known| known.fingerprint() == fingerprint) {
-                    secret = secret.merge(known)?;
+        let key = std::slice::from_ref(&fingerprint);
+        match self.home().and_then(|home| Ok((home.keys_of(key)?, home.trusted_of(&[], key)?))) {
+            Ok((own, trusted)) => {
+                own.check_complete(&fingerprint)?;
+                trusted.check_complete(&fingerprint)?;
+                if let Some(known) = own.items.first() {
+                    secret = secret.merge(&known.certificate)?;
+                }
+                for copy in &trusted.items {
+                    secret = secret.narrowed_by(&copy.certificate);
                 }
             }
             Err(Failure::NoHome) => {}

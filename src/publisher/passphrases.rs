@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::Publisher;
 use super::ask::Which;
 use super::failure::Failure;
-use super::keys::Found;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::ids::Fingerprint;
@@ -144,16 +143,6 @@ impl Publisher<'_> {
                 unlocked => Ok(unlocked?),
             }
         })
-    }
-
-    /// Unlocks all keys. A passphrase that is given must be that of each; a person is asked for
-    /// each.
-    ///
-    /// # Errors
-    ///
-    /// As [`Publisher::unlock`].
-    pub fn unlock_all(&self, found: &[Found]) -> Result<Vec<SigningKey>, Failure> {
-        found.iter().map(|found| self.unlock(&found.secret, found.exactly.as_ref())).collect()
     }
 
     /// Does what takes a passphrase. A person who gives a wrong one may try three times.

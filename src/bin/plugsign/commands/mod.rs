@@ -1,5 +1,4 @@
-//! One file a subcommand: its arguments, what it does, what it reports; where that is much, in two:
-//! `sign` and `signed`.
+//! One file a subcommand: its arguments, the act that it calls, and the words for what came of it.
 
 pub mod announce;
 pub mod check;
@@ -17,8 +16,6 @@ pub mod refresh;
 pub mod revoke;
 pub mod rotate;
 pub mod sign;
-pub mod sign_checksums;
-pub mod signed;
 pub mod trust;
 pub mod user_ids;
 pub mod verify;

@@ -191,7 +191,7 @@ fn read(
 }
 
 /// Asks for a new passphrase until it is the same twice; three times at the most.
-pub fn ask_twice(person: &mut Conversation, what: &str) -> Result<Passphrase, Failure> {
+fn ask_twice(person: &mut Conversation, what: &str) -> Result<Passphrase, Failure> {
     for _ in 0..3 {
         let question = format!("New passphrase for {what}: ");
         let first = Passphrase::new(person.ask_passphrase(&question).map_err(asking)?);

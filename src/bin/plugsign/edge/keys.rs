@@ -4,13 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use plugsign::publisher::failure::Failure;
-use plugsign::publisher::keys::{Found, KeyText, Origin};
+use plugsign::publisher::keys::{KeyText, Origin};
 use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
-use super::asking::Asking;
-use super::streams::is_dash;
-use super::streams::read_key_file;
+use super::streams::{is_dash, read_key_file};
 use super::world::World;
 
 /// The key itself, for CI: armored, base64, or with `\n` for its line ends.
@@ -44,12 +42,6 @@ impl KeySource {
             })),
             None => key_of_environment(world, self.keys.is_empty()),
         }
-    }
-
-    /// Finds the keys that are named, else the only one there is.
-    pub fn find(&self, world: &World) -> Result<Vec<Found>, Failure> {
-        let text = self.text(world)?;
-        world.publisher(&Asking::new(world)).find_keys(&self.keys, text.as_ref())
     }
 }
 

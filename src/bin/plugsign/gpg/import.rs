@@ -21,7 +21,6 @@ use super::log::Log;
 use super::secret::Secret;
 use super::session::Session;
 use super::status::Status;
-use crate::edge::asking::Asking;
 use crate::edge::world::World;
 
 /// What IMPORT_RES counts.
@@ -48,11 +47,10 @@ struct Stored {
     has_secret: bool,
 }
 
-pub fn run(session: &mut Session) -> Result<u8, Failure> {
-    let secret = Secret::read(&session.options, &session.world)?;
+pub fn run(session: &Session) -> Result<u8, Failure> {
+    let secret = Secret::read(session)?;
     let Session { options, world, status, log } = session;
-    let asking = Asking::new(world);
-    let publisher = world.publisher(&asking);
+    let publisher = world.publisher(&secret);
     let protected = Protected::AsItIs(secret.named());
     let taking = Taking { no_passphrase: true, protected, ..Taking::default() };
     let mut importer = Importer::new(&publisher, taking)?;
@@ -93,8 +91,8 @@ pub fn run(session: &mut Session) -> Result<u8, Failure> {
 /// Tells what becomes of keys, as gpg does.
 struct Telling<'a> {
     world: &'a World,
-    status: &'a mut Status,
-    log: &'a mut Log,
+    status: &'a Status,
+    log: &'a Log,
     counts: Counts,
 }
 
@@ -213,7 +211,7 @@ impl Telling<'_> {
     }
 
     fn report(&mut self) {
-        let (counts, log) = (&self.counts, &mut *self.log);
+        let (counts, log) = (&self.counts, self.log);
         log.remark(&format!("Total number processed: {}", counts.read));
         for (what, count) in [
             ("              imported", counts.imported),

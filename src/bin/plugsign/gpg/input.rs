@@ -41,25 +41,30 @@ impl Input {
         }
     }
 
+    fn open(&self) -> Result<File> {
+        let open = || match self {
+            Input::Standard => streams::input_file(),
+            Input::Named(path) => File::open(path),
+            Input::Descriptor(number, _) => inherited(*number, File::options().read(true)),
+        };
+        open().map_err(Error::io("read", self.name()))
+    }
+
+    fn open_to_hash(&self) -> Result<File> {
+        let file = self.open()?;
+        match file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            true => Err(Error::NotAFile { path: self.name().into(), kind: "a folder" }),
+            false => Ok(file),
+        }
+    }
+
     /// Hashes everything. FIFOs are as good as files here, and a regular file that changes while
     /// it is read is an error.
     pub fn hash(&self, ways: impl IntoIterator<Item = ContentHash>) -> Result<Hashed> {
-        let hasher = Hasher::new(ways);
         let failed = |error| Error::io("read", self.name())(error);
-        let mut file = match self {
-            Input::Standard => {
-                return streams::input().and_then(|it| hasher.read(it)).map_err(failed);
-            }
-            Input::Named(path) => File::open(path).map_err(failed)?,
-            Input::Descriptor(number, _) => {
-                inherited(*number, File::options().read(true)).map_err(failed)?
-            }
-        };
+        let mut file = self.open_to_hash()?;
         let before = file.metadata().map_err(failed)?;
-        if before.is_dir() {
-            return Err(Error::NotAFile { path: self.name().into(), kind: "a folder" });
-        }
-        let content = hasher.read(&mut file).map_err(failed)?;
+        let content = Hasher::new(ways).read(&mut file).map_err(failed)?;
         let after = file.metadata().map_err(failed)?;
         if before.is_file() && Stamp::from(&before) != Stamp::from(&after) {
             return Err(Error::Changed(self.name().into()));
@@ -70,35 +75,11 @@ impl Input {
     /// Hashes everything for a signature: a regular file that changes is an error, however it
     /// changes.
     pub fn hash_still(&self, way: ContentHash) -> Result<Hashed> {
-        let open = || match self {
-            Input::Standard => streams::input_file(),
-            Input::Named(path) => File::open(path),
-            Input::Descriptor(number, _) => inherited(*number, File::options().read(true)),
-        };
-        let mut file = open().map_err(Error::io("read", self.name()))?;
-        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-            return Err(Error::NotAFile { path: self.name().into(), kind: "a folder" });
-        }
-        hash_still(&mut file, self.name(), &[way], &AtomicU64::new(0))
+        hash_still(&mut self.open_to_hash()?, self.name(), &[way], &AtomicU64::new(0))
     }
 
     /// Reads something small whole.
     pub fn read(&self, what: &'static str, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
-        let name = self.name().to_string_lossy();
-        match self {
-            Input::Standard => {
-                let input = streams::input().map_err(Error::io("read", self.name()))?;
-                read_bounded(input, &name, what, limit)
-            }
-            Input::Named(path) => {
-                let file = File::open(path).map_err(Error::io("read", path))?;
-                read_bounded(file, &name, what, limit)
-            }
-            Input::Descriptor(number, path) => {
-                let file = inherited(*number, File::options().read(true))
-                    .map_err(Error::io("read", path))?;
-                read_bounded(file, &name, what, limit)
-            }
-        }
+        read_bounded(self.open()?, &self.name().to_string_lossy(), what, limit)
     }
 }

@@ -34,14 +34,14 @@ pub enum Questions {
 }
 
 /// With a dialog, or with `--batch` from a parameter file.
-pub fn run(session: &mut Session, questions: Questions) -> Result<u8, Failure> {
+pub fn run(session: &Session, questions: Questions) -> Result<u8, Failure> {
     if session.options.batch {
         return from_parameters(session);
     }
     if !session.options.words.is_empty() {
         return Err(Failure::Usage("a parameter file needs --batch".into()));
     }
-    let secret = Secret::read(&session.options, &session.world)?;
+    let secret = Secret::read(session)?;
     let nobody = "there is no terminal to ask on: use --batch with a parameter file, or --quick-generate-key";
     let mut person = (!session.options.no_tty)
         .then(dialog::person)
@@ -70,7 +70,7 @@ fn show(session: &Session, listed: &Listed) -> Result<u8, Failure> {
 }
 
 /// `--quick-generate-key USER-ID [ALGO [USAGE [EXPIRE]]]`
-pub fn quick(session: &mut Session) -> Result<u8, Failure> {
+pub fn quick(session: &Session) -> Result<u8, Failure> {
     let words: Vec<String> =
         session.options.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let (user_id, rest) = match &words[..] {
@@ -89,7 +89,7 @@ pub fn quick(session: &mut Session) -> Result<u8, Failure> {
         "" | "-" => Some(QUICK_VALIDITY),
         expires => validity(expires, created)?,
     };
-    let secret = Secret::read(&session.options, &session.world)?;
+    let secret = Secret::read(session)?;
     let passphrase = secret.for_new_key(&Safe::text(&user_id).to_string())?;
     let plan = KeyPlan { kind, bits, user_id, created, validity };
     let listed = generate(session, &plan, passphrase.as_deref(), None)?;
@@ -148,7 +148,7 @@ fn validity(text: &str, created: SystemTime) -> Result<Option<Duration>, Failure
 }
 
 /// gpg makes a second key of the same user ID only when it is told to.
-fn refuse_double(session: &mut Session, user_id: &str) -> Result<(), Failure> {
+fn refuse_double(session: &Session, user_id: &str) -> Result<(), Failure> {
     let shelf = session.world.home()?.keys()?;
     let exists = shelf.items.iter().any(|key| {
         key.secret.is_some() && key.certificate.user_ids().iter().any(|id| id == user_id.as_bytes())
@@ -161,14 +161,14 @@ fn refuse_double(session: &mut Session, user_id: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn from_parameters(session: &mut Session) -> Result<u8, Failure> {
+fn from_parameters(session: &Session) -> Result<u8, Failure> {
     let input = match &session.options.words[..] {
         [] => Input::Standard,
         [word] => Input::new(word, session.options.special_filenames),
         _ => return Err(Failure::Usage("one parameter file at a time".into())),
     };
     // Standard input may begin with the passphrase.
-    let secret = Secret::read(&session.options, &session.world)?;
+    let secret = Secret::read(session)?;
     let text = input.read("a parameter file", 64 * 1024)?;
     let steps = parameters::read(&text).map_err(Failure::Usage)?;
     for step in steps {
@@ -186,7 +186,7 @@ fn from_parameters(session: &mut Session) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn make_wanted(session: &mut Session, wanted: Wanted, secret: &Secret) -> Result<(), Failure> {
+fn make_wanted(session: &Session, wanted: Wanted, secret: &Secret<'_>) -> Result<(), Failure> {
     let kind = parameters::kind(&wanted).map_err(Failure::Usage)?;
     let created = match &wanted.created {
         Some(text) => parameters::creation_date(text).map_err(Failure::Usage)?,
@@ -215,7 +215,7 @@ fn make_wanted(session: &mut Session, wanted: Wanted, secret: &Secret) -> Result
 }
 
 fn generate(
-    session: &mut Session,
+    session: &Session,
     plan: &KeyPlan,
     passphrase: Option<&Passphrase>,
     handle: Option<&str>,

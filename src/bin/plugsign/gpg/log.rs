@@ -29,20 +29,20 @@ impl Log {
     }
 
     /// Says a line. Foreign text in it must be safe already.
-    pub fn say(&mut self, words: &str) {
+    pub fn say(&self, words: &str) {
         let line = format!("{}: {words}", self.name);
         let _ = self.sink.line(&line);
     }
 
     /// Says a line that `--quiet` is there to suppress.
-    pub fn remark(&mut self, words: &str) {
+    pub fn remark(&self, words: &str) {
         if !self.quiet {
             self.say(words);
         }
     }
 
     /// Says what went wrong, why, and what to try next.
-    pub fn explain(&mut self, failure: &Failure) {
+    pub fn explain(&self, failure: &Failure) {
         let mut line = failure.message();
         for cause in failure.causes() {
             line.push_str(": ");

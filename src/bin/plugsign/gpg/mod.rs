@@ -70,7 +70,7 @@ pub fn run(
     arguments: Vec<OsString>,
 ) -> ExitCode {
     let name = personality.name();
-    let mut log = Log::new(Sink::Errors, name, false);
+    let log = Log::new(Sink::Errors, name, false);
     if let Err(error) = secret::hide_passphrase(whole) {
         log.say(&format!("--passphrase cannot be taken: {error}"));
         return ExitCode::from(EXIT_USAGE);
@@ -101,7 +101,7 @@ pub fn run(
             EXIT_USAGE
         }
     };
-    ExitCode::from(if session.status.lost { code.max(EXIT_USAGE) } else { code })
+    ExitCode::from(if session.status.lost.get() { code.max(EXIT_USAGE) } else { code })
 }
 
 fn open(options: Options, name: &'static str, global: &Global) -> Result<Session, String> {

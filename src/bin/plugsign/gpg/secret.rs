@@ -10,20 +10,18 @@ use std::process::Command;
 use std::sync::Arc;
 
 use plugsign::disk::Error;
-use plugsign::openpgp;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::ids::Fingerprint;
-use plugsign::openpgp::secret_key::{Passphrase, Protection, SecretKey, SigningKey};
+use plugsign::openpgp::secret_key::Passphrase;
+use plugsign::publisher::ask::{Ask, Which};
+use plugsign::publisher::failure::Failure;
+use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
-use super::options::{Options, PassphraseFrom, Pinentry};
-use super::status::Status;
-use crate::edge::asking::{Asking, ask_twice};
+use super::options::{PassphraseFrom, Pinentry};
+use super::session::Session;
+use crate::edge::asking::Asking;
 use crate::edge::descriptor::inherited;
-use crate::edge::terminal::Conversation;
-use crate::edge::world::World;
-use plugsign::publisher::ask::{Ask as _, Which};
-use plugsign::publisher::failure::Failure;
 
 /// The most bytes that a passphrase may have; less than what fits into a pipe.
 const MAX_PASSPHRASE: usize = 32 * 1024;
@@ -74,131 +72,132 @@ fn find(arguments: &[OsString]) -> Option<(std::ops::Range<usize>, &OsStr)> {
     None
 }
 
-/// A source of passphrases, read once.
-pub struct Secret {
-    given: Option<Arc<Passphrase>>,
-    may_ask: bool,
-    read: bool,
+/// Where passphrases come from: what gpg's options name, else what plugsign's own commands take.
+pub struct Secret<'a> {
+    session: &'a Session,
+    /// The passphrase that the command line names, and where it is from.
+    named: Option<(Arc<Passphrase>, String)>,
+    otherwise: Asking<'a>,
+    /// The very key that is to be unlocked, if it was asked for by itself.
+    pub exactly: Option<Fingerprint>,
 }
 
-impl Secret {
+impl<'a> Secret<'a> {
     /// Reads the passphrase that the command line names, if it names one.
-    pub fn read(options: &Options, world: &World) -> Result<Secret, Failure> {
-        let given = match &options.passphrase {
-            Some(PassphraseFrom::Descriptor(number)) => Some(read_descriptor(*number, true)?),
-            Some(PassphraseFrom::Pipe(number)) => Some(read_descriptor(*number, false)?),
+    pub fn read(session: &'a Session) -> Result<Secret<'a>, Failure> {
+        const LINE: &str = "its first line counts, without the line end";
+        let named = match &session.options.passphrase {
+            Some(PassphraseFrom::Descriptor(number)) => Some((
+                read_descriptor(*number, Until::LineEnd)?,
+                format!("descriptor {number} (--passphrase-fd); {LINE}"),
+            )),
+            Some(PassphraseFrom::Pipe(number)) => Some((
+                read_descriptor(*number, Until::End)?,
+                "--passphrase; one line end at its end is dropped".to_string(),
+            )),
             Some(PassphraseFrom::File(path)) => {
-                let file = File::open(path).map_err(Error::io("read", path))?;
-                let line = read_line(file.as_fd(), true);
-                Some(line.map_err(Error::io("read", path))?)
+                let read = File::open(path).and_then(|it| read_until(it.as_fd(), Until::LineEnd));
+                let words = format!("{} (--passphrase-file); {LINE}", Safe::path(path));
+                Some((read.map_err(Error::io("read", path))?, words))
             }
             None => None,
         };
-        let read = given.is_some();
-        let given = match given {
-            Some(bytes) => Some(Arc::new(Passphrase::new(bytes))),
-            None => Asking::new(world).given(Which::Key)?,
-        };
+        let named =
+            named.map(|(bytes, words)| (Arc::new(Passphrase::without_line_end(bytes)), words));
+        let otherwise = Asking::new(&session.world);
+        Ok(Secret { session, named, otherwise, exactly: None })
+    }
+
+    /// Returns the passphrase that the command line names.
+    pub fn named(&self) -> Option<&Arc<Passphrase>> {
+        self.named.as_ref().map(|(passphrase, _)| passphrase)
+    }
+
+    /// Gets the passphrase of a new key: none if an empty one was given.
+    pub fn for_new_key(&self, what: &str) -> Result<Option<Arc<Passphrase>>, Failure> {
+        let is_empty = self.given(Which::Key)?.is_some_and(|given| given.is_empty());
+        self.session.world.publisher(self).passphrase_for_new_key(is_empty, what)
+    }
+
+    /// Makes sure that somebody may be asked.
+    fn check_may_ask(&self, what: &str) -> Result<(), Failure> {
+        let options = &self.session.options;
         let may_ask = !options.no_tty
             && match options.pinentry {
                 Pinentry::Ask => true,
                 Pinentry::Never => false,
                 Pinentry::Loopback => !options.batch,
             };
-        Ok(Secret { given, may_ask, read })
-    }
-
-    /// Unlocks a key for signing.
-    pub fn unlock(
-        &self,
-        world: &World,
-        status: &mut Status,
-        secret: &SecretKey,
-        exactly: Option<&Fingerprint>,
-    ) -> Result<SigningKey, Failure> {
-        let policy = world.policy();
-        secret.check_can_sign(exactly, &policy)?;
-        if secret.protection() == Protection::None {
-            return Ok(secret.unlock(None, exactly, &policy)?);
-        }
-        let unlocked = match &self.given {
-            Some(passphrase) => {
-                secret.unlock(Some(passphrase), exactly, &policy).map_err(Failure::from)
-            }
-            None => {
-                let certificate = secret.certificate();
-                need_passphrase(status, certificate, exactly);
-                match self.may_ask {
-                    true => world.publisher(&Asking::new(world)).unlock(secret, exactly),
-                    false => Err(Failure::NoPassphrase(format!("key {}", secret.fingerprint()))),
-                }
-            }
-        };
-        if let Err(Failure::OpenPgp(openpgp::Error::WrongPassphrase(key))) = &unlocked {
-            status.say(&format!("BAD_PASSPHRASE {}", key.key_id()));
-        }
-        unlocked
-    }
-
-    /// Gets the passphrase of a new key: none if an empty one was given.
-    pub fn for_new_key(&self, what: &str) -> Result<Option<Arc<Passphrase>>, Failure> {
-        match &self.given {
-            Some(passphrase) if passphrase.is_empty() => Ok(None),
-            Some(passphrase) => Ok(Some(Arc::clone(passphrase))),
-            None if !self.may_ask => Err(Failure::NoPassphrase(what.to_string())),
-            None => {
-                let mut person =
-                    Conversation::open().ok_or_else(|| Failure::NoPassphrase(what.to_string()))?;
-                let passphrase = ask_twice(&mut person, what)?;
-                if passphrase.is_empty() {
-                    return Err(Failure::EmptyPassphrase);
-                }
-                Ok(Some(Arc::new(passphrase)))
-            }
-        }
-    }
-
-    /// Returns the passphrase that the command line names.
-    pub fn named(&self) -> Option<&Arc<Passphrase>> {
-        self.given.as_ref().filter(|_| self.read)
+        if may_ask { Ok(()) } else { Err(Failure::NoPassphrase(what.to_string())) }
     }
 }
 
-/// Says whose passphrase is needed, as gpg does before it asks.
-fn need_passphrase(status: &mut Status, certificate: &Certificate, exactly: Option<&Fingerprint>) {
-    let primary = certificate.fingerprint().key_id();
-    let key = exactly.map_or_else(|| primary.clone(), Fingerprint::key_id);
-    let user_id = certificate.name().unwrap_or_default();
-    status.say_of(&format!("USERID_HINT {key}"), &user_id);
-    status.say(&format!("NEED_PASSPHRASE {key} {primary} 1 0"));
+impl Ask for Secret<'_> {
+    fn given(&self, which: Which) -> Result<Option<Arc<Passphrase>>, Failure> {
+        match &self.named {
+            Some((passphrase, _)) => Ok(Some(Arc::clone(passphrase))),
+            None => self.otherwise.given(which),
+        }
+    }
+
+    fn source(&self, which: Which) -> Option<String> {
+        let named = self.named.as_ref().map(|(_, words)| words.clone());
+        named.or_else(|| self.otherwise.source(which))
+    }
+
+    /// Says first whose passphrase is needed, as gpg does.
+    fn passphrase_of(&self, certificate: &Certificate, words: &str) -> Result<Passphrase, Failure> {
+        let status = &self.session.status;
+        let primary = certificate.fingerprint().key_id();
+        let key = self.exactly.as_ref().map_or_else(|| primary.clone(), Fingerprint::key_id);
+        let user_id = certificate.name().unwrap_or_default();
+        status.say_of(&format!("USERID_HINT {key}"), &user_id);
+        status.say(&format!("NEED_PASSPHRASE {key} {primary} 1 0"));
+        self.check_may_ask(&format!("key {}", certificate.fingerprint()))?;
+        self.otherwise.passphrase_of(certificate, words)
+    }
+
+    fn new_passphrase(&self, which: Which, what: &str) -> Result<Passphrase, Failure> {
+        self.check_may_ask(what)?;
+        self.otherwise.new_passphrase(which, what)
+    }
 }
 
-fn read_descriptor(number: u32, one_line: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
+fn read_descriptor(number: u32, until: Until) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let read = match number {
-        0 => read_line(io::stdin().as_fd(), one_line),
+        0 => read_until(io::stdin().as_fd(), until),
         _ => inherited(number, File::options().read(true))
-            .and_then(|file| read_line(file.as_fd(), one_line)),
+            .and_then(|file| read_until(file.as_fd(), until)),
     };
     read.map_err(|error| Failure::Descriptor(number, error))
 }
 
-/// Reads to the end, or the end of the line: not a byte more, for what follows on standard input
-/// is the file to be signed. The line end is dropped.
-fn read_line(source: BorrowedFd<'_>, one_line: bool) -> io::Result<Zeroizing<Vec<u8>>> {
+/// How far a passphrase goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// As gpg reads: to the end of the line, and not a byte more. What follows on standard input
+    /// is the file to be signed.
+    LineEnd,
+    /// To the end.
+    End,
+}
+
+/// Reads a passphrase with its line end.
+fn read_until(source: BorrowedFd<'_>, until: Until) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut line = Zeroizing::new(Vec::with_capacity(256));
     let mut byte = Zeroizing::new([0u8; 1]);
-    loop {
+    while line.len() <= MAX_PASSPHRASE {
         match rustix::io::read(source, &mut *byte) {
             Ok(0) => return Ok(line),
-            Ok(_) if one_line && byte[0] == b'\n' => return Ok(line),
-            Ok(_) if line.len() == MAX_PASSPHRASE => {
-                return Err(io::Error::other("it is too long"));
-            }
             Ok(_) => line.push(byte[0]),
-            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
         }
+        if until == Until::LineEnd && byte[0] == b'\n' {
+            return Ok(line);
+        }
     }
+    Err(io::Error::other("it is too long"))
 }
 
 #[cfg(test)]
@@ -225,7 +224,7 @@ mod tests {
         let (reader, mut writer) = io::pipe().unwrap();
         writer.write_all(b"secret words\nthe file").unwrap();
         drop(writer);
-        assert_eq!(&*read_line(reader.as_fd(), true).unwrap(), b"secret words");
-        assert_eq!(&*read_line(reader.as_fd(), false).unwrap(), b"the file");
+        assert_eq!(&*read_until(reader.as_fd(), Until::LineEnd).unwrap(), b"secret words\n");
+        assert_eq!(&*read_until(reader.as_fd(), Until::End).unwrap(), b"the file");
     }
 }

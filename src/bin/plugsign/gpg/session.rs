@@ -19,7 +19,7 @@ pub struct Session {
 
 impl Session {
     /// Says something that `--verbose` asks for.
-    pub fn verbose(&mut self, words: &str) {
+    pub fn verbose(&self, words: &str) {
         if self.options.verbose {
             self.log.say(words);
         }

@@ -1,18 +1,14 @@
 //! `gpg --detach-sign`
 
-use std::path::PathBuf;
-
 use plugsign::disk::Error;
-use plugsign::disk::shelf::{HomeKey, Shelf};
+use plugsign::disk::artifact::Artifact;
 use plugsign::openpgp;
-use plugsign::openpgp::facts::signature_facts;
 use plugsign::openpgp::hash::ContentHash;
-use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::query::KeyQuery;
-use plugsign::openpgp::secret_key::{SecretKey, SigningKey};
-use plugsign::openpgp::sign::sign_hashed_with;
-use plugsign::openpgp::signature::DetachedSignature;
-use plugsign::openpgp::verify::{Verdict, verify_hashed};
+use plugsign::publisher::change::whole_seconds;
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::keys::Found;
+use plugsign::publisher::show::first_user_id;
 use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
@@ -22,17 +18,10 @@ use super::output::{Output, with_headers};
 use super::secret::Secret;
 use super::session::Session;
 use super::status::cause_of;
-use plugsign::publisher::change::whole_seconds;
-use plugsign::publisher::failure::Failure;
-use plugsign::publisher::show::first_user_id;
+use crate::edge::asking::Asking;
+use crate::edge::keys::key_of_environment;
 
-/// A key that was asked for, and the very key of it, if one was named with `!`.
-struct Chosen {
-    secret: SecretKey,
-    exactly: Option<Fingerprint>,
-}
-
-pub fn run(session: &mut Session) -> Result<u8, Failure> {
+pub fn run(session: &Session) -> Result<u8, Failure> {
     if session.options.words.len() > 1 {
         let why = "several files would be signed as one; sign them one by one, or with: plugsign sign FILE...";
         return Err(Failure::Usage(why.into()));
@@ -49,22 +38,18 @@ pub fn run(session: &mut Session) -> Result<u8, Failure> {
     }
 }
 
-fn sign(session: &mut Session) -> Result<(), Failure> {
+fn sign(session: &Session) -> Result<(), Failure> {
     // Standard input may begin with the passphrase.
-    let secret = Secret::read(&session.options, &session.world)?;
-    let chosen = choose(session)?;
+    let mut secret = Secret::read(session)?;
+    let found = choose(session)?;
+    let armored = session.options.armor;
     let input = match session.options.words.first() {
         Some(word) => Input::new(word, session.options.special_filenames),
         None => Input::Standard,
     };
-    let extension = if session.options.armor { ".asc" } else { ".sig" };
     let beside = match &input {
         Input::Standard | Input::Descriptor(..) => None,
-        Input::Named(path) => {
-            let mut name = path.clone().into_os_string();
-            name.push(extension);
-            Some(PathBuf::from(name))
-        }
+        Input::Named(path) => Some(Artifact::named(path.clone()).signature_path(armored)),
     };
     let output = Output::new(session.options.output.as_deref(), beside);
     let existing = output.check(session)?;
@@ -72,122 +57,88 @@ fn sign(session: &mut Session) -> Result<(), Failure> {
     if let Input::Named(path) = &input {
         std::fs::metadata(path).map_err(Error::io("read", path))?;
     }
-    let key = secret.unlock(
-        &session.world,
-        &mut session.status,
-        &chosen.secret,
-        chosen.exactly.as_ref(),
-    )?;
+    secret.exactly = found.exactly.clone();
+    let signer = session.world.publisher(&secret).signer(&found).inspect_err(|failure| {
+        if let Failure::OpenPgp(openpgp::Error::WrongPassphrase(key))
+        | Failure::WrongPassphrase(key, _) = failure
+        {
+            session.status.say(&format!("BAD_PASSPHRASE {}", key.key_id()));
+        }
+    })?;
     drop(secret);
     let way = ContentHash { algorithm: session.options.signing_digest(), text: false };
     if let Output::Named(path) = &output {
         session.verbose(&format!("writing to '{}'", Safe::path(path)));
     }
     session.status.say(&format!("BEGIN_SIGNING H{}", way.algorithm.id()));
-    let signature = make(session, &key, &input, way)?;
-    let bytes = match session.options.armor {
-        true => with_headers(Zeroizing::new(signature.to_armored()?), &session.options),
-        false => Zeroizing::new(signature.to_bytes()?),
+    let created = whole_seconds(session.world.now);
+    let signature = signer.sign(&input.hash_still(way)?, way, created, armored)?;
+    let signature = match armored {
+        true => with_headers(Zeroizing::new(signature), &session.options),
+        false => Zeroizing::new(signature),
     };
-    output.write(session, &bytes, false, existing)?;
+    output.write(session, &signature, false, existing)?;
     session.verbose(&format!(
         "RSA/{} signature from: \"{} {}\"",
         digest_name(way.algorithm),
-        key.fingerprint().key_id(),
-        first_user_id(key.certificate()),
+        signer.key.fingerprint().key_id(),
+        first_user_id(signer.key.certificate()),
     ));
     session.status.say(&format!(
-        "SIG_CREATED D {} {} 00 {} {}",
-        signature_facts(&signature).algorithm,
+        "SIG_CREATED D {RSA} {} 00 {} {}",
         way.algorithm.id(),
-        seconds(signature.created()),
-        key.fingerprint()
+        seconds(created),
+        signer.key.fingerprint()
     ));
     Ok(())
 }
 
-/// Signs, and checks the signature with the certificate before anybody sees it.
-fn make(
-    session: &Session,
-    key: &SigningKey,
-    input: &Input,
-    way: ContentHash,
-) -> Result<DetachedSignature, Failure> {
-    let content = input.hash_still(way)?;
-    let signature = sign_hashed_with(&content, way, key, whole_seconds(session.world.now))?;
-    let certificates = [key.certificate().clone()];
-    match verify_hashed(&content, &signature, &certificates, &session.world.policy()) {
-        Verdict::Good(_) => Ok(signature),
-        Verdict::Bad(bad) => Err(openpgp::Error::NotGood(bad).into()),
-    }
-}
+/// The number of the algorithm that every key here signs with.
+const RSA: u8 = 1;
 
 /// Finds the one key that signs: `-u`, else `--default-key`, else the only one there is. gpg
 /// takes the first of several; here that is an error, because it is a different signer tomorrow.
-fn choose(session: &mut Session) -> Result<Chosen, Failure> {
-    let home = session.world.home()?;
-    let names: Vec<String> = match session.options.local_users.is_empty() {
-        false => session.options.local_users.clone(),
-        true => session.options.default_key.iter().cloned().collect(),
+fn choose(session: &Session) -> Result<Found, Failure> {
+    let (options, world) = (&session.options, &session.world);
+    let names: Vec<&String> = match options.local_users.is_empty() {
+        false => options.local_users.iter().collect(),
+        true => options.default_key.iter().collect(),
     };
-    let shelf = match &names[..] {
-        [] => home.keys_like(None)?,
-        [name] => match KeyQuery::parse_gnupg(name) {
-            Ok(query) => home.keys_like(Some(&query))?,
-            // Whoever looks for it says what is wrong.
-            Err(_) => home.keys()?,
-        },
-        _ => home.keys()?,
-    };
-    let mut chosen: Option<(Fingerprint, Option<Fingerprint>)> = None;
+    let text = key_of_environment(world, names.is_empty())?;
+    let asking = Asking::new(world);
+    let publisher = world.publisher(&asking);
+    let mut chosen: Option<Found> = None;
     for name in &names {
-        let found = find(&shelf, Some(name)).inspect_err(|error| {
+        let query = KeyQuery::parse_gnupg(name).map_err(Failure::from);
+        let found = query.and_then(|query| publisher.find_key(Some(&query), text.as_ref()));
+        let found = found.inspect_err(|error| {
             let cause = cause_of(error);
             session.log.say(&format!("skipped \"{}\": {}", Safe::text(name), cause.words));
             // gpg passes over a default key that it does not have.
-            if !session.options.local_users.is_empty() {
+            if !options.local_users.is_empty() {
                 session.status.say_of("INV_SGNR 9", name.as_bytes());
             }
         })?;
-        if chosen.as_ref().is_some_and(|before| *before != found) {
+        if chosen.as_ref().is_some_and(|before| !before.is_same_as(&found)) {
             return Err(Failure::Usage("one key signs, and several are named".into()));
         }
         chosen = Some(found);
     }
-    let (fingerprint, exactly) = match chosen {
+    let found = match chosen {
         Some(found) => found,
-        None => find(&shelf, None).inspect_err(|error| {
+        None => publisher.find_key(None, text.as_ref()).inspect_err(|error| {
             if matches!(error, Failure::OpenPgp(openpgp::Error::UnknownKey(_))) {
                 session.status.say("INV_SGNR 9");
             }
         })?,
     };
-    let key = session
-        .world
-        .readable(shelf)
-        .into_iter()
-        .find(|key| key.certificate.fingerprint() == fingerprint);
-    let Some(HomeKey { certificate, secret: Some(secret) }) = key else {
-        return Err(openpgp::Error::NoSecret(fingerprint).into());
-    };
-    let secret = secret.merge(&certificate)?;
-    let usable = secret.check_can_sign(exactly.as_ref(), &session.world.policy());
+    let usable = found.secret.check_can_sign(found.exactly.as_ref(), &world.policy());
     let flag = if usable.is_ok() { 2 } else { 3 };
-    session.status.say(&format!("KEY_CONSIDERED {fingerprint} {flag}"));
+    session.status.say(&format!("KEY_CONSIDERED {} {flag}", found.secret.fingerprint()));
     if let Err(error) = usable {
-        let name = names.first().map(String::as_bytes).unwrap_or_default();
+        let name = names.first().map(|name| name.as_bytes()).unwrap_or_default();
         session.status.say_of("INV_SGNR 9", name);
         return Err(error.into());
     }
-    Ok(Chosen { secret, exactly })
-}
-
-fn find(
-    shelf: &Shelf<HomeKey>,
-    name: Option<&str>,
-) -> Result<(Fingerprint, Option<Fingerprint>), Failure> {
-    let query = name.map(KeyQuery::parse_gnupg).transpose()?;
-    let key = shelf.find_secret(query.as_ref())?;
-    let exactly = query.and_then(|query| query.exactly(&key.certificate));
-    Ok((key.certificate.fingerprint(), exactly))
+    Ok(found)
 }

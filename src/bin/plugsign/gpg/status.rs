@@ -1,5 +1,6 @@
 //! Status lines: what other programs read. The only place that writes `[GNUPG:] `.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -43,7 +44,7 @@ impl Sink {
     }
 
     /// Writes a line at once, so that the lines of several sinks keep their order.
-    pub fn line(&mut self, line: &str) -> io::Result<()> {
+    pub fn line(&self, line: &str) -> io::Result<()> {
         let line = format!("{line}\n");
         match self {
             Sink::Nowhere => Ok(()),
@@ -52,7 +53,7 @@ impl Sink {
                 out.write_all(line.as_bytes()).and_then(|()| out.flush())
             }
             Sink::Errors => io::stderr().write_all(line.as_bytes()),
-            Sink::File(file) => file.write_all(line.as_bytes()),
+            Sink::File(file) => (&*file).write_all(line.as_bytes()),
         }
     }
 }
@@ -61,28 +62,28 @@ impl Sink {
 pub struct Status {
     sink: Sink,
     /// Whether a line was lost: somebody decides by them, so that is an error in the end.
-    pub lost: bool,
+    pub lost: Cell<bool>,
 }
 
 impl Status {
     pub fn new(sink: Sink) -> Status {
-        Status { sink, lost: false }
+        Status { sink, lost: Cell::new(false) }
     }
 
     /// Writes a line of a keyword and fields, none of which is foreign.
-    pub fn say(&mut self, line: &str) {
+    pub fn say(&self, line: &str) {
         self.say_of(line, b"");
     }
 
     /// Writes a line that ends in foreign text, which can be anything: it stays on the line.
-    pub fn say_of(&mut self, line: &str, foreign: &[u8]) {
+    pub fn say_of(&self, line: &str, foreign: &[u8]) {
         let mut whole = format!("[GNUPG:] {line}");
         if !foreign.is_empty() {
             whole.push(' ');
             whole.push_str(&escaped(foreign));
         }
         if self.sink.line(&whole).is_err() {
-            self.lost = true;
+            self.lost.set(true);
         }
     }
 }

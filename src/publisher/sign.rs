@@ -1,0 +1,238 @@
+//! Signing files, and the release archives of folders.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::num::NonZero;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::Publisher;
+use super::failure::Failure;
+use super::keys::KeyText;
+use super::outcome::Unread;
+use super::parallel::{each, for_each, threads_that_write};
+use super::show::{expiry_notice, first_user_id, warn_of_archives};
+use super::sign_lists::{Sorted, warn_of_lists};
+use super::signed::{Signed, SignedBy, SignedFile, State};
+pub use super::signer::Output;
+use super::signer::{Signer, Signing};
+use crate::disk::Error;
+use crate::disk::bundle::BundleFile;
+use crate::disk::file::{Links, folder_of};
+use crate::disk::release::{Release, Selection, is_signature};
+use crate::disk::write::{Existing, sync_folder};
+use crate::openpgp::times::show_time;
+use crate::text::Safe;
+
+/// What to sign, with which keys, and how.
+pub struct SignRequest<'a> {
+    /// The keys, as KEY arguments. None is the only key there is.
+    pub keys: &'a [String],
+    /// A text with a key in it.
+    pub key_text: Option<KeyText>,
+    /// What is signed.
+    pub what: What<'a>,
+    /// Whether signatures are armored.
+    pub armored: bool,
+    /// Where signatures go.
+    pub output: Output<'a>,
+    /// Whether other files in the signatures' places are replaced, and old lists too.
+    pub force: bool,
+    /// How many files are signed at once. None is as many as keep the machine busy.
+    pub jobs: Option<NonZero<usize>>,
+    /// The time of every signature.
+    pub created: SystemTime,
+    /// Whether every folder gets a signed list of checksums.
+    pub checksums: bool,
+    /// Whether nothing is written.
+    pub dry_run: bool,
+}
+
+/// What is signed.
+pub enum What<'a> {
+    /// These files, and what is taken from these folders.
+    Paths(&'a [PathBuf], Selection),
+    /// Standard input. Its signature is returned, unless it goes to a file.
+    Stream(File),
+}
+
+impl Publisher<'_> {
+    /// Signs files, or standard input. One file that fails stops none of the others.
+    ///
+    /// # Errors
+    ///
+    /// That no key was found or unlocked, or that the request makes no sense. What is wrong with
+    /// one file is in the outcome.
+    pub fn sign(&self, request: SignRequest<'_>) -> Result<Signed, Failure> {
+        let SignRequest { created, armored, dry_run, .. } = request;
+        let (release, output) = match (&request.what, request.output) {
+            (What::Paths(paths, selection), output) => (Release::to_sign(paths, selection), output),
+            (What::Stream(_), Output::Beside) => (Release::default(), Output::Returned),
+            (What::Stream(_), output) => (Release::default(), output),
+        };
+        if output != Output::Beside && request.keys.len() > 1 {
+            let why = "several keys sign files where they are, without -o and standard input";
+            return Err(Failure::Usage(why.into()));
+        }
+        if matches!(request.what, What::Paths(..)) && output != Output::Beside {
+            check_single(&release, output)?;
+        }
+        self.warn_of_signatures(&release);
+        warn_of_archives(&release, self.watch);
+        let (signers, by) = self.unlock_signers(&request)?;
+        let existing = if request.force { Existing::Replace } else { Existing::Keep };
+        let umask = self.umask;
+        let signing = Signing { signers, created, armored, output, existing, umask, dry_run };
+        let jobs = request.jobs.unwrap_or_else(threads_that_write);
+        let mut files = match request.what {
+            What::Paths(..) => {
+                let sign = |artifact: &_, read: &_| signing.sign(artifact, read);
+                for_each(&release.artifacts, jobs, self.watch, sign).into_iter().flatten().collect()
+            }
+            What::Stream(stream) => signing.sign_stream(stream)?,
+        };
+        self.warn_of_bundles(&files);
+        for stale in files.iter().filter_map(|file| file.stale.as_deref()) {
+            let stale = Safe::path(stale);
+            self.watch.warn(&format!("{stale} is an older signature, no good any more: remove it"));
+        }
+        let sorted = Sorted::new(&files);
+        if request.checksums {
+            let lists = each(&release.folders, jobs, |folder| {
+                signing.sign_list(folder, &sorted, &release.unreadable)
+            });
+            files.extend(lists.into_iter().flatten());
+        } else {
+            warn_of_lists(&release.folders, &sorted, self.watch);
+        }
+        if !dry_run {
+            make_durable(&mut files, jobs);
+        }
+        Ok(Signed {
+            first: by.first().cloned(),
+            signers: by,
+            created: show_time(created),
+            dry_run,
+            files,
+            passed_over: release.passed_over,
+            unreadable: Unread::all(release.unreadable),
+        })
+    }
+
+    /// Finds the keys, unlocks each once, and says which of them expire soon.
+    fn unlock_signers(
+        &self,
+        request: &SignRequest<'_>,
+    ) -> Result<(Vec<Signer>, Vec<SignedBy>), Failure> {
+        let found = self.find_keys(request.keys, request.key_text.as_ref())?;
+        let mut signers = Vec::new();
+        let mut by = Vec::new();
+        for found in &found {
+            let signer = self.signer(found)?;
+            let policy = self.policy();
+            let (key, certificate) = (signer.key.fingerprint(), signer.key.certificate());
+            self.watch.detail(&format!("signing with {key}"));
+            let end = certificate.describe(&policy).key_signs_until(&key);
+            let renewal = found.renewal(Some(&key), None);
+            if let Some(notice) = expiry_notice(end, &policy, || renewal.words(&policy)) {
+                self.watch.warn(&format!("{key} {notice}"));
+            }
+            by.push(SignedBy {
+                certificate: certificate.fingerprint(),
+                user_id: first_user_id(certificate),
+                expires: end.map(show_time),
+                expires_soon: policy.ends_soon(end),
+                key,
+            });
+            signers.push(signer);
+        }
+        Ok((signers, by))
+    }
+
+    /// Warns of signatures that are named outright and signed as any other file.
+    fn warn_of_signatures(&self, release: &Release) {
+        let named = release.artifacts.iter().filter(|it| it.root.is_none());
+        for artifact in named.filter(|it| is_signature(&it.path)) {
+            self.watch.warn(&format!("{} is a signature itself", Safe::path(&artifact.path)));
+        }
+    }
+
+    /// Warns of plugin bundles among the newly signed files that the server would not install. It
+    /// changes nothing, and what cannot be looked at quickly is left alone.
+    fn warn_of_bundles(&self, files: &[SignedFile]) {
+        const QUICK_SIZE: u64 = 32 * 1024 * 1024;
+        const QUICK_TIME: Duration = Duration::from_secs(2);
+        let start = self.watch.now();
+        let new = files.iter().filter(|file| file.is_new()).map(|file| file.path.as_path());
+        let paths: BTreeSet<&Path> =
+            new.filter(|it| it.as_os_str().as_encoded_bytes().ends_with(b".tar.gz")).collect();
+        for path in paths {
+            if self.watch.now().duration_since(start).is_ok_and(|spent| spent > QUICK_TIME) {
+                return;
+            }
+            let Ok(mut file) = BundleFile::open(path, Links::Follow) else { continue };
+            if file.size() > QUICK_SIZE {
+                continue;
+            }
+            let Ok(bundle) = file.inspect() else { continue };
+            let mut errors = bundle.findings.errors();
+            if let (true, Some(first)) = (bundle.is_plugin, errors.next()) {
+                let more = match errors.count() {
+                    0 => String::new(),
+                    more => format!(" (and {more} more: plugsign check)"),
+                };
+                let (path, what) = (Safe::path(path), Safe::text(&first.what));
+                self.watch.warn(&format!("{path}: {what}; {}{more}", first.consequence));
+            }
+        }
+    }
+}
+
+fn check_single(release: &Release, output: Output<'_>) -> Result<(), Failure> {
+    let ([artifact], true) = (&release.artifacts[..], release.unreadable.is_empty()) else {
+        return Err(Failure::Usage(format!(
+            "-o names one signature, and there are {} files to sign",
+            release.artifacts.len()
+        )));
+    };
+    match output {
+        Output::At(output) if is_same_file(output, &artifact.path) => {
+            Err(Failure::Usage("-o names the very file that is to be signed".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (fs::symlink_metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
+}
+
+/// Makes the names of signatures last, folder by folder, also of those that were there: a run that
+/// was killed may have left them. Where that fails, they are no success.
+fn make_durable(files: &mut [SignedFile], jobs: NonZero<usize>) {
+    let signatures = files.iter().filter(|file| file.error.is_none());
+    let folders = signatures.filter_map(|file| file.signature.as_deref().map(folder_of));
+    let folders: BTreeSet<PathBuf> = folders.map(Path::to_owned).collect();
+    let folders: Vec<PathBuf> = folders.into_iter().collect();
+    let synced = each(&folders, jobs, |folder| sync_folder(folder));
+    let failed: BTreeMap<&Path, Error> = folders
+        .iter()
+        .zip(synced)
+        .filter_map(|(folder, synced)| Some((folder.as_path(), synced.err()?)))
+        .collect();
+    for file in files.iter_mut().filter(|file| file.error.is_none()) {
+        let Some(folder) = file.signature.as_deref().map(folder_of) else { continue };
+        if let Some(Error::Io { source, .. }) = failed.get(folder) {
+            // The system reports a failure once.
+            let again = source.raw_os_error().map(io::Error::from_raw_os_error);
+            let again = again.unwrap_or_else(|| source.kind().into());
+            file.state = State::Failed;
+            file.error = Some(Error::io("sync", folder)(again).into());
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! `SHA256SUMS`: the lists of what was signed.
+
+use std::path::{Path, PathBuf};
+
+use super::signed::{SignedFile, State};
+use super::signer::{Signing, hash_bytes};
+use super::watch::Watch;
+use crate::disk::artifact::Artifact;
+use crate::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS};
+use crate::disk::file::{folder_of, read_small};
+use crate::disk::folder::Folder;
+use crate::disk::release::{name_in, plain, signatures_of};
+use crate::disk::write::{Access, Existing};
+use crate::disk::{Error, Result};
+use crate::text::{Safe, quoted};
+
+/// Signed files in the order of their paths, in which those of one folder stand together.
+pub(super) struct Sorted<'a>(Vec<&'a SignedFile>);
+
+impl<'a> Sorted<'a> {
+    pub fn new(files: &'a [SignedFile]) -> Sorted<'a> {
+        let mut files: Vec<&SignedFile> = files.iter().collect();
+        files.sort_by_key(|file| plain(&file.path));
+        Sorted(files)
+    }
+
+    /// Returns the files in a folder, with their names as they are seen from there.
+    fn within(&self, folder: &'a Path) -> impl Iterator<Item = (&'a Path, &'a SignedFile)> {
+        let above = plain(folder);
+        let start = self.0.partition_point(|file| plain(&file.path) < above);
+        let rest = self.0.get(start..).unwrap_or_default().iter().copied();
+        rest.take_while(move |file| plain(&file.path).starts_with(above))
+            .filter_map(move |file| Some((name_in(folder, &file.path)?, file)))
+    }
+}
+
+/// Warns of lists of checksums that lack files signed now: such a folder does not verify.
+pub(super) fn warn_of_lists(folders: &[PathBuf], files: &Sorted<'_>, watch: &dyn Watch) {
+    for folder in folders {
+        let path = folder.join(CHECKSUMS);
+        let Ok(text) = read_small(&path, "a list of checksums", MAX_CHECKSUMS) else { continue };
+        let list = Checksums::read(&text).unwrap_or_default();
+        let is_listed = |(name, file): (&Path, &SignedFile)| {
+            file.sha256.as_ref().is_none_or(|sha256| list.get(name) == Some(sha256))
+        };
+        if !files.within(folder).all(is_listed) {
+            watch.warn(&format!(
+                "{} does not list the files as they are now; write it anew: plugsign sign --checksums --force {}",
+                Safe::path(&path),
+                quoted(folder)
+            ));
+        }
+    }
+}
+
+impl Signing<'_> {
+    /// Lists the signed files of a folder and signs the list. If one of them failed, there is no
+    /// list.
+    pub fn sign_list(
+        &self,
+        folder: &Path,
+        files: &Sorted<'_>,
+        unreadable: &[(PathBuf, Error)],
+    ) -> Vec<SignedFile> {
+        let path = folder.join(CHECKSUMS);
+        let mut checksums = Checksums::default();
+        let mut complete = unreadable.iter().all(|(path, _)| name_in(folder, path).is_none());
+        for (name, file) in files.within(folder) {
+            match file.sha256 {
+                Some(sha256) => checksums.insert(name.to_owned(), sha256),
+                None => complete = false,
+            }
+        }
+        if complete && checksums.names().next().is_none() {
+            // A list of nothing would pass for a release.
+            return Vec::new();
+        }
+        let outputs = self.beside(&Artifact::named(path.clone()));
+        let states = match complete {
+            true => self.write_list(&path, &checksums, &outputs),
+            false => Err(Error::Incomplete(path.clone())),
+        };
+        let states = states.unwrap_or_else(|error| vec![Err(error)]);
+        let both = outputs.into_iter().zip(states);
+        both.map(|(output, state)| SignedFile::new(&path, Some(output), state)).collect()
+    }
+
+    /// Writes a list, unless the same one is there, and signs it by all signers. The outputs are
+    /// theirs, in the same order.
+    ///
+    /// No signature is ever beside a list that it was not made for: signatures that are to be
+    /// replaced go first. Where a list is replaced, all signatures of the old one go, whoever made
+    /// them. A run that ends too early leaves a list without some signatures, which the next run
+    /// adds. Everything that needs room on the disk is done before anything goes.
+    ///
+    /// # Errors
+    ///
+    /// Outside, that the list could not be written; inside, as for any other file.
+    fn write_list(
+        &self,
+        list: &Path,
+        checksums: &Checksums,
+        outputs: &[PathBuf],
+    ) -> Result<Vec<Result<State>>> {
+        let bytes = checksums.to_bytes()?;
+        let content = hash_bytes(&bytes);
+        // Whatever can fail without a change of the disk does so before.
+        let is_listed = self.is_listed(list, &bytes)?;
+        let mut new = Vec::new();
+        for (signer, output) in self.signers.iter().zip(outputs) {
+            new.push(match self.is_up_to_date(signer, &content, output)? {
+                true => None,
+                false => Some(self.signature(signer, &content)?),
+            });
+        }
+        if self.dry_run {
+            let state =
+                |new: &Option<_>| new.as_ref().map_or(State::UpToDate, |_| State::WouldSign);
+            return Ok(new.iter().map(state).map(Ok).collect());
+        }
+        let folder = Folder::of(list)?;
+        let access = Access::Public { umask: self.umask };
+        let prepare = |path: &Path, bytes| folder.prepare(path, bytes, access, self.existing);
+        let mut prepared = Vec::new();
+        for (output, new) in outputs.iter().zip(&new) {
+            prepared.push(match new {
+                Some(signature) => Some(prepare(output, signature)?),
+                None => None,
+            });
+        }
+        if !is_listed {
+            let prepared = prepare(list, &bytes)?;
+            let is_valid = |signature: &PathBuf| {
+                outputs.iter().zip(&new).any(|(output, new)| output == signature && new.is_none())
+            };
+            if self.existing == Existing::Replace {
+                remove_signatures(&folder, list, outputs, is_valid)?;
+            }
+            match prepared.appear() {
+                // Another run may have been faster.
+                Err(Error::Exists(_)) if self.is_listed(list, &bytes)? => {}
+                appeared => appeared?,
+            }
+            folder.sync(list)?;
+        }
+        let all = self.signers.iter().zip(outputs).zip(prepared);
+        let states =
+            all.map(|((signer, output), prepared)| match prepared.map(|new| new.appear()) {
+                None => Ok(State::UpToDate),
+                Some(Ok(())) => Ok(State::Signed),
+                // Another run may have been faster.
+                Some(Err(Error::Exists(_))) if self.is_up_to_date(signer, &content, output)? => {
+                    Ok(State::UpToDate)
+                }
+                Some(Err(error)) => Err(error),
+            });
+        Ok(states.collect())
+    }
+
+    /// Returns whether the very same list is there. Another one is an error, unless it may be
+    /// replaced.
+    fn is_listed(&self, list: &Path, bytes: &[u8]) -> Result<bool> {
+        match (read_small(list, "a list of checksums", MAX_CHECKSUMS), self.existing) {
+            (Ok(there), _) if *there == bytes => Ok(true),
+            (_, Existing::Replace) => Ok(false),
+            (Ok(_), Existing::Keep) => Err(Error::OtherList(list.to_owned())),
+            (Err(error), _) if error.is_not_found() => Ok(false),
+            (Err(error), Existing::Keep) => Err(error),
+        }
+    }
+}
+
+/// Removes the signatures of a list that is about to appear, but those that are valid for it. Where
+/// it replaces no other list, signatures that are not of these outputs may be valid, and stay.
+fn remove_signatures(
+    folder: &Folder,
+    list: &Path,
+    outputs: &[PathBuf],
+    is_valid: impl Fn(&PathBuf) -> bool,
+) -> Result<()> {
+    let is_replaced = folder.metadata(list)?.is_some();
+    let mut obsolete = signatures_of(list).map_err(Error::io("read", folder_of(list)))?;
+    obsolete.retain(|it| !is_valid(it) && (is_replaced || outputs.contains(it)));
+    folder.remove_all(&obsolete)
+}

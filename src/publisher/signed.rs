@@ -1,0 +1,134 @@
+//! What comes of signing: a line about each signature.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure};
+use super::outcome::{Outcome, Unread, as_path};
+use crate::disk;
+use crate::disk::checksums::Sha256;
+use crate::openpgp::ids::Fingerprint;
+
+/// What became of each file.
+#[derive(Serialize)]
+pub struct Signed {
+    /// The first signer: servers read its signatures.
+    #[serde(flatten)]
+    pub first: Option<SignedBy>,
+    /// All signers, the first one among them.
+    pub signers: Vec<SignedBy>,
+    /// The time of every signature, in ISO 8601.
+    pub created: String,
+    /// The files, and the lists of checksums behind them.
+    pub files: Vec<SignedFile>,
+    /// What could not be looked at.
+    pub unreadable: Vec<Unread>,
+    /// How many files of folders were passed over.
+    pub passed_over: usize,
+    /// Whether nothing was written.
+    #[serde(skip)]
+    pub dry_run: bool,
+}
+
+/// Who signed.
+#[derive(Clone, Serialize)]
+pub struct SignedBy {
+    /// The key or subkey that signed.
+    pub key: Fingerprint,
+    /// The certificate that it belongs to.
+    pub certificate: Fingerprint,
+    /// When the key ends, in ISO 8601.
+    pub expires: Option<String>,
+    /// Whether that is soon.
+    pub expires_soon: bool,
+    /// The user ID that names the certificate, made safe.
+    #[serde(skip)]
+    pub user_id: String,
+}
+
+/// What became of one file, for one signer.
+#[derive(Serialize)]
+pub struct SignedFile {
+    /// The file. A stream is `-`.
+    #[serde(serialize_with = "as_path")]
+    pub path: PathBuf,
+    /// Where the signature is, unless it is returned.
+    #[serde(serialize_with = "as_path")]
+    pub signature: Option<PathBuf>,
+    /// What became of it.
+    pub state: State,
+    /// Why it failed.
+    pub error: Option<Failure>,
+    /// The signature, if it was to be returned.
+    #[serde(skip)]
+    pub bytes: Option<Vec<u8>>,
+    /// The file's digest, from the same pass over its bytes, if it was signed where it is.
+    #[serde(skip)]
+    pub(super) sha256: Option<Sha256>,
+    /// The signature in the other form beside the new one, `.asc` beside `.sig`, if it is the
+    /// signer's own and not good any more: verifying will say so.
+    #[serde(skip)]
+    pub(super) stale: Option<PathBuf>,
+}
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// The signature is new.
+    Signed,
+    /// The signature would be new, and nothing was to be written.
+    WouldSign,
+    /// A good signature by this signer was there.
+    UpToDate,
+    /// There is no signature.
+    Failed,
+}
+
+impl SignedFile {
+    /// Returns what became of a file.
+    pub(super) fn new(
+        path: &Path,
+        signature: Option<PathBuf>,
+        state: disk::Result<State>,
+    ) -> SignedFile {
+        let (state, error) = match state {
+            Ok(state) => (state, None),
+            Err(error) => (State::Failed, Some(error.into())),
+        };
+        let path = path.to_owned();
+        SignedFile { path, signature, state, error, bytes: None, sha256: None, stale: None }
+    }
+
+    /// Returns whether the signature is new, or would be.
+    pub fn is_new(&self) -> bool {
+        matches!(self.state, State::Signed | State::WouldSign)
+    }
+}
+
+impl Signed {
+    /// Returns what failed, and why.
+    pub fn failures(&self) -> impl Iterator<Item = (&Path, &Failure)> {
+        let files = self.files.iter();
+        let files = files.filter_map(|file| Some((file.path.as_path(), file.error.as_ref()?)));
+        files.chain(self.unreadable.iter().map(|it| (it.path.as_path(), &it.error)))
+    }
+
+    /// Returns whether there was nothing to sign.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.unreadable.is_empty()
+    }
+}
+
+impl Outcome for Signed {
+    fn exit(&self) -> u8 {
+        let codes = || self.failures().map(|(_, failure)| failure.exit());
+        match codes().next() {
+            Some(_) if codes().all(|code| code == EXIT_REFUSED) => EXIT_REFUSED,
+            Some(_) => EXIT_COULD_NOT,
+            None if self.is_empty() => EXIT_COULD_NOT,
+            None => 0,
+        }
+    }
+}

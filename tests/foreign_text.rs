@@ -20,7 +20,8 @@ mod common;
 
 use archives::{Bundle, FILE_NAME, MANIFEST};
 use common::craft::*;
-use common::run::{Done, Sandbox, assert_tame};
+use common::done::assert_tame;
+use common::sandbox::{Done, Sandbox};
 
 /// What terminals and parsers were fooled with, each with a letter of its own at the end.
 const HOSTILE: [&[u8]; 12] = [

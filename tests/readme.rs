@@ -17,27 +17,19 @@ const README: &str = include_str!("../README.md");
 const PLUGIN: &str = "com.example.plugin-1.2.0.tar.gz";
 
 /// A folder with a release to sign.
-fn release(name: &str) -> Sandbox {
-    let sandbox = Sandbox::new(name);
+fn release() -> Sandbox {
+    let sandbox = Sandbox::for_scripts();
     sandbox.copy(&format!("keys-example/dist/{PLUGIN}"), &format!("dist/{PLUGIN}"));
     sandbox
 }
 
-/// Runs a command that must succeed.
-#[track_caller]
-fn run(sandbox: &Sandbox, command: &str) -> String {
-    let said = sandbox.shell(command);
-    assert!(said.status.success(), "{command}\n{}", said.shown());
-    said.stdout
-}
-
 /// The same, in the home of somebody who has made a key.
-fn publisher(name: &str) -> Sandbox {
-    let sandbox = release(name);
+fn publisher() -> Sandbox {
+    let sandbox = release();
     let session = &blocks(README)[0].text;
     let keygen = session.lines().next().unwrap().strip_prefix("$ ").unwrap();
     assert!(keygen.starts_with("plugsign keygen "), "{keygen}");
-    run(&sandbox, keygen);
+    sandbox.must(keygen);
     sandbox
 }
 
@@ -52,22 +44,22 @@ fn the_readme_is_short_and_has_its_two_commands() {
 
 #[test]
 fn the_first_session_says_what_is_printed() {
-    follow(&release("readme-first"), README.split("\n## ").next().unwrap());
+    follow(&release(), README.split("\n## ").next().unwrap());
 }
 
 #[test]
 fn the_quick_start_says_what_is_printed() {
-    follow(&publisher("readme-quick"), section(README, "Quick start"));
+    follow(&publisher(), section(README, "Quick start"));
 }
 
 #[test]
 fn who_was_given_a_signed_file_verifies_it() {
-    let publisher = publisher("readme-given");
-    run(&publisher, "plugsign export releases@example.org -a -o dist/release-key.asc");
-    run(&publisher, "plugsign sign --checksums dist");
-    let reader = Sandbox::new("readme-reader");
-    let given = publisher.path().join("dist");
-    run(&reader, &format!("mkdir -p -m 700 \"$HOME\" && cp '{}'/* .", given.display()));
+    let publisher = publisher();
+    publisher.must("plugsign export releases@example.org -a -o dist/release-key.asc");
+    publisher.must("plugsign sign --checksums dist");
+    let reader = Sandbox::for_scripts();
+    let given = publisher.path("dist");
+    reader.must(&format!("mkdir -p -m 700 \"$HOME\" && cp '{}'/* .", given.display()));
     let text = section(README, "Somebody gave you a signed file");
     let without_gpg = text.split("```sh").next().unwrap();
     follow(&reader, if peer("gpg").is_some() { text } else { without_gpg });
@@ -92,8 +84,8 @@ fn steps() -> Vec<String> {
 fn every_step_of_the_page_has_a_command_that_works() {
     let steps = steps();
     assert_eq!(steps.len(), 13, "the page has 13 steps");
-    let sandbox = Sandbox::new("readme-steps");
-    let folder = sandbox.path();
+    let sandbox = Sandbox::for_scripts();
+    let folder = sandbox.folder();
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys-example");
     fs::copy(example.join("organisation.secret.asc"), folder.join("my-priv-gpg-key")).unwrap();
     fs::copy(example.join("organisation.asc"), folder.join("my-pub-gpg-key")).unwrap();
@@ -103,54 +95,53 @@ fn every_step_of_the_page_has_a_command_that_works() {
     let mut fingerprint = String::from("none yet");
     for step in steps {
         let command = step.replace(" ID ", &format!(" {fingerprint} "));
-        let output = sandbox.shell(&command);
-        assert!(output.status.success(), "{command}\n{}", output.shown());
+        let output = sandbox.sh(&command);
+        assert!(output.is_ok(), "{command}\n{}", output.shown());
         if command.starts_with("plugsign keygen") {
-            fingerprint = output.stdout.trim().to_string();
-            let second = sandbox.shell(&format!("plugsign export {fingerprint} > my-pk-file2"));
-            assert!(second.status.success());
+            fingerprint = output.out().trim().to_string();
+            let second = sandbox.sh(&format!("plugsign export {fingerprint} > my-pk-file2"));
+            assert!(second.is_ok());
         }
     }
     assert!(folder.join(format!("{plugin}.sig")).exists());
-    let left = sandbox.shell("plugsign trust list");
+    let left = sandbox.sh("plugsign trust list");
     assert!(
-        left.stdout.contains("my-pub-key") && !left.stdout.contains("my-pk-file"),
+        left.out().contains("my-pub-key") && !left.out().contains("my-pk-file"),
         "{}",
-        left.stdout
+        left.out()
     );
 }
 
 #[test]
 fn the_page_for_plugin_authors_says_what_is_printed() {
-    let sandbox = publisher("docs-plugins");
-    run(&sandbox, "plugsign export releases@example.org -a -o release-key.asc");
-    run(&sandbox, &format!("mv dist/{PLUGIN} . && plugsign sign {PLUGIN}"));
+    let sandbox = publisher();
+    sandbox.must("plugsign export releases@example.org -a -o release-key.asc");
+    sandbox.must(&format!("mv dist/{PLUGIN} . && plugsign sign {PLUGIN}"));
     follow(&sandbox, include_str!("../docs/from-signing-plugins.md"));
 }
 
 #[test]
 fn the_page_for_ci_says_what_is_printed() {
-    let sandbox = release("docs-ci");
-    run(
-        &sandbox,
+    let sandbox = release();
+    sandbox.must(
         "plugsign keygen --kind org --name 'Example Org' --email releases@example.org
          plugsign export releases@example.org -a -o release-key.asc",
     );
-    fs::write(sandbox.path().join("ci-passphrase"), CI_PASSPHRASE).unwrap();
+    fs::write(sandbox.path("ci-passphrase"), CI_PASSPHRASE).unwrap();
     let page = include_str!("../docs/ci.md");
     let (alone, several) = page.split_once("## Several signers").unwrap();
     follow(&sandbox, alone);
-    let sandbox = release("docs-signers");
+    let sandbox = release();
     for name in ["first", "second"] {
-        run(&sandbox, &format!("plugsign keygen --name {name} --email {name}@example.org"));
+        sandbox.must(&format!("plugsign keygen --name {name} --email {name}@example.org"));
     }
     follow(&sandbox, several);
 }
 
 #[test]
 fn the_page_about_json_says_what_is_printed_and_has_every_reason() {
-    let sandbox = publisher("docs-json");
-    run(&sandbox, "plugsign sign dist && echo > unsigned.tar.gz");
+    let sandbox = publisher();
+    sandbox.must("plugsign sign dist && echo > unsigned.tar.gz");
     let page = include_str!("../docs/json.md");
     follow(&sandbox, page);
     let rows = page.split("| reason |").nth(1).unwrap().lines().skip(2);
@@ -168,29 +159,28 @@ fn the_page_for_gpgs_users_says_what_is_printed() {
     if peer("git").is_none() || peer("gpg").is_none() {
         return;
     }
-    let person = release("docs-gpg");
-    run(
-        &person,
+    let person = release();
+    person.must(
         "mkdir -p -m 700 \"$HOME\" \"$HOME/.gnupg\"
          gpg --quiet --batch --passphrase \"$PLUGSIGN_PASSPHRASE\" --pinentry-mode loopback \\
              --quick-generate-key 'Example Org <releases@example.org>' rsa3072 sign never
          gpgconf --kill all",
     );
-    run(&person, &format!("git init -q . && mv dist/{PLUGIN} ."));
+    person.must(&format!("git init -q . && mv dist/{PLUGIN} ."));
     let key = "$(plugsign list --json | sed -n 's/.*\"fingerprint\": \"\\(.*\\)\".*/\\1/p')";
     follow(&person, &page.replace("FINGERPRINT ", &format!("{key} ")));
     let git = "git config user.name a && git config user.email releases@example.org
                git add dist && git commit -q -S --allow-empty -m signed && git verify-commit HEAD";
-    run(&person, git);
+    person.must(git);
 }
 
 #[test]
 fn the_life_of_a_key_goes_as_printed() {
-    let sandbox = Sandbox::new("docs-life");
+    let sandbox = Sandbox::for_scripts();
     let page = include_str!("../docs/key-life.md");
-    let list = |what: &str| run(&sandbox, &format!("plugsign list --json | grep {what} || :"));
+    let list = |what: &str| sandbox.must(&format!("plugsign list --json | grep {what} || :"));
     let with_key = |text: &str| {
-        let listed = list("'\"fingerprint\"'");
+        let listed = list("'\"fingerprint\"'").out();
         let found: Vec<&str> = listed.split('"').filter(|it| it.len() == 40).collect();
         let (key, subkey) = (found.first().unwrap_or(&"KEY"), found.get(1).unwrap_or(&"SUBKEY"));
         text.replace("SUBKEY", subkey).replace("KEY", key)
@@ -199,8 +189,8 @@ fn the_life_of_a_key_goes_as_printed() {
     let go = |block: &str| {
         for command in block.replace("\\\n", "").lines() {
             let command = with_key(command);
-            let said = sandbox.shell_with(&command, &secrets);
-            assert!(said.status.success(), "{command}\n{}", said.shown());
+            let said = sandbox.sh_with(&command, &secrets);
+            assert!(said.is_ok(), "{command}\n{}", said.shown());
         }
     };
     for title in ["The ceremony", "Tell your users", "Changes", "Backups"] {
@@ -209,12 +199,12 @@ fn the_life_of_a_key_goes_as_printed() {
         }
     }
     // Each of them ends the key, in a copy of the home.
-    run(&sandbox, &with_key("cp \"$HOME\"/.local/share/plugsign/revocations/KEY.asc paper.asc"));
+    sandbox.must(&with_key("cp \"$HOME\"/.local/share/plugsign/revocations/KEY.asc paper.asc"));
     let end = blocks(section(page, "The end")).remove(0).text.replace("\\\n", "");
     for command in end.lines() {
-        run(&sandbox, "rm -rf \"$HOME/before\" && cp -a \"$HOME/.local\" \"$HOME/before\"");
+        sandbox.must("rm -rf \"$HOME/before\" && cp -a \"$HOME/.local\" \"$HOME/before\"");
         go(command);
-        run(&sandbox, "rm -rf \"$HOME/.local\" && mv \"$HOME/before\" \"$HOME/.local\"");
+        sandbox.must("rm -rf \"$HOME/.local\" && mv \"$HOME/before\" \"$HOME/.local\"");
     }
 }
 
@@ -222,7 +212,7 @@ fn the_life_of_a_key_goes_as_printed() {
 fn the_main_job_runs_on_the_example() {
     // The script builds a release; here the program that is tested takes its place.
     let script = include_str!("../keys-example/release.sh");
-    let sandbox = Sandbox::new("readme-main-job");
+    let sandbox = Sandbox::for_scripts();
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys-example");
     let job: String = script
         .lines()
@@ -233,28 +223,26 @@ fn the_main_job_runs_on_the_example() {
         })
         .collect();
     let job = job.replace("cd \"$here/..\"\n", "");
-    let output = sandbox.shell(&job);
-    assert!(output.status.success(), "{}", output.shown());
-    assert!(output.stdout.contains("good  "), "{}", output.shown());
+    let output = sandbox.sh(&job);
+    assert!(output.is_ok(), "{}", output.shown());
+    assert!(output.out().contains("good  "), "{}", output.shown());
 }
 
 #[test]
 fn the_example_release_verifies_as_it_stands() {
-    let sandbox = Sandbox::new("readme-example");
+    let sandbox = Sandbox::for_scripts();
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys-example");
-    let output = sandbox.shell(&format!(
-        "plugsign verify --key '{0}/organisation.asc' '{0}/dist'",
-        example.display()
-    ));
-    assert!(output.status.success(), "{}", output.shown());
+    let output = sandbox
+        .sh(&format!("plugsign verify --key '{0}/organisation.asc' '{0}/dist'", example.display()));
+    assert!(output.is_ok(), "{}", output.shown());
 }
 
 #[test]
 fn the_example_is_trusted_by_nobody() {
-    let sandbox = Sandbox::new("readme-untrusted");
+    let sandbox = Sandbox::for_scripts();
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys-example");
-    let output = sandbox.shell(&format!("plugsign verify '{}/dist'", example.display()));
-    assert_eq!(output.status.code(), Some(3), "{}", output.shown());
+    let output = sandbox.sh(&format!("plugsign verify '{}/dist'", example.display()));
+    assert_eq!(output.code(), Some(3), "{}", output.shown());
 }
 
 #[test]

@@ -16,28 +16,26 @@ fn gnupg(sandbox: &Sandbox) {
     if peer("gpg").is_none() {
         return;
     }
-    let made = sandbox.shell(
-        "mkdir -m 700 gnupg && gpg --homedir gnupg -q --batch --passphrase '' \
-             --quick-gen-key Gnupg rsa3072 sign 2> said && gpgconf --homedir gnupg --kill all",
-    );
-    assert!(made.status.success(), "{}", made.shown());
+    let made = sandbox.sh("mkdir -m 700 gnupg && gpg --homedir gnupg -q --batch --passphrase '' \
+             --quick-gen-key Gnupg rsa3072 sign 2> said && gpgconf --homedir gnupg --kill all");
+    assert!(made.is_ok(), "{}", made.shown());
 }
 
 #[test]
 fn every_document_follows_its_schema_and_every_schema_has_a_document() {
-    let sandbox = Sandbox::new("schemas");
+    let sandbox = Sandbox::for_scripts();
     sandbox.copy("keys-example/organisation.asc", "organisation.asc");
     sandbox.copy("keys-example/organisation.secret.asc", "secret.asc");
     sandbox.copy(
         "keys-example/dist/com.example.plugin-1.2.0.tar.gz",
         "dist/com.example.plugin-1.2.0.tar.gz",
     );
-    fs::write(sandbox.path().join("config.json"), r#"{"PluginSettings": {}}"#).unwrap();
+    fs::write(sandbox.path("config.json"), r#"{"PluginSettings": {}}"#).unwrap();
     for name in ["junk", "other/a.zip"] {
-        fs::create_dir_all(sandbox.path().join("other")).unwrap();
-        fs::write(sandbox.path().join(name), "junk").unwrap();
+        fs::create_dir_all(sandbox.path("other")).unwrap();
+        fs::write(sandbox.path(name), "junk").unwrap();
     }
-    fs::write(sandbox.path().join("new-passphrase"), "another one").unwrap();
+    fs::write(sandbox.path("new-passphrase"), "another one").unwrap();
     gnupg(&sandbox);
     let mut seen = BTreeSet::new();
     let mut told = String::new();
@@ -114,9 +112,9 @@ fn every_document_follows_its_schema_and_every_schema_has_a_document() {
         "sign --help",
         "--version",
     ] {
-        let said = sandbox.shell(&format!("plugsign --json {command}"));
+        let said = sandbox.sh(&format!("plugsign --json {command}"));
         seen.insert(schema::name_of(&said.json()).to_string());
-        told.push_str(&said.stdout);
+        told.push_str(&said.out());
     }
     assert_eq!(seen, schema::names());
     for word in ["would-sign", "checksum-mismatch", "orphan-signature", "ci.asc"] {

@@ -11,8 +11,8 @@ use common::peers::peer;
 use common::sandbox::{PASSPHRASE, Sandbox};
 
 /// A plugin's working copy after `make dist`, with the certificate that the templates ask for.
-fn plugin(name: &str) -> Sandbox {
-    let sandbox = Sandbox::new(name);
+fn plugin() -> Sandbox {
+    let sandbox = Sandbox::for_scripts();
     sandbox.copy("keys-example/organisation.asc", "release-key.asc");
     sandbox.copy(
         "keys-example/dist/com.example.plugin-1.2.0.tar.gz",
@@ -57,10 +57,10 @@ const INSTALLED: &str =
     "cargo install --locked --git https://git.example.org/plugsign --rev c0ffee plugsign";
 
 /// A plugin's working copy before `make dist`, and programs that say what they were asked to do.
-fn checkout(name: &str) -> Sandbox {
-    let sandbox = plugin(name);
-    let built = sandbox.shell("mv dist built; printf zip > built/com.example.other-1.0.0.zip");
-    assert!(built.status.success(), "{}", built.shown());
+fn checkout() -> Sandbox {
+    let sandbox = plugin();
+    let built = sandbox.sh("mv dist built; printf zip > built/com.example.other-1.0.0.zip");
+    assert!(built.is_ok(), "{}", built.shown());
     sandbox.stub("cargo", "echo \"cargo $*\" >> ran");
     sandbox.stub("make", "echo \"make $*\" >> ran; cp -R built dist");
     sandbox.stub("gh", "echo \"gh $*\" >> ran");
@@ -80,16 +80,16 @@ fn run(sandbox: &Sandbox, template: &str, variables: &[(&str, &str)]) -> String 
     ];
     let variables = [variables, &from].concat();
     for step in &steps {
-        let said = sandbox.shell_with(step, &variables);
-        assert!(said.status.success(), "{step}\n{}", said.shown());
+        let said = sandbox.sh_with(step, &variables);
+        assert!(said.is_ok(), "{step}\n{}", said.shown());
     }
-    assert!(!sandbox.path().join("../home").exists(), "a CI job needs no home");
-    fs::read_to_string(sandbox.path().join("ran")).unwrap()
+    assert!(!sandbox.path("../home").exists(), "a CI job needs no home");
+    fs::read_to_string(sandbox.path("ran")).unwrap()
 }
 
 #[test]
 fn the_github_workflow_signs_verifies_and_publishes_all_that_it_signed() {
-    let sandbox = checkout("templates-github");
+    let sandbox = checkout();
     let key = include_str!("../keys-example/organisation.secret.asc");
     let mut variables = secrets(key).to_vec();
     variables.push(("GITHUB_REF_NAME", "v1.2.0"));
@@ -103,7 +103,7 @@ fn the_github_workflow_signs_verifies_and_publishes_all_that_it_signed() {
 fn the_gitlab_job_signs_and_verifies_with_the_key_on_one_line() {
     use base64::Engine;
     let template = include_str!("../templates/gitlab-ci.yml");
-    let sandbox = checkout("templates-gitlab");
+    let sandbox = checkout();
     let key = base64::engine::general_purpose::STANDARD
         .encode(include_str!("../keys-example/organisation.secret.asc"));
     let ran = run(&sandbox, template, &secrets(&key));
@@ -111,7 +111,7 @@ fn the_gitlab_job_signs_and_verifies_with_the_key_on_one_line() {
     // Whatever was signed is kept, with its signature.
     let kept = template.lines().filter_map(|line| line.trim().strip_prefix("- dist/"));
     let kept: Vec<String> = kept.map(|glob| format!("dist/{glob}")).collect();
-    let listed = sandbox.shell(&format!("ls {} 2> missing || :", kept.join(" "))).stdout;
+    let listed = sandbox.sh(&format!("ls {} 2> missing || :", kept.join(" "))).out();
     assert_eq!(listed.lines().collect::<BTreeSet<_>>().len(), 4, "{listed}");
 }
 
@@ -139,31 +139,31 @@ fn the_makefile_include_signs_and_verifies() {
     if peer("make").is_none() {
         return;
     }
-    let sandbox = plugin("templates-make");
+    let sandbox = plugin();
     sandbox.copy("templates/plugsign.mk", "plugsign.mk");
     fs::write(
-        sandbox.path().join("Makefile"),
+        sandbox.path("Makefile"),
         "all: sign verify-dist\n.PHONY: dist\ndist:\n\t@echo building\ninclude plugsign.mk\n",
     )
     .unwrap();
-    let import = sandbox.shell(&format!(
+    let import = sandbox.sh(&format!(
         "plugsign import '{}/keys-example/organisation.secret.asc'",
         env!("CARGO_MANIFEST_DIR")
     ));
-    assert!(import.status.success(), "{}", import.shown());
-    let signed = sandbox.shell("make PLUGSIGN_SIGNER=releases@example.org");
-    assert!(signed.status.success(), "{}", signed.shown());
-    assert!(sandbox.path().join("dist/com.example.plugin-1.2.0.tar.gz.sig").exists());
-    fs::write(sandbox.path().join("dist/com.example.plugin-1.2.0.tar.gz"), "changed").unwrap();
-    let refused = sandbox.shell("make verify-dist");
-    assert!(!refused.status.success(), "{}", refused.shown());
+    assert!(import.is_ok(), "{}", import.shown());
+    let signed = sandbox.sh("make PLUGSIGN_SIGNER=releases@example.org");
+    assert!(signed.is_ok(), "{}", signed.shown());
+    assert!(sandbox.path("dist/com.example.plugin-1.2.0.tar.gz.sig").exists());
+    fs::write(sandbox.path("dist/com.example.plugin-1.2.0.tar.gz"), "changed").unwrap();
+    let refused = sandbox.sh("make verify-dist");
+    assert!(!refused.is_ok(), "{}", refused.shown());
 }
 
 #[test]
 fn the_announcement_has_a_place_for_everything_and_its_commands_work() {
     let template = include_str!("../templates/announcement.md");
-    let sandbox = plugin("templates-announcement");
-    let listed = sandbox.shell(&format!(
+    let sandbox = plugin();
+    let listed = sandbox.sh(&format!(
         "plugsign import '{0}/keys-example/organisation.asc' >/dev/null && plugsign list --json",
         env!("CARGO_MANIFEST_DIR")
     ));
@@ -186,13 +186,13 @@ fn the_announcement_has_a_place_for_everything_and_its_commands_work() {
         text.lines().map(str::trim).filter(|line| line.starts_with("plugsign ")).collect();
     assert_eq!(commands.len(), 2, "{text}");
     for command in commands {
-        let said = sandbox.shell(command);
-        assert!(said.status.success(), "{command}\n{}", said.shown());
+        let said = sandbox.sh(command);
+        assert!(said.is_ok(), "{command}\n{}", said.shown());
     }
     let stranger = "0123456789ABCDEF0123456789ABCDEF01234567";
     let refused =
-        sandbox.shell(&format!("plugsign trust add --fingerprint {stranger} release-key.asc"));
-    assert_eq!(refused.status.code(), Some(4), "{}", refused.shown());
+        sandbox.sh(&format!("plugsign trust add --fingerprint {stranger} release-key.asc"));
+    assert_eq!(refused.code(), Some(4), "{}", refused.shown());
 }
 
 /// Returns the commands of a document: its indented lines that begin with a program.
@@ -207,7 +207,7 @@ fn commands(document: &str) -> Vec<String> {
 
 #[test]
 fn what_announce_writes_does_what_it_says() {
-    let publisher = plugin("announce-publisher");
+    let publisher = plugin();
     let archive = "com.example.plugin-1.2.0.tar.gz";
     for command in [
         "plugsign keygen --name 'Former Org' --email former@example.org",
@@ -216,10 +216,10 @@ fn what_announce_writes_does_what_it_says() {
         "plugsign sign -u releases@example.org dist",
         "cp dist/* told/",
     ] {
-        let said = publisher.shell(command);
-        assert!(said.status.success(), "{command}\n{}", said.shown());
+        let said = publisher.sh(command);
+        assert!(said.is_ok(), "{command}\n{}", said.shown());
     }
-    let told = publisher.path().join("told");
+    let told = publisher.path("told");
     let has_gpg = peer("gpg").is_some();
     for (name, count) in [
         ("KEYS", 2),
@@ -228,26 +228,26 @@ fn what_announce_writes_does_what_it_says() {
         ("SERVER-ADMIN.md", 4),
         ("ROTATION.md", 5),
     ] {
-        let reader = Sandbox::new("announce-reader");
-        let prepared = reader.shell(&format!(
+        let reader = Sandbox::for_scripts();
+        let prepared = reader.sh(&format!(
             "mkdir -p -m 700 \"$HOME\" \"$HOME/.gnupg\" config && echo '{{}}' > config/config.json && cp '{}'/* .",
             told.display()
         ));
-        assert!(prepared.status.success(), "{}", prepared.shown());
+        assert!(prepared.is_ok(), "{}", prepared.shown());
         let commands = commands(&fs::read_to_string(told.join(name)).unwrap());
         assert_eq!(commands.len(), count, "{name}: {commands:?}");
         for command in commands {
             if command.starts_with("gpg ") && !has_gpg {
                 continue;
             }
-            let said = reader.shell(&command);
-            assert!(said.status.success(), "{name}: {command}\n{}", said.shown());
+            let said = reader.sh(&command);
+            assert!(said.is_ok(), "{name}: {command}\n{}", said.shown());
         }
         // And does not say it of another archive.
         if name == "SECURITY.md" {
             let command =
                 format!("echo >> {archive}; plugsign verify --key release-key.asc {archive}");
-            assert_eq!(reader.shell(&command).status.code(), Some(1));
+            assert_eq!(reader.sh(&command).code(), Some(1));
         }
     }
 }

@@ -5,7 +5,7 @@ use sequoia_openpgp as openpgp;
 use openpgp::types::ReasonForRevocation;
 
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 const DOCUMENTS: [&str; 5] =
     ["ANNOUNCEMENT.md", "KEYS", "SECURITY.md", "SERVER-ADMIN.md", "release-key.asc"];
@@ -147,7 +147,7 @@ fn foreign_user_ids_stay_text() {
     sandbox.run("announce Evil --out told").exits(0);
     for name in &DOCUMENTS[..4] {
         let bytes = sandbox.read(format!("told/{name}"));
-        crate::common::run::assert_tame(&bytes);
+        crate::common::done::assert_tame(&bytes);
         let text = String::from_utf8(bytes).unwrap();
         // What is indented by four spaces is code, and KEYS is no markdown at all.
         let running = text.lines().filter(|line| !line.starts_with("    ") && *name != "KEYS");

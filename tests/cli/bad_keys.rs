@@ -11,7 +11,7 @@ use openpgp::cert::CipherSuite;
 use openpgp::types::{KeyFlags, ReasonForRevocation};
 
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 /// A key that is refused, with the words that say why.
 struct Bad {

@@ -8,7 +8,7 @@ use openpgp::parse::Parse;
 
 use crate::common::craft::*;
 use crate::common::person::Person;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 fn only_key(sandbox: &Sandbox) -> Cert {
     let names = sandbox.names("home/keys");

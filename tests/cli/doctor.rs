@@ -9,7 +9,7 @@ use openpgp::armor::Kind;
 use openpgp::types::ReasonForRevocation;
 
 use crate::common::craft::*;
-use crate::common::run::{Done, Sandbox};
+use crate::common::sandbox::{Done, Sandbox};
 
 /// Returns the state of each check, as "name state".
 fn states(done: &Done) -> Vec<String> {

@@ -7,7 +7,7 @@ use sequoia_openpgp as openpgp;
 use openpgp::types::ReasonForRevocation;
 
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 /// A home with a key that expires in so many days, and three artifacts.
 fn desk(days: u32) -> Sandbox {

@@ -8,7 +8,7 @@ use openpgp::types::{KeyFlags, SignatureType};
 use openpgp::{Cert, Packet, Profile};
 
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 /// Alice's key with a subkey of another's, Ed25519 or Curve25519, for this use.
 fn with_curve(algorithm_signs: bool, flags: KeyFlags) -> Cert {

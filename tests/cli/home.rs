@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::craft::*;
-use crate::common::run::{Sandbox, is_root};
+use crate::common::sandbox::{Sandbox, is_root};
 
 #[test]
 fn eight_keygens_at_once_lose_nothing() {
@@ -393,7 +393,7 @@ fn a_file_of_the_home_that_is_somebody_elses_is_not_believed() {
     assert!(!sandbox.has("out"));
     // Whoever reads it is asked, not root.
     sandbox.chmod(".", 0o755);
-    fs::copy(crate::common::run::PROGRAM, sandbox.path("plugsign")).unwrap();
+    fs::copy(crate::common::sandbox::PROGRAM, sandbox.path("plugsign")).unwrap();
     let script = "chown -R 65534 home; chown 0 home/keys/*; chmod 644 home/keys/*
         exec setpriv --reuid 65534 --regid 65534 --clear-groups ./plugsign list";
     sandbox.call(["list"]).in_shell(script).run().exits(0).prints("Own");

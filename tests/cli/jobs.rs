@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::common::craft::*;
 use crate::common::person::Person;
-use crate::common::run::{PROGRAM, Sandbox};
+use crate::common::sandbox::{PROGRAM, Sandbox};
 
 /// A home whose only key has a passphrase, and a file to sign.
 fn locked() -> Sandbox {

@@ -11,7 +11,7 @@ use openpgp::policy::StandardPolicy;
 use openpgp::types::{HashAlgorithm, PublicKeyAlgorithm};
 
 use crate::common::peers::peer;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 fn cert_of(sandbox: &Sandbox, fingerprint: &str) -> Cert {
     Cert::from_bytes(&sandbox.read(format!("home/keys/{fingerprint}.pgp"))).unwrap()
@@ -112,7 +112,7 @@ fn a_bad_identity_is_refused_and_nothing_is_made() {
         let done = sandbox.call(["keygen", "--no-passphrase"].iter().chain(arguments)).run();
         assert_eq!(done.code(), Some(2), "{arguments:?}: {done:?}");
         assert!(!sandbox.has("home"), "{arguments:?}");
-        crate::common::run::assert_tame(&done.stderr);
+        crate::common::done::assert_tame(&done.stderr);
     }
 }
 

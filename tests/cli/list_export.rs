@@ -13,7 +13,7 @@ use openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType
 use openpgp::{Cert, Packet, PacketPile};
 
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 fn tags(bytes: &[u8]) -> Vec<u8> {
     let pile = PacketPile::from_bytes(bytes).unwrap();

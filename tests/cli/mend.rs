@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::common::craft::*;
-use crate::common::run::{Done, Sandbox};
+use crate::common::sandbox::{Done, Sandbox};
 
 /// Returns when each key and subkey ends; one without an end after all others.
 fn ends(sandbox: &Sandbox) -> BTreeMap<String, String> {

@@ -6,7 +6,7 @@ use sequoia_openpgp::armor::Kind;
 
 use crate::common::craft::*;
 use crate::common::person::Person;
-use crate::common::run::{Done, Sandbox};
+use crate::common::sandbox::{Done, Sandbox};
 
 /// A home with Alice's key under the passphrase "right", and a file beside it.
 fn desk() -> Sandbox {

@@ -7,7 +7,7 @@ use sequoia_openpgp as openpgp;
 use openpgp::armor::Kind;
 
 use crate::common::craft::*;
-use crate::common::run::{Done, Sandbox, is_root};
+use crate::common::sandbox::{Done, Sandbox, is_root};
 
 fn utf_16(text: &[u8], mark: &[u8]) -> Vec<u8> {
     let big = mark == b"\xFE\xFF";

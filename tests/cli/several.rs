@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 const FURTHER: &str = "dist/a.tar.gz.KEYID.sig";
 
@@ -167,7 +167,7 @@ fn with_keys_in_environment(
     sandbox: &Sandbox,
     options: &str,
     code: i32,
-) -> crate::common::run::Done {
+) -> crate::common::sandbox::Done {
     let keys = [secret(bob()), secret(&Recipe::of(Material::strong()).user_id("Carol").build())];
     sandbox.write("dist/a.tar.gz", DATA);
     let line = format!("--json sign --force {options} dist/a.tar.gz");

@@ -17,7 +17,7 @@ use openpgp::types::KeyFlags;
 use openpgp::{Packet, PacketPile};
 
 use crate::common::craft::*;
-use crate::common::run::{Sandbox, is_root};
+use crate::common::sandbox::{Sandbox, is_root};
 
 /// A home with Alice's key, and an artifact.
 fn alices_desk() -> Sandbox {

@@ -1,7 +1,7 @@
 //! Standard input and output that the caller closed, or that cannot take what is written.
 
 use crate::common::craft::*;
-use crate::common::run::{Done, Sandbox};
+use crate::common::sandbox::{Done, Sandbox};
 
 /// Everything that prints a result, and the code that says it could not.
 const PRINT: [(&str, i32); 23] = [

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 /// Writes a time as `2026-11-22T20:00:00`, with no zone behind it.
 fn without_zone(time: SystemTime) -> String {

@@ -16,7 +16,7 @@ use openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType
 use openpgp::{Cert, Packet, Profile};
 
 use crate::common::craft::*;
-use crate::common::run::{Done, Sandbox};
+use crate::common::sandbox::{Done, Sandbox};
 
 const ARTIFACT: &str = "plugin-1.0.0.tar.gz";
 const SIGNATURE: &str = "plugin-1.0.0.tar.gz.sig";

@@ -1,6 +1,6 @@
 //! `verify --key FILE`: the file means itself. What narrows may come from elsewhere, nothing else.
 
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 /// The publisher asks: will the key file that I publish do?
 #[test]

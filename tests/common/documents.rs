@@ -50,8 +50,7 @@ pub fn follow(sandbox: &Sandbox, text: &str) {
     for block in blocks {
         match block.language.as_str() {
             "sh" => {
-                let said = sandbox.shell(&block.text);
-                assert!(said.status.success(), "{}\n{}", block.text, said.shown());
+                sandbox.must(&block.text);
             }
             "console" => session(sandbox, &block.text),
             _ => {}
@@ -89,8 +88,9 @@ fn json(text: &str) -> serde_json::Value {
 
 /// Returns what a command says to somebody who knows the passphrase.
 fn at_a_terminal(sandbox: &Sandbox, command: &str) -> String {
-    let mut shell: Command = sandbox.command(&format!("stty echo; {command}"));
-    shell.env("TERM", "dumb");
+    let mut shell: Command = sandbox.command("sh");
+    shell.args(["-euc", &format!("stty echo; {command}")]);
+    shell.env_remove("PLUGSIGN_PASSPHRASE").env("TERM", "dumb");
     let mut person = Person::at(shell);
     let mut said = String::new();
     let mut passphrase = PASSPHRASE;
@@ -117,7 +117,7 @@ fn at_a_terminal(sandbox: &Sandbox, command: &str) -> String {
 /// Returns what does not change from run to run: fingerprints, key IDs, times and the home's place
 /// have names instead, and lines no blanks at their end.
 fn plain(sandbox: &Sandbox, text: &str) -> String {
-    let text = text.replace(&sandbox.home().display().to_string(), "/home/you");
+    let text = text.replace(&sandbox.at("home").display().to_string(), "/home/you");
     let mut plain = String::new();
     let mut word = String::new();
     for character in text.chars().chain(['\n']) {

@@ -1,42 +1,21 @@
 //! gpg, with a home of its own, and the keys that it makes.
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use tempfile::TempDir;
+use super::sandbox::{Done, PASSPHRASE, Sandbox};
 
-use crate::common::peers::peer;
-use crate::common::plugsign::{PASSPHRASE, Said};
-
-/// The agent's socket must have a short name, and gpg warns of a folder that others can read.
-fn private_folder() -> TempDir {
-    let private = fs::Permissions::from_mode(0o700);
-    tempfile::Builder::new().prefix("pg").permissions(private).tempdir_in("/tmp").unwrap()
-}
-
-/// A gpg home. Its agent ends when it is dropped.
+/// A gpg home.
 pub(crate) struct Gpg {
-    program: PathBuf,
-    home: TempDir,
-}
-
-impl Drop for Gpg {
-    fn drop(&mut self) {
-        let home = self.home.path();
-        let _ = Command::new("gpgconf").arg("--homedir").arg(home).args(["--kill", "all"]).status();
-    }
+    sandbox: Sandbox,
 }
 
 impl Gpg {
     pub(crate) fn new() -> Option<Gpg> {
-        let program = peer("gpg")?;
-        Some(Gpg { program, home: private_folder() })
+        Sandbox::of_gpg().map(|sandbox| Gpg { sandbox })
     }
 
     /// Makes a home with a secret key in it.
@@ -48,21 +27,18 @@ impl Gpg {
 
     /// Returns a path in the home.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
+        self.sandbox.at("g").join(name)
     }
 
     /// Runs gpg to whatever end, with the passphrase.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Done {
         let with_passphrase = [&["--passphrase-fd", "0"], arguments].concat();
         self.run_with(&with_passphrase, &format!("{PASSPHRASE}\n"))
     }
 
     /// Ends the agent, and with it all that it remembers.
     pub(crate) fn forget_passphrases(&self) {
-        let home = self.home.path();
-        let status =
-            Command::new("gpgconf").arg("--homedir").arg(home).args(["--kill", "all"]).status();
-        assert!(status.unwrap().success());
+        self.sandbox.program("gpgconf").args(["--kill", "all"]).run().exits(0);
         // It has been told to go, and goes when it comes to it.
         for _ in 0..500 {
             if !self.path("S.gpg-agent").exists() {
@@ -73,27 +49,15 @@ impl Gpg {
     }
 
     /// Runs gpg to whatever end, with something on its standard input.
-    pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Said {
-        let mut child = Command::new(&self.program)
-            .arg("--homedir")
-            .arg(self.home.path())
-            .args(["--batch", "--no-tty", "--yes", "--pinentry-mode", "loopback"])
-            .args(arguments)
-            .env("LC_ALL", "C")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        child.wait_with_output().unwrap().into()
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Done {
+        let gpg = self.sandbox.program("gpg").stdin(input.as_bytes());
+        let quiet = ["--batch", "--no-tty", "--yes", "--pinentry-mode", "loopback"];
+        gpg.args(quiet).args(arguments).run()
     }
 
     /// Runs gpg, which must succeed, and returns its standard output.
     pub(crate) fn must(&self, arguments: &[&str]) -> Vec<u8> {
-        let said = self.run(arguments);
-        assert_eq!(said.exit, 0, "gpg {arguments:?}: {said:?}");
-        said.out
+        self.run(arguments).exits(0).stdout
     }
 
     pub(crate) fn text(&self, arguments: &[&str]) -> String {

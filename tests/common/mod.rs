@@ -10,12 +10,13 @@
     clippy::print_stderr
 )]
 
+pub mod call;
 pub mod craft;
 pub mod documents;
+pub mod done;
 pub mod gpg;
 pub mod peers;
 pub mod person;
-pub mod plugsign;
-pub mod run;
 pub mod sandbox;
 pub mod schema;
+pub mod snapshot;

@@ -8,7 +8,7 @@ use rexpect::process::WaitStatus;
 use rexpect::session::{PtySession, spawn_command};
 use rustix::termios::{LocalModes, tcgetattr};
 
-use super::run::{PROGRAM, Sandbox};
+use super::sandbox::{PROGRAM, Sandbox};
 
 /// Somebody at a terminal.
 pub struct Person {

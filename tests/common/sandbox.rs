@@ -1,107 +1,311 @@
 //! A folder, a home and an environment of their own for the program under test.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::Command;
 
-use super::schema;
+use tempfile::TempDir;
+
+pub use super::call::Call;
+pub use super::done::Done;
+use super::peers::peer;
+pub use super::snapshot::{Snapshot, snapshot};
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_plugsign");
 
 /// The passphrase of the example's key, and of every key that a sandbox makes.
 pub const PASSPHRASE: &str = "correct horse battery staple";
 
-/// A fresh folder that is removed when dropped.
+/// Who is called gpg.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Who {
+    Plugsign,
+    Gpg,
+}
+
+/// A folder for one test. Everything goes when it is dropped.
 pub struct Sandbox {
-    folder: tempfile::TempDir,
-}
-
-/// What a command said.
-pub struct Said {
-    pub status: ExitStatus,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Said {
-    /// Returns everything, for a failed assertion.
-    pub fn shown(&self) -> String {
-        format!("{}\nstdout:\n{}\nstderr:\n{}", self.status, self.stdout, self.stderr)
-    }
-
-    /// Parses standard output as exactly one JSON document, of its command's schema.
-    #[track_caller]
-    pub fn json(&self) -> serde_json::Value {
-        schema::parse(self.stdout.as_bytes(), self.status.code(), &self.stderr)
-    }
+    folder: TempDir,
+    /// The folder that commands run in.
+    work: PathBuf,
+    environment: Vec<(OsString, OsString)>,
+    /// The words before a line of shell.
+    shell: &'static [&'static str],
+    /// Who is called gpg here.
+    pub who: Who,
 }
 
 impl Sandbox {
-    pub fn new(name: &str) -> Sandbox {
-        let folder = tempfile::Builder::new()
-            .prefix(&format!("{name}-"))
-            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
-            .unwrap();
-        fs::create_dir(folder.path().join("bin")).unwrap();
-        std::os::unix::fs::symlink(
-            env!("CARGO_BIN_EXE_plugsign"),
-            folder.path().join("bin/plugsign"),
-        )
-        .unwrap();
-        fs::create_dir(folder.path().join("work")).unwrap();
-        Sandbox { folder }
+    /// Its home, `home` in the folder, is not there yet.
+    pub fn new() -> Sandbox {
+        let folder = private_folder();
+        let work = folder.path().to_owned();
+        let environment = vec![
+            ("PLUGSIGN_HOME".into(), work.join("home").into()),
+            ("PATH".into(), std::env::var_os("PATH").unwrap()),
+        ];
+        Sandbox { folder, work, environment, shell: &["sh", "-euc"], who: Who::Plugsign }
     }
 
-    /// Returns the folder that commands run in.
-    pub fn path(&self) -> PathBuf {
-        self.folder.path().join("work")
+    /// The same with a passphrase in the environment.
+    pub fn with_passphrase() -> Sandbox {
+        let mut sandbox = Sandbox::new();
+        sandbox.set("PLUGSIGN_PASSPHRASE", PASSPHRASE);
+        sandbox
     }
 
-    /// Runs a shell command with plugsign on its PATH, an empty home and the passphrase in the
-    /// environment.
-    pub fn shell(&self, command: &str) -> Said {
-        self.shell_with(command, &[("PLUGSIGN_PASSPHRASE", PASSPHRASE)])
+    /// One for scripts, with plugsign on the PATH, a HOME beside the folder and the passphrase in
+    /// the environment.
+    pub fn for_scripts() -> Sandbox {
+        let mut sandbox = Sandbox::with_links(Who::Plugsign, &["plugsign"]);
+        sandbox.set("PLUGSIGN_PASSPHRASE", PASSPHRASE);
+        sandbox
     }
 
-    /// The same with these variables instead of the passphrase.
-    pub fn shell_with(&self, command: &str, variables: &[(&str, &str)]) -> Said {
-        let mut shell = self.command(command);
-        let output = shell.envs(variables.iter().copied()).stdin(Stdio::null()).output().unwrap();
-        Said {
-            status: output.status,
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    /// One for gpg's command lines, with plugsign in the place of gpg.
+    pub fn in_place_of_gpg() -> Sandbox {
+        Sandbox::for_gpg(Who::Plugsign, &["gpg", "gpg2", "gpgv", "plugsign"])
+    }
+
+    /// One for gpg's command lines, with gpg itself. None without gpg on this machine.
+    pub fn of_gpg() -> Option<Sandbox> {
+        peer("gpg")?;
+        Some(Sandbox::for_gpg(Who::Gpg, &[]))
+    }
+
+    pub fn of(who: Who) -> Option<Sandbox> {
+        match who {
+            Who::Plugsign => Some(Sandbox::in_place_of_gpg()),
+            Who::Gpg => Sandbox::of_gpg(),
         }
     }
 
-    /// Returns a shell that will run a command, without passphrase.
-    pub fn command(&self, command: &str) -> Command {
-        let system = std::env::var("PATH").unwrap_or_default();
-        let mut shell = Command::new("sh");
-        shell
-            .args(["-euc", command])
-            .current_dir(self.path())
-            .env_clear()
-            .env("PATH", format!("{}:{system}", self.folder.path().join("bin").display()))
-            .env("HOME", self.home());
-        shell
+    fn for_gpg(who: Who, names: &[&str]) -> Sandbox {
+        let mut sandbox = Sandbox::with_links(who, names);
+        fs::create_dir(sandbox.at("home")).unwrap();
+        fs::create_dir(sandbox.at("g")).unwrap();
+        fs::set_permissions(sandbox.at("g"), fs::Permissions::from_mode(0o700)).unwrap();
+        sandbox.set("GNUPGHOME", sandbox.at("g"));
+        sandbox.set("LC_ALL", "C.UTF-8");
+        sandbox.set("TZ", "UTC");
+        sandbox.shell = &["bash", "-c"];
+        sandbox
     }
 
-    /// Returns the user's home, which is not there yet.
+    /// One whose PATH begins with these names for the program.
+    fn with_links(who: Who, names: &[&str]) -> Sandbox {
+        let folder = private_folder();
+        let at = |name: &str| folder.path().join(name);
+        let (work, bin) = (at("work"), at("bin"));
+        fs::create_dir(&work).unwrap();
+        fs::create_dir(&bin).unwrap();
+        for name in names {
+            symlink(PROGRAM, bin.join(name)).unwrap();
+        }
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let environment =
+            vec![("PATH".into(), path.into()), ("HOME".into(), at("home").into_os_string())];
+        Sandbox { folder, work, environment, shell: &["sh", "-euc"], who }
+    }
+
+    fn set(&mut self, name: &str, value: impl AsRef<OsStr>) {
+        self.environment.push((name.into(), value.as_ref().to_owned()));
+    }
+
+    /// Returns the folder that commands run in.
+    pub fn folder(&self) -> &Path {
+        &self.work
+    }
+
+    /// Returns the path of something in the folder.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.work.join(name)
+    }
+
+    /// Returns the path of something beside the folder of a sandbox for scripts or gpg: `bin`,
+    /// `home`, and `g`, which is GnuPG's home.
+    pub fn at(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     pub fn home(&self) -> PathBuf {
-        self.folder.path().join("home")
+        self.path("home")
     }
 
-    /// Puts a shell script in the place of a program.
-    pub fn stub(&self, program: &str, script: &str) {
-        use std::os::unix::fs::PermissionsExt;
-        let path = self.folder.path().join("bin").join(program);
-        fs::write(&path, format!("#!/bin/sh\nset -eu\n{script}\n")).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    pub fn write(&self, name: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    #[track_caller]
+    pub fn read(&self, name: impl AsRef<Path>) -> Vec<u8> {
+        let path = self.path(name);
+        fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    pub fn has(&self, name: impl AsRef<Path>) -> bool {
+        fs::symlink_metadata(self.path(name)).is_ok()
+    }
+
+    pub fn mode(&self, name: impl AsRef<Path>) -> u32 {
+        fs::symlink_metadata(self.path(name)).unwrap().mode() & 0o7777
+    }
+
+    pub fn chmod(&self, name: impl AsRef<Path>, mode: u32) {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    pub fn fifo(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        path
     }
 
     /// Copies a file of the tree into the folder.
     pub fn copy(&self, from: &str, to: &str) {
-        let to = self.path().join(to);
-        fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(from), to).unwrap();
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(from);
+        self.write(to, fs::read(from).unwrap());
     }
+
+    /// Puts a shell script in the place of a program.
+    pub fn stub(&self, program: &str, script: &str) {
+        let path = self.at("bin").join(program);
+        fs::write(&path, format!("#!/bin/sh\nset -eu\n{script}\n")).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Lists a folder, sorted.
+    pub fn names(&self, folder: &str) -> Vec<String> {
+        let Ok(listing) = fs::read_dir(self.path(folder)) else { return Vec::new() };
+        let mut names: Vec<String> = listing
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        snapshot(self.folder())
+    }
+
+    /// Prepares a call of plugsign with these arguments; words with spaces are not split.
+    pub fn call<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Call {
+        Call::of_plugsign(&self.work, &self.environment).args(arguments)
+    }
+
+    /// Prepares a line of shell.
+    pub fn script(&self, line: &str) -> Call {
+        self.program(self.shell[0]).args(&self.shell[1..]).arg(line)
+    }
+
+    /// Prepares a call of another program.
+    pub fn program(&self, program: &str) -> Call {
+        Call::of(program, &self.work, &self.environment)
+    }
+
+    /// Prepares a command with this environment, in this folder.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.work).env_clear();
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs plugsign with a line of words.
+    pub fn run(&self, line: &str) -> Done {
+        self.call(line.split_whitespace()).run()
+    }
+
+    /// Runs a line of shell.
+    pub fn sh(&self, line: &str) -> Done {
+        self.script(line).run()
+    }
+
+    /// Runs a line of shell with these variables instead of the passphrase.
+    pub fn sh_with(&self, line: &str, variables: &[(&str, &str)]) -> Done {
+        let mut call = self.script(line).without("PLUGSIGN_PASSPHRASE");
+        for (name, value) in variables {
+            call = call.env(name, value);
+        }
+        call.run()
+    }
+
+    /// Runs a line of shell that must succeed.
+    #[track_caller]
+    pub fn must(&self, line: &str) -> Done {
+        self.sh(line).exits(0)
+    }
+
+    /// Takes a key into the home without asking for a passphrase.
+    pub fn import(&self, key: &[u8]) {
+        self.import_with(key, &["--no-passphrase"]);
+    }
+
+    /// Takes a key into the home, and returns its fingerprint.
+    #[track_caller]
+    pub fn import_with(&self, key: &[u8], options: &[&str]) -> String {
+        let file = self.write("to-import", key);
+        let done = self.call(["import", "to-import"]).args(options).run().exits(0);
+        fs::remove_file(file).unwrap();
+        done.out().split_whitespace().nth(1).unwrap_or_default().to_string()
+    }
+
+    /// Makes a key and returns its fingerprint.
+    #[track_caller]
+    pub fn keygen(&self, arguments: &str) -> String {
+        let done = self.run(&format!("keygen -q {arguments}")).exits(0);
+        done.out().trim().to_string()
+    }
+
+    /// Makes the key of Acme Release and returns its fingerprint.
+    #[track_caller]
+    pub fn acme_key(&self, options: &[&str]) -> String {
+        let who = ["keygen", "-q", "--name", "Acme Release", "--email", "r@acme.test"];
+        self.call(who).args(options).run().exits(0).out().trim().to_string()
+    }
+
+    /// Returns the binary certificate of a key of the home.
+    #[track_caller]
+    pub fn certificate(&self, key: &str) -> Vec<u8> {
+        self.call(["export", key]).run().exits(0).stdout
+    }
+
+    /// Signs a file, and returns the signature.
+    #[track_caller]
+    pub fn sign(&self, file: &Path) -> Vec<u8> {
+        self.call(["sign", "--force"]).arg(file).run().exits(0);
+        fs::read(signature_of(file)).unwrap()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // gpg's agent would outlive its home.
+        if self.who == Who::Gpg {
+            let _ = self.command("gpgconf").args(["--kill", "all"]).status();
+        }
+    }
+}
+
+/// The socket of gpg's agent must have a short name, and gpg warns of a folder that others can
+/// read.
+fn private_folder() -> TempDir {
+    let private = fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().prefix("ps").permissions(private).tempdir_in("/tmp").unwrap()
+}
+
+/// Returns the name of a file's binary signature.
+pub fn signature_of(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".sig");
+    name.into()
+}
+
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }

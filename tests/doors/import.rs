@@ -13,7 +13,7 @@ use openpgp::types::{HashAlgorithm, ReasonForRevocation};
 use openpgp::{Cert, Packet, Profile};
 
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 use crate::{Answers, keep};
 
 const DOORS: [(&str, &str); 2] =

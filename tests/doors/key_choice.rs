@@ -13,7 +13,7 @@ use openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType
 use openpgp::{Cert, Packet, PacketPile};
 
 use crate::common::craft::*;
-use crate::common::run::{Done, Sandbox};
+use crate::common::sandbox::{Done, Sandbox};
 use crate::{Answers, keep, why};
 
 /// Alice, with a user ID that she revoked.

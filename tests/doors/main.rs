@@ -17,7 +17,7 @@ mod verdict;
 
 use std::collections::BTreeMap;
 
-use common::run::{Done, Sandbox};
+use common::sandbox::{Done, Sandbox};
 use differ_today::DIFFER_TODAY;
 
 /// What the doors say in the cases of one table.

@@ -11,7 +11,7 @@ use openpgp::packet::key::PrimaryRole;
 use openpgp::serialize::MarshalInto;
 
 use crate::common::craft::*;
-use crate::common::run::{Call, Sandbox};
+use crate::common::sandbox::{Call, Sandbox};
 use crate::{Answers, keep, why};
 
 const WORDS: &[u8] = b"correct horse";

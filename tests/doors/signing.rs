@@ -8,7 +8,7 @@ use openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation};
 use openpgp::{Profile, armor};
 
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 use crate::{Answers, keep, why};
 
 /// Where a door finds the key.

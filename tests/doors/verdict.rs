@@ -11,7 +11,7 @@ use openpgp::packet::signature::SignatureBuilder;
 use openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
 
 use crate::common::craft::*;
-use crate::common::run::{Done, Sandbox};
+use crate::common::sandbox::{Done, Sandbox};
 use crate::{Answers, keep};
 
 /// The words of one door. `key` is the key file, and without it whoever the home trusts counts.

@@ -3,7 +3,7 @@
 use sequoia_openpgp::types::HashAlgorithm;
 
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 use crate::sweep::Task;
 
 fn org(sandbox: &Sandbox) -> String {

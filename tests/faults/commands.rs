@@ -1,7 +1,7 @@
 //! Commands that sign, and that take things into the home and out of it.
 
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 use crate::sweep::Task;
 
 fn nothing(_: &Sandbox) -> String {

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use crate::common::craft::*;
 use crate::common::peers::{missing, peer};
-use crate::common::run::{PROGRAM, Sandbox, is_root};
+use crate::common::sandbox::{PROGRAM, Sandbox, is_root};
 
 /// Commands that write, and what each needs to be there before.
 const LINES: [&str; 8] = [

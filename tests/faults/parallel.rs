@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 #[test]
 fn eight_different_commands_at_once_lose_nothing() {

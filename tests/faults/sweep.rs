@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use crate::common::craft::*;
 use crate::common::peers::peer;
-use crate::common::run::{Done, PROGRAM, Sandbox};
+use crate::common::sandbox::{Done, PROGRAM, Sandbox};
 use crate::trace::{self, CALLS, RESTARTED, Traced};
 
 const ERRORS: &[&str] = &["EIO", "ENOSPC", "EACCES", "EROFS", "EDQUOT"];

@@ -6,13 +6,14 @@ use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
 use crate::common::peers::peer;
-use crate::desk::{Desk, Twins};
+use crate::common::sandbox::Sandbox;
+use crate::twins::{StatusLines, Twins};
 
 const QUIETLY: &str = "gpg --batch --yes --pinentry-mode loopback";
 
 /// A desk with a key whose passphrase is "secret words".
-fn locked() -> Desk {
-    let desk = Desk::plugsign();
+fn locked() -> Sandbox {
+    let desk = Sandbox::in_place_of_gpg();
     desk.must(&format!(
         "{QUIETLY} --passphrase 'secret words' --quick-generate-key 'A <a@acme.test>' rsa3072 sign 0"
     ));
@@ -33,11 +34,11 @@ fn a_file_is_read_from_where_it_is() {
     twins.write("second", "second\n");
     let (ours, theirs) = twins.sh("exec 8<two; read -u8 line; gpg --batch --enable-special-filenames -o sig -b -- '-&8'; gpg --status-fd 1 --verify sig second");
     for said in [ours, theirs] {
-        assert_eq!(said.exit, 0, "{}", said.shown());
+        assert_eq!(said.exit(), 0, "{}", said.shown());
     }
     // Lines are added where the caller's are.
     let (ours, theirs) = twins.sh("exec 9>said; echo before >&9; gpg --status-fd 9 --verify sig second; echo after >&9; grep -vc KEY_CONSIDERED said");
-    assert_eq!(ours.text(), theirs.text());
+    assert_eq!(ours.out(), theirs.out());
     assert!(twins.ours.read("said").starts_with(b"before\n[GNUPG:] NEWSIG"));
 }
 
@@ -78,9 +79,9 @@ fn one_that_is_closed_is_named_whatever_the_number() {
             format!("plugsign --home $GNUPGHOME/plugsign sign --passphrase-fd {number} data"),
         ] {
             let said = desk.sh(&format!("exec {number}<&-; {line}"));
-            assert_ne!(said.exit, 0, "{line}: {}", said.shown());
+            assert_ne!(said.exit(), 0, "{line}: {}", said.shown());
             let words = format!("descriptor {number} is not open");
-            assert!(said.err.contains(&words), "{line}: {}", said.shown());
+            assert!(said.err().contains(&words), "{line}: {}", said.shown());
         }
     }
     assert!(!desk.has("data.sig"));

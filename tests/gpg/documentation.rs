@@ -3,19 +3,20 @@
 use std::fs;
 
 use crate::common::person::Person;
-use crate::desk::{Desk, Said};
+use crate::common::sandbox::{Done, Sandbox};
+use crate::twins::GpgKeys;
 
 const PLUGIN: &str = "com.mattermost.demo-plugin-0.1.0.tar.gz";
 
 /// Runs a line on a terminal.
-fn on_a_terminal(desk: &Desk, line: &str) -> Person {
+fn on_a_terminal(desk: &Sandbox, line: &str) -> Person {
     let mut command = desk.command("sh");
     command.args(["-c", &format!("stty echo; exec {line}")]).env("TERM", "dumb");
     Person::at(command)
 }
 
 /// The page's dialog, with the page's answers.
-fn the_dialog(desk: &Desk, line: &str, selection: &str) {
+fn the_dialog(desk: &Sandbox, line: &str, selection: &str) {
     let mut person = on_a_terminal(desk, line);
     person.sees("Please select what kind of key you want:");
     person.sees("(1) RSA and RSA (default)");
@@ -43,25 +44,23 @@ fn the_dialog(desk: &Desk, line: &str, selection: &str) {
 }
 
 /// "Find the ID of your private key first. The ID is a hexadecimal number."
-fn the_id(listing: &Said) -> String {
-    let text = listing.text();
+fn the_id(listing: &Done) -> String {
+    let text = listing.out();
     let hex = |line: &&str| line.len() == 40 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
     text.lines().map(str::trim).find(hex).unwrap_or_else(|| panic!("{text}")).to_string()
 }
 
 #[test]
 fn every_line_of_the_page_works_as_printed() {
-    let desk = Desk::plugsign();
+    let desk = Sandbox::in_place_of_gpg();
     the_dialog(&desk, "gpg --full-generate-key", "1");
     let secret = desk.must("gpg --list-secret-keys");
-    assert!(secret.text().contains("sec   rsa3072 "), "{}", secret.shown());
+    assert!(secret.out().contains("sec   rsa3072 "), "{}", secret.shown());
     let id = the_id(&secret);
     desk.must(&format!("gpg --export-secret-keys {id} > ./my-priv-key"));
     let public = desk.must("gpg --list-keys");
     assert_eq!(the_id(&public), id);
-    assert!(
-        public.text().contains("uid           [ultimate] Mattermost Inc <info@mattermost.com>")
-    );
+    assert!(public.out().contains("uid           [ultimate] Mattermost Inc <info@mattermost.com>"));
     desk.must(&format!("gpg --export {id} > ./my-pub-key"));
     desk.write(PLUGIN, b"a plugin");
     let mut person = on_a_terminal(
@@ -78,7 +77,7 @@ fn every_line_of_the_page_works_as_printed() {
     desk.must(&format!("plugsign --home \"$GNUPGHOME/plugsign\" verify --key my-pub-key {PLUGIN}"));
 
     // On another machine, and on one that has gpg.
-    for other in [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten() {
+    for other in [Some(Sandbox::in_place_of_gpg()), Sandbox::of_gpg()].into_iter().flatten() {
         for (from, to) in [("my-priv-key", "my-priv-gpg-key"), ("my-pub-key", "my-pub-gpg-key")] {
             other.write(to, desk.read(from));
         }
@@ -94,21 +93,21 @@ fn every_line_of_the_page_works_as_printed() {
 
 #[test]
 fn the_older_spelling_of_the_dialog_works_too_and_its_default_is_gpgs() {
-    let desk = Desk::plugsign();
+    let desk = Sandbox::in_place_of_gpg();
     the_dialog(&desk, "gpg --expert --full-gen-key", "");
     assert_eq!(fs::read_dir(desk.at("g/plugsign/keys")).unwrap().count(), 1);
 }
 
 #[test]
 fn plugsign_gpg_is_gpg() {
-    let desk = Desk::plugsign();
-    let fingerprint = desk.key("Acme <a@acme.test>");
+    let desk = Sandbox::in_place_of_gpg();
+    let fingerprint = desk.gpg_key("Acme <a@acme.test>");
     let by_word = desk.must("plugsign gpg --list-keys");
     assert_eq!(the_id(&by_word), fingerprint);
     let by_link = desk.must("gpg2 --list-keys");
-    assert_eq!(by_word.out, by_link.out);
+    assert_eq!(by_word.stdout, by_link.stdout);
     let elsewhere = desk.must("plugsign --home ../other gpg --list-keys");
-    assert!(elsewhere.out.is_empty(), "{}", elsewhere.shown());
+    assert!(elsewhere.stdout.is_empty(), "{}", elsewhere.shown());
     desk.must("env -u GNUPGHOME PLUGSIGN_HOME=$GNUPGHOME/plugsign gpg --list-keys | grep rsa3072");
     // What GnuPG would call its own stays as it was: plugsign's home is inside, and all there is.
     let inside: Vec<_> =

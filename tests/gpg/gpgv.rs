@@ -2,7 +2,8 @@
 
 use crate::common::craft::*;
 use crate::common::peers::peer;
-use crate::desk::{Desk, Twins, Who};
+use crate::common::sandbox::{Sandbox, Who};
+use crate::twins::{GpgKeys, StatusLines, Twins};
 
 #[test]
 fn its_lines_are_gpgvs() {
@@ -14,8 +15,8 @@ fn its_lines_are_gpgvs() {
         "gpg --batch --digest-algo SHA256 -b data && gpg --batch --armor -o data.asc -b data",
     );
     twins.theirs.must("gpg --export > ring.gpg && gpg --armor --export > ring.asc");
-    let Some(stranger) = Desk::gpg() else { return };
-    stranger.key("Stranger <s@x.test>");
+    let Some(stranger) = Sandbox::of_gpg() else { return };
+    stranger.gpg_key("Stranger <s@x.test>");
     stranger.must("gpg --export > other.gpg");
     for name in ["data.sig", "data.asc", "ring.gpg"] {
         twins.share(name);
@@ -32,7 +33,7 @@ fn its_lines_are_gpgvs() {
         ("gpgv --keyring ./other.gpg --status-fd 1 data.sig data", 2),
     ] {
         let (ours, _) = twins.same(line);
-        assert_eq!(ours.exit, exit, "{line}: {}", ours.shown());
+        assert_eq!(ours.exit(), exit, "{line}: {}", ours.shown());
     }
     for line in [
         "gpgv --keyring ./missing --status-fd 1 data.sig data",
@@ -42,7 +43,7 @@ fn its_lines_are_gpgvs() {
         "gpgv --nonsense",
     ] {
         let (ours, theirs) = twins.sh(line);
-        assert_eq!((ours.exit, theirs.exit), (2, 2), "{line}: {}", ours.shown());
+        assert_eq!((ours.exit(), theirs.exit()), (2, 2), "{line}: {}", ours.shown());
         ours.lacks("GOODSIG");
     }
     // GnuPG's own keybox will do.
@@ -57,8 +58,8 @@ fn its_lines_are_gpgvs() {
 
 #[test]
 fn a_keyring_that_cannot_be_read_makes_nothing_good() {
-    let desk = Desk::plugsign();
-    desk.key("Acme <a@acme.test>");
+    let desk = Sandbox::in_place_of_gpg();
+    desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", DATA);
     desk.must("gpg --batch -b data && gpg --export > clean");
     desk.must("mkdir folder; echo text > text; head -c 500 clean > cut; : > empty");
@@ -69,7 +70,7 @@ fn a_keyring_that_cannot_be_read_makes_nothing_good() {
                 let said = desk.sh(&format!(
                     "{gpg} --keyring ./{first} --keyring ./{second} --status-fd 1 data.sig data"
                 ));
-                assert_eq!(said.exit, 2, "{gpg}, {order:?}: {}", said.shown());
+                assert_eq!(said.exit(), 2, "{gpg}, {order:?}: {}", said.shown());
             }
         }
         // As with gpgv, an empty one is one without keys.
@@ -79,26 +80,26 @@ fn a_keyring_that_cannot_be_read_makes_nothing_good() {
 
 #[test]
 fn a_weak_key_in_the_keyring_is_not_good() {
-    let Some(theirs) = Desk::gpg() else { return };
+    let Some(theirs) = Sandbox::of_gpg() else { return };
     theirs.must("gpg --batch --pinentry-mode loopback --passphrase '' --quick-generate-key 'W <w@x.test>' rsa2048 sign 0");
     theirs.write("data", "data");
     theirs.must("gpg --batch -b data && gpg --export > ring.gpg");
-    let ours = Desk::plugsign();
+    let ours = Sandbox::in_place_of_gpg();
     for name in ["data", "data.sig", "ring.gpg"] {
         ours.write(name, theirs.read(name));
     }
     let said = ours.sh("gpgv --keyring ./ring.gpg --status-fd 1 data.sig data");
-    assert_eq!(said.exit, 2, "{}", said.shown());
+    assert_eq!(said.exit(), 2, "{}", said.shown());
     assert_eq!(said.fields("ERRSIG")[6], "4");
     said.lacks("GOODSIG");
     let said = ours.sh("gpg --import ring.gpg --status-fd 1");
-    assert_eq!(said.exit, 2, "{}", said.shown());
+    assert_eq!(said.exit(), 2, "{}", said.shown());
 }
 
 #[test]
 fn without_a_keyring_the_trusted_ones_count() {
-    let desk = Desk::plugsign();
-    desk.key("Acme <a@acme.test>");
+    let desk = Sandbox::in_place_of_gpg();
+    desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", DATA);
     desk.must("gpg --batch -b data && gpg --export > cert");
     desk.sh("gpgv data.sig data").exits(2);
@@ -134,11 +135,11 @@ fn text_signatures_are_gpgvs_alone_and_over_lines() {
             let (ours, _) =
                 twins.same(&format!("gpgv --keyring ./ring.gpg --status-fd 1 text.sig {data}"));
             let is_text = data == "text" || data == "bare";
-            assert!(!is_text || ours.exit == 0, "{data}: {}", ours.shown());
+            assert!(!is_text || ours.exit() == 0, "{data}: {}", ours.shown());
         }
         // A release's signature is over its bytes.
         let said = twins.ours.sh("gpg --status-fd 1 --verify text.sig text");
-        assert_eq!(said.exit, 2, "{}", said.shown());
+        assert_eq!(said.exit(), 2, "{}", said.shown());
         said.lacks("GOODSIG");
         twins.ours.sh("plugsign --home $GNUPGHOME/plugsign verify --key ring.gpg text").exits(1);
     }
@@ -172,41 +173,41 @@ fn apt_takes_its_word() {
     if peer("apt-get").is_none() || peer("gpgv").is_none() {
         return;
     }
-    for desk in [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten() {
+    for desk in [Some(Sandbox::in_place_of_gpg()), Sandbox::of_gpg()].into_iter().flatten() {
         let gpgv = match desk.who {
             Who::Plugsign => desk.at("bin/gpgv"),
             Who::Gpg => peer("gpgv").unwrap(),
         };
-        desk.key("Repository <r@acme.test>");
+        desk.gpg_key("Repository <r@acme.test>");
         desk.must(&format!("GPGV={}; {REPOSITORY}", gpgv.display()));
         desk.must(
             "gpg --export > ring.gpg && gpg --batch --armor -o repo/Release.gpg -b repo/Release",
         );
         let update = "APT_CONFIG=$PWD/options apt-get update 2>&1";
-        let said = desk.must(update).text();
+        let said = desk.must(update).out();
         assert!(!said.contains("GPG error") && !said.contains("W:"), "{:?}: {said}", desk.who);
         assert!(desk.has("calls"), "{:?}: {said}", desk.who);
         desk.must("echo more >> repo/Release");
-        let said = desk.sh(update).text();
+        let said = desk.sh(update).out();
         assert!(said.contains("BADSIG"), "{:?}: {said}", desk.who);
         // Signed in cleartext, in one file, as repositories are today.
-        let Some(cleartext) = Desk::gpg() else { return };
-        let key = desk.must("gpg --batch --export-secret-keys").out;
-        cleartext.import(&key);
+        let Some(cleartext) = Sandbox::of_gpg() else { return };
+        let key = desk.must("gpg --batch --export-secret-keys").stdout;
+        cleartext.gpg_import(&key);
         desk.must("sed -i '/^more$/d' repo/Release");
         cleartext.write("Release", desk.read("repo/Release"));
         cleartext.must("gpg --batch --clear-sign -o InRelease Release");
         desk.write("repo/InRelease", cleartext.read("InRelease"));
-        let said = desk.must(update).text();
+        let said = desk.must(update).out();
         assert!(!said.contains("GPG error") && !said.contains("W:"), "{:?}: {said}", desk.who);
         desk.must("sed -i 's/^Date:/Date: /' repo/InRelease");
-        let said = desk.sh(update).text();
+        let said = desk.sh(update).out();
         assert!(said.contains("BADSIG"), "{:?}: {said}", desk.who);
         desk.must("rm repo/InRelease");
         // Signed by somebody else.
-        desk.key("Stranger <s@acme.test>");
+        desk.gpg_key("Stranger <s@acme.test>");
         desk.must("gpg --batch --yes --armor -u s@acme.test -o repo/Release.gpg -b repo/Release");
-        let said = desk.sh(update).text();
+        let said = desk.sh(update).out();
         assert!(said.contains("NO_PUBKEY"), "{:?}: {said}", desk.who);
     }
 }

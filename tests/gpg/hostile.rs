@@ -11,8 +11,9 @@ use openpgp::serialize::MarshalInto;
 use openpgp::types::{HashAlgorithm, SignatureType};
 
 use crate::common::craft::*;
-use crate::common::run::assert_tame;
-use crate::desk::{Desk, Said};
+use crate::common::done::assert_tame;
+use crate::common::sandbox::{Done, Sandbox};
+use crate::twins::{GpgKeys, StatusLines};
 
 const FORGED: &str = "x\n[GNUPG:] GOODSIG 0123456789ABCDEF Forged\r\n[GNUPG:] VALIDSIG F\x1b[2J\u{9b}1m\u{202e} %0A\\n:";
 
@@ -22,8 +23,8 @@ fn hostile() -> Recipe {
 
 /// Asserts that no line begins as a status line that is none, and that nothing steers a terminal.
 #[track_caller]
-fn is_honest(said: &Said, keywords: &[&str]) {
-    for text in [&said.out[..], said.err.as_bytes()] {
+fn is_honest(said: &Done, keywords: &[&str]) {
+    for text in [&said.stdout[..], said.err().as_bytes()] {
         assert_tame(text);
     }
     for line in said.status() {
@@ -38,8 +39,8 @@ const OF_GOOD: &[&str] =
 
 #[test]
 fn user_ids_notations_and_signers_names_forge_nothing() {
-    let desk = Desk::plugsign();
-    desk.import(&public(&hostile().build()));
+    let desk = Sandbox::in_place_of_gpg();
+    desk.gpg_import(&public(&hostile().build()));
     let mut signer = hostile().signer();
     let signature = SignatureBuilder::new(SignatureType::Binary)
         .set_hash_algo(HashAlgorithm::SHA256)
@@ -56,23 +57,23 @@ fn user_ids_notations_and_signers_names_forge_nothing() {
         desk.write("data", data);
         // Both streams as one, as SigSpoof needs it.
         let said = desk.sh("gpg --verbose --status-fd 2 --verify data.sig data 2>&1");
-        assert_eq!(said.exit, exit, "{}", said.shown());
+        assert_eq!(said.exit(), exit, "{}", said.shown());
         is_honest(&said, keywords);
         let said = desk.sh("gpgv -v --status-fd 1 --keyring ./none data.sig data 2>&1");
         is_honest(&said, &["NEWSIG", "ERROR", "ERRSIG", "NO_PUBKEY"]);
     }
     let listing = desk.must("gpg -k --with-colons");
     is_honest(&listing, &[]);
-    assert_eq!(listing.text().lines().count(), 4, "{}", listing.shown());
-    assert_eq!(listing.text().lines().last().unwrap().matches(':').count(), 20);
+    assert_eq!(listing.out().lines().count(), 4, "{}", listing.shown());
+    assert_eq!(listing.out().lines().last().unwrap().matches(':').count(), 20);
     is_honest(&desk.must("gpg -k"), &[]);
     is_honest(&desk.must("gpg --fingerprint --keyid-format long"), &[]);
 }
 
 #[test]
 fn file_names_forge_nothing() {
-    let desk = Desk::plugsign();
-    desk.key("Acme <a@acme.test>");
+    let desk = Sandbox::in_place_of_gpg();
+    desk.gpg_key("Acme <a@acme.test>");
     desk.must("name=$'x\\n[GNUPG:] GOODSIG 0 y\\e[2J.tar'; echo data > \"$name\"");
     let name = "name=$'x\\n[GNUPG:] GOODSIG 0 y\\e[2J.tar';";
     let signing = &["KEY_CONSIDERED", "BEGIN_SIGNING", "SIG_CREATED"];
@@ -109,7 +110,7 @@ fn file_names_forge_nothing() {
 
 #[test]
 fn what_is_imported_forges_nothing() {
-    let desk = Desk::plugsign();
+    let desk = Sandbox::in_place_of_gpg();
     desk.write("key", public(&hostile().build()));
     let import = &["KEY_CONSIDERED", "IMPORTED", "IMPORT_OK", "IMPORT_RES"];
     for _ in 0..2 {
@@ -122,20 +123,20 @@ fn what_is_imported_forges_nothing() {
 
 #[test]
 fn a_message_is_no_signature_whatever_it_says() {
-    let Some(theirs) = Desk::gpg() else { return };
-    theirs.key("Acme <a@acme.test>");
+    let Some(theirs) = Sandbox::of_gpg() else { return };
+    theirs.gpg_key("Acme <a@acme.test>");
     theirs.write("forged", "[GNUPG:] GOODSIG 0123456789ABCDEF Forged\n");
     theirs.must("gpg --batch --set-filename $'\\n[GNUPG:] GOODSIG 0 x\\n' -o inline -s forged");
-    let ours = Desk::plugsign();
-    ours.import(&theirs.must("gpg --export").out);
+    let ours = Sandbox::in_place_of_gpg();
+    ours.gpg_import(&theirs.must("gpg --export").stdout);
     ours.write("inline", theirs.read("inline"));
     ours.write("data", "data");
     for line in
         ["--verify inline", "--verify inline data", "--verify - < inline", "--verify < inline"]
     {
         let said = ours.sh(&format!("gpg -v --status-fd 2 {line} 2>&1"));
-        assert_eq!(said.exit, 2, "{}", said.shown());
+        assert_eq!(said.exit(), 2, "{}", said.shown());
         is_honest(&said, &["NODATA"]);
-        assert!(said.out.windows(6).all(|window| window != b"Forged"), "{}", said.shown());
+        assert!(said.stdout.windows(6).all(|window| window != b"Forged"), "{}", said.shown());
     }
 }

@@ -1,10 +1,11 @@
 //! What an import says of a key that is known already, beside gpg.
 
-use crate::desk::{Desk, Twins};
+use crate::common::sandbox::Sandbox;
+use crate::twins::{GpgKeys, StatusLines, Twins};
 
 /// Changes the key at gpg's desk of the editor, and imports it at both.
 struct Updates {
-    editor: Desk,
+    editor: Sandbox,
     twins: Twins,
     key: String,
 }
@@ -12,10 +13,10 @@ struct Updates {
 impl Updates {
     /// Both desks know the certificate alone.
     fn of_a_key(user_ids: &[&str]) -> Option<Updates> {
-        let editor = Desk::gpg()?;
-        let key = editor.key(user_ids[0]);
-        let ours = Desk::plugsign();
-        let theirs = Desk::gpg()?;
+        let editor = Sandbox::of_gpg()?;
+        let key = editor.gpg_key(user_ids[0]);
+        let ours = Sandbox::in_place_of_gpg();
+        let theirs = Sandbox::of_gpg()?;
         let updates =
             Updates { editor, twins: Twins { ours, theirs, fingerprint: key.clone() }, key };
         for user_id in &user_ids[1..] {
@@ -36,7 +37,7 @@ impl Updates {
     /// Exports at the editor's, and imports at both; returns what is said of the certificate.
     #[track_caller]
     fn imports(&self, export: &str) -> String {
-        let key = self.editor.must(&format!("gpg --batch {export} {}", self.key)).out;
+        let key = self.editor.must(&format!("gpg --batch {export} {}", self.key)).stdout;
         self.twins.write("key", key);
         let (ours, theirs) = self.twins.same("gpg --batch --status-fd 1 --import key");
         let first = [&ours, &theirs].map(|said| said.status().into_iter().next());

@@ -5,15 +5,16 @@
 //! Where it is another, the line runs here alone: plugsign takes `--passphrase` without
 //! `--pinentry-mode loopback`, and never uses the network.
 
-use crate::desk::{Desk, Said};
+use crate::common::sandbox::{Done, Sandbox};
+use crate::twins::{GpgKeys, StatusLines};
 
 const PASSPHRASE: &str = "secret words";
 const USER_ID: &str = "Acme Release <joe@foo.bar>";
 
 /// A desk with a key, and a gpg that has the same.
 struct Script {
-    desk: Desk,
-    judge: Option<Desk>,
+    desk: Sandbox,
+    judge: Option<Sandbox>,
     fingerprint: String,
 }
 
@@ -24,17 +25,17 @@ impl Script {
 
     /// With a key that has a passphrase, or none if that is empty.
     fn with(passphrase: &str) -> Script {
-        let desk = Desk::plugsign();
+        let desk = Sandbox::in_place_of_gpg();
         desk.write("passphrase", passphrase);
         let said = desk.must(&format!(
             "gpg --batch --status-fd 1 --pinentry-mode loopback --passphrase-file passphrase --quick-generate-key '{USER_ID}' rsa3072 sign 1y"
         ));
         let fingerprint = said.fields("KEY_CREATED")[2].clone();
-        let judge = Desk::gpg();
+        let judge = Sandbox::of_gpg();
         if let Some(judge) = &judge {
-            judge.import(&desk.must("gpg --export-secret-keys").out);
+            judge.gpg_import(&desk.must("gpg --export-secret-keys").stdout);
             let trust = format!("{fingerprint}:6:\n");
-            judge.sh_with("gpg --import-ownertrust", trust.as_bytes()).exits(0);
+            judge.script("gpg --import-ownertrust").stdin(trust.as_bytes()).run().exits(0);
             judge.write("passphrase", passphrase);
         }
         let script = Script { desk, judge, fingerprint };
@@ -51,14 +52,14 @@ impl Script {
 
     /// Runs a line at both, which must end alike and make the same files.
     #[track_caller]
-    fn ends(&self, line: &str, input: &str, code: i32) -> Said {
+    fn ends(&self, line: &str, input: &str, code: i32) -> Done {
         let line = line.replace("KEY", &self.fingerprint);
-        let said = self.desk.sh_with(&line, input.as_bytes()).exits(code);
+        let said = self.desk.script(&line).stdin(input.as_bytes()).run().exits(code);
         if let Some(judge) = &self.judge {
             // An agent remembers passphrases.
             judge.sh("gpgconf --kill gpg-agent");
-            let theirs = judge.sh_with(&line, input.as_bytes()).exits(code);
-            assert_eq!(self.desk.names(), judge.names(), "{line}\n{}", theirs.shown());
+            let theirs = judge.script(&line).stdin(input.as_bytes()).run().exits(code);
+            assert_eq!(self.desk.names("."), judge.names("."), "{line}\n{}", theirs.shown());
             if line.contains("--status-fd") && code == 0 {
                 let shapes = [&said, &theirs].map(|said| said.shape(&self.fingerprint));
                 assert_eq!(shapes[0], shapes[1], "{line}");
@@ -69,12 +70,12 @@ impl Script {
 
     /// Runs a line, with KEY for the fingerprint, that must succeed.
     #[track_caller]
-    fn runs(&self, line: &str) -> Said {
+    fn runs(&self, line: &str) -> Done {
         self.ends(line, "", 0)
     }
 
     #[track_caller]
-    fn runs_with(&self, line: &str, input: &str) -> Said {
+    fn runs_with(&self, line: &str, input: &str) -> Done {
         self.ends(line, input, 0)
     }
 
@@ -115,10 +116,10 @@ fn c1_and_c2_goreleaser() {
 fn c3_and_c4_git() {
     let script = Script::open();
     let said = script.runs("gpg --status-fd=2 -bsau KEY < file > sig");
-    assert!(said.err.lines().any(|line| line.starts_with("[GNUPG:] SIG_CREATED ")));
+    assert!(said.err().lines().any(|line| line.starts_with("[GNUPG:] SIG_CREATED ")));
     assert!(script.is_armored("sig"));
     let said = script.runs("gpg --keyid-format=long --status-fd=1 --verify sig - < file");
-    assert!(said.text().contains("\n[GNUPG:] GOODSIG "), "NEWSIG comes first: {}", said.shown());
+    assert!(said.out().contains("\n[GNUPG:] GOODSIG "), "NEWSIG comes first: {}", said.shown());
     script.good("sig", "file");
 }
 
@@ -198,7 +199,7 @@ fn c11_to_c13_apache() {
                     format!("gpg --print-md {algorithm} < {name}"),
                     format!("gpg --with-colons --print-md {algorithm} {name}"),
                 ] {
-                    assert_eq!(script.desk.must(&line).text(), judge.must(&line).text(), "{line}");
+                    assert_eq!(script.desk.must(&line).out(), judge.must(&line).out(), "{line}");
                 }
             }
         }
@@ -222,11 +223,11 @@ fn c14_to_c18_are_mattermosts_page() {
     for name in ["my-priv-key", "my-pub-key"] {
         assert!(script.desk.read(name)[0] & 0x80 != 0, "{name}");
     }
-    for other in [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten() {
+    for other in [Some(Sandbox::in_place_of_gpg()), Sandbox::of_gpg()].into_iter().flatten() {
         other.write("my-priv-gpg-key", script.desk.read("my-priv-key"));
         other.must("gpg --import ./my-priv-gpg-key");
         let listing = other.must("gpg --list-secret-keys");
-        assert!(listing.text().contains(&script.fingerprint), "{}", listing.shown());
+        assert!(listing.out().contains(&script.fingerprint), "{}", listing.shown());
     }
 }
 
@@ -279,7 +280,7 @@ fn c24_to_c29_keys_on_the_move() {
         "gpg --import --batch --yes armored",
     ];
     for line in lines {
-        for other in [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten() {
+        for other in [Some(Sandbox::in_place_of_gpg()), Sandbox::of_gpg()].into_iter().flatten() {
             other.write("PGP_SECRET", &secret);
             other.write("armored", script.desk.read("armored"));
             other.must(line);
@@ -287,7 +288,7 @@ fn c24_to_c29_keys_on_the_move() {
                 "gpg --batch --with-colons --with-keygrip --list-secret-keys {}",
                 script.fingerprint
             ));
-            let text = listing.text();
+            let text = listing.out();
             for record in ["sec:", "fpr:", "grp:", "uid:"] {
                 assert!(text.lines().any(|line| line.starts_with(record)), "{record} {text}");
             }
@@ -297,25 +298,25 @@ fn c24_to_c29_keys_on_the_move() {
 
 #[test]
 fn c29_a_subkey_leaves_without_its_primary_key() {
-    let Some(theirs) = Desk::gpg() else { return };
-    let fingerprint = theirs.key("Acme <a@acme.test>");
+    let Some(theirs) = Sandbox::of_gpg() else { return };
+    let fingerprint = theirs.gpg_key("Acme <a@acme.test>");
     theirs.must(&format!(
         "gpg --batch --pinentry-mode loopback --passphrase '' --quick-add-key {fingerprint} rsa3072 sign never"
     ));
-    let ours = Desk::plugsign();
-    ours.import(&theirs.must("gpg --batch --export-secret-keys").out);
+    let ours = Sandbox::in_place_of_gpg();
+    ours.gpg_import(&theirs.must("gpg --batch --export-secret-keys").stdout);
     let subkey =
-        ours.must("gpg -K --with-colons | awk -F: '/^ssb/{s=1} s&&/^fpr/{print $10}'").text();
+        ours.must("gpg -K --with-colons | awk -F: '/^ssb/{s=1} s&&/^fpr/{print $10}'").out();
     let subkey = subkey.trim();
     ours.must(&format!(
         "SUB={subkey}; gpg --batch --armor --export-secret-subkeys \"${{SUB}}!\" > secret.asc"
     ));
     ours.must("openssl base64 -A < secret.asc > secret.base64");
-    for other in [Desk::plugsign(), Desk::gpg().unwrap()] {
+    for other in [Sandbox::in_place_of_gpg(), Sandbox::of_gpg().unwrap()] {
         other.write("secret.asc", ours.read("secret.asc"));
         other.write("file", b"data");
         other.must("gpg --batch --import secret.asc");
-        let listing = other.must("gpg -K").text();
+        let listing = other.must("gpg -K").out();
         assert!(listing.contains("sec#  ") && listing.contains("ssb   "), "{listing}");
         let said = other.must("gpg --batch --status-fd 1 -b file");
         assert_eq!(said.fields("SIG_CREATED")[6], subkey);
@@ -342,7 +343,7 @@ fn c32_and_c33_verifying_releases() {
     let script = Script::open();
     script.desk.must("gpg --armor -b file && (echo 'Words before.'; gpg --armor --export) > KEYS");
     script.desk.must("gpg --export > fedora.gpg");
-    for other in [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten() {
+    for other in [Some(Sandbox::in_place_of_gpg()), Sandbox::of_gpg()].into_iter().flatten() {
         for name in ["file", "file.asc", "KEYS", "fedora.gpg"] {
             other.write(name, script.desk.read(name));
         }
@@ -354,18 +355,18 @@ fn c32_and_c33_verifying_releases() {
 
 #[test]
 fn c34_and_c35_new_keys_and_release_files() {
-    for desk in [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten() {
+    for desk in [Some(Sandbox::in_place_of_gpg()), Sandbox::of_gpg()].into_iter().flatten() {
         desk.write("pass", PASSPHRASE);
         desk.must("gpg --batch --passphrase-file pass --quick-generate-key \"Your Name <your@email.com>\" rsa3072 sign 1y");
         let made = desk.must("gpg -k --with-colons your@email.com | grep ^pub | cut -d: -f3,4,12");
-        assert_eq!(made.text(), "3072:1:scSC\n", "{:?}", desk.who);
+        assert_eq!(made.out(), "3072:1:scSC\n", "{:?}", desk.who);
     }
-    let desk = Desk::plugsign();
+    let desk = Sandbox::in_place_of_gpg();
     // A key that only certifies is none that signs releases.
     let said = desk.sh("echo secret | gpg --batch --passphrase-fd 0 --quick-generate-key 'Me <m@x>' rsa4096 cert never");
-    assert_eq!(said.exit, 2, "{}", said.shown());
+    assert_eq!(said.exit(), 2, "{}", said.shown());
     for words in ["certify and sign", "keygen --kind org"] {
-        assert!(said.err.contains(words), "{}", said.shown());
+        assert!(said.err().contains(words), "{}", said.shown());
     }
     let script = Script::open();
     script.write("Release", "Suite: stable");
@@ -375,7 +376,7 @@ fn c34_and_c35_new_keys_and_release_files() {
 
 #[test]
 fn parameter_files_make_keys() {
-    let desk = Desk::plugsign();
+    let desk = Sandbox::in_place_of_gpg();
     desk.write(
         "parameters",
         "%echo Generating a key\nKey-Type: RSA\nKey-Length: 3072\nSubkey-Type: RSA\n\
@@ -384,19 +385,19 @@ fn parameter_files_make_keys() {
     );
     let said = desk.must("gpg --status-fd 1 --batch --gen-key parameters");
     assert_eq!(said.fields("KEY_CREATED").len(), 4, "{}", said.shown());
-    assert!(said.err.contains("gpg: done"), "{}", said.shown());
+    assert!(said.err().contains("gpg: done"), "{}", said.shown());
     desk.write("file", "data");
     desk.must("gpg --batch --pinentry-mode loopback --passphrase-fd 0 -b file <<< 'secret words'");
     // The same on standard input, and without protection.
     let parameters = "Key-Type: RSA\nName-Email: second@foo.bar\n%no-protection\n";
-    desk.sh_with("gpg --batch --generate-key", parameters.as_bytes()).exits(0);
+    desk.script("gpg --batch --generate-key").stdin(parameters.as_bytes()).run().exits(0);
     desk.must("gpg --batch --yes -u second@foo.bar -b file");
     for weak in [
         "Key-Type: RSA\nKey-Length: 2048\nName-Real: Weak\n%no-protection\n",
         "Key-Type: DSA\nName-Real: Other\n",
     ] {
-        let said = desk.sh_with("gpg --batch --gen-key", weak.as_bytes());
-        assert_eq!(said.exit, 2, "{}", said.shown());
+        let said = desk.script("gpg --batch --gen-key").stdin(weak.as_bytes()).run();
+        assert_eq!(said.exit(), 2, "{}", said.shown());
     }
     let said = desk.sh("gpg --status-fd 1 --batch --passphrase '' --quick-generate-key 'Joe Tester (tests) <joe@foo.bar>'");
     assert_eq!(said.fields("ERROR"), ["ERROR", "genkey", "33554736"], "{}", said.shown());

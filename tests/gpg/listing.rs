@@ -1,17 +1,18 @@
 //! Listings, held against gpg's: byte for byte where scripts parse them.
 
 use crate::common::craft::{self, Recipe};
-use crate::desk::{Desk, Said, Twins};
+use crate::common::sandbox::{Done, Sandbox};
+use crate::twins::{GpgKeys, StatusLines, Twins};
 
 /// The records of a colon listing, without that of the trust database.
-fn records(said: &Said) -> Vec<String> {
-    said.text().lines().filter(|line| !line.starts_with("tru:")).map(str::to_string).collect()
+fn records(said: &Done) -> Vec<String> {
+    said.out().lines().filter(|line| !line.starts_with("tru:")).map(str::to_string).collect()
 }
 
 /// gpg imports its own keys without owning them; plugsign's own keys are ultimately trusted.
 fn owned(twins: &Twins) {
     let trust = format!("{}:6:\n", twins.fingerprint);
-    twins.theirs.sh_with("gpg --import-ownertrust", trust.as_bytes()).exits(0);
+    twins.theirs.script("gpg --import-ownertrust").stdin(trust.as_bytes()).run().exits(0);
 }
 
 #[test]
@@ -28,7 +29,7 @@ fn colon_listings_are_gpgs_byte_for_byte() {
         "gpg --with-colons -k r@acme.test",
     ] {
         let (ours, theirs) = twins.sh(line);
-        assert_eq!((ours.exit, theirs.exit), (0, 0), "{line}: {}", ours.shown());
+        assert_eq!((ours.exit(), theirs.exit()), (0, 0), "{line}: {}", ours.shown());
         assert_eq!(records(&ours), records(&theirs), "{line}");
     }
 }
@@ -51,20 +52,20 @@ fn listings_for_people_are_gpgs_but_for_the_homes_name() {
         &long,
     ] {
         let (ours, theirs) = twins.sh(line);
-        let body = |said: &Said| {
-            let text = said.text();
+        let body = |said: &Done| {
+            let text = said.out();
             let lines = text.lines().skip_while(|line| line.starts_with(['/', '-']));
             lines.map(str::to_string).collect::<Vec<_>>()
         };
-        assert_eq!((ours.exit, theirs.exit), (0, 0), "{line}: {}", ours.shown());
+        assert_eq!((ours.exit(), theirs.exit()), (0, 0), "{line}: {}", ours.shown());
         assert_eq!(body(&ours), body(&theirs), "{line}");
     }
 }
 
 #[test]
 fn keys_with_subkeys_and_an_end_are_listed_alike() {
-    let Some(theirs) = Desk::gpg() else { return };
-    let ours = Desk::plugsign();
+    let Some(theirs) = Sandbox::of_gpg() else { return };
+    let ours = Sandbox::in_place_of_gpg();
     ours.write(
         "parameters",
         "Key-Type: RSA\nKey-Length: 3072\nSubkey-Type: RSA\nSubkey-Length: 3072\n\
@@ -72,13 +73,13 @@ fn keys_with_subkeys_and_an_end_are_listed_alike() {
     );
     // No backslash in a user ID that is made here; one that comes from elsewhere is listed.
     let said = ours.sh("gpg --batch --gen-key parameters");
-    assert_eq!(said.exit, 2, "{}", said.shown());
+    assert_eq!(said.exit(), 2, "{}", said.shown());
     ours.must("sed -i 's/ of . / of /' parameters && gpg --batch --gen-key parameters");
-    theirs.import(&ours.must("gpg --batch --export-secret-keys").out);
+    theirs.gpg_import(&ours.must("gpg --batch --export-secret-keys").stdout);
     let fingerprint =
-        ours.must("gpg -K --with-colons | grep -m1 ^fpr | cut -d: -f10").text().trim().to_string();
+        ours.must("gpg -K --with-colons | grep -m1 ^fpr | cut -d: -f10").out().trim().to_string();
     let trust = format!("{fingerprint}:6:\n");
-    theirs.sh_with("gpg --import-ownertrust", trust.as_bytes()).exits(0);
+    theirs.script("gpg --import-ownertrust").stdin(trust.as_bytes()).run().exits(0);
     for line in [
         "gpg --with-colons --with-keygrip -k",
         "gpg --with-colons -K",
@@ -88,14 +89,14 @@ fn keys_with_subkeys_and_an_end_are_listed_alike() {
         let (a, b) = (ours.sh(line), theirs.sh(line));
         assert_eq!(records(&a), records(&b), "{line}");
     }
-    assert!(ours.must("gpg -k --with-colons").text().contains("Zo\u{eb}\\x3a of Acme"));
+    assert!(ours.must("gpg -k --with-colons").out().contains("Zo\u{eb}\\x3a of Acme"));
 }
 
 #[test]
 fn names_find_what_they_find_for_gpg() {
     let Some(twins) = Twins::new() else { return };
     owned(&twins);
-    let grip = twins.ours.must("gpg -K --with-colons | grep ^grp | cut -d: -f10").text();
+    let grip = twins.ours.must("gpg -K --with-colons | grep ^grp | cut -d: -f10").out();
     twins.write("grip", grip.trim());
     for name in [
         "nosuch",
@@ -118,7 +119,7 @@ fn names_find_what_they_find_for_gpg() {
             let line = format!("gpg --status-fd 2 --with-colons {listing} {name}");
             let (ours, theirs) = twins.same(&line);
             assert_eq!(records(&ours), records(&theirs), "{line}");
-            let said = |said: &Said| said.err.matches("error reading key").count();
+            let said = |said: &Done| said.err().matches("error reading key").count();
             assert_eq!(said(&ours), said(&theirs), "{line}: {}", ours.shown());
         }
     }
@@ -126,15 +127,15 @@ fn names_find_what_they_find_for_gpg() {
 
 #[test]
 fn ends_in_iso_form_are_gpgs_to_the_second() {
-    let Some(theirs) = Desk::gpg() else { return };
-    let ours = Desk::plugsign();
+    let Some(theirs) = Sandbox::of_gpg() else { return };
+    let ours = Sandbox::in_place_of_gpg();
     let parameters = "Key-Type: RSA\nKey-Length: 3072\nName-Real: Inafile\nExpire-Date: 20400101T123456\n%no-protection\n";
     for desk in [&ours, &theirs] {
         desk.write("parameters", parameters);
         desk.must("gpg --batch --generate-key parameters");
         desk.must("gpg --batch --pinentry-mode loopback --passphrase '' --quick-generate-key Quickly rsa3072 sign 20300101T000000");
         for (name, end) in [("Inafile", "2209034096"), ("Quickly", "1893456000")] {
-            let record = desk.must(&format!("gpg --with-colons -k {name} | grep ^pub")).text();
+            let record = desk.must(&format!("gpg --with-colons -k {name} | grep ^pub")).out();
             assert_eq!(record.split(':').nth(6), Some(end), "{:?}: {record}", desk.who);
         }
     }
@@ -144,8 +145,8 @@ fn ends_in_iso_form_are_gpgs_to_the_second() {
 
 #[test]
 fn quickly_made_keys_are_of_the_same_kind() {
-    let Some(theirs) = Desk::gpg() else { return };
-    let ours = Desk::plugsign();
+    let Some(theirs) = Sandbox::of_gpg() else { return };
+    let ours = Sandbox::in_place_of_gpg();
     for (place, rest) in [
         "",
         "rsa3072",
@@ -181,21 +182,21 @@ fn quickly_made_keys_are_of_the_same_kind() {
 
 #[test]
 fn expired_and_revoked_keys_are_listed_alike() {
-    let Some(theirs) = Desk::gpg() else { return };
-    let ours = Desk::plugsign();
+    let Some(theirs) = Sandbox::of_gpg() else { return };
+    let ours = Sandbox::in_place_of_gpg();
     for case in crate::keys::over() {
         for desk in [&ours, &theirs] {
-            desk.import(&case.certificate);
+            desk.gpg_import(&case.certificate);
         }
     }
-    let sorted = |said: Said| {
+    let sorted = |said: Done| {
         let mut records = records(&said);
         records.sort();
         records
     };
     for line in ["gpg --with-colons -k", "gpg -k Expired", "gpg -k Revoked"] {
         let (a, b) = (ours.sh(line), theirs.sh(line));
-        assert_eq!((a.exit, b.exit), (0, 0), "{line}: {}", a.shown());
+        assert_eq!((a.exit(), b.exit()), (0, 0), "{line}: {}", a.shown());
         assert_eq!(sorted(a), sorted(b), "{line}");
     }
 }
@@ -206,42 +207,42 @@ fn who_is_not_there_is_an_error_as_in_gpg() {
     twins.theirs.must("gpg --check-trustdb");
     for line in ["gpg -k nobody", "gpg -K nobody", "gpg --with-colons -k nobody"] {
         let (ours, theirs) = twins.sh(line);
-        assert_eq!((ours.exit, theirs.exit), (2, 2), "{line}: {}", ours.shown());
-        assert_eq!(ours.err, theirs.err, "{line}");
+        assert_eq!((ours.exit(), theirs.exit()), (2, 2), "{line}: {}", ours.shown());
+        assert_eq!(ours.err(), theirs.err(), "{line}");
         assert_eq!(records(&ours), records(&theirs));
     }
-    let empty = Desk::plugsign();
+    let empty = Sandbox::in_place_of_gpg();
     let said = empty.must("gpg -k; gpg -K");
-    assert!(said.out.is_empty(), "{}", said.shown());
+    assert!(said.stdout.is_empty(), "{}", said.shown());
 }
 
 #[test]
 fn a_secret_part_that_is_elsewhere_is_marked() {
-    let Some(theirs) = Desk::gpg() else { return };
-    theirs.key("Acme <a@acme.test>");
+    let Some(theirs) = Sandbox::of_gpg() else { return };
+    theirs.gpg_key("Acme <a@acme.test>");
     theirs.must("gpg --batch --pinentry-mode loopback --passphrase '' --quick-add-key $(gpg -k --with-colons | grep -m1 ^fpr | cut -d: -f10) rsa3072 sign never");
-    let ours = Desk::plugsign();
-    ours.import(&theirs.must("gpg --batch --export-secret-subkeys").out);
+    let ours = Sandbox::in_place_of_gpg();
+    ours.gpg_import(&theirs.must("gpg --batch --export-secret-subkeys").stdout);
     let listing = ours.must("gpg -K");
-    assert!(listing.text().contains("sec#  rsa3072"), "{}", listing.shown());
-    assert!(listing.text().contains("ssb   rsa3072"), "{}", listing.shown());
-    let records = ours.must("gpg -K --with-colons").text();
+    assert!(listing.out().contains("sec#  rsa3072"), "{}", listing.shown());
+    assert!(listing.out().contains("ssb   rsa3072"), "{}", listing.shown());
+    let records = ours.must("gpg -K --with-colons").out();
     assert_eq!(records.lines().next().unwrap().split(':').nth(14), Some("#"), "{records}");
 }
 
 #[test]
 fn a_file_is_shown_without_being_taken() {
-    let desk = Desk::plugsign();
+    let desk = Sandbox::in_place_of_gpg();
     desk.write("file", craft::public(&Recipe::of(craft::Material::a()).build()));
     let said = desk.must("gpg --show-keys --with-colons file");
-    assert!(said.text().contains("Release <release@example.org>"), "{}", said.shown());
-    assert!(desk.must("gpg -k").out.is_empty());
+    assert!(said.out().contains("Release <release@example.org>"), "{}", said.shown());
+    assert!(desk.must("gpg -k").stdout.is_empty());
 }
 
 #[test]
 fn several_user_ids_are_listed_and_told_alike_and_a_revoked_one_too() {
-    let Some(theirs) = Desk::gpg() else { return };
-    let key = theirs.key("One <one@acme.test>");
+    let Some(theirs) = Sandbox::of_gpg() else { return };
+    let key = theirs.gpg_key("One <one@acme.test>");
     for line in [
         "--quick-add-uid KEY 'Two <two@acme.test>'",
         "--quick-add-uid KEY 'Three <three@acme.test>'",
@@ -252,8 +253,8 @@ fn several_user_ids_are_listed_and_told_alike_and_a_revoked_one_too() {
             "sleep 1.1; gpg --batch --pinentry-mode loopback --passphrase '' {line}"
         ));
     }
-    let ours = Desk::plugsign();
-    ours.import(&theirs.must("gpg --batch --export-secret-keys").out);
+    let ours = Sandbox::in_place_of_gpg();
+    ours.gpg_import(&theirs.must("gpg --batch --export-secret-keys").stdout);
     let twins = Twins { ours, theirs, fingerprint: key };
     owned(&twins);
     twins.theirs.must("gpg --export > file && gpg --check-trustdb");
@@ -275,15 +276,15 @@ fn several_user_ids_are_listed_and_told_alike_and_a_revoked_one_too() {
         ["gpg --verify data.sig data", "gpg --export > ring && gpgv --keyring ./ring data.sig data"]
     {
         let (ours, theirs) = twins.sh(line);
-        assert_eq!(ours.err, theirs.err, "{line}");
+        assert_eq!(ours.err(), theirs.err(), "{line}");
     }
     // In a file there is nobody's trust, and no record of it.
-    let Some(stranger) = Desk::gpg() else { return };
+    let Some(stranger) = Sandbox::of_gpg() else { return };
     stranger.write("file", twins.ours.read("file"));
-    let empty = Desk::plugsign();
+    let empty = Sandbox::in_place_of_gpg();
     empty.write("file", twins.ours.read("file"));
     let [ours, theirs] =
-        [&empty, &stranger].map(|desk| desk.must("gpg --show-keys --with-colons file").text());
+        [&empty, &stranger].map(|desk| desk.must("gpg --show-keys --with-colons file").out());
     assert_eq!(ours, theirs);
 }
 
@@ -292,16 +293,16 @@ fn several_user_ids_are_listed_and_told_alike_and_a_revoked_one_too() {
 fn the_configuration_is_told_as_gpg_tells_it() {
     let Some(twins) = Twins::new() else { return };
     let (ours, theirs) = twins.sh("gpg --list-config --with-colons");
-    assert_eq!((ours.exit, theirs.exit), (0, 0), "{}", ours.shown());
-    let items = |said: &Said| -> Vec<String> {
-        let names = said.text();
+    assert_eq!((ours.exit(), theirs.exit()), (0, 0), "{}", ours.shown());
+    let items = |said: &Done| -> Vec<String> {
+        let names = said.out();
         names.lines().filter_map(|line| Some(line.split(':').nth(1)?.to_string())).collect()
     };
     let known = items(&theirs);
-    assert!(ours.text().starts_with("cfg:version:2.2.40\n"), "{}", ours.shown());
+    assert!(ours.out().starts_with("cfg:version:2.2.40\n"), "{}", ours.shown());
     assert!(items(&ours).iter().all(|item| known.contains(item)), "{}", ours.shown());
     let (ours, theirs) = twins.sh("gpg --list-config --with-colons digest");
-    assert_eq!(ours.text(), "cfg:digest:8;9;10\n");
+    assert_eq!(ours.out(), "cfg:digest:8;9;10\n");
     assert_eq!(items(&ours), items(&theirs));
-    assert_eq!(twins.ours.must("gpg --list-config").text(), "");
+    assert_eq!(twins.ours.must("gpg --list-config").out(), "");
 }

@@ -12,7 +12,6 @@
 mod common;
 
 mod descriptors;
-mod desk;
 mod documentation;
 mod git;
 mod gpgv;
@@ -26,3 +25,4 @@ mod packages;
 mod python;
 mod refusals;
 mod status;
+mod twins;

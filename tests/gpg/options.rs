@@ -1,11 +1,12 @@
 //! Options: every one that gpg and gpgv have is done, passed over or refused by its name.
 
 use crate::common::peers::peer;
-use crate::desk::{Desk, Twins};
+use crate::common::sandbox::Sandbox;
+use crate::twins::{GpgKeys, StatusLines, Twins};
 
 /// An option of gpg's own table, and whether it takes a value.
-fn table(desk: &Desk, program: &str) -> Vec<(String, bool)> {
-    let dumped = desk.must(&format!("{program} --dump-option-table")).text();
+fn table(desk: &Sandbox, program: &str) -> Vec<(String, bool)> {
+    let dumped = desk.must(&format!("{program} --dump-option-table")).out();
     let row = |line: &str| {
         let fields: Vec<&str> = line.split(':').collect();
         let is_option = fields[0]
@@ -20,22 +21,22 @@ fn table(desk: &Desk, program: &str) -> Vec<(String, bool)> {
 
 #[test]
 fn every_option_of_gpgs_is_known_and_takes_a_value_if_gpgs_does() {
-    let Some(theirs) = Desk::gpg() else { return };
-    let ours = Desk::plugsign();
+    let Some(theirs) = Sandbox::of_gpg() else { return };
+    let ours = Sandbox::in_place_of_gpg();
     for program in ["gpg", "gpgv"] {
         if peer(program).is_none() {
             return;
         }
         let table = table(&theirs, program);
         assert!(table.len() > 10, "{table:?}");
-        let known = ours.must(&format!("{program} --dump-options")).text();
+        let known = ours.must(&format!("{program} --dump-options")).out();
         let mut lines = String::new();
         for (name, takes_value) in &table {
             assert!(known.lines().any(|line| line == format!("--{name}")), "{program} --{name}");
             let line = if *takes_value { format!("--{name}") } else { format!("--{name}=x") };
             lines.push_str(&format!("{program} {line} 2>&1 | head -n 1\n"));
         }
-        let said = ours.must(&lines).text();
+        let said = ours.must(&lines).out();
         assert_eq!(said.lines().count(), table.len());
         for ((name, takes_value), said) in table.iter().zip(said.lines()) {
             let words =
@@ -60,11 +61,11 @@ fn harmless_options_are_harmless() {
         let (ours, _) = twins.same(&format!(
             "gpg --batch --yes --status-fd 1 --faked-system-time '1800000000!' --digest-algo SHA256 {options} -b data"
         ));
-        assert_eq!(ours.exit, 0, "{options}: {}", ours.shown());
+        assert_eq!(ours.exit(), 0, "{options}: {}", ours.shown());
     }
     let (ours, theirs) =
         twins.sh("gpg --log-file words --batch --yes -v -b data; grep -c signature words");
-    assert_eq!((ours.text(), theirs.text()), ("1\n".into(), "1\n".into()), "{}", ours.shown());
+    assert_eq!((ours.out(), theirs.out()), ("1\n".into(), "1\n".into()), "{}", ours.shown());
 }
 
 #[test]
@@ -99,8 +100,8 @@ fn comments_and_version_stand_where_gpg_puts_them() {
 
 #[test]
 fn what_would_change_the_result_is_refused() {
-    let desk = Desk::plugsign();
-    desk.key("Acme <a@acme.test>");
+    let desk = Sandbox::in_place_of_gpg();
+    desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", "data");
     for (options, words) in [
         ("--compliance de-vs -b data", "does not hold to that"),
@@ -121,8 +122,8 @@ fn what_would_change_the_result_is_refused() {
 
 #[test]
 fn no_is_an_answer() {
-    let desk = Desk::plugsign();
-    desk.key("Acme <a@acme.test>");
+    let desk = Sandbox::in_place_of_gpg();
+    desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", "data");
     desk.must("gpg -b data");
     desk.sh("gpg --no -b data").exits(2).says("data.sig");

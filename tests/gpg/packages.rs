@@ -2,11 +2,12 @@
 //! with plugsign and with gpg, and what it says and makes is the same.
 
 use crate::common::peers::peer;
-use crate::desk::{Desk, Who};
+use crate::common::sandbox::{Sandbox, Who};
+use crate::twins::{GpgKeys, StatusLines};
 
 /// plugsign's desk and gpg's, if there is one.
-fn desks() -> Vec<Desk> {
-    [Some(Desk::plugsign()), Desk::gpg()].into_iter().flatten().collect()
+fn desks() -> Vec<Sandbox> {
+    [Some(Sandbox::in_place_of_gpg()), Sandbox::of_gpg()].into_iter().flatten().collect()
 }
 
 /// Asserts that what was made of all desks is the same.
@@ -29,7 +30,7 @@ fn rpmsign_signs_and_rpm_verifies() {
     }
     let mut made = Vec::new();
     for desk in desks() {
-        let key = desk.key("Acme Release <r@acme.test>");
+        let key = desk.gpg_key("Acme Release <r@acme.test>");
         desk.write("acme.spec", SPEC);
         desk.must("rpmbuild --quiet --define \"_topdir $PWD\" -bb acme.spec && cp RPMS/noarch/acme-1-1.noarch.rpm acme.rpm");
         desk.must(&format!(
@@ -37,7 +38,7 @@ fn rpmsign_signs_and_rpm_verifies() {
         ));
         desk.must("gpg --armor --export > key.asc && mkdir db && rpmkeys --dbpath $PWD/db --import key.asc");
         let said = desk.must("rpmkeys --dbpath $PWD/db --checksig --verbose acme.rpm");
-        let text = said.text();
+        let text = said.out();
         // rpm says the last eight digits.
         let id = key[32..].to_lowercase();
         let verified = text.lines().any(|line| {
@@ -46,9 +47,9 @@ fn rpmsign_signs_and_rpm_verifies() {
         assert!(verified, "{:?}: {}", desk.who, said.shown());
         // What rpm says of each part of the package, but for the key and its favourite hash.
         let text = text.replace(&id, "ID").replace("SHA512 Signature", "SHA256 Signature");
-        made.push((text, desk.names()));
+        made.push((text, desk.names(".")));
         desk.must("printf x | dd of=acme.rpm bs=1 seek=$(($(stat -c %s acme.rpm) - 3)) conv=notrunc status=none");
-        assert_ne!(desk.sh("rpmkeys --dbpath $PWD/db --checksig acme.rpm").exit, 0);
+        assert_ne!(desk.sh("rpmkeys --dbpath $PWD/db --checksig acme.rpm").exit(), 0);
     }
     all_same(&made);
 }
@@ -63,20 +64,20 @@ fn debsign_needs_cleartext_signatures_and_is_told_so() {
         Maintainer: Acme Release <r@acme.test>\nChanges: none\nFiles:\n";
     let mut made = Vec::new();
     for desk in desks() {
-        let key = desk.key("Acme Release <r@acme.test>");
+        let key = desk.gpg_key("Acme Release <r@acme.test>");
         desk.write("acme_1_source.changes", changes);
         let said = desk.sh(&format!("debsign --no-conf -k{key} acme_1_source.changes < /dev/null"));
         let after = desk.read("acme_1_source.changes");
         // It finds the key with both; the signature in cleartext is gpg's alone.
         match desk.who {
             Who::Plugsign => {
-                assert_ne!(said.exit, 0, "{}", said.shown());
+                assert_ne!(said.exit(), 0, "{}", said.shown());
                 let words = "plugsign makes detached signatures only";
-                assert!(said.err.contains(words), "{}", said.shown());
+                assert!(said.err().contains(words), "{}", said.shown());
                 assert_eq!(after, changes.as_bytes());
             }
             Who::Gpg => {
-                assert_eq!(said.exit, 0, "{}", said.shown());
+                assert_eq!(said.exit(), 0, "{}", said.shown());
                 assert!(after.starts_with(b"-----BEGIN PGP SIGNED MESSAGE-----"));
             }
         }
@@ -88,7 +89,7 @@ fn debsign_needs_cleartext_signatures_and_is_told_so() {
         ));
         let verify =
             "gpgv --keyring ./upstream.gpg --status-fd 1 acme_1.orig.tar.gz.asc acme_1.orig.tar.gz";
-        made.push((desk.must(verify).shape(&key), desk.names()));
+        made.push((desk.must(verify).shape(&key), desk.names(".")));
     }
     all_same(&made);
 }
@@ -107,11 +108,11 @@ fn makepkg_signs_as_it_does_with_gpg() {
     "#;
     let mut made = Vec::new();
     for desk in desks() {
-        let key = desk.key("Packager <p@acme.test>");
+        let key = desk.gpg_key("Packager <p@acme.test>");
         let said = desk.must(&format!("GPGKEY={key}; {MAKEPKG}"));
         assert_eq!(said.fields("VALIDSIG")[1], key, "{:?}", desk.who);
         assert_eq!(said.fields("TRUST_ULTIMATE").len(), 3, "{:?}", desk.who);
-        made.push((said.shape(&key), desk.names()));
+        made.push((said.shape(&key), desk.names(".")));
     }
     all_same(&made);
 }
@@ -130,10 +131,10 @@ fn goreleasers_signs_make_signatures_of_checksums() {
     "#;
     let mut made = Vec::new();
     for desk in desks() {
-        let key = desk.key("Provider <p@acme.test>");
+        let key = desk.gpg_key("Provider <p@acme.test>");
         let said = desk.must(&format!("export GPG_FINGERPRINT={key}; {GORELEASER}"));
         assert_eq!(said.fields("VALIDSIG")[1], key, "{:?}", desk.who);
-        made.push((said.shape(&key), desk.must("ls dist").text()));
+        made.push((said.shape(&key), desk.must("ls dist").out()));
     }
     all_same(&made);
 }
@@ -143,14 +144,14 @@ fn goreleasers_signs_make_signatures_of_checksums() {
 fn githubs_import_action_finds_what_it_parses() {
     let mut made = Vec::new();
     for desk in desks() {
-        let key = desk.key("Acme Release <joe@foo.bar>");
-        let version = desk.must("gpg --version").text();
+        let key = desk.gpg_key("Acme Release <joe@foo.bar>");
+        let version = desk.must("gpg --version").out();
         let first = version.lines().next().unwrap();
         let number = first.strip_prefix("gpg (GnuPG) ").expect(first);
         assert_eq!(number.split('.').count(), 3, "{number}");
         assert!(version.lines().any(|line| line.starts_with("Home: ")), "{version}");
         let line = format!("gpg --batch --with-colons --with-keygrip --list-secret-keys {key}");
-        let listing = desk.must(&line).text();
+        let listing = desk.must(&line).out();
         let records: Vec<String> =
             listing.lines().map(|line| line.split(':').next().unwrap().to_string()).collect();
         made.push(records);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::common::peers::{missing, peer};
-use crate::desk::{Desk, Said};
+use crate::common::sandbox::{Done, Sandbox};
 
 /// What users of the library do, printed as one line of JSON a step.
 const SCRIPT: &str = r#"
@@ -86,7 +86,7 @@ fn python(folder: &Path) -> Option<String> {
     programs.into_iter().flatten().next()
 }
 
-fn run(desk: &Desk, python: &str, folder: &Path, program: &str) -> Said {
+fn run(desk: &Sandbox, python: &str, folder: &Path, program: &str) -> Done {
     desk.write("script.py", SCRIPT);
     let environment = format!("PYTHONIOENCODING=utf-8 PYTHONPATH='{}'", folder.display());
     desk.must(&format!("{environment} {python} script.py '{program}'"))
@@ -112,14 +112,14 @@ fn every_call_of_the_newest_gives_what_gpg_gives() {
 }
 
 fn hold_against_gpg(python: &str, folder: &Path) {
-    let Some(theirs) = Desk::gpg() else { return };
-    let ours = Desk::plugsign();
+    let Some(theirs) = Sandbox::of_gpg() else { return };
+    let ours = Sandbox::in_place_of_gpg();
     let program = ours.at("bin/gpg").display().to_string();
     let (a, b) = (run(&ours, python, folder, &program), {
         let gpg = peer("gpg").unwrap().display().to_string();
         run(&theirs, python, folder, &gpg)
     });
-    let (text_a, text_b) = (a.text(), b.text());
+    let (text_a, text_b) = (a.out(), b.out());
     let (lines_a, lines_b): (Vec<&str>, Vec<&str>) =
         (text_a.lines().collect(), text_b.lines().collect());
     assert_eq!(lines_a.len(), lines_b.len(), "{}\n{}", a.shown(), b.shown());

@@ -1,11 +1,12 @@
 //! What plugsign does not do in gpg's place is refused, and never passed over in silence.
 
-use crate::desk::Desk;
+use crate::common::sandbox::Sandbox;
+use crate::twins::{GpgKeys, StatusLines};
 
 #[test]
 fn what_would_change_the_result_is_refused_with_a_sentence_and_nothing_is_written() {
-    let desk = Desk::plugsign();
-    desk.key("Acme <a@acme.test>");
+    let desk = Sandbox::in_place_of_gpg();
+    desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", "data");
     desk.must("gpg --batch -b data");
     let names = || {
@@ -60,8 +61,8 @@ fn what_would_change_the_result_is_refused_with_a_sentence_and_nothing_is_writte
         ("--full-generate-key", "no terminal"),
     ] {
         let said = desk.sh(&format!("gpg --status-fd 1 {line}"));
-        assert_eq!(said.exit, 2, "{line}: {}", said.shown());
-        assert!(said.err.contains(words), "{line}: {}", said.shown());
+        assert_eq!(said.exit(), 2, "{line}: {}", said.shown());
+        assert!(said.err().contains(words), "{line}: {}", said.shown());
         said.lacks("SIG_CREATED");
         said.lacks("GOODSIG");
     }
@@ -70,53 +71,53 @@ fn what_would_change_the_result_is_refused_with_a_sentence_and_nothing_is_writte
 
 #[test]
 fn what_changes_nothing_is_passed_over_and_said_where_somebody_may_wonder() {
-    let desk = Desk::plugsign();
-    desk.key("Acme <a@acme.test>");
+    let desk = Sandbox::in_place_of_gpg();
+    desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", "data");
     let said = desk.must(
         "gpg --batch --yes --no-tty --use-agent --no-secmem-warning --no-permission-warning --no-greeting --lock-never --no-options --expert -b data",
     );
-    assert_eq!(said.err, "");
+    assert_eq!(said.err(), "");
     let said = desk.must("gpg --yes --compress-level 9 --keyserver x -b data");
     for option in ["compress-level", "keyserver"] {
-        assert!(said.err.contains(&format!("--{option} has no effect here")), "{}", said.shown());
+        assert!(said.err().contains(&format!("--{option} has no effect here")), "{}", said.shown());
     }
     desk.must("gpg --check-trustdb && gpg --update-trustdb");
 }
 
 #[test]
 fn several_keys_are_no_reason_to_take_the_first() {
-    let desk = Desk::plugsign();
-    let first = desk.key("First <a@acme.test>");
-    desk.key("Second <b@acme.test>");
+    let desk = Sandbox::in_place_of_gpg();
+    let first = desk.gpg_key("First <a@acme.test>");
+    desk.gpg_key("Second <b@acme.test>");
     desk.write("data", "data");
     let said = desk.sh("gpg --batch -b data");
-    assert_eq!(said.exit, 2, "{}", said.shown());
+    assert_eq!(said.exit(), 2, "{}", said.shown());
     desk.must(&format!("gpg --batch --default-key {first} -b data"));
     let said = desk.sh("gpg --batch --yes -u First -u Second -b data");
-    assert_eq!(said.exit, 2, "{}", said.shown());
+    assert_eq!(said.exit(), 2, "{}", said.shown());
     desk.must(&format!("gpg --batch --yes -u First -u {first} --default-key Second -b data"));
     let said = desk.sh("gpg --batch --export-secret-keys acme.test > both");
-    assert_eq!(said.exit, 2, "{}", said.shown());
+    assert_eq!(said.exit(), 2, "{}", said.shown());
 }
 
 #[test]
 fn devices_are_written_to_and_not_replaced() {
-    let desk = Desk::plugsign();
-    desk.key("Acme <a@acme.test>");
+    let desk = Sandbox::in_place_of_gpg();
+    desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", "data");
     desk.must("gpg --batch --yes -o /dev/null -b data && test -c /dev/null");
     desk.must("mkfifo pipe && (gpg --batch -o pipe -b data & cat pipe > sig; wait) && gpg --verify sig data");
     desk.must("gpg --batch -o - -b data > sig && gpg --verify sig data");
     desk.must("gpg --batch -o sig2 -b - < data && gpg --verify sig2 data");
     let said = desk.sh("gpg --batch --status-fd 1 -b data > /dev/full");
-    assert_ne!(said.exit, 0, "{}", said.shown());
+    assert_ne!(said.exit(), 0, "{}", said.shown());
 }
 
 #[test]
 fn a_secret_key_goes_to_standard_output_or_into_a_new_file_and_nowhere_else() {
-    let desk = Desk::plugsign();
-    desk.key("Acme <a@acme.test>");
+    let desk = Sandbox::in_place_of_gpg();
+    desk.gpg_key("Acme <a@acme.test>");
     desk.must(
         "gpg --batch --passphrase '' --quick-generate-key 'Sub <s@sub.test>' default default 0",
     );
@@ -137,10 +138,14 @@ fn a_secret_key_goes_to_standard_output_or_into_a_new_file_and_nowhere_else() {
                      if read -r -t 0.1 -N 1 -u 3 byte; then echo leaked; fi
                      rm -f place pipe; exit $code"
                 ));
-                assert_eq!(said.exit, 2, "{kind} {options}: {}", said.shown());
+                assert_eq!(said.exit(), 2, "{kind} {options}: {}", said.shown());
                 let is_told = ["into a new file", "exists already"];
-                assert!(is_told.iter().any(|it| said.err.contains(it)), "{kind}: {}", said.shown());
-                assert!(!said.text().contains("leaked"), "{kind} {options}: {}", said.shown());
+                assert!(
+                    is_told.iter().any(|it| said.err().contains(it)),
+                    "{kind}: {}",
+                    said.shown()
+                );
+                assert!(!said.out().contains("leaked"), "{kind} {options}: {}", said.shown());
             }
         }
     }
@@ -154,8 +159,8 @@ fn a_secret_key_goes_to_standard_output_or_into_a_new_file_and_nowhere_else() {
 
 #[test]
 fn of_twenty_that_write_one_file_at_once_with_yes_all_succeed() {
-    let desk = Desk::plugsign();
-    desk.key("Acme <a@acme.test>");
+    let desk = Sandbox::in_place_of_gpg();
+    desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", "data");
     for command in ["-b data", "--export", "--export-secret-keys"] {
         let said = desk.sh(&format!(
@@ -163,22 +168,22 @@ fn of_twenty_that_write_one_file_at_once_with_yes_all_succeed() {
              failed=0; for job in $(jobs -p); do wait $job || failed=$((failed + 1)); done
              ls -A | grep plugsign- && exit 9; exit $failed"
         ));
-        assert_eq!(said.exit, 0, "{command}: {}", said.shown());
+        assert_eq!(said.exit(), 0, "{command}: {}", said.shown());
     }
     desk.must("rm X; gpg --batch --yes -o X -b data && gpg --verify X data");
 }
 
 #[test]
 fn hints_name_what_gpgs_lines_have_and_the_home_that_they_are_about() {
-    let desk = Desk::plugsign();
+    let desk = Sandbox::in_place_of_gpg();
     desk.write("data", "data");
     desk.sh("gpg --batch -b data").exits(2).says("gpg --full-generate-key");
-    desk.key("Acme <a@acme.test>");
+    desk.gpg_key("Acme <a@acme.test>");
     desk.must("gpg --batch -b data");
     let said = desk.sh("gpg --batch -b data").exits(2).says("replace it with --yes");
-    assert!(!said.err.contains("--force"), "{}", said.shown());
+    assert!(!said.err().contains("--force"), "{}", said.shown());
     let said = desk.sh("gpg --batch -u nobody -o out -b data").exits(2);
-    assert!(said.err.contains("gpg --list-secret-keys"), "{}", said.shown());
+    assert!(said.err().contains("gpg --list-secret-keys"), "{}", said.shown());
     // A command of plugsign's finds the key there, and not in the usual home.
     let home = desk.at("g/plugsign");
     let words = format!("plugsign --home {} sign FILE...", home.display());
@@ -187,20 +192,20 @@ fn hints_name_what_gpgs_lines_have_and_the_home_that_they_are_about() {
 
 #[test]
 fn help_is_that_of_the_program_that_is_called() {
-    let desk = Desk::plugsign();
-    let (gpg, gpgv) = (desk.must("gpg --help").text(), desk.must("gpgv --help").text());
+    let desk = Sandbox::in_place_of_gpg();
+    let (gpg, gpgv) = (desk.must("gpg --help").out(), desk.must("gpgv --help").out());
     assert!(gpg.contains("--detach-sign") && gpgv.contains("--keyring FILE"), "{gpg}{gpgv}");
     assert!(!gpgv.contains("--detach-sign"), "{gpgv}");
 }
 
 #[test]
 fn secret_parts_that_nobody_named_do_not_leave_with_a_subkey() {
-    let desk = Desk::plugsign();
-    let key = desk.key("Acme <a@acme.test>");
+    let desk = Sandbox::in_place_of_gpg();
+    let key = desk.gpg_key("Acme <a@acme.test>");
     for _ in 0..2 {
         desk.must(&format!("plugsign --home ../g/plugsign rotate {key}"));
     }
-    let listing = desk.must("gpg --list-keys --with-colons --with-keygrip").text();
+    let listing = desk.must("gpg --list-keys --with-colons --with-keygrip").out();
     let field = |kind: &str, place: usize| {
         let lines = listing.lines().filter(|line| line.starts_with(kind));
         lines.map(|line| line.split(':').nth(9).unwrap().to_string()).nth(place).unwrap()
@@ -221,7 +226,7 @@ fn secret_parts_that_nobody_named_do_not_leave_with_a_subkey() {
     desk.must(&format!("gpg --batch --export {id} > public"));
     desk.must(&format!("gpg --batch --export {key} > whole && cmp public whole"));
     let subkeys = |file: &str| {
-        let listing = desk.must(&format!("gpg --show-keys --with-colons < {file}")).text();
+        let listing = desk.must(&format!("gpg --show-keys --with-colons < {file}")).out();
         listing.lines().filter(|line| line.starts_with("sub:")).count()
     };
     assert_eq!((subkeys("public-alone"), subkeys("public")), (1, 2));

@@ -1,7 +1,8 @@
 //! Status lines and exit codes, held against gpg's own.
 
-use crate::desk::{Desk, Twins};
+use crate::common::sandbox::Sandbox;
 use crate::keys;
+use crate::twins::{GpgKeys, StatusLines, Twins};
 
 #[test]
 fn a_good_signature_is_told_as_gpg_tells_it() {
@@ -30,7 +31,7 @@ fn other_bytes_are_a_bad_signature_and_exit_1() {
     twins.share("data.sig");
     twins.write("data", b"other bytes");
     let (ours, _) = twins.same("gpg --status-fd 1 --verify data.sig data");
-    assert_eq!(ours.exit, 1);
+    assert_eq!(ours.exit(), 1);
     assert_eq!(ours.fields("BADSIG")[1], twins.fingerprint[24..]);
     ours.lacks("GOODSIG");
     ours.lacks("VALIDSIG");
@@ -39,13 +40,13 @@ fn other_bytes_are_a_bad_signature_and_exit_1() {
 #[test]
 fn an_unknown_key_is_an_errsig_and_exit_2() {
     let Some(twins) = Twins::new() else { return };
-    let Some(stranger) = Desk::gpg() else { return };
-    stranger.key("Stranger <s@x.test>");
+    let Some(stranger) = Sandbox::of_gpg() else { return };
+    stranger.gpg_key("Stranger <s@x.test>");
     stranger.write("data", b"a release archive");
     stranger.must("gpg --batch -b data");
     twins.write("data.sig", stranger.read("data.sig"));
     let (ours, _) = twins.same("gpg --status-fd 1 --verify data.sig data");
-    assert_eq!(ours.exit, 2);
+    assert_eq!(ours.exit(), 2);
     assert_eq!(ours.fields("NO_PUBKEY").len(), 2);
 }
 
@@ -80,7 +81,7 @@ fn what_cannot_be_signed_fails_as_gpg_does() {
         "gpg --batch --status-fd 1 --faked-system-time '1500000000!' -b data",
     ] {
         let (ours, _) = twins.same(line);
-        assert_eq!(ours.exit, 2, "{line}");
+        assert_eq!(ours.exit(), 2, "{line}");
         ours.lacks("SIG_CREATED");
     }
     for line in [
@@ -93,12 +94,12 @@ fn what_cannot_be_signed_fails_as_gpg_does() {
         "gpg --batch --verify data data",
     ] {
         let (ours, theirs) = twins.sh(line);
-        assert_eq!((ours.exit, theirs.exit), (2, 2), "{line}: {}", ours.shown());
+        assert_eq!((ours.exit(), theirs.exit()), (2, 2), "{line}: {}", ours.shown());
     }
     assert!(!twins.ours.has("data.sig") && !twins.ours.has("missing.sig"));
     // Nor can anything where there is no key at all.
-    let Some(theirs) = Desk::gpg() else { return };
-    let empty = Twins { ours: Desk::plugsign(), theirs, fingerprint: String::new() };
+    let Some(theirs) = Sandbox::of_gpg() else { return };
+    let empty = Twins { ours: Sandbox::in_place_of_gpg(), theirs, fingerprint: String::new() };
     empty.write("data", b"a release archive");
     for line in ["gpg --batch --status-fd 1 -b data", "gpg --batch --status-fd 1 -u x -b data"] {
         empty.same(line);
@@ -107,8 +108,8 @@ fn what_cannot_be_signed_fails_as_gpg_does() {
 
 #[test]
 fn passphrases_come_by_descriptor_file_and_value() {
-    let Some(theirs) = Desk::gpg() else { return };
-    let ours = Desk::plugsign();
+    let Some(theirs) = Sandbox::of_gpg() else { return };
+    let ours = Sandbox::in_place_of_gpg();
     for desk in [&theirs, &ours] {
         desk.write("data", b"a release archive");
         desk.write("pass", b"secret words\nmore");
@@ -133,12 +134,12 @@ fn passphrases_come_by_descriptor_file_and_value() {
     let wrong =
         "gpg --status-fd 1 --batch --pinentry-mode loopback --passphrase-fd 0 -b data <<< no";
     let (a, b) = (ours.sh(wrong), theirs.sh(wrong));
-    assert_eq!((a.exit, b.exit), (2, 2), "{}", a.shown());
+    assert_eq!((a.exit(), b.exit()), (2, 2), "{}", a.shown());
     assert_eq!(a.fields("FAILURE"), b.fields("FAILURE"));
     assert_eq!(a.fields("BAD_PASSPHRASE").len(), 2);
     let none = "gpg --status-fd 1 --batch --no-tty --pinentry-mode error -b data";
     let (a, b) = (ours.sh(none), theirs.sh(none));
-    assert_eq!((a.exit, b.exit), (2, 2), "{}", a.shown());
+    assert_eq!((a.exit(), b.exit()), (2, 2), "{}", a.shown());
     assert_eq!(a.fields("FAILURE"), b.fields("FAILURE"));
     assert_eq!(a.fields("NEED_PASSPHRASE").len(), 5);
     assert_eq!(a.fields("USERID_HINT")[2], "P");
@@ -146,7 +147,7 @@ fn passphrases_come_by_descriptor_file_and_value() {
 
 #[test]
 fn a_passphrase_on_the_command_line_is_gone_from_it() {
-    let desk = Desk::plugsign();
+    let desk = Sandbox::in_place_of_gpg();
     let secret = "XPASS-on-the-command-line";
     // A FIFO for the file keeps the program waiting while its arguments are looked at.
     let said = desk.sh(&format!(
@@ -161,7 +162,7 @@ fn a_passphrase_on_the_command_line_is_gone_from_it() {
     ));
     let shown = said.shown();
     let said = said.exits(0).says("WARNING: a passphrase on the command line");
-    let arguments = said.text();
+    let arguments = said.out();
     assert!(arguments.contains("--plugsign-passphrase-pipe"), "{shown}");
     assert!(!shown.contains(secret), "{shown}");
     assert!(desk.has("sig"));
@@ -169,18 +170,18 @@ fn a_passphrase_on_the_command_line_is_gone_from_it() {
 
 #[test]
 fn keys_that_are_over_are_told_as_such_and_never_exit_0() {
-    let Some(theirs) = Desk::gpg() else { return };
-    let ours = Desk::plugsign();
+    let Some(theirs) = Sandbox::of_gpg() else { return };
+    let ours = Sandbox::in_place_of_gpg();
     for case in keys::over() {
         for desk in [&ours, &theirs] {
             desk.write("data", b"a release archive");
             desk.write("data.sig", &case.signature);
-            desk.import(&case.certificate);
+            desk.gpg_import(&case.certificate);
         }
         let line = "gpg --status-fd 1 --verify data.sig data";
         let (a, b) = (ours.sh(line), theirs.sh(line));
         // gpg says all this, and exits with 0 for the first two.
-        assert_eq!(a.exit, 1, "{}: {}", case.name, a.shown());
+        assert_eq!(a.exit(), 1, "{}: {}", case.name, a.shown());
         assert_eq!(a.verdict(), b.verdict(), "{}\n{}\n{}", case.name, a.shown(), b.shown());
         assert_eq!(a.fields(case.keyword).len(), 4, "{}", a.shown());
         a.lacks("GOODSIG");
@@ -199,22 +200,22 @@ fn what_gpg_believes_and_plugsign_does_not_is_never_good() {
         let file = format!("{name}.sig");
         twins.share(&file);
         let said = twins.ours.sh(&format!("gpg --status-fd 1 --verify {file} data"));
-        assert_eq!(said.exit, 2, "{name}: {}", said.shown());
+        assert_eq!(said.exit(), 2, "{name}: {}", said.shown());
         said.lacks("GOODSIG");
         said.lacks("VALIDSIG");
     }
     let said = twins.ours.sh("gpg --status-fd 1 --verify sha1.sig data");
     assert_eq!(said.fields("ERRSIG")[6], "5", "{}", said.shown());
     let said = twins.ours.sh("gpg --status-fd 1 --verify inline.sig");
-    assert_eq!(said.exit, 2, "{}", said.shown());
+    assert_eq!(said.exit(), 2, "{}", said.shown());
     said.lacks("GOODSIG");
 }
 
 #[test]
 fn several_signatures_are_told_one_by_one_and_all_must_be_good() {
     let Some(twins) = Twins::new() else { return };
-    let Some(stranger) = Desk::gpg() else { return };
-    stranger.key("Stranger <s@x.test>");
+    let Some(stranger) = Sandbox::of_gpg() else { return };
+    stranger.gpg_key("Stranger <s@x.test>");
     stranger.write("data", b"a release archive");
     stranger.must("gpg --batch --digest-algo SHA256 -b data");
     twins.write("strange.sig", stranger.read("data.sig"));
@@ -235,25 +236,25 @@ fn several_signatures_are_told_one_by_one_and_all_must_be_good() {
         theirs.must(&format!("cat {first}.sig {second}.sig > two.sig"));
         twins.share("two.sig");
         let (a, b) = twins.sh("gpg --status-fd 1 --verify two.sig data");
-        assert_eq!(a.exit, exit, "{first} {second}: {}", a.shown());
+        assert_eq!(a.exit(), exit, "{first} {second}: {}", a.shown());
         assert_eq!(a.verdict(), b.verdict(), "{first} {second}\n{}\n{}", a.shown(), b.shown());
     }
     theirs.must("cat weak.sig good.sig > two.sig");
     twins.share("two.sig");
     let said = twins.ours.sh("gpg --status-fd 1 --verify two.sig data");
-    assert_eq!(said.exit, 2, "{}", said.shown());
+    assert_eq!(said.exit(), 2, "{}", said.shown());
     assert_eq!(said.status().iter().filter(|line| line.starts_with("GOODSIG")).count(), 1);
     theirs.must("(cat good.sig; gpg --batch --export) > two.sig");
     twins.share("two.sig");
     let said = twins.ours.sh("gpg --status-fd 1 --verify two.sig data");
-    assert_eq!(said.exit, 2, "{}", said.shown());
+    assert_eq!(said.exit(), 2, "{}", said.shown());
     said.lacks("GOODSIG");
 }
 
 #[test]
 fn the_signer_can_be_asserted() {
-    let desk = Desk::plugsign();
-    let fingerprint = desk.key("Acme <a@acme.test>");
+    let desk = Sandbox::in_place_of_gpg();
+    let fingerprint = desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", b"data");
     desk.must("gpg --batch -b data");
     let good = desk
@@ -263,17 +264,17 @@ fn the_signer_can_be_asserted() {
     desk.must("gpg --assert-signer signers --verify data.sig data");
     let other = "0".repeat(40);
     let said = desk.sh(&format!("gpg --assert-signer {other} --verify data.sig data"));
-    assert_eq!(said.exit, 1, "{}", said.shown());
+    assert_eq!(said.exit(), 1, "{}", said.shown());
 }
 
 #[test]
 fn trust_is_ultimate_for_own_keys_full_for_trusted_and_undefined_for_others() {
-    let signer = Desk::plugsign();
-    signer.key("Acme <a@acme.test>");
+    let signer = Sandbox::in_place_of_gpg();
+    signer.gpg_key("Acme <a@acme.test>");
     signer.write("data", b"data");
     signer.must("gpg --batch -b data && gpg --export > cert");
     signer.must("gpg --status-fd 1 --verify data.sig data | grep 'TRUST_ULTIMATE 0 pgp'");
-    let other = Desk::plugsign();
+    let other = Sandbox::in_place_of_gpg();
     for file in ["data", "data.sig", "cert"] {
         other.write(file, signer.read(file));
     }
@@ -297,7 +298,7 @@ fn a_revocation_certificate_is_imported_as_gpg_does() {
     let (ours, _) = twins.same("gpg --batch --status-fd 1 --import revocation");
     assert_eq!(ours.fields("IMPORT_RES")[9], "1", "{}", ours.shown());
     let said = twins.ours.sh("gpg --status-fd 1 --verify data.sig data");
-    assert_eq!(said.exit, 1, "{}", said.shown());
+    assert_eq!(said.exit(), 1, "{}", said.shown());
     assert_eq!(said.fields("REVKEYSIG").len(), 5);
     let (ours, _) =
         twins.same(&format!("gpg --batch --status-fd 1 --yes -u {} -b data", twins.fingerprint));

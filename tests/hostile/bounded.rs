@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-use crate::common::run::{Done, Sandbox};
+use crate::common::sandbox::{Done, Sandbox};
 
 /// What ends a command: 256 MiB of memory of its own, or five times the 2 s of processor time that
 /// are promised. The promise holds on a machine of its time; this one may be older, without

@@ -13,7 +13,7 @@ use openpgp::{Packet, PacketPile, Profile};
 
 use crate::bounded::{bounded, told};
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 /// What is read of one key file: so much is too much.
 const LIMIT: usize = 4 * 1024 * 1024;

@@ -11,7 +11,7 @@ use openpgp::types::{AEADAlgorithm, HashAlgorithm, SymmetricAlgorithm};
 use crate::bounded::{bounded, told};
 use crate::certificates::Claim;
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 const PASSPHRASE: &str = "any";
 

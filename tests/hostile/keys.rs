@@ -2,7 +2,7 @@
 
 use crate::bounded::bounded;
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 /// Two keys with a prime in common, as devices made them that had no randomness yet.
 fn twins() -> [&'static Material; 2] {

@@ -13,7 +13,7 @@ use sequoia_openpgp as openpgp;
 
 use crate::bounded::{bounded, told};
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 const KEY_EXPIRES: u8 = 9;
 const FLAGS: u8 = 27;

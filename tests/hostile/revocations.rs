@@ -8,7 +8,7 @@ use sequoia_openpgp as openpgp;
 
 use crate::bounded::{bounded, told};
 use crate::common::craft::*;
-use crate::common::run::{Done, Sandbox};
+use crate::common::sandbox::{Done, Sandbox};
 
 const REASON: u8 = 29;
 const EMBEDDED: u8 = 32;

@@ -8,7 +8,7 @@ use sequoia_openpgp as openpgp;
 
 use crate::bounded::bounded;
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 /// Alice's certificate, in which she lets Bob revoke it.
 fn alice_who_names_bob() -> Cert {

@@ -7,7 +7,7 @@ use sequoia_openpgp::crypto::KeyPair;
 use crate::bounded::{bounded, told};
 use crate::common::craft::*;
 use crate::common::peers::{Question, go_verdict};
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 /// A padded digest, or a signature, that is to be refused.
 struct Vector {

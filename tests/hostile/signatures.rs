@@ -4,7 +4,7 @@
 use crate::bounded::{bounded, told};
 use crate::common::craft::*;
 use crate::common::peers::{Question, go_verdict};
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 use sequoia_openpgp::armor::Kind;
 

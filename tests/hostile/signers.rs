@@ -7,7 +7,7 @@ use sequoia_openpgp as openpgp;
 
 use crate::bounded::bounded;
 use crate::common::craft::*;
-use crate::common::run::{Done, Sandbox};
+use crate::common::sandbox::{Done, Sandbox};
 
 /// Verifies an artifact that these two keys signed, for two signers.
 fn two_signers(certificates: [&Cert; 2], signers: [&mut KeyPair; 2]) -> Done {

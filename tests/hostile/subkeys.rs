@@ -10,7 +10,7 @@ use sequoia_openpgp as openpgp;
 
 use crate::bounded::bounded;
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 /// Alice's certificate with a signing subkey of 2048 bits.
 fn with_weak_subkey() -> Cert {

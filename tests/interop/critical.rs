@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::common::sandbox::Sandbox;
 use crate::packet::packets;
-use crate::plugsign::Plugsign;
 
 /// The types of the critical subpackets of a signature, those of embedded ones too.
 fn critical(body: &[u8]) -> BTreeSet<u8> {
@@ -51,9 +51,9 @@ fn has_gpgs_marks(certificate: &[u8], before: &[u8], step: &str) {
 
 /// Changes a key, and looks at what the change added.
 #[track_caller]
-fn changes(plugsign: &Plugsign, key: &str, arguments: &[&str]) {
+fn changes(plugsign: &Sandbox, key: &str, arguments: &[&str]) {
     let before = plugsign.certificate(key);
-    plugsign.must([&arguments[..1], &[key], &arguments[1..]].concat());
+    plugsign.call([&arguments[..1], &[key], &arguments[1..]].concat()).run().exits(0);
     has_gpgs_marks(&plugsign.certificate(key), &before, arguments[0]);
 }
 
@@ -61,8 +61,8 @@ fn changes(plugsign: &Plugsign, key: &str, arguments: &[&str]) {
 fn every_self_signature_marks_the_creation_time_and_the_key_flags_alone() {
     for kind in ["sign", "rsa-rsa", "org"] {
         for expires in ["never", "2y"] {
-            let plugsign = Plugsign::new();
-            let key = plugsign.keygen(&["--no-passphrase", "--kind", kind, "--expires", expires]);
+            let plugsign = Sandbox::with_passphrase();
+            let key = plugsign.acme_key(&["--no-passphrase", "--kind", kind, "--expires", expires]);
             has_gpgs_marks(&plugsign.certificate(&key), &[], kind);
             if kind == "rsa-rsa" {
                 continue;
@@ -109,11 +109,14 @@ fn marked_by_sequoia() -> Vec<u8> {
 
 #[test]
 fn a_self_signature_that_is_said_anew_loses_the_marks_that_others_set() {
-    let plugsign = Plugsign::new();
-    let secret = plugsign.file("key", &marked_by_sequoia());
-    plugsign.must(["import", "--no-passphrase", "--refresh", secret.to_str().unwrap()]);
-    let listed = plugsign.must(["--json", "list"]);
-    let listed: serde_json::Value = serde_json::from_slice(&listed.out).unwrap();
+    let plugsign = Sandbox::with_passphrase();
+    let secret = plugsign.write("key", marked_by_sequoia());
+    plugsign
+        .call(["import", "--no-passphrase", "--refresh", secret.to_str().unwrap()])
+        .run()
+        .exits(0);
+    let listed = plugsign.call(["--json", "list"]).run().exits(0);
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
     let key = listed["keys"][0]["fingerprint"].as_str().unwrap();
     changes(&plugsign, key, &["extend", "--expires", "1y", "--subkeys"]);
     changes(&plugsign, key, &["adduid", "--user-id", "Acme Too <t@acme.test>"]);

@@ -10,9 +10,9 @@ use pgp::composed::{Deserializable, SignedPublicKey};
 use tempfile::TempDir;
 
 use crate::common::peers::{missing, peer};
+use crate::common::sandbox::{Done, Sandbox};
 use crate::gpg::Gpg;
 use crate::judges;
-use crate::plugsign::{Plugsign, Said};
 
 const DATA: &[u8] = b"a release";
 
@@ -27,51 +27,51 @@ struct Written {
 
 /// The life of one key.
 struct Life {
-    plugsign: Plugsign,
+    plugsign: Sandbox,
     name: &'static str,
     fingerprint: String,
     written: Vec<Written>,
 }
 
 impl Life {
-    fn of(name: &'static str, plugsign: Plugsign, fingerprint: String) -> Life {
+    fn of(name: &'static str, plugsign: Sandbox, fingerprint: String) -> Life {
         let mut life = Life { plugsign, name, fingerprint, written: Vec::new() };
         life.write("made", true);
         life
     }
 
     fn made(name: &'static str, options: &[&str]) -> Life {
-        let plugsign = Plugsign::new();
+        let plugsign = Sandbox::with_passphrase();
         let options = [&["--no-passphrase"], options].concat();
-        let fingerprint = plugsign.keygen(&options);
+        let fingerprint = plugsign.acme_key(&options);
         Life::of(name, plugsign, fingerprint)
     }
 
     /// Has plugsign make a key as gpg would.
     fn made_by_gpgs_options(name: &'static str, options: &[&str]) -> Life {
-        let plugsign = Plugsign::new();
-        let mut command = plugsign.command(["gpg", "--batch", "--passphrase-fd", "0"]);
-        let said: Said = command.args(options).output().unwrap().into();
-        assert_eq!(said.exit, 0, "{said:?}");
-        let listed = plugsign.must(["--json", "list"]);
-        let listed: serde_json::Value = serde_json::from_slice(&listed.out).unwrap();
+        let plugsign = Sandbox::with_passphrase();
+        let call = plugsign.call(["gpg", "--batch", "--passphrase-fd", "0"]);
+        call.args(options).run().exits(0);
+        let listed = plugsign.call(["--json", "list"]).run().exits(0);
+        let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
         let fingerprint = listed["keys"][0]["fingerprint"].as_str().unwrap().to_string();
         Life::of(name, plugsign, fingerprint)
     }
 
     /// Takes over a key that gpg made.
     fn imported(name: &'static str, gpg: &Gpg) -> Life {
-        let plugsign = Plugsign::new();
+        let plugsign = Sandbox::with_passphrase();
         let secret = gpg.must(&["--export-secret-keys"]);
-        let fingerprint = plugsign.import(&secret, &["--no-passphrase", "--refresh"]);
+        let fingerprint = plugsign.import_with(&secret, &["--no-passphrase", "--refresh"]);
         Life::of(name, plugsign, fingerprint)
     }
 
     fn write(&mut self, step: &str, signs: bool) {
         let binary = self.plugsign.certificate(&self.fingerprint);
-        let armored = self.plugsign.must(["export", "--armor", &self.fingerprint]).out;
+        let armored =
+            self.plugsign.call(["export", "--armor", &self.fingerprint]).run().exits(0).stdout;
         let signature = signs.then(|| {
-            let file = self.plugsign.file("release.tar", DATA);
+            let file = self.plugsign.write("release.tar", DATA);
             self.plugsign.sign(&file)
         });
         self.written.push(Written {
@@ -88,7 +88,7 @@ impl Life {
         let key = self.fingerprint.clone();
         let named: Vec<&str> =
             arguments.iter().map(|it| if *it == "KEY" { &key[..] } else { it }).collect();
-        self.plugsign.must(&named);
+        self.plugsign.call(&named).run().exits(0);
         let ends = arguments[0] == "revoke" && !arguments.contains(&"--subkey");
         self.write(arguments[0], !ends);
         self
@@ -131,13 +131,13 @@ fn made_by_gpg() -> Vec<Life> {
         let quick = ["--passphrase", "", "--cert-digest-algo", digest];
         let key = ["--quick-gen-key", "Acme <g@acme.test>", "rsa3072", "sign,cert", "2y"];
         let said = gpg.run_with(&[&quick[..], &key].concat(), "");
-        assert_eq!(said.exit, 0, "{said:?}");
+        assert_eq!(said.code(), Some(0), "{said:?}");
         // gpg binds no signing subkey over SHA-1 any more.
         if digest == "SHA256" {
             let fingerprint = gpg.fingerprint();
             let subkey = ["--quick-add-key", &fingerprint, "rsa3072", "sign", "1y"];
             let said = gpg.run_with(&[&quick[..], &subkey].concat(), "");
-            assert_eq!(said.exit, 0, "{said:?}");
+            assert_eq!(said.code(), Some(0), "{said:?}");
         }
         Some(gpg)
     };
@@ -170,15 +170,15 @@ fn rpm_imports_each() {
     let folder = folder();
     for (file, it) in files(folder.path()).iter().zip(all()) {
         let keyring = TempDir::new_in(folder.path()).unwrap();
-        let run = |arguments: &[&str]| -> Said {
+        let run = |arguments: &[&str]| -> Done {
             let mut command = Command::new(&rpm);
             command.arg("--dbpath").arg(keyring.path()).args(arguments).output().unwrap().into()
         };
         let said = run(&["--import", file.to_str().unwrap()]);
-        assert_eq!(said.exit, 0, "{}: {said:?}", it.step);
+        assert_eq!(said.code(), Some(0), "{}: {said:?}", it.step);
         let known = run(&["--query", "gpg-pubkey"]);
         let name = format!("gpg-pubkey-{}-", it.fingerprint[32..].to_lowercase());
-        assert!(known.text().starts_with(&name), "{}: {known:?}", it.step);
+        assert!(known.out().starts_with(&name), "{}: {known:?}", it.step);
     }
 }
 
@@ -221,11 +221,12 @@ fn rpgp_verifies_the_bindings_of_each() {
 #[track_caller]
 fn reads_each(mut reader: Command) {
     let folder = folder();
-    let said: Said = reader.args(files(folder.path())).output().unwrap().into();
+    let said: Done = reader.args(files(folder.path())).output().unwrap().into();
     let fingerprints: Vec<&str> = all().iter().map(|it| &it.fingerprint[..]).collect();
-    let read: Vec<&str> = said.text().lines().collect();
+    let out = said.out();
+    let read: Vec<&str> = out.lines().collect();
     assert_eq!(read, fingerprints, "{said:?}");
-    assert_eq!(said.exit, 0, "{said:?}");
+    assert_eq!(said.code(), Some(0), "{said:?}");
 }
 
 /// Returns a folder below target/ that a package was installed into.

@@ -11,9 +11,9 @@ use ocb3::aead::{AeadInPlace, KeyInit};
 use sequoia_openpgp::crypto::S2K;
 use sequoia_openpgp::types::HashAlgorithm;
 
+use crate::common::sandbox::{Done, PASSPHRASE, Sandbox, signature_of};
 use crate::gpg::{self, Gpg};
 use crate::judges;
-use crate::plugsign::{PASSPHRASE, Plugsign, Said, signature_of};
 
 const DATA: &[u8] = b"a release";
 
@@ -58,15 +58,14 @@ fn state(folder: &Path) -> BTreeMap<PathBuf, State> {
 }
 
 /// Takes a home over, and asserts that nothing in it changed.
-fn take_over(plugsign: &Plugsign, gpg: &Gpg, passphrase: &str, options: &[&str]) -> Said {
+fn take_over(plugsign: &Sandbox, gpg: &Gpg, passphrase: &str, options: &[&str]) -> Done {
     gpg.forget_passphrases();
     let folder = gpg.path("");
     let before = state(&folder);
-    let mut command = plugsign.command(["import", "--from-gnupg"]);
-    let output =
-        command.arg(&folder).args(options).env("PLUGSIGN_PASSPHRASE", passphrase).output().unwrap();
+    let call = plugsign.call(["import", "--from-gnupg"]).arg(&folder).args(options);
+    let done = call.env("PLUGSIGN_PASSPHRASE", passphrase).run();
     assert_eq!(before, state(&folder), "GnuPG's files stay as they are");
-    output.into()
+    done
 }
 
 fn key_files(gpg: &Gpg) -> Vec<PathBuf> {
@@ -88,8 +87,8 @@ fn key_file(gpg: &Gpg, place: usize) -> PathBuf {
 }
 
 /// Signs with the one key of the home, and has everybody check it with gpg's own certificate.
-fn signs(plugsign: &Plugsign, certificate: &[u8]) {
-    let file = plugsign.file("release.tar", DATA);
+fn signs(plugsign: &Sandbox, certificate: &[u8]) {
+    let file = plugsign.write("release.tar", DATA);
     let signature = plugsign.sign(&file);
     judges::all_accept(certificate, &signature, DATA);
 }
@@ -108,17 +107,17 @@ fn protected_keys_come_over_from_both_forms_of_files_and_sign() {
         assert!(bytes.starts_with(form), "{}", bytes[..40].escape_ascii());
         let plain: Vec<u8> = bytes.iter().copied().filter(|byte| !b"\n ".contains(byte)).collect();
         assert!(contains(&plain, protection.as_bytes()), "{agent}");
-        let plugsign = Plugsign::new();
+        let plugsign = Sandbox::with_passphrase();
         let said = take_over(&plugsign, &gpg, PASSPHRASE, &[]);
-        assert_eq!(said.exit, 0, "{said:?}");
-        assert!(said.text().starts_with("new  "), "{said:?}");
-        assert!(said.text().contains("  secret key  Acme Release <release@acme.test>"), "{said:?}");
+        assert_eq!(said.code(), Some(0), "{said:?}");
+        assert!(said.out().starts_with("new  "), "{said:?}");
+        assert!(said.out().contains("  secret key  Acme Release <release@acme.test>"), "{said:?}");
         signs(&plugsign, &key.certificate);
         let again = take_over(&plugsign, &gpg, PASSPHRASE, &[]);
-        assert!(again.exit == 0 && again.text().starts_with("unchanged  "), "{again:?}");
+        assert!(again.is_ok() && again.out().starts_with("unchanged  "), "{again:?}");
 
         // The encryption subkey came too: gpg takes the whole key back.
-        let exported = plugsign.must(["export", "--secret", "acme"]).out;
+        let exported = plugsign.call(["export", "--secret", "acme"]).run().exits(0).stdout;
         let back = home("", &[&exported]).unwrap();
         let listing = back.text(&["--with-colons", "--list-secret-keys"]);
         let secret = listing.lines().filter(|line| line.split(':').nth(14) == Some("+")).count();
@@ -138,13 +137,13 @@ fn a_key_that_gpg_imported_and_never_used_comes_over() {
     // Without a passphrase, gpg keeps the packet's own protection.
     let path = gpg.path("key");
     let said = gpg.run_with(&["--import", path.to_str().unwrap()], "");
-    assert_eq!(said.exit, 0, "{said:?}");
+    assert_eq!(said.code(), Some(0), "{said:?}");
     assert!(contains(&fs::read(key_file(&gpg, 0)).unwrap(), b"openpgp-native"));
-    let plugsign = Plugsign::new();
+    let plugsign = Sandbox::with_passphrase();
     let wrong = take_over(&plugsign, &gpg, "wrong", &[]);
-    assert!(wrong.exit == 3 && wrong.text().contains("wrong passphrase"), "{wrong:?}");
+    assert!(wrong.code() == Some(3) && wrong.out().contains("wrong passphrase"), "{wrong:?}");
     let said = take_over(&plugsign, &gpg, PASSPHRASE, &[]);
-    assert_eq!(said.exit, 0, "{said:?}");
+    assert_eq!(said.code(), Some(0), "{said:?}");
     signs(&plugsign, &key.certificate);
 }
 
@@ -157,20 +156,19 @@ fn an_unprotected_key_gets_a_passphrase_or_is_said_to_have_none() {
             // Until then, the file has the shape of what was imported.
             gpg.sign(&gpg.path("import"), &[]);
         }
-        let plugsign = Plugsign::new();
+        let plugsign = Sandbox::with_passphrase();
         let none = take_over(&plugsign, &gpg, "", &[]);
-        assert!(none.exit == 3 && none.text().starts_with("refused  "), "{none:?}");
+        assert!(none.code() == Some(3) && none.out().starts_with("refused  "), "{none:?}");
         let said = take_over(&plugsign, &gpg, PASSPHRASE, &[]);
-        assert_eq!(said.exit, 0, "{said:?}");
+        assert_eq!(said.code(), Some(0), "{said:?}");
         signs(&plugsign, &key.certificate);
-        let file = plugsign.file("other.tar", DATA);
-        let mut command = plugsign.command(["sign"]);
-        let locked = command.arg(&file).env("PLUGSIGN_PASSPHRASE", "wrong").output().unwrap();
-        assert_eq!(locked.status.code(), Some(3), "it is protected now: {locked:?}");
+        let file = plugsign.write("other.tar", DATA);
+        // It is protected now.
+        plugsign.call(["sign"]).arg(&file).env("PLUGSIGN_PASSPHRASE", "wrong").run().exits(3);
 
-        let open = Plugsign::new();
+        let open = Sandbox::with_passphrase();
         let said = take_over(&open, &gpg, "", &["--no-passphrase"]);
-        assert_eq!(said.exit, 0, "{said:?}");
+        assert_eq!(said.code(), Some(0), "{said:?}");
         signs(&open, &key.certificate);
     }
 }
@@ -179,12 +177,12 @@ fn an_unprotected_key_gets_a_passphrase_or_is_said_to_have_none() {
 fn a_wrong_passphrase_keeps_its_key_out_and_no_other() {
     let (Some(locked), Some(open)) = (gpg::rsa_4096(), gpg::unprotected()) else { return };
     let Some(gpg) = home("", &[&locked.secret, &open.secret]) else { return };
-    let plugsign = Plugsign::new();
+    let plugsign = Sandbox::with_passphrase();
     let said = take_over(&plugsign, &gpg, "wrong", &[]);
-    assert_eq!(said.exit, 3, "{said:?}");
-    assert!(said.text().contains("wrong passphrase for "), "{said:?}");
-    assert!(said.text().contains("secret key  Acme Open"), "{said:?}");
-    assert!(!plugsign.must(["list"]).text().contains("Acme Large"));
+    assert_eq!(said.code(), Some(3), "{said:?}");
+    assert!(said.out().contains("wrong passphrase for "), "{said:?}");
+    assert!(said.out().contains("secret key  Acme Open"), "{said:?}");
+    assert!(!plugsign.call(["list"]).run().exits(0).out().contains("Acme Large"));
 }
 
 #[test]
@@ -197,10 +195,11 @@ fn what_is_no_rsa_key_of_3072_bits_is_listed_with_the_reason() {
     let Some(gpg) = home("", &[&small.secret, &curves.secret, &good.secret, &mixed.secret]) else {
         return;
     };
-    let plugsign = Plugsign::new();
+    let plugsign = Sandbox::with_passphrase();
     let said = take_over(&plugsign, &gpg, PASSPHRASE, &[]);
-    assert_eq!(said.exit, 4, "{said:?}");
-    let lines: Vec<&str> = said.text().lines().collect();
+    assert_eq!(said.code(), Some(4), "{said:?}");
+    let out = said.out();
+    let lines: Vec<&str> = out.lines().collect();
     let count = |word: &str| lines.iter().filter(|line| line.contains(word)).count();
     assert_eq!(count("RSA of 2048 bits is too weak"), 1, "{lines:?}");
     assert_eq!(count("EdDSA"), 1, "{lines:?}");
@@ -217,25 +216,25 @@ fn what_is_no_rsa_key_of_3072_bits_is_listed_with_the_reason() {
 fn a_subkey_that_stays_behind_is_no_failure_of_its_key() {
     let Some(mixed) = gpg::curve_subkey() else { return };
     let Some(gpg) = home("", &[&mixed.secret]) else { return };
-    let said = take_over(&Plugsign::new(), &gpg, PASSPHRASE, &[]);
-    assert!(said.exit == 0 && said.text().contains("skipped  "), "{said:?}");
+    let said = take_over(&Sandbox::with_passphrase(), &gpg, PASSPHRASE, &[]);
+    assert!(said.is_ok() && said.out().contains("skipped  "), "{said:?}");
 }
 
 #[test]
 fn a_signing_subkey_comes_over_with_and_without_its_primary_key() {
     let Some(key) = gpg::signing_subkey() else { return };
     let Some(gpg) = home(CANONICAL, &[&key.secret]) else { return };
-    let plugsign = Plugsign::new();
-    assert_eq!(take_over(&plugsign, &gpg, PASSPHRASE, &[]).exit, 0);
+    let plugsign = Sandbox::with_passphrase();
+    assert_eq!(take_over(&plugsign, &gpg, PASSPHRASE, &[]).code(), Some(0));
     signs(&plugsign, &key.certificate);
 
     fs::remove_file(key_file(&gpg, 0)).unwrap();
-    let plugsign = Plugsign::new();
+    let plugsign = Sandbox::with_passphrase();
     let said = take_over(&plugsign, &gpg, PASSPHRASE, &[]);
-    assert_eq!(said.exit, 0, "{said:?}");
+    assert_eq!(said.code(), Some(0), "{said:?}");
     signs(&plugsign, &key.certificate);
     // gpg reads the stub in the place of the primary key.
-    let exported = plugsign.must(["export", "--secret", "acme"]).out;
+    let exported = plugsign.call(["export", "--secret", "acme"]).run().exits(0).stdout;
     let back = home("", &[&exported]).unwrap();
     let listing = back.text(&["--with-colons", "--list-secret-keys"]);
     let primary = listing.lines().find(|line| line.starts_with("sec:")).unwrap();
@@ -252,12 +251,12 @@ fn the_keyring_of_old_and_other_peoples_certificates_come_over() {
     gpg.import(&theirs.certificate);
     assert!(!gpg.path("pubring.kbx").exists());
     fs::write(gpg.path("secring.gpg"), b"\x95").unwrap();
-    let plugsign = Plugsign::new();
+    let plugsign = Sandbox::with_passphrase();
     let said = take_over(&plugsign, &gpg, PASSPHRASE, &[]);
-    assert_eq!(said.exit, 0, "{said:?}");
-    assert!(said.text().contains("  secret key  Acme Large"), "{said:?}");
-    assert!(said.text().contains("  certificate  Acme Release"), "{said:?}");
-    assert!(said.text().contains("secring.gpg: it is the keyring of gpg 2.0"), "{said:?}");
+    assert_eq!(said.code(), Some(0), "{said:?}");
+    assert!(said.out().contains("  secret key  Acme Large"), "{said:?}");
+    assert!(said.out().contains("  certificate  Acme Release"), "{said:?}");
+    assert!(said.out().contains("secring.gpg: it is the keyring of gpg 2.0"), "{said:?}");
     signs(&plugsign, &mine.certificate);
 }
 
@@ -268,16 +267,14 @@ fn the_folder_comes_from_the_environment() {
     for (variable, value) in [("GNUPGHOME", gpg.path("")), ("HOME", gpg.path("user"))] {
         fs::create_dir_all(gpg.path("user")).unwrap();
         let _ = symlink(gpg.path(""), gpg.path("user/.gnupg"));
-        let plugsign = Plugsign::new();
-        let mut command = plugsign.command(["import", "--from-gnupg"]);
-        let output = command.env_remove("GNUPGHOME").env(variable, value).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
+        let plugsign = Sandbox::with_passphrase();
+        plugsign.call(["import", "--from-gnupg"]).env(variable, value).run().exits(0);
     }
-    let plugsign = Plugsign::new();
-    let said = plugsign.run(["import", "--from-gnupg", "/nowhere"]);
-    assert!(said.exit == 3 && said.err.contains("cannot read /nowhere"), "{said:?}");
-    let both = plugsign.run(["import", "--from-gnupg", "/nowhere", "file"]);
-    assert_eq!(both.exit, 2, "{both:?}");
+    let plugsign = Sandbox::with_passphrase();
+    let said = plugsign.call(["import", "--from-gnupg", "/nowhere"]).run();
+    assert!(said.code() == Some(3) && said.err().contains("cannot read /nowhere"), "{said:?}");
+    let both = plugsign.call(["import", "--from-gnupg", "/nowhere", "file"]).run();
+    assert_eq!(both.code(), Some(2), "{both:?}");
 }
 
 /// Writes an S-expression's atom in the canonical form.
@@ -328,12 +325,12 @@ fn the_authenticated_form_holds_the_public_part() {
         fs::write(&file, whole).unwrap();
     };
     write(&field("protected-at", b"20261122T200001"));
-    let said = take_over(&Plugsign::new(), &gpg, PASSPHRASE, &[]);
-    assert!(said.exit == 3 && said.text().contains("wrong passphrase"), "{said:?}");
+    let said = take_over(&Sandbox::with_passphrase(), &gpg, PASSPHRASE, &[]);
+    assert!(said.code() == Some(3) && said.out().contains("wrong passphrase"), "{said:?}");
     write(&at);
-    let plugsign = Plugsign::new();
+    let plugsign = Sandbox::with_passphrase();
     let said = take_over(&plugsign, &gpg, PASSPHRASE, &[]);
-    assert_eq!(said.exit, 0, "{said:?}");
+    assert_eq!(said.code(), Some(0), "{said:?}");
     signs(&plugsign, &key.certificate);
 }
 
@@ -405,11 +402,11 @@ fn hostile_private_keys_are_refused_by_name_and_keep_no_other_out() {
 
 /// Asserts that something is said of a home, with an exit code, and that the good key comes over.
 fn refuses(gpg: &Gpg, name: &str, exit: i32, why: &str) {
-    let plugsign = Plugsign::new();
+    let plugsign = Sandbox::with_passphrase();
     let said = take_over(&plugsign, gpg, PASSPHRASE, &[]);
-    assert!(said.exit == exit && said.text().contains(why), "{name}: {said:?}");
-    assert!(said.text().contains("  secret key  Acme Large"), "{name}: {said:?}");
-    assert!(!said.text().contains("  secret key  Acme Open"), "{name}: {said:?}");
+    assert!(said.code() == Some(exit) && said.out().contains(why), "{name}: {said:?}");
+    assert!(said.out().contains("  secret key  Acme Large"), "{name}: {said:?}");
+    assert!(!said.out().contains("  secret key  Acme Open"), "{name}: {said:?}");
 }
 
 #[test]
@@ -450,12 +447,12 @@ fn a_damaged_keybox_gives_what_is_before_the_damage() {
         fs::write(&path, [&good[..], tail].concat()).unwrap();
         refuses(&gpg, name, 3, "pubring.kbx: GnuPG's file cannot be used");
     }
-    let plugsign = Plugsign::new();
+    let plugsign = Sandbox::with_passphrase();
     for (name, bytes) in [("no keybox", &b"text"[..]), ("half", &good[..good.len() / 2])] {
         fs::write(&path, bytes).unwrap();
         let said = take_over(&plugsign, &gpg, PASSPHRASE, &[]);
-        assert!(said.exit == 3 && said.text().contains("pubring.kbx: "), "{name}: {said:?}");
-        assert!(said.text().contains(".key: no certificate belongs to it"), "{name}: {said:?}");
+        assert!(said.code() == Some(3) && said.out().contains("pubring.kbx: "), "{name}: {said:?}");
+        assert!(said.out().contains(".key: no certificate belongs to it"), "{name}: {said:?}");
     }
     assert_eq!(key_files(&gpg).len(), 1);
     assert!(!signature_of(&path).exists());

@@ -8,7 +8,7 @@ use pgp::composed::{Deserializable, DetachedSignature, SignedPublicKey};
 use tempfile::TempDir;
 
 use crate::common::peers::{Question, go_verdict, peer};
-use crate::plugsign::Said;
+use crate::common::sandbox::Done;
 
 /// gpgv and sqv, with one certificate.
 pub(crate) struct Programs {
@@ -27,7 +27,7 @@ impl Programs {
     /// Asks gpgv. What it says goes by its exit code and a GOODSIG line.
     pub(crate) fn gpgv(&self, signature: &Path, data: &Path) -> Result<(), String> {
         let Some(gpgv) = &self.gpgv else { return Ok(()) };
-        let said: Said = Command::new(gpgv)
+        let said: Done = Command::new(gpgv)
             .arg("--homedir")
             .arg(self.folder.path())
             .arg("--keyring")
@@ -37,21 +37,21 @@ impl Programs {
             .output()
             .unwrap()
             .into();
-        let good = said.exit == 0 && said.text().contains("[GNUPG:] GOODSIG ");
+        let good = said.is_ok() && said.out().contains("[GNUPG:] GOODSIG ");
         if good { Ok(()) } else { Err(format!("gpgv: {said:?}")) }
     }
 
     /// Asks sqv.
     pub(crate) fn sqv(&self, signature: &Path, data: &Path) -> Result<(), String> {
         let Some(sqv) = &self.sqv else { return Ok(()) };
-        let said: Said = Command::new(sqv)
+        let said: Done = Command::new(sqv)
             .arg("--keyring")
             .arg(self.folder.path().join("certificate"))
             .args([signature, data])
             .output()
             .unwrap()
             .into();
-        let good = said.exit == 0 && said.text().trim().len() == 40;
+        let good = said.is_ok() && said.out().trim().len() == 40;
         if good { Ok(()) } else { Err(format!("sqv: {said:?}")) }
     }
 }
@@ -90,14 +90,14 @@ pub(crate) fn all_accept(certificate: &[u8], signature: &[u8], data: &[u8]) {
 
 #[test]
 fn none_of_the_judges_accepts_other_data() {
-    let plugsign = crate::plugsign::Plugsign::new();
-    let key = plugsign.keygen(&["--no-passphrase"]);
-    let file = plugsign.file("a.tar", b"signed");
+    let plugsign = crate::common::sandbox::Sandbox::with_passphrase();
+    let key = plugsign.acme_key(&["--no-passphrase"]);
+    let file = plugsign.write("a.tar", b"signed");
     let signature = plugsign.sign(&file);
     let certificate = plugsign.certificate(&key);
     all_accept(&certificate, &signature, b"signed");
-    let other = plugsign.file("b.tar", b"other");
-    let signature_file = crate::plugsign::signature_of(&file);
+    let other = plugsign.write("b.tar", b"other");
+    let signature_file = crate::common::sandbox::signature_of(&file);
     let programs = Programs::new(&certificate);
     if programs.gpgv.is_some() {
         assert!(programs.gpgv(&signature_file, &other).is_err());

@@ -6,23 +6,23 @@ use std::fs;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::common::sandbox::Sandbox;
 use crate::gpg::{self, Gpg, GpgKey};
 use crate::judges;
-use crate::plugsign::Plugsign;
 
 const DATA: &[u8] = b"a release";
 
 /// Imports a secret key, signs with it, and asserts that everybody accepts the signature.
-fn signs(plugsign: &Plugsign, secret: &[u8], options: &[&str], key: &GpgKey) -> String {
-    let fingerprint = plugsign.import(secret, options);
-    let listed = plugsign.must(["list", &fingerprint]);
-    assert!(listed.text().contains("valid, can sign now"), "{listed:?}");
-    let file = plugsign.file("release.tar", DATA);
+fn signs(plugsign: &Sandbox, secret: &[u8], options: &[&str], key: &GpgKey) -> String {
+    let fingerprint = plugsign.import_with(secret, options);
+    let listed = plugsign.call(["list", &fingerprint]).run().exits(0);
+    assert!(listed.out().contains("valid, can sign now"), "{listed:?}");
+    let file = plugsign.write("release.tar", DATA);
     let signature = plugsign.sign(&file);
     // By the certificate that gpg exports, and by the one that is exported here.
     judges::all_accept(&key.certificate, &signature, DATA);
     judges::all_accept(&plugsign.certificate(&fingerprint), &signature, DATA);
-    plugsign.must([OsStr::new("verify"), file.as_os_str()]);
+    plugsign.call([OsStr::new("verify"), file.as_os_str()]).run().exits(0);
     fingerprint
 }
 
@@ -46,16 +46,16 @@ fn a_rsa_and_rsa_key_is_imported_in_every_shape_and_signs() {
         ("armored in a mail", mail),
     ];
     for (shape, secret) in shapes {
-        let plugsign = Plugsign::new();
-        let file = plugsign.file("key", &secret);
-        let said = plugsign.run([OsStr::new("import"), file.as_os_str()]);
-        assert_eq!(said.exit, 0, "{shape}: {said:?}");
-        assert!(said.text().starts_with("new  "), "{shape}: {said:?}");
-        assert!(said.text().contains("  secret key  Acme Release <release@acme.test>"), "{said:?}");
-        let again = plugsign.must([OsStr::new("import"), file.as_os_str()]);
-        assert!(again.text().starts_with("unchanged  "), "{shape}: {again:?}");
+        let plugsign = Sandbox::with_passphrase();
+        let file = plugsign.write("key", &secret);
+        let said = plugsign.call([OsStr::new("import"), file.as_os_str()]).run();
+        assert_eq!(said.code(), Some(0), "{shape}: {said:?}");
+        assert!(said.out().starts_with("new  "), "{shape}: {said:?}");
+        assert!(said.out().contains("  secret key  Acme Release <release@acme.test>"), "{said:?}");
+        let again = plugsign.call([OsStr::new("import"), file.as_os_str()]).run().exits(0);
+        assert!(again.out().starts_with("unchanged  "), "{shape}: {again:?}");
     }
-    signs(&Plugsign::new(), &key.secret_armored, &[], key);
+    signs(&Sandbox::with_passphrase(), &key.secret_armored, &[], key);
 }
 
 #[test]
@@ -63,11 +63,9 @@ fn a_key_from_the_environment_signs_without_a_home() {
     let Some(key) = gpg::rsa_and_rsa() else { return };
     let armored = String::from_utf8(key.secret_armored.clone()).unwrap();
     for text in [armored.clone(), armored.replace('\n', "\\n"), STANDARD.encode(&key.secret)] {
-        let plugsign = Plugsign::new();
-        let file = plugsign.file("release.tar", DATA);
-        let output =
-            plugsign.command(["sign"]).arg(&file).env("PLUGSIGN_KEY", text).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
+        let plugsign = Sandbox::with_passphrase();
+        let file = plugsign.write("release.tar", DATA);
+        plugsign.call(["sign"]).arg(&file).env("PLUGSIGN_KEY", text).run().exits(0);
         let signature = fs::read(plugsign.path("release.tar.sig")).unwrap();
         judges::go(&key.certificate_armored, &signature, DATA).unwrap();
         judges::rpgp(&key.certificate, &signature, DATA).unwrap();
@@ -78,54 +76,49 @@ fn a_key_from_the_environment_signs_without_a_home() {
 #[test]
 fn a_wrong_passphrase_keeps_a_key_out() {
     let Some(key) = gpg::rsa_and_rsa() else { return };
-    let plugsign = Plugsign::new();
-    let file = plugsign.file("key", &key.secret);
-    let output = plugsign
-        .command(["import"])
-        .arg(&file)
-        .env("PLUGSIGN_PASSPHRASE", "wrong")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(3), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("wrong passphrase"), "{output:?}");
-    assert!(plugsign.must(["list"]).text().is_empty());
+    let plugsign = Sandbox::with_passphrase();
+    let file = plugsign.write("key", &key.secret);
+    let call = plugsign.call(["import"]).arg(&file).env("PLUGSIGN_PASSPHRASE", "wrong");
+    call.run().exits(3).prints("wrong passphrase");
+    assert!(plugsign.call(["list"]).run().exits(0).out().is_empty());
 }
 
 #[test]
 fn a_signing_subkey_signs_and_all_accept_it() {
     let Some(key) = gpg::signing_subkey() else { return };
-    let plugsign = Plugsign::new();
+    let plugsign = Sandbox::with_passphrase();
     let fingerprint = signs(&plugsign, &key.secret, &[], key);
-    let listed = plugsign.must(["list", &fingerprint]);
-    let subkey = listed.text().lines().find(|line| line.contains("RSA-3072, sign,")).unwrap();
+    let listed = plugsign.call(["list", &fingerprint]).run().exits(0);
+    let listed = listed.out();
+    let subkey = listed.lines().find(|line| line.contains("RSA-3072, sign,")).unwrap();
     let subkey = subkey.split_whitespace().nth(1).unwrap().trim_end_matches(':').to_string();
     assert_ne!(subkey, fingerprint);
-    let file = plugsign.file("other.tar", DATA);
-    let said = plugsign.must([OsStr::new("sign"), file.as_os_str()]);
-    assert!(said.err.contains(&format!("by {subkey} ")), "the subkey signs: {said:?}");
+    let file = plugsign.write("other.tar", DATA);
+    let said = plugsign.call([OsStr::new("sign"), file.as_os_str()]).run().exits(0);
+    assert!(said.err().contains(&format!("by {subkey} ")), "the subkey signs: {said:?}");
 
     // The primary key signs too, if it is told to.
     let exactly = format!("{fingerprint}!");
     let options = ["sign", "--force", "-u", &exactly].map(OsStr::new);
-    let said = plugsign.must(options.into_iter().chain([file.as_os_str()]));
-    assert!(said.err.contains(&format!("by {fingerprint} ")), "{said:?}");
+    let said = plugsign.call(options.into_iter().chain([file.as_os_str()])).run().exits(0);
+    assert!(said.err().contains(&format!("by {fingerprint} ")), "{said:?}");
     judges::all_accept(&key.certificate, &fs::read(plugsign.path("other.tar.sig")).unwrap(), DATA);
 }
 
 #[test]
 fn a_signing_subkey_alone_signs_while_its_primary_key_is_off_line() {
     let Some(key) = gpg::signing_subkey() else { return };
-    let plugsign = Plugsign::new();
+    let plugsign = Sandbox::with_passphrase();
     let fingerprint = signs(&plugsign, &key.secret_subkeys, &[], key);
-    let file = plugsign.file("other.tar", DATA);
+    let file = plugsign.write("other.tar", DATA);
     let exactly = format!("{fingerprint}!");
     let options = ["sign", "-u", &exactly].map(OsStr::new);
-    let said = plugsign.run(options.into_iter().chain([file.as_os_str()]));
-    assert_eq!(said.exit, 4, "{said:?}");
-    assert!(said.err.contains("its secret part is not here"), "{said:?}");
+    let said = plugsign.call(options.into_iter().chain([file.as_os_str()])).run();
+    assert_eq!(said.code(), Some(4), "{said:?}");
+    assert!(said.err().contains("its secret part is not here"), "{said:?}");
 
     // What leaves is what came: gpg takes it, and its primary key is still a stub.
-    let exported = plugsign.must(["export", &fingerprint, "--secret"]).out;
+    let exported = plugsign.call(["export", &fingerprint, "--secret"]).run().exits(0).stdout;
     let Some(gpg) = Gpg::with(&exported) else { return };
     let listing = gpg.text(&["--with-colons", "--list-secret-keys"]);
     let primary = listing.lines().find(|line| line.starts_with("sec:")).unwrap();
@@ -136,24 +129,24 @@ fn a_signing_subkey_alone_signs_while_its_primary_key_is_off_line() {
 #[test]
 fn an_encryption_subkey_alone_cannot_sign_and_is_refused() {
     let Some(key) = gpg::rsa_and_rsa() else { return };
-    let plugsign = Plugsign::new();
-    let file = plugsign.file("key", &key.secret_subkeys);
-    plugsign.run([OsStr::new("import"), file.as_os_str()]);
-    let release = plugsign.file("release.tar", DATA);
-    let said = plugsign.run([OsStr::new("sign"), release.as_os_str()]);
-    assert_eq!(said.exit, 4, "{said:?}");
-    assert!(said.err.contains("its secret part is not here"), "{said:?}");
+    let plugsign = Sandbox::with_passphrase();
+    let file = plugsign.write("key", &key.secret_subkeys);
+    plugsign.call([OsStr::new("import"), file.as_os_str()]).run();
+    let release = plugsign.write("release.tar", DATA);
+    let said = plugsign.call([OsStr::new("sign"), release.as_os_str()]).run();
+    assert_eq!(said.code(), Some(4), "{said:?}");
+    assert!(said.err().contains("its secret part is not here"), "{said:?}");
     assert!(!plugsign.path("release.tar.sig").exists());
 }
 
 #[test]
 fn an_unprotected_key_gets_a_passphrase_or_says_that_it_has_none() {
     let Some(key) = gpg::unprotected() else { return };
-    let plugsign = Plugsign::new();
+    let plugsign = Sandbox::with_passphrase();
     let fingerprint = signs(&plugsign, &key.secret, &[], key);
-    let listed = plugsign.must(["list", &fingerprint]);
-    assert!(listed.text().contains("secret key, protected"), "{listed:?}");
-    let exported = plugsign.must(["export", &fingerprint, "--secret"]).out;
+    let listed = plugsign.call(["list", &fingerprint]).run().exits(0);
+    assert!(listed.out().contains("secret key, protected"), "{listed:?}");
+    let exported = plugsign.call(["export", &fingerprint, "--secret"]).run().exits(0).stdout;
     let Some(gpg) = Gpg::with(&exported) else { return };
     let packets = gpg.path("packets");
     fs::write(&packets, &exported).unwrap();
@@ -161,16 +154,16 @@ fn an_unprotected_key_gets_a_passphrase_or_says_that_it_has_none() {
     assert!(listing.contains("iter+salt S2K, algo: 9, SHA1 protection, hash: 8"), "{listing}");
     gpg.sign(&plugsign.path("release.tar"), &[]);
 
-    let open = Plugsign::new();
+    let open = Sandbox::with_passphrase();
     let fingerprint = signs(&open, &key.secret, &["--no-passphrase"], key);
-    let listed = open.must(["list", &fingerprint]);
-    assert!(listed.text().contains("secret key, NOT protected"), "{listed:?}");
+    let listed = open.call(["list", &fingerprint]).run().exits(0);
+    assert!(listed.out().contains("secret key, NOT protected"), "{listed:?}");
 }
 
 #[test]
 fn a_key_of_4096_bits_signs_and_all_accept_it() {
     let Some(key) = gpg::rsa_4096() else { return };
-    signs(&Plugsign::new(), &key.secret, &[], key);
+    signs(&Sandbox::with_passphrase(), &key.secret, &[], key);
 }
 
 #[test]
@@ -180,15 +173,15 @@ fn a_key_of_2048_bits_and_an_ed25519_key_are_refused_by_policy() {
         (gpg::curves(), "EdDSA is not accepted, only RSA is"),
     ] {
         let Some(key) = key else { return };
-        let plugsign = Plugsign::new();
+        let plugsign = Sandbox::with_passphrase();
         for shape in [&key.secret, &key.secret_armored, &key.certificate, &key.certificate_armored]
         {
-            let file = plugsign.file("key", shape);
-            let said = plugsign.run([OsStr::new("import"), file.as_os_str()]);
-            assert_eq!(said.exit, 4, "{said:?}");
-            assert!(said.text().contains(reason), "{said:?}");
+            let file = plugsign.write("key", shape);
+            let said = plugsign.call([OsStr::new("import"), file.as_os_str()]).run();
+            assert_eq!(said.code(), Some(4), "{said:?}");
+            assert!(said.out().contains(reason), "{said:?}");
         }
-        assert!(plugsign.must(["list"]).text().is_empty());
+        assert!(plugsign.call(["list"]).run().exits(0).out().is_empty());
     }
 }
 
@@ -196,51 +189,51 @@ fn a_key_of_2048_bits_and_an_ed25519_key_are_refused_by_policy() {
 fn a_key_with_a_curve25519_subkey_signs_and_the_server_gets_a_copy_without_it() {
     let Some(key) = gpg::curve_subkey() else { return };
     let Some(go) = crate::common::peers::go_verdict() else { return };
-    let plugsign = Plugsign::new();
-    let key_file = plugsign.file("key", &key.secret);
-    let imported = plugsign.must([OsStr::new("import"), key_file.as_os_str()]);
-    assert!(imported.err.contains("export --for-server"), "said at once: {imported:?}");
-    let fingerprint = imported.text().split_whitespace().nth(1).unwrap().to_string();
-    let listed = plugsign.must(["list", &fingerprint]);
-    assert!(listed.text().contains("valid, can sign now"), "{listed:?}");
-    assert!(listed.text().contains("export --for-server"), "{listed:?}");
+    let plugsign = Sandbox::with_passphrase();
+    let key_file = plugsign.write("key", &key.secret);
+    let imported = plugsign.call([OsStr::new("import"), key_file.as_os_str()]).run().exits(0);
+    assert!(imported.err().contains("export --for-server"), "said at once: {imported:?}");
+    let fingerprint = imported.out().split_whitespace().nth(1).unwrap().to_string();
+    let listed = plugsign.call(["list", &fingerprint]).run().exits(0);
+    assert!(listed.out().contains("valid, can sign now"), "{listed:?}");
+    assert!(listed.out().contains("export --for-server"), "{listed:?}");
 
-    let file = plugsign.file("release.tar", DATA);
+    let file = plugsign.write("release.tar", DATA);
     let signature = plugsign.sign(&file);
-    let copy = plugsign.must(["export", "--for-server", &fingerprint]);
-    assert!(copy.err.contains("left out: subkey "), "{copy:?}");
-    judges::all_accept(&copy.out, &signature, DATA);
-    plugsign.must([OsStr::new("verify"), file.as_os_str()]);
+    let copy = plugsign.call(["export", "--for-server", &fingerprint]).run().exits(0);
+    assert!(copy.err().contains("left out: subkey "), "{copy:?}");
+    judges::all_accept(&copy.stdout, &signature, DATA);
+    plugsign.call([OsStr::new("verify"), file.as_os_str()]).run().exits(0);
 
     // The whole certificate is still nothing for the server, and nobody says that it is.
-    let whole = plugsign.must(["export", &fingerprint]);
-    assert!(whole.err.contains("export --for-server"), "{whole:?}");
+    let whole = plugsign.call(["export", &fingerprint]).run().exits(0);
+    assert!(whole.err().contains("export --for-server"), "{whole:?}");
     let question =
-        crate::common::peers::Question { key: &whole.out, signature: &signature, data: DATA };
+        crate::common::peers::Question { key: &whole.stdout, signature: &signature, data: DATA };
     assert!(go.ask(question).starts_with("REFUSE "));
-    let whole = plugsign.file("whole", &whole.out);
-    let refused = plugsign.run([OsStr::new("trust"), OsStr::new("add"), whole.as_os_str()]);
-    assert_eq!(refused.exit, 4, "{refused:?}");
-    assert!(refused.text().contains("export --for-server"), "{refused:?}");
+    let whole = plugsign.write("whole", &whole.stdout);
+    let refused = plugsign.call([OsStr::new("trust"), OsStr::new("add"), whole.as_os_str()]).run();
+    assert_eq!(refused.code(), Some(4), "{refused:?}");
+    assert!(refused.out().contains("export --for-server"), "{refused:?}");
     let asked = [OsStr::new("verify"), OsStr::new("--as-server"), OsStr::new("--key")];
-    let said = plugsign.run([&asked[..], &[whole.as_os_str(), file.as_os_str()]].concat());
-    assert_eq!(said.exit, 1, "{said:?}");
+    let said = plugsign.call([&asked[..], &[whole.as_os_str(), file.as_os_str()]].concat()).run();
+    assert_eq!(said.code(), Some(1), "{said:?}");
 }
 
 #[test]
 fn the_copy_for_a_server_can_be_trusted_and_the_encryption_subkey_stays_at_home() {
     let Some(key) = gpg::curve_subkey() else { return };
-    let plugsign = Plugsign::new();
-    let fingerprint = plugsign.import(&key.secret, &[]);
-    let copy = plugsign.must(["export", "--for-server", &fingerprint]);
-    let file = plugsign.file("for-server.key", &copy.out);
-    plugsign.must([OsStr::new("trust"), OsStr::new("add"), file.as_os_str()]);
-    let listed = plugsign.must(["--json", "list", &fingerprint]);
-    let document = crate::common::schema::parse(&listed.out, Some(listed.exit), &listed);
+    let plugsign = Sandbox::with_passphrase();
+    let fingerprint = plugsign.import_with(&key.secret, &[]);
+    let copy = plugsign.call(["export", "--for-server", &fingerprint]).run().exits(0);
+    let file = plugsign.write("for-server.key", &copy.stdout);
+    plugsign.call([OsStr::new("trust"), OsStr::new("add"), file.as_os_str()]).run().exits(0);
+    let listed = plugsign.call(["--json", "list", &fingerprint]).run().exits(0);
+    let document = crate::common::schema::parse(&listed.stdout, listed.code(), &listed);
     assert_eq!(document["keys"][0]["left_out_for_server"].as_array().unwrap().len(), 1);
     let Some(gpg) = Gpg::with(&plugsign.certificate(&fingerprint)) else { return };
     assert!(gpg.text(&["--with-colons", "--list-keys"]).contains(":18:"), "it is still there");
-    let Some(gpg) = Gpg::with(&copy.out) else { return };
+    let Some(gpg) = Gpg::with(&copy.stdout) else { return };
     assert!(!gpg.text(&["--with-colons", "--list-keys"]).contains(":18:"), "it is gone");
 }
 
@@ -251,17 +244,17 @@ fn self_signatures_over_sha1_are_refused_until_they_are_renewed_as_the_hint_says
     let Some(gpg) = Gpg::new() else { return };
     let generate = ["--cert-digest-algo", "SHA1", "--quick-gen-key"];
     gpg.must(&[&generate[..], &QUICK_SIGNER].concat());
-    let plugsign = Plugsign::new();
-    let key = plugsign.file("key", &gpg.must(&["--export-secret-keys"]));
-    let said = plugsign.run([OsStr::new("import"), key.as_os_str()]);
-    assert_eq!(said.exit, 4, "{said:?}");
-    assert!(said.text().contains("its self-signature uses SHA1, which is too weak"), "{said:?}");
+    let plugsign = Sandbox::with_passphrase();
+    let key = plugsign.write("key", gpg.must(&["--export-secret-keys"]));
+    let said = plugsign.call([OsStr::new("import"), key.as_os_str()]).run();
+    assert_eq!(said.code(), Some(4), "{said:?}");
+    assert!(said.out().contains("its self-signature uses SHA1, which is too weak"), "{said:?}");
     let renew = ["--cert-digest-algo", "SHA256", "--quick-set-expire"];
-    assert!(said.err.contains(&renew.join(" ")), "{said:?}");
+    assert!(said.err().contains(&renew.join(" ")), "{said:?}");
 
     gpg.must(&[&renew[..], &[&gpg.fingerprint(), "0"]].concat());
-    plugsign.import(&gpg.must(&["--export-secret-keys"]), &[]);
-    let signature = plugsign.sign(&plugsign.file("release.tar", DATA));
+    plugsign.import_with(&gpg.must(&["--export-secret-keys"]), &[]);
+    let signature = plugsign.sign(&plugsign.write("release.tar", DATA));
     judges::all_accept(&gpg.must(&["--export"]), &signature, DATA);
 }
 
@@ -272,35 +265,35 @@ fn an_expired_key_signs_again_once_it_is_extended_and_never_once_it_is_revoked()
     generate.extend([QUICK_SIGNER[0], QUICK_SIGNER[1], QUICK_SIGNER[2], "20250201T000000"]);
     gpg.must(&generate);
     let fingerprint = gpg.fingerprint();
-    let plugsign = Plugsign::new();
-    plugsign.import(&gpg.must(&["--export-secret-keys"]), &[]);
-    let file = plugsign.file("release.tar", DATA);
-    let said = plugsign.run([OsStr::new("sign"), file.as_os_str()]);
-    assert_eq!(said.exit, 4, "{said:?}");
-    assert!(said.err.contains("it expired on 2025-02-01T00:00:00Z"), "{said:?}");
-    assert!(said.err.contains("--quick-set-expire"), "{said:?}");
+    let plugsign = Sandbox::with_passphrase();
+    plugsign.import_with(&gpg.must(&["--export-secret-keys"]), &[]);
+    let file = plugsign.write("release.tar", DATA);
+    let said = plugsign.call([OsStr::new("sign"), file.as_os_str()]).run();
+    assert_eq!(said.code(), Some(4), "{said:?}");
+    assert!(said.err().contains("it expired on 2025-02-01T00:00:00Z"), "{said:?}");
+    assert!(said.err().contains("--quick-set-expire"), "{said:?}");
 
     gpg.must(&["--quick-set-expire", &fingerprint, "1y"]);
     let extended = gpg.must(&["--export-secret-keys"]);
-    plugsign.import(&extended, &[]);
+    plugsign.import_with(&extended, &[]);
     let signature = plugsign.sign(&file);
     judges::all_accept(&gpg.must(&["--export"]), &signature, DATA);
 
     let revocation = fs::read_to_string(gpg.path(&format!("openpgp-revocs.d/{fingerprint}.rev")));
     gpg.import(revocation.unwrap().replace("\n:-----", "\n-----").as_bytes());
-    plugsign.import(&gpg.must(&["--export"]), &[]);
+    plugsign.import_with(&gpg.must(&["--export"]), &[]);
     // Neither the key as it was before nor its file brings it back.
-    plugsign.import(&extended, &["--replace"]);
-    let key_file = plugsign.file("key", &extended);
+    plugsign.import_with(&extended, &["--replace"]);
+    let key_file = plugsign.write("key", &extended);
     for arguments in [&["sign"][..], &["sign", "--key-file", key_file.to_str().unwrap()]] {
         let arguments = arguments.iter().map(OsStr::new).chain([file.as_os_str()]);
-        let said = plugsign.run(arguments);
-        assert_eq!(said.exit, 4, "{said:?}");
-        assert!(said.err.contains("it is revoked"), "{said:?}");
+        let said = plugsign.call(arguments).run();
+        assert_eq!(said.code(), Some(4), "{said:?}");
+        assert!(said.err().contains("it is revoked"), "{said:?}");
     }
-    let said = plugsign.run([OsStr::new("verify"), file.as_os_str()]);
-    assert_eq!(said.exit, 1, "{said:?}");
-    assert!(said.text().contains("revoked-key: "), "{said:?}");
+    let said = plugsign.call([OsStr::new("verify"), file.as_os_str()]).run();
+    assert_eq!(said.code(), Some(1), "{said:?}");
+    assert!(said.out().contains("revoked-key: "), "{said:?}");
 }
 
 #[test]
@@ -308,17 +301,17 @@ fn a_certificate_that_an_ed25519_key_certified_is_not_for_the_server_as_it_is() 
     let (Some(key), Some(friend)) = (gpg::rsa_and_rsa(), gpg::curves()) else { return };
     let Some(gpg) = Gpg::with(&friend.secret) else { return };
     gpg.import(&key.certificate);
-    let plugsign = Plugsign::new();
-    let fingerprint = plugsign.import(&key.certificate, &[]);
+    let plugsign = Sandbox::with_passphrase();
+    let fingerprint = plugsign.import_with(&key.certificate, &[]);
     gpg.must(&["--quick-sign-key", &fingerprint]);
     let certified = gpg.must(&["--export", &fingerprint]);
     assert!(certified.len() > key.certificate.len());
-    let file = plugsign.file("acme.gpg", &certified);
-    let said = plugsign.run([OsStr::new("trust"), OsStr::new("add"), file.as_os_str()]);
-    assert_eq!(said.exit, 4, "{said:?}");
-    assert!(said.text().contains("export-minimal"), "{said:?}");
+    let file = plugsign.write("acme.gpg", &certified);
+    let said = plugsign.call([OsStr::new("trust"), OsStr::new("add"), file.as_os_str()]).run();
+    assert_eq!(said.code(), Some(4), "{said:?}");
+    assert!(said.out().contains("export-minimal"), "{said:?}");
     // What leaves the home has no certifications by others, and is.
-    plugsign.import(&certified, &[]);
-    let file = plugsign.file("clean.gpg", &plugsign.certificate(&fingerprint));
-    plugsign.must([OsStr::new("trust"), OsStr::new("add"), file.as_os_str()]);
+    plugsign.import_with(&certified, &[]);
+    let file = plugsign.write("clean.gpg", plugsign.certificate(&fingerprint));
+    plugsign.call([OsStr::new("trust"), OsStr::new("add"), file.as_os_str()]).run().exits(0);
 }

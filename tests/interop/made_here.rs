@@ -10,10 +10,10 @@ use pgp::crypto::hash::HashAlgorithm;
 use pgp::types::{KeyDetails, KeyVersion, PublicParams};
 
 use crate::common::peers::peer;
+use crate::common::sandbox::{Done, PASSPHRASE, Sandbox};
 use crate::gpg::Gpg;
 use crate::judges;
 use crate::packet::{packets, signature_fields};
-use crate::plugsign::{PASSPHRASE, Plugsign, Said};
 
 const DATA: &[u8] = b"a release";
 
@@ -59,24 +59,24 @@ fn made(plan: &Plan) -> &'static (String, Vec<u8>) {
     static MADE: [OnceLock<(String, Vec<u8>)>; PLANS.len()] = [const { OnceLock::new() }; 5];
     let place = PLANS.iter().position(|it| it.options == plan.options).unwrap();
     MADE[place].get_or_init(|| {
-        let plugsign = Plugsign::new();
-        let fingerprint = plugsign.keygen(plan.options);
+        let plugsign = Sandbox::with_passphrase();
+        let fingerprint = plugsign.acme_key(plan.options);
         let mut arguments = vec!["export", &fingerprint, "--secret"];
         if !plan.protected() {
             arguments.push("--unprotected");
         }
-        let secret = plugsign.must(arguments).out;
+        let secret = plugsign.call(arguments).run().exits(0).stdout;
         (fingerprint, secret)
     })
 }
 
 /// Runs a check for each plan, with a home that has the key made by it.
-fn for_each_plan(check: impl Fn(&Plan, &Plugsign, &str)) {
+fn for_each_plan(check: impl Fn(&Plan, &Sandbox, &str)) {
     for plan in &PLANS {
         let (fingerprint, secret) = made(plan);
-        let plugsign = Plugsign::new();
+        let plugsign = Sandbox::with_passphrase();
         let options: &[&str] = if plan.protected() { &[] } else { &["--no-passphrase"] };
-        assert_eq!(plugsign.import(secret, options), *fingerprint);
+        assert_eq!(plugsign.import_with(secret, options), *fingerprint);
         check(plan, &plugsign, fingerprint);
     }
 }
@@ -86,10 +86,10 @@ fn gpg_shows_and_imports_the_certificate_binary_and_armored() {
     for_each_plan(|plan, plugsign, fingerprint| {
         let Some(gpg) = Gpg::new() else { return };
         for armor in [&[][..], &["--armor"]] {
-            let file = plugsign.path(&format!("certificate{}", armor.len()));
+            let file = plugsign.path(format!("certificate{}", armor.len()));
             let mut arguments = vec!["export", fingerprint, "-o", file.to_str().unwrap()];
             arguments.extend(armor);
-            plugsign.must(arguments);
+            plugsign.call(arguments).run().exits(0);
             let shown = gpg.text(&["--with-colons", "--show-keys", file.to_str().unwrap()]);
             let lines: Vec<Vec<&str>> =
                 shown.lines().map(|line| line.split(':').collect()).collect();
@@ -118,42 +118,42 @@ fn gpg_signs_with_the_exported_secret_key_and_the_signature_is_good_here() {
         if !plan.protected() {
             arguments.push("--unprotected");
         }
-        let secret = plugsign.must(arguments).out;
+        let secret = plugsign.call(arguments).run().exits(0).stdout;
         let Some(gpg) = Gpg::with(&secret) else { return };
-        let file = plugsign.file("release.tar", DATA);
+        let file = plugsign.write("release.tar", DATA);
         let signature = gpg.sign(&file, &["--digest-algo", "SHA256"]);
-        plugsign.file("release.tar.sig", &signature);
-        let said = plugsign.must([OsStr::new("verify"), file.as_os_str()]);
-        assert!(said.text().starts_with("good "), "{said:?}");
+        plugsign.write("release.tar.sig", &signature);
+        let said = plugsign.call([OsStr::new("verify"), file.as_os_str()]).run().exits(0);
+        assert!(said.out().starts_with("good "), "{said:?}");
     });
 }
 
 #[test]
 fn gpg_needs_the_passphrase_of_a_protected_key() {
-    let plugsign = Plugsign::new();
-    let fingerprint = plugsign.keygen(&[]);
-    let secret = plugsign.must(["export", &fingerprint, "--secret"]).out;
+    let plugsign = Sandbox::with_passphrase();
+    let fingerprint = plugsign.acme_key(&[]);
+    let secret = plugsign.call(["export", &fingerprint, "--secret"]).run().exits(0).stdout;
     let Some(gpg) = Gpg::with(&secret) else { return };
-    let file = plugsign.file("release.tar", DATA);
+    let file = plugsign.write("release.tar", DATA);
     let output = gpg.path("none");
     let (output, data) = (output.to_str().unwrap(), file.to_str().unwrap());
     gpg.forget_passphrases();
     let sign = ["--passphrase-fd", "0", "-o", output, "--detach-sign", data];
     let said = gpg.run_with(&sign, "wrong\n");
-    assert_ne!(said.exit, 0, "{said:?}");
-    assert!(said.err.contains("Bad passphrase"), "{said:?}");
+    assert_ne!(said.code(), Some(0), "{said:?}");
+    assert!(said.err().contains("Bad passphrase"), "{said:?}");
     assert!(!gpg.sign(&file, &[]).is_empty(), "{PASSPHRASE} unlocks it");
 }
 
 #[test]
 fn go_sqv_gpgv_and_rpgp_accept_signatures_of_every_kind_of_key() {
     for_each_plan(|_, plugsign, fingerprint| {
-        let file = plugsign.file("release.tar", DATA);
+        let file = plugsign.write("release.tar", DATA);
         let signature = plugsign.sign(&file);
         let certificate = plugsign.certificate(fingerprint);
         judges::all_accept(&certificate, &signature, DATA);
-        let armored = plugsign.must(["export", "--armor", fingerprint]).out;
-        plugsign.must([OsStr::new("sign"), OsStr::new("--armor"), file.as_os_str()]);
+        let armored = plugsign.call(["export", "--armor", fingerprint]).run().exits(0).stdout;
+        plugsign.call([OsStr::new("sign"), OsStr::new("--armor"), file.as_os_str()]).run().exits(0);
         let armored_signature = fs::read(plugsign.path("release.tar.asc")).unwrap();
         judges::go(&armored, &armored_signature, DATA).unwrap();
         judges::rpgp(&armored, &armored_signature, DATA).unwrap();
@@ -165,13 +165,13 @@ fn go_sqv_gpgv_and_rpgp_accept_signatures_of_every_kind_of_key() {
 fn sq_inspects_the_certificate_and_finds_a_key_that_signs() {
     let Some(sq) = peer("sq") else { return };
     for_each_plan(|plan, plugsign, fingerprint| {
-        let file = plugsign.file("certificate", &plugsign.certificate(fingerprint));
-        let said: Said = Command::new(&sq).arg("inspect").arg(&file).output().unwrap().into();
-        assert_eq!(said.exit, 0, "{said:?}");
+        let file = plugsign.write("certificate", plugsign.certificate(fingerprint));
+        let said: Done = Command::new(&sq).arg("inspect").arg(&file).output().unwrap().into();
+        assert_eq!(said.code(), Some(0), "{said:?}");
         for words in [fingerprint, &format!("{} bits", plan.bits), "signing"] {
-            assert!(said.text().contains(words), "{words}: {said:?}");
+            assert!(said.out().contains(words), "{words}: {said:?}");
         }
-        assert!(!said.text().contains("nvalid"), "{said:?}");
+        assert!(!said.out().contains("nvalid"), "{said:?}");
     });
 }
 
@@ -239,14 +239,14 @@ fn every_byte_of_a_key_packet_is_as_it_should_be() {
 
 #[test]
 fn gpg_takes_the_revocation_certificate_and_the_key_is_revoked() {
-    let plugsign = Plugsign::new();
-    let fingerprint = plugsign.keygen(&[]);
+    let plugsign = Sandbox::with_passphrase();
+    let fingerprint = plugsign.acme_key(&[]);
     let Some(gpg) = Gpg::with(&plugsign.certificate(&fingerprint)) else { return };
-    let revocation = plugsign.path(&format!("home/revocations/{fingerprint}.asc"));
+    let revocation = plugsign.path(format!("home/revocations/{fingerprint}.asc"));
     let guarded = fs::read_to_string(revocation).unwrap();
     let file = gpg.path("guarded");
     fs::write(&file, &guarded).unwrap();
-    assert_eq!(gpg.run(&["--import", file.to_str().unwrap()]).exit, 2, "not by mistake");
+    assert_eq!(gpg.run(&["--import", file.to_str().unwrap()]).code(), Some(2), "not by mistake");
     assert!(guarded.contains("\n:-----BEGIN PGP "), "{guarded}");
     gpg.import(guarded.replace("\n:-----", "\n-----").as_bytes());
     let listing = gpg.text(&["--with-colons", "--list-keys"]);

@@ -20,4 +20,4 @@ mod real_keys;
 mod short_number;
 mod signed_by_gpg;
 
-use common::{gpg, plugsign};
+use common::gpg;

@@ -2,8 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::common::sandbox::Sandbox;
 use crate::gpg::Gpg;
-use crate::plugsign::Plugsign;
 
 /// Takes packets apart: new format with definite lengths, which is all that is written here.
 pub(crate) fn packets(mut bytes: &[u8]) -> Vec<(u8, &[u8])> {
@@ -95,11 +95,11 @@ fn sha256(parts: [&[u8]; 2]) -> Vec<u8> {
 #[test]
 fn a_signature_is_one_packet_with_the_fields_that_the_server_needs_and_no_other() {
     for (bits, kind) in [("3072", "sign"), ("4096", "rsa-rsa")] {
-        let plugsign = Plugsign::new();
-        let fingerprint = plugsign.keygen(&["--no-passphrase", "--bits", bits, "--kind", kind]);
+        let plugsign = Sandbox::with_passphrase();
+        let fingerprint = plugsign.acme_key(&["--no-passphrase", "--bits", bits, "--kind", kind]);
         let data = b"what the release holds";
         let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let signature = plugsign.sign(&plugsign.file("release.tar", data));
+        let signature = plugsign.sign(&plugsign.write("release.tar", data));
         let after = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
 
         let packets = packets(&signature);
@@ -137,9 +137,9 @@ fn a_signature_is_one_packet_with_the_fields_that_the_server_needs_and_no_other(
 #[test]
 fn gpg_lists_the_packet_as_it_should_be() {
     let Some(gpg) = Gpg::new() else { return };
-    let plugsign = Plugsign::new();
-    let fingerprint = plugsign.keygen(&["--no-passphrase"]);
-    plugsign.sign(&plugsign.file("release.tar", b"data"));
+    let plugsign = Sandbox::with_passphrase();
+    let fingerprint = plugsign.acme_key(&["--no-passphrase"]);
+    plugsign.sign(&plugsign.write("release.tar", b"data"));
     let signature = plugsign.path("release.tar.sig");
     let listing = gpg.text(&["--list-packets", signature.to_str().unwrap()]);
     assert_eq!(listing.matches("# off=").count(), 1, "{listing}");
@@ -158,19 +158,13 @@ fn gpg_lists_the_packet_as_it_should_be() {
 
 #[test]
 fn the_same_key_file_and_time_give_the_same_bytes() {
-    let plugsign = Plugsign::new();
-    plugsign.keygen(&["--no-passphrase"]);
-    let file = plugsign.file("release.tar", b"data");
+    let plugsign = Sandbox::with_passphrase();
+    plugsign.acme_key(&["--no-passphrase"]);
+    let file = plugsign.write("release.tar", b"data");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 2;
     let sign = |seconds: u64| {
-        let output = plugsign
-            .command(["sign", "--force", "-o", "-"])
-            .arg(&file)
-            .env("SOURCE_DATE_EPOCH", seconds.to_string())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        output.stdout
+        let call = plugsign.call(["sign", "--force", "-o", "-"]).arg(&file);
+        call.env("SOURCE_DATE_EPOCH", seconds.to_string()).run().exits(0).stdout
     };
     assert_eq!(sign(now), sign(now));
     assert_ne!(sign(now), sign(now + 1));

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::SystemTime;
 
 use crate::common::peers::{Question, go_verdict};
+use crate::common::sandbox::{Sandbox, signature_of};
 use crate::judges::{Programs, rpgp};
-use crate::plugsign::{Plugsign, signature_of};
 
 /// Numbers that look random: xorshift64*.
 pub(crate) struct Random(u64);
@@ -66,8 +66,8 @@ fn sizes(random: &mut Random) -> Vec<usize> {
 #[test]
 fn gpgv_sqv_go_and_rpgp_accept_all_of_2000_random_files() {
     let mut random = Random::new();
-    let plugsign = Plugsign::new();
-    let key = plugsign.keygen(&["--no-passphrase"]);
+    let plugsign = Sandbox::with_passphrase();
+    let key = plugsign.acme_key(&["--no-passphrase"]);
     let folder = plugsign.path("release");
     fs::create_dir(&folder).unwrap();
     let files: Vec<(PathBuf, Vec<u8>)> = sizes(&mut random)
@@ -80,8 +80,8 @@ fn gpgv_sqv_go_and_rpgp_accept_all_of_2000_random_files() {
         })
         .collect();
 
-    let said = plugsign.must([OsStr::new("sign"), folder.as_os_str()]);
-    assert_eq!(said.text().lines().count(), FILES);
+    let said = plugsign.call([OsStr::new("sign"), folder.as_os_str()]).run().exits(0);
+    assert_eq!(said.out().lines().count(), FILES);
     let certificate = plugsign.certificate(&key);
     let signatures: Vec<Vec<u8>> =
         files.iter().map(|(path, _)| fs::read(signature_of(path)).unwrap()).collect();
@@ -118,6 +118,6 @@ fn gpgv_sqv_go_and_rpgp_accept_all_of_2000_random_files() {
         rpgp(&certificate, signature, data)
             .unwrap_or_else(|why| panic!("{}: {why}", path.display()));
     }
-    let verified = plugsign.must([OsStr::new("verify"), folder.as_os_str()]);
-    assert_eq!(verified.text().lines().filter(|line| line.starts_with("good ")).count(), FILES);
+    let verified = plugsign.call([OsStr::new("verify"), folder.as_os_str()]).run().exits(0);
+    assert_eq!(verified.out().lines().filter(|line| line.starts_with("good ")).count(), FILES);
 }

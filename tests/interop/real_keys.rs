@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::sandbox::Sandbox;
 use crate::gpg::Gpg;
-use crate::plugsign::Plugsign;
 
 fn real_keys() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors/keys");
@@ -34,31 +34,32 @@ fn real_keys_are_imported_listed_and_trusted_under_gpgs_fingerprint() {
         let fingerprint = field("fpr:", 9);
         let sound = algorithm == "1" && bits.parse::<usize>().unwrap() >= 3072;
 
-        let plugsign = Plugsign::new();
-        let imported = plugsign.run([OsStr::new("import"), file.as_os_str()]);
-        let trusted = plugsign.run([OsStr::new("trust"), OsStr::new("add"), file.as_os_str()]);
+        let plugsign = Sandbox::with_passphrase();
+        let imported = plugsign.call([OsStr::new("import"), file.as_os_str()]).run();
+        let trusted =
+            plugsign.call([OsStr::new("trust"), OsStr::new("add"), file.as_os_str()]).run();
         if !sound {
-            assert_eq!(imported.exit, 4, "{imported:?}");
-            assert_eq!(trusted.exit, 4, "{trusted:?}");
-            assert!(trusted.text().starts_with("refused "), "{trusted:?}");
+            assert_eq!(imported.code(), Some(4), "{imported:?}");
+            assert_eq!(trusted.code(), Some(4), "{trusted:?}");
+            assert!(trusted.out().starts_with("refused "), "{trusted:?}");
             continue;
         }
         assert_eq!(
-            imported.text().split_whitespace().take(2).collect::<Vec<_>>(),
+            imported.out().split_whitespace().take(2).collect::<Vec<_>>(),
             ["new", &fingerprint]
         );
-        let listed = plugsign.must(["list", &fingerprint]);
-        assert!(listed.text().starts_with(&fingerprint), "{listed:?}");
-        assert!(listed.text().contains(&format!("RSA-{bits}, certify+sign")), "{listed:?}");
-        assert_eq!(trusted.exit, 0, "{trusted:?}");
+        let listed = plugsign.call(["list", &fingerprint]).run().exits(0);
+        assert!(listed.out().starts_with(&fingerprint), "{listed:?}");
+        assert!(listed.out().contains(&format!("RSA-{bits}, certify+sign")), "{listed:?}");
+        assert_eq!(trusted.code(), Some(0), "{trusted:?}");
         let name = file.file_name().unwrap().to_str().unwrap();
         assert!(
-            trusted.text().starts_with(&format!("added  {name}  {fingerprint}  ")),
+            trusted.out().starts_with(&format!("added  {name}  {fingerprint}  ")),
             "{trusted:?}"
         );
-        assert!(trusted.err.contains("Compare the fingerprint"), "{trusted:?}");
-        let names = plugsign.must(["trust", "list"]);
-        assert!(names.text().contains(name) && names.text().contains(&fingerprint), "{names:?}");
+        assert!(trusted.err().contains("Compare the fingerprint"), "{trusted:?}");
+        let names = plugsign.call(["trust", "list"]).run().exits(0);
+        assert!(names.out().contains(name) && names.out().contains(&fingerprint), "{names:?}");
     }
 }
 
@@ -66,8 +67,8 @@ fn real_keys_are_imported_listed_and_trusted_under_gpgs_fingerprint() {
 fn a_real_key_goes_back_to_gpg_as_it_came() {
     for file in real_keys() {
         let Some(gpg) = Gpg::new() else { return };
-        let plugsign = Plugsign::new();
-        let fingerprint = plugsign.import(&fs::read(&file).unwrap(), &[]);
+        let plugsign = Sandbox::with_passphrase();
+        let fingerprint = plugsign.import_with(&fs::read(&file).unwrap(), &[]);
         gpg.import(&plugsign.certificate(&fingerprint));
         let checked = gpg.text(&["--with-colons", "--check-signatures"]);
         assert!(!checked.lines().any(|line| line.starts_with("sig:-:")), "{checked}");

@@ -3,46 +3,48 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use crate::common::sandbox::{Done, Sandbox};
 use crate::gpg::{self, Gpg};
-use crate::plugsign::{Plugsign, Said};
 
 /// A gpg home that has a key, and a home here that trusts it.
 struct Signer {
     gpg: Gpg,
-    plugsign: Plugsign,
+    plugsign: Sandbox,
 }
 
 impl Signer {
     fn new() -> Option<Signer> {
         let key = gpg::rsa_and_rsa()?;
-        let plugsign = Plugsign::new();
-        let file = plugsign.file("acme.gpg", &key.certificate);
-        plugsign.must([OsStr::new("trust"), OsStr::new("add"), file.as_os_str()]);
+        let plugsign = Sandbox::with_passphrase();
+        let file = plugsign.write("acme.gpg", &key.certificate);
+        plugsign.call([OsStr::new("trust"), OsStr::new("add"), file.as_os_str()]).run().exits(0);
         Some(Signer { gpg: Gpg::with(&key.secret)?, plugsign })
     }
 
-    fn judge(&self, file: &Path, signature: &[u8]) -> Said {
-        let signature = self.plugsign.file("signature", signature);
-        self.plugsign.run([
-            OsStr::new("verify"),
-            OsStr::new("--signature"),
-            signature.as_os_str(),
-            file.as_os_str(),
-        ])
+    fn judge(&self, file: &Path, signature: &[u8]) -> Done {
+        let signature = self.plugsign.write("signature", signature);
+        self.plugsign
+            .call([
+                OsStr::new("verify"),
+                OsStr::new("--signature"),
+                signature.as_os_str(),
+                file.as_os_str(),
+            ])
+            .run()
     }
 }
 
 #[test]
 fn sha_256_384_and_512_binary_and_armored_are_good() {
     let Some(signer) = Signer::new() else { return };
-    let file = signer.plugsign.file("release.tar.gz", &[0x1F; 70_000]);
+    let file = signer.plugsign.write("release.tar.gz", [0x1F; 70_000]);
     for hash in ["SHA256", "SHA384", "SHA512"] {
         for more in [&[][..], &["--armor"], &["--armor", "--comment", "made by Acme"]] {
             let options = [&["--digest-algo", hash][..], more].concat();
             let signature = signer.gpg.sign(&file, &options);
             let said = signer.judge(&file, &signature);
-            assert_eq!(said.exit, 0, "{options:?}: {said:?}");
-            assert!(said.text().starts_with("good "), "{options:?}: {said:?}");
+            assert_eq!(said.code(), Some(0), "{options:?}: {said:?}");
+            assert!(said.out().starts_with("good "), "{options:?}: {said:?}");
         }
     }
 }
@@ -50,7 +52,7 @@ fn sha_256_384_and_512_binary_and_armored_are_good() {
 #[test]
 fn what_gpg_adds_without_need_does_no_harm() {
     let Some(signer) = Signer::new() else { return };
-    let file = signer.plugsign.file("release.tar", b"release");
+    let file = signer.plugsign.write("release.tar", b"release");
     for options in [
         &["--sig-notation", "build@acme.test=17"][..],
         &["--sig-policy-url", "https://acme.test/policy"],
@@ -59,14 +61,14 @@ fn what_gpg_adds_without_need_does_no_harm() {
         &["--sender", "release@acme.test"],
     ] {
         let said = signer.judge(&file, &signer.gpg.sign(&file, options));
-        assert_eq!(said.exit, 0, "{options:?}: {said:?}");
+        assert_eq!(said.code(), Some(0), "{options:?}: {said:?}");
     }
 }
 
 #[test]
 fn weak_hashes_and_text_signatures_are_not_good_and_the_reason_says_so() {
     let Some(signer) = Signer::new() else { return };
-    let file = signer.plugsign.file("release.tar", b"release\n");
+    let file = signer.plugsign.write("release.tar", b"release\n");
     for (options, reason) in [
         (&["--digest-algo", "SHA1"][..], "weak-hash: "),
         (&["--digest-algo", "SHA224"], "weak-hash: "),
@@ -77,16 +79,16 @@ fn weak_hashes_and_text_signatures_are_not_good_and_the_reason_says_so() {
         (&["--sig-policy-url", "!https://acme.test/policy"], "server-refuses: "),
     ] {
         let said = signer.judge(&file, &signer.gpg.sign(&file, options));
-        assert_eq!(said.exit, 1, "{options:?}: {said:?}");
-        assert!(said.text().starts_with("BAD "), "{options:?}: {said:?}");
-        assert!(said.text().contains(reason), "{options:?}: {said:?}");
+        assert_eq!(said.code(), Some(1), "{options:?}: {said:?}");
+        assert!(said.out().starts_with("BAD "), "{options:?}: {said:?}");
+        assert!(said.out().contains(reason), "{options:?}: {said:?}");
     }
 }
 
 #[test]
 fn inline_and_cleartext_signatures_are_not_detached_ones() {
     let Some(signer) = Signer::new() else { return };
-    let file = signer.plugsign.file("release.tar", b"release\n");
+    let file = signer.plugsign.write("release.tar", b"release\n");
     for how in ["--sign", "--clear-sign"] {
         for more in [&[][..], &["--armor"], &["--compress-algo", "none"]] {
             let output = signer.gpg.path("inline");
@@ -94,8 +96,8 @@ fn inline_and_cleartext_signatures_are_not_detached_ones() {
             arguments.extend(["-o", output.to_str().unwrap(), how, file.to_str().unwrap()]);
             signer.gpg.must(&arguments);
             let said = signer.judge(&file, &std::fs::read(&output).unwrap());
-            assert_eq!(said.exit, 1, "{how} {more:?}: {said:?}");
-            assert!(said.text().contains("not-detached: "), "{how} {more:?}: {said:?}");
+            assert_eq!(said.code(), Some(1), "{how} {more:?}: {said:?}");
+            assert!(said.out().contains("not-detached: "), "{how} {more:?}: {said:?}");
         }
     }
 }
@@ -103,16 +105,16 @@ fn inline_and_cleartext_signatures_are_not_detached_ones() {
 #[test]
 fn two_signatures_in_one_file_are_not_one() {
     let Some(signer) = Signer::new() else { return };
-    let file = signer.plugsign.file("release.tar", b"release");
+    let file = signer.plugsign.write("release.tar", b"release");
     let one = signer.gpg.sign(&file, &[]);
-    assert_eq!(signer.judge(&file, &one).exit, 0);
+    assert_eq!(signer.judge(&file, &one).code(), Some(0));
     let said = signer.judge(&file, &[&one[..], &one].concat());
-    assert_eq!(said.exit, 1, "{said:?}");
-    assert!(said.text().contains("not-detached: "), "{said:?}");
+    assert_eq!(said.code(), Some(1), "{said:?}");
+    assert!(said.out().contains("not-detached: "), "{said:?}");
     let armored = signer.gpg.sign(&file, &["--armor"]);
     let said = signer.judge(&file, &[&armored[..], &armored].concat());
-    assert_eq!(said.exit, 1, "{said:?}");
-    assert!(said.text().contains("not-detached: "), "{said:?}");
+    assert_eq!(said.code(), Some(1), "{said:?}");
+    assert!(said.out().contains("not-detached: "), "{said:?}");
 }
 
 #[test]
@@ -120,20 +122,22 @@ fn a_key_of_2048_bits_and_an_ed25519_key_make_no_good_signatures() {
     for key in [gpg::rsa_2048(), gpg::curves()] {
         let Some(key) = key else { return };
         let Some(gpg) = Gpg::with(&key.secret) else { return };
-        let plugsign = Plugsign::new();
-        let file = plugsign.file("release.tar", b"release");
-        let certificate = plugsign.file("certificate.gpg", &key.certificate);
-        plugsign.file("release.tar.sig", &gpg.sign(&file, &[]));
-        let said = plugsign.run([
-            OsStr::new("verify"),
-            OsStr::new("--key"),
-            certificate.as_os_str(),
-            file.as_os_str(),
-        ]);
-        assert_eq!(said.exit, 1, "{said:?}");
-        assert!(said.text().contains("weak-key: "), "{said:?}");
+        let plugsign = Sandbox::with_passphrase();
+        let file = plugsign.write("release.tar", b"release");
+        let certificate = plugsign.write("certificate.gpg", &key.certificate);
+        plugsign.write("release.tar.sig", gpg.sign(&file, &[]));
+        let said = plugsign
+            .call([
+                OsStr::new("verify"),
+                OsStr::new("--key"),
+                certificate.as_os_str(),
+                file.as_os_str(),
+            ])
+            .run();
+        assert_eq!(said.code(), Some(1), "{said:?}");
+        assert!(said.out().contains("weak-key: "), "{said:?}");
         let trusted =
-            plugsign.run([OsStr::new("trust"), OsStr::new("add"), certificate.as_os_str()]);
-        assert_eq!(trusted.exit, 4, "{trusted:?}");
+            plugsign.call([OsStr::new("trust"), OsStr::new("add"), certificate.as_os_str()]).run();
+        assert_eq!(trusted.code(), Some(4), "{trusted:?}");
     }
 }

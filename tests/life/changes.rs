@@ -7,7 +7,7 @@ use sequoia_openpgp::types::{HashAlgorithm, KeyFlags};
 use crate::common::craft::*;
 use crate::common::gpg;
 use crate::common::peers::{Question, go_verdict};
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 /// Makes an organisation's key without a passphrase.
 fn org(sandbox: &Sandbox) -> String {
@@ -381,10 +381,10 @@ fn a_second_key_of_the_same_name_is_made_with_a_warning() {
 #[test]
 fn an_extension_names_the_encryption_subkey_that_it_leaves_alone() {
     let Some(key) = gpg::curve_subkey() else { return };
-    let plugsign = crate::plugsign::Plugsign::new();
-    let fingerprint = plugsign.import(&key.secret, &[]);
-    let said = plugsign.must(["extend", &fingerprint, "--expires", "3y", "--subkeys"]);
-    assert!(said.err.contains("is left alone, for it is ECDH and not RSA"), "{said:?}");
+    let sandbox = Sandbox::with_passphrase();
+    let fingerprint = sandbox.import_with(&key.secret, &[]);
+    let done = sandbox.run(&format!("extend {fingerprint} --expires 3y --subkeys")).exits(0);
+    done.says("is left alone, for it is ECDH and not RSA");
 }
 
 #[test]

@@ -16,4 +16,4 @@ mod peers;
 mod refusals;
 mod secret_parts;
 
-use common::{gpg, plugsign};
+use common::gpg;

@@ -9,9 +9,9 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 use crate::common::peers::{Question, go_verdict, peer};
-use crate::common::run::PROGRAM;
+use crate::common::sandbox::PROGRAM;
+use crate::common::sandbox::{Done, Sandbox};
 use crate::gpg::Gpg;
-use crate::plugsign::{Plugsign, Said};
 
 /// Runs the script, once, and returns the folder that it worked in.
 fn life() -> PathBuf {
@@ -20,7 +20,7 @@ fn life() -> PathBuf {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let path = folder.path().join("life");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys-example/key-life.sh");
-        let said: Said = Command::new("sh")
+        let said: Done = Command::new("sh")
             .arg(script)
             .arg(&path)
             .env_clear()
@@ -29,7 +29,7 @@ fn life() -> PathBuf {
             .output()
             .unwrap()
             .into();
-        assert_eq!(said.exit, 0, "{said:?}");
+        assert_eq!(said.code(), Some(0), "{said:?}");
         (folder, path)
     });
     path.clone()
@@ -93,24 +93,27 @@ impl Row {
 #[test]
 fn plugsign_says_what_the_document_says() {
     for row in rows() {
-        let said = Plugsign::new().run([
+        let said = Sandbox::with_passphrase().call([
             "verify".as_ref(),
             "--key".as_ref(),
             row.certificate().as_os_str(),
             row.artifact().as_os_str(),
         ]);
-        let verdict = match said.text().starts_with("good ") {
+        let said = said.run();
+        let out = said.out();
+        let verdict = match out.starts_with("good ") {
             true => "good",
-            false => said.text().split_whitespace().nth(2).unwrap().trim_end_matches(':'),
+            false => out.split_whitespace().nth(2).unwrap().trim_end_matches(':'),
         };
         assert_eq!(verdict, row.plugsign, "{}: {said:?}", row.named());
     }
 }
 
 /// Returns the word of gpg's status lines that is a verdict.
-fn verdict(said: &Said) -> String {
+fn verdict(said: &Done) -> String {
     let words = ["GOODSIG", "REVKEYSIG", "EXPKEYSIG", "EXPSIG", "BADSIG", "NO_PUBKEY"];
-    let lines = said.text().lines().filter_map(|line| line.split_whitespace().nth(1));
+    let out = said.out();
+    let lines = out.lines().filter_map(|line| line.split_whitespace().nth(1));
     let found: Vec<&str> = lines.filter(|word| words.contains(word)).collect();
     found.join(" ")
 }
@@ -134,7 +137,7 @@ fn gpgv_says_what_the_document_says() {
         let mut command = Command::new(&gpgv);
         command.arg("--homedir").arg(folder.path()).arg("--keyring").arg(row.certificate());
         command.args(["--status-fd", "1"]).arg(row.signature()).arg(row.artifact());
-        let said: Said = command.output().unwrap().into();
+        let said: Done = command.output().unwrap().into();
         assert_eq!(verdict(&said), row.gpg, "{}: {said:?}", row.named());
     }
 }
@@ -145,8 +148,8 @@ fn sqv_says_what_the_document_says() {
     for row in rows() {
         let mut command = Command::new(&sqv);
         command.arg("--keyring").arg(row.certificate()).arg(row.signature()).arg(row.artifact());
-        let said: Said = command.output().unwrap().into();
-        assert_eq!(said.exit == 0, row.sqv, "{}: {said:?}", row.named());
+        let said: Done = command.output().unwrap().into();
+        assert_eq!(said.is_ok(), row.sqv, "{}: {said:?}", row.named());
     }
 }
 
@@ -194,10 +197,10 @@ fn gpg_imports_the_secret_for_ci_and_signs_with_it_and_can_do_nothing_else() {
     let sign = ["--passphrase-fd", "0", "-o", output.to_str().unwrap(), "--detach-sign"];
     let sign = [&sign[..], &[data.to_str().unwrap()]].concat();
     let said = gpg.run_with(&sign, "the secret of the CI\n");
-    assert_eq!(said.exit, 0, "{said:?}");
+    assert_eq!(said.code(), Some(0), "{said:?}");
     let fingerprint = gpg.fingerprint();
     let extend = ["--passphrase-fd", "0", "--quick-set-expire", &fingerprint, "2y"];
-    assert_ne!(gpg.run_with(&extend, "the secret of the CI\n").exit, 0, "no primary key");
+    assert_ne!(gpg.run_with(&extend, "the secret of the CI\n").code(), Some(0), "no primary key");
 }
 
 #[test]
@@ -205,18 +208,18 @@ fn a_revocation_certificate_that_gpg_made_is_applied_once_its_colon_is_taken_awa
     let Some(gpg) = Gpg::new() else { return };
     gpg.must(&["--quick-gen-key", "Acme <r@acme.test>", "rsa3072", "sign,cert", "never"]);
     let fingerprint = gpg.fingerprint();
-    let plugsign = Plugsign::new();
-    plugsign.import(&gpg.must(&["--export-secret-keys"]), &[]);
+    let plugsign = Sandbox::with_passphrase();
+    plugsign.import_with(&gpg.must(&["--export-secret-keys"]), &[]);
     let guarded =
         fs::read_to_string(gpg.path(&format!("openpgp-revocs.d/{fingerprint}.rev"))).unwrap();
-    let file = plugsign.file("release.tar", b"a release");
-    let revocation = plugsign.file("revocation", guarded.as_bytes());
+    let file = plugsign.write("release.tar", b"a release");
+    let revocation = plugsign.write("revocation", guarded.as_bytes());
     let import = ["import".as_ref(), revocation.as_os_str()];
-    assert_eq!(plugsign.run(import).exit, 3);
+    assert_eq!(plugsign.call(import).run().code(), Some(3));
     plugsign.sign(&file);
-    plugsign.file("revocation", guarded.replace("\n:-----", "\n-----").as_bytes());
-    let said = plugsign.must(import);
-    assert!(said.text().starts_with(&format!("updated  {fingerprint}  revocation")), "{said:?}");
-    let said = plugsign.run(["sign".as_ref(), "--force".as_ref(), file.as_os_str()]);
-    assert_eq!(said.exit, 4, "{said:?}");
+    plugsign.write("revocation", guarded.replace("\n:-----", "\n-----").as_bytes());
+    let said = plugsign.call(import).run().exits(0);
+    assert!(said.out().starts_with(&format!("updated  {fingerprint}  revocation")), "{said:?}");
+    let said = plugsign.call(["sign".as_ref(), "--force".as_ref(), file.as_os_str()]).run();
+    assert_eq!(said.code(), Some(4), "{said:?}");
 }

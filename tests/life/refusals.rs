@@ -3,7 +3,7 @@
 use sequoia_openpgp::types::ReasonForRevocation;
 
 use crate::common::craft::*;
-use crate::common::run::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 fn org(sandbox: &Sandbox) -> String {
     sandbox.keygen("--kind org --name Acme --no-passphrase")

@@ -1,6 +1,6 @@
 //! Secret parts that the home has, a file has, or both: none is ever lost.
 
-use crate::common::run::{Done, Sandbox};
+use crate::common::sandbox::{Done, Sandbox};
 
 /// Makes an organisation's key without a passphrase, and a copy of it from before a rotation.
 /// Returns the key and its newer subkey.

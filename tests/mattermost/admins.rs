@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
-use super::common::sandbox::{Said, Sandbox};
+use super::common::sandbox::{Done, Sandbox};
 use super::config::REAL;
-use super::{fails, publisher, run, write};
+use super::publisher;
 
 const ADD: &str = "plugsign trust add --config server/config.json release-key.asc";
 const CHECK: &str = "plugsign trust check --config server/config.json";
@@ -17,14 +17,14 @@ const ADMIN: u32 = 4242;
 
 /// A publisher with a server's folder of this owner, group and mode. None without root, who alone
 /// can give files away.
-fn server(name: &str, owner: (u32, u32), mode: u32) -> Option<Sandbox> {
+fn server(owner: (u32, u32), mode: u32) -> Option<Sandbox> {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root can give {name} to others");
+        eprintln!("skipped: only root can give a server's files to others");
         return None;
     }
-    let sandbox = publisher(name);
-    write(&sandbox, "server/config.json", REAL);
-    let folder = sandbox.path().join("server");
+    let sandbox = publisher();
+    sandbox.write("server/config.json", REAL);
+    let folder = sandbox.path("server");
     let config = folder.join("config.json");
     fs::set_permissions(&config, fs::Permissions::from_mode(mode)).unwrap();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o775)).unwrap();
@@ -32,22 +32,22 @@ fn server(name: &str, owner: (u32, u32), mode: u32) -> Option<Sandbox> {
         chown(path, Some(owner.0), Some(owner.1)).unwrap();
     }
     // The sandbox itself lets nobody in.
-    let above = sandbox.path().parent().unwrap().to_owned();
+    let above = sandbox.folder().parent().unwrap().to_owned();
     fs::set_permissions(above, fs::Permissions::from_mode(0o755)).unwrap();
     Some(sandbox)
 }
 
 fn access(sandbox: &Sandbox, name: &str) -> (u32, u32, u32) {
-    let metadata = fs::metadata(sandbox.path().join("server").join(name)).unwrap();
+    let metadata = fs::metadata(sandbox.path("server").join(name)).unwrap();
     (metadata.uid(), metadata.gid(), metadata.mode() & 0o7777)
 }
 
 /// Runs a command as an administrator who is in the server's group. None if such a user gets no
 /// further than to the folders above.
-fn as_admin(sandbox: &Sandbox, command: &str) -> Option<Said> {
+fn as_admin(sandbox: &Sandbox, command: &str) -> Option<Done> {
     let run = |command: &str| become_admin(sandbox, command);
     let probe = run("plugsign --version");
-    if !probe.status.success() {
+    if !probe.is_ok() {
         let is_required = std::env::var_os("PLUGSIGN_REQUIRE_PEERS").is_some();
         assert!(!is_required, "others cannot run plugsign here: {}", probe.shown());
         eprintln!("skipped: an administrator without root needs setpriv, and a way in");
@@ -56,40 +56,40 @@ fn as_admin(sandbox: &Sandbox, command: &str) -> Option<Said> {
     Some(run(command))
 }
 
-fn become_admin(sandbox: &Sandbox, command: &str) -> Said {
-    sandbox.shell(&format!("setpriv --reuid {ADMIN} --regid {ADMIN} --groups {NOBODY} {command}"))
+fn become_admin(sandbox: &Sandbox, command: &str) -> Done {
+    sandbox.sh(&format!("setpriv --reuid {ADMIN} --regid {ADMIN} --groups {NOBODY} {command}"))
 }
 
 #[test]
 fn a_server_that_reads_the_configuration_by_its_group_reads_the_key_too() {
-    let Some(sandbox) = server("by-group", (0, NOBODY), 0o640) else { return };
-    run(&sandbox, ADD);
+    let Some(sandbox) = server((0, NOBODY), 0o640) else { return };
+    sandbox.must(ADD);
     assert_eq!(access(&sandbox, "release-key.asc"), (0, NOBODY, 0o640));
     assert_eq!(access(&sandbox, "config.json"), (0, NOBODY, 0o640));
-    run(&sandbox, CHECK);
+    sandbox.must(CHECK);
     // A key file for root's eyes only is not good, and adding it again mends that.
-    run(&sandbox, "chmod 600 server/release-key.asc");
-    let said = fails(&sandbox, 1, CHECK);
-    assert!(said.stdout.contains("unreadable"), "{}", said.shown());
-    let again = run(&sandbox, ADD);
-    assert!(again.stdout.starts_with("added"), "{}", again.shown());
+    sandbox.must("chmod 600 server/release-key.asc");
+    let said = sandbox.sh(CHECK).exits(1);
+    assert!(said.out().contains("unreadable"), "{}", said.shown());
+    let again = sandbox.must(ADD);
+    assert!(again.out().starts_with("added"), "{}", again.shown());
     assert_eq!(access(&sandbox, "release-key.asc"), (0, NOBODY, 0o640));
-    run(&sandbox, CHECK);
+    sandbox.must(CHECK);
 }
 
 #[test]
 fn a_server_that_owns_its_configuration_has_its_keys_alone() {
-    let Some(sandbox) = server("by-owner", (NOBODY, NOBODY), 0o640) else { return };
-    run(&sandbox, ADD);
+    let Some(sandbox) = server((NOBODY, NOBODY), 0o640) else { return };
+    sandbox.must(ADD);
     assert_eq!(access(&sandbox, "release-key.asc"), (NOBODY, NOBODY, 0o600));
-    run(&sandbox, CHECK);
+    sandbox.must(CHECK);
 }
 
 #[test]
 fn an_administrator_of_the_servers_group_needs_no_root() {
-    let Some(sandbox) = server("by-admin", (NOBODY, NOBODY), 0o660) else { return };
+    let Some(sandbox) = server((NOBODY, NOBODY), 0o660) else { return };
     let Some(added) = as_admin(&sandbox, ADD) else { return };
-    assert!(added.status.success(), "{}", added.shown());
+    assert!(added.is_ok(), "{}", added.shown());
     assert_eq!(access(&sandbox, "release-key.asc"), (ADMIN, NOBODY, 0o640));
     assert_eq!(access(&sandbox, "config.json"), (ADMIN, NOBODY, 0o660));
 }
@@ -97,20 +97,20 @@ fn an_administrator_of_the_servers_group_needs_no_root() {
 #[test]
 fn an_administrator_who_would_lock_the_server_out_is_told_who_can_do_it() {
     // The group cannot write, so the server would lose what it has as the owner.
-    let Some(sandbox) = server("locked-out", (NOBODY, NOBODY), 0o640) else { return };
+    let Some(sandbox) = server((NOBODY, NOBODY), 0o640) else { return };
     let Some(said) = as_admin(&sandbox, ADD) else { return };
-    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
-    assert!(said.stderr.contains("sudo -u mattermost plugsign"), "{}", said.shown());
+    assert_eq!(said.code(), Some(3), "{}", said.shown());
+    assert!(said.err().contains("sudo -u mattermost plugsign"), "{}", said.shown());
     assert_eq!(access(&sandbox, "config.json"), (NOBODY, NOBODY, 0o640));
-    assert!(!sandbox.path().join("server/release-key.asc").exists());
+    assert!(!sandbox.path("server/release-key.asc").exists());
 }
 
 #[test]
 fn a_name_that_is_not_trusted_leads_to_the_list() {
-    let sandbox = publisher("wrong-name");
-    write(&sandbox, "server/config.json", REAL);
+    let sandbox = publisher();
+    sandbox.write("server/config.json", REAL);
     for config in ["", "--config server/config.json"] {
-        let said = fails(&sandbox, 3, &format!("plugsign trust remove {config} wrong.asc"));
-        assert!(said.stderr.contains("plugsign trust list"), "{}", said.shown());
+        let said = sandbox.sh(&format!("plugsign trust remove {config} wrong.asc")).exits(3);
+        assert!(said.err().contains("plugsign trust list"), "{}", said.shown());
     }
 }

@@ -9,7 +9,7 @@ use plugsign::mattermost::bundle::{Bundle as Seen, inspect};
 use super::archives::{Bundle, FILE_NAME, MANIFEST, gzip, header};
 use super::common::craft::{DAY, Forge, Material, Recipe, public};
 use super::common::sandbox::Sandbox;
-use super::{fails, publisher, run, write};
+use super::publisher;
 
 fn look(bundle: &[u8]) -> Seen {
     inspect(bundle, FILE_NAME).unwrap()
@@ -221,7 +221,7 @@ fn hostile_yaml_ends_soon() {
 fn measured(sandbox: &Sandbox, bundle: &str) -> (Option<i32>, String, Duration, u64) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_plugsign"))
         .args(["--home", "no-home", "check", bundle])
-        .current_dir(sandbox.path())
+        .current_dir(sandbox.folder())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -248,14 +248,14 @@ fn measured(sandbox: &Sandbox, bundle: &str) -> (Option<i32>, String, Duration, 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_bomb_and_a_million_entries_end_in_an_error_in_bounded_time_and_memory() {
-    let sandbox = Sandbox::new("bombs");
+    let sandbox = Sandbox::for_scripts();
     // 4 GiB of zeros: members of 64 MiB each, one after the other.
     let zeros = gzip(&vec![0; 64 << 20]);
     let mut bomb = gzip(&header(b"p/zeros", b'0', 0o644, 4 << 30));
     for _ in 0..64 {
         bomb.extend_from_slice(&zeros);
     }
-    write(&sandbox, "bomb.tar.gz", bomb);
+    sandbox.write("bomb.tar.gz", bomb);
     // A million empty files; and as many folders in folders.
     let mut many = Vec::new();
     for block in 0..100u32 {
@@ -266,7 +266,7 @@ fn a_bomb_and_a_million_entries_end_in_an_error_in_bounded_time_and_memory() {
         }
         many.extend(gzip(&headers));
     }
-    write(&sandbox, "million.tar.gz", many);
+    sandbox.write("million.tar.gz", many);
     let mut deep = Vec::new();
     for n in 0..20_000u32 {
         let path = format!("{n}/{}", "a/".repeat(2_000));
@@ -276,17 +276,17 @@ fn a_bomb_and_a_million_entries_end_in_an_error_in_bounded_time_and_memory() {
         deep.resize(start + path.len().next_multiple_of(512), 0);
         deep.extend(header(b"x", b'0', 0o644, 0));
     }
-    write(&sandbox, "deep.tar.gz", gzip(&deep));
+    sandbox.write("deep.tar.gz", gzip(&deep));
     // One name of 400 MiB.
     let mut name = gzip(&header(b"././@LongLink", b'L', 0o644, 400 << 20));
     for _ in 0..7 {
         name.extend_from_slice(&zeros);
     }
-    write(&sandbox, "name.tar.gz", name);
+    sandbox.write("name.tar.gz", name);
     // Gzip files of nothing in a row: in the place of the archive, and behind it.
     let nothing = gzip(b"").repeat(1_000_000);
-    write(&sandbox, "nothing.tar.gz", &nothing);
-    write(&sandbox, "behind.tar.gz", [Bundle::good().gzip(), nothing].concat());
+    sandbox.write("nothing.tar.gz", &nothing);
+    sandbox.write("behind.tar.gz", [Bundle::good().gzip(), nothing].concat());
     for (file, code) in [
         ("nothing.tar.gz", "more than 20000 gzip files in a row"),
         ("behind.tar.gz", "more than 20000 gzip files in a row"),
@@ -306,57 +306,57 @@ fn a_bomb_and_a_million_entries_end_in_an_error_in_bounded_time_and_memory() {
 
 #[test]
 fn that_a_manifest_is_too_large_is_no_word_of_the_servers() {
-    let sandbox = Sandbox::new("large-manifest");
+    let sandbox = Sandbox::for_scripts();
     let manifest = format!("{MANIFEST}{}", " ".repeat(900 * 1024));
-    write(&sandbox, FILE_NAME, Bundle::with("plugin.json", &manifest).gzip());
-    let said = fails(&sandbox, 1, &format!("plugsign check {FILE_NAME}"));
+    sandbox.write(FILE_NAME, Bundle::with("plugin.json", &manifest).gzip());
+    let said = sandbox.sh(&format!("plugsign check {FILE_NAME}")).exits(1);
     let words =
         "plugin.json is larger than 512 KiB; the server may install it, but plugsign reads no more";
-    assert!(said.stdout.contains(words), "{}", said.shown());
+    assert!(said.out().contains(words), "{}", said.shown());
 }
 
 #[test]
 fn the_signature_beside_it_is_judged_by_those_who_are_trusted() {
-    let sandbox = publisher("check-signature");
-    write(&sandbox, FILE_NAME, Bundle::good().gzip());
-    let unsigned = run(&sandbox, &format!("plugsign check {FILE_NAME}"));
+    let sandbox = publisher();
+    sandbox.write(FILE_NAME, Bundle::good().gzip());
+    let unsigned = sandbox.must(&format!("plugsign check {FILE_NAME}"));
     assert!(
-        unsigned.stdout.starts_with("unsigned  ") && unsigned.stdout.contains("no .sig"),
+        unsigned.out().starts_with("unsigned  ") && unsigned.out().contains("no .sig"),
         "{unsigned:?}",
         unsigned = unsigned.shown()
     );
     // Who wants a signature says so.
     let require = format!("check --require-signature {FILE_NAME}");
-    let required = fails(&sandbox, 1, &format!("plugsign {require}"));
-    assert!(required.stdout.starts_with("BAD "), "{}", required.shown());
-    run(&sandbox, &format!("plugsign sign {FILE_NAME}"));
-    fails(&sandbox, 1, &format!("plugsign --home empty {require}"));
-    let signed = run(&sandbox, &format!("plugsign check --require-signature {FILE_NAME}"));
-    assert!(signed.stdout.starts_with("good  "), "{}", signed.shown());
-    assert!(signed.stdout.contains("signed by"), "{}", signed.shown());
+    let required = sandbox.sh(&format!("plugsign {require}")).exits(1);
+    assert!(required.out().starts_with("BAD "), "{}", required.shown());
+    sandbox.must(&format!("plugsign sign {FILE_NAME}"));
+    sandbox.sh(&format!("plugsign --home empty {require}")).exits(1);
+    let signed = sandbox.must(&format!("plugsign check --require-signature {FILE_NAME}"));
+    assert!(signed.out().starts_with("good  "), "{}", signed.shown());
+    assert!(signed.out().contains("signed by"), "{}", signed.shown());
     // Without anybody to trust, only the shape is looked at.
-    let shape = run(&sandbox, &format!("plugsign --home empty check {FILE_NAME}"));
-    assert!(shape.stdout.starts_with("unverified  "), "{}", shape.shown());
-    assert!(shape.stdout.contains("not verified"), "{}", shape.shown());
-    assert!(shape.stderr.contains("--key"), "{}", shape.shown());
+    let shape = sandbox.must(&format!("plugsign --home empty check {FILE_NAME}"));
+    assert!(shape.out().starts_with("unverified  "), "{}", shape.shown());
+    assert!(shape.out().contains("not verified"), "{}", shape.shown());
+    assert!(shape.err().contains("--key"), "{}", shape.shown());
     // Another bundle under the signature.
     let other = Bundle::good().file("p/x", 0o644, b"x").gzip();
-    write(&sandbox, FILE_NAME, other);
-    let bad = fails(&sandbox, 1, &format!("plugsign check {FILE_NAME}"));
-    assert!(bad.stdout.contains("bad-signature"), "{}", bad.shown());
-    write(&sandbox, &format!("{FILE_NAME}.sig"), "junk");
-    let junk = fails(&sandbox, 1, &format!("plugsign --home empty check {FILE_NAME}"));
-    assert!(junk.stdout.contains("refused by every server"), "{}", junk.shown());
-    run(&sandbox, &format!("rm {FILE_NAME}.sig; plugsign sign -a {FILE_NAME}"));
-    let armored = run(&sandbox, &format!("plugsign check {FILE_NAME}"));
-    assert!(armored.stdout.contains("rename it"), "{}", armored.shown());
+    sandbox.write(FILE_NAME, other);
+    let bad = sandbox.sh(&format!("plugsign check {FILE_NAME}")).exits(1);
+    assert!(bad.out().contains("bad-signature"), "{}", bad.shown());
+    sandbox.write(format!("{FILE_NAME}.sig"), "junk");
+    let junk = sandbox.sh(&format!("plugsign --home empty check {FILE_NAME}")).exits(1);
+    assert!(junk.out().contains("refused by every server"), "{}", junk.shown());
+    sandbox.must(&format!("rm {FILE_NAME}.sig; plugsign sign -a {FILE_NAME}"));
+    let armored = sandbox.must(&format!("plugsign check {FILE_NAME}"));
+    assert!(armored.out().contains("rename it"), "{}", armored.shown());
 }
 
 #[test]
 fn the_document_says_what_the_text_does() {
-    let sandbox = Sandbox::new("check-json");
-    write(&sandbox, FILE_NAME, with("server/plugin", "server/missing").gzip());
-    let said = fails(&sandbox, 1, &format!("plugsign --json check {FILE_NAME}"));
+    let sandbox = Sandbox::for_scripts();
+    sandbox.write(FILE_NAME, with("server/plugin", "server/missing").gzip());
+    let said = sandbox.sh(&format!("plugsign --json check {FILE_NAME}")).exits(1);
     let json = said.json();
     assert_eq!(json["schema"], 1);
     assert_eq!(json["exit"], 1);
@@ -364,31 +364,31 @@ fn the_document_says_what_the_text_does() {
     assert_eq!(json["bundles"][0]["manifest"]["id"], "com.example.plugin");
     assert_eq!(json["bundles"][0]["findings"][0]["code"], "missing-executable");
     assert_eq!(json["bundles"][0]["findings"][0]["severity"], "error");
-    let missing = fails(&sandbox, 3, "plugsign --json check nowhere.tar.gz");
+    let missing = sandbox.sh("plugsign --json check nowhere.tar.gz").exits(3);
     let json = missing.json();
     assert_eq!(json["bundles"][0]["verdict"], "unknown");
 }
 
 #[test]
 fn foreign_text_cannot_draw_on_the_terminal() {
-    let sandbox = Sandbox::new("check-safe");
+    let sandbox = Sandbox::for_scripts();
     let manifest = MANIFEST.replace("com.example.plugin", "\\u001b[2Jgood");
     let bundle = Bundle::with("plugin.json", &manifest).file("../\x1b[31mevil", 0o644, b"x");
-    write(&sandbox, FILE_NAME, bundle.gzip());
-    let said = fails(&sandbox, 1, &format!("plugsign check {FILE_NAME}"));
-    assert!(!said.stdout.contains('\x1b') && said.stdout.contains("\\u{1b}"), "{}", said.shown());
+    sandbox.write(FILE_NAME, bundle.gzip());
+    let said = sandbox.sh(&format!("plugsign check {FILE_NAME}")).exits(1);
+    assert!(!said.out().contains('\x1b') && said.out().contains("\\u{1b}"), "{}", said.shown());
 }
 
 #[test]
 fn sign_warns_of_a_bundle_that_would_not_install_and_signs_it() {
-    let sandbox = publisher("sign-warns");
-    write(&sandbox, &format!("dist/{FILE_NAME}"), with("server/plugin", "missing").gzip());
-    write(&sandbox, "dist/other.tar.gz", "no gzip at all");
-    write(&sandbox, "dist/source.tar.gz", Bundle::empty().file("x/y", 0o644, b"z").gzip());
-    let said = run(&sandbox, "plugsign sign dist");
-    assert_eq!(said.stdout.lines().count(), 3, "{}", said.shown());
-    assert_eq!(said.stderr.matches("warning:").count(), 1, "{}", said.shown());
-    assert!(said.stderr.contains("the executable missing for linux-amd64"), "{}", said.shown());
+    let sandbox = publisher();
+    sandbox.write(format!("dist/{FILE_NAME}"), with("server/plugin", "missing").gzip());
+    sandbox.write("dist/other.tar.gz", "no gzip at all");
+    sandbox.write("dist/source.tar.gz", Bundle::empty().file("x/y", 0o644, b"z").gzip());
+    let said = sandbox.must("plugsign sign dist");
+    assert_eq!(said.out().lines().count(), 3, "{}", said.shown());
+    assert_eq!(said.err().matches("warning:").count(), 1, "{}", said.shown());
+    assert!(said.err().contains("the executable missing for linux-amd64"), "{}", said.shown());
 }
 
 /// A bundle with signatures that the publisher's policy refuses, by the certificates beside them.
@@ -415,54 +415,54 @@ pub(super) fn refused_by_policy(bundle: &[u8]) -> Vec<(&'static str, Vec<u8>, Ve
 
 #[test]
 fn what_the_policy_refuses_and_the_server_installs_is_said_in_two_sentences() {
-    let sandbox = publisher("check-verdicts");
+    let sandbox = publisher();
     let bundle = Bundle::good().gzip();
-    write(&sandbox, FILE_NAME, &bundle);
+    sandbox.write(FILE_NAME, &bundle);
     for (reason, key, signature) in refused_by_policy(&bundle) {
-        write(&sandbox, "key.pgp", key);
-        write(&sandbox, &format!("{FILE_NAME}.sig"), signature);
+        sandbox.write("key.pgp", key);
+        sandbox.write(format!("{FILE_NAME}.sig"), signature);
         let server = format!("plugsign verify --as-server --key key.pgp {FILE_NAME}");
-        assert!(run(&sandbox, &server).stdout.starts_with("good"), "{reason}");
-        let said = fails(&sandbox, 1, &format!("plugsign check --key key.pgp {FILE_NAME}"));
+        assert!(sandbox.must(&server).out().starts_with("good"), "{reason}");
+        let said = sandbox.sh(&format!("plugsign check --key key.pgp {FILE_NAME}")).exits(1);
         let policy = format!("the publisher's policy refuses the signature: {reason}: ");
-        assert!(said.stdout.contains(&policy), "{reason}: {}", said.shown());
+        assert!(said.out().contains(&policy), "{reason}: {}", said.shown());
         let server = "a Mattermost server with the signer's key accepts it all the same";
-        assert!(said.stdout.contains(server), "{reason}: {}", said.shown());
-        assert!(!said.stdout.contains("does not install"), "{reason}: {}", said.shown());
-        let json = fails(&sandbox, 1, &format!("plugsign --json check --key key.pgp {FILE_NAME}"));
+        assert!(said.out().contains(server), "{reason}: {}", said.shown());
+        assert!(!said.out().contains("does not install"), "{reason}: {}", said.shown());
+        let json = sandbox.sh(&format!("plugsign --json check --key key.pgp {FILE_NAME}")).exits(1);
         let signature = json.json()["bundles"][0]["signature"].clone();
         assert_eq!(
             (&signature["reason"], &signature["server"]),
             (&reason.into(), &"accepts".into())
         );
         // Without anybody's key, too, nothing is said of the server that is not so.
-        let said = sandbox.shell(&format!("plugsign --home empty check {FILE_NAME}"));
-        assert!(!said.stdout.contains("every server"), "{reason}: {}", said.shown());
-        assert!(!said.stdout.contains("does not install"), "{reason}: {}", said.shown());
+        let said = sandbox.sh(&format!("plugsign --home empty check {FILE_NAME}"));
+        assert!(!said.out().contains("every server"), "{reason}: {}", said.shown());
+        assert!(!said.out().contains("does not install"), "{reason}: {}", said.shown());
         let doctor = format!("plugsign doctor --bundle {FILE_NAME}");
-        let said = sandbox.shell(&format!("plugsign trust add key.pgp; {doctor}"));
-        assert!(!said.stdout.contains("the server does not install"), "{reason}: {}", said.shown());
+        let said = sandbox.sh(&format!("plugsign trust add key.pgp; {doctor}"));
+        assert!(!said.out().contains("the server does not install"), "{reason}: {}", said.shown());
     }
     // What the server refuses it is said to refuse, with advice for signatures.
-    write(&sandbox, &format!("{FILE_NAME}.sig"), "junk");
-    let said = fails(&sandbox, 1, &format!("plugsign check --key key.pgp {FILE_NAME}"));
-    assert!(said.stdout.contains("does not install it"), "{}", said.shown());
-    assert!(!said.stdout.contains("Export the"), "{}", said.shown());
+    sandbox.write(format!("{FILE_NAME}.sig"), "junk");
+    let said = sandbox.sh(&format!("plugsign check --key key.pgp {FILE_NAME}")).exits(1);
+    assert!(said.out().contains("does not install it"), "{}", said.shown());
+    assert!(!said.out().contains("Export the"), "{}", said.shown());
     let json =
-        fails(&sandbox, 1, &format!("plugsign --json check --key key.pgp {FILE_NAME}")).json();
+        sandbox.sh(&format!("plugsign --json check --key key.pgp {FILE_NAME}")).exits(1).json();
     assert_eq!(json["bundles"][0]["signature"]["server"], "refuses");
 }
 
 #[test]
 fn a_bundle_that_nobody_answers_for_is_not_called_good_in_the_document_either() {
-    let sandbox = publisher("check-unverified");
-    write(&sandbox, FILE_NAME, Bundle::good().gzip());
+    let sandbox = publisher();
+    sandbox.write(FILE_NAME, Bundle::good().gzip());
     let verdict = |command: &str| {
-        let json = run(&sandbox, &format!("{command} {FILE_NAME}")).json();
+        let json = sandbox.must(&format!("{command} {FILE_NAME}")).json();
         json["bundles"][0]["verdict"].as_str().unwrap().to_string()
     };
     assert_eq!(verdict("plugsign --json check"), "unsigned");
-    run(&sandbox, &format!("plugsign sign {FILE_NAME}"));
+    sandbox.must(&format!("plugsign sign {FILE_NAME}"));
     assert_eq!(verdict("plugsign --home empty --json check"), "unverified");
     assert_eq!(verdict("plugsign --json check"), "good");
 }

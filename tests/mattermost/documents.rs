@@ -4,7 +4,7 @@ use super::archives::{Bundle, FILE_NAME};
 use super::common::documents::{blocks, follow_sessions, section};
 use super::common::sandbox::Sandbox;
 use super::config::REAL;
-use super::{publisher, read, run, write};
+use super::{publisher, read};
 
 /// Returns the commands of a section, a block each.
 fn commands(title: &str) -> Vec<String> {
@@ -16,14 +16,13 @@ fn commands(title: &str) -> Vec<String> {
 /// Makes stand-ins for what plugsign is not: the server's own tools.
 fn stand_ins(sandbox: &Sandbox) -> String {
     for name in ["mmctl", "marketplace", "rsync"] {
-        write(
-            sandbox,
-            &format!("tools/{name}"),
+        sandbox.write(
+            format!("tools/{name}"),
             format!("#!/bin/sh\necho {name} \"$@\" >> ../called\n"),
         );
     }
-    run(sandbox, "chmod +x tools/*; mkdir -p server/config");
-    write(sandbox, "server/config/config.json", REAL);
+    sandbox.must("chmod +x tools/*; mkdir -p server/config");
+    sandbox.write("server/config/config.json", REAL);
     "PATH=$PATH:$PWD/tools\n".into()
 }
 
@@ -34,15 +33,14 @@ fn run_blocks(sandbox: &Sandbox, blocks: &[String]) {
     // The server's folder stands elsewhere here.
     let script =
         script.replace("cd /opt/mattermost", "cp release-key.asc server || true\ncd server");
-    run(sandbox, &format!("{path}{script}"));
+    sandbox.must(&format!("{path}{script}"));
 }
 
 #[test]
 fn the_administrators_steps_work_as_printed() {
-    let sandbox = Sandbox::new("readme-admin");
-    write(&sandbox, "server/com.example.plugin-1.2.0.tar.gz", Bundle::good().gzip());
-    run(
-        &sandbox,
+    let sandbox = Sandbox::for_scripts();
+    sandbox.write("server/com.example.plugin-1.2.0.tar.gz", Bundle::good().gzip());
+    sandbox.must(
         "plugsign --home publisher keygen --name Org --email releases@example.org
          plugsign --home publisher export releases@example.org -a -o server/release-key.asc
          plugsign --home publisher sign server/*.tar.gz",
@@ -55,16 +53,16 @@ fn the_administrators_steps_work_as_printed() {
 
 #[test]
 fn an_administrator_sees_what_is_printed() {
-    let sandbox = publisher("docs-admin");
-    write(&sandbox, "config/config.json", REAL);
-    run(&sandbox, "plugsign trust add --config config/config.json release-key.asc");
+    let sandbox = publisher();
+    sandbox.write("config/config.json", REAL);
+    sandbox.must("plugsign trust add --config config/config.json release-key.asc");
     follow_sessions(&sandbox, include_str!("../../docs/servers.md"));
 }
 
 #[test]
 fn a_marketplace_works_from_the_key_to_the_installed_plugin() {
-    let sandbox = Sandbox::new("readme-market");
-    write(&sandbox, &format!("dist/{FILE_NAME}"), Bundle::good().gzip());
+    let sandbox = Sandbox::for_scripts();
+    sandbox.write(format!("dist/{FILE_NAME}"), Bundle::good().gzip());
     run_blocks(&sandbox, &commands("Run your own marketplace"));
     let plugins = read(&sandbox, "plugins.json");
     assert!(plugins.contains("https://plugins.example.org/com.example.plugin-1.2.0.tar.gz"));

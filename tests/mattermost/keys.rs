@@ -6,14 +6,14 @@ use std::fs;
 use super::common::peers::{Question, go_verdict, peer};
 use super::common::sandbox::Sandbox;
 use super::config::REAL;
-use super::{fails, read, run, write};
+use super::read;
 
 /// A server and a gpg home. `Q` makes a gpg command quiet.
-fn gpg_home(name: &str) -> Option<Sandbox> {
+fn gpg_home() -> Option<Sandbox> {
     peer("gpg")?;
-    let sandbox = Sandbox::new(name);
-    write(&sandbox, "server/config.json", REAL);
-    write(&sandbox, "plugin.tar.gz", "a plugin");
+    let sandbox = Sandbox::for_scripts();
+    sandbox.write("server/config.json", REAL);
+    sandbox.write("plugin.tar.gz", "a plugin");
     Some(sandbox)
 }
 
@@ -29,14 +29,14 @@ fpr() { gpg --with-colons --list-keys \"$1\" | sed -n 's/^fpr:*\\([^:]*\\):$/\\1
 #[track_caller]
 fn refused_then_mended(sandbox: &Sandbox, words: &str, go_refuses: bool) {
     let add = |key: &str| format!("plugsign trust add --config server/config.json {key}");
-    let said = fails(sandbox, 4, &add("bad.key"));
-    assert!(said.stdout.contains(words), "{words}\n{}", said.shown());
+    let said = sandbox.sh(&add("bad.key")).exits(4);
+    assert!(said.out().contains(words), "{words}\n{}", said.shown());
     assert_eq!(read(sandbox, "server/config.json"), REAL);
-    run(sandbox, &add("good.key"));
-    run(sandbox, "plugsign verify --key good.key plugin.tar.gz");
-    run(sandbox, "plugsign verify --as-server --key server/good.key plugin.tar.gz");
+    sandbox.must(&add("good.key"));
+    sandbox.must("plugsign verify --key good.key plugin.tar.gz");
+    sandbox.must("plugsign verify --as-server --key server/good.key plugin.tar.gz");
     let Some(go) = go_verdict() else { return };
-    let file = |name: &str| fs::read(sandbox.path().join(name)).unwrap();
+    let file = |name: &str| fs::read(sandbox.path(name)).unwrap();
     let (signature, data) = (file("plugin.tar.gz.sig"), file("plugin.tar.gz"));
     let ask = |key: &[u8]| go.ask(Question { key, signature: &signature, data: &data });
     let good = ask(&file("server/good.key"));
@@ -47,59 +47,49 @@ fn refused_then_mended(sandbox: &Sandbox, words: &str, go_refuses: bool) {
 
 #[test]
 fn gpgs_default_key_of_today() {
-    let Some(sandbox) = gpg_home("key-ed25519") else { return };
-    run(
-        &sandbox,
-        &format!(
-            "{GPG}
+    let Some(sandbox) = gpg_home() else { return };
+    sandbox.must(&format!(
+        "{GPG}
             gpg --quick-gen-key 'Ed <ed@example.org>' future-default default never
             gpg --export ed@example.org > bad.key
             plugsign keygen --name Mended --email mended@example.org
             plugsign export mended@example.org -o good.key
             plugsign sign plugin.tar.gz"
-        ),
-    );
+    ));
     refused_then_mended(&sandbox, "an RSA key", true);
 }
 
 #[test]
 fn a_parameter_file_with_ed25519_and_cv25519() {
-    let Some(sandbox) = gpg_home("key-parameters") else { return };
+    let Some(sandbox) = gpg_home() else { return };
     let parameters = "%no-protection\nKey-Type: eddsa\nKey-Curve: ed25519\nSubkey-Type: ecdh\n\
         Subkey-Curve: cv25519\nName-Real: Ed\nName-Email: ed@example.org\nExpire-Date: 0\n%commit\n";
-    write(&sandbox, "parameters", parameters);
-    run(
-        &sandbox,
-        &format!(
-            "{GPG}
+    sandbox.write("parameters", parameters);
+    sandbox.must(&format!(
+        "{GPG}
             gpg --gen-key parameters
             gpg --export -a ed@example.org > bad.key
             plugsign keygen --name Mended --email mended@example.org
             plugsign export mended@example.org -o good.key
             plugsign sign plugin.tar.gz"
-        ),
-    );
+    ));
     refused_then_mended(&sandbox, "neither Ed25519 nor Curve25519", true);
 }
 
 #[test]
 fn an_rsa_key_with_a_curve25519_subkey() {
-    let Some(sandbox) = gpg_home("key-cv25519") else { return };
-    run(
-        &sandbox,
-        &format!(
-            "{GPG}
+    let Some(sandbox) = gpg_home() else { return };
+    sandbox.must(&format!(
+        "{GPG}
             gpg --quick-gen-key 'Rsa <rsa@example.org>' rsa3072 sign never
             gpg --quick-add-key $(fpr rsa@example.org) cv25519 encr never
             gpg --export rsa@example.org > bad.key
             gpg --export-filter drop-subkey='key_algo=18' --export rsa@example.org > good.key
             gpg --digest-algo SHA256 --detach-sign plugin.tar.gz"
-        ),
-    );
+    ));
     refused_then_mended(&sandbox, "plugsign export --for-server", true);
     // As the words have it.
-    run(
-        &sandbox,
+    sandbox.must(
         "plugsign import bad.key
         plugsign export --for-server rsa@example.org -o mended.key
         plugsign trust add --config server/config.json mended.key",
@@ -108,10 +98,8 @@ fn an_rsa_key_with_a_curve25519_subkey() {
 
 #[test]
 fn an_rsa_key_with_an_ed25519_subkey_that_signs() {
-    let Some(sandbox) = gpg_home("key-ed25519-subkey") else { return };
-    run(
-        &sandbox,
-        &format!(
+    let Some(sandbox) = gpg_home() else { return };
+    sandbox.must(&format!(
             "{GPG}
             gpg --quick-gen-key 'Rsa <rsa@example.org>' rsa3072 sign never
             gpg --quick-add-key $(fpr rsa@example.org) cv25519 encr never
@@ -119,36 +107,31 @@ fn an_rsa_key_with_an_ed25519_subkey_that_signs() {
             gpg --export rsa@example.org > bad.key
             gpg --export-filter drop-subkey='key_algo=18||key_algo=22' --export rsa@example.org > good.key
             gpg -u $(fpr rsa@example.org)! --digest-algo SHA256 --detach-sign plugin.tar.gz"
-        ),
-    );
+        ));
     refused_then_mended(&sandbox, "neither Ed25519 nor Curve25519", true);
 }
 
 #[test]
 fn an_rsa_key_that_an_ed25519_key_certified() {
-    let Some(sandbox) = gpg_home("key-certified") else { return };
-    run(
-        &sandbox,
-        &format!(
-            "{GPG}
+    let Some(sandbox) = gpg_home() else { return };
+    sandbox.must(&format!(
+        "{GPG}
             gpg --quick-gen-key 'Rsa <rsa@example.org>' rsa3072 sign never
             gpg --quick-gen-key 'Ed <ed@example.org>' ed25519 sign never
             gpg --yes -u ed@example.org --quick-sign-key $(fpr rsa@example.org)
             gpg --export rsa@example.org > bad.key
             gpg --export-options export-minimal --export rsa@example.org > good.key
             gpg -u rsa@example.org --digest-algo SHA256 --detach-sign plugin.tar.gz"
-        ),
-    );
+    ));
     refused_then_mended(&sandbox, "export-minimal", true);
 }
 
 #[test]
 fn two_armored_keys_in_one_file() {
-    let sandbox = Sandbox::new("key-two-blocks");
-    write(&sandbox, "server/config.json", REAL);
-    write(&sandbox, "plugin.tar.gz", "a plugin");
-    run(
-        &sandbox,
+    let sandbox = Sandbox::for_scripts();
+    sandbox.write("server/config.json", REAL);
+    sandbox.write("plugin.tar.gz", "a plugin");
+    sandbox.must(
         "plugsign keygen --name Other --email other@example.org
         plugsign keygen --name Ours --email ours@example.org
         plugsign export other@example.org -a > bad.key
@@ -161,11 +144,10 @@ fn two_armored_keys_in_one_file() {
 
 #[test]
 fn a_secret_key() {
-    let sandbox = Sandbox::new("key-secret");
-    write(&sandbox, "server/config.json", REAL);
-    write(&sandbox, "plugin.tar.gz", "a plugin");
-    run(
-        &sandbox,
+    let sandbox = Sandbox::for_scripts();
+    sandbox.write("server/config.json", REAL);
+    sandbox.write("plugin.tar.gz", "a plugin");
+    sandbox.must(
         "plugsign keygen --name Ours --email ours@example.org
         plugsign export ours@example.org --secret -o bad.key
         plugsign export ours@example.org -o good.key

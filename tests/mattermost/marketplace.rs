@@ -9,18 +9,18 @@ use serde_json::Value;
 use super::archives::{Bundle, MANIFEST};
 use super::common::peers::{Question, go_verdict};
 use super::common::sandbox::Sandbox;
-use super::{fails, publisher, read, run, write};
+use super::{publisher, read};
 
 const ADD: &str = "plugsign marketplace add --database plugins.json \
     --download-url-base https://plugins.example.org/ --time 2026-11-22T20:00:00Z";
 
 /// A publisher with signed bundles of these identifiers and versions.
-fn release(name: &str, plugins: &[(&str, &str)]) -> Sandbox {
-    let sandbox = publisher(name);
+fn release(plugins: &[(&str, &str)]) -> Sandbox {
+    let sandbox = publisher();
     for (id, version) in plugins {
         bundle(&sandbox, id, version, "");
     }
-    run(&sandbox, "plugsign sign dist/");
+    sandbox.must("plugsign sign dist/");
     sandbox
 }
 
@@ -28,7 +28,7 @@ fn bundle(sandbox: &Sandbox, id: &str, version: &str, platform: &str) {
     let manifest = MANIFEST.replace("com.example.plugin", id).replace("1.2.0", version);
     let bundle =
         Bundle::with("plugin.json", &manifest).file("p/README", 0o644, platform.as_bytes());
-    write(sandbox, &format!("dist/{id}-{version}{platform}.tar.gz"), bundle.gzip());
+    sandbox.write(format!("dist/{id}-{version}{platform}.tar.gz"), bundle.gzip());
 }
 
 fn entries(sandbox: &Sandbox) -> Vec<Value> {
@@ -46,19 +46,19 @@ fn versions(sandbox: &Sandbox) -> Vec<String> {
 #[test]
 fn entries_are_sorted_as_the_generator_sorts_them() {
     let plugins = [("b.plugin", "1.9.0"), ("b.plugin", "1.10.0"), ("a.plugin", "1.0.0")];
-    let sandbox = release("market-order", &plugins);
-    run(&sandbox, &format!("{ADD} dist/b.plugin-1.9.0.tar.gz"));
-    run(&sandbox, &format!("{ADD} dist/b.plugin-1.10.0.tar.gz dist/a.plugin-1.0.0.tar.gz"));
+    let sandbox = release(&plugins);
+    sandbox.must(&format!("{ADD} dist/b.plugin-1.9.0.tar.gz"));
+    sandbox.must(&format!("{ADD} dist/b.plugin-1.10.0.tar.gz dist/a.plugin-1.0.0.tar.gz"));
     assert_eq!(versions(&sandbox), ["a.plugin 1.0.0", "b.plugin 1.10.0", "b.plugin 1.9.0"]);
-    run(&sandbox, "plugsign marketplace check --database plugins.json --bundles dist");
+    sandbox.must("plugsign marketplace check --database plugins.json --bundles dist");
 }
 
 #[test]
 fn an_entry_has_the_generators_fields_in_its_order_and_format() {
-    let sandbox = release("market-format", &[("com.example.plugin", "1.2.0")]);
+    let sandbox = release(&[("com.example.plugin", "1.2.0")]);
     let options = "--homepage-url 'https://example.org/?a=1&b=<2>' --label Partner --label Own \
         --author-type partner --release-stage beta --enterprise --hosting on-prem";
-    run(&sandbox, &format!("{ADD} {options} dist/*.tar.gz"));
+    sandbox.must(&format!("{ADD} {options} dist/*.tar.gz"));
     let text = read(&sandbox, "plugins.json");
     // No escapes for HTML, two spaces, a line end.
     assert!(text.contains("  \"homepage_url\": \"https://example.org/?a=1&b=<2>\",\n"), "{text}");
@@ -98,35 +98,35 @@ fn an_entry_has_the_generators_fields_in_its_order_and_format() {
         "https://plugins.example.org/com.example.plugin-1.2.0.tar.gz"
     );
     // The same inputs make the same bytes.
-    run(&sandbox, &format!("{ADD} {options} --replace dist/*.tar.gz"));
+    sandbox.must(&format!("{ADD} {options} --replace dist/*.tar.gz"));
     assert_eq!(read(&sandbox, "plugins.json"), text);
 }
 
 #[test]
 fn what_is_embedded_is_what_the_servers_library_accepts() {
-    let sandbox = release("market-signature", &[("com.example.plugin", "1.2.0")]);
-    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    let sandbox = release(&[("com.example.plugin", "1.2.0")]);
+    sandbox.must(&format!("{ADD} dist/*.tar.gz"));
     let Some(go) = go_verdict() else { return };
     let signature = entries(&sandbox)[0]["signature"].as_str().unwrap().to_owned();
     let signature = STANDARD.decode(signature).unwrap();
-    let key = fs::read(sandbox.path().join("release-key.asc")).unwrap();
-    let data = fs::read(sandbox.path().join("dist/com.example.plugin-1.2.0.tar.gz")).unwrap();
+    let key = fs::read(sandbox.path("release-key.asc")).unwrap();
+    let data = fs::read(sandbox.path("dist/com.example.plugin-1.2.0.tar.gz")).unwrap();
     let answer = go.ask(Question { key: &key, signature: &signature, data: &data });
     assert!(answer.starts_with("ACCEPT "), "{answer}");
 }
 
 #[test]
 fn bundles_for_one_platform_join_the_main_one() {
-    let sandbox = release("market-platforms", &[("com.example.plugin", "1.2.0")]);
+    let sandbox = release(&[("com.example.plugin", "1.2.0")]);
     for platform in ["-linux-amd64", "-osx-amd64", "-windows-amd64"] {
         bundle(&sandbox, "com.example.plugin", "1.2.0", platform);
     }
     let alone = "dist/com.example.plugin-1.2.0-linux-amd64.tar.gz";
-    run(&sandbox, "plugsign sign dist/");
-    let said = fails(&sandbox, 1, &format!("{ADD} {alone}"));
-    assert!(said.stdout.contains("main bundle"), "{}", said.shown());
+    sandbox.must("plugsign sign dist/");
+    let said = sandbox.sh(&format!("{ADD} {alone}")).exits(1);
+    assert!(said.out().contains("main bundle"), "{}", said.shown());
     // The manifest names an executable for Linux alone, so the others have none to lack.
-    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    sandbox.must(&format!("{ADD} dist/*.tar.gz"));
     let entries = entries(&sandbox);
     assert_eq!(entries.len(), 1);
     let platforms = &entries[0]["platforms"];
@@ -135,82 +135,78 @@ fn bundles_for_one_platform_join_the_main_one() {
     assert!(url("darwin-amd64").ends_with("1.2.0-osx-amd64.tar.gz"), "{platforms}");
     assert!(url("windows-amd64").ends_with("1.2.0-windows-amd64.tar.gz"), "{platforms}");
     assert_eq!(platforms["darwin-arm64"], serde_json::json!({}));
-    let said = run(&sandbox, "plugsign marketplace check --database plugins.json --bundles dist");
-    assert!(said.stdout.contains("4 verified"), "{}", said.shown());
+    let said = sandbox.must("plugsign marketplace check --database plugins.json --bundles dist");
+    assert!(said.out().contains("4 verified"), "{}", said.shown());
 }
 
 #[test]
 fn only_good_signatures_go_in_and_all_or_nothing() {
-    let sandbox = release("market-refused", &[("a.plugin", "1.0.0"), ("b.plugin", "1.0.0")]);
+    let sandbox = release(&[("a.plugin", "1.0.0"), ("b.plugin", "1.0.0")]);
     bundle(&sandbox, "b.plugin", "1.0.0", "");
-    run(&sandbox, "printf x >> dist/b.plugin-1.0.0.tar.gz");
-    let said = fails(&sandbox, 1, &format!("{ADD} dist/*.tar.gz"));
-    assert!(said.stdout.contains("bad-signature"), "{}", said.shown());
-    assert!(said.stderr.contains("nothing was added"), "{}", said.shown());
-    assert!(!sandbox.path().join("plugins.json").exists());
-    run(&sandbox, "rm dist/b.plugin-1.0.0.tar.gz.sig");
-    fails(&sandbox, 1, &format!("{ADD} dist/b.plugin-1.0.0.tar.gz"));
-    fails(&sandbox, 3, &format!("{ADD} dist/nowhere.tar.gz"));
-    fails(&sandbox, 3, &format!("plugsign --home empty {} dist/a.plugin-1.0.0.tar.gz", &ADD[9..]));
-    fails(&sandbox, 2, &format!("{} dist/a.plugin-1.0.0.tar.gz", ADD.replace("https", "ftp")));
+    sandbox.must("printf x >> dist/b.plugin-1.0.0.tar.gz");
+    let said = sandbox.sh(&format!("{ADD} dist/*.tar.gz")).exits(1);
+    assert!(said.out().contains("bad-signature"), "{}", said.shown());
+    assert!(said.err().contains("nothing was added"), "{}", said.shown());
+    assert!(!sandbox.path("plugins.json").exists());
+    sandbox.must("rm dist/b.plugin-1.0.0.tar.gz.sig");
+    sandbox.sh(&format!("{ADD} dist/b.plugin-1.0.0.tar.gz")).exits(1);
+    sandbox.sh(&format!("{ADD} dist/nowhere.tar.gz")).exits(3);
+    sandbox.sh(&format!("plugsign --home empty {} dist/a.plugin-1.0.0.tar.gz", &ADD[9..])).exits(3);
+    sandbox.sh(&format!("{} dist/a.plugin-1.0.0.tar.gz", ADD.replace("https", "ftp"))).exits(2);
 }
 
 #[test]
 fn a_version_that_is_there_is_refused_without_replace() {
-    let sandbox = release("market-replace", &[("a.plugin", "1.0.0")]);
-    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    let sandbox = release(&[("a.plugin", "1.0.0")]);
+    sandbox.must(&format!("{ADD} dist/*.tar.gz"));
     let before = read(&sandbox, "plugins.json");
-    let said = fails(&sandbox, 3, &format!("{ADD} --enterprise dist/*.tar.gz"));
-    assert!(
-        said.stdout.contains("already") && said.stderr.contains("--replace"),
-        "{}",
-        said.shown()
-    );
+    let said = sandbox.sh(&format!("{ADD} --enterprise dist/*.tar.gz")).exits(3);
+    assert!(said.out().contains("already") && said.err().contains("--replace"), "{}", said.shown());
     assert_eq!(read(&sandbox, "plugins.json"), before);
     // The same once more is no other: the next release goes into the same folder.
-    let said = run(&sandbox, &format!("{} dist/*.tar.gz", ADD.replace("2026-", "2020-")));
-    assert!(said.stdout.starts_with("unchanged  a.plugin 1.0.0"), "{}", said.shown());
+    let said = sandbox.must(&format!("{} dist/*.tar.gz", ADD.replace("2026-", "2020-")));
+    assert!(said.out().starts_with("unchanged  a.plugin 1.0.0"), "{}", said.shown());
     assert_eq!(read(&sandbox, "plugins.json"), before);
-    let said = run(&sandbox, &format!("{ADD} --enterprise --replace dist/*.tar.gz"));
-    assert!(said.stdout.starts_with("replaced"), "{}", said.shown());
+    let said = sandbox.must(&format!("{ADD} --enterprise --replace dist/*.tar.gz"));
+    assert!(said.out().starts_with("replaced"), "{}", said.shown());
     assert_eq!(entries(&sandbox).len(), 1);
     assert_eq!(entries(&sandbox)[0]["enterprise"], true);
 }
 
 #[test]
 fn a_release_is_taken_out_again() {
-    let sandbox = release("market-remove", &[("a.plugin", "1.0.0"), ("a.plugin", "1.1.0")]);
-    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    let sandbox = release(&[("a.plugin", "1.0.0"), ("a.plugin", "1.1.0")]);
+    sandbox.must(&format!("{ADD} dist/*.tar.gz"));
     let remove = "plugsign marketplace remove --database plugins.json a.plugin";
-    let said = run(&sandbox, &format!("{remove} 1.1.0"));
-    assert!(said.stdout.starts_with("removed  a.plugin 1.1.0"), "{}", said.shown());
+    let said = sandbox.must(&format!("{remove} 1.1.0"));
+    assert!(said.out().starts_with("removed  a.plugin 1.1.0"), "{}", said.shown());
     let left = entries(&sandbox);
     assert_eq!(left.len(), 1);
     assert_eq!(left[0]["manifest"]["version"], "1.0.0");
     let before = read(&sandbox, "plugins.json");
-    let said = fails(&sandbox, 3, &format!("{remove} 1.1.0"));
-    assert!(said.stderr.contains("the database has no a.plugin 1.1.0"), "{}", said.shown());
+    let said = sandbox.sh(&format!("{remove} 1.1.0")).exits(3);
+    assert!(said.err().contains("the database has no a.plugin 1.1.0"), "{}", said.shown());
     assert_eq!(read(&sandbox, "plugins.json"), before);
 }
 
 #[test]
 fn a_database_that_is_damaged_is_left_alone() {
-    let sandbox = release("market-damaged", &[("a.plugin", "1.0.0")]);
+    let sandbox = release(&[("a.plugin", "1.0.0")]);
     // The generator does not cut a file that shrinks.
     for text in ["", "{}", "[] ]", "[{]"] {
-        write(&sandbox, "plugins.json", text);
-        fails(&sandbox, 3, &format!("{ADD} dist/*.tar.gz"));
+        sandbox.write("plugins.json", text);
+        sandbox.sh(&format!("{ADD} dist/*.tar.gz")).exits(3);
         assert_eq!(read(&sandbox, "plugins.json"), text);
-        fails(&sandbox, 3, "plugsign marketplace check --database plugins.json");
+        sandbox.sh("plugsign marketplace check --database plugins.json").exits(3);
     }
 }
 
 #[test]
 fn foreign_entries_keep_their_fields() {
-    let sandbox = release("market-foreign", &[("a.plugin", "1.0.0")]);
+    let sandbox = release(&[("a.plugin", "1.0.0")]);
     let foreign = r#"[{"homepage_url": "x", "future": [1, {"z": 1, "a": 2}], "manifest": {"id": "z.plugin", "version": "1.0.0", "sections": []}}]"#;
-    write(&sandbox, "plugins.json", foreign);
-    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    sandbox.write("plugins.json", foreign);
+    sandbox.must(&format!("{ADD} dist/*.tar.gz"));
     let text = read(&sandbox, "plugins.json");
     assert_eq!(versions(&sandbox), ["a.plugin 1.0.0", "z.plugin 1.0.0"]);
     let kept: Value = serde_json::from_str(foreign).unwrap();
@@ -220,8 +216,8 @@ fn foreign_entries_keep_their_fields() {
 
 #[test]
 fn check_finds_what_a_server_would_stumble_over() {
-    let sandbox = release("market-check", &[("a.plugin", "1.0.0")]);
-    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    let sandbox = release(&[("a.plugin", "1.0.0")]);
+    sandbox.must(&format!("{ADD} dist/*.tar.gz"));
     let good = entries(&sandbox)[0].clone();
     let check = "plugsign marketplace check --database plugins.json";
     for (pointer, value, words) in [
@@ -241,63 +237,63 @@ fn check_finds_what_a_server_would_stumble_over() {
     ] {
         let mut entry = good.clone();
         *entry.pointer_mut(pointer).unwrap() = value.into();
-        write(&sandbox, "plugins.json", serde_json::to_string(&[entry]).unwrap());
-        let said = fails(&sandbox, 1, check);
-        assert!(said.stdout.contains(words), "{pointer} {value}: {}", said.shown());
+        sandbox.write("plugins.json", serde_json::to_string(&[entry]).unwrap());
+        let said = sandbox.sh(check).exits(1);
+        assert!(said.out().contains(words), "{pointer} {value}: {}", said.shown());
     }
-    write(&sandbox, "plugins.json", serde_json::to_string(&[&good, &good]).unwrap());
-    assert!(fails(&sandbox, 1, check).stdout.contains("more than once"));
+    sandbox.write("plugins.json", serde_json::to_string(&[&good, &good]).unwrap());
+    assert!(sandbox.sh(check).exits(1).out().contains("more than once"));
     // Another bundle under the same name; then none.
-    write(&sandbox, "plugins.json", serde_json::to_string(&[&good]).unwrap());
-    run(&sandbox, check);
+    sandbox.write("plugins.json", serde_json::to_string(&[&good]).unwrap());
+    sandbox.must(check);
     let bundles = format!("{check} --bundles dist");
-    run(&sandbox, &bundles);
-    write(&sandbox, "dist/a.plugin-1.0.0.tar.gz", Bundle::good().gzip());
-    assert!(fails(&sandbox, 1, &bundles).stdout.contains("bad-signature"));
-    run(&sandbox, "rm dist/a.plugin-1.0.0.tar.gz");
-    fails(&sandbox, 3, &bundles);
+    sandbox.must(&bundles);
+    sandbox.write("dist/a.plugin-1.0.0.tar.gz", Bundle::good().gzip());
+    assert!(sandbox.sh(&bundles).exits(1).out().contains("bad-signature"));
+    sandbox.must("rm dist/a.plugin-1.0.0.tar.gz");
+    sandbox.sh(&bundles).exits(3);
 }
 
 #[test]
 fn what_was_not_verified_is_not_called_good() {
-    let sandbox = release("market-unverified", &[("a.plugin", "1.0.0")]);
-    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    let sandbox = release(&[("a.plugin", "1.0.0")]);
+    sandbox.must(&format!("{ADD} dist/*.tar.gz"));
     let check = "plugsign marketplace check --database plugins.json";
-    let said = run(&sandbox, check);
-    assert!(said.stdout.starts_with("unverified  a.plugin 1.0.0"), "{}", said.shown());
-    assert!(said.stderr.contains("--bundles DIR"), "{}", said.shown());
-    let json = |command: String| run(&sandbox, &command).json()["entries"][0]["verdict"].clone();
+    let said = sandbox.must(check);
+    assert!(said.out().starts_with("unverified  a.plugin 1.0.0"), "{}", said.shown());
+    assert!(said.err().contains("--bundles DIR"), "{}", said.shown());
+    let json = |command: String| sandbox.must(&command).json()["entries"][0]["verdict"].clone();
     assert_eq!(json(check.replace("plugsign", "plugsign --json")), "unverified");
     let with = format!("{check} --bundles dist");
-    assert!(run(&sandbox, &with).stdout.starts_with("good  a.plugin 1.0.0  1 verified"));
+    assert!(sandbox.must(&with).out().starts_with("good  a.plugin 1.0.0  1 verified"));
     assert_eq!(json(with.replace("plugsign", "plugsign --json")), "good");
 }
 
 #[test]
 fn an_entry_that_servers_accept_is_not_said_to_be_refused_by_every_server() {
-    let sandbox = release("market-verdicts", &[("a.plugin", "1.0.0")]);
-    run(&sandbox, &format!("{ADD} dist/*.tar.gz"));
+    let sandbox = release(&[("a.plugin", "1.0.0")]);
+    sandbox.must(&format!("{ADD} dist/*.tar.gz"));
     let good = entries(&sandbox)[0].clone();
-    let bundle = fs::read(sandbox.path().join("dist/a.plugin-1.0.0.tar.gz")).unwrap();
+    let bundle = fs::read(sandbox.path("dist/a.plugin-1.0.0.tar.gz")).unwrap();
     let check = "plugsign marketplace check --database plugins.json";
     for (reason, key, signature) in super::check::refused_by_policy(&bundle) {
         let mut entry = good.clone();
         entry["signature"] = STANDARD.encode(&signature).into();
-        write(&sandbox, "plugins.json", serde_json::to_string(&[entry]).unwrap());
-        write(&sandbox, "key.pgp", key);
-        let said = sandbox.shell(check);
-        assert!(!said.stdout.contains("every server"), "{reason}: {}", said.shown());
-        let said = fails(&sandbox, 1, &format!("{check} --bundles dist --key key.pgp"));
-        assert!(said.stdout.contains(&format!("policy refuses the signature: {reason}")));
-        assert!(said.stdout.contains("accepts it all the same"), "{reason}: {}", said.shown());
+        sandbox.write("plugins.json", serde_json::to_string(&[entry]).unwrap());
+        sandbox.write("key.pgp", key);
+        let said = sandbox.sh(check);
+        assert!(!said.out().contains("every server"), "{reason}: {}", said.shown());
+        let said = sandbox.sh(&format!("{check} --bundles dist --key key.pgp")).exits(1);
+        assert!(said.out().contains(&format!("policy refuses the signature: {reason}")));
+        assert!(said.out().contains("accepts it all the same"), "{reason}: {}", said.shown());
     }
     // Advice for signatures, not for keys.
     for signature in ["AAAA", "c2lnbmF0dXJl"] {
         let mut entry = good.clone();
         entry["signature"] = signature.into();
-        write(&sandbox, "plugins.json", serde_json::to_string(&[entry]).unwrap());
-        let said = fails(&sandbox, 1, check);
-        assert!(said.stdout.contains("refused by every server"), "{}", said.shown());
-        assert!(!said.stdout.to_lowercase().contains("export"), "{}", said.shown());
+        sandbox.write("plugins.json", serde_json::to_string(&[entry]).unwrap());
+        let said = sandbox.sh(check).exits(1);
+        assert!(said.out().contains("refused by every server"), "{}", said.shown());
+        assert!(!said.out().to_lowercase().contains("export"), "{}", said.shown());
     }
 }

@@ -15,8 +15,8 @@ fn every_cause_of_a_refusal_is_named() {
     let table = fs::read_to_string(folder.join("verdicts.tsv")).unwrap();
     let file = |name: &str| fs::read(folder.join("files").join(name)).unwrap();
     let plugin = file("message.tar.gz");
-    let sandbox = Sandbox::new("refusals");
-    fs::write(sandbox.path().join("plugin.tar.gz"), &plugin).unwrap();
+    let sandbox = Sandbox::for_scripts();
+    fs::write(sandbox.path("plugin.tar.gz"), &plugin).unwrap();
     let go = go_verdict();
     let mut causes = BTreeSet::new();
     let mut refused = 0;
@@ -29,14 +29,14 @@ fn every_cause_of_a_refusal_is_named() {
         else {
             panic!("{case} is accepted");
         };
-        fs::write(sandbox.path().join("key"), &key_file).unwrap();
-        fs::write(sandbox.path().join("signature"), &signature_file).unwrap();
-        let said = sandbox.shell_with(
+        fs::write(sandbox.path("key"), &key_file).unwrap();
+        fs::write(sandbox.path("signature"), &signature_file).unwrap();
+        let said = sandbox.sh_with(
             "plugsign verify --as-server --key key --signature signature plugin.tar.gz",
             &[],
         );
-        assert_eq!(said.status.code(), Some(1), "{case}: {}", said.shown());
-        assert!(said.stdout.contains("server-refuses"), "{case}: {}", said.shown());
+        assert_eq!(said.code(), Some(1), "{case}: {}", said.shown());
+        assert!(said.out().contains("server-refuses"), "{case}: {}", said.shown());
         let shown = said.shown();
         assert!(shown.contains(&refusal.words), "{case}: {}\n{shown}", refusal.words);
         assert!(shown.contains(refusal.advice), "{case}: {}\n{shown}", refusal.advice);

@@ -8,24 +8,24 @@ use serde_json::Value;
 
 use super::common::sandbox::Sandbox;
 use super::config::REAL;
-use super::{fails, publisher, read, run, write};
+use super::{publisher, read};
 
 const ADD: &str = "plugsign trust add --config server/config.json release-key.asc";
 
 /// A publisher with a server.
-fn server(name: &str) -> Sandbox {
-    let sandbox = publisher(name);
-    write(&sandbox, "server/config.json", REAL);
+fn server() -> Sandbox {
+    let sandbox = publisher();
+    sandbox.write("server/config.json", REAL);
     sandbox
 }
 
 fn mode(sandbox: &Sandbox, name: &str) -> u32 {
-    fs::metadata(sandbox.path().join(name)).unwrap().permissions().mode() & 0o7777
+    fs::metadata(sandbox.path(name)).unwrap().permissions().mode() & 0o7777
 }
 
 /// The names in the server's folder.
 fn files(sandbox: &Sandbox) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(sandbox.path().join("server"))
+    let mut names: Vec<String> = fs::read_dir(sandbox.path("server"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
@@ -41,19 +41,16 @@ fn is_untouched(sandbox: &Sandbox) {
 
 #[test]
 fn a_key_is_added_listed_checked_and_removed() {
-    let sandbox = server("trust-round");
-    fs::set_permissions(
-        sandbox.path().join("server/config.json"),
-        fs::Permissions::from_mode(0o640),
-    )
-    .unwrap();
-    let added = run(&sandbox, ADD);
+    let sandbox = server();
+    fs::set_permissions(sandbox.path("server/config.json"), fs::Permissions::from_mode(0o640))
+        .unwrap();
+    let added = sandbox.must(ADD);
     let fingerprint = read(&sandbox, "fingerprint");
-    assert!(added.stdout.contains(fingerprint.trim()), "{}", added.shown());
-    assert!(added.stderr.contains("restart the server"), "{}", added.shown());
+    assert!(added.out().contains(fingerprint.trim()), "{}", added.shown());
+    assert!(added.err().contains("restart the server"), "{}", added.shown());
     assert_eq!(files(&sandbox), ["config.json", "config.json.bak", "release-key.asc"]);
     // Root is not taken for the server: the group of config.json may be.
-    let is_root = run(&sandbox, "id -u").stdout.trim() == "0";
+    let is_root = sandbox.must("id -u").out().trim() == "0";
     let key_mode = if is_root { 0o640 } else { 0o600 };
     assert_eq!(mode(&sandbox, "server/release-key.asc"), key_mode);
     assert_eq!(mode(&sandbox, "server/config.json"), 0o640);
@@ -63,208 +60,203 @@ fn a_key_is_added_listed_checked_and_removed() {
     let json: Value = serde_json::from_str(&read(&sandbox, "server/config.json")).unwrap();
     assert_eq!(json["PluginSettings"]["SignaturePublicKeyFiles"][0], "release-key.asc");
 
-    let listed = run(&sandbox, "plugsign trust list --config server/config.json");
-    assert!(listed.stdout.contains("release-key.asc"), "{}", listed.shown());
-    run(&sandbox, "plugsign trust check --config server/config.json");
-    let again = run(&sandbox, ADD);
-    assert!(again.stdout.starts_with("unchanged"), "{}", again.shown());
+    let listed = sandbox.must("plugsign trust list --config server/config.json");
+    assert!(listed.out().contains("release-key.asc"), "{}", listed.shown());
+    sandbox.must("plugsign trust check --config server/config.json");
+    let again = sandbox.must(ADD);
+    assert!(again.out().starts_with("unchanged"), "{}", again.shown());
 
-    let removed =
-        run(&sandbox, "plugsign trust remove --config server/config.json release-key.asc");
-    assert!(removed.stderr.contains("restart the server"), "{}", removed.shown());
+    let removed = sandbox.must("plugsign trust remove --config server/config.json release-key.asc");
+    assert!(removed.err().contains("restart the server"), "{}", removed.shown());
     assert_eq!(read(&sandbox, "server/config.json"), REAL);
     assert_eq!(files(&sandbox), ["config.json", "config.json.bak"]);
-    fails(&sandbox, 3, "plugsign trust remove --config server/config.json release-key.asc");
+    sandbox.sh("plugsign trust remove --config server/config.json release-key.asc").exits(3);
 }
 
 #[test]
 fn what_a_killed_command_left_of_a_key_is_removed_by_its_name() {
-    let sandbox = server("trust-leftover");
-    run(&sandbox, "cp release-key.asc server; echo precious > server/notes.txt");
+    let sandbox = server();
+    sandbox.must("cp release-key.asc server; echo precious > server/notes.txt");
     let remove = "plugsign trust remove --config server/config.json";
-    fails(&sandbox, 3, &format!("{remove} notes.txt"));
-    run(&sandbox, &format!("{remove} release-key.asc"));
+    sandbox.sh(&format!("{remove} notes.txt")).exits(3);
+    sandbox.must(&format!("{remove} release-key.asc"));
     assert_eq!(files(&sandbox), ["config.json", "notes.txt"]);
     assert_eq!(read(&sandbox, "server/config.json"), REAL);
 }
 
 #[test]
 fn several_go_at_once_and_a_bad_one_stops_none_of_the_others() {
-    let sandbox = server("trust-several");
-    write(&sandbox, "junk.asc", "no key");
-    run(&sandbox, "cp release-key.asc second.asc");
-    let said = fails(
-        &sandbox,
-        4,
-        "plugsign trust add --config server/config.json release-key.asc junk.asc second.asc",
-    );
-    assert!(said.stdout.contains("refused  junk.asc"), "{}", said.shown());
+    let sandbox = server();
+    sandbox.write("junk.asc", "no key");
+    sandbox.must("cp release-key.asc second.asc");
+    let said = sandbox
+        .sh("plugsign trust add --config server/config.json release-key.asc junk.asc second.asc")
+        .exits(4);
+    assert!(said.out().contains("refused  junk.asc"), "{}", said.shown());
     assert_eq!(
         files(&sandbox),
         ["config.json", "config.json.bak", "release-key.asc", "second.asc"]
     );
-    run(&sandbox, "plugsign trust remove --config server/config.json release-key.asc second.asc");
+    sandbox.must("plugsign trust remove --config server/config.json release-key.asc second.asc");
     assert_eq!(read(&sandbox, "server/config.json"), REAL);
 }
 
 #[test]
 fn a_name_that_is_taken_is_refused_without_force() {
-    let sandbox = server("trust-taken");
-    write(&sandbox, "server/release-key.asc", "somebody's");
-    let said = fails(&sandbox, 3, ADD);
-    assert!(said.stdout.contains("exists already"), "{}", said.shown());
+    let sandbox = server();
+    sandbox.write("server/release-key.asc", "somebody's");
+    let said = sandbox.sh(ADD).exits(3);
+    assert!(said.out().contains("exists already"), "{}", said.shown());
     assert_eq!(read(&sandbox, "server/release-key.asc"), "somebody's");
     assert_eq!(read(&sandbox, "server/config.json"), REAL);
-    run(&sandbox, &format!("{ADD} --force"));
+    sandbox.must(&format!("{ADD} --force"));
     assert_eq!(read(&sandbox, "server/release-key.asc"), read(&sandbox, "release-key.asc"));
     // What a crash between both writes leaves is finished by the same command.
-    write(&sandbox, "server/config.json", REAL);
-    run(&sandbox, ADD);
+    sandbox.write("server/config.json", REAL);
+    sandbox.must(ADD);
     assert!(read(&sandbox, "server/config.json").contains("release-key.asc"));
 }
 
 #[test]
 fn names_that_serve_something_else_are_refused() {
-    let sandbox = server("trust-names");
+    let sandbox = server();
     for name in ["saml-idp.crt", "saml-public.crt", "saml-private.key"] {
-        let said = fails(&sandbox, 3, &format!("{ADD} --name {name}"));
-        assert!(said.stdout.contains("SAML"), "{}", said.shown());
+        let said = sandbox.sh(&format!("{ADD} --name {name}")).exits(3);
+        assert!(said.out().contains("SAML"), "{}", said.shown());
         let config = REAL.replace(
             "\"SignaturePublicKeyFiles\": []",
             &format!("\"SignaturePublicKeyFiles\": [\"{name}\"]"),
         );
-        write(&sandbox, "server/config.json", &config);
-        write(&sandbox, &format!("server/{name}"), "SAML's");
+        sandbox.write("server/config.json", &config);
+        sandbox.write(format!("server/{name}"), "SAML's");
         let remove = format!("plugsign trust remove --config server/config.json {name}");
-        fails(&sandbox, 3, &remove);
+        sandbox.sh(&remove).exits(3);
         assert_eq!(read(&sandbox, "server/config.json"), config);
-        fs::remove_file(sandbox.path().join(format!("server/{name}"))).unwrap();
-        write(&sandbox, "server/config.json", REAL);
+        fs::remove_file(sandbox.path(format!("server/{name}"))).unwrap();
+        sandbox.write("server/config.json", REAL);
     }
     for name in ["config.json", "config.json.bak", "a/b", "../x", ".hidden"] {
-        fails(&sandbox, 2, &format!("{ADD} --name {name}"));
+        sandbox.sh(&format!("{ADD} --name {name}")).exits(2);
     }
     is_untouched(&sandbox);
 }
 
 #[test]
 fn a_configuration_in_a_database_is_said_to_be_one() {
-    let sandbox = server("trust-database");
+    let sandbox = server();
     for source in ["postgres://mm:secret@db/mm", "mysql://mm:secret@tcp(db)/mm"] {
         for command in ["add release-key.asc", "list", "remove x", "check"] {
-            let said = fails(&sandbox, 3, &format!("plugsign trust {command} --config '{source}'"));
-            assert!(said.stderr.contains("database, not in a file"), "{}", said.shown());
+            let said =
+                sandbox.sh(&format!("plugsign trust {command} --config '{source}'")).exits(3);
+            assert!(said.err().contains("database, not in a file"), "{}", said.shown());
             assert!(!said.shown().contains("secret"), "{}", said.shown());
         }
         let variable = format!("MM_CONFIG='{source}' {ADD}");
-        assert!(fails(&sandbox, 3, &variable).stderr.contains("MM_CONFIG"));
+        assert!(sandbox.sh(&variable).exits(3).err().contains("MM_CONFIG"));
     }
     is_untouched(&sandbox);
 }
 
 #[test]
 fn a_configuration_that_is_missing_or_malformed_is_left_alone() {
-    let sandbox = server("trust-malformed");
-    let said = fails(&sandbox, 3, "plugsign trust add --config server/no.json release-key.asc");
-    assert!(said.stderr.contains("cannot read server/no.json"), "{}", said.shown());
+    let sandbox = server();
+    let said = sandbox.sh("plugsign trust add --config server/no.json release-key.asc").exits(3);
+    assert!(said.err().contains("cannot read server/no.json"), "{}", said.shown());
     for text in ["", "{", "{\"PluginSettings\": 1}", "{} trailing"] {
-        write(&sandbox, "server/config.json", text);
-        let said = fails(&sandbox, 3, ADD);
-        assert!(said.stderr.contains("no server configuration"), "{}", said.shown());
+        sandbox.write("server/config.json", text);
+        let said = sandbox.sh(ADD).exits(3);
+        assert!(said.err().contains("no server configuration"), "{}", said.shown());
         assert_eq!(read(&sandbox, "server/config.json"), text);
         assert_eq!(files(&sandbox), ["config.json"]);
     }
-    fails(&sandbox, 3, "plugsign trust add --config server release-key.asc");
+    sandbox.sh("plugsign trust add --config server release-key.asc").exits(3);
 }
 
 #[test]
 fn a_folder_that_cannot_be_written_to_is_left_alone() {
-    let sandbox = server("trust-read-only");
+    let sandbox = server();
     let lock = "chmod -R a+rX . ; chmod 555 server";
-    run(&sandbox, lock);
-    let is_root = run(&sandbox, "id -u").stdout.trim() == "0";
+    sandbox.must(lock);
+    let is_root = sandbox.must("id -u").out().trim() == "0";
     if is_root {
         // Root may write anywhere, so nobody does it; the folders above must let nobody in.
-        let path = sandbox.path();
+        let path = sandbox.folder();
         let above = path.parent().unwrap();
         fs::set_permissions(above, fs::Permissions::from_mode(0o755)).unwrap();
         let nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups";
-        let probe = sandbox.shell(&format!("{nobody} plugsign --version"));
-        if !probe.status.success() {
-            run(&sandbox, "chmod 755 server");
+        let probe = sandbox.sh(&format!("{nobody} plugsign --version"));
+        if !probe.is_ok() {
+            sandbox.must("chmod 755 server");
             let is_required = std::env::var_os("PLUGSIGN_REQUIRE_PEERS").is_some();
             assert!(!is_required, "nobody cannot run plugsign here: {}", probe.shown());
             eprintln!("skipped: a_folder_that_cannot_be_written_to needs setpriv, and a way in");
             return;
         }
-        let said = sandbox.shell(&format!("{nobody} {ADD}"));
-        assert_eq!(said.status.code(), Some(3), "{}", said.shown());
+        let said = sandbox.sh(&format!("{nobody} {ADD}"));
+        assert_eq!(said.code(), Some(3), "{}", said.shown());
     } else {
-        fails(&sandbox, 3, ADD);
+        sandbox.sh(ADD).exits(3);
     }
-    run(&sandbox, "chmod 755 server");
+    sandbox.must("chmod 755 server");
     is_untouched(&sandbox);
 }
 
 #[test]
 fn parallel_runs_lose_nothing() {
-    let sandbox = server("trust-parallel");
+    let sandbox = server();
     thread::scope(|scope| {
         for n in 0..8 {
             let (sandbox, add) = (&sandbox, format!("{ADD} --name key{n}"));
-            scope.spawn(move || run(sandbox, &add));
+            scope.spawn(move || sandbox.must(&add));
         }
     });
-    let listed = run(&sandbox, "plugsign trust list --config server/config.json");
-    assert_eq!(listed.stdout.lines().count(), 8, "{}", listed.shown());
+    let listed = sandbox.must("plugsign trust list --config server/config.json");
+    assert_eq!(listed.out().lines().count(), 8, "{}", listed.shown());
     assert_eq!(files(&sandbox).len(), 10, "{:?}", files(&sandbox));
 }
 
 #[test]
 fn an_absolute_entry_goes_and_its_file_stays() {
-    let sandbox = server("trust-absolute");
-    let key = sandbox.path().join("release-key.asc");
+    let sandbox = server();
+    let key = sandbox.path("release-key.asc");
     let config = |names: &str| {
         REAL.replace(
             "\"SignaturePublicKeyFiles\": []",
             &format!("\"SignaturePublicKeyFiles\": [{names}]"),
         )
     };
-    write(&sandbox, "server/config.json", config(&format!("\"{}\", \"gone\"", key.display())));
-    let checked = fails(&sandbox, 1, "plugsign trust check --config server/config.json");
-    assert!(checked.stdout.contains("missing  gone"), "{}", checked.shown());
-    assert!(checked.stdout.contains("good  /"), "{}", checked.shown());
+    sandbox.write("server/config.json", config(&format!("\"{}\", \"gone\"", key.display())));
+    let checked = sandbox.sh("plugsign trust check --config server/config.json").exits(1);
+    assert!(checked.out().contains("missing  gone"), "{}", checked.shown());
+    assert!(checked.out().contains("good  /"), "{}", checked.shown());
     // The base name alone is another name.
-    fails(&sandbox, 3, "plugsign trust remove --config server/config.json release-key.asc");
-    let removed = run(
-        &sandbox,
-        &format!("plugsign trust remove --config server/config.json {} gone", key.display()),
-    );
-    assert!(removed.stdout.contains("removed (file kept)"), "{}", removed.shown());
-    assert!(removed.stdout.contains("removed (no file)  gone"), "{}", removed.shown());
+    sandbox.sh("plugsign trust remove --config server/config.json release-key.asc").exits(3);
+    let removed = sandbox
+        .must(&format!("plugsign trust remove --config server/config.json {} gone", key.display()));
+    assert!(removed.out().contains("removed (file kept)"), "{}", removed.shown());
+    assert!(removed.out().contains("removed (no file)  gone"), "{}", removed.shown());
     assert!(key.exists());
     assert_eq!(read(&sandbox, "server/config.json"), REAL);
 }
 
 #[test]
 fn a_link_to_the_configuration_stays_a_link() {
-    let sandbox = server("trust-link");
-    write(&sandbox, "real/config.json", REAL);
-    fs::remove_file(sandbox.path().join("server/config.json")).unwrap();
-    symlink("../real/config.json", sandbox.path().join("server/config.json")).unwrap();
-    run(&sandbox, ADD);
-    let link = fs::symlink_metadata(sandbox.path().join("server/config.json")).unwrap();
+    let sandbox = server();
+    sandbox.write("real/config.json", REAL);
+    fs::remove_file(sandbox.path("server/config.json")).unwrap();
+    symlink("../real/config.json", sandbox.path("server/config.json")).unwrap();
+    sandbox.must(ADD);
+    let link = fs::symlink_metadata(sandbox.path("server/config.json")).unwrap();
     assert!(link.is_symlink());
     assert!(read(&sandbox, "real/config.json").contains("release-key.asc"));
     // The server looks beside the name that it was given.
-    assert!(sandbox.path().join("server/release-key.asc").exists());
+    assert!(sandbox.path("server/release-key.asc").exists());
 }
 
 #[test]
 fn check_says_what_is_wrong_with_each_key_and_what_the_settings_mean() {
-    let sandbox = server("trust-check");
-    run(
-        &sandbox,
+    let sandbox = server();
+    sandbox.must(
         "plugsign keygen --name Soon --email soon@example.org --expires 20d
          plugsign export soon@example.org -o soon.pub
          plugsign export soon@example.org --secret -o server/secret.key
@@ -272,9 +264,9 @@ fn check_says_what_is_wrong_with_each_key_and_what_the_settings_mean() {
          plugsign trust add --config server/config.json release-key.asc soon.pub",
     );
     let check = |more: &str| format!("plugsign trust check --config server/config.json {more}");
-    let said = fails(&sandbox, 1, &check(""));
-    assert!(said.stdout.contains("good  release-key.asc"), "{}", said.shown());
-    assert!(said.stdout.contains("expiring  soon.pub"), "{}", said.shown());
+    let said = sandbox.sh(&check("")).exits(1);
+    assert!(said.out().contains("good  release-key.asc"), "{}", said.shown());
+    assert!(said.out().contains("expiring  soon.pub"), "{}", said.shown());
     for setting in [
         "RequirePluginSignature   true",
         "EnableUploads            false",
@@ -282,73 +274,73 @@ fn check_says_what_is_wrong_with_each_key_and_what_the_settings_mean() {
         "EnableRemoteMarketplace  true",
         "SignaturePublicKeyFiles  release-key.asc, soon.pub",
     ] {
-        assert!(said.stdout.contains(setting), "{setting}\n{}", said.shown());
+        assert!(said.out().contains(setting), "{setting}\n{}", said.shown());
     }
-    assert!(said.stderr.contains("uploads, install-url"), "{}", said.shown());
-    run(&sandbox, &check("--min-days 10"));
+    assert!(said.err().contains("uploads, install-url"), "{}", said.shown());
+    sandbox.must(&check("--min-days 10"));
     // A secret key, junk, and a file that the server may not read.
     let config = read(&sandbox, "server/config.json");
     let names = "\"soon.pub\",\n            \"secret.key\",\n            \"junk\"";
-    write(&sandbox, "server/config.json", config.replace("\"soon.pub\"", names));
-    write(&sandbox, "server/junk", "junk");
-    let said = fails(&sandbox, 1, &check("--min-days 10 --json"));
+    sandbox.write("server/config.json", config.replace("\"soon.pub\"", names));
+    sandbox.write("server/junk", "junk");
+    let said = sandbox.sh(&check("--min-days 10 --json")).exits(1);
     let json = said.json();
     let states: Vec<&str> =
         json["keys"].as_array().unwrap().iter().map(|key| key["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["good", "good", "unfit", "unfit"], "{}", said.shown());
     assert_eq!(json["settings"]["RequirePluginSignature"]["value"], true);
-    fails(&sandbox, 2, "plugsign trust check");
+    sandbox.sh("plugsign trust check").exits(2);
 }
 
 #[test]
 fn a_certificate_that_ended_is_neither_good_nor_trusted_and_what_the_server_does_is_said() {
-    let sandbox = server("trust-ended");
-    run(&sandbox, "plugsign export releases@example.org -a -o old.asc");
-    run(&sandbox, "plugsign trust add old.asc");
+    let sandbox = server();
+    sandbox.must("plugsign export releases@example.org -a -o old.asc");
+    sandbox.must("plugsign trust add old.asc");
     let check = "plugsign trust check --config server/config.json";
-    run(&sandbox, &ADD.replace("release-key", "old"));
-    run(&sandbox, check);
-    run(&sandbox, "plugsign revoke $(cat fingerprint) --reason compromised");
-    run(&sandbox, "plugsign export releases@example.org -a -o release-key.asc --force");
+    sandbox.must(&ADD.replace("release-key", "old"));
+    sandbox.must(check);
+    sandbox.must("plugsign revoke $(cat fingerprint) --reason compromised");
+    sandbox.must("plugsign export releases@example.org -a -o release-key.asc --force");
 
     // The server goes on with the old copy; the home knows better.
-    let said = fails(&sandbox, 1, check);
-    assert!(said.stdout.contains("revoked  old.asc"), "{}", said.shown());
-    assert!(said.stdout.contains("accepts its signatures all the same"), "{}", said.shown());
+    let said = sandbox.sh(check).exits(1);
+    assert!(said.out().contains("revoked  old.asc"), "{}", said.shown());
+    assert!(said.out().contains("accepts its signatures all the same"), "{}", said.shown());
     assert!(
-        said.stderr.contains("which the publisher's policy refuses: old.asc"),
+        said.err().contains("which the publisher's policy refuses: old.asc"),
         "{}",
         said.shown()
     );
-    let list = run(&sandbox, "plugsign trust list");
-    assert!(list.stdout.starts_with("revoked  old.asc"), "{}", list.shown());
+    let list = sandbox.must("plugsign trust list");
+    assert!(list.out().starts_with("revoked  old.asc"), "{}", list.shown());
 
     // A revoked certificate may be added, for it narrows: but nobody takes it for a good one.
-    run(&sandbox, "plugsign trust remove --config server/config.json old.asc");
+    sandbox.must("plugsign trust remove --config server/config.json old.asc");
     for add in [ADD, "plugsign --home other trust add release-key.asc"] {
-        let said = run(&sandbox, add);
-        assert!(said.stdout.starts_with("added  release-key.asc"), "{}", said.shown());
-        assert!(said.stdout.contains("it is revoked (compromised)"), "{}", said.shown());
+        let said = sandbox.must(add);
+        assert!(said.out().starts_with("added  release-key.asc"), "{}", said.shown());
+        assert!(said.out().contains("it is revoked (compromised)"), "{}", said.shown());
         assert!(
-            said.stderr.contains("warning: no signature by release-key.asc is good"),
+            said.err().contains("warning: no signature by release-key.asc is good"),
             "{}",
             said.shown()
         );
     }
-    let json = run(&sandbox, "plugsign --home other --json trust list").json();
+    let json = sandbox.must("plugsign --home other --json trust list").json();
     assert_eq!(json["entries"][0]["outcome"], "revoked");
     assert!(json["entries"][0]["warning"].as_str().unwrap().contains("compromised"));
-    let list = run(&sandbox, "plugsign trust list --config server/config.json");
-    assert!(list.stdout.starts_with("revoked  release-key.asc"), "{}", list.shown());
-    let said = fails(&sandbox, 1, check);
-    assert!(said.stdout.contains("revoked  release-key.asc"), "{}", said.shown());
-    assert!(said.stdout.contains("the server refuses its signatures too"), "{}", said.shown());
+    let list = sandbox.must("plugsign trust list --config server/config.json");
+    assert!(list.out().starts_with("revoked  release-key.asc"), "{}", list.shown());
+    let said = sandbox.sh(check).exits(1);
+    assert!(said.out().contains("revoked  release-key.asc"), "{}", said.shown());
+    assert!(said.out().contains("the server refuses its signatures too"), "{}", said.shown());
     assert!(
-        said.stderr.contains("Only Mattermost's own signatures are accepted"),
+        said.err().contains("Only Mattermost's own signatures are accepted"),
         "{}",
         said.shown()
     );
-    let json = fails(&sandbox, 1, &check.replace("plugsign", "plugsign --json")).json();
+    let json = sandbox.sh(&check.replace("plugsign", "plugsign --json")).exits(1).json();
     assert_eq!(json["keys"][0]["state"], "revoked");
     assert_eq!(json["keys"][0]["server_accepts"], false);
 }
@@ -356,33 +348,33 @@ fn a_certificate_that_ended_is_neither_good_nor_trusted_and_what_the_server_does
 #[test]
 fn an_expired_certificate_is_said_to_be_expired_and_that_the_server_does_not_care() {
     use super::common::craft::{DAY, Material, Recipe, public};
-    let sandbox = server("trust-expired");
+    let sandbox = server();
     let expired = Recipe { validity: Some(9 * DAY), ..Recipe::of(Material::a()) };
-    write(&sandbox, "release-key.asc", public(&expired.build()));
+    sandbox.write("release-key.asc", public(&expired.build()));
     let weak = public(&Recipe::of(Material::weak()).build());
-    let said = run(&sandbox, ADD);
+    let said = sandbox.must(ADD);
     assert!(
-        said.stderr.contains("warning: no signature by release-key.asc is good"),
+        said.err().contains("warning: no signature by release-key.asc is good"),
         "{}",
         said.shown()
     );
-    write(&sandbox, "server/weak.asc", weak);
+    sandbox.write("server/weak.asc", weak);
     let config = read(&sandbox, "server/config.json");
     let listed = config.replace("\"release-key.asc\"", "\"release-key.asc\", \"weak.asc\"");
     assert_ne!(listed, config);
-    write(&sandbox, "server/config.json", listed);
-    let said = fails(&sandbox, 1, "plugsign trust check --config server/config.json");
-    assert!(said.stdout.contains("expired  release-key.asc"), "{}", said.shown());
-    assert!(said.stdout.contains("the server knows no expiry"), "{}", said.shown());
+    sandbox.write("server/config.json", listed);
+    let said = sandbox.sh("plugsign trust check --config server/config.json").exits(1);
+    assert!(said.out().contains("expired  release-key.asc"), "{}", said.shown());
+    assert!(said.out().contains("the server knows no expiry"), "{}", said.shown());
     assert!(
-        said.stdout.contains("The server accepts its signatures all the same"),
+        said.out().contains("The server accepts its signatures all the same"),
         "{}",
         said.shown()
     );
     let words = "Signatures by Mattermost are accepted.";
-    assert!(said.stderr.contains(words), "{}", said.shown());
-    assert!(said.stderr.contains("refuses: release-key.asc, weak.asc."), "{}", said.shown());
-    run(&sandbox, "plugsign trust add release-key.asc");
-    let list = run(&sandbox, "plugsign trust list");
-    assert!(list.stdout.starts_with("expired  release-key.asc"), "{}", list.shown());
+    assert!(said.err().contains(words), "{}", said.shown());
+    assert!(said.err().contains("refuses: release-key.asc, weak.asc."), "{}", said.shown());
+    sandbox.must("plugsign trust add release-key.asc");
+    let list = sandbox.must("plugsign trust list");
+    assert!(list.out().starts_with("expired  release-key.asc"), "{}", list.shown());
 }

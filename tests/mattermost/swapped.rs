@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::archives::{Bundle, MANIFEST};
 use super::common::sandbox::{PASSPHRASE, Sandbox};
 use super::config::REAL;
-use super::{fails, publisher, read, run, write};
+use super::{publisher, read};
 
 /// A user that every system has, in a group of its own.
 const NOBODY: u32 = 65534;
@@ -25,13 +25,13 @@ fn folders(name: &str) -> Option<Sandbox> {
         eprintln!("skipped: only root can give {name} to others");
         return None;
     }
-    let sandbox = publisher(name);
+    let sandbox = publisher();
     let bundle = Bundle::with("plugin.json", MANIFEST).file("p/README", 0o644, b"");
-    write(&sandbox, "dist/com.example.plugin-1.2.0.tar.gz", bundle.gzip());
-    run(&sandbox, "plugsign sign dist");
+    sandbox.write("dist/com.example.plugin-1.2.0.tar.gz", bundle.gzip());
+    sandbox.must("plugsign sign dist");
     for folder in ["opt/config", "roots"] {
-        write(&sandbox, &format!("{folder}/config.json"), REAL);
-        write(&sandbox, &format!("{folder}/plugins.json"), "[]");
+        sandbox.write(format!("{folder}/config.json"), REAL);
+        sandbox.write(format!("{folder}/plugins.json"), "[]");
     }
     give(&sandbox, "opt");
     give(&sandbox, "opt/config");
@@ -41,12 +41,12 @@ fn folders(name: &str) -> Option<Sandbox> {
 }
 
 fn give(sandbox: &Sandbox, name: &str) {
-    lchown(sandbox.path().join(name), Some(NOBODY), Some(NOBODY)).unwrap();
+    lchown(sandbox.path(name), Some(NOBODY), Some(NOBODY)).unwrap();
 }
 
 /// Names and bytes of what is in a folder.
 fn state(sandbox: &Sandbox, folder: &str) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(sandbox.path().join(folder)).unwrap();
+    let entries = fs::read_dir(sandbox.path(folder)).unwrap();
     let mut state: Vec<_> = entries
         .map(|entry| entry.unwrap())
         .map(|entry| {
@@ -59,7 +59,7 @@ fn state(sandbox: &Sandbox, folder: &str) -> Vec<(String, Vec<u8>)> {
 
 /// Runs a command, and does something to its folder once it has that open and waits for the lock.
 fn meanwhile(sandbox: &Sandbox, file: &str, line: &str, change: impl FnOnce()) -> Option<i32> {
-    let folder = fs::canonicalize(sandbox.path().join("opt/config")).unwrap();
+    let folder = fs::canonicalize(sandbox.path("opt/config")).unwrap();
     let path = folder.join(format!(".{file}.plugsign.lock"));
     let lock = File::create(&path).unwrap();
     lock.lock().unwrap();
@@ -68,8 +68,8 @@ fn meanwhile(sandbox: &Sandbox, file: &str, line: &str, change: impl FnOnce()) -
     other.lock().unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_plugsign"))
         .args(line.split_whitespace())
-        .current_dir(sandbox.path())
-        .env("HOME", sandbox.path().parent().unwrap().join("home"))
+        .current_dir(sandbox.folder())
+        .env("HOME", sandbox.folder().parent().unwrap().join("home"))
         .env("PLUGSIGN_PASSPHRASE", PASSPHRASE)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -92,7 +92,7 @@ fn meanwhile(sandbox: &Sandbox, file: &str, line: &str, change: impl FnOnce()) -
 #[test]
 fn what_root_does_stays_in_the_folder_that_it_opened() {
     let Some(sandbox) = folders("swapped-folder") else { return };
-    let path = |name: &str| sandbox.path().join(name);
+    let path = |name: &str| sandbox.path(name);
     let before = state(&sandbox, "roots");
     for (file, line) in [("config.json", ADD), ("config.json", REMOVE), ("plugins.json", MARKET)] {
         if line == REMOVE {
@@ -121,12 +121,12 @@ fn what_root_does_stays_in_the_folder_that_it_opened() {
 #[test]
 fn a_link_of_the_servers_user_does_not_lead_root_to_what_is_roots() {
     let Some(sandbox) = folders("foreign-link") else { return };
-    let path = |name: &str| sandbox.path().join(name);
+    let path = |name: &str| sandbox.path(name);
     let before = state(&sandbox, "roots");
     let refused = |kind: &str| {
         for line in [ADD, REMOVE, MARKET] {
-            let said = fails(&sandbox, 3, &format!("plugsign {line}"));
-            assert!(said.stderr.contains("a link of another user"), "{kind}: {}", said.shown());
+            let said = sandbox.sh(&format!("plugsign {line}")).exits(3);
+            assert!(said.err().contains("a link of another user"), "{kind}: {}", said.shown());
             assert_eq!(before, state(&sandbox, "roots"), "{kind} {line}");
         }
     };
@@ -159,8 +159,9 @@ fn a_link_of_the_servers_user_does_not_lead_root_to_what_is_roots() {
     symlink("../above", path("theirs/opt")).unwrap();
     give(&sandbox, "theirs/opt");
     for line in [ADD, MARKET] {
-        let said = fails(&sandbox, 3, &format!("plugsign {}", line.replace("opt/", "theirs/opt/")));
-        assert!(said.stderr.contains("a link of another user"), "{}", said.shown());
+        let said =
+            sandbox.sh(&format!("plugsign {}", line.replace("opt/", "theirs/opt/"))).exits(3);
+        assert!(said.err().contains("a link of another user"), "{}", said.shown());
     }
     assert_eq!(before_above, state(&sandbox, "above/config"));
 }
@@ -168,12 +169,12 @@ fn a_link_of_the_servers_user_does_not_lead_root_to_what_is_roots() {
 #[test]
 fn a_link_that_is_roots_or_leads_to_what_is_its_makers_is_followed() {
     let Some(sandbox) = folders("good-link") else { return };
-    let path = |name: &str| sandbox.path().join(name);
+    let path = |name: &str| sandbox.path(name);
     // A server's user may lead to where he can write anyway.
     fs::rename(path("opt/config"), path("opt/real")).unwrap();
     symlink("real", path("opt/config")).unwrap();
     give(&sandbox, "opt/config");
-    run(&sandbox, &format!("plugsign {ADD}"));
+    sandbox.must(&format!("plugsign {ADD}"));
     let key = fs::metadata(path("opt/real/release-key.asc")).unwrap();
     assert_eq!((key.uid(), key.mode() & 0o7777), (NOBODY, 0o600));
     // But not to what is his in a folder that only root gets into.
@@ -183,45 +184,45 @@ fn a_link_that_is_roots_or_leads_to_what_is_its_makers_is_followed() {
     fs::remove_file(path("opt/config")).unwrap();
     symlink("../backup/real", path("opt/config")).unwrap();
     give(&sandbox, "opt/config");
-    fails(&sandbox, 3, &format!("plugsign {REMOVE}"));
+    sandbox.sh(&format!("plugsign {REMOVE}")).exits(3);
     // Root's own link, in a folder of root's, leads anywhere.
     symlink("backup/real", path("config")).unwrap();
-    run(&sandbox, &format!("plugsign {}", REMOVE.replace("opt/config", "config")));
+    sandbox.must(&format!("plugsign {}", REMOVE.replace("opt/config", "config")));
     assert!(!path("backup/real/release-key.asc").exists());
 }
 
 #[test]
 fn a_key_files_name_that_is_a_link_leads_root_nowhere() {
     let Some(sandbox) = folders("link-as-key") else { return };
-    let path = |name: &str| sandbox.path().join(name);
+    let path = |name: &str| sandbox.path(name);
     fs::write(path("roots/secret"), "root's own").unwrap();
     symlink("../../roots/secret", path("opt/config/release-key.asc")).unwrap();
     give(&sandbox, "opt/config/release-key.asc");
     let before = state(&sandbox, "roots");
-    let said = fails(&sandbox, 3, &format!("plugsign {ADD}"));
-    assert!(said.stdout.contains("exists already"), "{}", said.shown());
-    run(&sandbox, &format!("plugsign {ADD} --force"));
+    let said = sandbox.sh(&format!("plugsign {ADD}")).exits(3);
+    assert!(said.out().contains("exists already"), "{}", said.shown());
+    sandbox.must(&format!("plugsign {ADD} --force"));
     assert!(!fs::symlink_metadata(path("opt/config/release-key.asc")).unwrap().is_symlink());
     fs::remove_file(path("opt/config/release-key.asc")).unwrap();
     symlink("../../roots/secret", path("opt/config/release-key.asc")).unwrap();
-    run(&sandbox, &format!("plugsign {REMOVE}"));
+    sandbox.must(&format!("plugsign {REMOVE}"));
     assert!(fs::symlink_metadata(path("opt/config/release-key.asc")).is_err());
     assert_eq!(before, state(&sandbox, "roots"));
 }
 
 #[test]
 fn who_can_only_read_the_folder_cannot_keep_others_waiting() {
-    let sandbox = publisher("reader");
-    write(&sandbox, "opt/config/config.json", REAL);
-    write(&sandbox, "opt/config/plugins.json", "[]");
+    let sandbox = publisher();
+    sandbox.write("opt/config/config.json", REAL);
+    sandbox.write("opt/config/plugins.json", "[]");
     // All that a reader can open, and lock.
     let names = ["opt/config", "opt/config/config.json", "opt/config/plugins.json"];
-    let held = names.map(|name| File::open(sandbox.path().join(name)).unwrap());
+    let held = names.map(|name| File::open(sandbox.path(name)).unwrap());
     held.iter().for_each(|file| file.lock().unwrap());
-    run(&sandbox, &format!("plugsign {ADD}"));
-    run(&sandbox, &format!("plugsign {REMOVE}"));
-    let said = sandbox.shell(&format!("plugsign {MARKET}"));
-    assert!(!said.stderr.contains("another command is using"), "{}", said.shown());
+    sandbox.must(&format!("plugsign {ADD}"));
+    sandbox.must(&format!("plugsign {REMOVE}"));
+    let said = sandbox.sh(&format!("plugsign {MARKET}"));
+    assert!(!said.err().contains("another command is using"), "{}", said.shown());
     let left = state(&sandbox, "opt/config");
     let left: Vec<&str> = left.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(left, ["config.json", "config.json.bak", "plugins.json"]);
@@ -230,10 +231,10 @@ fn who_can_only_read_the_folder_cannot_keep_others_waiting() {
 #[test]
 fn the_lock_that_a_killed_command_left_is_in_nobodys_way() {
     let Some(sandbox) = folders("left-lock") else { return };
-    let lock = sandbox.path().join("opt/config/.config.json.plugsign.lock");
+    let lock = sandbox.path("opt/config/.config.json.plugsign.lock");
     fs::write(&lock, "").unwrap();
     fs::set_permissions(&lock, fs::Permissions::from_mode(0o600)).unwrap();
     chown(&lock, Some(NOBODY), Some(NOBODY)).unwrap();
-    run(&sandbox, &format!("plugsign {ADD}"));
+    sandbox.must(&format!("plugsign {ADD}"));
     assert!(!lock.exists());
 }

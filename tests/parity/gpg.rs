@@ -2,15 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use super::cases::Case;
-use super::common::peers::peer;
+use super::common::sandbox::Sandbox;
 
-/// A folder with keys that is gone in the end, agent and all.
+/// gpg with keys of every kind.
 struct Home {
-    gpg: PathBuf,
-    folder: tempfile::TempDir,
+    sandbox: Sandbox,
 }
 
 const RSA: &str = "Key-Type: RSA\nKey-Length: 2048\n";
@@ -40,29 +38,20 @@ const KINDS: &[(&str, &str)] = &[
 
 impl Home {
     fn new() -> Option<Home> {
-        let gpg = peer("gpg")?;
-        let folder = tempfile::tempdir().expect("a folder for keys");
-        Some(Home { gpg, folder })
+        Some(Home { sandbox: Sandbox::of_gpg()? })
     }
 
     fn run(&self, arguments: &[&str], input: &str) -> Option<Vec<u8>> {
-        let input_file = self.path("input");
-        fs::write(&input_file, input).ok()?;
-        let output = Command::new(&self.gpg)
-            .arg("--homedir")
-            .arg(self.folder.path())
-            .args(["--batch", "--yes", "--quiet", "--no-tty", "--pinentry-mode", "loopback"])
-            .args(["--passphrase", "", "--trust-model", "always", "--allow-weak-key-signatures"])
-            .args(arguments)
-            .stdin(fs::File::open(input_file).ok()?)
-            .stderr(Stdio::null())
-            .output()
-            .ok()?;
-        output.status.success().then_some(output.stdout)
+        let gpg = self.sandbox.program("gpg").stdin(input.as_bytes());
+        let quiet = ["--batch", "--yes", "--quiet", "--no-tty", "--pinentry-mode", "loopback"];
+        let lenient = ["--trust-model", "always", "--allow-weak-key-signatures"];
+        let gpg = gpg.args(quiet).args(["--passphrase", ""]).args(lenient);
+        let done = gpg.args(arguments).run();
+        done.is_ok().then_some(done.stdout)
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.sandbox.path(name)
     }
 
     fn make(&self, name: &str, parameters: &str) -> Option<()> {
@@ -85,18 +74,6 @@ impl Home {
             names.iter().map(|name| format!("={name} <{name}@example.org>")).collect();
         let users: Vec<&str> = users.iter().map(String::as_str).collect();
         self.run(&[more, &["--export"], &users].concat(), "")
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        // The agent of this folder alone.
-        let _ = Command::new("gpgconf")
-            .arg("--homedir")
-            .arg(self.folder.path())
-            .args(["--kill", "all"])
-            .stderr(Stdio::null())
-            .status();
     }
 }
 

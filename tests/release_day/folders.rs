@@ -12,35 +12,35 @@ const STRANGER_SIGNS: &str = "plugsign --home h keygen --name Stranger --no-pass
 
 #[test]
 fn the_server_is_asked_about_a_folder_with_a_signed_list() {
-    let release = Release::new("as-server");
+    let release = Release::new();
     release.sign();
     let said = release.run(&format!("{VERIFY} --as-server dist"));
     assert_exit(&said, 0);
-    assert!(said.stdout.contains("good  dist/SHA256SUMS"), "{}", said.shown());
+    assert!(said.out().contains("good  dist/SHA256SUMS"), "{}", said.shown());
 }
 
 #[test]
 fn files_that_are_named_twice_are_signed_and_judged_once() {
-    let release = Release::new("doubles");
+    let release = Release::new();
     let paths = "dist ./dist dist/a-1.0.0.tar.gz ./dist/b-1.0.0.zip dist/";
     let said = release.run(&format!("plugsign sign {paths}"));
     assert_exit(&said, 0);
-    assert_eq!(said.stdout, "dist/a-1.0.0.tar.gz.sig\ndist/b-1.0.0.zip.sig\n");
-    assert!(said.stderr.contains("2 signed, 0 up to date, 2 passed over"), "{}", said.shown());
+    assert_eq!(said.out(), "dist/a-1.0.0.tar.gz.sig\ndist/b-1.0.0.zip.sig\n");
+    assert!(said.err().contains("2 signed, 0 up to date, 2 passed over"), "{}", said.shown());
     release.write("dist/c.zip.sig", "");
     let said = release.run(&format!("{VERIFY} {paths} ./dist/c.zip.sig"));
     assert_exit(&said, 1);
-    assert_eq!(said.stdout.lines().count(), 3, "{}", said.shown());
+    assert_eq!(said.out().lines().count(), 3, "{}", said.shown());
 }
 
 #[test]
 fn lists_are_written_for_a_folder_in_another_and_for_one_that_is_named_twice() {
     for paths in ["dist/sub dist", "dist dist", "./dist/sub dist ./dist/sub"] {
-        let release = Release::new("nested");
+        let release = Release::new();
         release.write("dist/sub/c-1.0.0.zip", "content");
         let said = release.run(&format!("plugsign sign --checksums {paths}"));
         assert_exit(&said, 0);
-        let list = release.run("cat dist/SHA256SUMS").stdout;
+        let list = release.run("cat dist/SHA256SUMS").out();
         assert!(list.contains("  sub/c-1.0.0.zip"), "{paths}: {list}");
         assert_exit(&release.verify(), 0);
         assert_exit(&release.run(&format!("plugsign sign --checksums {paths}")), 0);
@@ -49,7 +49,7 @@ fn lists_are_written_for_a_folder_in_another_and_for_one_that_is_named_twice() {
 
 #[test]
 fn a_list_in_a_subfolder_holds_for_it() {
-    let release = Release::new("sub-list");
+    let release = Release::new();
     release.write("dist/sub/c-1.0.0.zip", "content");
     assert_exit(&release.run("plugsign sign dist && plugsign sign --checksums dist/sub"), 0);
     assert_exit(&release.verify(), 0);
@@ -57,7 +57,7 @@ fn a_list_in_a_subfolder_holds_for_it() {
     let said = release.verify();
     assert_exit(&said, 1);
     assert!(
-        said.stdout.contains("BAD   dist/sub/c-2.0.0.zip  checksum-mismatch"),
+        said.out().contains("BAD   dist/sub/c-2.0.0.zip  checksum-mismatch"),
         "{}",
         said.shown()
     );
@@ -65,7 +65,7 @@ fn a_list_in_a_subfolder_holds_for_it() {
 
 #[test]
 fn a_list_that_lost_its_signature_is_signed_by_the_next_run() {
-    let release = Release::new("unsigned-list");
+    let release = Release::new();
     release.sign();
     release.run("rm dist/SHA256SUMS.sig");
     assert_exit(&release.run("plugsign sign --checksums dist"), 0);
@@ -74,51 +74,51 @@ fn a_list_that_lost_its_signature_is_signed_by_the_next_run() {
 
 #[test]
 fn a_list_of_other_files_is_replaced_by_force_alone_and_everybody_is_told() {
-    let release = Release::new("other-list");
+    let release = Release::new();
     release.sign();
     release.write("dist/c-1.0.0.zip", "content");
     let said = release.run("plugsign sign dist");
     assert_exit(&said, 0);
     let words = "warning: dist/SHA256SUMS does not list the files as they are now";
-    assert!(said.stderr.contains(words), "{}", said.shown());
-    let before = release.run("cat dist/SHA256SUMS dist/SHA256SUMS.sig | sha256sum").stdout;
+    assert!(said.err().contains(words), "{}", said.shown());
+    let before = release.run("cat dist/SHA256SUMS dist/SHA256SUMS.sig | sha256sum").out();
     let said = release.run("plugsign sign --checksums dist");
     assert_exit(&said, 3);
-    assert!(said.stderr.contains("remove it and its signature first"), "{}", said.shown());
-    assert_eq!(release.run("cat dist/SHA256SUMS dist/SHA256SUMS.sig | sha256sum").stdout, before);
+    assert!(said.err().contains("remove it and its signature first"), "{}", said.shown());
+    assert_eq!(release.run("cat dist/SHA256SUMS dist/SHA256SUMS.sig | sha256sum").out(), before);
     assert_exit(&release.run("plugsign sign --checksums --force dist"), 0);
     assert_exit(&release.verify(), 0);
     let said = release.run("plugsign sign dist");
-    assert!(!said.stderr.contains("warning"), "{}", said.shown());
+    assert!(!said.err().contains("warning"), "{}", said.shown());
 }
 
 #[test]
 fn an_unpacked_plugin_and_hidden_folders_are_passed_over_and_the_root_is_not() {
     for manifest in ["plugin.json", "plugin.yaml", "plugin.yml"] {
-        let release = Release::new("unpacked");
+        let release = Release::new();
         release.write(&format!("dist/com.example.other/{manifest}"), "");
         release.write("dist/com.example.other/assets/data.zip", "content");
         release.write("dist/.cache/h.zip", "content");
         release.write(&format!("dist/{manifest}"), "");
         let said = release.run("plugsign sign dist");
         assert_exit(&said, 0);
-        assert_eq!(said.stdout, "dist/a-1.0.0.tar.gz.sig\ndist/b-1.0.0.zip.sig\n");
-        assert!(said.stderr.contains("5 passed over"), "{}", said.shown());
+        assert_eq!(said.out(), "dist/a-1.0.0.tar.gz.sig\ndist/b-1.0.0.zip.sig\n");
+        assert!(said.err().contains("5 passed over"), "{}", said.shown());
         let said = release.verify();
         assert_exit(&said, 0);
-        assert!(said.stderr.contains("2 good, 0 bad, 5 passed over"), "{}", said.shown());
+        assert!(said.err().contains("2 good, 0 bad, 5 passed over"), "{}", said.shown());
         let said = release.run("plugsign sign dist dist/com.example.other");
-        assert_eq!(said.stdout, "dist/com.example.other/assets/data.zip.sig\n");
+        assert_eq!(said.out(), "dist/com.example.other/assets/data.zip.sig\n");
     }
 }
 
 #[test]
 fn a_second_signature_beside_the_first_is_judged_too() {
-    let release = Release::new("second");
+    let release = Release::new();
     assert_exit(&release.run("plugsign sign dist && plugsign sign -a dist"), 0);
     let said = release.verify();
     assert_exit(&said, 0);
-    assert!(said.stdout.contains("good  dist/b-1.0.0.zip.asc  "), "{}", said.shown());
+    assert!(said.out().contains("good  dist/b-1.0.0.zip.asc  "), "{}", said.shown());
     for (break_it, reason) in [
         (": > dist/b-1.0.0.zip.asc", "malformed"),
         ("cp dist/a-1.0.0.tar.gz.asc dist/b-1.0.0.zip.asc", "bad-signature"),
@@ -127,8 +127,8 @@ fn a_second_signature_beside_the_first_is_judged_too() {
         let said = release.verify();
         assert_exit(&said, 1);
         let line = format!("BAD   dist/b-1.0.0.zip.asc  {reason}");
-        assert!(said.stdout.contains(&line), "{}", said.shown());
-        assert!(said.stdout.contains("good  dist/b-1.0.0.zip  "), "{}", said.shown());
+        assert!(said.out().contains(&line), "{}", said.shown());
+        assert!(said.out().contains("good  dist/b-1.0.0.zip  "), "{}", said.shown());
     }
     release.run("rm dist/*.asc && cp release-key.asc dist/b-1.0.0.zip.asc");
     assert_exit(&release.verify(), 0);
@@ -136,7 +136,7 @@ fn a_second_signature_beside_the_first_is_judged_too() {
 
 #[test]
 fn a_further_signature_that_is_none_is_bad_and_one_by_a_stranger_does_not_count() {
-    let release = Release::new("further");
+    let release = Release::new();
     assert_exit(&release.run("plugsign sign dist"), 0);
     let further = "dist/b-1.0.0.zip.0123456789ABCDEF.sig";
     release.run(&format!("{STRANGER_SIGNS} -o {further} dist/b-1.0.0.zip"));
@@ -146,29 +146,29 @@ fn a_further_signature_that_is_none_is_bad_and_one_by_a_stranger_does_not_count(
         release.write(further, content);
         let said = release.verify();
         assert_exit(&said, 1);
-        assert!(said.stdout.contains(&format!("BAD   {further}  ")), "{}", said.shown());
+        assert!(said.out().contains(&format!("BAD   {further}  ")), "{}", said.shown());
     }
 }
 
 #[test]
 fn a_signature_of_a_signature_is_warned_of_and_judged_alike_by_folder_and_by_name() {
-    let release = Release::new("of-signature");
+    let release = Release::new();
     assert_exit(&release.run("plugsign sign dist"), 0);
     let said = release.run("plugsign sign dist/*.*");
     assert_exit(&said, 0);
     let words = "warning: dist/b-1.0.0.zip.sig is a signature itself";
-    assert!(said.stderr.contains(words), "{}", said.shown());
-    assert!(!said.stderr.contains("b-1.0.0.zip is a signature"), "{}", said.shown());
+    assert!(said.err().contains(words), "{}", said.shown());
+    assert!(!said.err().contains("b-1.0.0.zip is a signature"), "{}", said.shown());
     for paths in ["dist", "dist/*.sig", "dist/*.sig.sig"] {
         let said = release.run(&format!("{VERIFY} {paths}"));
         assert_exit(&said, 0);
-        assert!(said.stdout.contains("good  dist/b-1.0.0.zip.sig  "), "{}", said.shown());
+        assert!(said.out().contains("good  dist/b-1.0.0.zip.sig  "), "{}", said.shown());
     }
 }
 
 #[test]
 fn a_signature_that_cannot_be_read_is_said_to_be_so() {
-    let release = Release::new("unreadable-signature");
+    let release = Release::new();
     assert_exit(&release.run("plugsign sign dist"), 0);
     let sign = "code=0; plugsign sign dist || code=$?; exit $code";
     let said = if rustix::process::geteuid().is_root() {
@@ -184,26 +184,26 @@ fn a_signature_that_cannot_be_read_is_said_to_be_so() {
     };
     assert_exit(&said, 3);
     let words = "cannot read dist/b-1.0.0.zip.sig: Permission denied";
-    assert!(said.stderr.contains(words), "{}", said.shown());
+    assert!(said.err().contains(words), "{}", said.shown());
 }
 
 #[test]
 fn what_failed_is_named_though_nobody_reads_standard_output() {
-    let release = Release::new("closed");
+    let release = Release::new();
     release.write("dist/b-1.0.0.zip.sig", "in the way");
     let said = release.run(
         "mkfifo reader; true < reader & exec 3> reader; wait
          code=0; plugsign sign dist >&3 || code=$?; exit $code",
     );
     assert_exit(&said, 3);
-    assert!(said.stderr.contains("failed: dist/b-1.0.0.zip: "), "{}", said.shown());
-    assert!(said.stderr.contains("standard output"), "{}", said.shown());
-    assert!(!said.stderr.contains("1 signed"), "{}", said.shown());
+    assert!(said.err().contains("failed: dist/b-1.0.0.zip: "), "{}", said.shown());
+    assert!(said.err().contains("standard output"), "{}", said.shown());
+    assert!(!said.err().contains("1 signed"), "{}", said.shown());
 }
 
 #[test]
 fn errors_name_what_was_to_be_written_and_no_temporary_file() {
-    let release = Release::new("names");
+    let release = Release::new();
     release.write("file", "");
     for command in [
         "plugsign sign -o nodir/x dist/b-1.0.0.zip",
@@ -211,17 +211,17 @@ fn errors_name_what_was_to_be_written_and_no_temporary_file() {
     ] {
         let said = release.run(command);
         assert_exit(&said, 3);
-        assert!(said.stderr.contains("cannot write nodir/x: No such file"), "{}", said.shown());
-        assert!(!said.stderr.contains(".tmp"), "{}", said.shown());
+        assert!(said.err().contains("cannot write nodir/x: No such file"), "{}", said.shown());
+        assert!(!said.err().contains(".tmp"), "{}", said.shown());
     }
     let said = release.run("plugsign man --out file");
     assert_exit(&said, 3);
-    assert!(said.stderr.contains("cannot create file: File exists"), "{}", said.shown());
+    assert!(said.err().contains("cannot create file: File exists"), "{}", said.shown());
 }
 
 #[test]
 fn names_that_are_no_utf_8_stay_apart_in_json() {
-    let release = Release::new("json-names");
+    let release = Release::new();
     release.run("touch \"dist/$(printf 'n-\\351.zip')\" \"dist/$(printf 'n-\\350.zip')\"");
     let said = release.run("plugsign --json sign dist");
     assert_exit(&said, 0);
@@ -233,20 +233,20 @@ fn names_that_are_no_utf_8_stay_apart_in_json() {
 
 #[test]
 fn another_signers_signature_in_a_folder_is_not_good_and_not_replaced() {
-    let release = Release::new("stranger");
+    let release = Release::new();
     assert_exit(&release.run("plugsign sign dist"), 0);
     assert_exit(&release.run(&format!("{STRANGER_SIGNS} --force dist/b-1.0.0.zip")), 0);
     let said = release.verify();
     assert_exit(&said, 1);
-    assert!(said.stdout.contains("BAD   dist/b-1.0.0.zip  unknown-signer"), "{}", said.shown());
+    assert!(said.out().contains("BAD   dist/b-1.0.0.zip  unknown-signer"), "{}", said.shown());
     let said = release.run("plugsign sign dist");
     assert_exit(&said, 3);
-    assert!(said.stderr.contains("dist/b-1.0.0.zip.sig is there already"), "{}", said.shown());
+    assert!(said.err().contains("dist/b-1.0.0.zip.sig is there already"), "{}", said.shown());
 }
 
 #[test]
 fn a_disk_that_is_read_only_apart_from_the_folder_is_enough() {
-    let release = Release::new("read-only-disk");
+    let release = Release::new();
     if !may_mount(&release) {
         return;
     }
@@ -260,7 +260,7 @@ fn a_disk_that_is_read_only_apart_from_the_folder_is_enough() {
             plugsign sign --checksums dist; plugsign verify --key release-key.asc dist'",
     );
     assert_exit(&said, 0);
-    assert!(said.stdout.contains("good  dist/SHA256SUMS"), "{}", said.shown());
+    assert!(said.out().contains("good  dist/SHA256SUMS"), "{}", said.shown());
 }
 
 /// A file whose path can just be said, so that its signature's cannot (PATH_MAX, 4096).
@@ -273,21 +273,21 @@ const LONG: &str = "folder=dist; while [ ${#folder} -lt 3870 ]; do
 
 #[test]
 fn a_signature_whose_path_is_too_long_is_never_taken_for_missing() {
-    let release = Release::new("too-long");
+    let release = Release::new();
     let run = |line: &str| release.run(&format!("{LONG}\n{line}"));
     assert_exit(&release.run("plugsign --home h keygen -q --name A --no-passphrase"), 0);
     for line in ["sign \"$file\"", "sign dist", "--home h gpg --batch --detach-sign \"$file\""] {
         let said =
             run(&format!("code=0; plugsign {line} || code=$?; ls -A \"$folder\"; exit $code"));
         let code = if line.contains("gpg") { 2 } else { 3 };
-        assert_eq!(said.status.code(), Some(code), "{line}: {}", said.shown());
-        assert!(said.stderr.contains("File name too long"), "{line}: {}", said.shown());
-        assert!(said.stdout.ends_with("a-1.0.0.zip\n"), "{line}: {}", said.shown());
+        assert_eq!(said.code(), Some(code), "{line}: {}", said.shown());
+        assert!(said.err().contains("File name too long"), "{line}: {}", said.shown());
+        assert!(said.out().ends_with("a-1.0.0.zip\n"), "{line}: {}", said.shown());
     }
     assert_exit(&run("find dist/d* -name 'a-*.zip' -execdir plugsign sign {} +"), 0);
     for path in ["\"$file\"", "dist"] {
         let said = run(&format!("{VERIFY} {path}"));
         assert_exit(&said, 3);
-        assert!(!said.stdout.contains("missing-signature"), "{}", said.shown());
+        assert!(!said.out().contains("missing-signature"), "{}", said.shown());
     }
 }

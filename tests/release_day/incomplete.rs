@@ -5,17 +5,17 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::common::peers::peer;
-use crate::common::sandbox::Said;
+use crate::common::sandbox::Done;
 use crate::{KEY, Release, VERIFY, assert_exit};
 
 #[track_caller]
-fn assert_says(said: &Said, words: &str) {
-    assert!(said.stderr.contains(words), "{words}\n{}", said.shown());
+fn assert_says(said: &Done, words: &str) {
+    assert!(said.err().contains(words), "{words}\n{}", said.shown());
 }
 
 #[test]
 fn a_folder_that_is_made_to_look_like_an_unpacked_plugin_hides_nothing_that_was_signed() {
-    let release = Release::new("made-plugin");
+    let release = Release::new();
     release.write("dist/sub/c-1.0.0.zip", "content");
     release.sign();
     release.run("rm dist/SHA256SUMS*");
@@ -25,13 +25,13 @@ fn a_folder_that_is_made_to_look_like_an_unpacked_plugin_hides_nothing_that_was_
     release.write("dist/sub/d-1.0.0.zip", "evil");
     let said = release.verify();
     assert_exit(&said, 1);
-    assert!(said.stdout.contains("BAD   dist/sub/c-1.0.0.zip  bad-signature"), "{}", said.shown());
+    assert!(said.out().contains("BAD   dist/sub/c-1.0.0.zip  bad-signature"), "{}", said.shown());
     assert_says(&said, "dist/sub/d-1.0.0.zip is passed over: it is in an unpacked plugin");
 }
 
 #[test]
 fn a_link_is_judged_where_it_was_signed_and_said_where_it_was_not() {
-    let release = Release::new("link");
+    let release = Release::new();
     symlink("b-1.0.0.zip", release.path("dist/latest.zip")).unwrap();
     let said = release.run("plugsign sign dist");
     assert_exit(&said, 0);
@@ -41,11 +41,11 @@ fn a_link_is_judged_where_it_was_signed_and_said_where_it_was_not() {
     assert_exit(&release.run("plugsign sign dist/latest.zip"), 0);
     let said = release.verify();
     assert_exit(&said, 0);
-    assert!(said.stdout.contains("good  dist/latest.zip"), "{}", said.shown());
+    assert!(said.out().contains("good  dist/latest.zip"), "{}", said.shown());
     release.run("ln -sf a-1.0.0.tar.gz dist/latest.zip");
     let said = release.verify();
     assert_exit(&said, 1);
-    assert!(said.stdout.contains("BAD   dist/latest.zip  bad-signature"), "{}", said.shown());
+    assert!(said.out().contains("BAD   dist/latest.zip  bad-signature"), "{}", said.shown());
     // Nothing is read that lies outside.
     release.run("ln -sf ../release-key.asc dist/latest.zip");
     let said = release.verify();
@@ -55,7 +55,7 @@ fn a_link_is_judged_where_it_was_signed_and_said_where_it_was_not() {
 
 #[test]
 fn a_link_in_the_place_of_a_listed_file_is_called_one() {
-    let release = Release::new("listed-link");
+    let release = Release::new();
     release.sign();
     release.run("mv dist/b-1.0.0.zip dist/c; ln -s c dist/b-1.0.0.zip; rm dist/b-1.0.0.zip.sig");
     let said = release.verify();
@@ -65,16 +65,16 @@ fn a_link_in_the_place_of_a_listed_file_is_called_one() {
 
 #[test]
 fn a_list_that_nobody_signed_is_said() {
-    let release = Release::new("unsigned-list");
+    let release = Release::new();
     release.sign();
-    assert!(!release.verify().stderr.contains("not signed"));
+    assert!(!release.verify().err().contains("not signed"));
     fs::remove_file(release.path("dist/SHA256SUMS.sig")).unwrap();
     assert_says(&release.verify(), "dist/SHA256SUMS is not signed, so nothing covers the names");
 }
 
 #[test]
 fn nothing_makes_no_list_and_a_list_of_nothing_is_not_good() {
-    let release = Release::new("nothing");
+    let release = Release::new();
     fs::create_dir(release.path("empty")).unwrap();
     let said = release.run("plugsign sign --checksums empty");
     assert_exit(&said, 3);
@@ -86,12 +86,12 @@ fn nothing_makes_no_list_and_a_list_of_nothing_is_not_good() {
     assert_exit(&release.run("plugsign sign empty/SHA256SUMS"), 0);
     let said = release.run(&format!("{VERIFY} empty"));
     assert_exit(&said, 1);
-    assert!(said.stdout.contains("checksum-mismatch: it lists no file"), "{}", said.shown());
+    assert!(said.out().contains("checksum-mismatch: it lists no file"), "{}", said.shown());
 }
 
 #[test]
 fn standard_input_has_no_list() {
-    let release = Release::new("stream-list");
+    let release = Release::new();
     let said = release.run("plugsign sign --checksums -o sig - < dist/b-1.0.0.zip");
     assert_exit(&said, 2);
     assert_says(&said, "--checksums goes with folders");
@@ -99,12 +99,12 @@ fn standard_input_has_no_list() {
 
 #[test]
 fn a_list_that_is_replaced_loses_all_signatures_of_the_old_one() {
-    let release = Release::new("replaced-list");
+    let release = Release::new();
     assert_exit(&release.run("plugsign sign -a --checksums dist"), 0);
     release.run("cp dist/SHA256SUMS.asc dist/SHA256SUMS.0123456789ABCDEF.asc");
     release.write("dist/c-1.0.0.zip", "one more");
     assert_exit(&release.run("plugsign sign --checksums --force dist"), 0);
-    let left = release.run("ls dist").stdout;
+    let left = release.run("ls dist").out();
     let left: Vec<&str> = left.lines().filter(|name| name.starts_with("SHA256")).collect();
     assert_eq!(left, ["SHA256SUMS", "SHA256SUMS.sig"]);
     assert_exit(&release.verify(), 0);
@@ -115,7 +115,7 @@ fn a_list_that_was_missing_does_not_appear_beside_an_older_signature() {
     if peer("strace").is_none() {
         return;
     }
-    let release = Release::new("missing-list");
+    let release = Release::new();
     release.sign();
     release.write("dist/c-1.0.0.zip", "one more");
     assert_exit(&release.run("plugsign sign dist; rm dist/SHA256SUMS"), 0);
@@ -130,20 +130,20 @@ fn a_list_that_was_missing_does_not_appear_beside_an_older_signature() {
 
 #[test]
 fn an_older_signature_in_the_other_form_is_named() {
-    let release = Release::new("other-form");
+    let release = Release::new();
     assert_exit(&release.run("plugsign sign dist"), 0);
     let said = release.run("plugsign sign -a dist");
-    assert!(!said.stderr.contains("older signature"), "{}", said.shown());
+    assert!(!said.err().contains("older signature"), "{}", said.shown());
     release.write("dist/b-1.0.0.zip", "built again");
     let said = release.run("plugsign sign -a --force dist");
     assert_exit(&said, 0);
     assert_says(&said, "dist/b-1.0.0.zip.sig is an older signature, no good any more: remove it");
-    assert!(!said.stderr.contains("a-1.0.0"), "{}", said.shown());
+    assert!(!said.err().contains("a-1.0.0"), "{}", said.shown());
 }
 
 #[test]
 fn a_name_for_an_open_file_is_not_replaced() {
-    let release = Release::new("stdout");
+    let release = Release::new();
     symlink("/proc/self/fd/1", release.path("stdout")).unwrap();
     let said = release.run(
         "code=0; plugsign sign --force -o stdout dist/b-1.0.0.zip > redirected || code=$?
@@ -155,7 +155,7 @@ fn a_name_for_an_open_file_is_not_replaced() {
 
 #[test]
 fn a_pattern_that_no_name_can_match_is_wrong_usage() {
-    let release = Release::new("pattern");
+    let release = Release::new();
     for pattern in ["--exclude 'internal/*'", "--include 'sub/*'"] {
         let said = release.run(&format!("plugsign sign {pattern} dist"));
         assert_exit(&said, 2);
@@ -165,16 +165,15 @@ fn a_pattern_that_no_name_can_match_is_wrong_usage() {
 
 #[test]
 fn two_keys_without_a_line_end_between_them_are_two_keys() {
-    let release = Release::new("glued");
+    let release = Release::new();
     let other = release.run(
         "plugsign --home h keygen -q --name Other --no-passphrase > /dev/null
          plugsign --home h export --secret --unprotected Other -a",
     );
     assert_exit(&other, 0);
-    for glued in [
-        format!("{}{}", KEY.trim_end(), other.stdout),
-        format!("{}{}", other.stdout.trim_end(), KEY),
-    ] {
+    for glued in
+        [format!("{}{}", KEY.trim_end(), other.out()), format!("{}{}", other.out().trim_end(), KEY)]
+    {
         let said = release.run_with("plugsign sign dist", &[("PLUGSIGN_KEY", &glued)]);
         assert_exit(&said, 3);
         assert_says(&said, "2 secret keys");
@@ -183,7 +182,7 @@ fn two_keys_without_a_line_end_between_them_are_two_keys() {
 
 #[test]
 fn who_has_no_key_is_told_how_to_give_one() {
-    let release = Release::new("no-key");
+    let release = Release::new();
     for home in ["unset HOME", "export HOME=$PWD/nobody"] {
         let said = release.run(&format!("unset PLUGSIGN_KEY; {home}; plugsign sign dist"));
         assert_exit(&said, 3);
@@ -197,9 +196,9 @@ fn names_that_an_earlier_run_left_are_made_durable_too() {
     if peer("strace").is_none() {
         return;
     }
-    let release = Release::new("durable");
+    let release = Release::new();
     release.run("plugsign sign dist");
     let said = release.run("strace -f -o trace -e trace=fsync plugsign sign dist; cat trace");
     assert_says(&said, "0 signed, 2 up to date");
-    assert!(said.stdout.contains("fsync("), "{}", said.shown());
+    assert!(said.out().contains("fsync("), "{}", said.shown());
 }

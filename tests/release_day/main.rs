@@ -16,7 +16,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
 use common::peers::peer;
-use common::sandbox::{PASSPHRASE, Said, Sandbox};
+use common::sandbox::{Done, PASSPHRASE, Sandbox};
 
 const KEY: &str = include_str!("../../keys-example/organisation.secret.asc");
 
@@ -27,8 +27,8 @@ struct Release {
 }
 
 impl Release {
-    fn new(name: &str) -> Release {
-        let sandbox = Sandbox::new(name);
+    fn new() -> Release {
+        let sandbox = Sandbox::for_scripts();
         sandbox.copy("keys-example/organisation.asc", "release-key.asc");
         sandbox.copy("keys-example/dist/com.example.plugin-1.2.0.tar.gz", "dist/a-1.0.0.tar.gz");
         let release = Release { sandbox };
@@ -39,7 +39,7 @@ impl Release {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.sandbox.path().join(name)
+        self.sandbox.path(name)
     }
 
     fn write(&self, name: &str, content: &str) {
@@ -48,36 +48,36 @@ impl Release {
         fs::write(path, content).unwrap();
     }
 
-    fn run(&self, command: &str) -> Said {
+    fn run(&self, command: &str) -> Done {
         self.run_with(command, &[])
     }
 
-    fn run_with(&self, command: &str, more: &[(&str, &str)]) -> Said {
+    fn run_with(&self, command: &str, more: &[(&str, &str)]) -> Done {
         let mut variables = vec![("PLUGSIGN_KEY", KEY), ("PLUGSIGN_PASSPHRASE", PASSPHRASE)];
         variables.extend(more);
-        self.sandbox.shell_with(&format!("unset HOME; {command}"), &variables)
+        self.sandbox.sh_with(&format!("unset HOME; {command}"), &variables)
     }
 
-    fn verify(&self) -> Said {
+    fn verify(&self) -> Done {
         self.run("plugsign verify --key release-key.asc dist")
     }
 
     fn sign(&self) {
         let said = self.run("plugsign sign --checksums dist");
-        assert!(said.status.success(), "{}", said.shown());
+        assert!(said.is_ok(), "{}", said.shown());
     }
 }
 
 const VERIFY: &str = "plugsign verify --key release-key.asc";
 
 #[track_caller]
-fn assert_exit(said: &Said, code: i32) {
-    assert_eq!(said.status.code(), Some(code), "{}", said.shown());
+fn assert_exit(said: &Done, code: i32) {
+    assert_eq!(said.code(), Some(code), "{}", said.shown());
 }
 
 /// Returns whether a script may mount file systems, and says so if it may not.
 fn may_mount(release: &Release) -> bool {
-    let may = release.run("unshare -m true").status.success();
+    let may = release.run("unshare -m true").is_ok();
     if !may {
         eprintln!("skipped: this needs the right to mount a file system");
     }
@@ -86,35 +86,35 @@ fn may_mount(release: &Release) -> bool {
 
 #[test]
 fn the_archives_of_a_dist_are_signed_and_nothing_else() {
-    let release = Release::new("dist");
+    let release = Release::new();
     let said = release.run("plugsign sign dist");
-    assert!(said.status.success(), "{}", said.shown());
-    assert_eq!(said.stdout, "dist/a-1.0.0.tar.gz.sig\ndist/b-1.0.0.zip.sig\n");
-    assert!(said.stderr.contains("2 signed, 0 up to date, 2 passed over"), "{}", said.stderr);
+    assert!(said.is_ok(), "{}", said.shown());
+    assert_eq!(said.out(), "dist/a-1.0.0.tar.gz.sig\ndist/b-1.0.0.zip.sig\n");
+    assert!(said.err().contains("2 signed, 0 up to date, 2 passed over"), "{}", said.err());
     let again = release.run("plugsign sign dist");
-    assert_eq!(again.stdout, "");
-    assert!(again.stderr.contains("0 signed, 2 up to date"), "{}", again.stderr);
+    assert_eq!(again.out(), "");
+    assert!(again.err().contains("0 signed, 2 up to date"), "{}", again.err());
 }
 
 #[test]
 fn a_stale_signature_is_named_and_kept() {
-    let release = Release::new("stale");
+    let release = Release::new();
     release.sign();
     let old = fs::read(release.path("dist/b-1.0.0.zip.sig")).unwrap();
     release.write("dist/b-1.0.0.zip", "built again");
     let said = release.run("plugsign sign dist");
-    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
-    assert!(said.stderr.contains("dist/b-1.0.0.zip.sig is there already"), "{}", said.stderr);
+    assert_eq!(said.code(), Some(3), "{}", said.shown());
+    assert!(said.err().contains("dist/b-1.0.0.zip.sig is there already"), "{}", said.err());
     assert_eq!(fs::read(release.path("dist/b-1.0.0.zip.sig")).unwrap(), old);
     let forced = release.run("plugsign sign --force dist");
-    assert_eq!(forced.stdout, "dist/b-1.0.0.zip.sig\n", "{}", forced.shown());
+    assert_eq!(forced.out(), "dist/b-1.0.0.zip.sig\n", "{}", forced.shown());
 }
 
 #[test]
 fn verify_fails_on_what_is_missing_orphaned_empty_or_foreign() {
-    let release = Release::new("complete");
+    let release = Release::new();
     release.run("plugsign sign dist");
-    assert!(release.verify().status.success());
+    assert!(release.verify().is_ok());
     let good = fs::read(release.path("dist/a-1.0.0.tar.gz.sig")).unwrap();
     for (break_it, reason) in [
         ("rm dist/a-1.0.0.tar.gz.sig", "missing-signature"),
@@ -125,32 +125,32 @@ fn verify_fails_on_what_is_missing_orphaned_empty_or_foreign() {
         fs::write(release.path("dist/a-1.0.0.tar.gz.sig"), &good).unwrap();
         release.run(break_it);
         let said = release.verify();
-        assert_eq!(said.status.code(), Some(1), "{break_it}\n{}", said.shown());
-        assert!(said.stdout.contains(reason), "{break_it}\n{}", said.shown());
-        assert!(said.stdout.contains("good  dist/b-1.0.0.zip"), "{break_it}\n{}", said.shown());
+        assert_eq!(said.code(), Some(1), "{break_it}\n{}", said.shown());
+        assert!(said.out().contains(reason), "{break_it}\n{}", said.shown());
+        assert!(said.out().contains("good  dist/b-1.0.0.zip"), "{break_it}\n{}", said.shown());
     }
 }
 
 #[test]
 fn checksums_are_what_coreutils_writes_and_cover_the_names() {
-    let release = Release::new("checksums");
+    let release = Release::new();
     release.sign();
     let list = release.run("cat dist/SHA256SUMS");
     let expected = release.run("cd dist && sha256sum a-1.0.0.tar.gz b-1.0.0.zip");
-    assert_eq!(list.stdout, expected.stdout);
-    assert!(release.run("cd dist && sha256sum --strict -c SHA256SUMS").status.success());
+    assert_eq!(list.out(), expected.out());
+    assert!(release.run("cd dist && sha256sum --strict -c SHA256SUMS").is_ok());
     let good = release.verify();
-    assert!(good.status.success(), "{}", good.shown());
-    assert!(good.stdout.contains("good  dist/SHA256SUMS"), "{}", good.shown());
+    assert!(good.is_ok(), "{}", good.shown());
+    assert!(good.out().contains("good  dist/SHA256SUMS"), "{}", good.shown());
 
     // An old, genuine archive under the new version's name.
     release.run(
         "cp dist/b-1.0.0.zip dist/b-2.0.0.zip && cp dist/b-1.0.0.zip.sig dist/b-2.0.0.zip.sig",
     );
     let renamed = release.verify();
-    assert_eq!(renamed.status.code(), Some(1), "{}", renamed.shown());
+    assert_eq!(renamed.code(), Some(1), "{}", renamed.shown());
     assert!(
-        renamed.stdout.contains("BAD   dist/b-2.0.0.zip  checksum-mismatch"),
+        renamed.out().contains("BAD   dist/b-2.0.0.zip  checksum-mismatch"),
         "{}",
         renamed.shown()
     );
@@ -158,8 +158,8 @@ fn checksums_are_what_coreutils_writes_and_cover_the_names() {
     release.run("mv dist/b-1.0.0.zip.sig dist/a-1.0.0.tar.gz.sig");
     let swapped = release.verify();
     assert!(
-        swapped.stdout.contains("BAD   dist/a-1.0.0.tar.gz  checksum-mismatch")
-            && swapped.stdout.contains("BAD   dist/b-1.0.0.zip  checksum-mismatch"),
+        swapped.out().contains("BAD   dist/a-1.0.0.tar.gz  checksum-mismatch")
+            && swapped.out().contains("BAD   dist/b-1.0.0.zip  checksum-mismatch"),
         "{}",
         swapped.shown()
     );
@@ -167,21 +167,21 @@ fn checksums_are_what_coreutils_writes_and_cover_the_names() {
 
 #[test]
 fn a_list_that_was_changed_is_not_believed() {
-    let release = Release::new("list");
+    let release = Release::new();
     release.sign();
     release.run("sed -i 's/a-1.0.0/c-1.0.0/' dist/SHA256SUMS");
     let said = release.verify();
-    assert_eq!(said.status.code(), Some(1), "{}", said.shown());
-    assert!(said.stdout.contains("BAD   dist/SHA256SUMS  bad-signature"), "{}", said.shown());
+    assert_eq!(said.code(), Some(1), "{}", said.shown());
+    assert!(said.out().contains("BAD   dist/SHA256SUMS  bad-signature"), "{}", said.shown());
 }
 
 #[test]
 fn a_list_is_not_written_if_a_file_failed() {
-    let release = Release::new("incomplete");
+    let release = Release::new();
     fs::create_dir(release.path("dist/b-1.0.0.zip.sig")).unwrap();
     let said = release.run("plugsign sign --checksums dist");
-    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
-    assert_eq!(said.stdout, "dist/a-1.0.0.tar.gz.sig\n");
+    assert_eq!(said.code(), Some(3), "{}", said.shown());
+    assert_eq!(said.out(), "dist/a-1.0.0.tar.gz.sig\n");
     assert!(!release.path("dist/SHA256SUMS").exists());
 }
 
@@ -190,39 +190,39 @@ fn gpg_accepts_the_list() {
     if peer("gpgv").is_none() || peer("gpg").is_none() {
         return;
     }
-    let release = Release::new("list-gpg");
+    let release = Release::new();
     release.sign();
     let said = release.run(
         "export GNUPGHOME=\"$PWD/g\"; mkdir -m 700 g && gpg -q --dearmor < release-key.asc > ring.gpg \
          && gpgv --keyring ./ring.gpg dist/SHA256SUMS.sig dist/SHA256SUMS",
     );
-    assert!(said.status.success(), "{}", said.shown());
+    assert!(said.is_ok(), "{}", said.shown());
 }
 
 #[test]
 fn a_fixed_time_makes_every_file_the_same_on_every_run() {
-    let sign = |name: &str, how: &str, variables: &[(&str, &str)]| {
-        let release = Release::new(name);
+    let sign = |how: &str, variables: &[(&str, &str)]| {
+        let release = Release::new();
         let said = release.run_with(&format!("plugsign sign --checksums {how} dist"), variables);
-        assert!(said.status.success(), "{}", said.shown());
+        assert!(said.is_ok(), "{}", said.shown());
         ["a-1.0.0.tar.gz.sig", "b-1.0.0.zip.sig", "SHA256SUMS", "SHA256SUMS.sig"]
             .map(|file| fs::read(release.path("dist").join(file)).unwrap())
     };
-    let by_variable = sign("fixed-1", "-j 1", &[("SOURCE_DATE_EPOCH", "1795382400")]);
-    let by_option = sign("fixed-2", "-j 8 --time 2026-11-22T21:20:00Z", &[]);
+    let by_variable = sign("-j 1", &[("SOURCE_DATE_EPOCH", "1795382400")]);
+    let by_option = sign("-j 8 --time 2026-11-22T21:20:00Z", &[]);
     assert_eq!(by_variable, by_option);
 }
 
 #[test]
 fn a_nonsense_time_is_wrong_usage() {
-    let release = Release::new("time");
+    let release = Release::new();
     for (how, variables) in [
         ("", &[("SOURCE_DATE_EPOCH", "soon")][..]),
         ("--time yesterday", &[]),
         ("--time 4294967296", &[]),
     ] {
         let said = release.run_with(&format!("plugsign sign {how} dist"), variables);
-        assert_eq!(said.status.code(), Some(2), "{}", said.shown());
+        assert_eq!(said.code(), Some(2), "{}", said.shown());
     }
     assert!(!release.path("dist/a-1.0.0.tar.gz.sig").exists());
 }
@@ -237,44 +237,44 @@ fn the_key_of_a_ci_secret_is_read_in_every_shape() {
         ("escaped", KEY.replace('\n', "\\n")),
         ("base64", base64.encode(KEY)),
     ] {
-        let release = Release::new("ci");
-        let said = release.sandbox.shell_with(
+        let release = Release::new();
+        let said = release.sandbox.sh_with(
             "unset HOME; touch before; sleep 0.02; plugsign sign -q dist > /dev/null
              find . -newer before -type f | sort",
-            &[("PLUGSIGN_KEY", &key), ("PLUGSIGN_PASSPHRASE", PASSPHRASE)],
+            &[("PLUGSIGN_KEY", &*key), ("PLUGSIGN_PASSPHRASE", PASSPHRASE)],
         );
-        assert!(said.status.success(), "{name}\n{}", said.shown());
+        assert!(said.is_ok(), "{name}\n{}", said.shown());
         let new = "./dist/a-1.0.0.tar.gz.sig\n./dist/b-1.0.0.zip.sig\n";
-        assert_eq!(said.stdout, new, "{name}");
-        assert!(release.verify().status.success(), "{name}");
+        assert_eq!(said.out(), new, "{name}");
+        assert!(release.verify().is_ok(), "{name}");
     }
 }
 
 #[test]
 fn a_folder_that_is_missing_or_empty_is_an_error() {
-    let release = Release::new("empty");
+    let release = Release::new();
     fs::create_dir(release.path("empty")).unwrap();
     for folder in ["empty", "missing"] {
         for command in ["sign", "verify --key release-key.asc"] {
             let said = release.run(&format!("plugsign {command} {folder}"));
-            assert_eq!(said.status.code(), Some(3), "{command} {folder}\n{}", said.shown());
+            assert_eq!(said.code(), Some(3), "{command} {folder}\n{}", said.shown());
         }
     }
 }
 
 #[test]
 fn a_link_in_a_folder_is_passed_over_and_a_link_to_a_folder_is_walked() {
-    let release = Release::new("links");
+    let release = Release::new();
     symlink("/etc/hostname", release.path("dist/link-1.0.0.tar.gz")).unwrap();
     symlink("dist", release.path("latest")).unwrap();
     let said = release.run("plugsign sign latest");
-    assert!(said.status.success(), "{}", said.shown());
-    assert_eq!(said.stdout, "latest/a-1.0.0.tar.gz.sig\nlatest/b-1.0.0.zip.sig\n");
+    assert!(said.is_ok(), "{}", said.shown());
+    assert_eq!(said.out(), "latest/a-1.0.0.tar.gz.sig\nlatest/b-1.0.0.zip.sig\n");
 }
 
 #[test]
 fn odd_names_are_signed_listed_and_verified() {
-    let release = Release::new("names");
+    let release = Release::new();
     for name in [&b"-dash.zip"[..], b"new\nline.zip", b"back\\slash.zip", b"latin-\xe9.zip"] {
         fs::write(release.path("dist").join(OsStr::from_bytes(name)), "content").unwrap();
     }
@@ -284,14 +284,14 @@ fn odd_names_are_signed_listed_and_verified() {
     release.sign();
     assert!(release.path(&format!("{long}.sig")).exists());
     let said = release.verify();
-    assert!(said.status.success(), "{}", said.shown());
-    assert!(said.stdout.contains("new\\nline.zip") && said.stdout.contains("latin-\\xe9"));
-    assert!(release.run("cd dist && sha256sum --strict -c SHA256SUMS").status.success());
+    assert!(said.is_ok(), "{}", said.shown());
+    assert!(said.out().contains("new\\nline.zip") && said.out().contains("latin-\\xe9"));
+    assert!(release.run("cd dist && sha256sum --strict -c SHA256SUMS").is_ok());
 }
 
 #[test]
 fn a_full_disk_leaves_earlier_signatures_whole_and_no_others() {
-    let release = Release::new("full");
+    let release = Release::new();
     if !may_mount(&release) {
         return;
     }
@@ -305,9 +305,9 @@ fn a_full_disk_leaves_earlier_signatures_whole_and_no_others() {
             for s in full/*.sig; do plugsign verify --key release-key.asc \"$s\"; done > verified
             exit $code'",
     );
-    if said.status.code() != Some(3) {
+    if said.code() != Some(3) {
         // The file system may round its size up.
-        assert!(said.status.success(), "{}", said.shown());
+        assert!(said.is_ok(), "{}", said.shown());
     }
     let left = fs::read_to_string(release.path("left")).unwrap();
     let signatures = left.lines().filter(|name| name.ends_with(".sig")).count();
@@ -321,7 +321,7 @@ fn a_full_disk_leaves_earlier_signatures_whole_and_no_others() {
 
 #[test]
 fn a_full_disk_leaves_a_list_and_its_signature_as_they_were() {
-    let release = Release::new("full-list");
+    let release = Release::new();
     if !may_mount(&release) {
         return;
     }
@@ -338,13 +338,13 @@ fn a_full_disk_leaves_a_list_and_its_signature_as_they_were() {
             diff -r before full/dist
             exit $code'",
     );
-    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
-    assert_eq!(said.stdout, "", "{}", said.shown());
+    assert_eq!(said.code(), Some(3), "{}", said.shown());
+    assert_eq!(said.out(), "", "{}", said.shown());
 }
 
 #[test]
 fn two_runs_at_once_leave_one_good_signature_a_file() {
-    let release = Release::new("twice");
+    let release = Release::new();
     for number in 0..40 {
         release.write(&format!("dist/n{number}.zip"), &number.to_string());
     }
@@ -352,28 +352,28 @@ fn two_runs_at_once_leave_one_good_signature_a_file() {
         let sign = format!("plugsign sign {how} dist");
         let said = release
             .run(&format!("{sign} & other=$!; code=0; {sign} || code=$?; wait $other; exit $code"));
-        assert!(said.status.success(), "{how}: {}", said.shown());
+        assert!(said.is_ok(), "{how}: {}", said.shown());
     }
     let said = release.verify();
-    assert!(said.status.success(), "{}", said.shown());
+    assert!(said.is_ok(), "{}", said.shown());
     let left = release.run("ls -A dist | grep -c tmp || true");
-    assert_eq!(left.stdout.trim(), "0");
+    assert_eq!(left.out().trim(), "0");
 }
 
 #[test]
 fn a_closed_or_full_standard_output_is_said_and_the_signatures_are_there() {
-    let release = Release::new("stdout");
+    let release = Release::new();
     let said = release.run("plugsign sign dist > /dev/full");
-    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
-    assert!(said.stderr.contains("standard output"), "{}", said.stderr);
-    assert!(release.verify().status.success());
+    assert_eq!(said.code(), Some(3), "{}", said.shown());
+    assert!(said.err().contains("standard output"), "{}", said.err());
+    assert!(release.verify().is_ok());
 }
 
 #[test]
 fn nothing_is_drawn_where_there_is_no_terminal() {
-    let release = Release::new("pipe");
+    let release = Release::new();
     let said = release.run("plugsign sign dist");
-    assert!(!said.stderr.contains('\x1b') && !said.stderr.contains('\r'), "{:?}", said.stderr);
+    assert!(!said.err().contains('\x1b') && !said.err().contains('\r'), "{:?}", said.err());
 }
 
 #[test]
@@ -382,36 +382,36 @@ fn a_read_only_folder_is_an_error_before_anything_is_written() {
         eprintln!("skipped: root writes to read-only folders");
         return;
     }
-    let release = Release::new("read-only");
+    let release = Release::new();
     fs::set_permissions(release.path("dist"), fs::Permissions::from_mode(0o555)).unwrap();
     let said = release.run("plugsign sign dist");
     fs::set_permissions(release.path("dist"), fs::Permissions::from_mode(0o755)).unwrap();
-    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
+    assert_eq!(said.code(), Some(3), "{}", said.shown());
 }
 
 #[test]
 fn a_large_file_is_streamed() {
-    let release = Release::new("large");
+    let release = Release::new();
     fs::File::create(release.path("large.tar")).unwrap().set_len(1 << 30).unwrap();
     // Half of the file's length, for everything that the process has mapped.
     let limit = "ulimit -v 524288";
     let signed = release.run(&format!("{limit}; plugsign sign large.tar"));
-    assert!(signed.status.success(), "{}", signed.shown());
+    assert!(signed.is_ok(), "{}", signed.shown());
     let verified =
         release.run(&format!("{limit}; plugsign verify --key release-key.asc large.tar"));
-    assert!(verified.status.success(), "{}", verified.shown());
+    assert!(verified.is_ok(), "{}", verified.shown());
 }
 
 #[test]
 fn completions_and_manual_pages_are_made_for_every_shell_and_command() {
-    let release = Release::new("pages");
+    let release = Release::new();
     for shell in ["bash", "zsh", "fish", "powershell", "PowerShell"] {
         let said = release.run(&format!("plugsign completions {shell}"));
-        assert!(said.status.success() && said.stdout.contains("keygen"), "{shell}");
+        assert!(said.is_ok() && said.out().contains("keygen"), "{shell}");
     }
     let said = release.run("plugsign man --out made/man && ls made/man");
-    assert!(said.status.success(), "{}", said.shown());
-    for name in said.stdout.lines().filter(|name| name.ends_with(".1") && !name.contains('/')) {
+    assert!(said.is_ok(), "{}", said.shown());
+    for name in said.out().lines().filter(|name| name.ends_with(".1") && !name.contains('/')) {
         let text = fs::read_to_string(release.path("made/man").join(name)).unwrap();
         let text = text.replace("\\-", "-");
         for (place, _) in text.match_indices("plugsign-") {
@@ -423,7 +423,7 @@ fn completions_and_manual_pages_are_made_for_every_shell_and_command() {
     }
     assert!(release.path("made/man/plugsign-trust-add.1").exists(), "{}", said.shown());
     let said = release.run("umask 022; plugsign man --out open/man -q; stat -c %a open open/man");
-    assert_eq!(said.stdout.lines().rev().take(2).collect::<Vec<_>>(), ["755", "755"]);
+    assert_eq!(said.out().lines().rev().take(2).collect::<Vec<_>>(), ["755", "755"]);
     for page in ["plugsign.1", "plugsign-sign.1", "plugsign-verify.1", "plugsign-keygen.1"] {
         let text = fs::read_to_string(release.path("made/man").join(page)).unwrap();
         assert!(text.contains(".TH"), "{page}");

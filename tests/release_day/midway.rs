@@ -10,25 +10,24 @@ use rexpect::process::WaitStatus;
 use rexpect::session::{PtySession, spawn_command};
 
 use crate::common::peers::peer;
-use crate::common::sandbox::{PASSPHRASE, Said};
+use crate::common::sandbox::{Done, PASSPHRASE};
 use crate::{KEY, Release};
 
 /// Signs dist/, and interferes once the program is about to do `call` on a-1.0.0.tar.gz.
-fn sign_and_interfere(name: &str, call: &str, interfere: &str) -> Option<(Release, Said)> {
+fn sign_and_interfere(call: &str, interfere: &str) -> Option<(Release, Done)> {
     // Longer than one read, so that there is a middle.
-    sign_prepared(name, 100_000, "", call, interfere)
+    sign_prepared(100_000, "", call, interfere)
 }
 
 /// Does the same with a file of so many times 8 bytes, after `prepare`.
 fn sign_prepared(
-    name: &str,
     length: usize,
     prepare: &str,
     call: &str,
     interfere: &str,
-) -> Option<(Release, Said)> {
+) -> Option<(Release, Done)> {
     peer("strace")?;
-    let release = Release::new(name);
+    let release = Release::new();
     release.write("dist/a-1.0.0.tar.gz", &"content ".repeat(length));
     let said = release.run(&format!(
         "{prepare}
@@ -48,23 +47,23 @@ fn sign_prepared(
 }
 
 #[track_caller]
-fn assert_failed_alone(release: &Release, said: &Said, words: &str) {
-    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
-    assert!(said.stderr.contains(words), "{}", said.shown());
-    assert_eq!(said.stdout, "dist/b-1.0.0.zip.sig\n", "{}", said.shown());
+fn assert_failed_alone(release: &Release, said: &Done, words: &str) {
+    assert_eq!(said.code(), Some(3), "{}", said.shown());
+    assert!(said.err().contains(words), "{}", said.shown());
+    assert_eq!(said.out(), "dist/b-1.0.0.zip.sig\n", "{}", said.shown());
     let left = release.run("ls -A dist");
-    assert!(!left.stdout.contains("a-1.0.0.tar.gz.sig"), "{}", left.stdout);
-    assert!(!left.stdout.contains(".tmp"), "{}", left.stdout);
+    assert!(!left.out().contains("a-1.0.0.tar.gz.sig"), "{}", left.out());
+    assert!(!left.out().contains(".tmp"), "{}", left.out());
 }
 
 #[test]
 fn a_file_that_grows_shrinks_or_is_replaced_while_it_is_read_is_not_signed() {
-    for (name, interfere) in [
-        ("grows", "printf more >> dist/a-1.0.0.tar.gz"),
-        ("shrinks", "printf less > dist/a-1.0.0.tar.gz"),
-        ("changes", "printf X | dd of=dist/a-1.0.0.tar.gz conv=notrunc status=none"),
+    for interfere in [
+        "printf more >> dist/a-1.0.0.tar.gz",
+        "printf less > dist/a-1.0.0.tar.gz",
+        "printf X | dd of=dist/a-1.0.0.tar.gz conv=notrunc status=none",
     ] {
-        let Some((release, said)) = sign_and_interfere(name, "read:when=2", interfere) else {
+        let Some((release, said)) = sign_and_interfere("read:when=2", interfere) else {
             return;
         };
         assert_failed_alone(&release, &said, "changed while");
@@ -93,15 +92,14 @@ fn a_file_that_changes_through_a_shared_mapping_while_it_is_read_is_not_signed()
         return;
     }
     // One that is read twice, and one that is brought to the disk first.
-    for (name, length) in [("mapped-short", 100_000), ("mapped-long", 400_000)] {
+    for length in [100_000, 400_000] {
         let prepare = format!(
             "mkfifo go; cat > writer.py <<'END'\n{WRITER}END
              python3 writer.py dist/a-1.0.0.tar.gz < go > states & exec 9> go
              until grep -q ready states; do sleep 0.01; done"
         );
         let change = "echo >&9; until grep -q changed states; do sleep 0.01; done";
-        let Some((release, said)) = sign_prepared(name, length, &prepare, "read:when=2", change)
-        else {
+        let Some((release, said)) = sign_prepared(length, &prepare, "read:when=2", change) else {
             return;
         };
         assert_failed_alone(&release, &said, "changed while");
@@ -111,7 +109,7 @@ fn a_file_that_changes_through_a_shared_mapping_while_it_is_read_is_not_signed()
 #[test]
 fn a_file_that_vanishes_before_it_is_opened_is_an_error() {
     let vanish = "rm dist/a-1.0.0.tar.gz";
-    let Some((release, said)) = sign_and_interfere("vanishes", "openat2:when=1", vanish) else {
+    let Some((release, said)) = sign_and_interfere("openat2:when=1", vanish) else {
         return;
     };
     assert_failed_alone(&release, &said, "dist/a-1.0.0.tar.gz");
@@ -120,7 +118,7 @@ fn a_file_that_vanishes_before_it_is_opened_is_an_error() {
 #[test]
 fn a_link_that_takes_a_files_place_before_it_is_opened_is_not_followed() {
     let swap = "ln -sf /etc/passwd dist/a-1.0.0.tar.gz";
-    let Some((release, said)) = sign_and_interfere("swapped", "openat2:when=1", swap) else {
+    let Some((release, said)) = sign_and_interfere("openat2:when=1", swap) else {
         return;
     };
     assert_failed_alone(&release, &said, "dist/a-1.0.0.tar.gz");
@@ -133,7 +131,7 @@ fn a_link_that_takes_a_folders_place_is_not_followed() {
         if peer("strace").is_none() {
             return;
         }
-        let release = Release::new(name);
+        let release = Release::new();
         for folder in ["dist/sub", "outside"] {
             release.write(&format!("{folder}/c-1.0.0.zip"), &"content ".repeat(100_000));
         }
@@ -145,8 +143,8 @@ fn a_link_that_takes_a_folders_place_is_not_followed() {
              mv dist/sub away; ln -s ../outside dist/sub
              code=0; wait $pid || code=$?; exit $code"
         ));
-        assert_eq!(said.status.code(), Some(3), "{name}: {}", said.shown());
-        assert!(said.stderr.contains("dist/sub/c-1.0.0.zip"), "{name}: {}", said.shown());
+        assert_eq!(said.code(), Some(3), "{name}: {}", said.shown());
+        assert!(said.err().contains("dist/sub/c-1.0.0.zip"), "{name}: {}", said.shown());
         assert!(!release.path("outside/c-1.0.0.zip.sig").exists(), "{name}: {}", said.shown());
         assert!(!release.path("away/c-1.0.0.zip.sig").exists(), "{name}: {}", said.shown());
     }
@@ -157,7 +155,7 @@ fn a_link_that_takes_a_folders_place_once_it_was_opened_is_not_followed() {
     if peer("strace").is_none() {
         return;
     }
-    let release = Release::new("folder-opened");
+    let release = Release::new();
     release.run("rm dist/*.zip dist/*.tar.gz");
     release.write("dist/sub/c-1.0.0.zip", "content");
     release.write("outside/c-1.0.0.zip.sig", "precious");
@@ -183,7 +181,7 @@ fn ctrl_c_in_the_middle_leaves_whole_signatures_and_the_next_run_ends_the_work()
     if peer("strace").is_none() {
         return;
     }
-    let release = Release::new("interrupted");
+    let release = Release::new();
     for number in 0..200 {
         release.write(&format!("dist/n{number}.zip"), &number.to_string());
     }
@@ -199,7 +197,7 @@ fn ctrl_c_in_the_middle_leaves_whole_signatures_and_the_next_run_ends_the_work()
          kill -INT $(cat /proc/$pid/task/$pid/children)
          code=0; wait $pid || code=$?; exit $code",
     );
-    assert_eq!(said.status.code(), Some(130), "{}", said.shown());
+    assert_eq!(said.code(), Some(130), "{}", said.shown());
     let names: Vec<String> = fs::read_dir(release.path("dist"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -209,10 +207,10 @@ fn ctrl_c_in_the_middle_leaves_whole_signatures_and_the_next_run_ends_the_work()
     assert!(!names.iter().any(|name| name.ends_with(".tmp")), "{names:?}");
     for signature in signatures {
         let verify = format!("plugsign verify --key release-key.asc dist/{signature}");
-        assert!(release.run(&verify).status.success(), "{signature}");
+        assert!(release.run(&verify).is_ok(), "{signature}");
     }
     release.sign();
-    assert!(release.verify().status.success());
+    assert!(release.verify().is_ok());
 }
 
 #[test]
@@ -222,7 +220,7 @@ fn a_folder_that_is_unreadable_in_part_is_said_and_the_rest_is_signed() {
         if peer("strace").is_none() {
             return;
         }
-        let release = Release::new("unreadable");
+        let release = Release::new();
         release.write("dist/closed/c-1.0.0.zip", "content");
         let said = release.run(
             "strace -f -o /dev/null -P dist/closed -e inject=openat:error=EACCES \\
@@ -231,7 +229,7 @@ fn a_folder_that_is_unreadable_in_part_is_said_and_the_rest_is_signed() {
         assert_unreadable_in_part(&said);
         return;
     }
-    let release = Release::new("unreadable");
+    let release = Release::new();
     release.write("dist/closed/c-1.0.0.zip", "content");
     let said = release
         .run("chmod 0 dist/closed; code=0; plugsign sign dist || code=$?; chmod 755 dist/closed; exit $code");
@@ -239,24 +237,24 @@ fn a_folder_that_is_unreadable_in_part_is_said_and_the_rest_is_signed() {
 }
 
 #[track_caller]
-fn assert_unreadable_in_part(said: &Said) {
-    assert_eq!(said.status.code(), Some(3), "{}", said.shown());
-    assert!(said.stderr.contains("dist/closed"), "{}", said.shown());
-    assert_eq!(said.stdout, "dist/a-1.0.0.tar.gz.sig\ndist/b-1.0.0.zip.sig\n");
+fn assert_unreadable_in_part(said: &Done) {
+    assert_eq!(said.code(), Some(3), "{}", said.shown());
+    assert!(said.err().contains("dist/closed"), "{}", said.shown());
+    assert_eq!(said.out(), "dist/a-1.0.0.tar.gz.sig\ndist/b-1.0.0.zip.sig\n");
 }
 
 #[test]
 fn a_thousand_files_need_no_more_open_files_than_a_few() {
-    let release = Release::new("thousand");
+    let release = Release::new();
     for number in 0..1000 {
         release.write(&format!("dist/n{number}.zip"), &number.to_string());
     }
     let said = release
         .run("ulimit -n 64; plugsign sign dist && plugsign verify -q --key release-key.asc dist");
-    assert!(said.status.success(), "{}", said.stderr);
+    assert!(said.is_ok(), "{}", said.err());
     let again = release.run("ulimit -n 64; plugsign sign dist");
-    assert!(again.status.success() && again.stdout.is_empty(), "{}", again.shown());
-    assert!(again.stderr.contains("0 signed, 1002 up to date"), "{}", again.stderr);
+    assert!(again.is_ok() && again.out().is_empty(), "{}", again.shown());
+    assert!(again.err().contains("0 signed, 1002 up to date"), "{}", again.err());
 }
 
 /// Starts signing a file that takes a while, on a terminal.
@@ -277,7 +275,7 @@ fn last_line(screen: &str) -> &str {
 
 #[test]
 fn progress_shows_bytes_rate_and_time_left_and_is_gone_in_the_end() {
-    let release = Release::new("progress");
+    let release = Release::new();
     let mut session = sign_on_a_terminal(&release);
     let frame = session.exp_string("left").unwrap();
     assert!(
@@ -292,7 +290,7 @@ fn progress_shows_bytes_rate_and_time_left_and_is_gone_in_the_end() {
 
 #[test]
 fn ctrl_c_takes_the_progress_off_the_terminal() {
-    let release = Release::new("progress-interrupted");
+    let release = Release::new();
     let mut session = sign_on_a_terminal(&release);
     session.exp_string("left").unwrap();
     session.send_control('c').unwrap();
@@ -309,7 +307,7 @@ fn a_killed_sign_leaves_nothing_behind_or_the_next_one_takes_it_away() {
         return;
     }
     use rustix::fs::{Mode, OFlags, open};
-    let release = Release::new("killed");
+    let release = Release::new();
     let flags = OFlags::RDWR | OFlags::TMPFILE;
     let has_nameless = open(release.path("dist"), flags, Mode::from_raw_mode(0o600)).is_ok();
     // Every call that could give a file its name, or bring it into being.
@@ -328,7 +326,7 @@ fn a_killed_sign_leaves_nothing_behind_or_the_next_one_takes_it_away() {
             "strace -f -o /dev/null -e trace={calls} -e inject={calls}:signal=KILL:when=1 \\
                  plugsign sign -j 1 {force} dist || true"
         ));
-        let left = || release.run("ls -A dist").stdout;
+        let left = || release.run("ls -A dist").out();
         assert!(
             !left().contains("a-1.0.0.tar.gz.sig\n") || !force.is_empty(),
             "{calls}: {}",
@@ -337,8 +335,8 @@ fn a_killed_sign_leaves_nothing_behind_or_the_next_one_takes_it_away() {
         let may_leave = !is_clean || !has_nameless;
         assert!(may_leave || !left().contains(".tmp"), "{calls}: {}", left());
         let said = release.run(&format!("plugsign sign {force} dist"));
-        assert!(said.status.success(), "{calls}: {}", said.shown());
+        assert!(said.is_ok(), "{calls}: {}", said.shown());
         assert!(!left().contains(".tmp"), "{calls}: {}", left());
-        assert!(release.run("plugsign verify --key release-key.asc dist").status.success());
+        assert!(release.run("plugsign verify --key release-key.asc dist").is_ok());
     }
 }

@@ -6,24 +6,24 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use crate::common::craft::*;
 use crate::common::peers::{missing, peer};
-use crate::common::run::{PROGRAM, Sandbox, is_root};
+use crate::common::sandbox::{PROGRAM, Sandbox, is_root};
 use crate::needles::{Needles, passphrase};
 
 /// A sandbox with a passphrase in the file `p`, and another in `new`.
-struct Desk {
+struct Scene {
     sandbox: Sandbox,
     passphrase: String,
     new: String,
 }
 
-impl Desk {
-    fn new() -> Desk {
+impl Scene {
+    fn new() -> Scene {
         let (passphrase, new) = (passphrase(), passphrase());
         let sandbox = Sandbox::new();
         sandbox.write("p", &passphrase);
@@ -31,13 +31,13 @@ impl Desk {
         for number in 0..20 {
             sandbox.write(format!("dist/{number}.tar.gz"), format!("artifact {number}"));
         }
-        Desk { sandbox, passphrase, new }
+        Scene { sandbox, passphrase, new }
     }
 
-    fn with_key(arguments: &str) -> Desk {
-        let desk = Desk::new();
-        desk.sandbox.run(&format!("keygen --name Acme --passphrase-file p {arguments}")).exits(0);
-        desk
+    fn with_key(arguments: &str) -> Scene {
+        let scene = Scene::new();
+        scene.sandbox.run(&format!("keygen --name Acme --passphrase-file p {arguments}")).exits(0);
+        scene
     }
 
     fn passphrases(&self) -> Needles {
@@ -57,7 +57,7 @@ impl Desk {
         self.forgets_of(line, |_| self.needles(&self.passphrase));
     }
 
-    fn forgets_of(&self, line: &str, needles: impl Fn(&Desk) -> Needles) {
+    fn forgets_of(&self, line: &str, needles: impl Fn(&Scene) -> Needles) {
         let Some(memory) = self.memory_at("exit_group", line) else { return };
         let found = needles(self).found_in(&memory);
         assert!(found.is_empty(), "{line}: {found:?} in {} bytes", memory.len());
@@ -71,14 +71,13 @@ impl Desk {
             missing("root's right to read the memory of a process that nobody else may read");
             return None;
         }
-        let mut child = Command::new(strace)
+        let mut child = self
+            .sandbox
+            .command(strace)
             .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")])
             .args(["-e", &format!("inject={call}:delay_enter=60000000")])
             .arg(program())
             .args(line.split_whitespace())
-            .current_dir(self.sandbox.folder())
-            .env_clear()
-            .env("PLUGSIGN_HOME", self.sandbox.home())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -151,24 +150,24 @@ fn is_held(process: &str) -> bool {
 
 #[test]
 fn secrets_in_use_are_found_so_that_the_search_is_one() {
-    let desk = Desk::with_key("");
+    let scene = Scene::with_key("");
     // The key is in use when a signature takes its place.
     let line = "sign -j1 --passphrase-file p dist";
-    let Some(memory) = desk.memory_at("renameat2,linkat", line) else { return };
-    let found = desk.needles(&desk.passphrase).found_in(&memory);
+    let Some(memory) = scene.memory_at("renameat2,linkat", line) else { return };
+    let found = scene.needles(&scene.passphrase).found_in(&memory);
     let numbers = found.iter().filter(|name| name.contains("endian")).count();
     assert!(numbers >= 3, "{found:?}");
     told(line, &memory, &format!("in the middle: {found:?}"));
     // The environment is as private as the process, and stays.
     let Some(strace) = peer("strace") else { return };
-    let mut child = Command::new(strace)
+    let mut child = scene
+        .sandbox
+        .command(strace)
         .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=exit_group"])
         .args(["-e", "inject=exit_group:delay_enter=60000000"])
         .arg(program())
         .args(["sign", "dist"])
-        .current_dir(desk.sandbox.folder())
-        .env("PLUGSIGN_HOME", desk.sandbox.home())
-        .env("PLUGSIGN_PASSPHRASE", &desk.passphrase)
+        .env("PLUGSIGN_PASSPHRASE", &scene.passphrase)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -176,42 +175,42 @@ fn secrets_in_use_are_found_so_that_the_search_is_one() {
     let memory = memory_of(&mut child, "sign");
     let _ = child.kill();
     child.wait().unwrap();
-    assert_eq!(desk.needles(&desk.passphrase).found_in(&memory), ["the passphrase"]);
+    assert_eq!(scene.needles(&scene.passphrase).found_in(&memory), ["the passphrase"]);
 }
 
 #[test]
 fn keygen_forgets() {
-    Desk::new().forgets("keygen --name Acme --passphrase-file p");
-    Desk::new().forgets("keygen --name Acme --kind org --passphrase-file p");
+    Scene::new().forgets("keygen --name Acme --passphrase-file p");
+    Scene::new().forgets("keygen --name Acme --kind org --passphrase-file p");
 }
 
 #[test]
 fn import_of_a_locked_key_forgets() {
-    let desk = Desk::with_key("");
-    desk.sandbox.run("export --secret Acme -o key").exits(0);
-    fs::remove_dir_all(desk.sandbox.home()).unwrap();
-    desk.forgets("import key --passphrase-file p");
+    let scene = Scene::with_key("");
+    scene.sandbox.run("export --secret Acme -o key").exits(0);
+    fs::remove_dir_all(scene.sandbox.home()).unwrap();
+    scene.forgets("import key --passphrase-file p");
 }
 
 #[test]
 fn import_of_an_open_key_forgets() {
-    let desk = Desk::new();
-    desk.sandbox.write("key", secret(alice()));
-    desk.forgets("import key --passphrase-file p");
-    let desk = Desk::new();
+    let scene = Scene::new();
+    scene.sandbox.write("key", secret(alice()));
+    scene.forgets("import key --passphrase-file p");
+    let scene = Scene::new();
     let armored = sequoia_openpgp::armor::Kind::SecretKey;
-    desk.sandbox.write("key", armor(armored, &secret(alice())));
-    desk.forgets("import key --passphrase-file p");
+    scene.sandbox.write("key", armor(armored, &secret(alice())));
+    scene.forgets("import key --passphrase-file p");
 }
 
 #[test]
 fn export_forgets() {
-    let desk = Desk::with_key("--kind org");
-    desk.forgets("export --secret Acme -o key");
-    desk.forgets("export --ci Acme -o ci --passphrase-file p --new-passphrase-file new");
+    let scene = Scene::with_key("--kind org");
+    scene.forgets("export --secret Acme -o key");
+    scene.forgets("export --ci Acme -o ci --passphrase-file p --new-passphrase-file new");
     // Of the primary key nothing is in the home afterwards.
-    let before = desk.needles(&desk.passphrase);
-    desk.forgets_of(
+    let before = scene.needles(&scene.passphrase);
+    scene.forgets_of(
         "export --offline-primary vault Acme --passphrase-file p --new-passphrase-file new",
         |_| before.clone(),
     );
@@ -219,35 +218,35 @@ fn export_forgets() {
 
 #[test]
 fn sign_forgets() {
-    let desk = Desk::with_key("");
-    desk.forgets("sign --passphrase-file p dist/1.tar.gz");
-    desk.forgets("sign --passphrase-file p -j4 --checksums dist");
-    desk.forgets(
+    let scene = Scene::with_key("");
+    scene.forgets("sign --passphrase-file p dist/1.tar.gz");
+    scene.forgets("sign --passphrase-file p -j4 --checksums dist");
+    scene.forgets(
         "gpg --batch --passphrase-file p --pinentry-mode loopback --detach-sign dist/0.tar.gz",
     );
 }
 
 #[test]
 fn sign_with_a_key_file_that_is_open_forgets() {
-    let desk = Desk::new();
-    desk.sandbox.write("key", secret(alice()));
-    desk.forgets_of("sign --key-file key dist", |desk| {
-        desk.passphrases().key(&secret(alice()), None)
+    let scene = Scene::new();
+    scene.sandbox.write("key", secret(alice()));
+    scene.forgets_of("sign --key-file key dist", |scene| {
+        scene.passphrases().key(&secret(alice()), None)
     });
 }
 
 #[test]
 fn changes_forget() {
-    let desk = Desk::with_key("--kind org");
-    desk.forgets("extend Acme --expires 2y --passphrase-file p");
-    desk.forgets("rotate Acme --passphrase-file p");
-    desk.forgets_of("passwd Acme --passphrase-file p --new-passphrase-file new", |desk| {
-        desk.needles(&desk.new)
+    let scene = Scene::with_key("--kind org");
+    scene.forgets("extend Acme --expires 2y --passphrase-file p");
+    scene.forgets("rotate Acme --passphrase-file p");
+    scene.forgets_of("passwd Acme --passphrase-file p --new-passphrase-file new", |scene| {
+        scene.needles(&scene.new)
     });
 }
 
 #[test]
 fn a_failed_unlock_forgets() {
-    let desk = Desk::with_key("");
-    desk.forgets("sign --passphrase-file new dist");
+    let scene = Scene::with_key("");
+    scene.forgets("sign --passphrase-file new dist");
 }

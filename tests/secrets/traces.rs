@@ -13,7 +13,7 @@ use openpgp::packet::key::SecretKeyMaterial as Kept;
 use openpgp::parse::Parse;
 
 use crate::common::craft::*;
-use crate::common::run::{PROGRAM, Sandbox};
+use crate::common::sandbox::{PROGRAM, Sandbox};
 
 const PASSPHRASE: &str = "XPASS-gr3at-w4ll-of-sheep";
 
@@ -136,7 +136,7 @@ fn a_running_process_shows_nothing_and_can_be_dumped_by_nobody() {
     // The files of a process that cannot be dumped belong to root; those of root's always do.
     let arguments = ["sign", "--key-file", "key", "-"];
     let mut command = sandbox.call(arguments).command();
-    if crate::common::run::is_root() {
+    if crate::common::sandbox::is_root() {
         fs::copy(PROGRAM, sandbox.path("plugsign")).unwrap();
         sandbox.chmod(".", 0o755);
         sandbox.chmod("key", 0o644);
@@ -164,7 +164,7 @@ fn a_running_process_shows_nothing_and_can_be_dumped_by_nobody() {
     std::thread::sleep(Duration::from_millis(200));
     use std::os::unix::fs::MetadataExt;
     assert_eq!(fs::metadata(format!("{process}/environ")).unwrap().uid(), 0);
-    if !crate::common::run::is_root() {
+    if !crate::common::sandbox::is_root() {
         assert!(fs::File::open(format!("{process}/mem")).is_err());
     }
     child.stdin.take().unwrap().write_all(DATA).unwrap();
@@ -233,7 +233,7 @@ print(opened)
 fn installed_as_the_package_does_its_memory_is_closed_from_its_start_and_everything_works() {
     let manifest = include_str!("../../Cargo.toml");
     assert!(manifest.contains(r#"["target/release/plugsign", "usr/bin/", "711"]"#));
-    if !crate::common::run::is_root() {
+    if !crate::common::sandbox::is_root() {
         crate::common::peers::missing("root's right to become somebody else");
         return;
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use crate::common::peers::{missing, peer};
-use crate::common::run::{PROGRAM, Sandbox};
+use crate::common::sandbox::{PROGRAM, Sandbox};
 use crate::needles::{Needles, passphrase};
 
 const WRITES: &str = "write,pwrite64,writev,pwritev,sendto,sendmsg,symlink,rename";

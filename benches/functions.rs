@@ -9,7 +9,7 @@ use criterion::{Criterion, Throughput};
 use plugsign::judge::Judge;
 use plugsign::openpgp::hash::{ContentHash, Hasher};
 use plugsign::openpgp::key_file::{Key, read_keys};
-use plugsign::openpgp::keygen::{self, KeyPlan, Kind};
+use plugsign::openpgp::keygen::{self, KeyKind, KeyPlan};
 use plugsign::openpgp::policy::{KeySizeBits, Policy};
 use plugsign::openpgp::secret_key::Passphrase;
 use plugsign::openpgp::sign::sign_hashed;
@@ -18,7 +18,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
     let plan = KeyPlan {
-        kind: Kind::Sign,
+        kind: KeyKind::Sign,
         bits: KeySizeBits::Rsa3072,
         user_id: "Example <example@example.org>".into(),
         created: now,

@@ -11,7 +11,7 @@
 //! use std::time::{Duration, SystemTime};
 //!
 //! use plugsign::judge::Judge;
-//! use plugsign::openpgp::keygen::{self, KeyPlan, Kind};
+//! use plugsign::openpgp::keygen::{self, KeyPlan, KeyKind};
 //! use plugsign::openpgp::policy::{KeySizeBits, Policy};
 //! use plugsign::openpgp::sign::sign;
 //! use plugsign::openpgp::verdict::Reason;
@@ -20,7 +20,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
 //! let plan = KeyPlan {
-//!     kind: Kind::Sign,
+//!     kind: KeyKind::Sign,
 //!     bits: KeySizeBits::Rsa3072,
 //!     user_id: keygen::user_id("Example Org", "", "releases@example.org")?,
 //!     created: now,

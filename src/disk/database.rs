@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::file::{read_opened, read_small};
 use super::folder::Folder;
-use super::lock::{Lock, lock};
-use super::reach::Place;
+use super::lock::{FolderLock, lock};
+use super::reach::Reach;
 use super::write::{Access, Existing};
 use crate::disk::error::{Error, Result};
 use crate::mattermost::marketplace::{Database, MAX_DATABASE};
@@ -19,7 +19,7 @@ pub struct DatabaseFile {
     access: Access,
     /// What it holds. Change it here.
     pub database: Database,
-    _lock: Option<Lock>,
+    _lock: Option<FolderLock>,
 }
 
 /// Reads a database.
@@ -50,7 +50,7 @@ impl DatabaseFile {
     /// [`Error::Busy`], and as [`read_database`].
     pub fn change(path: &Path, umask: u32, patience: Duration) -> Result<DatabaseFile> {
         // A link stays a link. The file that it leads to is replaced.
-        let (folder, path) = Place::of(path)?.file(path)?;
+        let (folder, path) = Reach::of(path)?.file(path)?;
         let lock = lock(&folder, &path, patience)?;
         let (database, access) = match folder.open_regular(&path) {
             Ok((file, metadata)) => {

@@ -20,7 +20,9 @@ use crate::disk::error::{Error, Result};
 use crate::openpgp;
 use crate::openpgp::bounds::{Budget, check_bounds};
 use crate::openpgp::certificate::Certificate;
-use crate::openpgp::gnupg::{MAX_PRIVATE_KEY, PrivateKeyFile, Wanted, read_keybox, read_keyring};
+use crate::openpgp::gnupg::{
+    MAX_PRIVATE_KEY, PrivateKeyFile, WantedKeys, read_keybox, read_keyring,
+};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::key_file::MAX_KEYRING;
 
@@ -68,7 +70,7 @@ impl GnupgHome {
             match bytes {
                 Ok(bytes) => {
                     let read = if name == "pubring.kbx" { read_keybox } else { read_keyring };
-                    home.add_all(&path, read(&bytes, Wanted::All, &budget));
+                    home.add_all(&path, read(&bytes, WantedKeys::All, &budget));
                 }
                 Err(error) => home.unreadable.push((path, error)),
             }

@@ -19,7 +19,7 @@ use super::temporary::{Registered, is_named};
 use crate::disk::error::{Error, Result};
 
 /// The right to change a file, held until it is dropped.
-pub(super) struct Lock {
+pub(super) struct FolderLock {
     // In this order: the name goes while the lock is held.
     _name: Registered,
     _file: File,
@@ -27,7 +27,7 @@ pub(super) struct Lock {
 
 /// What became of a try.
 enum Try {
-    Taken(Lock),
+    Taken(FolderLock),
     /// Another command has it.
     Busy,
     /// This user may not make files here.
@@ -40,7 +40,7 @@ enum Try {
 /// # Errors
 ///
 /// [`Error::Busy`], [`Error::NotAFile`], or [`Error::Io`].
-pub(super) fn lock(folder: &Folder, path: &Path, patience: Duration) -> Result<Option<Lock>> {
+pub(super) fn lock(folder: &Folder, path: &Path, patience: Duration) -> Result<Option<FolderLock>> {
     const STEP: Duration = Duration::from_millis(50);
     let path = lock_path(path);
     let mut waited = Duration::ZERO;
@@ -105,7 +105,7 @@ fn try_lock(folder: &Folder, path: &Path) -> Result<Try> {
         false => Err(io::ErrorKind::WouldBlock.into()),
     });
     match taken {
-        Ok(((), name)) => Ok(Try::Taken(Lock { _name: name, _file: file })),
+        Ok(((), name)) => Ok(Try::Taken(FolderLock { _name: name, _file: file })),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Try::Busy),
         Err(error) => Err(Error::io("lock", path)(error)),
     }

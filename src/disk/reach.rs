@@ -23,22 +23,22 @@ const MOST_LINKS: usize = 40;
 
 /// A folder on the way, held open.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(super) struct Reach {
     folder: Folder,
     /// The other user whose link led here, if one did.
     guide: Option<u32>,
 }
 
-impl Place {
+impl Reach {
     /// Goes to the folder that a path's last component is in.
     ///
     /// # Errors
     ///
     /// [`Error::ForeignLink`], or [`Error::Io`].
-    pub(super) fn of(path: &Path) -> Result<Place> {
-        let start = Place { folder: open_start(".").map_err(failed(path))?, guide: None };
+    pub(super) fn of(path: &Path) -> Result<Reach> {
+        let start = Reach { folder: open_start(".").map_err(failed(path))?, guide: None };
         let (place, _) = start.walk(folder_of(path), false).map_err(failed(path))?;
-        Ok(Place { folder: place.to_write_in().map_err(failed(path))?, ..place })
+        Ok(Reach { folder: place.to_write_in().map_err(failed(path))?, ..place })
     }
 
     /// Returns the folder, which can be written in and synced.
@@ -51,7 +51,7 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// As [`Place::of`].
+    /// As [`Reach::of`].
     pub(super) fn file(&self, path: &Path) -> Result<(Folder, PathBuf)> {
         let (place, name) = self.clone().walk(name_of(path), true).map_err(failed(path))?;
         let path = path.with_file_name(name.unwrap_or_default());
@@ -59,7 +59,7 @@ impl Place {
     }
 
     /// Walks a path, link by link. `to_file` leaves its last component to the caller.
-    fn walk(mut self, path: &Path, to_file: bool) -> io::Result<(Place, Option<OsString>)> {
+    fn walk(mut self, path: &Path, to_file: bool) -> io::Result<(Reach, Option<OsString>)> {
         let mut ahead = parts(path);
         let mut links = 0;
         while let Some(part) = ahead.pop() {

@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 use super::file::{Stamp, folder_of, read_opened};
 use super::folder::Folder;
 use super::home::check_name;
-use super::lock::{Lock, lock};
-use super::reach::Place;
+use super::lock::{FolderLock, lock};
+use super::reach::Reach;
 use super::server_access::ConfigAccess;
 use super::write::Existing;
 use crate::disk::error::{Error, Result};
@@ -124,7 +124,7 @@ impl ServerConfig {
         if let Some(database) = database_of(&path.to_string_lossy()) {
             return Err(Error::ConfigInDatabase(database));
         }
-        let place = Place::of(path)?;
+        let place = Reach::of(path)?;
         // A link stays a link. The file that it leads to is replaced.
         let (folder, real) = place.file(path)?;
         let lock = lock(&folder, &real, patience)?;
@@ -163,7 +163,7 @@ fn bad(path: &Path, why: String) -> Error {
 pub struct Change {
     server: ServerConfig,
     /// The folder of the configuration's path.
-    place: Place,
+    place: Reach,
     /// Where the configuration really is. If its path is a link, this is another folder.
     real: (Folder, PathBuf),
     edited: Config,
@@ -171,7 +171,7 @@ pub struct Change {
     written: Vec<PathBuf>,
     /// Key files to remove once they are not listed.
     doomed: Vec<PathBuf>,
-    _lock: Option<Lock>,
+    _lock: Option<FolderLock>,
 }
 
 /// What became of a key file that was added.

@@ -126,11 +126,11 @@ impl ContentHash {
 
 /// Hashes content in each of the wanted ways at once.
 pub struct Hasher {
-    states: Vec<State>,
+    states: Vec<HashState>,
 }
 
 #[derive(Clone)]
-struct State {
+struct HashState {
     way: ContentHash,
     context: Context,
     after_carriage_return: bool,
@@ -140,13 +140,13 @@ impl Hasher {
     /// Starts hashing in the wanted ways. Doubles are hashed once; an algorithm that the
     /// cryptographic backend lacks is left out, and has no digest in the end.
     pub fn new(wanted: impl IntoIterator<Item = ContentHash>) -> Hasher {
-        let mut states: Vec<State> = Vec::new();
+        let mut states: Vec<HashState> = Vec::new();
         for way in wanted {
             if states.iter().any(|state| state.way == way) {
                 continue;
             }
             if let Some(context) = way.algorithm.context() {
-                states.push(State { way, context, after_carriage_return: false });
+                states.push(HashState { way, context, after_carriage_return: false });
             }
         }
         Hasher { states }
@@ -237,7 +237,7 @@ fn read_some(content: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-impl State {
+impl HashState {
     fn update(&mut self, bytes: &[u8]) {
         if !self.way.text {
             self.context.update(bytes);
@@ -260,7 +260,7 @@ impl State {
 
 /// Content that has been hashed, ready for any number of trailers.
 pub struct Hashed {
-    states: Vec<State>,
+    states: Vec<HashState>,
 }
 
 impl Hashed {
@@ -275,7 +275,7 @@ impl Hashed {
 
     /// Returns whether other content is the same, as far as the ways tell that both were hashed in.
     pub fn is_same(&self, other: &Hashed) -> bool {
-        let is_same = |state: &State| {
+        let is_same = |state: &HashState| {
             let digest = self.digest(state.way, b"");
             digest.is_some() && digest == other.digest(state.way, b"")
         };

@@ -234,28 +234,28 @@ impl Deref for Block<'_> {
     }
 }
 
-impl Deref for Text<'_> {
+impl Deref for PlainText<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
         match self {
-            Text::There(text) => text,
-            Text::Unescaped(text) => text,
+            PlainText::There(text) => text,
+            PlainText::Unescaped(text) => text,
         }
     }
 }
 
 /// A text as it stands, or with line ends in the place of what stood for them.
-enum Text<'a> {
+enum PlainText<'a> {
     There(&'a [u8]),
     Unescaped(Zeroizing<Vec<u8>>),
 }
 
 /// Turns `\n` and `\r` spelled out into line ends, where real line ends are missing.
-fn unescaped(bytes: &[u8]) -> Text<'_> {
+fn unescaped(bytes: &[u8]) -> PlainText<'_> {
     let trimmed = bytes.trim_ascii();
     if trimmed.contains(&b'\n') || !trimmed.windows(2).any(|pair| pair == b"\\n") {
-        return Text::There(bytes);
+        return PlainText::There(bytes);
     }
     let mut text = Zeroizing::new(Vec::with_capacity(trimmed.len()));
     let mut rest = trimmed;
@@ -272,7 +272,7 @@ fn unescaped(bytes: &[u8]) -> Text<'_> {
             }
         };
     }
-    Text::Unescaped(text)
+    PlainText::Unescaped(text)
 }
 
 fn decode_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {

@@ -22,7 +22,7 @@ use crate::text::{Safe, is_unsafe};
 
 /// What kind of key to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum KeyKind {
     /// One RSA key that certifies and signs: gpg's "RSA (sign only)".
     Sign,
     /// The same with a RSA subkey for encryption: gpg's "RSA and RSA".
@@ -39,7 +39,7 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct KeyPlan {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: KeyKind,
     /// Its size.
     pub bits: KeySizeBits,
     /// Its user ID: UTF-8, 1 to 2048 bytes, see [`user_id`].
@@ -174,9 +174,9 @@ pub fn generate(plan: &KeyPlan, passphrase: Option<&Passphrase>) -> Result<NewKe
     let mut packets: Vec<openpgp::Packet> = vec![key.into(), user_id.into(), binding.into()];
     let mut reasons = vec![RevocationReason::Unspecified];
     match plan.kind {
-        Kind::Sign => {}
-        Kind::RsaRsa => packets.extend(encryption_subkey(&primary, plan, passphrase)?),
-        Kind::Organisation { signing } => {
+        KeyKind::Sign => {}
+        KeyKind::RsaRsa => packets.extend(encryption_subkey(&primary, plan, passphrase)?),
+        KeyKind::Organisation { signing } => {
             let subkey = SubkeyPlan { bits: plan.bits, created: plan.created, validity: signing };
             packets.extend(signing_subkey(&primary, &subkey, passphrase)?.0);
             reasons.extend(RevocationReason::USUAL);
@@ -247,7 +247,7 @@ fn check_times(plan: &KeyPlan) -> Result<()> {
         }
     }
     let subkey = match plan.kind {
-        Kind::Organisation { signing } => signing,
+        KeyKind::Organisation { signing } => signing,
         _ => None,
     };
     let unsound = |validity: Duration| validity.as_secs() == 0 || validity.as_secs() > latest;
@@ -261,8 +261,8 @@ fn check_times(plan: &KeyPlan) -> Result<()> {
 
 fn certification(plan: &KeyPlan) -> Result<SignatureBuilder> {
     let flags = match plan.kind {
-        Kind::Organisation { .. } => KeyFlags::empty().set_certification(),
-        Kind::Sign | Kind::RsaRsa => KeyFlags::empty().set_certification().set_signing(),
+        KeyKind::Organisation { .. } => KeyFlags::empty().set_certification(),
+        KeyKind::Sign | KeyKind::RsaRsa => KeyFlags::empty().set_certification().set_signing(),
     };
     self_signature(SignatureType::PositiveCertification, plan.created)?
         .set_key_validity_period(plan.validity)

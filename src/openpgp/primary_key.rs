@@ -10,7 +10,7 @@ use openpgp::packet::key::{PrimaryRole, PublicParts, SecretParts, UnspecifiedRol
 use super::certificate::Certificate;
 use super::ids::Fingerprint;
 use super::policy::check_key;
-use super::rsa::{PrivateKey, Signer};
+use super::rsa::{PrivateKey, RsaSigner};
 use super::secret_key::{Passphrase, SecretKey, is_elsewhere, load, unlock};
 use super::weakness::Weakness;
 use crate::openpgp::error::{Error, Result};
@@ -34,7 +34,7 @@ impl PrimaryKey {
         self.0.public.creation_time()
     }
 
-    pub(super) fn signer(&self) -> Signer<'_> {
+    pub(super) fn signer(&self) -> RsaSigner<'_> {
         self.0.signer()
     }
 
@@ -61,8 +61,8 @@ impl UnlockedKey {
         Fingerprint(self.public.fingerprint())
     }
 
-    pub(super) fn signer(&self) -> Signer<'_> {
-        Signer::new(&self.public, &self.private)
+    pub(super) fn signer(&self) -> RsaSigner<'_> {
+        RsaSigner::new(&self.public, &self.private)
     }
 }
 

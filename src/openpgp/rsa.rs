@@ -160,21 +160,21 @@ fn exponent(d: &[u8], prime: &[u8]) -> Result<Zeroizing<Vec<u8>>, Weakness> {
 }
 
 /// A private key and the public key packet it belongs to: what sequoia signs with.
-pub(super) struct Signer<'a> {
+pub(super) struct RsaSigner<'a> {
     public: &'a Key<PublicParts, UnspecifiedRole>,
     private: &'a PrivateKey,
 }
 
-impl<'a> Signer<'a> {
+impl<'a> RsaSigner<'a> {
     pub(super) fn new(
         public: &'a Key<PublicParts, UnspecifiedRole>,
         private: &'a PrivateKey,
-    ) -> Signer<'a> {
-        Signer { public, private }
+    ) -> RsaSigner<'a> {
+        RsaSigner { public, private }
     }
 }
 
-impl openpgp::crypto::Signer for Signer<'_> {
+impl openpgp::crypto::Signer for RsaSigner<'_> {
     fn public(&self) -> &Key<PublicParts, UnspecifiedRole> {
         self.public
     }

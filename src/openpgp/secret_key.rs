@@ -21,9 +21,9 @@ use super::armor::armored;
 use super::certificate::Certificate;
 use super::ids::Fingerprint;
 use super::policy::{Policy, check_key, is_rsa};
-use super::rsa::{PrivateKey, Signer};
+use super::rsa::{PrivateKey, RsaSigner};
 use super::statements::Statements;
-use super::stub::{Place, place};
+use super::stub::{SecretPlace, place};
 use super::weakness::Weakness;
 use crate::openpgp::error::{Error, Result};
 
@@ -154,7 +154,7 @@ impl SecretKey {
 
     /// Returns the keys whose secret parts are not here, although the file names them: on smart
     /// cards, or kept off-line.
-    pub fn elsewhere(&self) -> Vec<(Fingerprint, Place)> {
+    pub fn elsewhere(&self) -> Vec<(Fingerprint, SecretPlace)> {
         self.cert
             .keys()
             .secret()
@@ -401,8 +401,8 @@ impl SigningKey {
         self.public.creation_time()
     }
 
-    pub(super) fn signer(&self) -> Signer<'_> {
-        Signer::new(&self.public, &self.private)
+    pub(super) fn signer(&self) -> RsaSigner<'_> {
+        RsaSigner::new(&self.public, &self.private)
     }
 
     pub(super) fn public(&self) -> &Key<PublicParts, UnspecifiedRole> {

@@ -14,40 +14,40 @@ use super::weakness::Weakness;
 
 /// Where a secret part is that is not here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum SecretPlace {
     /// Kept off-line, or nobody says.
     Unknown,
     /// On a smart card, with this serial number in hexadecimal digits; empty if nobody says.
     Card(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SecretPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Unknown => f.write_str("not here (kept off-line, perhaps)"),
-            Place::Card(serial) if serial.is_empty() => f.write_str("on a smart card"),
-            Place::Card(serial) => write!(f, "on the smart card {serial}"),
+            SecretPlace::Unknown => f.write_str("not here (kept off-line, perhaps)"),
+            SecretPlace::Card(serial) if serial.is_empty() => f.write_str("on a smart card"),
+            SecretPlace::Card(serial) => write!(f, "on the smart card {serial}"),
         }
     }
 }
 
-impl From<Place> for Weakness {
-    fn from(place: Place) -> Weakness {
+impl From<SecretPlace> for Weakness {
+    fn from(place: SecretPlace) -> Weakness {
         match place {
-            Place::Unknown => Weakness::SecretElsewhere,
-            Place::Card(serial) => Weakness::OnCard(serial),
+            SecretPlace::Unknown => Weakness::SecretElsewhere,
+            SecretPlace::Card(serial) => Weakness::OnCard(serial),
         }
     }
 }
 
 /// Reads where the secret part of a stub is.
-pub(super) fn place(key: &Key<SecretParts, UnspecifiedRole>) -> Place {
+pub(super) fn place(key: &Key<SecretParts, UnspecifiedRole>) -> SecretPlace {
     // The S2K's type, the hash that nothing uses, and GnuPG's mark; then its mode.
     const TYPE: u8 = 101;
     const MARK: &[u8] = b"GNU";
     const CARD: u8 = 2;
     let packet = Packet::from(key.clone().role_into_subordinate());
-    let Ok(bytes) = packet.to_vec() else { return Place::Unknown };
+    let Ok(bytes) = packet.to_vec() else { return SecretPlace::Unknown };
     let stub = bytes
         .windows(2 + MARK.len())
         .rposition(|window| window.first() == Some(&TYPE) && window.get(2..) == Some(MARK));
@@ -55,9 +55,9 @@ pub(super) fn place(key: &Key<SecretParts, UnspecifiedRole>) -> Place {
     match rest {
         [CARD, length, serial @ ..] => {
             let serial = serial.get(..usize::from(*length)).unwrap_or(serial);
-            Place::Card(serial.iter().map(|byte| format!("{byte:02X}")).collect())
+            SecretPlace::Card(serial.iter().map(|byte| format!("{byte:02X}")).collect())
         }
-        [CARD] => Place::Card(String::new()),
-        _ => Place::Unknown,
+        [CARD] => SecretPlace::Card(String::new()),
+        _ => SecretPlace::Unknown,
     }
 }

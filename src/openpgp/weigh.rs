@@ -140,21 +140,21 @@ pub(super) fn weigh(
     weight.work += hashing(about_bytes);
     let judged = match (&claim.parts, &about) {
         (Some(parts), Some(about)) => judge(parts, primary, about),
-        _ => Judged::Elsewhere,
+        _ => Judgement::Elsewhere,
     };
     match judged {
-        Judged::Good(proof) => {
+        Judgement::Good(proof) => {
             weight.work += fast(primary);
             weight.proof = Some(proof);
         }
-        Judged::Bad => {
+        Judgement::Bad => {
             weight.work += fast(primary);
             weight.is_nobodys = true;
             return weight;
         }
-        Judged::Unknown => weight.work += REPEATS * price(primary),
+        Judgement::Unknown => weight.work += REPEATS * price(primary),
         // It is tried on every component, and where its digest seems to fit, verified.
-        Judged::Elsewhere => {
+        Judgement::Elsewhere => {
             weight.work += hashing(hashed as u64) / 2 + 2 * price(primary);
         }
     }
@@ -180,7 +180,7 @@ fn weigh_back(
         let parts = Parts::read(embedded);
         let about = parts.as_ref().and_then(|parts| statement(parts, primary, component));
         match parts.zip(about).map(|(parts, about)| judge(&parts, subkey, &about)) {
-            Some(Judged::Good(proof)) => {
+            Some(Judgement::Good(proof)) => {
                 weight.work += fast(subkey);
                 weight.back_proofs.push(proof);
             }
@@ -212,7 +212,7 @@ fn statement(
     Some(about)
 }
 
-enum Judged {
+enum Judgement {
     Good(Vec<u8>),
     Bad,
     /// Its digest does not begin as it says: it may belong elsewhere.
@@ -221,27 +221,27 @@ enum Judged {
     Unknown,
 }
 
-fn judge(parts: &Parts<'_>, key: &RawKey<'_>, about: &[u8]) -> Judged {
+fn judge(parts: &Parts<'_>, key: &RawKey<'_>, about: &[u8]) -> Judgement {
     let (true, [n, e]) = (RSA.contains(&key.algorithm), &key.numbers[..]) else {
-        return Judged::Unknown;
+        return Judgement::Unknown;
     };
-    let Some(algorithm) = HashAlgorithm::from_id(parts.hash) else { return Judged::Elsewhere };
+    let Some(algorithm) = HashAlgorithm::from_id(parts.hash) else { return Judgement::Elsewhere };
     let way = ContentHash { algorithm, text: false };
     let mut hasher = Hasher::new([way]);
     hasher.update(about);
     let Some(digest) = hasher.finish().digest(way, &parts.trailer()) else {
-        return Judged::Unknown;
+        return Judgement::Unknown;
     };
     if digest.get(..2) != Some(&parts.prefix[..]) {
-        return Judged::Elsewhere;
+        return Judgement::Elsewhere;
     }
     if !rsa_public::is_known(n, algorithm) {
-        return Judged::Unknown;
+        return Judgement::Unknown;
     }
     let number = without_zeros(parts.number);
     match rsa_public::verifies(PublicNumbers { n, e }, algorithm, &digest, number) {
-        true => Judged::Good(proof(parts, &digest, [n, e])),
-        false => Judged::Bad,
+        true => Judgement::Good(proof(parts, &digest, [n, e])),
+        false => Judgement::Bad,
     }
 }
 
@@ -296,7 +296,7 @@ fn fast(key: &RawKey<'_>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::super::framing::{SIGNATURE, packets};
-    use super::super::keygen::{KeyPlan, Kind, generate};
+    use super::super::keygen::{KeyKind, KeyPlan, generate};
     use super::super::policy::KeySizeBits;
     use super::*;
     use openpgp::parse::Parse;
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn a_proof_is_what_sequoia_looks_for() {
         let plan = KeyPlan {
-            kind: Kind::Sign,
+            kind: KeyKind::Sign,
             bits: KeySizeBits::Rsa3072,
             user_id: "Test".into(),
             created: std::time::UNIX_EPOCH + std::time::Duration::from_secs(1 << 30),

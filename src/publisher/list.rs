@@ -14,7 +14,7 @@ use crate::openpgp::certificate::Certificate;
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::{Protection, SecretKey};
-use crate::openpgp::stub::Place;
+use crate::openpgp::stub::SecretPlace;
 
 /// The keys of the home.
 #[derive(Serialize)]
@@ -60,7 +60,7 @@ pub struct Elsewhere {
     pub key: Fingerprint,
     /// The place.
     #[serde(serialize_with = "as_text")]
-    pub place: Place,
+    pub place: SecretPlace,
 }
 
 impl Outcome for Listing {
@@ -166,7 +166,7 @@ fn missing(secret: &SecretKey, certificate: &Certificate) -> Vec<Elsewhere> {
     missing
         .map(|key| {
             let place = named.iter().find(|(other, _)| *other == key).map(|(_, place)| place);
-            Elsewhere { place: place.cloned().unwrap_or(Place::Unknown), key }
+            Elsewhere { place: place.cloned().unwrap_or(SecretPlace::Unknown), key }
         })
         .collect()
 }

@@ -17,7 +17,7 @@ use crate::disk::file::folder_of;
 use crate::disk::permissions::check_writable;
 use crate::disk::write::{Access, Existing, write_new};
 use crate::openpgp::certificate::Certificate;
-use crate::openpgp::keygen::{KeyPlan, Kind, generate};
+use crate::openpgp::keygen::{KeyKind, KeyPlan, generate};
 use crate::openpgp::policy::Policy;
 use crate::openpgp::secret_key::Passphrase;
 use crate::text::path_text;
@@ -94,7 +94,7 @@ impl Publisher<'_> {
         let path = |(reason, _): &(_, _)| home.revocation_path(&fingerprint, *reason);
         let revocations: Vec<PathBuf> = key.revocations.iter().map(path).collect();
         let description = certificate.describe(&self.policy());
-        let is_org = matches!(plan.kind, Kind::Organisation { .. });
+        let is_org = matches!(plan.kind, KeyKind::Organisation { .. });
         let text = is_org.then(|| summary(&certificate, &description, home.root(), &revocations));
         if let (Some(path), Some(text)) = (sheet, &text) {
             let access = Access::Public { umask: self.umask };

@@ -8,7 +8,7 @@ use super::store::{Keeping, Stored, check, keep};
 use crate::disk::gnupg::GnupgHome;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
-use crate::openpgp::gnupg::Found;
+use crate::openpgp::gnupg::GnupgKey;
 use crate::openpgp::secret_key::Protection;
 use crate::openpgp::weakness::Weakness;
 
@@ -23,7 +23,7 @@ impl Importer<'_> {
         let gnupg = GnupgHome::read(folder)?;
         let mut owned = vec![false; gnupg.private_keys.len()];
         for certificate in &gnupg.certificates {
-            let found = Found::of(certificate, gnupg.private_keys.iter().map(|(_, file)| file));
+            let found = GnupgKey::of(certificate, gnupg.private_keys.iter().map(|(_, file)| file));
             for (owned, (_, file)) in owned.iter_mut().zip(&gnupg.private_keys) {
                 *owned |= found.has(file);
             }
@@ -47,7 +47,7 @@ impl Importer<'_> {
     }
 
     /// Takes a key over with its secret parts, as far as they can come; else its certificate.
-    fn take_over(&mut self, certificate: &Certificate, found: &Found<'_>) {
+    fn take_over(&mut self, certificate: &Certificate, found: &GnupgKey<'_>) {
         let policy = self.publisher.policy();
         if let Err(error) = check(certificate, &policy) {
             let kind = if found.is_secret() { SECRET_KEY } else { super::import::CERTIFICATE };
@@ -75,7 +75,11 @@ impl Importer<'_> {
         }
     }
 
-    fn take_found(&self, certificate: &Certificate, found: &Found<'_>) -> Result<Stored, Failure> {
+    fn take_found(
+        &self,
+        certificate: &Certificate,
+        found: &GnupgKey<'_>,
+    ) -> Result<Stored, Failure> {
         let publisher = self.publisher;
         let (secret, passphrase) = if found.is_protected() {
             publisher.until_right(|| {

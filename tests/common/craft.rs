@@ -24,7 +24,7 @@ use openpgp::types::{
 };
 use openpgp::{Cert, Packet, Profile};
 
-use plugsign::openpgp::keygen::{KeyPlan, Kind, generate};
+use plugsign::openpgp::keygen::{KeyKind, KeyPlan, generate};
 use plugsign::openpgp::policy::KeySizeBits;
 
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -179,7 +179,7 @@ pub fn fresh() -> Material {
 
 fn made(bits: KeySizeBits) -> Cert {
     let plan = KeyPlan {
-        kind: Kind::Sign,
+        kind: KeyKind::Sign,
         bits,
         user_id: "Material".into(),
         created: ago(10),

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use plugsign::openpgp::certificate::Certificate;
-use plugsign::openpgp::keygen::{KeyPlan, Kind, generate};
+use plugsign::openpgp::keygen::{KeyKind, KeyPlan, generate};
 use plugsign::openpgp::policy::{KeySizeBits, Policy};
 use plugsign::openpgp::secret_key::SigningKey;
 use plugsign::openpgp::sign::sign;
@@ -17,7 +17,7 @@ use crate::packet::{packets, signature_fields};
 pub(crate) fn signing_key(bits: KeySizeBits) -> SigningKey {
     let now = SystemTime::now();
     let plan = KeyPlan {
-        kind: Kind::Sign,
+        kind: KeyKind::Sign,
         bits,
         user_id: "Acme Library <lib@acme.test>".into(),
         created: now - Duration::from_secs(4 * 86_400),

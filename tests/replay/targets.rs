@@ -23,7 +23,7 @@ use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::change::newest_self_signature;
 use plugsign::openpgp::facts::{certificate_facts, signature_facts};
 use plugsign::openpgp::gnupg::PrivateKeyFile;
-use plugsign::openpgp::gnupg::{Wanted, read_keybox, read_keyring};
+use plugsign::openpgp::gnupg::{WantedKeys, read_keybox, read_keyring};
 use plugsign::openpgp::key_file::{Key, count_armor, read_keys, unguarded};
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::secret_key::SecretKey;
@@ -245,13 +245,15 @@ pub fn gpg(input: &[u8]) {
         1 => drop(parse(GPGV, words())),
         2 => drop(parameters::read(rest)),
         3 => {
-            for certificate in read_keybox(rest, Wanted::All, &Budget::new()).into_iter().flatten()
+            for certificate in
+                read_keybox(rest, WantedKeys::All, &Budget::new()).into_iter().flatten()
             {
                 look_at(&certificate);
             }
         }
         4 => {
-            for certificate in read_keyring(rest, Wanted::All, &Budget::new()).into_iter().flatten()
+            for certificate in
+                read_keyring(rest, WantedKeys::All, &Budget::new()).into_iter().flatten()
             {
                 look_at(&certificate);
             }

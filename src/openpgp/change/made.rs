@@ -13,7 +13,7 @@ use openpgp::packet::signature::subpacket::{Subpacket, SubpacketArea, SubpacketT
 use openpgp::packet::{Signature, UserID};
 
 use crate::openpgp::primary_key::PrimaryKey;
-use crate::openpgp::rsa::Signer;
+use crate::openpgp::rsa::RsaSigner;
 
 /// Signs over the key itself: what holds for it, or its end.
 pub(in crate::openpgp) fn on_key(
@@ -44,7 +44,7 @@ pub(in crate::openpgp) fn on_subkey(
 /// Has a subkey sign that it belongs to its primary key.
 pub(in crate::openpgp) fn by_subkey(
     builder: SignatureBuilder,
-    signer: &mut Signer<'_>,
+    signer: &mut RsaSigner<'_>,
     primary: &Key<PublicParts, PrimaryRole>,
     subkey: &Key<PublicParts, SubordinateRole>,
 ) -> openpgp::Result<Signature> {

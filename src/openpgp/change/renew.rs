@@ -154,7 +154,7 @@ pub(super) fn renew_subkey(
 /// certificate (RFC 9580, section 5.2.1.9).
 pub(super) fn with_back_signature(
     builder: SignatureBuilder,
-    subkey_signer: &mut crate::openpgp::rsa::Signer<'_>,
+    subkey_signer: &mut crate::openpgp::rsa::RsaSigner<'_>,
     primary: &PrimaryKey,
     subkey: &Key<PublicParts, SubordinateRole>,
     now: SystemTime,

@@ -25,7 +25,7 @@ const OPENPGP: u8 = 2;
 
 /// Which certificates of many are read.
 #[derive(Clone, Copy)]
-pub enum Wanted<'a> {
+pub enum WantedKeys<'a> {
     /// All.
     All,
     /// Those that have one of these keys, as primary key or subkey, with all their copies.
@@ -39,7 +39,11 @@ pub fn is_keybox(bytes: &[u8]) -> bool {
 
 /// Reads the certificates of a keybox. Each is there or says why it is not; damage ends the list
 /// with an error and hides nothing before it. X.509 certificates are passed over.
-pub fn read_keybox(bytes: &[u8], wanted: Wanted<'_>, budget: &Budget) -> Vec<Result<Certificate>> {
+pub fn read_keybox(
+    bytes: &[u8],
+    wanted: WantedKeys<'_>,
+    budget: &Budget,
+) -> Vec<Result<Certificate>> {
     let mut gathered = Gathered::new(wanted, budget);
     let mut rest = bytes;
     let mut number = 0;
@@ -59,7 +63,7 @@ pub fn read_keybox(bytes: &[u8], wanted: Wanted<'_>, budget: &Budget) -> Vec<Res
             _ => {}
         }
         number += 1;
-        let is_full = matches!(wanted, Wanted::All) && number > MAX_CERTIFICATES;
+        let is_full = matches!(wanted, WantedKeys::All) && number > MAX_CERTIFICATES;
         if is_full && !rest.is_empty() {
             gathered.stop(MAX_CERTIFICATES);
         }
@@ -93,7 +97,11 @@ fn number(bytes: &[u8], place: usize) -> Option<usize> {
 
 /// Reads the certificates of a keyring, as [`read_keybox`] does. GnuPG's own trust packets, which
 /// mean nothing elsewhere (RFC 9580, section 5.10), are left out.
-pub fn read_keyring(bytes: &[u8], wanted: Wanted<'_>, budget: &Budget) -> Vec<Result<Certificate>> {
+pub fn read_keyring(
+    bytes: &[u8],
+    wanted: WantedKeys<'_>,
+    budget: &Budget,
+) -> Vec<Result<Certificate>> {
     let mut gathered = Gathered::new(wanted, budget);
     gathered.add(bytes);
     gathered.read()
@@ -103,7 +111,7 @@ pub fn read_keyring(bytes: &[u8], wanted: Wanted<'_>, budget: &Budget) -> Vec<Re
 /// that is a revocation certificate counts for its certificate in another block.
 pub fn read_key_blocks(
     blocks: &[Block<'_>],
-    wanted: Wanted<'_>,
+    wanted: WantedKeys<'_>,
     budget: &Budget,
 ) -> Vec<Result<Certificate>> {
     let (alone, keys): (Vec<_>, Vec<_>) =
@@ -141,10 +149,10 @@ struct Copies<'a> {
 }
 
 impl<'a> Gathered<'a> {
-    fn new(wanted: Wanted<'_>, budget: &'a Budget) -> Gathered<'a> {
+    fn new(wanted: WantedKeys<'_>, budget: &'a Budget) -> Gathered<'a> {
         let wanted = match wanted {
-            Wanted::All => None,
-            Wanted::With(keys) => Some(key_ids(keys)),
+            WantedKeys::All => None,
+            WantedKeys::With(keys) => Some(key_ids(keys)),
         };
         let (certificates, places, errors) = Default::default();
         Gathered { certificates, places, errors, wanted, budget, is_over: false }
@@ -250,11 +258,11 @@ mod tests {
     use super::*;
 
     fn read_keybox(bytes: &[u8]) -> Vec<Result<Certificate>> {
-        super::read_keybox(bytes, Wanted::All, &Budget::new())
+        super::read_keybox(bytes, WantedKeys::All, &Budget::new())
     }
 
     fn read_keyring(bytes: &[u8]) -> Vec<Result<Certificate>> {
-        super::read_keyring(bytes, Wanted::All, &Budget::new())
+        super::read_keyring(bytes, WantedKeys::All, &Budget::new())
     }
 
     fn blob(kind: u8, payload: &[u8]) -> Vec<u8> {
@@ -271,9 +279,9 @@ mod tests {
     }
 
     fn certificate() -> Vec<u8> {
-        use crate::openpgp::keygen::{KeyPlan, Kind, generate};
+        use crate::openpgp::keygen::{KeyKind, KeyPlan, generate};
         let plan = KeyPlan {
-            kind: Kind::Sign,
+            kind: KeyKind::Sign,
             bits: crate::openpgp::policy::KeySizeBits::Rsa3072,
             user_id: "Test".into(),
             created: std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1 << 30),
@@ -324,13 +332,13 @@ mod tests {
         let bare = &certificate[..certificate.len() - signature.len()];
         let ring = [&other[..], bare, &other, &certificate].concat();
         let wanted = [read.fingerprint().key_id()];
-        let found = super::read_keyring(&ring, Wanted::With(&wanted), &Budget::new());
+        let found = super::read_keyring(&ring, WantedKeys::With(&wanted), &Budget::new());
         assert_eq!((found.len(), good(&found)), (1, 1));
         assert_eq!(found[0].as_ref().unwrap().to_bytes().unwrap(), certificate);
         let boxed = [blob(HEADER, b"KBXf\0\0\0\0"), blob(OPENPGP, &other), blob(OPENPGP, bare)];
-        let found = super::read_keybox(&boxed.concat(), Wanted::With(&wanted), &Budget::new());
+        let found = super::read_keybox(&boxed.concat(), WantedKeys::With(&wanted), &Budget::new());
         assert_eq!((found.len(), good(&found)), (1, 1));
-        let nobody = super::read_keyring(&ring, Wanted::With(&[]), &Budget::new());
+        let nobody = super::read_keyring(&ring, WantedKeys::With(&[]), &Budget::new());
         assert!(nobody.is_empty());
     }
 

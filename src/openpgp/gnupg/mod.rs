@@ -1,7 +1,7 @@
 //! Keys as GnuPG keeps them: bytes of its files in, certificates and secret keys out.
 //!
 //! gpg keeps certificates in one file and every private key in a file of its own, named by its
-//! keygrip; [`Found`] brings the two together.
+//! keygrip; [`GnupgKey`] brings the two together.
 
 mod keyring;
 mod private_key;
@@ -17,11 +17,11 @@ use openpgp::packet::key::{PublicParts, SecretKeyMaterial, UnspecifiedRole};
 use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
 
-pub use self::keyring::{Wanted, is_keybox, read_key_blocks, read_keybox, read_keyring};
+pub use self::keyring::{WantedKeys, is_keybox, read_key_blocks, read_keybox, read_keyring};
 pub(in crate::openpgp) use self::private_key::grip;
 pub use self::private_key::{MAX_PRIVATE_KEY, PrivateKeyFile};
 
-use self::private_key::{Secret, numbers};
+use self::private_key::{SecretPart, numbers};
 use super::certificate::Certificate;
 use super::ids::Fingerprint;
 use super::policy::{Policy, check_key};
@@ -30,25 +30,25 @@ use super::weakness::Weakness;
 use crate::openpgp::error::{Error, Result};
 
 /// A certificate and the private key files that belong to it.
-pub struct Found<'a> {
+pub struct GnupgKey<'a> {
     certificate: &'a Certificate,
     parts: Vec<(Key<PublicParts, UnspecifiedRole>, &'a PrivateKeyFile)>,
     left: Vec<(Fingerprint, Weakness)>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> GnupgKey<'a> {
     /// Finds the files of a certificate's keys, by what is public in both.
     pub fn of(
         certificate: &'a Certificate,
         files: impl Iterator<Item = &'a PrivateKeyFile> + Clone,
-    ) -> Found<'a> {
-        let mut found = Found { certificate, parts: Vec::new(), left: Vec::new() };
+    ) -> GnupgKey<'a> {
+        let mut found = GnupgKey { certificate, parts: Vec::new(), left: Vec::new() };
         for component in certificate.cert().keys() {
             let key = component.key();
             let Some(file) = files.clone().find(|file| belongs(file, key.mpis())) else { continue };
             match (check_key(key), &file.secret) {
                 (Err(weakness), _) => found.left.push((Fingerprint(key.fingerprint()), weakness)),
-                (Ok(()), Secret::Elsewhere | Secret::Other) => {
+                (Ok(()), SecretPart::Elsewhere | SecretPart::Other) => {
                     found.left.push((Fingerprint(key.fingerprint()), Weakness::SecretElsewhere));
                 }
                 (Ok(()), _) => found.parts.push((key.clone(), file)),
@@ -83,8 +83,9 @@ impl<'a> Found<'a> {
 
     /// Returns whether taking it over needs a passphrase.
     pub fn is_protected(&self) -> bool {
-        let is_open =
-            |secret: &Secret| matches!(secret, Secret::Here(SecretKeyMaterial::Unencrypted(_)));
+        let is_open = |secret: &SecretPart| {
+            matches!(secret, SecretPart::Here(SecretKeyMaterial::Unencrypted(_)))
+        };
         self.parts.iter().any(|(_, file)| !is_open(&file.secret))
     }
 
@@ -140,13 +141,13 @@ fn secret_of(
     passphrase: Option<&Passphrase>,
 ) -> Result<SecretKeyMaterial> {
     match &file.secret {
-        Secret::Here(secret) => Ok(secret.clone()),
-        Secret::Protected(protected) => {
+        SecretPart::Here(secret) => Ok(secret.clone()),
+        SecretPart::Protected(protected) => {
             let passphrase = passphrase
                 .ok_or_else(|| Error::PassphraseNeeded(Fingerprint(key.fingerprint())))?;
             lock(key, numbers(&protected.unlock(passphrase, key)?)?, passphrase)
         }
-        Secret::Elsewhere | Secret::Other => Err(Error::Refused {
+        SecretPart::Elsewhere | SecretPart::Other => Err(Error::Refused {
             key: key.fingerprint().to_string(),
             weakness: Weakness::SecretElsewhere,
         }),
@@ -158,7 +159,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::openpgp::keygen::{KeyPlan, Kind, generate};
+    use crate::openpgp::keygen::{KeyKind, KeyPlan, generate};
     use crate::openpgp::policy::KeySizeBits;
 
     const FORMS: [&str; 4] = [
@@ -195,7 +196,7 @@ mod tests {
     #[test]
     fn no_mutation_of_a_private_key_panics() {
         let plan = KeyPlan {
-            kind: Kind::Sign,
+            kind: KeyKind::Sign,
             bits: KeySizeBits::Rsa3072,
             user_id: "Test".into(),
             created: SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30),
@@ -208,7 +209,7 @@ mod tests {
             let entry = format!("Created: 20260101T000000\nKey: {form}\nLabel: x\n");
             mutations::each(entry.as_bytes(), 2_000, |mutated| {
                 if let Ok(file) = PrivateKeyFile::read(&grip_of_255(), mutated) {
-                    drop(Found::of(&certificate, std::iter::once(&file)));
+                    drop(GnupgKey::of(&certificate, std::iter::once(&file)));
                     drop(secret_of(&owner, &file, Some(&passphrase)));
                 }
             });

@@ -25,11 +25,11 @@ pub const MAX_PRIVATE_KEY: u64 = 256 * 1024;
 pub struct PrivateKeyFile {
     /// What the key has in common with its certificate: n, q or y, without leading zeros.
     pub(super) public: Vec<u8>,
-    pub(super) secret: Secret,
+    pub(super) secret: SecretPart,
 }
 
 /// Where the secret part is.
-pub(super) enum Secret {
+pub(super) enum SecretPart {
     /// Here, as it is in an OpenPGP packet: in the open, or protected as it came in one, for gpg
     /// keeps what it imports so until it is first used.
     Here(SecretKeyMaterial),
@@ -61,7 +61,7 @@ impl PrivateKeyFile {
             let public = ["q", "y"].iter().find_map(|name| part.value(name)).unwrap_or_default();
             return Ok(PrivateKeyFile {
                 public: without_zeros(public).to_vec(),
-                secret: Secret::Other,
+                secret: SecretPart::Other,
             });
         }
         let n = part.value("n").ok_or_else(|| bad("it has no modulus"))?;
@@ -70,8 +70,8 @@ impl PrivateKeyFile {
             return Err(bad("it has another key than it is named for"));
         }
         let secret = match kind {
-            b"private-key" => Secret::Here(numbers(part)?.into()),
-            b"shadowed-private-key" => Secret::Elsewhere,
+            b"private-key" => SecretPart::Here(numbers(part)?.into()),
+            b"shadowed-private-key" => SecretPart::Elsewhere,
             b"protected-private-key" => protected(key)?,
             _ => return Err(bad("it is no private key")),
         };
@@ -84,16 +84,16 @@ fn bad(why: &str) -> Error {
 }
 
 /// Tells gpg-agent's protections apart.
-fn protected(key: Sexp) -> Result<Secret> {
+fn protected(key: Sexp) -> Result<SecretPart> {
     let part = key.list().and_then(|list| list.get(1));
     let protection = part.and_then(|part| part.find("protected")).and_then(Sexp::list);
     let method = protection.and_then(|list| list.get(1)).and_then(Sexp::atom).unwrap_or_default();
     if method == b"openpgp-native" {
         let packet = protection.and_then(|list| list.get(2));
         let native = packet.and_then(native).ok_or_else(|| bad("its protection is damaged"))?;
-        return Ok(Secret::Here(native));
+        return Ok(SecretPart::Here(native));
     }
-    Protected::new(key).map(Secret::Protected)
+    Protected::new(key).map(SecretPart::Protected)
 }
 
 /// Reads d, p, q and u, which libgcrypt has as OpenPGP has them: u is p^-1 mod q.

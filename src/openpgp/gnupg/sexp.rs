@@ -23,7 +23,7 @@ pub(super) enum Sexp {
 impl Sexp {
     /// Reads one expression. What follows it must be blanks or zeros, which fill up blocks.
     pub(super) fn read(bytes: &[u8]) -> Option<Sexp> {
-        let mut reader = Reader { rest: bytes, elements: 0 };
+        let mut reader = SexpReader { rest: bytes, elements: 0 };
         let sexp = reader.element(0)?;
         let is_filler = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
         reader.rest.iter().all(is_filler).then_some(sexp)
@@ -31,7 +31,7 @@ impl Sexp {
 
     /// Reads the one expression that the bytes begin with, whatever follows.
     pub(super) fn read_first(bytes: &[u8]) -> Option<Sexp> {
-        Reader { rest: bytes, elements: 0 }.element(0)
+        SexpReader { rest: bytes, elements: 0 }.element(0)
     }
 
     pub(super) fn atom(&self) -> Option<&[u8]> {
@@ -87,12 +87,12 @@ impl Sexp {
     }
 }
 
-struct Reader<'a> {
+struct SexpReader<'a> {
     rest: &'a [u8],
     elements: usize,
 }
 
-impl Reader<'_> {
+impl SexpReader<'_> {
     fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
     }

@@ -36,11 +36,11 @@ struct Kept {
     signatures: Vec<(Subject, Arc<[u8]>)>,
     /// Those that are known to be by the primary key, about what they stand behind.
     proven: HashSet<(Subject, Arc<[u8]>)>,
-    verified: OnceLock<Verified>,
+    verified: OnceLock<Attributed>,
 }
 
 #[derive(Debug, Default)]
-struct Verified {
+struct Attributed {
     own: Vec<Statement>,
     /// The revocations that the primary key did not make, each with who claims to have.
     by_others: Vec<(Statement, Vec<[u8; 8]>)>,
@@ -143,7 +143,7 @@ impl Statements {
         &self.verified().by_others
     }
 
-    fn verified(&self) -> &Verified {
+    fn verified(&self) -> &Attributed {
         self.0.verified.get_or_init(|| verify(&self.0))
     }
 
@@ -255,8 +255,8 @@ fn public_body(packet: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Finds out which signatures the primary key made, and about what.
-fn verify(kept: &Kept) -> Verified {
-    let mut verified = Verified::default();
+fn verify(kept: &Kept) -> Attributed {
+    let mut verified = Attributed::default();
     let Some(key) = Recovering::of_key_body(&kept.primary) else { return verified };
     for signature @ (place, body) in &kept.signatures {
         let Some(raw) = RawSignature::read(body) else { continue };

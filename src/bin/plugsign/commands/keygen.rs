@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
-use plugsign::openpgp::keygen::{KeyPlan, Kind, parse_bits};
+use plugsign::openpgp::keygen::{KeyKind, KeyPlan, parse_bits};
 use plugsign::openpgp::policy::KeySizeBits;
 use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_validity;
@@ -70,7 +70,7 @@ impl Arguments {
             self.expires.as_deref().map(|when| parse_validity(when, created)).transpose()?;
         if self.identity.is_given() {
             return Ok(KeyPlan {
-                kind: kind.unwrap_or(Kind::Sign),
+                kind: kind.unwrap_or(KeyKind::Sign),
                 bits: bits.unwrap_or(KeySizeBits::Rsa3072),
                 user_id: self.identity.user_id()?,
                 created,
@@ -80,19 +80,19 @@ impl Arguments {
         let nobody =
             "who is the key for? Say --name and --email, or --user-id; on a terminal you are asked";
         let mut person = dialog::person().ok_or_else(|| Failure::Usage(nobody.into()))?;
-        let asked = dialog::Asked { kind, bits, validity, usual: Kind::Sign };
+        let asked = dialog::Asked { kind, bits, validity, usual: KeyKind::Sign };
         dialog::plan(&mut person, asked, created)
     }
 
     /// Returns the kind of key, if it was said.
-    fn kind(&self, created: SystemTime) -> Result<Option<Kind>, Failure> {
+    fn kind(&self, created: SystemTime) -> Result<Option<KeyKind>, Failure> {
         Ok(match self.kind {
             None => None,
-            Some(KindArgument::Sign) => Some(Kind::Sign),
-            Some(KindArgument::RsaRsa) => Some(Kind::RsaRsa),
-            Some(KindArgument::Org) => {
-                Some(Kind::Organisation { signing: parse_validity(&self.subkey_expires, created)? })
-            }
+            Some(KindArgument::Sign) => Some(KeyKind::Sign),
+            Some(KindArgument::RsaRsa) => Some(KeyKind::RsaRsa),
+            Some(KindArgument::Org) => Some(KeyKind::Organisation {
+                signing: parse_validity(&self.subkey_expires, created)?,
+            }),
         })
     }
 }

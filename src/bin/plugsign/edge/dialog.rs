@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use plugsign::openpgp;
 use plugsign::openpgp::keygen::{
-    KeyPlan, Kind, check_comment, check_email, check_name, parse_bits, user_id,
+    KeyKind, KeyPlan, check_comment, check_email, check_name, parse_bits, user_id,
 };
 use plugsign::openpgp::policy::KeySizeBits;
 use plugsign::openpgp::times::show_time;
@@ -17,12 +17,12 @@ use crate::edge::terminal::Conversation;
 
 /// What the command line said already.
 pub struct Asked {
-    pub kind: Option<Kind>,
+    pub kind: Option<KeyKind>,
     pub bits: Option<KeySizeBits>,
     /// Outside: whether it was said; inside: for ever, or how long.
     pub validity: Option<Option<Duration>>,
     /// The kind that an empty answer means. gpg's differs from plugsign's.
-    pub usual: Kind,
+    pub usual: KeyKind,
 }
 
 /// Returns the person to ask, if there is one: at a terminal that is standard input too.
@@ -47,17 +47,19 @@ fn ask(person: &mut Conversation, question: &str) -> Result<String, Failure> {
     Ok(person.ask(question).ok_or(Failure::Cancelled)?.trim().to_string())
 }
 
-fn ask_kind(person: &mut Conversation, usual: Kind) -> Result<Kind, Failure> {
+fn ask_kind(person: &mut Conversation, usual: KeyKind) -> Result<KeyKind, Failure> {
     person.say("Please select what kind of key you want:\n");
-    for (line, kind) in [("(1) RSA and RSA", Kind::RsaRsa), ("(4) RSA (sign only)", Kind::Sign)] {
+    for (line, kind) in
+        [("(1) RSA and RSA", KeyKind::RsaRsa), ("(4) RSA (sign only)", KeyKind::Sign)]
+    {
         let mark = if kind == usual { " (default)" } else { "" };
         person.say(&format!("   {line}{mark}\n"));
     }
     loop {
         match ask(person, "Your selection? ")?.as_str() {
             "" => return Ok(usual),
-            "4" => return Ok(Kind::Sign),
-            "1" => return Ok(Kind::RsaRsa),
+            "4" => return Ok(KeyKind::Sign),
+            "1" => return Ok(KeyKind::RsaRsa),
             "2" | "3" => person.say("DSA is not accepted, only RSA is.\n"),
             _ => person.say("Invalid selection.\n"),
         }

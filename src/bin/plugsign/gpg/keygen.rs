@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use plugsign::openpgp::facts::certificate_facts;
-use plugsign::openpgp::keygen::{KeyPlan, Kind, check_user_id, parse_bits, user_id};
+use plugsign::openpgp::keygen::{KeyKind, KeyPlan, check_user_id, parse_bits, user_id};
 use plugsign::openpgp::policy::KeySizeBits;
 use plugsign::openpgp::secret_key::Passphrase;
 use plugsign::openpgp::validity::{parse_time, parse_validity};
@@ -48,12 +48,12 @@ pub fn run(session: &Session, questions: Questions) -> Result<u8, Failure> {
         .flatten()
         .ok_or_else(|| Failure::Usage(nobody.into()))?;
     let asked = match questions {
-        Questions::All => Asked { kind: None, bits: None, validity: None, usual: Kind::RsaRsa },
+        Questions::All => Asked { kind: None, bits: None, validity: None, usual: KeyKind::RsaRsa },
         Questions::Few => Asked {
-            kind: Some(Kind::RsaRsa),
+            kind: Some(KeyKind::RsaRsa),
             bits: Some(KeySizeBits::Rsa3072),
             validity: Some(Some(QUICK_VALIDITY)),
-            usual: Kind::RsaRsa,
+            usual: KeyKind::RsaRsa,
         },
     };
     let plan = dialog::plan(&mut person, asked, whole_seconds(session.world.now))?;
@@ -100,7 +100,7 @@ pub fn quick(session: &Session) -> Result<u8, Failure> {
 }
 
 /// gpg's default is a key and a subkey for encryption; an algorithm that is named makes one key.
-fn quick_kind(algorithm: &str, usage: &str) -> Result<(Kind, KeySizeBits), Failure> {
+fn quick_kind(algorithm: &str, usage: &str) -> Result<(KeyKind, KeySizeBits), Failure> {
     let is_default = matches!(algorithm, "" | "-" | "default" | "future-default");
     let bits = match algorithm.to_ascii_lowercase().as_str() {
         _ if is_default => KeySizeBits::Rsa3072,
@@ -115,9 +115,9 @@ fn quick_kind(algorithm: &str, usage: &str) -> Result<(Kind, KeySizeBits), Failu
     };
     let usages: Vec<&str> = usage.split([',', ' ']).filter(|word| !word.is_empty()).collect();
     let kind = match usages[..] {
-        [] | ["default"] | ["-"] if is_default => Kind::RsaRsa,
-        [] | ["default"] | ["-"] => Kind::Sign,
-        _ if parameters::signs(usages.iter().copied()) => Kind::Sign,
+        [] | ["default"] | ["-"] if is_default => KeyKind::RsaRsa,
+        [] | ["default"] | ["-"] => KeyKind::Sign,
+        _ if parameters::signs(usages.iter().copied()) => KeyKind::Sign,
         _ => {
             let shown = Safe::text(usage);
             return Err(Failure::Usage(format!(
@@ -227,7 +227,7 @@ fn generate(
     let path = Safe::path(&made.revocation);
     session.log.remark(&format!("revocation certificate stored as '{path}'"));
     session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
-    let letter = if plan.kind == Kind::RsaRsa { 'B' } else { 'P' };
+    let letter = if plan.kind == KeyKind::RsaRsa { 'B' } else { 'P' };
     session.status.say_of(
         &format!("KEY_CREATED {letter} {fingerprint}"),
         handle.unwrap_or_default().as_bytes(),

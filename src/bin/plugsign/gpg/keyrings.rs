@@ -7,7 +7,7 @@ use plugsign::disk::file::read_small;
 use plugsign::openpgp;
 use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::certificate::Certificate;
-use plugsign::openpgp::gnupg::{Wanted, is_keybox, read_key_blocks, read_keybox};
+use plugsign::openpgp::gnupg::{WantedKeys, is_keybox, read_key_blocks, read_keybox};
 use plugsign::openpgp::ids::KeyId;
 use plugsign::openpgp::key_file::{MAX_KEYRING, key_blocks};
 use plugsign::text::Safe;
@@ -55,7 +55,8 @@ impl Keyrings {
     pub fn find(&mut self, session: &mut Session, issuers: &[KeyId]) -> Vec<Certificate> {
         let mut found = Vec::new();
         for (path, bytes) in std::mem::take(&mut self.files) {
-            let read = match certificates(&bytes, Wanted::With(issuers), &session.world.budget) {
+            let read = match certificates(&bytes, WantedKeys::With(issuers), &session.world.budget)
+            {
                 Ok(read) => read,
                 Err(error) => {
                     self.fail(session, &path, error);
@@ -85,7 +86,7 @@ impl Keyrings {
 /// Reads a keybox, a keyring, or a file of armored keys.
 fn certificates(
     bytes: &[u8],
-    wanted: Wanted<'_>,
+    wanted: WantedKeys<'_>,
     budget: &Budget,
 ) -> openpgp::Result<Vec<openpgp::Result<Certificate>>> {
     // As with gpgv, an empty one is one without keys.

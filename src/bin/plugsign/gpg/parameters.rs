@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use plugsign::openpgp::keygen::Kind;
+use plugsign::openpgp::keygen::KeyKind;
 use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
@@ -139,13 +139,13 @@ impl Reader {
 }
 
 /// Returns the kind of key, if plugsign makes it.
-pub fn kind(wanted: &Wanted) -> Result<Kind, String> {
+pub fn kind(wanted: &Wanted) -> Result<KeyKind, String> {
     let primary = &wanted.primary;
     check_rsa(&primary.algorithm)?;
     if !primary.usage.is_empty() && !signs(primary.usage.iter().map(String::as_str)) {
         return Err("Key-Usage: the keys made here certify and sign".into());
     }
-    let Some(subkey) = &wanted.subkey else { return Ok(Kind::Sign) };
+    let Some(subkey) = &wanted.subkey else { return Ok(KeyKind::Sign) };
     check_rsa(&subkey.algorithm)?;
     let is_encryption = |usage: &String| usage == "encrypt" || usage == "encr";
     if !subkey.usage.iter().all(is_encryption) {
@@ -154,7 +154,7 @@ pub fn kind(wanted: &Wanted) -> Result<Kind, String> {
     if subkey.bits.is_some() && subkey.bits != primary.bits {
         return Err("Subkey-Length: both keys are made of one length".into());
     }
-    Ok(Kind::RsaRsa)
+    Ok(KeyKind::RsaRsa)
 }
 
 /// Returns whether a key for these uses certifies and signs, and does nothing else.
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(wanted.name, "Joe Tester");
         assert_eq!(wanted.comment, "with stupid: passphrase");
         assert_eq!(wanted.passphrase.as_ref().map(|it| it.to_vec()), Some(b"abc".to_vec()));
-        assert_eq!(kind(&wanted), Ok(Kind::RsaRsa));
+        assert_eq!(kind(&wanted), Ok(KeyKind::RsaRsa));
     }
 
     #[test]

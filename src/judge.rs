@@ -1,7 +1,5 @@
 //! Both judges over one pass of the bytes: the publisher's policy, and the Mattermost server.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::io::{self, Read};
 use std::sync::OnceLock;
 
@@ -13,6 +11,7 @@ use crate::openpgp::certificate::Certificate;
 use crate::openpgp::hash::{Hashed, Hasher};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::Policy;
+use crate::openpgp::set::gather;
 use crate::openpgp::signature::DetachedSignature;
 use crate::openpgp::verdict::{Bad, Reason};
 use crate::openpgp::verify::{Verdict, verify_hashed};
@@ -40,21 +39,7 @@ impl Judge {
     ///
     /// [`Error::Crypto`](crate::openpgp::Error::Crypto) if copies cannot be joined.
     pub fn new(certificates: Vec<Certificate>, policy: Policy) -> Result<Judge> {
-        let mut accepted: Vec<Certificate> = Vec::new();
-        let mut places = HashMap::new();
-        for certificate in certificates {
-            match places.entry(certificate.fingerprint()) {
-                Entry::Vacant(place) => {
-                    place.insert(accepted.len());
-                    accepted.push(certificate);
-                }
-                Entry::Occupied(place) => {
-                    if let Some(known) = accepted.get_mut(*place.get()) {
-                        *known = known.merge(&certificate)?;
-                    }
-                }
-            }
-        }
+        let accepted = gather(certificates, |certificate| certificate)?;
         let key_rings = accepted.iter().map(|_| OnceLock::new()).collect();
         Ok(Judge { policy, accepted, key_rings, given: Vec::new(), given_rings: OnceLock::new() })
     }

@@ -25,6 +25,7 @@ pub mod revocation_reason;
 mod rsa;
 pub(crate) mod rsa_public;
 pub mod secret_key;
+pub mod set;
 pub mod shared_primes;
 pub mod sign;
 pub mod signature;

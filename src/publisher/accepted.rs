@@ -1,6 +1,6 @@
 //! Whose signatures count.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -19,6 +19,7 @@ use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::key_file::MAX_KEYRING;
 use crate::openpgp::policy::Policy;
 use crate::openpgp::query::KeyQuery;
+use crate::openpgp::set::gather;
 use crate::text::Safe;
 
 /// Whose signatures count.
@@ -129,23 +130,15 @@ impl Publisher<'_> {
         };
         let narrowed = from_files.iter().map(|certificate| known.narrow(certificate));
         let mut certificates = narrowed.collect::<Result<Vec<_>, _>>()?;
-        let whole = |key: &HomeKey| known.keys.check_complete(&key.certificate.fingerprint());
-        let mut add = |key: &HomeKey| certificates.push(key.certificate.clone());
-        match of_home {
+        let of_home: Vec<&HomeKey> = match of_home {
             OfHome::Named(keys) => {
-                for key in *keys {
-                    add(known.find(key)?);
-                }
+                keys.iter().map(|key| known.find(key)).collect::<Result<_, _>>()?
             }
-            _ => {
-                for key in known.keys.items.iter().filter(|key| known.counts(key, of_home)) {
-                    match (whole(key), of_home) {
-                        (Ok(()), _) => add(key),
-                        (Err(_), OfHome::Everybody) => {}
-                        (Err(error), _) => return Err(error.into()),
-                    }
-                }
-            }
+            _ => known.keys.items.iter().filter(|key| known.counts(key, of_home)).collect(),
+        };
+        for key in of_home {
+            known.keys.check_complete(&key.certificate.fingerprint())?;
+            certificates.push(key.certificate.clone());
         }
         if is_asked {
             warn_of_unreadable(&known.keys, self.watch);
@@ -188,22 +181,13 @@ impl Default for Known {
 
 impl Known {
     fn gather(mut keys: Shelf<HomeKey>, trusted: Shelf<TrustedKey>) -> Result<Known, Failure> {
-        let of = |(place, key): (usize, &HomeKey)| (key.certificate.fingerprint(), place);
-        let mut places: HashMap<Fingerprint, usize> =
-            keys.items.iter().enumerate().map(of).collect();
         let mut names: BTreeMap<Fingerprint, Vec<String>> = BTreeMap::new();
-        for TrustedKey { name, certificate } in trusted.items {
-            let fingerprint = certificate.fingerprint();
-            let known = places.get(&fingerprint).and_then(|place| keys.items.get_mut(*place));
-            match known {
-                Some(known) => known.certificate = known.certificate.merge(&certificate)?,
-                None => {
-                    places.insert(fingerprint.clone(), keys.items.len());
-                    keys.items.push(HomeKey { certificate, secret: None });
-                }
-            }
-            names.entry(fingerprint).or_default().push(name);
+        for TrustedKey { name, certificate } in &trusted.items {
+            names.entry(certificate.fingerprint()).or_default().push(name.clone());
         }
+        let alone = |TrustedKey { certificate, .. }| HomeKey { certificate, secret: None };
+        let all = keys.items.into_iter().chain(trusted.items.into_iter().map(alone));
+        keys.items = gather(all, |key| &mut key.certificate)?;
         for (path, error) in trusted.unreadable {
             if keys.unreadable.iter().all(|(known, _)| *known != path) {
                 keys.unreadable.push((path, error));
@@ -229,7 +213,7 @@ impl Known {
             OfHome::Nobody | OfHome::Named(_) => false,
             OfHome::Trusted => is_trusted(),
             OfHome::TrustedAndOwn => key.secret.is_some() || is_trusted(),
-            OfHome::Everybody => true,
+            OfHome::Everybody => self.keys.check_complete(&key.certificate.fingerprint()).is_ok(),
         }
     }
 
@@ -237,7 +221,6 @@ impl Known {
     fn find(&self, key: &str) -> Result<&HomeKey, Failure> {
         use openpgp::Error::UnknownKey;
         if let Some(found) = self.trusted_as(key).and_then(|trusted| self.get(trusted)) {
-            self.keys.check_complete(&found.certificate.fingerprint())?;
             return Ok(found);
         }
         match self.keys.find(&KeyQuery::parse(key)?) {

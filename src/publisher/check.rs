@@ -18,7 +18,7 @@ use crate::judge::Judge;
 use crate::mattermost::bundle::Bundle;
 use crate::mattermost::server;
 use crate::mattermost::shape::shape;
-use crate::openpgp::ids::Fingerprint;
+use crate::openpgp::ids::{Fingerprint, KeyId};
 use crate::openpgp::times::show_time;
 use crate::openpgp::verdict::Reason;
 use crate::text::Safe;
@@ -67,7 +67,7 @@ pub enum Signature {
     /// There is nobody's key to check it with.
     NotVerified {
         /// Who it says to be by.
-        issuers: Vec<String>,
+        issuers: Vec<KeyId>,
     },
     /// One of the judges refuses it.
     Bad {
@@ -186,9 +186,7 @@ fn shaped(bytes: &[u8]) -> (Signature, Problem) {
     let shape = shape(bytes);
     let problem = shape.problem();
     let signature = match (shape.policy, shape.server) {
-        (Ok(issuers), Ok(())) => {
-            Signature::NotVerified { issuers: issuers.iter().map(ToString::to_string).collect() }
-        }
+        (Ok(issuers), Ok(())) => Signature::NotVerified { issuers },
         (policy, server) => {
             let reason = policy.err().map_or(Reason::ServerRefuses, |bad| bad.reason());
             bad(reason, server.err().map(server::Verdict::Refuses))

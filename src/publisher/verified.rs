@@ -1,14 +1,13 @@
 //! What comes of verifying: a line about each artifact.
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::failure::{EXIT_COULD_NOT, EXIT_NO, Failure};
-use super::outcome::Outcome;
-use super::show::{path_text, shown_user_id};
+use super::outcome::{Outcome, as_path};
+use super::show::shown_user_id;
 use crate::disk;
 use crate::disk::checksums::{CHECKSUMS, Sha256};
 use crate::openpgp::times::show_time;
@@ -24,8 +23,7 @@ pub struct Verified {
     /// How many files of folders were passed over.
     pub passed_over: usize,
     /// The time in the past that all of it is about.
-    #[serde(serialize_with = "as_time")]
-    pub as_of: Option<SystemTime>,
+    pub as_of: Option<String>,
 }
 
 /// The verdict on one artifact, or on one of its signatures.
@@ -75,8 +73,7 @@ pub enum By {
     /// A key of the server's, which was asked alone.
     Server {
         /// The key ID of the signer's primary key.
-        #[serde(serialize_with = "as_key_id")]
-        key_id: u64,
+        key_id: String,
     },
 }
 
@@ -132,22 +129,10 @@ impl From<disk::Error> for Answer {
 impl Serialize for Good {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Good", 4)?;
-        fields.serialize_field("certificate", &self.signer().certificate.to_string())?;
-        fields.serialize_field("key", &self.signer().key.to_string())?;
+        fields.serialize_field("certificate", &self.signer().certificate)?;
+        fields.serialize_field("key", &self.signer().key)?;
         fields.serialize_field("user_id", &shown_user_id(self.user_id()))?;
         fields.serialize_field("created", &show_time(self.created()))?;
         fields.end()
     }
-}
-
-fn as_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&path_text(path))
-}
-
-fn as_time<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
-    time.map(show_time).serialize(serializer)
-}
-
-fn as_key_id<S: Serializer>(key_id: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&format!("{key_id:016X}"))
 }

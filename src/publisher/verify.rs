@@ -24,6 +24,7 @@ use crate::openpgp::hash::ContentHash;
 use crate::openpgp::key_file::MAX_KEY_FILE;
 use crate::openpgp::policy::Policy;
 use crate::openpgp::signature::DetachedSignature;
+use crate::openpgp::times::show_time;
 use crate::openpgp::verdict::{Bad, Reason};
 use crate::openpgp::verify::{Good, Verdict, distinct_signers};
 
@@ -79,7 +80,7 @@ impl Publisher<'_> {
         }
         let unreadable = release.unreadable.into_iter();
         lines.extend(unreadable.map(|(path, error)| Line::new(&path, error)));
-        Ok(Verified { lines, passed_over: release.passed_over, as_of: request.at })
+        Ok(Verified { lines, passed_over: release.passed_over, as_of: request.at.map(show_time) })
     }
 
     fn judge(&self, request: &Verify<'_>, release: &Release) -> Result<Vec<Line>, Failure> {
@@ -136,6 +137,7 @@ fn servers_answer(
     };
     Ok(match verdict {
         server::Verdict::Accepts { key_id } => {
+            let key_id = format!("{key_id:016X}");
             Answer::Good { signer: By::Server { key_id }, also: Vec::new() }
         }
         server::Verdict::Refuses(refusal) => refused(&refusal).into(),

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use super::verified::{Answer, Line};
 use super::watch::Watch;
-use crate::disk::artifact::Artifact;
+use crate::disk::artifact::{Artifact, sha256};
 use crate::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
 use crate::disk::file::{folder_of, is_there, read_small};
 use crate::disk::release::{name_in, plain};
@@ -17,14 +17,19 @@ use crate::text::{Safe, quoted};
 
 /// Holds the folders, and those in them, against their signed lists.
 pub(super) fn check_lists(folders: &[PathBuf], lines: &mut Vec<Line>) {
-    let lists = signed_lists(folders, lines);
-    let judged = Judged::of(lines);
-    let mut more = Vec::new();
-    for (folder, path, signed) in lists {
-        more.extend(check_names(&folder, &path, signed, &judged, lines));
-    }
+    let is_walked = |line: &Line| folders.iter().any(|it| name_in(it, &line.path).is_some());
+    let is_signed = |line: &&Line| line.is_good() && line.is_list() && is_walked(line);
+    let lists: BTreeMap<PathBuf, Option<Sha256>> =
+        lines.iter().filter(is_signed).map(|line| (line.path.clone(), line.sha256)).collect();
+    let place = |(place, line): (usize, &Line)| (plain(&line.path).to_owned(), place);
+    let places: Places = lines.iter().enumerate().map(place).collect();
+    let more = lists.iter().flat_map(|(list, signed)| check_list(list, *signed, &places, lines));
+    let more: Vec<Line> = more.collect();
     lines.extend(more);
 }
+
+/// Where the lines about each file are, by its path. What is in a folder stands together.
+type Places = BTreeSet<(PathBuf, usize)>;
 
 /// Warns of lists that nobody signed: a run that was killed may have left one, and nothing covers
 /// the names.
@@ -44,52 +49,16 @@ pub(super) fn warn_of_unsigned(folders: &[PathBuf], lines: &[Line], watch: &dyn 
     }
 }
 
-/// Where the lines about each file are, by its path. What is in a folder stands together.
-struct Judged(BTreeSet<(PathBuf, usize)>);
-
-impl Judged {
-    fn of(lines: &[Line]) -> Judged {
-        Judged(
-            lines
-                .iter()
-                .enumerate()
-                .map(|(place, line)| (plain(&line.path).to_owned(), place))
-                .collect(),
-        )
-    }
-
-    /// Returns the lines about what is in a folder.
-    fn in_folder(&self, folder: &Path) -> impl Iterator<Item = usize> {
-        let folder = plain(folder).to_owned();
-        let from = self.0.range((folder.clone(), 0)..);
-        from.take_while(move |(path, _)| path.starts_with(&folder)).map(|(_, place)| *place)
-    }
-}
-
-/// Returns the lists of checksums with good signatures, the folders that they are of, and their
-/// digests.
-fn signed_lists(folders: &[PathBuf], lines: &[Line]) -> Vec<(PathBuf, PathBuf, Option<Sha256>)> {
-    let is_list = |line: &&Line| {
-        line.is_good()
-            && line.is_list()
-            && folders.iter().any(|folder| name_in(folder, &line.path).is_some())
-    };
-    let lists: BTreeMap<&Path, &Line> =
-        lines.iter().filter(is_list).map(|line| (line.path.as_path(), line)).collect();
-    let lists = lists.into_iter();
-    lists.map(|(path, line)| (folder_of(path).into(), path.into(), line.sha256)).collect()
-}
-
 /// Holds a folder against its signed list of checksums: every artifact must be on it under its
 /// name, and every file on it must be there. Lists do not list each other.
 /// Returns lines about what no line is about yet.
-fn check_names(
-    folder: &Path,
+fn check_list(
     path: &Path,
     signed: Option<Sha256>,
-    judged: &Judged,
+    places: &Places,
     lines: &mut [Line],
 ) -> Vec<Line> {
+    let folder = folder_of(path);
     let mismatch = |detail: &str| Answer::from(Bad::new(Reason::ChecksumMismatch, detail));
     let checksums = match read_list(path, signed) {
         Ok(checksums) if checksums.names().next().is_none() => {
@@ -99,8 +68,9 @@ fn check_names(
         Err(error) => return vec![Line::new(path, error)],
     };
     let mut there = HashSet::new();
-    for place in judged.in_folder(folder) {
-        let Some(line) = lines.get_mut(place) else { continue };
+    let from = places.range((plain(folder).to_owned(), 0)..);
+    for (_, place) in from.take_while(|(path, _)| path.starts_with(plain(folder))) {
+        let Some(line) = lines.get_mut(*place) else { continue };
         there.extend(name_in(folder, &line.path).map(Path::to_owned));
         if !line.is_good() || line.is_list() {
             continue;
@@ -136,9 +106,8 @@ fn read_list(path: &Path, signed: Option<Sha256>) -> Result<Checksums> {
     let bytes = read_small(path, "a list of checksums", MAX_CHECKSUMS)?;
     let mut hasher = Hasher::new([ContentHash::SHA256]);
     hasher.update(&bytes);
-    let digest = hasher.finish().digest(ContentHash::SHA256, b"");
-    if digest.as_deref() != signed.as_ref().map(<[u8; 32]>::as_slice) {
-        return Err(Error::Changed(path.to_owned()));
+    match sha256(&hasher.finish()) == signed {
+        true => Checksums::read(&bytes),
+        false => Err(Error::Changed(path.to_owned())),
     }
-    Checksums::read(&bytes)
 }

@@ -107,6 +107,7 @@ fn signature_words(signature: &Signature) -> String {
             format!("signed by {certificate}  {user_id}  {created}")
         }
         Signature::NotVerified { issuers } => {
+            let issuers: Vec<String> = issuers.iter().map(ToString::to_string).collect();
             format!("has a signature by {}, not verified", issuers.join(", "))
         }
         Signature::Bad { .. } => "signature not good".into(),

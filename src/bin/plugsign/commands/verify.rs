@@ -123,8 +123,8 @@ impl Words for Verified {
                 "hint: ask the signer for a renewed certificate; --at TIME judges as of then, if you know by other means that the signature is from then"
             )?;
         }
-        if let Some(at) = self.as_of {
-            writeln!(talk, "judged as of {}, not as of now", show_time(at))?;
+        if let Some(at) = &self.as_of {
+            writeln!(talk, "judged as of {at}, not as of now")?;
         }
         Ok(())
     }
@@ -155,6 +155,6 @@ fn by_words(signer: &By, also: &[Good]) -> String {
             let all: Vec<String> = std::iter::once(good).chain(also).map(words).collect();
             all.join("  and  ")
         }
-        By::Server { key_id } => format!("the server accepts it, by {key_id:016X}"),
+        By::Server { key_id } => format!("the server accepts it, by {key_id}"),
     }
 }

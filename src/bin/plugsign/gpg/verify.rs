@@ -76,16 +76,6 @@ pub fn gpgv(session: &mut Session) -> Result<u8, Failure> {
 
 fn run(session: &mut Session, of_home: &OfHome<'_>, speak: Speak) -> Result<u8, Failure> {
     let mut keyrings = Keyrings::open(session);
-    let code = verify(session, &mut keyrings, of_home, speak)?;
-    Ok(keyrings.code(code))
-}
-
-fn verify(
-    session: &mut Session,
-    keyrings: &mut Keyrings,
-    of_home: &OfHome<'_>,
-    speak: Speak,
-) -> Result<u8, Failure> {
     let special = session.options.special_filenames;
     let words = session.options.words.clone();
     let (signature_word, data_word) = match &words[..] {
@@ -153,10 +143,8 @@ fn verify(
         codes.push(1);
     }
     // A bad signature weighs more than one that cannot be checked; none at all is not good.
-    Ok(match codes.contains(&1) {
-        true => 1,
-        false => codes.into_iter().max().unwrap_or(2),
-    })
+    let code = if codes.contains(&1) { Some(1) } else { codes.into_iter().max() };
+    Ok(keyrings.code(code.unwrap_or(2)))
 }
 
 const NOT_INLINE: &str =

@@ -46,12 +46,31 @@
 //! # }
 //! ```
 //!
+//! # Read a certificate
+//!
+//! ```
+//! use plugsign::openpgp::bounds::Budget;
+//! use plugsign::openpgp::key_file::read_certificates;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let file = include_bytes!("../keys-example/organisation.asc");
+//! // Armored or not, one or many: each is read, or says why not.
+//! for certificate in read_certificates(file, &Budget::new())? {
+//!     let certificate = certificate?;
+//!     println!("{} signs: {:?}", certificate.fingerprint(), certificate.revoked().is_none());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Where things are
 //!
-//! Each line may use those below it.
+//! Each line may use those below it. Who wants to do what the program does calls
+//! [`Publisher`](publisher::Publisher): it takes arguments and returns an outcome.
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`publisher`] | what a publisher does, each act once: make, import, change, export, sign, verify |
 //! | [`disk`] | files that appear whole, the home, releases as artifacts and signatures |
 //! | [`judge`] | both judges over one pass of the bytes |
 //! | [`mattermost`] | what the Mattermost server does |
@@ -59,7 +78,10 @@
 //! | [`text`] | foreign text made fit to show |
 //!
 //! A signature that is not good is a [`Verdict`](openpgp::verify::Verdict), never an error. An
-//! [`openpgp::Error`] or a [`disk::Error`] means that we could not look.
+//! [`openpgp::Error`] or a [`disk::Error`] means that we could not look. An act that could not be
+//! done says so with a [`Failure`](publisher::failure::Failure).
+//!
+//! Without the feature `cli`, which is on by default, none of the program's crates are built.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

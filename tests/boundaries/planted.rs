@@ -294,6 +294,7 @@ fn a_word_in_the_wrong_file_is_found() {
         (program, "fn f() { SystemTime::now() }", "SystemTime::now"),
         ("src/openpgp/verify.rs", "fn f(key: SigningKey) {}", "SigningKey"),
         (program, "fn f() { g().unwrap() }", ".unwrap()"),
+        (program, "fn f() { unsafe { g() } }", "unsafe{"),
         (edge, "fn f() { g().expect(\"never\") }", ".expect("),
         (edge, "#[path = \"x.rs\"] mod y;", "#[path="),
     ] {
@@ -307,6 +308,7 @@ fn a_word_that_only_resembles_another_is_not_found() {
         ("src/openpgp/change/made.rs", "fn f() { x.sign_direct_key(y) }"),
         ("src/openpgp/verify.rs", "fn f() { Reason::NotASigningKey }"),
         ("src/openpgp/hash.rs", "fn f() { fingerprint!=other }"),
+        ("src/openpgp/hash.rs", "fn f() { if is_unsafe {} }"),
         ("src/bin/plugsign/edge/world.rs", "fn f() { SystemTime::now() }"),
         ("src/openpgp/hash.rs", "#[cfg(test)] mod tests { fn f() { g().unwrap() } } fn after() {}"),
     ] {

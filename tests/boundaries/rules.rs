@@ -198,7 +198,7 @@ const WORDS: [Words; 8] = [
     Words {
         rule: "nothing panics on purpose, and nothing is unsafe",
         holds_for: |_| true,
-        words: &[".unwrap()", ".expect(", "panic!(", "unreachable!(", "unsafe{"],
+        words: &[".unwrap()", ".expect(", "panic!(", "unreachable!(", " unsafe{"],
     },
 ];
 

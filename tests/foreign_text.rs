@@ -103,7 +103,7 @@ fn told(what: &str) {
 }
 
 #[test]
-fn in_the_names_of_files() {
+fn foreign_text_in_file_names_is_escaped() {
     for name in names() {
         let sandbox = Sandbox::new();
         let key = sandbox.keygen("--name Acme --no-passphrase");
@@ -175,7 +175,7 @@ fn in_the_names_of_files() {
 }
 
 #[test]
-fn in_arguments() {
+fn foreign_text_in_arguments_is_escaped() {
     let sandbox = Sandbox::new();
     sandbox.keygen("--name Acme --no-passphrase");
     sandbox.write("a.zip", DATA);
@@ -259,7 +259,7 @@ fn in_arguments() {
 }
 
 #[test]
-fn in_manifests_configurations_and_databases() {
+fn foreign_text_in_manifests_configurations_and_databases_is_escaped() {
     let sandbox = Sandbox::new();
     sandbox.keygen("--name Acme --no-passphrase");
     sandbox.write("key", public(alice()));

@@ -86,7 +86,7 @@ proptest! {
 
     /// What is signed is good, however its bytes arrive, and nothing shorter or longer is.
     #[test]
-    fn what_is_signed_is_good_at_every_cut(
+    fn a_signature_is_good_however_the_data_is_read(
         data in vec(any::<u8>(), 0..20_000),
         sizes in vec(1usize..9_000, 1..8),
         cut in any::<Index>(),
@@ -174,7 +174,7 @@ proptest! {
 
     /// Whatever bytes are given, no reader panics, and what is no key is none.
     #[test]
-    fn any_bytes_end_in_a_value(bytes in vec(any::<u8>(), 0..600)) {
+    fn any_bytes_give_a_value_and_no_panic(bytes in vec(any::<u8>(), 0..600)) {
         let _ = read_keys(&bytes);
         let _ = DetachedSignature::read(&bytes);
         prop_assert!(!is_good(&bytes, DATA));
@@ -208,7 +208,7 @@ proptest! {
 
     /// A key file that is added to a configuration and taken away leaves every byte as it was.
     #[test]
-    fn a_configuration_is_what_it_was(
+    fn add_and_remove_restore_any_configuration(
         settings in proptest::collection::btree_map("[A-Za-z]{1,9}", "[ -~\u{e9}\u{1f600}]{0,20}", 0..6),
         files in vec("[a-z]{1,8}\\.asc", 0..4),
         indent in "[ \t]{0,4}",

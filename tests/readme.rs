@@ -53,7 +53,7 @@ fn the_quick_start_says_what_is_printed() {
 }
 
 #[test]
-fn who_was_given_a_signed_file_verifies_it() {
+fn somebody_with_a_signed_file_can_verify_it() {
     let publisher = publisher();
     publisher.must("plugsign export releases@example.org -a -o dist/release-key.asc");
     publisher.must("plugsign sign --checksums dist");

@@ -148,7 +148,7 @@ fn save(case: &Case, number: usize) {
 }
 
 #[test]
-fn we_say_what_the_server_says() {
+fn our_verdict_is_the_servers() {
     let Some(oracle) = go_verdict() else { return };
     let started = Instant::now();
     let seed = setting("PLUGSIGN_SEED", DEFAULT_SEED);

@@ -85,7 +85,7 @@ fn check(key: &[u8], signature: &[u8], expected: Result<u64, (Cause, &str)>) {
 }
 
 #[test]
-fn of_two_keys_with_one_id_the_second_sees_the_trailer_twice() {
+fn the_second_of_two_keys_with_one_id_hashes_the_trailer_twice() {
     let key = MadeKey::new(Key::Primary);
     let once = over_data(&key);
     let twice = packet(2, &signature(&key, 0, &[DATA], &[], true));
@@ -100,7 +100,7 @@ fn of_two_keys_with_one_id_the_second_sees_the_trailer_twice() {
 }
 
 #[test]
-fn empty_files_are_told_apart() {
+fn each_empty_file_has_its_own_message() {
     const UNKNOWN: &str = "openpgp: signature made by unknown entity";
     let key = MadeKey::new(Key::Primary);
     let (file, signature) = (certificate(&key), over_data(&key));
@@ -129,7 +129,7 @@ fn an_empty_signature_packet_ends_a_key_file() {
 }
 
 #[test]
-fn what_follows_a_signature_inside_its_packet_is_swallowed_up_to_the_read_ahead() {
+fn bytes_after_a_signature_in_its_packet_are_skipped_up_to_the_read_ahead() {
     let key = MadeKey::new(Key::Primary);
     let stranger = signature(&MadeKey::new(Key::Stranger), 0, &[DATA], &[], false);
     let own = over_data(&key);
@@ -188,7 +188,7 @@ fn a_signature_above_the_modulus_is_refused() {
 }
 
 #[test]
-fn numbers_without_octets_are_numbers() {
+fn numbers_without_octets_are_accepted() {
     let zeros = [0; 12];
     let rsa = [&[4, 0, 0, 0, 0, 1], &zeros[..4]].concat();
     let dsa = [&[4, 0, 0, 0, 0, 17], &zeros[..8]].concat();
@@ -245,7 +245,7 @@ fn a_long_user_id_is_hashed_once() {
 }
 
 #[test]
-fn huge_numbers_are_not_computed_with() {
+fn huge_numbers_are_refused_before_any_computing() {
     let ff = |bits: u16| [&bits.to_be_bytes()[..], &vec![0xff; usize::from(bits / 8)]].concat();
     let numbers = [ff(65528), ff(65528), ff(65520), ff(65520)].concat();
     let body = [&[4, 0, 0, 0, 0, 17], numbers.as_slice()].concat();

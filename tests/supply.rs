@@ -33,7 +33,7 @@ fn metadata() -> Value {
 /// leaves out what nothing reaches, so what is not there cannot be run.
 #[cfg(feature = "crypto-rust")]
 #[test]
-fn nothing_of_the_rsa_crate_that_computes_with_private_keys_is_in_the_program() {
+fn no_private_key_code_of_the_rsa_crate_is_in_the_program() {
     let program = fs::read(env!("CARGO_BIN_EXE_plugsign")).unwrap();
     let program = String::from_utf8_lossy(&program);
     // Names as the linker sees them: each part after its length, or as paths in other names.

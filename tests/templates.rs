@@ -206,7 +206,7 @@ fn commands(document: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_announce_writes_does_what_it_says() {
+fn the_commands_that_announce_writes_work() {
     let publisher = plugin();
     let archive = "com.example.plugin-1.2.0.tar.gz";
     for command in [

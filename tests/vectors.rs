@@ -73,7 +73,7 @@ fn said(key: &[u8], signature: &[u8], data: &[u8]) -> (&'static str, String) {
 }
 
 #[test]
-fn the_server_says_what_it_said() {
+fn the_servers_verdicts_are_reproduced() {
     let data = message();
     for case in cases() {
         let (verdict, message) = said(&case.key, &case.signature, &data);
@@ -96,7 +96,7 @@ fn one_pass_gives_the_same_verdict() {
 }
 
 #[test]
-fn the_oracle_still_says_what_it_said() {
+fn the_servers_library_still_gives_the_recorded_verdicts() {
     let Some(oracle) = go_verdict() else { return };
     let data = message();
     for case in cases() {

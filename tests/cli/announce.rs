@@ -18,7 +18,7 @@ fn desk() -> Sandbox {
 }
 
 #[test]
-fn the_documents_name_the_key_and_have_no_places_left() {
+fn announcements_name_the_key_and_leave_no_placeholder() {
     let sandbox = desk();
     let done = sandbox.run("announce alice --url https://example.org/keys --out told").exits(0);
     assert_eq!(done.out().lines().count(), 5, "{done:?}");
@@ -49,7 +49,7 @@ fn command_in_keys(sandbox: &Sandbox, folder: &str) -> String {
 }
 
 #[test]
-fn keys_has_every_certificate_and_is_read_again() {
+fn the_keys_file_holds_every_certificate_and_can_be_read() {
     let sandbox = desk();
     sandbox.run("announce alice bob --out told").exits(0);
     let other = Sandbox::new();
@@ -79,7 +79,7 @@ fn keys_has_every_certificate_and_is_read_again() {
 }
 
 #[test]
-fn the_folder_is_for_everybody_as_far_as_the_umask_lets_them() {
+fn everybody_can_read_the_folder_if_the_umask_allows_it() {
     let sandbox = desk();
     for (umask, mode) in [(0o022, 0o755), (0o027, 0o750)] {
         let folder = format!("for-{umask:o}/told");
@@ -90,7 +90,7 @@ fn the_folder_is_for_everybody_as_far_as_the_umask_lets_them() {
 }
 
 #[test]
-fn nothing_is_replaced_unless_asked_for() {
+fn announce_replaces_nothing_without_force() {
     let sandbox = desk();
     sandbox.write("told/SECURITY.md", "precious");
     let before = sandbox.snapshot();
@@ -162,7 +162,7 @@ fn foreign_user_ids_stay_text() {
 }
 
 #[test]
-fn what_would_stand_in_commands_is_plain() {
+fn text_inside_commands_is_plain() {
     let sandbox = desk();
     for options in [
         "--artifact a;b",

@@ -468,7 +468,7 @@ fn damaged_key_files_are_errors_and_never_panics() {
 }
 
 #[test]
-fn what_is_no_file_is_no_key() {
+fn folders_devices_and_huge_files_are_refused_as_keys() {
     let sandbox = Sandbox::new();
     sandbox.write("a.tar.gz", DATA);
     fs::create_dir(sandbox.path("folder")).unwrap();

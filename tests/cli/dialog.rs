@@ -46,7 +46,7 @@ fn the_documented_answers_make_a_key() {
 }
 
 #[test]
-fn the_defaults_are_sign_only_3072_bits_and_for_ever() {
+fn the_defaults_are_sign_only_3072_bits_and_no_expiry() {
     let sandbox = Sandbox::new();
     let mut person = Person::starts(&sandbox, "keygen --no-passphrase");
     person.answers("Your selection? ", "");

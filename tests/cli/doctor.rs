@@ -67,7 +67,7 @@ fn a_healthy_home_passes_every_check_and_nothing_is_left_behind() {
 }
 
 #[test]
-fn it_works_in_ci_without_a_home() {
+fn doctor_works_in_ci_without_a_home() {
     let sandbox = Sandbox::new();
     sandbox.write("pass", "a passphrase");
     sandbox.keygen("--name One --passphrase-file pass");
@@ -97,7 +97,7 @@ fn it_works_in_ci_without_a_home() {
 }
 
 #[test]
-fn no_key_is_one_failure_with_what_to_do() {
+fn a_missing_key_is_one_failure_and_says_what_to_do() {
     let sandbox = Sandbox::new();
     let done = fails(sandbox.run("--json doctor"), "key");
     assert!(mend(&done, "key").contains("plugsign keygen"));
@@ -114,7 +114,7 @@ fn home_of(recipe: &Recipe) -> Sandbox {
 }
 
 #[test]
-fn days_that_are_left_warn_and_fail_when_they_were_asked_for() {
+fn too_few_days_left_warn_and_fail_if_days_are_required() {
     let mut recipe = Recipe::of(Material::a());
     recipe.validity = Some(DAY * 22 + Duration::from_secs(3600));
     let sandbox = home_of(&recipe);
@@ -154,7 +154,7 @@ fn a_weak_key_fails() {
 }
 
 #[test]
-fn others_who_can_read_are_found() {
+fn doctor_finds_secrets_that_others_can_read() {
     let sandbox = home_of(&Recipe::of(Material::a()));
     let key = format!("home/keys/{}", sandbox.names("home/keys")[0]);
     sandbox.chmod(&key, 0o644);
@@ -190,7 +190,7 @@ fn a_bundle_is_checked_too_and_needs_no_signature_yet() {
 }
 
 #[test]
-fn wrong_usage_is_wrong_usage() {
+fn wrong_usage_exits_2() {
     let sandbox = Sandbox::new();
     sandbox.run("doctor -u a -u b").exits(2);
     sandbox.run("doctor --key-file - --passphrase-fd 0").exits(2);

@@ -33,13 +33,13 @@ fn sign_and_list_warn_thirty_days_ahead() {
 }
 
 #[test]
-fn the_last_day_is_not_none() {
+fn the_last_day_is_not_called_zero_days() {
     desk(0).run("list").exits(0).prints("in less than a day");
     desk(1).run("list").exits(0).prints("in 1 day: ");
 }
 
 #[test]
-fn no_warning_before_that_or_for_keys_without_end() {
+fn keys_without_an_early_end_bring_no_warning() {
     let sandbox = desk(40);
     assert!(!sandbox.run("list").exits(0).out().contains("warning"));
     assert!(!sandbox.run("sign dist").exits(0).err().contains("warning"));
@@ -52,7 +52,7 @@ fn no_warning_before_that_or_for_keys_without_end() {
 }
 
 #[test]
-fn in_ci_it_is_said_once_and_nothing_is_asked() {
+fn in_ci_the_warning_comes_once_and_no_question() {
     let sandbox = desk(12);
     let done = sandbox.call(["--json", "sign", "dist"]).env("CI", "true").run().exits(0);
     assert_eq!(done.err().matches("warning").count(), 1, "{done:?}");
@@ -77,7 +77,7 @@ fn at(days: u32) -> String {
 }
 
 #[test]
-fn what_was_made_while_valid_is_told_apart_and_still_is_not_good() {
+fn a_signature_from_before_the_expiry_is_named_and_is_not_good() {
     let sandbox = expired_since();
     sandbox
         .run("verify --key signer a.tar.gz")
@@ -96,7 +96,7 @@ fn what_was_made_while_valid_is_told_apart_and_still_is_not_good() {
 }
 
 #[test]
-fn verify_at_judges_as_of_then() {
+fn verify_at_judges_as_of_the_given_time() {
     let sandbox = expired_since();
     let verify = |time: &str| {
         sandbox.call(["--json", "verify", "--key", "signer", "--at", time, "a.tar.gz"]).run()
@@ -113,7 +113,7 @@ fn verify_at_judges_as_of_then() {
 }
 
 #[test]
-fn the_future_is_not_judged() {
+fn a_time_in_the_future_is_refused() {
     let sandbox = expired_since();
     let tomorrow = seconds(SystemTime::now() + DAY).to_string();
     sandbox
@@ -126,7 +126,7 @@ fn the_future_is_not_judged() {
 }
 
 #[test]
-fn a_key_that_was_retired_later_was_good_before_and_a_compromised_one_never() {
+fn a_retired_key_was_good_before_and_a_compromised_key_never_was() {
     for (reason, exit) in [
         (ReasonForRevocation::KeySuperseded, 0),
         (ReasonForRevocation::KeyRetired, 0),

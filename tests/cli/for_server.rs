@@ -62,7 +62,7 @@ fn subkeys_that_sign_no_data_are_left_out_for_servers_and_the_key_signs() {
 }
 
 #[test]
-fn a_whole_certificate_has_nothing_left_out() {
+fn a_certificate_that_the_server_reads_is_exported_whole() {
     let sandbox = desk(alice());
     sandbox.run("export alice -o whole").exits(0);
     let done = sandbox.run("export --for-server alice -o copy").exits(0);

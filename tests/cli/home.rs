@@ -218,7 +218,7 @@ fn trusted_files_that_cannot_be_read_are_reported() {
 }
 
 #[test]
-fn what_is_known_of_a_key_and_cannot_be_read_is_neither_passed_over_nor_overwritten() {
+fn a_key_with_an_unreadable_file_is_neither_used_nor_overwritten() {
     let sandbox = Sandbox::new();
     let key = sandbox.keygen("--name Test --no-passphrase");
     sandbox.write("a.tar.gz", DATA);
@@ -276,7 +276,7 @@ fn a_revocation_does_not_replace_a_copy_that_cannot_be_read() {
 }
 
 #[test]
-fn a_trusted_certificate_goes_only_once_the_one_in_its_place_is_there() {
+fn the_old_trusted_certificate_is_removed_after_the_new_one_is_written() {
     let sandbox = Sandbox::new();
     sandbox.write("key.pub", public(alice()));
     sandbox.write("other", public(bob()));
@@ -297,7 +297,7 @@ fn a_trusted_certificate_goes_only_once_the_one_in_its_place_is_there() {
 }
 
 #[test]
-fn a_home_that_could_not_be_asked_about_a_key_file_is_said() {
+fn a_warning_says_if_the_home_could_not_be_read() {
     let sandbox = Sandbox::new();
     let key = sandbox.keygen("--name Test --no-passphrase");
     sandbox.write("a.zip", "content");
@@ -354,7 +354,7 @@ const BELIEVE: [&str; 4] = [
 ];
 
 #[test]
-fn a_file_of_the_home_that_others_can_write_to_is_not_believed() {
+fn files_in_the_home_that_others_can_write_to_are_not_used() {
     for (place, line) in BELIEVE.iter().enumerate() {
         let (sandbox, files) = furnished();
         // Asked for by its name, so that the file is meant.
@@ -378,7 +378,7 @@ fn a_file_of_the_home_that_others_can_write_to_is_not_believed() {
 }
 
 #[test]
-fn a_file_of_the_home_that_is_somebody_elses_is_not_believed() {
+fn files_in_the_home_that_belong_to_others_are_not_used() {
     if !is_root() {
         crate::common::peers::missing("root's right to give files away");
         return;
@@ -400,7 +400,7 @@ fn a_file_of_the_home_that_is_somebody_elses_is_not_believed() {
 }
 
 #[test]
-fn a_fingerprint_opens_the_files_of_its_key_alone() {
+fn a_fingerprint_opens_only_the_files_of_its_key() {
     let sandbox = Sandbox::new();
     sandbox.write("secret", secret(alice()));
     sandbox.run("import --no-passphrase secret").exits(0);
@@ -419,7 +419,7 @@ fn a_fingerprint_opens_the_files_of_its_key_alone() {
 }
 
 #[test]
-fn a_file_of_two_keys_is_imported_whole_and_again_changes_nothing() {
+fn importing_two_keys_keeps_both_and_importing_again_changes_nothing() {
     let sandbox = Sandbox::new();
     sandbox.write("both", [public(alice()), public(bob()), public(alice())].concat());
     let words = |line: &str| -> Vec<String> {

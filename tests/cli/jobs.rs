@@ -101,7 +101,7 @@ fn a_prompt_that_is_stopped_can_be_ended() {
 }
 
 #[test]
-fn a_stop_that_nobody_could_end_is_none() {
+fn without_a_shell_ctrl_z_does_not_stop_a_prompt() {
     // A session of its own, without a shell that could continue it: the system ignores the key.
     let sandbox = locked();
     let mut person = Person::starts(&sandbox, "sign a.tar.gz");
@@ -138,7 +138,7 @@ fn send(child: &Child, signal: &str) {
 }
 
 #[test]
-fn what_the_caller_ignores_is_ignored() {
+fn signals_that_the_caller_ignores_stay_ignored() {
     let sandbox = Sandbox::new();
     sandbox.write("key", secret(alice()));
     for (trap, signal) in [
@@ -157,7 +157,7 @@ fn what_the_caller_ignores_is_ignored() {
 }
 
 #[test]
-fn what_the_caller_does_not_ignore_ends_it_and_leaves_nothing() {
+fn other_signals_end_the_program_and_leave_no_files() {
     let sandbox = Sandbox::new();
     sandbox.write("key", secret(alice()));
     for (signal, code) in [("-HUP", 129), ("-INT", 130), ("-QUIT", 131), ("-TERM", 143)] {

@@ -18,7 +18,7 @@ fn cert_of(sandbox: &Sandbox, fingerprint: &str) -> Cert {
 }
 
 #[test]
-fn it_prints_the_fingerprint_alone_and_keeps_the_key_and_its_revocation_certificate() {
+fn keygen_prints_only_the_fingerprint_and_keeps_the_key_and_its_revocation_certificate() {
     let sandbox = Sandbox::new();
     let done = sandbox.run("keygen --name Example --no-passphrase").exits(0);
     let fingerprint = done.out().trim().to_string();
@@ -318,7 +318,7 @@ fn the_revocation_certificate_says_what_it_is_and_really_revokes() {
 }
 
 #[test]
-fn whoever_asks_for_json_gets_one_document_whatever_else_is_asked() {
+fn json_is_always_exactly_one_document() {
     let sandbox = Sandbox::new();
     for line in ["--json=true list", "list --json=1", "--json=", "--json --frobnicate"] {
         let json = sandbox.run(line).exits(2).json();

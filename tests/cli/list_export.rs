@@ -123,7 +123,7 @@ fn a_secret_key_leaves_as_protected_as_it_is() {
 }
 
 #[test]
-fn a_secret_key_is_written_into_a_new_file_and_nowhere_else() {
+fn a_secret_key_is_written_only_into_a_new_file() {
     let sandbox = Sandbox::new();
     let key = sandbox.keygen("--kind org --name Own --no-passphrase");
     std::os::unix::net::UnixListener::bind(sandbox.path("socket")).unwrap();
@@ -153,7 +153,7 @@ fn a_secret_key_is_written_into_a_new_file_and_nowhere_else() {
 }
 
 #[test]
-fn what_is_exported_can_be_imported_again() {
+fn an_exported_key_can_be_imported() {
     let sandbox = Sandbox::new();
     sandbox
         .call(["keygen", "--name", "Traveller"])
@@ -222,7 +222,7 @@ fn a_public_block_does_not_hide_the_secret_one_behind_it() {
 }
 
 #[test]
-fn import_says_new_updated_unchanged() {
+fn import_says_new_updated_or_unchanged() {
     let sandbox = Sandbox::new();
     sandbox.write("public", public(alice()));
     sandbox.write("secret", secret(alice()));
@@ -265,7 +265,7 @@ fn a_known_secret_key_is_only_replaced_when_asked() {
 }
 
 #[test]
-fn one_passphrase_from_a_descriptor_is_for_all_keys_and_an_empty_one_hides_no_line() {
+fn one_passphrase_from_a_descriptor_serves_all_keys_and_an_empty_one_hides_no_result() {
     let sandbox = Sandbox::new();
     sandbox.write("alice", secret(alice()));
     sandbox.write("bob", secret(bob()));
@@ -527,7 +527,7 @@ fn subkey_of(
 }
 
 #[test]
-fn list_says_of_every_subkey_whether_it_ended_and_why_whatever_its_kind() {
+fn list_says_for_every_subkey_if_and_why_it_ended() {
     let sandbox = Sandbox::new();
     let recipe = Recipe::of(Material::a());
     let signer = || recipe.signer();
@@ -571,7 +571,7 @@ fn list_says_of_every_subkey_whether_it_ended_and_why_whatever_its_kind() {
 }
 
 #[test]
-fn a_clock_before_a_keys_birth_hides_neither_its_purposes_nor_its_end() {
+fn a_clock_before_the_creation_time_hides_neither_purpose_nor_expiry() {
     let sandbox = Sandbox::new();
     sandbox.keygen("--name Own --no-passphrase");
     let recipe = Recipe {

@@ -30,7 +30,7 @@ fn mend(sandbox: &Sandbox, doctor: &str, row: &str) -> String {
 }
 
 #[test]
-fn what_is_printed_gives_enough_days_and_brings_no_end_nearer() {
+fn printed_commands_give_enough_days_and_shorten_no_validity() {
     for (keygen, days, begins) in [
         ("--kind org --expires 4y --subkey-expires 10d", 0, "rotate"),
         ("--kind org --expires 4y --subkey-expires 10d", 500, "rotate"),
@@ -68,7 +68,7 @@ fn what_is_printed_gives_enough_days_and_brings_no_end_nearer() {
 }
 
 #[test]
-fn where_the_primary_key_is_not_the_command_says_so() {
+fn without_the_primary_key_hints_say_where_to_run_the_command() {
     let sandbox = Sandbox::new();
     let key = sandbox.keygen("--kind org --name Acme --no-passphrase --subkey-expires 10d");
     let ci = sandbox.call(["export", "--ci", &key, "-o", "ci"]);
@@ -84,7 +84,7 @@ fn where_the_primary_key_is_not_the_command_says_so() {
 }
 
 #[test]
-fn the_end_that_counts_is_that_of_the_key_that_signs() {
+fn the_expiry_of_the_signing_key_counts() {
     let sandbox = Sandbox::new();
     let key = sandbox.keygen("--kind org --name Acme --no-passphrase --subkey-expires 10d");
     let json = sandbox.run("--json list").exits(0).json();
@@ -107,7 +107,7 @@ fn the_end_that_counts_is_that_of_the_key_that_signs() {
 }
 
 #[test]
-fn an_extension_that_brings_an_end_nearer_says_so() {
+fn an_extension_that_shortens_a_validity_says_so() {
     let sandbox = Sandbox::new();
     let key = sandbox.keygen("--kind org --name Acme --no-passphrase --expires 4y");
     let done = sandbox.run(&format!("extend {key} --expires 5y --subkeys")).exits(0);
@@ -153,7 +153,7 @@ fn a_revoked_subkey_is_mended_by_rotation_and_a_revoked_key_by_a_new_one() {
 }
 
 #[test]
-fn a_time_before_the_key_was_made_names_both_and_where_it_comes_from() {
+fn a_time_before_the_creation_time_is_refused_with_both_times_and_their_source() {
     let sandbox = Sandbox::new();
     sandbox.keygen("--name Acme --no-passphrase");
     sandbox.write("a.tar", "a release");

@@ -50,7 +50,7 @@ fn a_wrong_passphrase_names_where_it_came_from() {
 }
 
 #[test]
-fn at_the_prompt_there_are_three_tries_and_a_way_out() {
+fn the_prompt_allows_three_tries_and_can_be_left() {
     let sandbox = desk();
     let mut person = Person::starts(&sandbox, "passwd alice");
     person.whispers("Passphrase for", b"wrong");
@@ -68,7 +68,7 @@ fn at_the_prompt_there_are_three_tries_and_a_way_out() {
 }
 
 #[test]
-fn a_key_where_a_file_goes_and_a_file_where_a_key_does() {
+fn a_key_given_as_a_file_and_a_file_given_as_a_key_are_explained() {
     let sandbox = desk();
     sandbox.write("dist/b.tar.gz", DATA);
     for key in ["alice@example.org", "0123456789ABCDEF"] {
@@ -79,7 +79,7 @@ fn a_key_where_a_file_goes_and_a_file_where_a_key_does() {
 }
 
 #[test]
-fn whose_signatures_count_is_said_by_files_and_keys_that_are_there() {
+fn mistakes_in_key_options_are_explained() {
     let sandbox = desk();
     sign(&sandbox, "right", "a.tar.gz").exits(0);
     let verify = |more: &str| sandbox.run(&format!("verify {more} a.tar.gz"));
@@ -108,7 +108,7 @@ fn verify_tells_keys_and_signatures_apart() {
 }
 
 #[test]
-fn what_is_no_key_file_leads_to_what_was_meant() {
+fn arguments_that_are_no_key_files_bring_a_hint() {
     let sandbox = desk();
     sandbox.write("config.json", "{\"PluginSettings\": {}}");
     sandbox.run("trust add config.json alice.asc").exits(4).prints("--config CONFIG.JSON FILE");
@@ -126,7 +126,7 @@ fn what_is_no_key_file_leads_to_what_was_meant() {
 }
 
 #[test]
-fn a_signature_by_another_key_is_said_to_be_by_it() {
+fn a_signature_by_another_key_names_that_key() {
     let sandbox = Sandbox::new();
     sandbox.import(&secret(alice()));
     sandbox.import(&secret(bob()));
@@ -142,7 +142,7 @@ fn a_signature_by_another_key_is_said_to_be_by_it() {
 }
 
 #[test]
-fn refused_keys_are_named() {
+fn import_names_the_keys_that_it_refuses() {
     let sandbox = Sandbox::new();
     sandbox.write("weak", secret(&Recipe::of(Material::weak()).build()));
     let done = sandbox.run("import --no-passphrase weak").exits(4).prints("refused  ");
@@ -150,7 +150,7 @@ fn refused_keys_are_named() {
 }
 
 #[test]
-fn help_is_about_the_command_first() {
+fn help_begins_with_the_command() {
     let sandbox = Sandbox::new();
     sandbox.run("help --help").exits(0).prints("Usage: plugsign");
     sandbox.run("help sign -h").exits(0).prints("Usage: plugsign sign");

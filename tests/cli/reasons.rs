@@ -59,7 +59,7 @@ fn signatures() -> Vec<(Vec<u8>, &'static str)> {
 }
 
 #[test]
-fn a_file_that_is_no_signature_is_said_to_be_what_it_is() {
+fn a_file_that_is_no_signature_is_called_what_it_is() {
     let sandbox = Sandbox::new();
     sandbox.write("a.zip", DATA);
     sandbox.write("signer", public(alice()));
@@ -78,7 +78,7 @@ fn a_file_that_is_no_signature_is_said_to_be_what_it_is() {
 }
 
 #[test]
-fn a_file_that_is_no_key_is_said_to_be_what_it_is() {
+fn a_file_that_is_no_key_is_called_what_it_is() {
     use base64::Engine;
     let binary = signature(&Recipe::of(Material::a()));
     let armored = armor(Kind::Signature, &binary);
@@ -129,7 +129,7 @@ fn a_key_with_a_byte_order_mark_is_a_key() {
 }
 
 #[test]
-fn a_variable_that_names_a_key_instead_of_holding_it_is_told_from_a_damaged_key() {
+fn a_variable_that_names_a_key_is_not_called_a_damaged_key() {
     let sandbox = Sandbox::new();
     let key = sandbox.keygen("--name Acme --email r@acme.test --no-passphrase");
     sandbox.write("a.zip", DATA);
@@ -142,7 +142,7 @@ fn a_variable_that_names_a_key_instead_of_holding_it_is_told_from_a_damaged_key(
 }
 
 #[test]
-fn a_home_of_another_user_is_not_to_be_made_ones_own_by_its_mode() {
+fn the_hint_for_a_home_of_another_user_is_not_chmod() {
     if !is_root() {
         eprintln!("skipped: only root can give a folder to somebody else");
         return;

@@ -30,7 +30,7 @@ fn signed() -> Sandbox {
 }
 
 #[test]
-fn the_first_signs_for_servers_and_the_others_beside_it() {
+fn the_first_key_signs_for_servers_and_the_others_write_further_files() {
     let sandbox = desk();
     let done = sandbox.run("sign -u alice -u bob dist").exits(0).says("4 signed");
     assert!(done.out().contains("dist/a.tar.gz.sig\n") && done.out().contains(&further(bob())));
@@ -63,7 +63,7 @@ fn a_folder_with_further_signatures_has_no_orphans_and_they_are_not_signed() {
 }
 
 #[test]
-fn a_further_signature_that_is_no_good_any_more_is_bad_if_its_signer_counts() {
+fn a_stale_further_signature_is_bad_if_its_signer_counts() {
     let sandbox = signed();
     sandbox.write("dist/a.tar.gz", "built again");
     sandbox.run("sign -u alice --force dist").exits(0);
@@ -136,7 +136,7 @@ fn checksums_are_signed_by_all() {
 }
 
 #[test]
-fn what_several_signers_cannot_do_is_said() {
+fn impossible_combinations_with_several_signers_are_refused() {
     let sandbox = desk();
     let before = sandbox.snapshot();
     sandbox.run("sign -u alice -u bob -o x dist/a.tar.gz").exits(2);
@@ -147,7 +147,7 @@ fn what_several_signers_cannot_do_is_said() {
 }
 
 #[test]
-fn one_passphrase_from_a_descriptor_unlocks_all() {
+fn one_passphrase_from_a_descriptor_unlocks_all_keys() {
     let sandbox = Sandbox::new();
     sandbox.write("pass", "the same");
     sandbox.keygen("--name One --passphrase-file pass");
@@ -176,7 +176,7 @@ fn with_keys_in_environment(
 }
 
 #[test]
-fn a_key_is_chosen_among_those_of_the_environment_before_the_homes() {
+fn a_key_in_the_environment_is_chosen_before_one_in_the_home() {
     let sandbox = Sandbox::new();
     sandbox.import(&secret(alice()));
     let carol = Recipe::of(Material::strong()).user_id("Carol").build();
@@ -199,7 +199,7 @@ fn a_key_is_chosen_among_those_of_the_environment_before_the_homes() {
 }
 
 #[test]
-fn what_is_no_secret_key_is_named_by_where_it_came_from() {
+fn a_source_without_a_secret_key_is_named() {
     let sandbox = Sandbox::new();
     sandbox.import(&secret(alice()));
     sandbox.write("a.tar.gz", DATA);

@@ -28,7 +28,7 @@ fn alices_desk() -> Sandbox {
 }
 
 #[test]
-fn a_signature_is_one_packet_with_what_the_server_needs_and_nothing_more() {
+fn a_signature_is_one_packet_with_only_what_the_server_needs() {
     let sandbox = alices_desk();
     sandbox.run("sign a.tar.gz").exits(0).prints("a.tar.gz.sig\n");
     let pile = PacketPile::from_bytes(&sandbox.read("a.tar.gz.sig")).unwrap();
@@ -57,7 +57,7 @@ fn armor_goes_to_asc() {
 }
 
 #[test]
-fn what_is_up_to_date_is_left_alone_and_anything_else_is_kept_without_force() {
+fn up_to_date_signatures_stay_and_other_files_are_replaced_only_by_force() {
     let sandbox = alices_desk();
     sandbox.run("sign a.tar.gz").exits(0);
     let before = sandbox.snapshot();
@@ -82,7 +82,7 @@ fn what_is_up_to_date_is_left_alone_and_anything_else_is_kept_without_force() {
 }
 
 #[test]
-fn nothing_in_the_signatures_place_is_followed_or_lost() {
+fn a_link_in_the_place_of_a_signature_is_neither_followed_nor_lost() {
     let sandbox = alices_desk();
     sandbox.write("target", "precious");
     symlink("target", sandbox.path("a.tar.gz.sig")).unwrap();
@@ -211,7 +211,7 @@ fn a_fixed_time_makes_the_same_bytes_every_time() {
 }
 
 #[test]
-fn times_that_cannot_be_are_refused() {
+fn impossible_times_are_refused() {
     let sandbox = alices_desk();
     let before = sandbox.snapshot();
     for (time, code) in [
@@ -257,7 +257,7 @@ fn a_folder_is_walked_and_release_archives_are_taken() {
 }
 
 #[test]
-fn include_replaces_the_list_and_exclude_takes_away() {
+fn include_replaces_the_default_patterns_and_exclude_removes_files() {
     let sandbox = alices_desk();
     for name in ["a.tar.gz", "b.tar.gz", "c.bin", "d.sig", ".e.bin"] {
         sandbox.write(Path::new("dist").join(name), DATA);
@@ -272,7 +272,7 @@ fn include_replaces_the_list_and_exclude_takes_away() {
 }
 
 #[test]
-fn one_failing_file_stops_none_of_the_others() {
+fn one_failing_file_does_not_stop_the_others() {
     let sandbox = alices_desk();
     for name in ["1.tar.gz", "2.tar.gz", "4.tar.gz", "5.tar.gz"] {
         sandbox.write(name, name);
@@ -343,7 +343,7 @@ fn awkward_names_are_signed_and_shown_safely() {
 }
 
 #[test]
-fn names_of_any_length_that_leave_room_for_the_ending_are_signed() {
+fn files_with_long_names_are_signed_if_the_ending_fits() {
     let sandbox = alices_desk();
     let name = format!("{}.tar.gz", "n".repeat(251 - 7));
     sandbox.write(&name, DATA);
@@ -369,7 +369,7 @@ fn files_of_all_sizes_are_signed() {
 }
 
 #[test]
-fn a_named_link_may_lead_beside_itself_and_not_outside() {
+fn a_named_link_may_lead_to_its_own_folder_but_not_outside() {
     let sandbox = alices_desk();
     sandbox.write("dist/real.bin", DATA);
     sandbox.write("outside", DATA);
@@ -383,7 +383,7 @@ fn a_named_link_may_lead_beside_itself_and_not_outside() {
 }
 
 #[test]
-fn what_is_no_file_is_refused_at_once() {
+fn folders_devices_and_sockets_are_refused_at_once() {
     let sandbox = alices_desk();
     sandbox.fifo("fifo");
     let _socket = std::os::unix::net::UnixListener::bind(sandbox.path("socket")).unwrap();
@@ -442,7 +442,7 @@ fn the_key_comes_from_a_file_or_the_environment_without_any_home() {
 }
 
 #[test]
-fn without_any_key_there_is_a_hint() {
+fn sign_without_any_key_gives_a_hint() {
     let sandbox = Sandbox::new();
     sandbox.write("a.tar.gz", DATA);
     let before = sandbox.snapshot();
@@ -460,7 +460,7 @@ fn without_any_key_there_is_a_hint() {
 }
 
 #[test]
-fn the_key_must_be_one() {
+fn sign_needs_exactly_one_key() {
     let sandbox = alices_desk();
     sandbox.import(&secret(bob()));
     let before = sandbox.snapshot();
@@ -495,7 +495,7 @@ fn the_key_must_be_one() {
 }
 
 #[test]
-fn a_mere_certificate_cannot_sign() {
+fn a_certificate_without_secret_key_cannot_sign() {
     let sandbox = Sandbox::new();
     sandbox.import(&public(alice()));
     sandbox.write("a.tar.gz", DATA);
@@ -504,7 +504,7 @@ fn a_mere_certificate_cannot_sign() {
 }
 
 #[test]
-fn a_full_disk_for_the_words_is_an_error_and_the_signature_stays() {
+fn if_standard_output_is_full_sign_fails_and_the_signature_stays() {
     let sandbox = alices_desk();
     sandbox.call(["sign", "a.tar.gz"]).in_shell("exec \"$@\" >/dev/full").run().exits(3);
     sandbox.run("verify a.tar.gz").exits(0);

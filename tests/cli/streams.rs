@@ -45,7 +45,7 @@ fn in_shell(sandbox: &Sandbox, line: &str, redirection: &str) -> Done {
 }
 
 #[test]
-fn a_result_that_nobody_can_get_is_no_success() {
+fn a_result_that_cannot_be_printed_is_an_error() {
     for redirection in [">&-", ">/dev/full"] {
         for (line, code) in PRINT {
             let sandbox = desk();
@@ -59,7 +59,7 @@ fn a_result_that_nobody_can_get_is_no_success() {
 }
 
 #[test]
-fn what_prints_nothing_needs_no_standard_output() {
+fn a_command_that_prints_nothing_needs_no_standard_output() {
     let sandbox = desk();
     in_shell(&sandbox, "export Alice -o alice.pgp", ">&-").exits(0);
     in_shell(&sandbox, "sign b.tar.gz", ">&-").exits(0).says("1 up to date");

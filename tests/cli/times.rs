@@ -47,7 +47,7 @@ fn the_time_of_a_signature_is_utc_without_a_zone_through_every_door() {
 }
 
 #[test]
-fn a_signature_is_judged_as_of_the_time_of_day_that_was_said() {
+fn verify_at_takes_a_time_of_day() {
     let sandbox = Sandbox::new();
     sandbox.import(&secret(alice()));
     sandbox.write("a.tar.gz", DATA);
@@ -60,7 +60,7 @@ fn a_signature_is_judged_as_of_the_time_of_day_that_was_said() {
 }
 
 #[test]
-fn a_time_that_is_read_in_part_only_is_refused() {
+fn a_time_with_trailing_text_is_refused() {
     let sandbox = Sandbox::new();
     sandbox.import(&secret(alice()));
     sandbox.write("a.tar.gz", DATA);

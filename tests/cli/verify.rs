@@ -135,7 +135,7 @@ fn copies_of_a_certificate_are_taken_together() {
 }
 
 #[test]
-fn a_file_that_stands_before_a_trusted_certificate_of_its_name_is_said() {
+fn a_file_that_hides_a_trusted_certificate_of_its_name_brings_a_warning() {
     let sandbox = scene(&alices(), &by_alice());
     sandbox.run("trust add signer").exits(0);
     let done = sandbox.run(&format!("verify --key signer {ARTIFACT}")).exits(0);
@@ -180,7 +180,7 @@ fn a_stranger_who_claims_to_be_alice_makes_bad_signatures() {
 }
 
 #[test]
-fn no_signature_is_a_missing_signature() {
+fn a_file_without_signature_is_a_missing_signature() {
     let sandbox = scene(&alices(), b"");
     fs::remove_file(sandbox.path(SIGNATURE)).unwrap();
     verify(&sandbox).exits(1).prints("missing-signature: ");
@@ -188,7 +188,7 @@ fn no_signature_is_a_missing_signature() {
 }
 
 #[test]
-fn no_artifact_is_an_orphan_signature() {
+fn a_signature_without_artifact_is_an_orphan() {
     let sandbox = scene(&alices(), &by_alice());
     fs::remove_file(sandbox.path(ARTIFACT)).unwrap();
     for line in [format!("verify --key signer {SIGNATURE}"), "verify --key signer .".into()] {
@@ -197,7 +197,7 @@ fn no_artifact_is_an_orphan_signature() {
 }
 
 #[test]
-fn what_is_more_than_one_signature_packet_is_not_detached() {
+fn more_than_one_signature_packet_is_not_detached() {
     let signature = by_alice();
     let literal = packet(11, &[&b"b\x04evil\0\0\0\0"[..], DATA].concat());
     let mut one_pass = vec![3, 0, 8, 1];
@@ -330,7 +330,7 @@ fn keys_that_are_too_weak_or_of_another_kind_do_not_count() {
 }
 
 #[test]
-fn a_strong_primary_key_does_not_lend_its_strength_to_a_weak_subkey_nor_the_other_way_round() {
+fn a_weak_key_is_refused_even_if_the_other_key_of_its_certificate_is_strong() {
     let signing = || Binding { flags: KeyFlags::empty().set_signing(), back_signature: true };
     let strong = Recipe::of(Material::strong());
     let cert = with_subkey(strong.build(), &mut strong.signer(), Material::weak(), &signing());
@@ -511,7 +511,7 @@ fn a_key_that_was_not_valid_yet_is_refused() {
 }
 
 #[test]
-fn what_cannot_be_read_is_malformed() {
+fn an_unreadable_signature_is_malformed() {
     let signature = by_alice();
     for (name, file) in [
         ("empty", Vec::new()),
@@ -541,7 +541,7 @@ fn what_cannot_be_read_is_malformed() {
 }
 
 #[test]
-fn the_time_of_a_signature_is_hashed_and_there_is_one() {
+fn a_signature_needs_exactly_one_hashed_creation_time() {
     let time = created(now() - Duration::from_secs(60));
     let unhashed = forged(|forge| {
         forge.hashed.remove(0);
@@ -569,7 +569,7 @@ fn unknown_critical_subpackets_are_refused() {
 }
 
 #[test]
-fn what_only_the_server_refuses_is_told_with_its_words() {
+fn if_only_the_server_refuses_its_words_are_shown() {
     let without_key_id = forged(|forge| drop(forge.hashed.pop()));
     bad(&alices(), &without_key_id, "server-refuses");
 }
@@ -638,7 +638,7 @@ fn a_hostile_certificate_that_adopts_the_signers_key_changes_nothing() {
 }
 
 #[test]
-fn several_signers_may_count_and_each_says_who_it_was() {
+fn several_accepted_signers_are_each_named() {
     let sandbox = scene(&alices(), &by_alice());
     sandbox.write("bob", public(bob()));
     for keys in ["--key signer --key bob", "--key bob --key signer"] {
@@ -790,7 +790,7 @@ fn a_folder_is_good_if_everything_in_it_is() {
 }
 
 #[test]
-fn nothing_to_verify_is_no_success() {
+fn a_folder_without_artifacts_is_not_good() {
     let sandbox = Sandbox::new();
     sandbox.write("signer", alices());
     sandbox.write("dist/readme.txt", "text");
@@ -800,7 +800,7 @@ fn nothing_to_verify_is_no_success() {
 }
 
 #[test]
-fn what_is_no_file_is_refused_at_once() {
+fn folders_devices_and_sockets_are_refused_at_once() {
     let sandbox = scene(&alices(), &by_alice());
     let limit = Duration::from_secs(10);
     let fifo = sandbox.fifo("fifo.tar.gz");

@@ -4,7 +4,7 @@ use crate::common::sandbox::Sandbox;
 
 /// The publisher asks: will the key file that I publish do?
 #[test]
-fn the_old_certificate_does_not_do_for_what_the_new_subkey_signs() {
+fn the_old_certificate_does_not_verify_what_a_new_subkey_signs() {
     let sandbox = Sandbox::new();
     sandbox.write("a.tar.gz", "data");
     let key = sandbox.keygen("--name A --email a@example.org --no-passphrase");

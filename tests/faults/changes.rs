@@ -28,7 +28,7 @@ fn stored_revocations_count(sandbox: &Sandbox, fingerprint: &str) {
 }
 
 #[test]
-fn keygen_of_an_organisation() {
+fn keygen_of_an_organisation_survives_every_fault() {
     Task::new(
         "keygen --kind org --name Acme --no-passphrase",
         |_| String::new(),
@@ -41,7 +41,7 @@ fn keygen_of_an_organisation() {
 }
 
 #[test]
-fn extend() {
+fn extend_survives_every_fault() {
     Task::new("extend KEY --expires 2y --subkeys", org, |sandbox, _| {
         !key(sandbox)["expires"].is_null()
     })
@@ -50,7 +50,7 @@ fn extend() {
 }
 
 #[test]
-fn rotate() {
+fn rotate_survives_every_fault() {
     Task::new("rotate KEY", org, |sandbox, _| {
         key(sandbox)["subkeys"].as_array().unwrap().len() >= 2
     })
@@ -58,7 +58,7 @@ fn rotate() {
 }
 
 #[test]
-fn revoke() {
+fn revoke_survives_every_fault() {
     Task::new("revoke KEY --reason compromised", org, |sandbox, _| {
         key(sandbox)["status"] == "revoked"
     })
@@ -67,7 +67,7 @@ fn revoke() {
 }
 
 #[test]
-fn revoke_from_a_stored_certificate() {
+fn revoking_from_a_stored_certificate_survives_every_fault() {
     Task::new("revoke KEY --stored --reason compromised", org, |sandbox, _| {
         key(sandbox)["status"] == "revoked"
     })
@@ -76,7 +76,7 @@ fn revoke_from_a_stored_certificate() {
 }
 
 #[test]
-fn revoke_from_paper() {
+fn revoking_from_paper_survives_every_fault() {
     fn on_paper(sandbox: &Sandbox) -> String {
         let key = org(sandbox);
         let stored = sandbox.read(format!("home/revocations/{key}.compromised.asc"));
@@ -91,7 +91,7 @@ fn revoke_from_paper() {
 }
 
 #[test]
-fn user_ids() {
+fn changes_of_user_ids_survive_every_fault() {
     fn two(sandbox: &Sandbox) -> String {
         let key = org(sandbox);
         sandbox.run(&format!("adduid {key} --name Other")).exits(0);
@@ -112,7 +112,7 @@ fn user_ids() {
 }
 
 #[test]
-fn passwd() {
+fn passwd_survives_every_fault() {
     Task::new("passwd KEY", org, |sandbox, _| key(sandbox)["protected"] == true).sweep();
 }
 
@@ -124,7 +124,7 @@ fn over_sha1() -> sequoia_openpgp::Cert {
 }
 
 #[test]
-fn import_with_refresh() {
+fn import_with_refresh_survives_every_fault() {
     fn coming(sandbox: &Sandbox) -> String {
         let cert = over_sha1();
         sandbox.write("key", secret(&cert));
@@ -137,7 +137,7 @@ fn import_with_refresh() {
 }
 
 #[test]
-fn refresh() {
+fn refresh_survives_every_fault() {
     fn weak(sandbox: &Sandbox) -> String {
         let cert = over_sha1();
         let key = cert.fingerprint().to_hex();
@@ -155,7 +155,7 @@ fn refresh() {
 }
 
 #[test]
-fn taking_the_primary_key_off_line() {
+fn taking_the_primary_key_off_line_survives_every_fault() {
     Task::new("export --offline-primary vault KEY --unprotected", org, |sandbox, fingerprint| {
         let file = format!("vault/{fingerprint}.secret.asc");
         let moved = key(sandbox)["primary_secret"] == false;

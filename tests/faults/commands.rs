@@ -20,7 +20,7 @@ fn is_good(sandbox: &Sandbox, line: &str) -> bool {
 }
 
 #[test]
-fn keygen() {
+fn keygen_survives_every_fault() {
     Task::new("keygen --name Acme --no-passphrase", nothing, |sandbox, _| {
         sandbox.names("home/keys").iter().any(|name| name.ends_with(".pgp"))
             && sandbox.names("home/revocations").iter().any(|name| name.ends_with(".asc"))
@@ -29,19 +29,19 @@ fn keygen() {
 }
 
 #[test]
-fn sign_a_file() {
+fn signing_a_file_survives_every_fault() {
     Task::new("sign dist/a.tar.gz", signer, |sandbox, _| is_good(sandbox, "verify dist/a.tar.gz"))
         .sweep();
 }
 
 #[test]
-fn sign_a_folder_with_checksums() {
+fn signing_a_folder_with_checksums_survives_every_fault() {
     Task::new("sign -j1 --checksums dist", signer, |sandbox, _| is_good(sandbox, "verify dist"))
         .sweep();
 }
 
 #[test]
-fn sign_checksums_in_the_place_of_a_list_of_other_files() {
+fn replacing_a_list_of_other_files_survives_every_fault() {
     fn listed(sandbox: &Sandbox) -> String {
         let key = signer(sandbox);
         sandbox.run("sign --checksums dist").exits(0);
@@ -55,7 +55,7 @@ fn sign_checksums_in_the_place_of_a_list_of_other_files() {
 }
 
 #[test]
-fn sign_in_the_place_of_a_stale_signature() {
+fn replacing_a_stale_signature_survives_every_fault() {
     fn stale(sandbox: &Sandbox) -> String {
         let key = signer(sandbox);
         sandbox.run("sign dist/b.tar.gz").exits(0);
@@ -71,7 +71,7 @@ fn sign_in_the_place_of_a_stale_signature() {
 }
 
 #[test]
-fn import_a_certificate() {
+fn importing_a_certificate_survives_every_fault() {
     fn there(sandbox: &Sandbox) -> String {
         sandbox.write("key", public(alice()));
         signer(sandbox)
@@ -80,7 +80,7 @@ fn import_a_certificate() {
 }
 
 #[test]
-fn import_what_is_newer_over_a_secret_key() {
+fn importing_a_newer_certificate_of_a_secret_key_survives_every_fault() {
     fn older(sandbox: &Sandbox) -> String {
         let key = signer(sandbox);
         sandbox.run("export Acme -o older").exits(0);
@@ -97,7 +97,7 @@ fn import_what_is_newer_over_a_secret_key() {
 }
 
 #[test]
-fn import_a_secret_key() {
+fn importing_a_secret_key_survives_every_fault() {
     fn there(sandbox: &Sandbox) -> String {
         sandbox.write("key", secret(alice()));
         signer(sandbox)
@@ -109,7 +109,7 @@ fn import_a_secret_key() {
 }
 
 #[test]
-fn export_a_certificate() {
+fn exporting_a_certificate_survives_every_fault() {
     Task::new("export Acme -a -o key.asc", signer, |sandbox, _| {
         sandbox.has("key.asc")
             && sandbox.read("key.asc").ends_with(b"-----END PGP PUBLIC KEY BLOCK-----\n")
@@ -119,7 +119,7 @@ fn export_a_certificate() {
 }
 
 #[test]
-fn export_a_secret_key_in_the_place_of_a_file() {
+fn exporting_a_secret_key_over_a_file_survives_every_fault() {
     fn in_the_way(sandbox: &Sandbox) -> String {
         sandbox.write("key.asc", "what was there");
         signer(sandbox)
@@ -138,7 +138,7 @@ fn export_a_secret_key_in_the_place_of_a_file() {
 }
 
 #[test]
-fn export_the_key_of_a_ci() {
+fn exporting_a_key_for_ci_survives_every_fault() {
     fn org(sandbox: &Sandbox) -> String {
         sandbox.keygen("--kind org --name Acme --no-passphrase")
     }
@@ -151,7 +151,7 @@ fn export_the_key_of_a_ci() {
 }
 
 #[test]
-fn trust_add_and_remove() {
+fn trust_add_and_remove_survive_every_fault() {
     fn to_trust(sandbox: &Sandbox) -> String {
         sandbox.write("alice.asc", public(alice()));
         signer(sandbox)
@@ -175,7 +175,7 @@ fn trust_add_and_remove() {
 const CONFIG: &str = r#"{"PluginSettings": {"Enable": true, "SignaturePublicKeyFiles": []}}"#;
 
 #[test]
-fn trust_of_a_server() {
+fn trust_of_a_server_survives_every_fault() {
     fn server(sandbox: &Sandbox) -> String {
         sandbox.write("config/config.json", CONFIG);
         sandbox.write("alice.asc", public(alice()));
@@ -206,7 +206,7 @@ fn trust_of_a_server() {
 }
 
 #[test]
-fn announce() {
+fn announce_survives_every_fault() {
     Task::new("announce KEY --out docs", signer, |sandbox, _| {
         sandbox.names("docs").iter().filter(|name| !name.ends_with(".tmp")).count() >= 4
     })
@@ -215,7 +215,7 @@ fn announce() {
 }
 
 #[test]
-fn announce_a_successor() {
+fn announcing_a_successor_survives_every_fault() {
     fn two(sandbox: &Sandbox) -> String {
         sandbox.keygen("--name Former --no-passphrase");
         signer(sandbox)
@@ -227,7 +227,7 @@ fn announce_a_successor() {
 }
 
 #[test]
-fn the_manual_and_its_pages() {
+fn writing_manual_pages_survives_every_fault() {
     fn folder(sandbox: &Sandbox) -> String {
         std::fs::create_dir(sandbox.path("pages")).unwrap();
         String::new()
@@ -239,7 +239,7 @@ fn the_manual_and_its_pages() {
 }
 
 #[test]
-fn gpg() {
+fn gpgs_command_lines_survive_every_fault() {
     fn there(sandbox: &Sandbox) -> String {
         sandbox.write("key", public(alice()));
         signer(sandbox)
@@ -262,7 +262,7 @@ fn gpg() {
 }
 
 #[test]
-fn gpg_with_secret_keys() {
+fn gpgs_command_lines_with_secret_keys_survive_every_fault() {
     const MAKE: &str = "gpg --batch --passphrase= --quick-generate-key Other rsa3072 sign never";
     Task::new(MAKE, signer, |sandbox, _| is_good(sandbox, "export -q Other -o -"))
         .again(&["already exists"])
@@ -278,7 +278,7 @@ fn gpg_with_secret_keys() {
 }
 
 #[test]
-fn import_of_a_gnupg_home() {
+fn importing_a_gnupg_home_survives_every_fault() {
     fn gnupg(sandbox: &Sandbox) -> String {
         sandbox.write("gnupg/pubring.gpg", public(alice()));
         signer(sandbox)
@@ -290,7 +290,7 @@ fn import_of_a_gnupg_home() {
 }
 
 #[test]
-fn import_of_a_revocation_certificate() {
+fn importing_a_revocation_certificate_survives_every_fault() {
     fn ended(sandbox: &Sandbox) -> String {
         let key = signer(sandbox);
         let name = sandbox.names("home/revocations").remove(0);
@@ -306,7 +306,7 @@ fn import_of_a_revocation_certificate() {
 }
 
 #[test]
-fn export_for_a_server() {
+fn exporting_for_a_server_survives_every_fault() {
     Task::new("export --for-server Acme -a -o key.asc", signer, |sandbox, _| {
         sandbox.has("key.asc")
             && sandbox.read("key.asc").ends_with(b"-----END PGP PUBLIC KEY BLOCK-----\n")
@@ -316,7 +316,7 @@ fn export_for_a_server() {
 }
 
 #[test]
-fn sign_by_two_keys() {
+fn signing_with_two_keys_survives_every_fault() {
     fn two(sandbox: &Sandbox) -> String {
         let key = signer(sandbox);
         sandbox.import(&secret(alice()));
@@ -329,7 +329,7 @@ fn sign_by_two_keys() {
 }
 
 #[test]
-fn marketplace_add() {
+fn marketplace_add_survives_every_fault() {
     fn market(sandbox: &Sandbox) -> String {
         let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("keys-example");
         let bundle = "com.example.plugin-1.2.0.tar.gz";
@@ -361,7 +361,7 @@ fn revoked(sandbox: &Sandbox) -> String {
 }
 
 #[test]
-fn no_fault_turns_a_no_into_a_yes() {
+fn no_fault_turns_a_bad_verdict_into_a_good_one() {
     fn altered(sandbox: &Sandbox) -> String {
         let key = signer(sandbox);
         sandbox.run("sign --checksums dist").exits(0);

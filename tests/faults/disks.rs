@@ -81,7 +81,7 @@ fn a_full_disk_changes_nothing_and_with_room_the_same_command_works() {
 }
 
 #[test]
-fn a_key_for_which_there_is_no_room_leaves_no_revocation_certificates() {
+fn a_key_that_does_not_fit_on_the_disk_leaves_no_revocation_certificates() {
     let sandbox = Sandbox::new();
     // From no room at all to room for everything, a page more each time.
     let Some(output) = on_a_disk(
@@ -105,7 +105,7 @@ fn a_key_for_which_there_is_no_room_leaves_no_revocation_certificates() {
 }
 
 #[test]
-fn a_read_only_disk_can_be_read_and_is_named() {
+fn a_read_only_disk_can_be_read_and_errors_name_it() {
     let sandbox = Sandbox::new();
     let lines = LINES.join("\n").replace("$DISK", "\"$DISK\"");
     let lines: String = lines.lines().map(|line| format!("try {line}\n")).collect();
@@ -136,7 +136,7 @@ fn a_read_only_disk_can_be_read_and_is_named() {
 }
 
 #[test]
-fn what_belongs_to_another_user_is_refused_by_name() {
+fn files_of_another_user_are_refused_by_name() {
     if !is_root() {
         missing("root's right to become somebody else");
         return;
@@ -298,7 +298,7 @@ fn on_a_disk_without_modes(sandbox: &Sandbox, script: &str) -> Option<Output> {
 }
 
 #[test]
-fn a_secret_is_not_written_where_others_could_read_it_unless_that_is_said() {
+fn a_secret_is_written_where_others_can_read_it_only_if_asked_for() {
     let sandbox = Sandbox::new();
     let Some(output) = on_a_disk_without_modes(
         &sandbox,

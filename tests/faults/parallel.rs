@@ -49,7 +49,7 @@ fn eight_different_commands_at_once_lose_nothing() {
 /// expect: whatever runs at once, and is killed meanwhile, a name is trusted or it is not; why: an
 /// administrator's script may be ended at any moment; source: attacks T9.
 #[test]
-fn trust_that_is_given_and_taken_at_once_is_there_or_not() {
+fn trust_that_is_added_and_removed_at_once_is_there_or_not() {
     let sandbox = Sandbox::new();
     let mut key = alices_key();
     sandbox.write("alice.asc", public(alice()));
@@ -141,7 +141,7 @@ fn a_lock_that_is_held_is_waited_for_ten_seconds_by_every_command_that_writes() 
 }
 
 #[test]
-fn of_twenty_that_write_the_same_file_at_once_all_succeed() {
+fn twenty_commands_that_write_the_same_file_at_once_all_succeed() {
     let sandbox = Sandbox::new();
     sandbox.keygen("--kind org --name Acme --no-passphrase");
     sandbox.write("dist/a.tar.gz", DATA);

@@ -22,7 +22,7 @@ fn locked() -> Sandbox {
 }
 
 #[test]
-fn a_file_is_read_from_where_it_is() {
+fn a_descriptor_of_a_file_is_read_from_its_position() {
     let desk = locked();
     desk.write("lines", "not this\nsecret words\nnor this\n");
     desk.write("rest", "not this\nsecret words");
@@ -68,7 +68,7 @@ fn a_socket_is_as_good_as_a_pipe() {
 }
 
 #[test]
-fn one_that_is_closed_is_named_whatever_the_number() {
+fn a_closed_descriptor_is_named_whatever_its_number() {
     let desk = locked();
     // The lowest numbers are those that the program itself comes to use.
     for number in 3..12 {

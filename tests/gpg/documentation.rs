@@ -92,14 +92,14 @@ fn every_line_of_the_page_works_as_printed() {
 }
 
 #[test]
-fn the_older_spelling_of_the_dialog_works_too_and_its_default_is_gpgs() {
+fn the_older_spelling_of_the_dialog_works_and_has_gpgs_default() {
     let desk = Sandbox::in_place_of_gpg();
     the_dialog(&desk, "gpg --expert --full-gen-key", "");
     assert_eq!(fs::read_dir(desk.at("g/plugsign/keys")).unwrap().count(), 1);
 }
 
 #[test]
-fn plugsign_gpg_is_gpg() {
+fn plugsign_gpg_does_what_a_link_named_gpg_does() {
     let desk = Sandbox::in_place_of_gpg();
     let fingerprint = desk.gpg_key("Acme <a@acme.test>");
     let by_word = desk.must("plugsign gpg --list-keys");

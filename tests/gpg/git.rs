@@ -59,7 +59,7 @@ fn commits_and_tags_are_signed_and_verified() {
 }
 
 #[test]
-fn the_letters_are_gpgs() {
+fn gits_status_letters_are_the_same_as_with_gpg() {
     let Some((ours, theirs)) = pair() else { return };
     // A commit whose payload is what the cases' signatures are over cannot be made; git asks gpg
     // about any signature, so a gpg is enough that verifies what the case is about.
@@ -97,7 +97,7 @@ fn real(desk: &Sandbox) -> String {
 }
 
 #[test]
-fn an_unknown_key_is_e_and_no_signature_n() {
+fn git_shows_e_for_an_unknown_key_and_n_for_no_signature() {
     let Some((ours, theirs)) = pair() else { return };
     let key = theirs.gpg_key("Acme <r@acme.test>");
     repository(&theirs, &key);

@@ -6,7 +6,7 @@ use crate::common::sandbox::{Sandbox, Who};
 use crate::twins::{GpgKeys, StatusLines, Twins};
 
 #[test]
-fn its_lines_are_gpgvs() {
+fn gpgvs_status_lines_are_the_same() {
     if peer("gpgv").is_none() {
         return;
     }
@@ -111,7 +111,7 @@ fn without_a_keyring_the_trusted_ones_count() {
 }
 
 #[test]
-fn text_signatures_are_gpgvs_alone_and_over_lines() {
+fn only_gpgv_takes_text_signatures_and_hashes_them_line_by_line() {
     if peer("gpgv").is_none() {
         return;
     }
@@ -169,7 +169,7 @@ END
 "#;
 
 #[test]
-fn apt_takes_its_word() {
+fn apt_believes_our_gpgv() {
     if peer("apt-get").is_none() || peer("gpgv").is_none() {
         return;
     }

@@ -109,7 +109,7 @@ fn file_names_forge_nothing() {
 }
 
 #[test]
-fn what_is_imported_forges_nothing() {
+fn imported_text_forges_no_status_line() {
     let desk = Sandbox::in_place_of_gpg();
     desk.write("key", public(&hostile().build()));
     let import = &["KEY_CONSIDERED", "IMPORTED", "IMPORT_OK", "IMPORT_RES"];

@@ -47,7 +47,7 @@ impl Updates {
 }
 
 #[test]
-fn a_user_id_a_subkey_and_a_later_end_are_told_as_gpg_tells_them() {
+fn import_reports_a_user_id_a_subkey_and_a_later_expiry_as_gpg_does() {
     let Some(updates) = Updates::of_a_key(&["One <a@acme.test>", "Two <b@acme.test>"]) else {
         return;
     };
@@ -64,7 +64,7 @@ fn a_user_id_a_subkey_and_a_later_end_are_told_as_gpg_tells_them() {
 }
 
 #[test]
-fn a_secret_key_for_a_known_certificate_tells_what_is_new_of_both() {
+fn import_reports_what_is_new_in_certificate_and_secret_key() {
     let Some(updates) = Updates::of_a_key(&["One <a@acme.test>", "Two <b@acme.test>"]) else {
         return;
     };

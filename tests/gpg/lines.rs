@@ -101,7 +101,7 @@ impl Script {
 }
 
 #[test]
-fn c1_and_c2_goreleaser() {
+fn c1_and_c2_goreleasers_lines_work() {
     let script = Script::open();
     script.runs("signature=file.sig artifact=file; gpg --output $signature --detach-sig $artifact");
     script.good("file.sig", "file");
@@ -113,7 +113,7 @@ fn c1_and_c2_goreleaser() {
 }
 
 #[test]
-fn c3_and_c4_git() {
+fn c3_and_c4_gits_lines_work() {
     let script = Script::open();
     let said = script.runs("gpg --status-fd=2 -bsau KEY < file > sig");
     assert!(said.err().lines().any(|line| line.starts_with("[GNUPG:] SIG_CREATED ")));
@@ -124,7 +124,7 @@ fn c3_and_c4_git() {
 }
 
 #[test]
-fn c5_maven() {
+fn c5_mavens_lines_work() {
     let script = Script::with(PASSPHRASE);
     script.runs_with(
         "gpg --homedir $GNUPGHOME --batch --pinentry-mode loopback --passphrase-fd 0 --local-user KEY --armor --detach-sign --status-fd 1 --batch --no-tty --output file.asc file",
@@ -137,7 +137,7 @@ fn c5_maven() {
 }
 
 #[test]
-fn c6_python_gnupg() {
+fn c6_python_gnupgs_lines_work() {
     let script = Script::with(PASSPHRASE);
     let input = format!("{PASSPHRASE}\na release archive");
     script.runs_with(
@@ -148,7 +148,7 @@ fn c6_python_gnupg() {
 }
 
 #[test]
-fn c7_jreleaser_and_c8_sbt() {
+fn c7_and_c8_the_lines_of_jreleaser_and_sbt_work() {
     let script = Script::with(PASSPHRASE);
     script.runs_with(
         "gpg --homedir $GNUPGHOME --local-user KEY --armor --detach-sign --batch --no-tty --pinentry-mode loopback --passphrase-fd 0 --output S file",
@@ -163,7 +163,7 @@ fn c7_jreleaser_and_c8_sbt() {
 }
 
 #[test]
-fn c9_rpm_and_c10_makepkg() {
+fn c9_and_c10_the_lines_of_rpm_and_makepkg_work() {
     let script = Script::open();
     script.runs("gpg --no-verbose --no-armor --no-secmem-warning --homedir $GNUPGHOME --digest-algo=sha256 -u KEY -sbo SIG -- file");
     assert!(!script.is_armored("SIG"));
@@ -178,7 +178,7 @@ fn c9_rpm_and_c10_makepkg() {
 }
 
 #[test]
-fn c11_to_c13_apache() {
+fn c11_to_c13_apaches_lines_work() {
     let script = Script::open();
     script.runs(
         "SIGN_WITH=KEY; set -- file
@@ -209,7 +209,7 @@ fn c11_to_c13_apache() {
 }
 
 #[test]
-fn c14_to_c18_are_mattermosts_page() {
+fn c14_to_c18_the_lines_of_mattermosts_page_work() {
     let script = Script::open();
     script.write("com.mattermost.demo-plugin-0.1.0.tar.gz", b"a plugin");
     script.runs("gpg -u KEY --verbose --personal-digest-preferences SHA256 --detach-sign com.mattermost.demo-plugin-0.1.0.tar.gz");
@@ -232,7 +232,7 @@ fn c14_to_c18_are_mattermosts_page() {
 }
 
 #[test]
-fn c19_to_c22_scripts() {
+fn c19_to_c22_the_lines_of_scripts_work() {
     let script = Script::open();
     for name in ["a.pkg", "b.pkg"] {
         script.write(name, name);
@@ -256,7 +256,7 @@ fn c19_to_c22_scripts() {
 }
 
 #[test]
-fn c23_reproducible_signatures() {
+fn c23_signatures_are_reproducible() {
     let script = Script::open();
     let sign = "SOURCE_DATE_EPOCH=$(($(date +%s) + 86400)) SIGNING_KEY_FINGERPRINT=KEY output_file=OUT input_file=file
          LC_ALL=C gpg --batch --yes --armor --detach-sign --faked-system-time \"${SOURCE_DATE_EPOCH}!\" --local-user \"${SIGNING_KEY_FINGERPRINT}!\" --output \"$output_file\" \"$input_file\"";
@@ -269,7 +269,7 @@ fn c23_reproducible_signatures() {
 }
 
 #[test]
-fn c24_to_c29_keys_on_the_move() {
+fn c24_to_c29_keys_move_between_homes() {
     let script = Script::open();
     script.runs("gpg --armor --export-secret-keys KEY | base64 -w0 > PGP_SECRET");
     script.runs("gpg --armor --export-secret-key joe@foo.bar > armored");
@@ -325,7 +325,7 @@ fn c29_a_subkey_leaves_without_its_primary_key() {
 }
 
 #[test]
-fn c30_and_c31_no_network() {
+fn c30_and_c31_the_network_is_refused() {
     let script = Script::open();
     let line = format!(
         "gpg --keyserver hkp://keyserver.ubuntu.com --send-key {}",
@@ -339,7 +339,7 @@ fn c30_and_c31_no_network() {
 }
 
 #[test]
-fn c32_and_c33_verifying_releases() {
+fn c32_and_c33_releases_are_verified() {
     let script = Script::open();
     script.desk.must("gpg --armor -b file && (echo 'Words before.'; gpg --armor --export) > KEYS");
     script.desk.must("gpg --export > fedora.gpg");
@@ -354,7 +354,7 @@ fn c32_and_c33_verifying_releases() {
 }
 
 #[test]
-fn c34_and_c35_new_keys_and_release_files() {
+fn c34_and_c35_new_keys_and_release_files_are_made() {
     for desk in [Some(Sandbox::in_place_of_gpg()), Sandbox::of_gpg()].into_iter().flatten() {
         desk.write("pass", PASSPHRASE);
         desk.must("gpg --batch --passphrase-file pass --quick-generate-key \"Your Name <your@email.com>\" rsa3072 sign 1y");

@@ -16,7 +16,7 @@ fn owned(twins: &Twins) {
 }
 
 #[test]
-fn colon_listings_are_gpgs_byte_for_byte() {
+fn colon_listings_are_the_same_as_gpgs_byte_for_byte() {
     let Some(twins) = Twins::new() else { return };
     owned(&twins);
     for line in [
@@ -35,7 +35,7 @@ fn colon_listings_are_gpgs_byte_for_byte() {
 }
 
 #[test]
-fn listings_for_people_are_gpgs_but_for_the_homes_name() {
+fn listings_for_people_differ_from_gpgs_only_in_the_homes_name() {
     let Some(twins) = Twins::new() else { return };
     owned(&twins);
     let long = format!("gpg --list-keys {}", twins.fingerprint);
@@ -93,7 +93,7 @@ fn keys_with_subkeys_and_an_end_are_listed_alike() {
 }
 
 #[test]
-fn names_find_what_they_find_for_gpg() {
+fn names_find_the_same_keys_as_with_gpg() {
     let Some(twins) = Twins::new() else { return };
     owned(&twins);
     let grip = twins.ours.must("gpg -K --with-colons | grep ^grp | cut -d: -f10").out();
@@ -126,7 +126,7 @@ fn names_find_what_they_find_for_gpg() {
 }
 
 #[test]
-fn ends_in_iso_form_are_gpgs_to_the_second() {
+fn expiries_in_iso_form_are_the_same_as_gpgs_to_the_second() {
     let Some(theirs) = Sandbox::of_gpg() else { return };
     let ours = Sandbox::in_place_of_gpg();
     let parameters = "Key-Type: RSA\nKey-Length: 3072\nName-Real: Inafile\nExpire-Date: 20400101T123456\n%no-protection\n";
@@ -144,7 +144,7 @@ fn ends_in_iso_form_are_gpgs_to_the_second() {
 }
 
 #[test]
-fn quickly_made_keys_are_of_the_same_kind() {
+fn quick_generate_key_makes_the_same_kind_of_key() {
     let Some(theirs) = Sandbox::of_gpg() else { return };
     let ours = Sandbox::in_place_of_gpg();
     for (place, rest) in [
@@ -202,7 +202,7 @@ fn expired_and_revoked_keys_are_listed_alike() {
 }
 
 #[test]
-fn who_is_not_there_is_an_error_as_in_gpg() {
+fn an_unknown_name_is_an_error_as_in_gpg() {
     let Some(twins) = Twins::new() else { return };
     twins.theirs.must("gpg --check-trustdb");
     for line in ["gpg -k nobody", "gpg -K nobody", "gpg --with-colons -k nobody"] {
@@ -240,7 +240,7 @@ fn a_file_is_shown_without_being_taken() {
 }
 
 #[test]
-fn several_user_ids_are_listed_and_told_alike_and_a_revoked_one_too() {
+fn several_user_ids_and_a_revoked_one_are_listed_as_gpg_does() {
     let Some(theirs) = Sandbox::of_gpg() else { return };
     let key = theirs.gpg_key("One <one@acme.test>");
     for line in [
@@ -290,7 +290,7 @@ fn several_user_ids_are_listed_and_told_alike_and_a_revoked_one_too() {
 
 /// python-gnupg 0.5.7 asks this first of all, and takes the version from it.
 #[test]
-fn the_configuration_is_told_as_gpg_tells_it() {
+fn list_config_answers_as_gpg_does() {
     let Some(twins) = Twins::new() else { return };
     let (ours, theirs) = twins.sh("gpg --list-config --with-colons");
     assert_eq!((ours.exit(), theirs.exit()), (0, 0), "{}", ours.shown());

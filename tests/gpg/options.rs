@@ -48,7 +48,7 @@ fn every_option_of_gpgs_is_known_and_takes_a_value_if_gpgs_does() {
 
 /// Scripts have lines of old in them, which are as good as none.
 #[test]
-fn harmless_options_are_harmless() {
+fn options_that_are_passed_over_change_nothing() {
     let Some(twins) = Twins::new() else { return };
     for options in [
         "--no-throw-keyids --enable-large-rsa --fast-list-mode --debug-iolbf",
@@ -99,7 +99,7 @@ fn comments_and_version_stand_where_gpg_puts_them() {
 }
 
 #[test]
-fn what_would_change_the_result_is_refused() {
+fn options_that_would_change_the_result_are_refused() {
     let desk = Sandbox::in_place_of_gpg();
     desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", "data");
@@ -121,7 +121,7 @@ fn what_would_change_the_result_is_refused() {
 }
 
 #[test]
-fn no_is_an_answer() {
+fn the_answer_no_keeps_the_file() {
     let desk = Sandbox::in_place_of_gpg();
     desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", "data");

@@ -55,7 +55,7 @@ fn rpmsign_signs_and_rpm_verifies() {
 }
 
 #[test]
-fn debsign_needs_cleartext_signatures_and_is_told_so() {
+fn debsign_finds_the_key_but_gets_no_cleartext_signature() {
     if peer("debsign").is_none() || peer("dpkg-deb").is_none() {
         return;
     }

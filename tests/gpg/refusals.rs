@@ -4,7 +4,7 @@ use crate::common::sandbox::Sandbox;
 use crate::twins::{GpgKeys, StatusLines};
 
 #[test]
-fn what_would_change_the_result_is_refused_with_a_sentence_and_nothing_is_written() {
+fn lines_that_would_change_the_result_are_refused_with_a_sentence_and_write_nothing() {
     let desk = Sandbox::in_place_of_gpg();
     desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", "data");
@@ -70,7 +70,7 @@ fn what_would_change_the_result_is_refused_with_a_sentence_and_nothing_is_writte
 }
 
 #[test]
-fn what_changes_nothing_is_passed_over_and_said_where_somebody_may_wonder() {
+fn options_that_change_nothing_are_passed_over_and_some_bring_a_note() {
     let desk = Sandbox::in_place_of_gpg();
     desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", "data");
@@ -86,7 +86,7 @@ fn what_changes_nothing_is_passed_over_and_said_where_somebody_may_wonder() {
 }
 
 #[test]
-fn several_keys_are_no_reason_to_take_the_first() {
+fn of_several_keys_the_first_is_not_taken() {
     let desk = Sandbox::in_place_of_gpg();
     let first = desk.gpg_key("First <a@acme.test>");
     desk.gpg_key("Second <b@acme.test>");
@@ -115,7 +115,7 @@ fn devices_are_written_to_and_not_replaced() {
 }
 
 #[test]
-fn a_secret_key_goes_to_standard_output_or_into_a_new_file_and_nowhere_else() {
+fn gpg_writes_a_secret_key_only_to_standard_output_or_a_new_file() {
     let desk = Sandbox::in_place_of_gpg();
     desk.gpg_key("Acme <a@acme.test>");
     desk.must(
@@ -158,7 +158,7 @@ fn a_secret_key_goes_to_standard_output_or_into_a_new_file_and_nowhere_else() {
 }
 
 #[test]
-fn of_twenty_that_write_one_file_at_once_with_yes_all_succeed() {
+fn twenty_gpg_commands_that_write_one_file_at_once_all_succeed() {
     let desk = Sandbox::in_place_of_gpg();
     desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", "data");
@@ -174,7 +174,7 @@ fn of_twenty_that_write_one_file_at_once_with_yes_all_succeed() {
 }
 
 #[test]
-fn hints_name_what_gpgs_lines_have_and_the_home_that_they_are_about() {
+fn hints_name_gpgs_options_and_the_right_home() {
     let desk = Sandbox::in_place_of_gpg();
     desk.write("data", "data");
     desk.sh("gpg --batch -b data").exits(2).says("gpg --full-generate-key");
@@ -191,7 +191,7 @@ fn hints_name_what_gpgs_lines_have_and_the_home_that_they_are_about() {
 }
 
 #[test]
-fn help_is_that_of_the_program_that_is_called() {
+fn help_is_about_the_program_that_was_called() {
     let desk = Sandbox::in_place_of_gpg();
     let (gpg, gpgv) = (desk.must("gpg --help").out(), desk.must("gpgv --help").out());
     assert!(gpg.contains("--detach-sign") && gpgv.contains("--keyring FILE"), "{gpg}{gpgv}");
@@ -199,7 +199,7 @@ fn help_is_that_of_the_program_that_is_called() {
 }
 
 #[test]
-fn secret_parts_that_nobody_named_do_not_leave_with_a_subkey() {
+fn exporting_a_subkey_leaves_out_other_secret_parts() {
     let desk = Sandbox::in_place_of_gpg();
     let key = desk.gpg_key("Acme <a@acme.test>");
     for _ in 0..2 {

@@ -5,7 +5,7 @@ use crate::keys;
 use crate::twins::{GpgKeys, StatusLines, Twins};
 
 #[test]
-fn a_good_signature_is_told_as_gpg_tells_it() {
+fn a_good_signature_has_gpgs_status_lines() {
     let Some(twins) = Twins::new() else { return };
     twins.theirs.must("gpg --batch --digest-algo SHA256 -b data");
     twins.share("data.sig");
@@ -25,7 +25,7 @@ fn a_good_signature_is_told_as_gpg_tells_it() {
 }
 
 #[test]
-fn other_bytes_are_a_bad_signature_and_exit_1() {
+fn changed_bytes_give_badsig_and_exit_1() {
     let Some(twins) = Twins::new() else { return };
     twins.theirs.must("gpg --batch --digest-algo SHA512 -b data");
     twins.share("data.sig");
@@ -38,7 +38,7 @@ fn other_bytes_are_a_bad_signature_and_exit_1() {
 }
 
 #[test]
-fn an_unknown_key_is_an_errsig_and_exit_2() {
+fn an_unknown_key_gives_errsig_and_exit_2() {
     let Some(twins) = Twins::new() else { return };
     let Some(stranger) = Sandbox::of_gpg() else { return };
     stranger.gpg_key("Stranger <s@x.test>");
@@ -51,7 +51,7 @@ fn an_unknown_key_is_an_errsig_and_exit_2() {
 }
 
 #[test]
-fn signing_is_told_as_gpg_tells_it() {
+fn signing_has_gpgs_status_lines() {
     let Some(twins) = Twins::new() else { return };
     let line = format!(
         "gpg --batch --status-fd 2 --digest-algo SHA256 --faked-system-time '1800000000!' -u {} -b data",
@@ -73,7 +73,7 @@ fn signing_is_told_as_gpg_tells_it() {
 }
 
 #[test]
-fn what_cannot_be_signed_fails_as_gpg_does() {
+fn failed_signing_has_gpgs_status_lines() {
     let Some(twins) = Twins::new() else { return };
     for line in [
         "gpg --batch --status-fd 1 -u nobody@x.test -b data",
@@ -146,7 +146,7 @@ fn passphrases_come_by_descriptor_file_and_value() {
 }
 
 #[test]
-fn a_passphrase_on_the_command_line_is_gone_from_it() {
+fn a_passphrase_disappears_from_the_command_line() {
     let desk = Sandbox::in_place_of_gpg();
     let secret = "XPASS-on-the-command-line";
     // A FIFO for the file keeps the program waiting while its arguments are looked at.
@@ -169,7 +169,7 @@ fn a_passphrase_on_the_command_line_is_gone_from_it() {
 }
 
 #[test]
-fn keys_that_are_over_are_told_as_such_and_never_exit_0() {
+fn expired_and_revoked_keys_are_named_and_never_exit_0() {
     let Some(theirs) = Sandbox::of_gpg() else { return };
     let ours = Sandbox::in_place_of_gpg();
     for case in keys::over() {
@@ -189,7 +189,7 @@ fn keys_that_are_over_are_told_as_such_and_never_exit_0() {
 }
 
 #[test]
-fn what_gpg_believes_and_plugsign_does_not_is_never_good() {
+fn a_signature_that_only_gpg_accepts_is_never_good() {
     let Some(twins) = Twins::new() else { return };
     twins.theirs.must("gpg --batch --digest-algo SHA1 -o sha1.sig -b data");
     twins.theirs.must("gpg --batch --digest-algo SHA224 -o sha224.sig -b data");
@@ -212,7 +212,7 @@ fn what_gpg_believes_and_plugsign_does_not_is_never_good() {
 }
 
 #[test]
-fn several_signatures_are_told_one_by_one_and_all_must_be_good() {
+fn several_signatures_are_each_reported_and_all_must_be_good() {
     let Some(twins) = Twins::new() else { return };
     let Some(stranger) = Sandbox::of_gpg() else { return };
     stranger.gpg_key("Stranger <s@x.test>");

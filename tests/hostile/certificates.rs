@@ -289,7 +289,7 @@ fn flooded(flood: &Flood) -> Vec<u8> {
 /// expect: every command ends soon and in little memory; the certificate is taken or refused, and
 /// where it is taken the publisher's signatures are judged as without the flood.
 #[test]
-fn floods_of_every_kind_cost_little() {
+fn certificates_with_floods_of_packets_cost_little() {
     let mut key = alices_key();
     let signature = Forge::by(&key).sign(&mut key, DATA);
     let floods = floods();
@@ -325,7 +325,7 @@ fn floods_of_every_kind_cost_little() {
 
 /// expect: the same for the file of a secret key; why: a CI's key file is outside input as well.
 #[test]
-fn floods_of_a_secret_key_cost_little() {
+fn secret_keys_with_floods_of_packets_cost_little() {
     let (_, rest) = alices();
     let packets = PacketPile::from_bytes(&secret(alice())).unwrap();
     let primary = packets.into_children().next().unwrap().to_vec().unwrap();
@@ -345,7 +345,7 @@ fn floods_of_a_secret_key_cost_little() {
 /// expect: what the key itself signed is never lost, however much is imported before it; why: a
 /// home that is full of nobody's signatures would not take the revocation; source: CVE-2019-13050.
 #[test]
-fn a_home_cannot_be_filled_so_that_a_revocation_has_no_place() {
+fn nobody_can_fill_the_home_so_that_a_revocation_does_not_fit() {
     let sandbox = Sandbox::new();
     sandbox.import(&secret(alice()));
     let (primary, user_id) = alices();
@@ -371,7 +371,7 @@ fn a_home_cannot_be_filled_so_that_a_revocation_has_no_place() {
 /// expect: it ends; why: signatures in signatures in signatures once ended in a stack overflow;
 /// source: sequoia's tests, and gpg.fail's kin.
 #[test]
-fn signatures_nested_in_signatures_end() {
+fn deeply_nested_signatures_stay_within_the_limits() {
     let mut body = Claim::alices(0x18).body(0);
     let mut depth = 1;
     loop {
@@ -406,7 +406,7 @@ fn signatures_nested_in_signatures_end() {
 /// expect: an error; why: a parser that believes a length reserves it; source: RFC 9580, section
 /// 4.2.1, where lengths are up to 4 GiB, partial or indeterminate.
 #[test]
-fn lengths_that_are_not_there_and_bytes_that_are_missing_are_errors() {
+fn missing_lengths_and_missing_bytes_are_errors() {
     let whole = public(alice());
     let sandbox = Sandbox::new();
     sandbox.write("a.tar.gz", DATA);
@@ -512,7 +512,7 @@ fn a_trust_packet_binds_no_subkey() {
 /// why: whoever adopts a signing subkey must not get its signatures, nor make them bad; source:
 /// attacks on "who signed" in key rings, CVE-2025-30258.
 #[test]
-fn a_subkey_that_another_certificate_adopts_stays_its_owners() {
+fn an_adopted_subkey_still_belongs_to_its_owner() {
     let how = || Binding { flags: KeyFlags::empty().set_signing(), back_signature: true };
     let owner = with_subkey(alice().clone(), &mut alices_key(), Material::strong(), &how());
     let thief = Recipe::of(Material::b()).user_id("Mallory").build();
@@ -563,7 +563,7 @@ fn a_subkey_that_another_certificate_adopts_stays_its_owners() {
 /// expect: refused with the reason; why: what is no OpenPGP certificate of a person must not crash
 /// what reads it; source: versions and algorithms that are reserved or of other worlds.
 #[test]
-fn keys_of_all_versions_and_algorithms_end_in_words() {
+fn keys_of_all_versions_and_algorithms_bring_an_answer() {
     let sandbox = Sandbox::new();
     let mut cases = 0;
     for version in 0..=255u8 {
@@ -638,7 +638,7 @@ fn bound_by_alice(numbers: &[Vec<u8>], at: u32, backs: u32) -> Vec<u8> {
 /// DSA key costs the cube of its length, and anybody can make one of any length, and any number of
 /// signatures by it.
 #[test]
-fn a_subkey_that_costs_too_much_condemns_nothing_but_itself() {
+fn a_costly_subkey_condemns_only_itself() {
     let dsa = |p: usize, q: usize| vec![odd(p), odd(q), odd(p - 8), odd(p - 8)];
     let mut key = alices_key();
     let signature = Forge::by(&key).sign(&mut key, DATA);

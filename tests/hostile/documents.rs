@@ -57,7 +57,7 @@ fn a_configuration_that_lists_much_costs_little() {
 
 /// expect: as many files are read as a server may have, and no more memory is taken than for one.
 #[test]
-fn ever_other_large_key_files_are_read_up_to_a_limit() {
+fn many_different_large_key_files_are_read_up_to_a_limit() {
     let sandbox = Sandbox::new();
     let names: Vec<String> = (0..40).map(|at| format!("\"{at}\"")).collect();
     for at in 0..40 {
@@ -70,7 +70,7 @@ fn ever_other_large_key_files_are_read_up_to_a_limit() {
 
 /// expect: a database of whatever it is says what is wrong in a few lines.
 #[test]
-fn a_marketplace_of_nothing_costs_little() {
+fn a_marketplace_of_empty_entries_costs_little() {
     let sandbox = Sandbox::new();
     let entry = "{\"manifest\": {\"id\": \"x y\"}, \"platforms\": {\"p\": {\"a\": 1}}}";
     let signature = format!("{{\"signature\": \"{}\"}}", "A".repeat(24 * 1024 * 1024));

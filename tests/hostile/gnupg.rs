@@ -32,7 +32,7 @@ fn keybox(certificates: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
 /// expect: the copies of one certificate may have together what one may have; why: each of them
 /// keeps within the bounds, and what they are merged to does not.
 #[test]
-fn a_keyring_of_ever_other_copies_costs_little() {
+fn a_keyring_of_many_different_copies_costs_little() {
     let claim = Claim::alices(0x13);
     let copy = |at: u32| {
         let claims = (0..390).flat_map(|n| claim.packet(at * 1_000 + n));
@@ -58,7 +58,7 @@ fn a_keyring_of_ever_other_copies_costs_little() {
 /// expect: as much as gpg-agent asks for is derived, and more is refused; why: the count is
 /// anybody's word; source: GnuPG, agent/protect.c.
 #[test]
-fn a_private_key_of_gpg_agents_that_costs_much_is_refused() {
+fn a_costly_private_key_of_gpg_agent_is_refused() {
     let modulus = [&[0][..], &Material::a().modulus()].concat();
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
     let mut grip = HashAlgorithm::SHA1.context().unwrap().for_digest();

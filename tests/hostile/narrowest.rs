@@ -74,7 +74,7 @@ fn sandbox_signed_by(key: &mut KeyPair, time: SystemTime) -> Sandbox {
 /// expect: not good, from both doors; why: gpg goes by the newer word, or by the other user ID's;
 /// source: the interface, "A certificate is read at its narrowest".
 #[test]
-fn what_narrows_a_key_counts_whoever_else_says_more() {
+fn a_statement_that_narrows_a_key_counts_whatever_others_say() {
     let sandbox = sandbox_signed_by(&mut alices_key(), ago(1));
     let user_id = alices_user_id();
     let of_user = about_user(&user_id);
@@ -182,7 +182,7 @@ fn what_narrows_a_key_counts_whoever_else_says_more() {
 
 /// expect: not good, from both doors; why and source as above.
 #[test]
-fn what_narrows_a_subkey_counts_whatever_its_hash() {
+fn a_statement_that_narrows_a_subkey_counts_whatever_its_hash() {
     let how = Binding { flags: KeyFlags::empty().set_signing(), back_signature: true };
     let cert = with_subkey(alice().clone(), &mut alices_key(), Material::strong(), &how);
     let mut signer = Material::strong().signer(ago(9));
@@ -214,7 +214,7 @@ fn what_narrows_a_subkey_counts_whatever_its_hash() {
 /// expect: good; why: what is revoked, older or of a photograph says nothing any more; source:
 /// as above, "of each user ID that is not revoked", "the newest".
 #[test]
-fn what_is_said_no_more_narrows_nothing() {
+fn a_statement_that_was_replaced_narrows_nothing() {
     let sandbox = sandbox_signed_by(&mut alices_key(), ago(1));
     let user_id = alices_user_id();
     let other = b"Other <other@example.org>";
@@ -250,7 +250,7 @@ fn what_is_said_no_more_narrows_nothing() {
 /// expect: malformed; why: one program goes by the first, another by the last, and gpgv refuses
 /// what it must understand and does not; source: RFC 9580, section 5.2.3.7 and 5.2.3.10.
 #[test]
-fn a_signature_that_says_a_thing_twice_or_in_an_unknown_way_is_malformed() {
+fn repeated_or_unknown_subpackets_make_a_signature_malformed() {
     let end = |days: u32| subpacket(EXPIRES, &(days * 86_400).to_be_bytes());
     let mut cases: Vec<(&str, Forge)> = Vec::new();
     let mut add = |name, change: &dyn Fn(&mut Forge)| {

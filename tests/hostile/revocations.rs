@@ -206,7 +206,7 @@ fn a_revocation_certificate_beside_its_certificate_counts() {
 /// expect: good; why: anybody can write what claims to be a revocation, and junk must not spoil a
 /// key; source: RFC 9580, section 5.2.1.11.
 #[test]
-fn a_revocation_that_does_not_verify_is_nobodys() {
+fn a_revocation_that_does_not_verify_revokes_nothing() {
     let about = about(alice().primary_key().key());
     let mut flipped = revocation(0x20, &about, |_| {});
     *flipped.last_mut().unwrap() ^= 1;

@@ -298,7 +298,7 @@ fn subpackets_of_every_number_in_both_areas_are_judged_as_the_server_does() {
 /// expect: not good; why: the time decides whether the key was valid, and anybody can write into
 /// the area that is not hashed; source: RFC 9580, section 5.2.3.11.
 #[test]
-fn times_that_are_missing_unhashed_or_double_make_no_signature() {
+fn missing_unhashed_or_repeated_times_make_a_signature_malformed() {
     let mut key = alices_key();
     let why = "the time decides whether the key was valid: only what is signed counts";
     let mut forged = |change: fn(&mut Forge)| {

@@ -54,7 +54,7 @@ fn one_key_in_two_certificates_is_one_signer() {
 /// expect: exit 0; why: the shared key stands for the certificate that nobody else stands for;
 /// source: as above.
 #[test]
-fn a_shared_key_and_an_own_one_are_two_signers() {
+fn a_shared_key_and_another_key_are_two_signers() {
     let how = Binding { flags: KeyFlags::empty().set_signing(), back_signature: true };
     let by_alice = with_subkey(alice().clone(), &mut alices_key(), Material::strong(), &how);
     let by_bob = with_subkey(bob().clone(), &mut bobs_key(), Material::strong(), &how);

@@ -48,7 +48,7 @@ fn a_weak_subkey_that_ended_keeps_no_certificate_out() {
 /// expect: refused, and the subkey named; why: what is wrong is the subkey's, and other programs
 /// would take what it signs; source: README, "Limits".
 #[test]
-fn a_weak_subkey_that_lives_is_named_where_it_keeps_a_certificate_out() {
+fn a_living_weak_subkey_keeps_its_certificate_out_and_is_named() {
     let sandbox = Sandbox::new();
     sandbox.write("key", public(&with_weak_subkey()));
     let subkey = Material::weak().key::<SubordinateRole>(ago(9)).fingerprint().to_hex();
@@ -62,7 +62,7 @@ fn a_weak_subkey_that_lives_is_named_where_it_keeps_a_certificate_out() {
 /// expect: refused for SHA-1; why: "not a signing key" is not true, and does not lead to `refresh`;
 /// source: the interface, "the key is not usable until it is refreshed".
 #[test]
-fn a_signing_subkey_that_is_bound_over_sha_1_is_told_as_such() {
+fn a_signing_subkey_that_is_bound_over_sha_1_is_named() {
     let certify =
         Recipe { flags: KeyFlags::empty().set_certification(), ..Recipe::of(Material::a()) };
     let cert = certify.build();

@@ -108,7 +108,7 @@ fn marked_by_sequoia() -> Vec<u8> {
 }
 
 #[test]
-fn a_self_signature_that_is_said_anew_loses_the_marks_that_others_set() {
+fn a_renewed_self_signature_loses_foreign_critical_marks() {
     let plugsign = Sandbox::with_passphrase();
     let secret = plugsign.write("key", marked_by_sequoia());
     plugsign

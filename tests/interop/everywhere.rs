@@ -165,7 +165,7 @@ fn folder() -> TempDir {
 }
 
 #[test]
-fn rpm_imports_each() {
+fn rpm_imports_every_certificate() {
     let Some(rpm) = peer("rpm") else { return };
     let folder = folder();
     for (file, it) in files(folder.path()).iter().zip(all()) {
@@ -183,7 +183,7 @@ fn rpm_imports_each() {
 }
 
 #[test]
-fn gpg_imports_each_and_finds_every_self_signature_good() {
+fn gpg_imports_every_certificate_and_finds_its_self_signatures_good() {
     for it in all() {
         let Some(gpg) = Gpg::new() else { return };
         gpg.import(&it.binary);
@@ -200,7 +200,7 @@ fn gpg_imports_each_and_finds_every_self_signature_good() {
 }
 
 #[test]
-fn gpgv_sqv_go_and_rpgp_accept_what_each_signs() {
+fn gpgv_sqv_go_and_rpgp_accept_the_signatures_of_every_key() {
     for it in all() {
         let Some(signature) = &it.signature else { continue };
         // Shown if one of them refuses.
@@ -210,7 +210,7 @@ fn gpgv_sqv_go_and_rpgp_accept_what_each_signs() {
 }
 
 #[test]
-fn rpgp_verifies_the_bindings_of_each() {
+fn rpgp_verifies_the_bindings_of_every_certificate() {
     for it in all() {
         let key = SignedPublicKey::from_bytes(&it.binary[..]).unwrap();
         key.verify_bindings().unwrap_or_else(|error| panic!("{}: {error}", it.step));
@@ -240,7 +240,7 @@ fn installed(folder: &str, file: &str, what: &str) -> Option<PathBuf> {
 }
 
 #[test]
-fn pgpy_reads_each_and_verifies_it() {
+fn pgpy_reads_and_verifies_every_certificate() {
     const SCRIPT: &str = "
 import sys, warnings
 warnings.simplefilter('ignore')
@@ -258,7 +258,7 @@ for name in sys.argv[1:]:
 }
 
 #[test]
-fn openpgp_js_reads_each_and_finds_its_signing_key() {
+fn openpgp_js_finds_the_signing_key_of_every_certificate() {
     const SCRIPT: &str = "
 const { readFileSync } = require('fs');
 const openpgp = require('openpgp');

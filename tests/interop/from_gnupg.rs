@@ -94,7 +94,7 @@ fn signs(plugsign: &Sandbox, certificate: &[u8]) {
 }
 
 #[test]
-fn protected_keys_come_over_from_both_forms_of_files_and_sign() {
+fn protected_keys_are_imported_from_both_file_forms_and_sign() {
     let Some(key) = gpg::rsa_and_rsa() else { return };
     for (agent, form, protection) in [
         ("", &b"Created:"[..], "openpgp-s2k3-ocb-aes"),
@@ -130,7 +130,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 #[test]
-fn a_key_that_gpg_imported_and_never_used_comes_over() {
+fn a_key_that_gpg_imported_and_never_used_is_imported() {
     let Some(key) = gpg::rsa_and_rsa() else { return };
     let Some(gpg) = Gpg::new() else { return };
     fs::write(gpg.path("key"), &key.secret).unwrap();
@@ -148,7 +148,7 @@ fn a_key_that_gpg_imported_and_never_used_comes_over() {
 }
 
 #[test]
-fn an_unprotected_key_gets_a_passphrase_or_is_said_to_have_none() {
+fn importing_an_unprotected_key_needs_a_passphrase_or_an_option() {
     let Some(key) = gpg::unprotected() else { return };
     for (agent, used) in [("", false), ("", true), (CANONICAL, true)] {
         let Some(gpg) = home(agent, &[&key.secret]) else { return };
@@ -174,7 +174,7 @@ fn an_unprotected_key_gets_a_passphrase_or_is_said_to_have_none() {
 }
 
 #[test]
-fn a_wrong_passphrase_keeps_its_key_out_and_no_other() {
+fn a_wrong_passphrase_keeps_only_its_own_key_out() {
     let (Some(locked), Some(open)) = (gpg::rsa_4096(), gpg::unprotected()) else { return };
     let Some(gpg) = home("", &[&locked.secret, &open.secret]) else { return };
     let plugsign = Sandbox::with_passphrase();
@@ -186,7 +186,7 @@ fn a_wrong_passphrase_keeps_its_key_out_and_no_other() {
 }
 
 #[test]
-fn what_is_no_rsa_key_of_3072_bits_is_listed_with_the_reason() {
+fn weak_keys_and_keys_of_other_kinds_are_listed_with_the_reason() {
     let (Some(small), Some(curves), Some(good), Some(mixed)) =
         (gpg::rsa_2048(), gpg::curves(), gpg::unprotected(), gpg::curve_subkey())
     else {
@@ -213,7 +213,7 @@ fn what_is_no_rsa_key_of_3072_bits_is_listed_with_the_reason() {
 }
 
 #[test]
-fn a_subkey_that_stays_behind_is_no_failure_of_its_key() {
+fn a_subkey_that_cannot_be_imported_does_not_keep_its_key_out() {
     let Some(mixed) = gpg::curve_subkey() else { return };
     let Some(gpg) = home("", &[&mixed.secret]) else { return };
     let said = take_over(&Sandbox::with_passphrase(), &gpg, PASSPHRASE, &[]);
@@ -221,7 +221,7 @@ fn a_subkey_that_stays_behind_is_no_failure_of_its_key() {
 }
 
 #[test]
-fn a_signing_subkey_comes_over_with_and_without_its_primary_key() {
+fn a_signing_subkey_is_imported_with_and_without_its_primary_key() {
     let Some(key) = gpg::signing_subkey() else { return };
     let Some(gpg) = home(CANONICAL, &[&key.secret]) else { return };
     let plugsign = Sandbox::with_passphrase();
@@ -242,7 +242,7 @@ fn a_signing_subkey_comes_over_with_and_without_its_primary_key() {
 }
 
 #[test]
-fn the_keyring_of_old_and_other_peoples_certificates_come_over() {
+fn the_old_keyring_and_certificates_of_others_are_imported() {
     let (Some(mine), Some(theirs)) = (gpg::rsa_4096(), gpg::rsa_and_rsa()) else { return };
     let Some(gpg) = Gpg::new() else { return };
     // gpg goes on with an old keyring where there is one.
@@ -349,7 +349,7 @@ fn swapped(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn hostile_private_keys_are_refused_by_name_and_keep_no_other_out() {
+fn hostile_private_keys_are_refused_by_name_and_the_others_are_imported() {
     let Some((gpg, file)) = good_and_other() else { return };
     let good = fs::read(&file).unwrap();
     let n = cut(&good, "n");
@@ -410,7 +410,7 @@ fn refuses(gpg: &Gpg, name: &str, exit: i32, why: &str) {
 }
 
 #[test]
-fn what_is_no_small_file_of_the_home_is_refused_by_name() {
+fn large_and_special_files_in_the_home_are_refused_by_name() {
     let Some((gpg, file)) = good_and_other() else { return };
     let outside = tempfile::NamedTempFile::new().unwrap();
     fs::copy(&file, outside.path()).unwrap();
@@ -434,7 +434,7 @@ fn what_is_no_small_file_of_the_home_is_refused_by_name() {
 }
 
 #[test]
-fn a_damaged_keybox_gives_what_is_before_the_damage() {
+fn the_keys_before_the_damage_in_a_keybox_are_imported() {
     let Some(gpg) = home("", &[&gpg::rsa_4096().unwrap().secret]) else { return };
     let path = gpg.path("pubring.kbx");
     let good = fs::read(&path).unwrap();

@@ -89,7 +89,7 @@ pub(crate) fn all_accept(certificate: &[u8], signature: &[u8], data: &[u8]) {
 }
 
 #[test]
-fn none_of_the_judges_accepts_other_data() {
+fn no_judge_accepts_other_data() {
     let plugsign = crate::common::sandbox::Sandbox::with_passphrase();
     let key = plugsign.acme_key(&["--no-passphrase"]);
     let file = plugsign.write("a.tar", b"signed");

@@ -140,7 +140,7 @@ fn an_encryption_subkey_alone_cannot_sign_and_is_refused() {
 }
 
 #[test]
-fn an_unprotected_key_gets_a_passphrase_or_says_that_it_has_none() {
+fn an_unprotected_key_gets_a_passphrase_or_needs_an_option() {
     let Some(key) = gpg::unprotected() else { return };
     let plugsign = Sandbox::with_passphrase();
     let fingerprint = signs(&plugsign, &key.secret, &[], key);
@@ -297,7 +297,7 @@ fn an_expired_key_signs_again_once_it_is_extended_and_never_once_it_is_revoked()
 }
 
 #[test]
-fn a_certificate_that_an_ed25519_key_certified_is_not_for_the_server_as_it_is() {
+fn a_certificate_that_an_ed25519_key_certified_needs_a_copy_for_the_server() {
     let (Some(key), Some(friend)) = (gpg::rsa_and_rsa(), gpg::curves()) else { return };
     let Some(gpg) = Gpg::with(&friend.secret) else { return };
     gpg.import(&key.certificate);

@@ -35,7 +35,7 @@ impl Signer {
 }
 
 #[test]
-fn sha_256_384_and_512_binary_and_armored_are_good() {
+fn gpgs_signatures_over_sha_256_384_and_512_are_good_binary_and_armored() {
     let Some(signer) = Signer::new() else { return };
     let file = signer.plugsign.write("release.tar.gz", [0x1F; 70_000]);
     for hash in ["SHA256", "SHA384", "SHA512"] {
@@ -50,7 +50,7 @@ fn sha_256_384_and_512_binary_and_armored_are_good() {
 }
 
 #[test]
-fn what_gpg_adds_without_need_does_no_harm() {
+fn needless_subpackets_of_gpg_do_no_harm() {
     let Some(signer) = Signer::new() else { return };
     let file = signer.plugsign.write("release.tar", b"release");
     for options in [

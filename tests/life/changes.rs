@@ -28,7 +28,7 @@ fn subkeys(sandbox: &Sandbox, key: &str) -> Vec<String> {
 }
 
 #[test]
-fn an_organisations_primary_key_only_certifies_and_its_subkey_has_an_end_of_its_own() {
+fn an_organisations_primary_key_only_certifies_and_its_subkey_has_its_own_expiry() {
     let sandbox = Sandbox::new();
     let key = org(&sandbox);
     let json = sandbox.run("--json list").exits(0).json();
@@ -145,7 +145,7 @@ fn a_lent_primary_key_changes_the_key_and_stays_where_it_is() {
 }
 
 #[test]
-fn an_extension_moves_the_end_of_the_key_and_of_the_subkey_in_use_alone() {
+fn an_extension_moves_only_the_expiry_of_the_key_and_of_its_current_subkey() {
     let sandbox = Sandbox::new();
     let key = org(&sandbox);
     let new = sandbox.run(&format!("rotate {key}")).exits(0).out().trim().to_string();
@@ -195,7 +195,7 @@ fn an_expired_key_signs_again_once_it_is_extended() {
 }
 
 #[test]
-fn sha1_self_signatures_are_renewed_on_the_way_in_and_in_the_home() {
+fn sha1_self_signatures_are_renewed_on_import_and_in_the_home() {
     let mut recipe = Recipe::of(Material::a());
     recipe.hash = HashAlgorithm::SHA1;
     let cert = recipe.build();
@@ -270,7 +270,7 @@ fn user_ids_come_and_go_and_the_last_one_stays() {
 }
 
 #[test]
-fn a_revoked_user_id_names_the_key_no_more_and_is_marked() {
+fn a_revoked_user_id_no_longer_names_the_key_and_is_marked() {
     let sandbox = Sandbox::new();
     let key = org(&sandbox);
     sandbox.run(&format!("adduid {key} --name Renamed")).exits(0);
@@ -313,7 +313,7 @@ fn a_subkey_of_the_same_second_as_the_primary_key_is_the_one_for_ci() {
 }
 
 #[test]
-fn a_change_says_which_copies_lack_it_and_what_it_prints_works_again_and_again() {
+fn a_change_says_which_copies_lack_it_and_its_commands_can_be_repeated() {
     let sandbox = Sandbox::new();
     let key = org(&sandbox);
     let publish = format!("export {key} -a -o release-key.asc --force");
@@ -346,7 +346,7 @@ fn a_change_says_which_copies_lack_it_and_what_it_prints_works_again_and_again()
 }
 
 #[test]
-fn a_sheet_that_cannot_be_written_is_told_before_there_is_a_key() {
+fn an_unwritable_summary_is_an_error_before_a_key_is_made() {
     let sandbox = Sandbox::new();
     sandbox.write("there", "a sheet");
     let before = sandbox.snapshot();
@@ -359,7 +359,7 @@ fn a_sheet_that_cannot_be_written_is_told_before_there_is_a_key() {
 }
 
 #[test]
-fn an_empty_new_passphrase_is_no_reason_to_name_an_option_that_is_not_there() {
+fn an_empty_new_passphrase_hints_at_no_missing_option() {
     let sandbox = Sandbox::new();
     let key = org(&sandbox);
     sandbox.write("empty", "");
@@ -433,7 +433,7 @@ fn after_a_rotation_what_the_older_subkey_signed_is_up_to_date_unless_forced() {
 }
 
 #[test]
-fn an_unknown_signer_may_be_a_newer_subkey_and_what_to_ask_for_is_said() {
+fn an_unknown_signer_brings_the_hint_to_ask_for_a_newer_certificate() {
     let sandbox = Sandbox::new();
     sandbox.write("alice.pgp", public(alice()));
     sandbox.write("bob.pgp", public(bob()));

@@ -204,7 +204,7 @@ fn gpg_imports_the_secret_for_ci_and_signs_with_it_and_can_do_nothing_else() {
 }
 
 #[test]
-fn a_revocation_certificate_that_gpg_made_is_applied_once_its_colon_is_taken_away() {
+fn gpgs_revocation_certificate_works_after_its_colon_is_removed() {
     let Some(gpg) = Gpg::new() else { return };
     gpg.must(&["--quick-gen-key", "Acme <r@acme.test>", "rsa3072", "sign,cert", "never"]);
     let fingerprint = gpg.fingerprint();

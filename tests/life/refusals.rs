@@ -52,7 +52,7 @@ fn without_the_primary_key_every_change_says_so_and_changes_nothing() {
 }
 
 #[test]
-fn a_revoked_key_is_not_changed_by_anything_and_may_be_revoked_harder() {
+fn a_revoked_key_can_only_be_revoked_for_a_worse_reason() {
     let sandbox = Sandbox::new();
     let key = org(&sandbox);
     sandbox.run(&format!("revoke {key} --reason retired --message bye")).exits(0);
@@ -120,7 +120,7 @@ fn a_revocation_certificate_revokes_the_key_that_made_it_and_no_other() {
 }
 
 #[test]
-fn what_is_no_revocation_certificate_revokes_nothing() {
+fn other_files_revoke_nothing() {
     let sandbox = Sandbox::new();
     let key = org(&sandbox);
     sandbox.run(&format!("export {key} -a -o certificate")).exits(0);
@@ -165,7 +165,7 @@ fn a_stored_certificate_works_without_the_key_and_an_older_one_counts_too() {
 }
 
 #[test]
-fn a_clock_before_the_keys_birth_or_its_last_word_is_refused() {
+fn a_clock_before_the_creation_time_or_the_last_change_is_refused() {
     let sandbox = Sandbox::new();
     let mut unborn = Recipe::of(Material::a());
     (unborn.created, unborn.bound) = (now() + DAY, now() + DAY);
@@ -187,7 +187,7 @@ fn a_clock_before_the_keys_birth_or_its_last_word_is_refused() {
 }
 
 #[test]
-fn a_stored_certificate_stands_for_no_milder_reason_than_its_own() {
+fn a_stored_revocation_certificate_cannot_be_used_for_a_milder_reason() {
     let sandbox = Sandbox::new();
     let key = sandbox.keygen("--name Acme --no-passphrase");
     let before = sandbox.snapshot();
@@ -203,7 +203,7 @@ fn a_stored_certificate_stands_for_no_milder_reason_than_its_own() {
 }
 
 #[test]
-fn nothing_but_the_whole_fingerprint_ends_a_key_unasked() {
+fn only_the_whole_fingerprint_revokes_a_key_without_a_question() {
     let sandbox = Sandbox::new();
     let key = sandbox.keygen("--name Acme --email r@acme.test --no-passphrase");
     let before = sandbox.snapshot();

@@ -55,7 +55,7 @@ fn the_primary_key_comes_back_from_the_vault_beside_a_subkey_that_the_vault_lack
 }
 
 #[test]
-fn a_ci_secret_in_the_place_of_the_whole_key_leaves_the_primary_key_here() {
+fn importing_a_ci_secret_over_the_whole_key_keeps_the_primary_key() {
     let sandbox = Sandbox::new();
     let (key, _) = rotated(&sandbox);
     let ci = sandbox.call(["export", "--ci", &key, "-o", "ci"]);
@@ -93,7 +93,7 @@ fn parts_under_different_passphrases_are_not_mixed() {
 }
 
 #[test]
-fn a_subkey_whose_secret_part_is_not_here_is_named() {
+fn a_subkey_without_its_secret_part_is_named() {
     let sandbox = Sandbox::new();
     let (key, new) = rotated(&sandbox);
     sandbox.run(&format!("export {key} -o certificate")).exits(0);

@@ -78,7 +78,7 @@ fn a_server_that_reads_the_configuration_by_its_group_reads_the_key_too() {
 }
 
 #[test]
-fn a_server_that_owns_its_configuration_has_its_keys_alone() {
+fn only_the_owner_of_a_configuration_can_read_its_keys() {
     let Some(sandbox) = server((NOBODY, NOBODY), 0o640) else { return };
     sandbox.must(ADD);
     assert_eq!(access(&sandbox, "release-key.asc"), (NOBODY, NOBODY, 0o600));
@@ -86,7 +86,7 @@ fn a_server_that_owns_its_configuration_has_its_keys_alone() {
 }
 
 #[test]
-fn an_administrator_of_the_servers_group_needs_no_root() {
+fn an_administrator_in_the_servers_group_does_not_need_root() {
     let Some(sandbox) = server((NOBODY, NOBODY), 0o660) else { return };
     let Some(added) = as_admin(&sandbox, ADD) else { return };
     assert!(added.is_ok(), "{}", added.shown());
@@ -106,7 +106,7 @@ fn an_administrator_who_would_lock_the_server_out_is_told_who_can_do_it() {
 }
 
 #[test]
-fn a_name_that_is_not_trusted_leads_to_the_list() {
+fn an_unknown_name_brings_the_hint_to_list_the_keys() {
     let sandbox = publisher();
     sandbox.write("server/config.json", REAL);
     for config in ["", "--config server/config.json"] {

@@ -84,7 +84,7 @@ fn yaml_is_read_as_the_server_reads_it() {
 }
 
 #[test]
-fn what_keeps_the_server_from_installing_is_an_error() {
+fn whatever_stops_the_installation_is_an_error() {
     is_error(Bundle::empty().file("p/readme", 0o644, b"x"), "no-manifest");
     is_error(Bundle::good().file("other/x", 0o644, b"x"), "no-manifest");
     is_error(Bundle::good().file("._p", 0o644, b"x"), "no-manifest");
@@ -108,7 +108,7 @@ fn what_keeps_the_server_from_installing_is_an_error() {
 }
 
 #[test]
-fn what_keeps_the_server_from_starting_it_is_an_error() {
+fn whatever_stops_the_plugin_from_starting_is_an_error() {
     is_error(with("9.0.0", "9.0"), "bad-min-server-version");
     is_error(with("server/plugin", "server/missing"), "missing-executable");
     is_error(with("server/plugin", "../plugin"), "bad-executable-path");
@@ -123,7 +123,7 @@ fn what_keeps_the_server_from_starting_it_is_an_error() {
 }
 
 #[test]
-fn what_only_surprises_somebody_is_a_warning() {
+fn surprises_are_warnings() {
     is_warning(with("\"name\": \"Example\"", "\"name\": \" \""), "no-name");
     is_warning(with("https://example.org", "ftp://example.org"), "bad-url");
     is_warning(with("icon.svg", "other.svg"), "missing-icon");
@@ -135,7 +135,7 @@ fn what_only_surprises_somebody_is_a_warning() {
 }
 
 #[test]
-fn versions_and_names_are_held_against_each_other() {
+fn the_file_name_must_match_id_and_version() {
     let seen = |name: &str, version: &str| {
         let manifest = MANIFEST.replace("1.2.0", version);
         let bundle = Bundle::with("plugin.json", &manifest).gzip();
@@ -204,7 +204,7 @@ fn every_cut_and_every_flipped_byte_ends_in_a_verdict() {
 }
 
 #[test]
-fn hostile_yaml_ends_soon() {
+fn hostile_yaml_is_refused_quickly() {
     let deep = "- ".repeat(200_000);
     let flow = "[".repeat(200_000);
     let keys = "? ".repeat(200_000);
@@ -305,7 +305,7 @@ fn a_bomb_and_a_million_entries_end_in_an_error_in_bounded_time_and_memory() {
 }
 
 #[test]
-fn that_a_manifest_is_too_large_is_no_word_of_the_servers() {
+fn the_limit_for_manifests_is_called_plugsigns_own() {
     let sandbox = Sandbox::for_scripts();
     let manifest = format!("{MANIFEST}{}", " ".repeat(900 * 1024));
     sandbox.write(FILE_NAME, Bundle::with("plugin.json", &manifest).gzip());
@@ -316,7 +316,7 @@ fn that_a_manifest_is_too_large_is_no_word_of_the_servers() {
 }
 
 #[test]
-fn the_signature_beside_it_is_judged_by_those_who_are_trusted() {
+fn the_signature_of_a_bundle_is_judged_with_the_trusted_keys() {
     let sandbox = publisher();
     sandbox.write(FILE_NAME, Bundle::good().gzip());
     let unsigned = sandbox.must(&format!("plugsign check {FILE_NAME}"));
@@ -353,7 +353,7 @@ fn the_signature_beside_it_is_judged_by_those_who_are_trusted() {
 }
 
 #[test]
-fn the_document_says_what_the_text_does() {
+fn json_says_the_same_as_the_text() {
     let sandbox = Sandbox::for_scripts();
     sandbox.write(FILE_NAME, with("server/plugin", "server/missing").gzip());
     let said = sandbox.sh(&format!("plugsign --json check {FILE_NAME}")).exits(1);
@@ -414,7 +414,7 @@ pub(super) fn refused_by_policy(bundle: &[u8]) -> Vec<(&'static str, Vec<u8>, Ve
 }
 
 #[test]
-fn what_the_policy_refuses_and_the_server_installs_is_said_in_two_sentences() {
+fn a_bundle_that_only_the_policy_refuses_is_explained_in_two_sentences() {
     let sandbox = publisher();
     let bundle = Bundle::good().gzip();
     sandbox.write(FILE_NAME, &bundle);
@@ -454,7 +454,7 @@ fn what_the_policy_refuses_and_the_server_installs_is_said_in_two_sentences() {
 }
 
 #[test]
-fn a_bundle_that_nobody_answers_for_is_not_called_good_in_the_document_either() {
+fn an_unverified_bundle_is_not_called_good_in_json_either() {
     let sandbox = publisher();
     sandbox.write(FILE_NAME, Bundle::good().gzip());
     let verdict = |command: &str| {

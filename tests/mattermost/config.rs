@@ -69,7 +69,7 @@ fn there_and_back(text: &str) {
 }
 
 #[test]
-fn after_add_and_remove_it_is_byte_for_byte_what_it_was() {
+fn add_and_remove_restore_every_byte_of_a_configuration() {
     let compact =
         r#"{"x":1.0,"PluginSettings":{"a":[],"SignaturePublicKeyFiles":[]},"y":"\u0041"}"#;
     for list in [
@@ -95,7 +95,7 @@ fn after_add_and_remove_it_is_byte_for_byte_what_it_was() {
 }
 
 #[test]
-fn a_name_is_laid_out_like_its_neighbours() {
+fn a_new_entry_is_indented_like_its_neighbours() {
     let with = |text: &str, name: &str| config(text).with_key_file(name).unwrap().text().to_owned();
     let once = with(REAL, "a.asc");
     assert!(
@@ -114,7 +114,7 @@ fn a_name_is_laid_out_like_its_neighbours() {
 }
 
 #[test]
-fn a_list_or_section_that_is_missing_is_made() {
+fn a_missing_list_or_section_is_added() {
     for text in [
         "{}",
         "{ }",
@@ -135,7 +135,7 @@ fn a_list_or_section_that_is_missing_is_made() {
 }
 
 #[test]
-fn what_cannot_be_edited_safely_is_refused() {
+fn a_configuration_that_cannot_be_edited_safely_is_refused() {
     for text in [
         "",
         "{",
@@ -168,7 +168,7 @@ fn every_cut_of_a_configuration_is_refused_without_a_panic() {
 }
 
 #[test]
-fn a_name_that_is_listed_twice_goes_twice() {
+fn a_name_that_is_listed_twice_is_removed_twice() {
     let text = r#"{"PluginSettings": {"SignaturePublicKeyFiles": ["a", "b", "a"]}}"#;
     let left = config(text).without_key_file("a").unwrap();
     assert_eq!(left.key_files(), ["b"]);

@@ -46,7 +46,7 @@ fn refused_then_mended(sandbox: &Sandbox, words: &str, go_refuses: bool) {
 }
 
 #[test]
-fn gpgs_default_key_of_today() {
+fn gpgs_default_key_is_refused_as_the_server_does() {
     let Some(sandbox) = gpg_home() else { return };
     sandbox.must(&format!(
         "{GPG}
@@ -60,7 +60,7 @@ fn gpgs_default_key_of_today() {
 }
 
 #[test]
-fn a_parameter_file_with_ed25519_and_cv25519() {
+fn a_key_of_ed25519_and_cv25519_is_refused_as_the_server_does() {
     let Some(sandbox) = gpg_home() else { return };
     let parameters = "%no-protection\nKey-Type: eddsa\nKey-Curve: ed25519\nSubkey-Type: ecdh\n\
         Subkey-Curve: cv25519\nName-Real: Ed\nName-Email: ed@example.org\nExpire-Date: 0\n%commit\n";
@@ -77,7 +77,7 @@ fn a_parameter_file_with_ed25519_and_cv25519() {
 }
 
 #[test]
-fn an_rsa_key_with_a_curve25519_subkey() {
+fn an_rsa_key_with_a_curve25519_subkey_is_refused_as_the_server_does() {
     let Some(sandbox) = gpg_home() else { return };
     sandbox.must(&format!(
         "{GPG}
@@ -97,7 +97,7 @@ fn an_rsa_key_with_a_curve25519_subkey() {
 }
 
 #[test]
-fn an_rsa_key_with_an_ed25519_subkey_that_signs() {
+fn an_rsa_key_with_an_ed25519_subkey_that_signs_is_refused_as_the_server_does() {
     let Some(sandbox) = gpg_home() else { return };
     sandbox.must(&format!(
             "{GPG}
@@ -112,7 +112,7 @@ fn an_rsa_key_with_an_ed25519_subkey_that_signs() {
 }
 
 #[test]
-fn an_rsa_key_that_an_ed25519_key_certified() {
+fn an_rsa_key_that_an_ed25519_key_certified_is_refused_as_the_server_does() {
     let Some(sandbox) = gpg_home() else { return };
     sandbox.must(&format!(
         "{GPG}
@@ -127,7 +127,7 @@ fn an_rsa_key_that_an_ed25519_key_certified() {
 }
 
 #[test]
-fn two_armored_keys_in_one_file() {
+fn two_armored_keys_in_one_file_are_refused() {
     let sandbox = Sandbox::for_scripts();
     sandbox.write("server/config.json", REAL);
     sandbox.write("plugin.tar.gz", "a plugin");
@@ -143,7 +143,7 @@ fn two_armored_keys_in_one_file() {
 }
 
 #[test]
-fn a_secret_key() {
+fn a_secret_key_is_not_given_to_a_server() {
     let sandbox = Sandbox::for_scripts();
     sandbox.write("server/config.json", REAL);
     sandbox.write("plugin.tar.gz", "a plugin");

@@ -103,7 +103,7 @@ fn an_entry_has_the_generators_fields_in_its_order_and_format() {
 }
 
 #[test]
-fn what_is_embedded_is_what_the_servers_library_accepts() {
+fn the_servers_library_accepts_embedded_signatures() {
     let sandbox = release(&[("com.example.plugin", "1.2.0")]);
     sandbox.must(&format!("{ADD} dist/*.tar.gz"));
     let Some(go) = go_verdict() else { return };
@@ -140,7 +140,7 @@ fn bundles_for_one_platform_join_the_main_one() {
 }
 
 #[test]
-fn only_good_signatures_go_in_and_all_or_nothing() {
+fn only_good_signatures_are_added_and_all_or_nothing() {
     let sandbox = release(&[("a.plugin", "1.0.0"), ("b.plugin", "1.0.0")]);
     bundle(&sandbox, "b.plugin", "1.0.0", "");
     sandbox.must("printf x >> dist/b.plugin-1.0.0.tar.gz");
@@ -156,7 +156,7 @@ fn only_good_signatures_go_in_and_all_or_nothing() {
 }
 
 #[test]
-fn a_version_that_is_there_is_refused_without_replace() {
+fn an_existing_version_is_replaced_only_with_replace() {
     let sandbox = release(&[("a.plugin", "1.0.0")]);
     sandbox.must(&format!("{ADD} dist/*.tar.gz"));
     let before = read(&sandbox, "plugins.json");
@@ -174,7 +174,7 @@ fn a_version_that_is_there_is_refused_without_replace() {
 }
 
 #[test]
-fn a_release_is_taken_out_again() {
+fn a_release_can_be_removed() {
     let sandbox = release(&[("a.plugin", "1.0.0"), ("a.plugin", "1.1.0")]);
     sandbox.must(&format!("{ADD} dist/*.tar.gz"));
     let remove = "plugsign marketplace remove --database plugins.json a.plugin";
@@ -255,7 +255,7 @@ fn check_finds_what_a_server_would_stumble_over() {
 }
 
 #[test]
-fn what_was_not_verified_is_not_called_good() {
+fn an_unverified_entry_is_not_called_good() {
     let sandbox = release(&[("a.plugin", "1.0.0")]);
     sandbox.must(&format!("{ADD} dist/*.tar.gz"));
     let check = "plugsign marketplace check --database plugins.json";

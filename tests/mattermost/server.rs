@@ -74,7 +74,7 @@ fn a_key_is_added_listed_checked_and_removed() {
 }
 
 #[test]
-fn what_a_killed_command_left_of_a_key_is_removed_by_its_name() {
+fn leftovers_of_a_killed_command_are_removed_by_the_keys_name() {
     let sandbox = server();
     sandbox.must("cp release-key.asc server; echo precious > server/notes.txt");
     let remove = "plugsign trust remove --config server/config.json";
@@ -85,7 +85,7 @@ fn what_a_killed_command_left_of_a_key_is_removed_by_its_name() {
 }
 
 #[test]
-fn several_go_at_once_and_a_bad_one_stops_none_of_the_others() {
+fn several_keys_are_added_at_once_and_a_bad_one_does_not_stop_the_others() {
     let sandbox = server();
     sandbox.write("junk.asc", "no key");
     sandbox.must("cp release-key.asc second.asc");
@@ -102,7 +102,7 @@ fn several_go_at_once_and_a_bad_one_stops_none_of_the_others() {
 }
 
 #[test]
-fn a_name_that_is_taken_is_refused_without_force() {
+fn a_taken_name_is_replaced_only_by_force() {
     let sandbox = server();
     sandbox.write("server/release-key.asc", "somebody's");
     let said = sandbox.sh(ADD).exits(3);
@@ -142,7 +142,7 @@ fn names_that_serve_something_else_are_refused() {
 }
 
 #[test]
-fn a_configuration_in_a_database_is_said_to_be_one() {
+fn a_configuration_in_a_database_is_named() {
     let sandbox = server();
     for source in ["postgres://mm:secret@db/mm", "mysql://mm:secret@tcp(db)/mm"] {
         for command in ["add release-key.asc", "list", "remove x", "check"] {
@@ -216,7 +216,7 @@ fn parallel_runs_lose_nothing() {
 }
 
 #[test]
-fn an_absolute_entry_goes_and_its_file_stays() {
+fn removing_an_absolute_entry_keeps_its_file() {
     let sandbox = server();
     let key = sandbox.path("release-key.asc");
     let config = |names: &str| {
@@ -293,7 +293,7 @@ fn check_says_what_is_wrong_with_each_key_and_what_the_settings_mean() {
 }
 
 #[test]
-fn a_certificate_that_ended_is_neither_good_nor_trusted_and_what_the_server_does_is_said() {
+fn for_a_revoked_certificate_check_also_says_what_the_server_does() {
     let sandbox = server();
     sandbox.must("plugsign export releases@example.org -a -o old.asc");
     sandbox.must("plugsign trust add old.asc");
@@ -346,7 +346,7 @@ fn a_certificate_that_ended_is_neither_good_nor_trusted_and_what_the_server_does
 }
 
 #[test]
-fn an_expired_certificate_is_said_to_be_expired_and_that_the_server_does_not_care() {
+fn for_an_expired_certificate_check_says_that_the_server_knows_no_expiry() {
     use super::common::craft::{DAY, Material, Recipe, public};
     let sandbox = server();
     let expired = Recipe { validity: Some(9 * DAY), ..Recipe::of(Material::a()) };

@@ -90,7 +90,7 @@ fn meanwhile(sandbox: &Sandbox, file: &str, line: &str, change: impl FnOnce()) -
 }
 
 #[test]
-fn what_root_does_stays_in_the_folder_that_it_opened() {
+fn root_writes_only_into_the_folder_that_it_opened() {
     let Some(sandbox) = folders("swapped-folder") else { return };
     let path = |name: &str| sandbox.path(name);
     let before = state(&sandbox, "roots");
@@ -119,7 +119,7 @@ fn what_root_does_stays_in_the_folder_that_it_opened() {
 }
 
 #[test]
-fn a_link_of_the_servers_user_does_not_lead_root_to_what_is_roots() {
+fn root_does_not_follow_a_link_of_the_servers_user() {
     let Some(sandbox) = folders("foreign-link") else { return };
     let path = |name: &str| sandbox.path(name);
     let before = state(&sandbox, "roots");
@@ -167,7 +167,7 @@ fn a_link_of_the_servers_user_does_not_lead_root_to_what_is_roots() {
 }
 
 #[test]
-fn a_link_that_is_roots_or_leads_to_what_is_its_makers_is_followed() {
+fn roots_own_links_and_links_to_files_of_their_maker_are_followed() {
     let Some(sandbox) = folders("good-link") else { return };
     let path = |name: &str| sandbox.path(name);
     // A server's user may lead to where he can write anyway.
@@ -192,7 +192,7 @@ fn a_link_that_is_roots_or_leads_to_what_is_its_makers_is_followed() {
 }
 
 #[test]
-fn a_key_files_name_that_is_a_link_leads_root_nowhere() {
+fn root_does_not_follow_a_link_in_the_place_of_a_key_file() {
     let Some(sandbox) = folders("link-as-key") else { return };
     let path = |name: &str| sandbox.path(name);
     fs::write(path("roots/secret"), "root's own").unwrap();
@@ -211,7 +211,7 @@ fn a_key_files_name_that_is_a_link_leads_root_nowhere() {
 }
 
 #[test]
-fn who_can_only_read_the_folder_cannot_keep_others_waiting() {
+fn readers_of_the_folder_cannot_block_its_writers() {
     let sandbox = publisher();
     sandbox.write("opt/config/config.json", REAL);
     sandbox.write("opt/config/plugins.json", "[]");
@@ -229,7 +229,7 @@ fn who_can_only_read_the_folder_cannot_keep_others_waiting() {
 }
 
 #[test]
-fn the_lock_that_a_killed_command_left_is_in_nobodys_way() {
+fn the_lock_of_a_killed_command_blocks_nobody() {
     let Some(sandbox) = folders("left-lock") else { return };
     let lock = sandbox.path("opt/config/.config.json.plugsign.lock");
     fs::write(&lock, "").unwrap();

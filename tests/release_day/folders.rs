@@ -48,7 +48,7 @@ fn lists_are_written_for_a_folder_in_another_and_for_one_that_is_named_twice() {
 }
 
 #[test]
-fn a_list_in_a_subfolder_holds_for_it() {
+fn a_list_in_a_subfolder_covers_that_subfolder() {
     let release = Release::new();
     release.write("dist/sub/c-1.0.0.zip", "content");
     assert_exit(&release.run("plugsign sign dist && plugsign sign --checksums dist/sub"), 0);
@@ -73,7 +73,7 @@ fn a_list_that_lost_its_signature_is_signed_by_the_next_run() {
 }
 
 #[test]
-fn a_list_of_other_files_is_replaced_by_force_alone_and_everybody_is_told() {
+fn a_list_of_other_files_is_replaced_only_by_force_and_a_warning_says_so() {
     let release = Release::new();
     release.sign();
     release.write("dist/c-1.0.0.zip", "content");
@@ -113,7 +113,7 @@ fn an_unpacked_plugin_and_hidden_folders_are_passed_over_and_the_root_is_not() {
 }
 
 #[test]
-fn a_second_signature_beside_the_first_is_judged_too() {
+fn a_second_signature_of_a_file_is_judged_too() {
     let release = Release::new();
     assert_exit(&release.run("plugsign sign dist && plugsign sign -a dist"), 0);
     let said = release.verify();
@@ -135,7 +135,7 @@ fn a_second_signature_beside_the_first_is_judged_too() {
 }
 
 #[test]
-fn a_further_signature_that_is_none_is_bad_and_one_by_a_stranger_does_not_count() {
+fn a_malformed_further_signature_is_bad_and_a_strangers_does_not_count() {
     let release = Release::new();
     assert_exit(&release.run("plugsign sign dist"), 0);
     let further = "dist/b-1.0.0.zip.0123456789ABCDEF.sig";
@@ -151,7 +151,7 @@ fn a_further_signature_that_is_none_is_bad_and_one_by_a_stranger_does_not_count(
 }
 
 #[test]
-fn a_signature_of_a_signature_is_warned_of_and_judged_alike_by_folder_and_by_name() {
+fn a_signature_of_a_signature_brings_a_warning_and_one_verdict() {
     let release = Release::new();
     assert_exit(&release.run("plugsign sign dist"), 0);
     let said = release.run("plugsign sign dist/*.*");
@@ -167,7 +167,7 @@ fn a_signature_of_a_signature_is_warned_of_and_judged_alike_by_folder_and_by_nam
 }
 
 #[test]
-fn a_signature_that_cannot_be_read_is_said_to_be_so() {
+fn an_unreadable_signature_file_is_reported() {
     let release = Release::new();
     assert_exit(&release.run("plugsign sign dist"), 0);
     let sign = "code=0; plugsign sign dist || code=$?; exit $code";
@@ -188,7 +188,7 @@ fn a_signature_that_cannot_be_read_is_said_to_be_so() {
 }
 
 #[test]
-fn what_failed_is_named_though_nobody_reads_standard_output() {
+fn failures_are_named_even_if_standard_output_is_closed() {
     let release = Release::new();
     release.write("dist/b-1.0.0.zip.sig", "in the way");
     let said = release.run(
@@ -202,7 +202,7 @@ fn what_failed_is_named_though_nobody_reads_standard_output() {
 }
 
 #[test]
-fn errors_name_what_was_to_be_written_and_no_temporary_file() {
+fn errors_name_the_output_and_never_a_temporary_file() {
     let release = Release::new();
     release.write("file", "");
     for command in [
@@ -220,7 +220,7 @@ fn errors_name_what_was_to_be_written_and_no_temporary_file() {
 }
 
 #[test]
-fn names_that_are_no_utf_8_stay_apart_in_json() {
+fn names_that_are_not_utf_8_stay_different_in_json() {
     let release = Release::new();
     release.run("touch \"dist/$(printf 'n-\\351.zip')\" \"dist/$(printf 'n-\\350.zip')\"");
     let said = release.run("plugsign --json sign dist");
@@ -245,7 +245,7 @@ fn another_signers_signature_in_a_folder_is_not_good_and_not_replaced() {
 }
 
 #[test]
-fn a_disk_that_is_read_only_apart_from_the_folder_is_enough() {
+fn sign_needs_only_a_writable_folder() {
     let release = Release::new();
     if !may_mount(&release) {
         return;

@@ -30,7 +30,7 @@ fn a_folder_that_is_made_to_look_like_an_unpacked_plugin_hides_nothing_that_was_
 }
 
 #[test]
-fn a_link_is_judged_where_it_was_signed_and_said_where_it_was_not() {
+fn a_signed_link_is_judged_and_an_unsigned_link_is_reported() {
     let release = Release::new();
     symlink("b-1.0.0.zip", release.path("dist/latest.zip")).unwrap();
     let said = release.run("plugsign sign dist");
@@ -54,7 +54,7 @@ fn a_link_is_judged_where_it_was_signed_and_said_where_it_was_not() {
 }
 
 #[test]
-fn a_link_in_the_place_of_a_listed_file_is_called_one() {
+fn a_link_in_the_place_of_a_listed_file_is_called_a_link() {
     let release = Release::new();
     release.sign();
     release.run("mv dist/b-1.0.0.zip dist/c; ln -s c dist/b-1.0.0.zip; rm dist/b-1.0.0.zip.sig");
@@ -64,7 +64,7 @@ fn a_link_in_the_place_of_a_listed_file_is_called_one() {
 }
 
 #[test]
-fn a_list_that_nobody_signed_is_said() {
+fn an_unsigned_list_brings_a_warning() {
     let release = Release::new();
     release.sign();
     assert!(!release.verify().err().contains("not signed"));
@@ -73,7 +73,7 @@ fn a_list_that_nobody_signed_is_said() {
 }
 
 #[test]
-fn nothing_makes_no_list_and_a_list_of_nothing_is_not_good() {
+fn an_empty_folder_gets_no_list_and_an_empty_list_is_not_good() {
     let release = Release::new();
     fs::create_dir(release.path("empty")).unwrap();
     let said = release.run("plugsign sign --checksums empty");
@@ -90,7 +90,7 @@ fn nothing_makes_no_list_and_a_list_of_nothing_is_not_good() {
 }
 
 #[test]
-fn standard_input_has_no_list() {
+fn checksums_of_standard_input_are_refused() {
     let release = Release::new();
     let said = release.run("plugsign sign --checksums -o sig - < dist/b-1.0.0.zip");
     assert_exit(&said, 2);
@@ -111,7 +111,7 @@ fn a_list_that_is_replaced_loses_all_signatures_of_the_old_one() {
 }
 
 #[test]
-fn a_list_that_was_missing_does_not_appear_beside_an_older_signature() {
+fn a_new_list_does_not_appear_beside_an_older_signature() {
     if peer("strace").is_none() {
         return;
     }
@@ -142,7 +142,7 @@ fn an_older_signature_in_the_other_form_is_named() {
 }
 
 #[test]
-fn a_name_for_an_open_file_is_not_replaced() {
+fn a_name_in_dev_fd_is_not_replaced() {
     let release = Release::new();
     symlink("/proc/self/fd/1", release.path("stdout")).unwrap();
     let said = release.run(
@@ -181,7 +181,7 @@ fn two_keys_without_a_line_end_between_them_are_two_keys() {
 }
 
 #[test]
-fn who_has_no_key_is_told_how_to_give_one() {
+fn without_a_key_the_hint_says_how_to_give_one() {
     let release = Release::new();
     for home in ["unset HOME", "export HOME=$PWD/nobody"] {
         let said = release.run(&format!("unset PLUGSIGN_KEY; {home}; plugsign sign dist"));
@@ -192,7 +192,7 @@ fn who_has_no_key_is_told_how_to_give_one() {
 }
 
 #[test]
-fn names_that_an_earlier_run_left_are_made_durable_too() {
+fn files_of_an_earlier_run_are_made_durable_too() {
     if peer("strace").is_none() {
         return;
     }

@@ -111,7 +111,7 @@ fn a_stale_signature_is_named_and_kept() {
 }
 
 #[test]
-fn verify_fails_on_what_is_missing_orphaned_empty_or_foreign() {
+fn verify_fails_on_missing_orphaned_empty_and_foreign_signatures() {
     let release = Release::new();
     release.run("plugsign sign dist");
     assert!(release.verify().is_ok());
@@ -166,7 +166,7 @@ fn checksums_are_what_coreutils_writes_and_cover_the_names() {
 }
 
 #[test]
-fn a_list_that_was_changed_is_not_believed() {
+fn a_changed_list_is_not_believed() {
     let release = Release::new();
     release.sign();
     release.run("sed -i 's/a-1.0.0/c-1.0.0/' dist/SHA256SUMS");
@@ -214,7 +214,7 @@ fn a_fixed_time_makes_every_file_the_same_on_every_run() {
 }
 
 #[test]
-fn a_nonsense_time_is_wrong_usage() {
+fn a_nonsense_time_exits_2() {
     let release = Release::new();
     for (how, variables) in [
         ("", &[("SOURCE_DATE_EPOCH", "soon")][..]),
@@ -273,7 +273,7 @@ fn a_link_in_a_folder_is_passed_over_and_a_link_to_a_folder_is_walked() {
 }
 
 #[test]
-fn odd_names_are_signed_listed_and_verified() {
+fn files_with_odd_names_are_signed_listed_and_verified() {
     let release = Release::new();
     for name in [&b"-dash.zip"[..], b"new\nline.zip", b"back\\slash.zip", b"latin-\xe9.zip"] {
         fs::write(release.path("dist").join(OsStr::from_bytes(name)), "content").unwrap();
@@ -361,7 +361,7 @@ fn two_runs_at_once_leave_one_good_signature_a_file() {
 }
 
 #[test]
-fn a_closed_or_full_standard_output_is_said_and_the_signatures_are_there() {
+fn a_closed_or_full_standard_output_is_an_error_and_the_signatures_stay() {
     let release = Release::new();
     let said = release.run("plugsign sign dist > /dev/full");
     assert_eq!(said.code(), Some(3), "{}", said.shown());
@@ -370,7 +370,7 @@ fn a_closed_or_full_standard_output_is_said_and_the_signatures_are_there() {
 }
 
 #[test]
-fn nothing_is_drawn_where_there_is_no_terminal() {
+fn without_a_terminal_no_progress_is_drawn() {
     let release = Release::new();
     let said = release.run("plugsign sign dist");
     assert!(!said.err().contains('\x1b') && !said.err().contains('\r'), "{:?}", said.err());

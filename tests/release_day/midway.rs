@@ -177,7 +177,7 @@ fn a_link_that_takes_a_folders_place_once_it_was_opened_is_not_followed() {
 }
 
 #[test]
-fn ctrl_c_in_the_middle_leaves_whole_signatures_and_the_next_run_ends_the_work() {
+fn ctrl_c_leaves_whole_signatures_and_the_next_run_completes_the_work() {
     if peer("strace").is_none() {
         return;
     }
@@ -214,7 +214,7 @@ fn ctrl_c_in_the_middle_leaves_whole_signatures_and_the_next_run_ends_the_work()
 }
 
 #[test]
-fn a_folder_that_is_unreadable_in_part_is_said_and_the_rest_is_signed() {
+fn an_unreadable_subfolder_is_reported_and_the_rest_is_signed() {
     if rustix::process::geteuid().is_root() {
         // Root reads everything; a file system that fails stands in for the permission.
         if peer("strace").is_none() {
@@ -274,7 +274,7 @@ fn last_line(screen: &str) -> &str {
 }
 
 #[test]
-fn progress_shows_bytes_rate_and_time_left_and_is_gone_in_the_end() {
+fn progress_shows_bytes_rate_and_time_left_and_disappears() {
     let release = Release::new();
     let mut session = sign_on_a_terminal(&release);
     let frame = session.exp_string("left").unwrap();
@@ -302,7 +302,7 @@ fn ctrl_c_takes_the_progress_off_the_terminal() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_killed_sign_leaves_nothing_behind_or_the_next_one_takes_it_away() {
+fn a_killed_sign_leaves_nothing_that_the_next_run_does_not_remove() {
     if peer("strace").is_none() {
         return;
     }

@@ -149,7 +149,7 @@ fn is_held(process: &str) -> bool {
 }
 
 #[test]
-fn secrets_in_use_are_found_so_that_the_search_is_one() {
+fn the_search_finds_secrets_while_they_are_in_use() {
     let scene = Scene::with_key("");
     // The key is in use when a signature takes its place.
     let line = "sign -j1 --passphrase-file p dist";
@@ -179,13 +179,13 @@ fn secrets_in_use_are_found_so_that_the_search_is_one() {
 }
 
 #[test]
-fn keygen_forgets() {
+fn keygen_leaves_no_secret_in_memory() {
     Scene::new().forgets("keygen --name Acme --passphrase-file p");
     Scene::new().forgets("keygen --name Acme --kind org --passphrase-file p");
 }
 
 #[test]
-fn import_of_a_locked_key_forgets() {
+fn importing_a_locked_key_leaves_no_secret_in_memory() {
     let scene = Scene::with_key("");
     scene.sandbox.run("export --secret Acme -o key").exits(0);
     fs::remove_dir_all(scene.sandbox.home()).unwrap();
@@ -193,7 +193,7 @@ fn import_of_a_locked_key_forgets() {
 }
 
 #[test]
-fn import_of_an_open_key_forgets() {
+fn importing_an_open_key_leaves_no_secret_in_memory() {
     let scene = Scene::new();
     scene.sandbox.write("key", secret(alice()));
     scene.forgets("import key --passphrase-file p");
@@ -204,7 +204,7 @@ fn import_of_an_open_key_forgets() {
 }
 
 #[test]
-fn export_forgets() {
+fn export_leaves_no_secret_in_memory() {
     let scene = Scene::with_key("--kind org");
     scene.forgets("export --secret Acme -o key");
     scene.forgets("export --ci Acme -o ci --passphrase-file p --new-passphrase-file new");
@@ -217,7 +217,7 @@ fn export_forgets() {
 }
 
 #[test]
-fn sign_forgets() {
+fn sign_leaves_no_secret_in_memory() {
     let scene = Scene::with_key("");
     scene.forgets("sign --passphrase-file p dist/1.tar.gz");
     scene.forgets("sign --passphrase-file p -j4 --checksums dist");
@@ -227,7 +227,7 @@ fn sign_forgets() {
 }
 
 #[test]
-fn sign_with_a_key_file_that_is_open_forgets() {
+fn signing_with_an_open_key_file_leaves_no_secret_in_memory() {
     let scene = Scene::new();
     scene.sandbox.write("key", secret(alice()));
     scene.forgets_of("sign --key-file key dist", |scene| {
@@ -236,7 +236,7 @@ fn sign_with_a_key_file_that_is_open_forgets() {
 }
 
 #[test]
-fn changes_forget() {
+fn changes_of_a_key_leave_no_secret_in_memory() {
     let scene = Scene::with_key("--kind org");
     scene.forgets("extend Acme --expires 2y --passphrase-file p");
     scene.forgets("rotate Acme --passphrase-file p");
@@ -246,7 +246,7 @@ fn changes_forget() {
 }
 
 #[test]
-fn a_failed_unlock_forgets() {
+fn a_failed_unlock_leaves_no_secret_in_memory() {
     let scene = Scene::with_key("");
     scene.forgets("sign --passphrase-file new dist");
 }

@@ -93,7 +93,7 @@ fn importing_an_open_key_with_a_passphrase_leaves_nothing_of_it_in_clear() {
 }
 
 #[test]
-fn neither_output_nor_errors_nor_file_names_tell_secrets() {
+fn output_errors_and_file_names_hold_no_secret() {
     let sandbox = Sandbox::new();
     sandbox.write("a.tar.gz", DATA);
     let key = armor(openpgp::armor::Kind::SecretKey, &secret(alice()));
@@ -130,7 +130,7 @@ fn there_is_no_option_that_takes_a_passphrase_or_a_key_as_its_value() {
 /// Runs a command that waits for its standard input, and looks at the process meanwhile.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_running_process_shows_nothing_and_can_be_dumped_by_nobody() {
+fn a_running_process_shows_no_secret_and_cannot_be_dumped() {
     let sandbox = Sandbox::new();
     sandbox.write("key", secret(alice()));
     // The files of a process that cannot be dumped belong to root; those of root's always do.
@@ -230,7 +230,7 @@ print(opened)
 
 #[cfg(target_os = "linux")]
 #[test]
-fn installed_as_the_package_does_its_memory_is_closed_from_its_start_and_everything_works() {
+fn an_installed_program_closes_its_memory_from_the_start_and_works() {
     let manifest = include_str!("../../Cargo.toml");
     assert!(manifest.contains(r#"["target/release/plugsign", "usr/bin/", "711"]"#));
     if !crate::common::sandbox::is_root() {

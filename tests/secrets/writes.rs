@@ -49,7 +49,7 @@ fn unescape(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn nothing_secret_is_written_anywhere_and_nothing_is_started() {
+fn no_secret_is_written_anywhere_and_no_program_is_started() {
     let sandbox = Sandbox::new();
     let (first, second) = (passphrase(), passphrase());
     sandbox.write("p", &first);
@@ -87,7 +87,7 @@ fn nothing_secret_is_written_anywhere_and_nothing_is_started() {
 }
 
 #[test]
-fn a_passphrase_on_the_command_line_is_gone_from_it_before_it_is_used() {
+fn a_passphrase_leaves_the_command_line_before_it_is_used() {
     let sandbox = Sandbox::new();
     let secret = passphrase();
     sandbox.write("p", &secret);
@@ -105,7 +105,7 @@ fn a_passphrase_on_the_command_line_is_gone_from_it_before_it_is_used() {
 }
 
 #[test]
-fn killed_in_the_middle_by_what_dumps_cores_it_leaves_none() {
+fn a_signal_that_dumps_cores_leaves_no_core() {
     let Some(strace) = peer("strace") else { return };
     let sandbox = Sandbox::new();
     sandbox.write("dist/a.tar.gz", "a");

@@ -172,7 +172,7 @@ proptest! {
 proptest! {
     #![proptest_config(cases(2_000))]
 
-    /// Whatever bytes are given, no reader panics, and what is no key is none.
+    /// No bytes make a reader panic, and only a key is read as a key.
     #[test]
     fn any_bytes_give_a_value_and_no_panic(bytes in vec(any::<u8>(), 0..600)) {
         let _ = read_keys(&bytes);

@@ -38,7 +38,7 @@ pub struct Source {
     pub inner: Vec<Module>,
     pub uses: Vec<Use>,
     pub inlines: Vec<Inline>,
-    /// Every name in the code, outside of a `use`. A method's is none of them.
+    /// Every name in the code, outside of a `use`, without those of methods.
     pub words: BTreeSet<String>,
     pub items: Vec<syn::Item>,
     /// The code with a blank between two words, before `!=`, and nowhere else.

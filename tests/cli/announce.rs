@@ -149,7 +149,7 @@ fn foreign_user_ids_stay_text() {
         let bytes = sandbox.read(format!("told/{name}"));
         crate::common::done::assert_tame(&bytes);
         let text = String::from_utf8(bytes).unwrap();
-        // What is indented by four spaces is code, and KEYS is no markdown at all.
+        // Text that is indented by four spaces is code, and KEYS is not markdown.
         let running = text.lines().filter(|line| !line.starts_with("    ") && *name != "KEYS");
         for line in running {
             let is_tame = !line.starts_with("# Evil") && !line.contains("```");

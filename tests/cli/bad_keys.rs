@@ -218,7 +218,7 @@ fn a_locked_key_whose_modulus_was_swapped_is_refused_and_makes_no_signature() {
     let locked = body_of_first_packet(&key);
     let public_body = body_of_first_packet(&public(alice()));
     let tail = locked_tail(&locked, &public_body);
-    // Mallory knows b's factors, so she can sign the user ID anew.
+    // Mallory knows b's factors, so she can sign the user ID again.
     let mallory = Recipe::of(Material::b()).user_id("Alice <alice@example.org>").build();
     let swapped = [body_of_first_packet(&public(&mallory)), tail.clone()].concat();
     let rest: Vec<u8> = openpgp::PacketPile::from_bytes(&public(&mallory))

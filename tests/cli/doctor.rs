@@ -138,7 +138,7 @@ fn expired_and_revoked_keys_fail() {
     sandbox.run("import revoked").exits(0);
     let done = fails(sandbox.run("--json doctor"), "revocation");
     assert!(states(&done).contains(&"unlock fail".into()), "{done:?}");
-    // The home knows of it, whoever brings the key.
+    // The home knows of it, wherever the key comes from.
     let key = armor(Kind::SecretKey, &secret(&recipe.build()));
     let done = sandbox.call(["--json", "doctor"]).env_bytes("PLUGSIGN_KEY", &key).run();
     fails(done, "revocation");

@@ -50,7 +50,7 @@ fn a_prompt_that_is_stopped_gives_the_echo_back_and_takes_it_again() {
             person.types(b"go on\n");
         }
     }
-    // What was typed before is forgotten: the question was asked anew.
+    // The text that was typed before is forgotten: the question was asked again.
     person.types(b"right\n");
     person.sees("ended: 0");
     person.waits_for_echo(true);
@@ -112,7 +112,7 @@ fn without_a_shell_ctrl_z_does_not_stop_a_prompt() {
     assert_eq!(person.ends().1, 0);
 }
 
-/// Starts `sign` of what comes down a pipe, with a trap set before it. It waits for the rest.
+/// Starts `sign` on a pipe, with a trap set before it. It waits for the rest of the data.
 fn signing(sandbox: &Sandbox, trap: &str) -> Child {
     let script = format!("{trap}; exec \"$0\" sign --key-file key -o a.sig -");
     let mut child = Command::new("sh")

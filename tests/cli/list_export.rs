@@ -372,7 +372,7 @@ fn trust_adds_lists_and_removes() {
     let before = sandbox.snapshot();
     sandbox.run("trust add other/alice-key").exits(3).prints("refused");
     assert_eq!(before, sandbox.snapshot());
-    // The same again is no change.
+    // The same key again changes nothing.
     sandbox.run("trust add alice-key").exits(0);
     assert_eq!(before, sandbox.snapshot());
     sandbox.run("trust remove nobody").exits(3);

@@ -11,7 +11,7 @@ fn without_zone(time: SystemTime) -> String {
     written.trim_end_matches('Z').to_string()
 }
 
-/// A time that is no midnight, within a key's life.
+/// A time within a key's life, other than midnight.
 fn noon() -> SystemTime {
     let midnight = u64::from(seconds(ago(3))) / 86_400 * 86_400;
     SystemTime::UNIX_EPOCH + Duration::from_secs(midnight + 12 * 60 * 60 + 34 * 60 + 56)

@@ -303,7 +303,7 @@ fn keys_that_are_too_weak_or_of_another_kind_do_not_count() {
         let bytes = openpgp::serialize::MarshalInto::to_vec(&packet).unwrap();
         sandbox.write(SIGNATURE, bytes);
         let done = verify(&sandbox);
-        // A version 6 signature is no version 4 one; the others name a weak key.
+        // A signature of version 6 is refused; the others name a weak key.
         let reason = if profile == Profile::RFC9580 { "malformed" } else { "weak-key" };
         assert!(done.out().contains(&format!("  {reason}: ")), "{suite:?} {profile:?}: {done:?}");
         done.exits(1);

@@ -172,7 +172,7 @@ impl Material {
     }
 }
 
-/// A new key of 3072 bits, for when its primes must be nobody else's.
+/// A new key of 3072 bits, for tests that need primes of their own.
 pub fn fresh() -> Material {
     Material::of(&made(KeySizeBits::Rsa3072))
 }
@@ -387,7 +387,7 @@ pub fn bare_key(version: u8, algorithm: u8, numbers: &[&[u8]], secret: Option<&[
     key
 }
 
-/// An odd number of so many bits, and nobody's product.
+/// An odd number of so many bits, which is no product of known primes.
 pub fn odd(bits: usize) -> Vec<u8> {
     let mut bytes = vec![0xA5; bits / 8];
     *bytes.last_mut().unwrap() = 0x97;

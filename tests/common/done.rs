@@ -7,7 +7,7 @@ use super::schema;
 
 /// What a command said, and how it ended.
 pub struct Done {
-    /// The command, for whoever reads of a failed assertion.
+    /// The command, to be shown if an assertion fails.
     pub(super) what: String,
     /// It is plugsign itself, and not a line of shell or another program.
     pub(super) is_ours: bool,

@@ -45,7 +45,7 @@ fn carol() -> &'static Cert {
     })
 }
 
-/// Dave, of whom there is only a certificate.
+/// Dave, whose secret key is not here.
 fn dave() -> Cert {
     let recipe = Recipe::of(Material::strong()).user_id("Dave <dave@example.net>");
     Recipe { created: ago(20), bound: ago(20), ..recipe }.build()
@@ -55,7 +55,7 @@ fn subkey_of(cert: &Cert) -> String {
     cert.keys().subkeys().next().unwrap().key().fingerprint().to_hex()
 }
 
-/// Says by whom the file was signed, or why it was not.
+/// Names the signer of the file, or says why it was not signed.
 fn outcome(sandbox: &Sandbox, done: &Done) -> String {
     let has_signature = sandbox.has("a.tar.gz.sig");
     assert_eq!(has_signature, done.code() == Some(0), "{done:?}");

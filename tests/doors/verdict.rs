@@ -14,7 +14,7 @@ use crate::common::craft::*;
 use crate::common::sandbox::{Done, Sandbox};
 use crate::{Answers, keep};
 
-/// The words of one door. `key` is the key file, and without it whoever the home trusts counts.
+/// The words of one door. `key` is the key file. Without one, the keys that the home trusts count.
 struct Door {
     name: &'static str,
     line: &'static str,

@@ -136,7 +136,7 @@ fn a_lock_that_is_held_is_waited_for_ten_seconds_by_every_command_that_writes() 
     drop((lock, locks));
     sandbox.run("trust add --config server/config.json alice.asc").exits(0);
     assert!(!sandbox.has("server/.config.json.plugsign.lock"), "{:?}", sandbox.names("server"));
-    // The file of a lock that nobody holds is in nobody's way.
+    // A lock file that no command holds blocks nobody.
     sandbox.run("import alice.asc").exits(0);
 }
 

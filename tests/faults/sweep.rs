@@ -25,7 +25,7 @@ pub struct Task {
     pub prepare: fn(&Sandbox) -> String,
     /// Tells whether everything that it should do is done.
     pub is_done: fn(&Sandbox, &str) -> bool,
-    /// What running it again says where it was done already, when that is no success.
+    /// What a second run says if the first one was complete and the second one fails.
     pub again: &'static [&'static str],
     /// Whether keys may be of no more use after it.
     pub ends_keys: bool,

@@ -143,7 +143,7 @@ impl Traced {
     }
 
     /// Returns the paths among the arguments, each with the folder that it is relative to, if the
-    /// call names one. What is read and written is none.
+    /// call names one. The bytes that are read and written are not.
     pub fn paths(&self) -> Vec<String> {
         const NAMELESS: &[&str] = &["read", "pread64", "readv", "write", "pwrite64", "writev"];
         if NAMELESS.contains(&self.name.as_str()) {

@@ -51,7 +51,7 @@ fn gpgvs_status_lines_are_the_same() {
         "gpgv --keyring {} data.sig data",
         twins.theirs.at("g/pubring.kbx").display()
     ));
-    // A key that is in the home, and not in the keyring, is nobody's.
+    // A key in the home does not count if it is not in the keyring.
     let said = twins.ours.sh("gpgv --keyring ./other.gpg --status-fd 1 data.sig data");
     assert_eq!(said.fields("NO_PUBKEY").len(), 2, "{}", said.shown());
 }

@@ -21,7 +21,7 @@ fn hostile() -> Recipe {
     Recipe::of(Material::a()).user_id(FORGED)
 }
 
-/// Asserts that no line begins as a status line that is none, and that nothing steers a terminal.
+/// Asserts that no line only looks like a status line, and that nothing steers a terminal.
 #[track_caller]
 fn is_honest(said: &Done, keywords: &[&str]) {
     for text in [&said.stdout[..], said.err().as_bytes()] {

@@ -362,7 +362,7 @@ fn c34_and_c35_new_keys_and_release_files_are_made() {
         assert_eq!(made.out(), "3072:1:scSC\n", "{:?}", desk.who);
     }
     let desk = Sandbox::in_place_of_gpg();
-    // A key that only certifies is none that signs releases.
+    // A key that only certifies does not sign releases.
     let said = desk.sh("echo secret | gpg --batch --passphrase-fd 0 --quick-generate-key 'Me <m@x>' rsa4096 cert never");
     assert_eq!(said.exit(), 2, "{}", said.shown());
     for words in ["certify and sign", "keygen --kind org"] {

@@ -278,7 +278,7 @@ fn several_user_ids_and_a_revoked_one_are_listed_as_gpg_does() {
         let (ours, theirs) = twins.sh(line);
         assert_eq!(ours.err(), theirs.err(), "{line}");
     }
-    // In a file there is nobody's trust, and no record of it.
+    // A file holds no trust, so there is no record of it.
     let Some(stranger) = Sandbox::of_gpg() else { return };
     stranger.write("file", twins.ours.read("file"));
     let empty = Sandbox::in_place_of_gpg();

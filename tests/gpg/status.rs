@@ -97,7 +97,7 @@ fn failed_signing_has_gpgs_status_lines() {
         assert_eq!((ours.exit(), theirs.exit()), (2, 2), "{line}: {}", ours.shown());
     }
     assert!(!twins.ours.has("data.sig") && !twins.ours.has("missing.sig"));
-    // Nor can anything where there is no key at all.
+    // Without any key, nothing can be signed either.
     let Some(theirs) = Sandbox::of_gpg() else { return };
     let empty = Twins { ours: Sandbox::in_place_of_gpg(), theirs, fingerprint: String::new() };
     empty.write("data", b"a release archive");

@@ -31,7 +31,7 @@ struct Flood {
     good: Option<bool>,
 }
 
-/// The body of a signature with this number in it; nobody made it.
+/// The body of a forged signature with this number in it.
 pub struct Claim {
     kind: u8,
     issuer: [u8; 8],
@@ -192,7 +192,7 @@ fn floods() -> Vec<Flood> {
         flood("bare curves", many(MOST, |at| bare_subkey(at, 18, &curve())), Some(false)),
         flood("unknown packets", many(MOST, |at| packet(60, &at.to_be_bytes())), Some(false)),
         flood("more markers than are read", packet(10, b"PGP").repeat(100_000), Some(false)),
-        // What nobody needs.
+        // Subpackets without a use.
         flood("certifications by others", many(MOST, |at| stranger().packet(at)), Some(true)),
         flood("others' ever other notes", many(MOST, |at| noted(stranger(), at)), Some(true)),
         flood(

@@ -1,4 +1,4 @@
-//! Revocations that are odd and count all the same: whoever leaves one out makes a key good again
+//! Odd revocations that count all the same. A program that leaves one out makes a key good again
 //! that its owner ended.
 
 use openpgp::crypto::KeyPair;
@@ -13,7 +13,7 @@ use crate::common::sandbox::{Done, Sandbox};
 const REASON: u8 = 29;
 const EMBEDDED: u8 = 32;
 
-/// A revocation by Alice of what is hashed, with changes to it.
+/// A revocation by Alice over the hashed bytes, with changes to it.
 fn revocation(kind: u8, about: &[u8], change: impl FnOnce(&mut Forge)) -> Vec<u8> {
     forged(kind, about, change, number)
 }
@@ -54,7 +54,7 @@ fn with_wrong_prefix(mut packet: Vec<u8>) -> Vec<u8> {
     packet
 }
 
-/// Every odd form of one revocation, of what `about` hashes.
+/// Every odd form of one revocation, over the bytes in `about`.
 fn odd_forms(kind: u8, about: &[u8]) -> Vec<(String, Vec<u8>)> {
     let plain = |change: fn(&mut Forge)| revocation(kind, about, change);
     let mut forms = vec![

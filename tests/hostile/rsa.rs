@@ -312,7 +312,7 @@ fn wrong_signatures_of_3072_bits_are_refused() {
     refused(Material::a(), "RSA-3072");
 }
 
-/// expect, why, source: as above; a longer modulus has room for more of what is wrong.
+/// expect, why, source: as above; a longer modulus has room for more errors.
 #[test]
 fn wrong_signatures_of_4096_bits_are_refused() {
     refused(Material::strong(), "RSA-4096");

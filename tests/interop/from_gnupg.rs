@@ -153,7 +153,7 @@ fn importing_an_unprotected_key_needs_a_passphrase_or_an_option() {
     for (agent, used) in [("", false), ("", true), (CANONICAL, true)] {
         let Some(gpg) = home(agent, &[&key.secret]) else { return };
         if used {
-            // Until then, the file has the shape of what was imported.
+            // Until then, the file keeps the form that was imported.
             gpg.sign(&gpg.path("import"), &[]);
         }
         let plugsign = Sandbox::with_passphrase();

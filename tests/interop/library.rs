@@ -116,7 +116,7 @@ fn no_changed_bit_of_a_signature_leaves_it_good() {
     let data = b"a release";
     let signature = sign(&data[..], &key, SystemTime::now()).unwrap();
     let bytes = signature.to_bytes().unwrap();
-    // Every bit of what is not the number, and every 16th of the number.
+    // Every bit outside of the number, and every 16th bit of the number.
     let number = bytes.len() - 384;
     let bits = (0..number * 8).chain((number * 8..bytes.len() * 8).step_by(16));
     for bit in bits {

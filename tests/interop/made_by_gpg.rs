@@ -205,7 +205,7 @@ fn a_key_with_a_curve25519_subkey_signs_and_the_server_gets_a_copy_without_it() 
     judges::all_accept(&copy.stdout, &signature, DATA);
     plugsign.call([OsStr::new("verify"), file.as_os_str()]).run().exits(0);
 
-    // The whole certificate is still nothing for the server, and nobody says that it is.
+    // The server still cannot read the whole certificate, and plugsign does not say that it can.
     let whole = plugsign.call(["export", &fingerprint]).run().exits(0);
     assert!(whole.err().contains("export --for-server"), "{whole:?}");
     let question =

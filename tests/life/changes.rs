@@ -401,7 +401,7 @@ fn after_a_rotation_what_the_older_subkey_signed_is_up_to_date_unless_forced() {
     let sums = sandbox.read("dist/SHA256SUMS.sig");
     sandbox.run(&format!("rotate {key}")).exits(0);
 
-    // What is good no more still is no signature of these bytes.
+    // A stale signature is still not a signature of these bytes.
     sandbox.run("sign dist/stale.zip").exits(3).says("dist/stale.zip.sig");
     sandbox.run("sign dist/stale.zip --force").exits(0);
     sandbox.write("dist/c.zip", "new");

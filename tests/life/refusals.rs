@@ -154,7 +154,7 @@ fn a_stored_certificate_works_without_the_key_and_an_older_one_counts_too() {
     other.run(&format!("revoke {key} --certificate stale")).exits(0).says("retired");
     let json = other.run("--json list").exits(0).json();
     assert_eq!(json["keys"][0]["status"], "revoked");
-    // The home's was made anew by the extension; the key itself is lost.
+    // The extension made a new one in the home; the key itself is lost.
     sandbox.run(&format!("export {key} -o certificate")).exits(0);
     std::fs::remove_file(sandbox.path(format!("home/keys/{key}.pgp"))).unwrap();
     sandbox.run("import certificate").exits(0);

@@ -31,7 +31,7 @@ fn server(owner: (u32, u32), mode: u32) -> Option<Sandbox> {
     for path in [folder, config] {
         chown(path, Some(owner.0), Some(owner.1)).unwrap();
     }
-    // The sandbox itself lets nobody in.
+    // Only root can enter the sandbox itself.
     let above = sandbox.folder().parent().unwrap().to_owned();
     fs::set_permissions(above, fs::Permissions::from_mode(0o755)).unwrap();
     Some(sandbox)

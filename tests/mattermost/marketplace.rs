@@ -163,7 +163,7 @@ fn an_existing_version_is_replaced_only_with_replace() {
     let said = sandbox.sh(&format!("{ADD} --enterprise dist/*.tar.gz")).exits(3);
     assert!(said.out().contains("already") && said.err().contains("--replace"), "{}", said.shown());
     assert_eq!(read(&sandbox, "plugins.json"), before);
-    // The same once more is no other: the next release goes into the same folder.
+    // The same version again is no change: the next release goes into the same folder.
     let said = sandbox.must(&format!("{} dist/*.tar.gz", ADD.replace("2026-", "2020-")));
     assert!(said.out().starts_with("unchanged  a.plugin 1.0.0"), "{}", said.shown());
     assert_eq!(read(&sandbox, "plugins.json"), before);

@@ -179,7 +179,7 @@ fn a_folder_that_cannot_be_written_to_is_left_alone() {
     sandbox.must(lock);
     let is_root = sandbox.must("id -u").out().trim() == "0";
     if is_root {
-        // Root may write anywhere, so nobody does it; the folders above must let nobody in.
+        // Root may write anywhere, so the user `nobody` does it. It needs a way into the folder.
         let path = sandbox.folder();
         let above = path.parent().unwrap();
         fs::set_permissions(above, fs::Permissions::from_mode(0o755)).unwrap();
@@ -315,7 +315,7 @@ fn for_a_revoked_certificate_check_also_says_what_the_server_does() {
     let list = sandbox.must("plugsign trust list");
     assert!(list.out().starts_with("revoked  old.asc"), "{}", list.shown());
 
-    // A revoked certificate may be added, for it narrows: but nobody takes it for a good one.
+    // A revoked certificate may be added, because it narrows. It is not called good.
     sandbox.must("plugsign trust remove --config server/config.json old.asc");
     for add in [ADD, "plugsign --home other trust add release-key.asc"] {
         let said = sandbox.must(add);

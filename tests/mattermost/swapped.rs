@@ -44,7 +44,7 @@ fn give(sandbox: &Sandbox, name: &str) {
     lchown(sandbox.path(name), Some(NOBODY), Some(NOBODY)).unwrap();
 }
 
-/// Names and bytes of what is in a folder.
+/// The names and bytes of the files in a folder.
 fn state(sandbox: &Sandbox, folder: &str) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(sandbox.path(folder)).unwrap();
     let mut state: Vec<_> = entries
@@ -63,7 +63,7 @@ fn meanwhile(sandbox: &Sandbox, file: &str, line: &str, change: impl FnOnce()) -
     let path = folder.join(format!(".{file}.plugsign.lock"));
     let lock = File::create(&path).unwrap();
     lock.lock().unwrap();
-    // The lock that was there before this one could be held by whoever can read the folder.
+    // Everybody who can read the folder could hold the former lock.
     let other = File::open(&folder).unwrap();
     other.lock().unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_plugsign"))

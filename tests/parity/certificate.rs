@@ -9,7 +9,7 @@ use super::packets::{any_packet, mpi};
 use super::random::Random;
 use super::signer::Key;
 
-/// What a signature is made of, and by whom.
+/// The parts of a signature, and its maker.
 pub struct Recipe<'a> {
     pub signer: Key,
     /// The key ID that it claims.
@@ -21,7 +21,7 @@ pub struct Recipe<'a> {
     pub extra_unhashed: Vec<u8>,
 }
 
-/// A key as it stands in a certificate.
+/// A key in a certificate.
 #[derive(Clone)]
 pub struct MadeKey {
     pub key: Key,

@@ -1,4 +1,4 @@
-//! Key files and signature files, composed of what `certificate` makes.
+//! Key files and signature files, composed of the parts that `certificate` makes.
 
 use super::certificate::{MadeKey, Recipe, digest, key_packet, signature, subpacket};
 use super::packets::any_packet;

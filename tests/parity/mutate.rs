@@ -29,7 +29,7 @@ pub fn packets(random: &mut Random, file: &[u8], other: &[u8]) -> Vec<u8> {
                 body.truncate(random.below(body.len().max(1)));
             }
             6 => bytes(random, &mut packets[at].1),
-            // Only the lengths are encoded anew.
+            // Only the lengths are encoded again.
             _ => {}
         }
     }
@@ -46,7 +46,7 @@ pub fn bytes(random: &mut Random, file: &mut Vec<u8>) {
     if file.is_empty() {
         return;
     }
-    // Most of what decides stands in front.
+    // Most of the bytes that decide come first.
     let length = if random.permille(500) { file.len().min(48) } else { file.len() };
     let at = random.below(length);
     match random.below(6) {

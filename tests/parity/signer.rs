@@ -149,7 +149,7 @@ fn sign_rsa(key: &RsaKey, hash: u8, digest: &[u8]) -> Vec<u8> {
         _ => "",
     };
     let info = [unhex(info).as_slice(), digest].concat();
-    // Too short a key: whatever comes of it, it is no signature.
+    // The key is too short, so the result is no signature.
     let padding = vec![0xff; n.len().saturating_sub(info.len() + 3)];
     let mut encoded = [&[0, 1], padding.as_slice(), &[0], &info].concat();
     encoded.truncate(n.len());

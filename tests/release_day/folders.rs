@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::{Release, VERIFY, assert_exit, may_mount};
 
-/// Makes a key that nobody knows, and begins a call that signs with it.
+/// Makes a key that is in no home, and prepares a call that signs with it.
 const STRANGER_SIGNS: &str = "plugsign --home h keygen --name Stranger --no-passphrase > stranger
     unset PLUGSIGN_KEY; plugsign --home h sign";
 

@@ -1,4 +1,4 @@
-//! What must not pass for a whole release: archives that are passed over, lists that nobody signed
+//! What must not pass for a whole release: skipped archives, unsigned lists
 //! or that list nothing, older signatures beside new ones.
 
 use std::fs;

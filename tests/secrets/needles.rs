@@ -10,7 +10,7 @@ use openpgp::crypto::mpi::SecretKeyMaterial;
 use openpgp::packet::key::SecretKeyMaterial as Kept;
 use openpgp::parse::Parse;
 
-/// Parts of secrets, each with the name of what it is a part of.
+/// Parts of secrets, each with the name of its secret.
 #[derive(Clone, Default)]
 pub struct Needles(Vec<(String, Vec<u8>)>);
 

@@ -255,7 +255,7 @@ fn an_installed_program_closes_its_memory_from_the_start_and_works() {
         "keygen --name A --no-passphrase",
         "sign a.tar.gz",
         "verify a.tar.gz",
-        // Starts itself anew.
+        // It starts itself again.
         "gpg --batch --passphrase x --pinentry-mode loopback -o a.sig --detach-sign a.tar.gz",
         "gpg --verify a.sig a.tar.gz",
         "doctor",

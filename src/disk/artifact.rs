@@ -13,8 +13,6 @@ use super::file::{Links, Stamp, folder_of, metadata_of, open_regular, read_small
 use super::folder::Folder;
 use super::still::{Counted, hash_still};
 use crate::disk::error::{Error, Result};
-use crate::judge::ask_server;
-use crate::mattermost::server;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
@@ -114,7 +112,7 @@ impl Artifact {
     }
 
     /// Reads it once, through `read`, and makes sure that it did not change meanwhile.
-    pub(super) fn read_once<T>(&self, read: impl FnOnce(&mut File) -> io::Result<T>) -> Result<T> {
+    pub(crate) fn read_once<T>(&self, read: impl FnOnce(&mut File) -> io::Result<T>) -> Result<T> {
         let (mut file, before) = self.open()?;
         let value = read(&mut file).map_err(Error::io("read", &self.path))?;
         let after = file.metadata().map_err(Error::io("read", &self.path))?;
@@ -149,30 +147,14 @@ impl Artifact {
         Ok(sha256(&content).ok_or_else(|| openpgp::Error::crypto("hashing")("no SHA-256"))?)
     }
 
-    /// Asks the server alone about a signature, with these key files.
-    ///
-    /// # Errors
-    ///
-    /// As [`Artifact::hash`].
-    pub fn ask_server(
-        &self,
-        signature_file: &[u8],
-        key_files: &[Vec<u8>],
-        read: &AtomicU64,
-    ) -> Result<server::Verdict> {
-        self.read_once(|file| {
-            ask_server(key_files, signature_file, Counted { reader: file, count: read })
-        })
-    }
-
-    /// Reads the signature file that is given or was named, or the one beside it.
+    /// Reads the signature file that was named, or the one beside it.
     ///
     /// # Errors
     ///
     /// Whatever the disk says.
-    pub fn read_signature(&self, signature: Option<&Path>) -> Result<SignatureFile> {
-        let named = signature.or(self.signature.as_deref()).map(Path::to_owned);
-        match named.map_or_else(|| self.find_signature(), |path| Ok(Some(path)))? {
+    pub fn read_signature(&self) -> Result<SignatureFile> {
+        let named = self.signature.clone().map(|path| Ok(Some(path)));
+        match named.unwrap_or_else(|| self.find_signature())? {
             Some(path) => read_signature(&path),
             None => Ok(SignatureFile::Bad(Bad::new(
                 Reason::MissingSignature,

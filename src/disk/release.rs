@@ -145,11 +145,11 @@ impl Walked {
 }
 
 impl Release {
-    /// Takes the one file that is named, whatever it is.
-    pub fn of_one(path: &Path) -> Release {
-        let mut release = Release::default();
-        release.add(Artifact::named(path.to_owned()));
-        release
+    /// Takes the one file that is named, whatever it is, and its signature.
+    pub fn of_one(path: &Path, signature: &Path) -> Release {
+        let signature = Some(signature.to_owned());
+        let artifacts = vec![Artifact { signature, ..Artifact::named(path.to_owned()) }];
+        Release { artifacts, ..Release::default() }
     }
 
     /// Finds the artifacts to sign.

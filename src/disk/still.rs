@@ -79,9 +79,9 @@ fn is_in_memory(_: &File) -> bool {
 }
 
 /// A reader that counts, for showing progress.
-pub(super) struct Counted<'a, R> {
-    pub(super) reader: R,
-    pub(super) count: &'a AtomicU64,
+pub(crate) struct Counted<'a, R> {
+    pub(crate) reader: R,
+    pub(crate) count: &'a AtomicU64,
 }
 
 impl<R: Read> Read for Counted<'_, R> {

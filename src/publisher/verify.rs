@@ -17,7 +17,8 @@ use crate::disk::artifact::{Artifact, SignatureFile, read_signature, sha256};
 use crate::disk::checksums::Sha256;
 use crate::disk::file::read_small;
 use crate::disk::release::Release;
-use crate::judge::{Judge, refused};
+use crate::disk::still::Counted;
+use crate::judge::{Judge, ask_server, refused};
 use crate::mattermost::server;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::hash::ContentHash;
@@ -55,7 +56,7 @@ impl Publisher<'_> {
     /// is for its line to say.
     pub fn verify(&self, request: &Verify<'_>) -> Result<Verified, Failure> {
         let release = match (request.signature, request.paths) {
-            (Some(_), [one]) => Release::of_one(one),
+            (Some(signature), [one]) => Release::of_one(one, signature),
             _ => Release::to_verify(request.paths)?,
         };
         warn_of_archives(&release, self.watch);
@@ -91,7 +92,6 @@ impl Publisher<'_> {
         };
         let judging = Judging {
             judge: &judge,
-            signature: request.signature,
             signers: request.signers.get(),
             wants_digest: !release.folders.is_empty(),
         };
@@ -115,20 +115,17 @@ impl Publisher<'_> {
         };
         let keys = request.keys.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         Ok(for_each(&release.artifacts, cores(), self.watch, |artifact, read| {
-            let answer = servers_answer(artifact, request.signature, &keys, read);
+            let answer = servers_answer(artifact, &keys, read);
             Line::new(&artifact.path, answer.unwrap_or_else(Answer::from))
         }))
     }
 }
 
-fn servers_answer(
-    artifact: &Artifact,
-    signature: Option<&Path>,
-    keys: &[Vec<u8>],
-    read: &AtomicU64,
-) -> disk::Result<Answer> {
-    let verdict = match artifact.read_signature(signature)? {
-        SignatureFile::Read(signature) => artifact.ask_server(&signature, keys, read)?,
+fn servers_answer(artifact: &Artifact, keys: &[Vec<u8>], read: &AtomicU64) -> disk::Result<Answer> {
+    let verdict = match artifact.read_signature()? {
+        SignatureFile::Read(signature) => artifact.read_once(|file| {
+            ask_server(keys, &signature, Counted { reader: file, count: read })
+        })?,
         SignatureFile::Bad(bad) => {
             artifact.open()?;
             let words = format!("{}: {}", bad.reason(), bad.detail());
@@ -147,7 +144,6 @@ fn servers_answer(
 /// How artifacts are judged.
 struct Judging<'a> {
     judge: &'a Judge,
-    signature: Option<&'a Path>,
     signers: usize,
     wants_digest: bool,
 }
@@ -170,7 +166,7 @@ impl Judging<'_> {
         artifact: &Artifact,
         read: &AtomicU64,
     ) -> disk::Result<(Answer, Option<Sha256>)> {
-        let file = artifact.read_signature(self.signature)?;
+        let file = artifact.read_signature()?;
         let first = match file.parse() {
             Ok(parsed) => parsed,
             Err(bad) => {

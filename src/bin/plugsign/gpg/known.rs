@@ -5,11 +5,6 @@ use std::collections::BTreeMap;
 use plugsign::disk::shelf::HomeKey;
 use plugsign::openpgp::facts::CertificateFacts;
 use plugsign::openpgp::ids::Fingerprint;
-use plugsign::publisher::accepted::Known;
-use plugsign::publisher::failure::Failure;
-
-use super::session::Session;
-use crate::edge::asking::Asking;
 
 /// How far a key is trusted: the words of gpg's trust model.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,11 +32,7 @@ pub enum Half {
     Secret,
 }
 
-/// Reads everything that the home knows.
-pub fn known_keys(session: &Session) -> Result<Known, Failure> {
-    session.world.publisher(&Asking::new(&session.world)).known()
-}
-
+/// Returns how far a key of the home is trusted.
 pub fn trust_in(key: &HomeKey, trusted: &BTreeMap<Fingerprint, Vec<String>>) -> Trust {
     if key.secret.is_some() {
         Trust::Ultimate

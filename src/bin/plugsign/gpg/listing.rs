@@ -13,9 +13,10 @@ use plugsign::text::Safe;
 use super::colons;
 use super::dates::day;
 use super::input::Input;
-use super::known::{Half, Listed, Trust, known_keys, trust_in};
+use super::known::{Half, Listed, Trust, trust_in};
 use super::options::KeyidFormat;
 use super::session::Session;
+use crate::edge::asking::Asking;
 use plugsign::publisher::accepted::Known;
 
 /// What a listing is of.
@@ -31,7 +32,8 @@ pub enum Of {
 
 /// `--list-keys` and `--list-secret-keys`: all of them, or those that match.
 pub fn run(session: &mut Session, half: Half) -> Result<u8, Failure> {
-    let Known { keys: shelf, trusted } = known_keys(session)?;
+    let asking = Asking::new(&session.world);
+    let Known { keys: shelf, trusted } = session.world.publisher(&asking).known()?;
     let words = session.options.words.iter();
     let names = words.map(|word| KeyQuery::parse_gnupg(&word.to_string_lossy()));
     let names = names.collect::<openpgp::Result<Vec<_>>>()?;

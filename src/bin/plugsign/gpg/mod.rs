@@ -155,7 +155,7 @@ fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failu
             Some(Task::Version) => version(session, "gpgv"),
             Some(Task::DumpOptions) => dump_options(session, table::GPGV),
             Some(_) => help(session, GPGV_HELP),
-            None => verify::gpgv(session),
+            None => verify::run(session, personality),
         };
     }
     let Some(task) = session.options.task else {
@@ -176,7 +176,7 @@ fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failu
         Task::Sign => Err(Failure::Usage(
             "plugsign makes detached signatures only, no signed messages; add --detach-sign".into(),
         )),
-        Task::Verify => verify::gpg(session),
+        Task::Verify => verify::run(session, personality),
         Task::ListKeys | Task::Fingerprint => listing::run(session, Half::Public),
         Task::ListSecretKeys => listing::run(session, Half::Secret),
         Task::ShowKeys => listing::show_files(session),

@@ -6,11 +6,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::time::SystemTime;
 
 use plugsign::disk::Error;
 use plugsign::judge::Judge;
 use plugsign::openpgp::certificate::Certificate;
-use plugsign::openpgp::facts::{SignatureFacts, certificate_facts, signature_facts};
+use plugsign::openpgp::facts::{
+    CertificateFacts, SignatureFacts, certificate_facts, signature_facts,
+};
 use plugsign::openpgp::hash::HashAlgorithm;
 use plugsign::openpgp::ids::{Fingerprint, KeyId};
 use plugsign::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE, Texts};
@@ -24,63 +27,28 @@ use super::input::Input;
 use super::keyrings::Keyrings;
 use super::known::{Trust, trust_in};
 use super::options::{digest_name, seconds};
+use super::personality::Personality;
 use super::session::{Session, primary_user_id};
 use crate::edge::asking::Asking;
 use plugsign::publisher::accepted::{Known, OfHome};
 use plugsign::publisher::failure::Failure;
 
-/// Whether trust is spoken of: gpgv does not, its keyring is the trust.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Speak {
-    OfTrust,
-    NotOfTrust,
-}
-
-/// What comes of a signature whose mathematics is right.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Good,
-    ExpiredSignature,
-    ExpiredKey,
-    RevokedKey,
-}
-
-impl State {
-    fn keyword(self) -> &'static str {
-        match self {
-            State::Good => "GOODSIG",
-            State::ExpiredSignature => "EXPSIG",
-            State::ExpiredKey => "EXPKEYSIG",
-            State::RevokedKey => "REVKEYSIG",
-        }
-    }
-}
-
-/// `gpg --verify`: by everybody that the home knows, unless it is ruled out, and by the keyrings.
-pub fn gpg(session: &mut Session) -> Result<u8, Failure> {
-    let of_home = match session.options.no_default_keyring {
-        true => OfHome::Nobody,
-        false => OfHome::Everybody,
+/// Verifies what the command line names. gpgv believes its keyrings, or the trusted certificates;
+/// gpg everybody whom it knows, and speaks of how far each is trusted.
+pub fn run(session: &mut Session, personality: Personality) -> Result<u8, Failure> {
+    let is_gpgv = personality == Personality::Gpgv;
+    let of_home = match is_gpgv {
+        // gpgv's trustedkeys.kbx is what `plugsign trust add` fills here.
+        true if session.options.keyrings.is_empty() => OfHome::Trusted,
+        false if !session.options.no_default_keyring => OfHome::Everybody,
+        _ => OfHome::Nobody,
     };
-    run(session, &of_home, Speak::OfTrust)
-}
-
-/// gpgv: by the keyrings. Its trustedkeys.kbx is what `plugsign trust add` fills here.
-pub fn gpgv(session: &mut Session) -> Result<u8, Failure> {
-    let of_home = match session.options.keyrings.is_empty() {
-        true => OfHome::Trusted,
-        false => OfHome::Nobody,
-    };
-    run(session, &of_home, Speak::NotOfTrust)
-}
-
-fn run(session: &mut Session, of_home: &OfHome<'_>, speak: Speak) -> Result<u8, Failure> {
     let mut keyrings = Keyrings::open(session);
     let special = session.options.special_filenames;
     let words = session.options.words.clone();
     let (signature_word, data_word) = match &words[..] {
         [] => return Err(Failure::Usage(NOT_INLINE.into())),
-        [_] if speak == Speak::NotOfTrust => {
+        [_] if is_gpgv => {
             session.log.say("no signed data: gpgv FILE.sig FILE");
             return Ok(2);
         }
@@ -97,7 +65,7 @@ fn run(session: &mut Session, of_home: &OfHome<'_>, speak: Speak) -> Result<u8, 
         Err(error) => return Ok(cannot_look(session, error)),
     };
     // gpgv alone is given what was signed in cleartext: apt takes InRelease apart for it.
-    let texts = if speak == Speak::NotOfTrust { Texts::Taken } else { Texts::Refused };
+    let texts = if is_gpgv { Texts::Taken } else { Texts::Refused };
     let signatures = match DetachedSignature::read_each(&bytes, texts) {
         Ok(signatures) => signatures,
         Err(bad) => return Ok(not_a_signature(session, &bad)),
@@ -121,7 +89,7 @@ fn run(session: &mut Session, of_home: &OfHome<'_>, speak: Speak) -> Result<u8, 
     let from_keyrings = keyrings.find(session, &issuers.collect::<Vec<KeyId>>());
     let asking = Asking::new(&session.world);
     let publisher = session.world.publisher(&asking);
-    let accepted = publisher.signers(from_keyrings, &[], of_home)?;
+    let accepted = publisher.signers(from_keyrings, &[], &of_home)?;
     let (judge, known) = (&Judge::new(accepted.certificates, publisher.policy())?, &accepted.known);
     let mut codes = Vec::new();
     let mut asserted = session.options.asserted.is_empty();
@@ -135,7 +103,7 @@ fn run(session: &mut Session, of_home: &OfHome<'_>, speak: Speak) -> Result<u8, 
         };
         let verdict = judge.judge_by_policy(signature, &content);
         let facts = signature_facts(signature);
-        codes.push(Telling { session, judge, known, facts, speak }.tell(&verdict));
+        codes.push(Telling { session, judge, known, facts, is_gpgv }.tell(&verdict));
         asserted = asserted || is_asserted(session, &verdict);
     }
     if !asserted {
@@ -188,7 +156,8 @@ struct Telling<'a> {
     judge: &'a Judge,
     known: &'a Known,
     facts: SignatureFacts,
-    speak: Speak,
+    /// gpgv does not speak of trust: its keyring is the trust.
+    is_gpgv: bool,
 }
 
 impl Telling<'_> {
@@ -206,59 +175,64 @@ impl Telling<'_> {
             let words = format!("               issuer \"{}\"", Safe::bytes(issuer));
             self.session.log.remark(&words);
         }
-        let (bad, signer) = match verdict {
-            Verdict::Good(good) => return self.speak_well(State::Good, good.signer(), ""),
-            Verdict::Bad(bad) => (bad, bad.signer()),
+        let (signer, bad) = match verdict {
+            Verdict::Good(good) => (Some(good.signer()), None),
+            Verdict::Bad(bad) => (bad.signer(), Some(bad)),
         };
-        match (signer, bad.reason()) {
-            (Some(signer), Reason::BadSignature) => self.speak_ill(signer),
-            (Some(signer), Reason::ExpiredSignature) => {
-                self.speak_well(State::ExpiredSignature, signer, bad.detail())
+        let certificate = signer.and_then(|signer| {
+            let mut accepted = self.judge.accepted().iter();
+            accepted.find(|it| it.fingerprint() == signer.certificate)
+        });
+        match (signer.zip(certificate), bad.map(Bad::reason)) {
+            (Some((signer, certificate)), Some(Reason::BadSignature)) => {
+                self.speak_ill(certificate, &signer.key)
             }
-            (Some(signer), Reason::ExpiredKey) => {
-                self.speak_well(State::ExpiredKey, signer, bad.detail())
-            }
-            (Some(signer), Reason::RevokedKey) => {
-                self.speak_well(State::RevokedKey, signer, bad.detail())
-            }
-            _ => self.cannot_say(bad),
+            (
+                Some((signer, certificate)),
+                None | Some(Reason::ExpiredSignature | Reason::ExpiredKey | Reason::RevokedKey),
+            ) => self.speak_well(certificate, &signer.key, bad),
+            _ => bad.map_or(2, |bad| self.cannot_say(bad)),
         }
     }
 
     /// The bytes are the signer's. That is good, unless the signer or the signature is over.
-    fn speak_well(mut self, state: State, signer: &Signer, detail: &str) -> u8 {
-        let Some(certificate) = certificate_of(self.judge, signer) else { return 2 };
-        let key = &signer.key;
+    fn speak_well(
+        mut self,
+        certificate: &Certificate,
+        key: &Fingerprint,
+        over: Option<&Bad>,
+    ) -> u8 {
         let primary = certificate.fingerprint();
         let facts = &self.facts;
         let created = facts.created;
-        let expired = key_expiry(certificate, key, self.session);
+        let known_as = certificate_facts(certificate, &self.session.world.policy());
+        let over = over.map(|bad| (bad.reason(), bad.detail()));
+        let (keyword, what, word) = match over {
+            None => ("GOODSIG", "Good", None),
+            Some((Reason::ExpiredSignature, _)) => ("EXPSIG", "Expired", None),
+            Some((Reason::ExpiredKey, _)) => ("EXPKEYSIG", "Good", Some("expired")),
+            Some(_) => ("REVKEYSIG", "Good", Some("revoked")),
+        };
         let status = &mut self.session.status;
         status.say(&format!("KEY_CONSIDERED {primary} 0"));
-        if state == State::ExpiredKey
-            && let Some(expired) = expired
-        {
+        if let (Some("expired"), Some(expired)) = (word, key_expiry(&known_as, key)) {
             status.say(&format!("KEYEXPIRED {}", seconds(expired)));
         }
         status.say(&format!("SIG_ID {} {} {}", facts.id, day(created), seconds(created)));
         status.say(&format!("KEY_CONSIDERED {primary} 0"));
         let user_id = primary_user_id(certificate, self.session);
-        let key_id = key.key_id();
-        self.session.status.say_of(&format!("{} {key_id}", state.keyword()), &user_id);
+        self.session.status.say_of(&format!("{keyword} {}", key.key_id()), &user_id);
         let trust = self.trust_in(&primary);
-        let validity = match (self.speak, state, trust) {
-            (Speak::NotOfTrust, ..) => String::new(),
-            (_, State::ExpiredKey, _) => " [expired]".into(),
-            (_, State::RevokedKey, _) => " [revoked]".into(),
-            (_, _, Trust::Ultimate) => " [ultimate]".into(),
-            (_, _, Trust::Full) => " [full]".into(),
-            (_, _, Trust::Unknown) => " [unknown]".into(),
-        };
-        let what = if state == State::ExpiredSignature { "Expired" } else { "Good" };
+        let word = word.unwrap_or(match trust {
+            Trust::Ultimate => "ultimate",
+            Trust::Full => "full",
+            Trust::Unknown => "unknown",
+        });
+        let validity = if self.is_gpgv { String::new() } else { format!(" [{word}]") };
         let shown = Safe::bytes(&user_id).to_string();
         self.session.log.remark(&format!("{what} signature from \"{shown}\"{validity}"));
-        let known_as = certificate_facts(certificate, &self.session.world.policy()).user_ids;
-        for other in known_as.iter().filter(|other| other.value != user_id && !other.revoked) {
+        let others = known_as.user_ids.iter();
+        for other in others.filter(|other| other.value != user_id && !other.revoked) {
             let shown = Safe::bytes(&other.value);
             self.session.log.remark(&format!("                aka \"{shown}\"{validity}"));
         }
@@ -272,48 +246,49 @@ impl Telling<'_> {
             facts.hash,
             facts.class,
         ));
-        self.speak_of_trust(state, &primary, trust, detail);
+        match self.is_gpgv {
+            true => over.iter().for_each(|(_, detail)| self.session.log.say(detail)),
+            false => self.speak_of_trust(&primary, trust, over),
+        }
         if let Some(name) = HashAlgorithm::from_id(self.facts.hash).map(digest_name) {
             let kind = if self.facts.class == 1 { "textmode" } else { "binary" };
             self.session.verbose(&format!("{kind} signature, digest algorithm {name}"));
         }
-        if state == State::Good { 0 } else { 1 }
+        u8::from(over.is_some())
     }
 
-    fn speak_of_trust(&mut self, state: State, primary: &Fingerprint, trust: Trust, detail: &str) {
-        if self.speak == Speak::NotOfTrust {
-            if state != State::Good {
-                self.session.log.say(detail);
-            }
-            return;
-        }
-        self.session.status.say(&format!("KEY_CONSIDERED {primary} 0"));
-        match state {
-            State::Good | State::ExpiredSignature => {}
-            State::ExpiredKey => {
-                self.session.log.say("Note: This key has expired!");
-                self.session.log.say(&format!("         {detail}"));
-                self.session.log.say(&format!("Primary key fingerprint: {}", primary.grouped()));
+    fn speak_of_trust(
+        &mut self,
+        primary: &Fingerprint,
+        trust: Trust,
+        over: Option<(Reason, &str)>,
+    ) {
+        let Session { status, log, options, .. } = &mut *self.session;
+        status.say(&format!("KEY_CONSIDERED {primary} 0"));
+        match over {
+            None | Some((Reason::ExpiredSignature, _)) => {}
+            Some((Reason::ExpiredKey, detail)) => {
+                log.say("Note: This key has expired!");
+                log.say(&format!("         {detail}"));
+                log.say(&format!("Primary key fingerprint: {}", primary.grouped()));
                 return;
             }
-            State::RevokedKey => {
-                self.session.status.say("KEYREVOKED");
-                self.session.log.say("WARNING: This key has been revoked by its owner!");
-                self.session.log.say("         This could mean that the signature is forged.");
-                self.session.log.say(&format!("         {detail}"));
+            Some((_, detail)) => {
+                status.say("KEYREVOKED");
+                log.say("WARNING: This key has been revoked by its owner!");
+                log.say("         This could mean that the signature is forged.");
+                log.say(&format!("         {detail}"));
             }
         }
-        if self.session.options.always_trust {
-            self.session.log.remark("WARNING: Using untrusted key!");
+        if options.always_trust {
+            log.remark("WARNING: Using untrusted key!");
             return;
         }
-        let status = &mut self.session.status;
         match trust {
             Trust::Ultimate => status.say("TRUST_ULTIMATE 0 pgp"),
             Trust::Full => status.say("TRUST_FULLY 0 pgp"),
             Trust::Unknown => {
                 status.say("TRUST_UNDEFINED 0 pgp");
-                let log = &mut self.session.log;
                 log.remark("WARNING: This key is not certified with a trusted signature!");
                 log.remark(
                     "         There is no indication that the signature belongs to the owner.",
@@ -321,15 +296,14 @@ impl Telling<'_> {
                 log.remark(&format!("Primary key fingerprint: {}", primary.grouped()));
             }
         }
-        if state == State::ExpiredSignature {
-            self.session.log.say(detail);
+        if let Some((Reason::ExpiredSignature, detail)) = over {
+            log.say(detail);
         }
     }
 
     /// The signature names a known key, and is not by it over these bytes.
-    fn speak_ill(self, signer: &Signer) -> u8 {
-        let Some(certificate) = certificate_of(self.judge, signer) else { return 2 };
-        let Signer { certificate: primary, key } = signer;
+    fn speak_ill(self, certificate: &Certificate, key: &Fingerprint) -> u8 {
+        let primary = certificate.fingerprint();
         let user_id = primary_user_id(certificate, self.session);
         let Session { status, log, .. } = self.session;
         status.say(&format!("KEY_CONSIDERED {primary} 0"));
@@ -377,11 +351,6 @@ impl Telling<'_> {
     }
 }
 
-/// Returns the certificate of a signer that is accepted.
-fn certificate_of<'a>(judge: &'a Judge, signer: &Signer) -> Option<&'a Certificate> {
-    judge.accepted().iter().find(|it| it.fingerprint() == signer.certificate)
-}
-
 /// `--assert-signer`: a good signature, but by whom?
 fn is_asserted(session: &mut Session, verdict: &Verdict) -> bool {
     let Verdict::Good(good) = verdict else { return false };
@@ -417,20 +386,14 @@ fn asserted_fingerprints(word: &OsStr) -> Vec<Fingerprint> {
 }
 
 /// When the key, or its certificate, stopped being valid.
-fn key_expiry(
-    certificate: &Certificate,
-    key: &Fingerprint,
-    session: &Session,
-) -> Option<std::time::SystemTime> {
-    let facts = certificate_facts(certificate, &session.world.policy());
-    let of_key = facts.keys.iter().find(|facts| facts.description.fingerprint == *key);
-    let candidates = of_key.into_iter().chain(facts.keys.first());
-    candidates
-        .filter_map(|facts| match &facts.description.weakness {
-            Some(Weakness::Expired(time)) => Some(*time),
+fn key_expiry(certificate: &CertificateFacts, key: &Fingerprint) -> Option<SystemTime> {
+    let of_key = certificate.keys.iter().find(|facts| facts.description.fingerprint == *key);
+    of_key.into_iter().chain(certificate.keys.first()).find_map(|facts| {
+        match facts.description.weakness {
+            Some(Weakness::Expired(time)) => Some(time),
             _ => None,
-        })
-        .next()
+        }
+    })
 }
 
 /// gpg's names of public-key algorithms.

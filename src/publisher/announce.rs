@@ -281,7 +281,7 @@ fn keys_file(
 /// Writes all documents, or none if one of the names is taken by something else.
 fn write(documents: &[Document], folder: &Path, force: bool, umask: u32) -> Result<(), Failure> {
     make_folder(folder, umask)?;
-    let access = Access::Public { umask: umask };
+    let access = Access::Public { umask };
     let files = documents.iter().filter_map(|it| Some((it.path.as_ref()?, &it.bytes[..])));
     let files: Vec<(&PathBuf, &[u8])> = files.collect();
     if force {

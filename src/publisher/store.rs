@@ -97,7 +97,7 @@ impl Storing {
         };
         let shelf = home.keys_of(&[certificate.fingerprint()])?;
         shelf.check_complete(&certificate.fingerprint())?;
-        check_primes(certificate, moduli, &publisher.budget)?;
+        check_primes(certificate, moduli, publisher.budget)?;
         let Some(key) = known(&shelf, certificate) else {
             home.put_certificate(lock, certificate)?;
             moduli.add(certificate);
@@ -207,7 +207,7 @@ pub fn store_secret(
     let lock = publisher.lock()?;
     let shelf = home.keys_of(&[certificate.fingerprint()])?;
     shelf.check_complete(&certificate.fingerprint())?;
-    check_primes(certificate, &home.moduli()?, &publisher.budget)?;
+    check_primes(certificate, &home.moduli()?, publisher.budget)?;
     let Some(key) = known(&shelf, certificate) else {
         home.put_secret(&lock, secret)?;
         return Ok(Stored::New);

@@ -34,9 +34,14 @@ pub const MAX_ICON: u64 = 256 * 1024;
 const PLATFORMS: [&str; 5] =
     ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64", "windows-amd64"];
 
-const HOSTING: [&str; 3] = ["", "on-prem", "cloud"];
-const AUTHOR_TYPES: [&str; 3] = ["mattermost", "partner", "community"];
-const RELEASE_STAGES: [&str; 3] = ["production", "beta", "experimental"];
+/// Where a plugin may run, if not everywhere.
+pub const HOSTING: [&str; 2] = ["on-prem", "cloud"];
+
+/// Who makes a plugin.
+pub const AUTHOR_TYPES: [&str; 3] = ["mattermost", "partner", "community"];
+
+/// How mature a plugin is.
+pub const RELEASE_STAGES: [&str; 3] = ["production", "beta", "experimental"];
 
 /// A bundle that is offered for download, with its signature.
 #[derive(Clone, Debug)]
@@ -56,12 +61,12 @@ pub struct EntryDetails {
     pub release_notes_url: Option<String>,
     /// Names of labels.
     pub labels: Vec<String>,
-    /// Where it may run: "" for everywhere, `on-prem` or `cloud`.
-    pub hosting: &'static str,
-    /// Who makes it: `mattermost`, `partner` or `community`.
-    pub author_type: &'static str,
-    /// How mature it is: `production`, `beta` or `experimental`.
-    pub release_stage: &'static str,
+    /// Where it may run: one of [`HOSTING`], or "" for everywhere.
+    pub hosting: String,
+    /// Who makes it: one of [`AUTHOR_TYPES`].
+    pub author_type: String,
+    /// How mature it is: one of [`RELEASE_STAGES`].
+    pub release_stage: String,
     /// Whether it needs a licence.
     pub enterprise: bool,
     /// When it was added.
@@ -286,9 +291,11 @@ fn check_entry(entry: &Value, mut say: impl FnMut(String)) {
             say(format!("its version \"{version}\" is not like 1.2.0, without a v"));
         }
     }
-    for (field, allowed) in
-        [("hosting", HOSTING), ("author_type", AUTHOR_TYPES), ("release_stage", RELEASE_STAGES)]
-    {
+    for (field, allowed) in [
+        ("hosting", &["", HOSTING[0], HOSTING[1]]),
+        ("author_type", &AUTHOR_TYPES),
+        ("release_stage", &RELEASE_STAGES),
+    ] {
         let value = text(entry, field);
         if !allowed.contains(&value) {
             say(format!("its {field} \"{value}\" is not one of those known"));

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use plugsign::disk::Error;
-use plugsign::mattermost::marketplace::EntryDetails;
+use plugsign::mattermost::marketplace::{AUTHOR_TYPES, EntryDetails, HOSTING, RELEASE_STAGES};
 use plugsign::publisher::check_marketplace::{CheckedDatabase, CheckedEntry};
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::marketplace::{Adding, ChangedDatabase};
@@ -58,17 +58,17 @@ struct AddArguments {
     #[arg(long = "label", value_name = "NAME")]
     labels: Vec<String>,
     /// Whose plugins they are
-    #[arg(long, value_name = "WHO", default_value = "community")]
-    author_type: AuthorType,
+    #[arg(long, value_name = "WHO", default_value = "community", value_parser = AUTHOR_TYPES)]
+    author_type: String,
     /// How far they are
-    #[arg(long, value_name = "STAGE", default_value = "production")]
-    release_stage: ReleaseStage,
+    #[arg(long, value_name = "STAGE", default_value = "production", value_parser = RELEASE_STAGES)]
+    release_stage: String,
     /// They need a licence
     #[arg(long)]
     enterprise: bool,
     /// Show them on this kind of servers only
-    #[arg(long, value_name = "WHERE")]
-    hosting: Option<Hosting>,
+    #[arg(long, value_name = "WHERE", value_parser = HOSTING)]
+    hosting: Option<String>,
     /// Replace what the database has of the same plugin and version
     #[arg(long)]
     replace: bool,
@@ -80,26 +80,6 @@ struct AddArguments {
     /// certificates and the home's own secret keys
     #[arg(long = "key", value_name = "FILE|KEY")]
     keys: Vec<String>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum AuthorType {
-    Mattermost,
-    Partner,
-    Community,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum ReleaseStage {
-    Production,
-    Beta,
-    Experimental,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Hosting {
-    OnPrem,
-    Cloud,
 }
 
 /// Check a marketplace's database
@@ -166,21 +146,9 @@ fn details(arguments: &AddArguments, world: &World) -> Result<EntryDetails, Fail
         homepage_url: arguments.homepage_url.clone(),
         release_notes_url: arguments.release_notes_url.clone(),
         labels: arguments.labels.clone(),
-        hosting: match arguments.hosting {
-            None => "",
-            Some(Hosting::OnPrem) => "on-prem",
-            Some(Hosting::Cloud) => "cloud",
-        },
-        author_type: match arguments.author_type {
-            AuthorType::Mattermost => "mattermost",
-            AuthorType::Partner => "partner",
-            AuthorType::Community => "community",
-        },
-        release_stage: match arguments.release_stage {
-            ReleaseStage::Production => "production",
-            ReleaseStage::Beta => "beta",
-            ReleaseStage::Experimental => "experimental",
-        },
+        hosting: arguments.hosting.clone().unwrap_or_default(),
+        author_type: arguments.author_type.clone(),
+        release_stage: arguments.release_stage.clone(),
         enterprise: arguments.enterprise,
         updated_at: world.time(arguments.time.as_deref())?,
     })

@@ -23,8 +23,8 @@ use crate::openpgp::certificate::Certificate;
 use crate::openpgp::gnupg::{
     MAX_PRIVATE_KEY, PrivateKeyFile, WantedKeys, read_keybox, read_keyring,
 };
-use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::key_file::MAX_KEYRING;
+use crate::openpgp::set::Gathered;
 
 /// The folder of private keys in a GnuPG home.
 pub const PRIVATE_KEYS: &str = "private-keys-v1.d";
@@ -60,6 +60,7 @@ impl GnupgHome {
         };
         let mut seen = 0;
         let budget = Budget::new();
+        let mut certificates = Gathered::new(|certificate: &mut Certificate| certificate);
         for name in ["pubring.kbx", "pubring.gpg"] {
             let path = folder.join(name);
             let Some(bytes) = read_inside(&folder, &path, "a keyring", MAX_KEYRING).transpose()
@@ -70,11 +71,19 @@ impl GnupgHome {
             match bytes {
                 Ok(bytes) => {
                     let read = if name == "pubring.kbx" { read_keybox } else { read_keyring };
-                    home.add_all(&path, read(&bytes, WantedKeys::All, &budget));
+                    for certificate in read(&bytes, WantedKeys::All, &budget) {
+                        // Each copy was within bounds; both together need not be.
+                        let check = |merged: &Certificate| check_bounds(&merged.to_bytes()?);
+                        let added = certificate.and_then(|it| certificates.add(it, check));
+                        if let Err(error) = added {
+                            home.unreadable.push((path.clone(), error.into()));
+                        }
+                    }
                 }
                 Err(error) => home.unreadable.push((path, error)),
             }
         }
+        home.certificates = certificates.into_vec();
         let database = folder.join("public-keys.d").join("pubring.db");
         if is_there(&database)? {
             seen += 1;
@@ -92,37 +101,6 @@ impl GnupgHome {
             ))));
         }
         Ok(home)
-    }
-
-    /// Adds the certificates of one file, to their copies from another one if there are any.
-    fn add_all(&mut self, path: &Path, certificates: Vec<openpgp::Result<Certificate>>) {
-        let mut places: std::collections::HashMap<Fingerprint, usize> = self
-            .certificates
-            .iter()
-            .enumerate()
-            .map(|(place, certificate)| (certificate.fingerprint(), place))
-            .collect();
-        for certificate in certificates {
-            let added = certificate.map_err(Error::from).and_then(|certificate| {
-                let fingerprint = certificate.fingerprint();
-                match places.get(&fingerprint).and_then(|place| self.certificates.get_mut(*place)) {
-                    Some(copy) => {
-                        let merged = copy.merge(&certificate)?;
-                        // Each copy was within bounds; both together need not be.
-                        check_bounds(&merged.to_bytes()?)?;
-                        *copy = merged;
-                    }
-                    None => {
-                        places.insert(fingerprint, self.certificates.len());
-                        self.certificates.push(certificate);
-                    }
-                }
-                Ok(())
-            });
-            if let Err(error) = added {
-                self.unreadable.push((path.to_owned(), error));
-            }
-        }
     }
 
     /// Reads the private keys and returns how many files there are.

@@ -12,7 +12,7 @@
 //! There is no index that could disagree with the files. Each file appears whole under its
 //! final name, so readers need no lock, and a crash leaves the old state or the new one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -35,6 +35,7 @@ use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::revocation_reason::RevocationReason;
 use crate::openpgp::secret_key::SecretKey;
+use crate::openpgp::set::Gathered;
 use crate::openpgp::shared_primes::Moduli;
 
 const KEYS: &str = "keys";
@@ -458,36 +459,24 @@ impl Home {
 
 /// Reads the files of secret keys, and those of certificates.
 fn read_keys_of(secrets: Vec<PathBuf>, certificates: Vec<PathBuf>) -> Result<Shelf<HomeKey>> {
-    let mut shelf = Shelf { items: Vec::<HomeKey>::new(), unreadable: Vec::new() };
-    let mut places = HashMap::new();
-    for path in secrets {
-        match read_named(&path) {
-            Ok(Some(Key::Secret(secret))) => {
-                let certificate = secret.certificate().clone();
-                places.insert(certificate.fingerprint(), shelf.items.len());
-                shelf.items.push(HomeKey { certificate, secret: Some(secret) });
-            }
-            Ok(Some(Key::Certificate(_) | Key::Revocation(_))) => shelf
-                .unreadable
-                .push((path, no_key("it is among the secret keys and has no secret part"))),
-            Ok(None) => {}
-            Err(error) => shelf.unreadable.push((path, error)),
+    let mut keys = Gathered::new(|key: &mut HomeKey| &mut key.certificate);
+    let mut unreadable = Vec::new();
+    let secrets = secrets.into_iter().map(|path| (path, secret_of as fn(Key) -> Result<HomeKey>));
+    let certificates = certificates.into_iter().map(|path| {
+        let of = |key| Ok(HomeKey { certificate: certificate_of(key)?, secret: None });
+        (path, of as fn(Key) -> Result<HomeKey>)
+    });
+    for (path, of) in secrets.chain(certificates) {
+        let read = read_named(&path).and_then(|key| key.map(of).transpose());
+        let added = read.and_then(|key| match key {
+            Some(key) => Ok(keys.add(key, |_| Ok(()))?),
+            None => Ok(()),
+        });
+        if let Err(error) = added {
+            unreadable.push((path, error));
         }
     }
-    for path in certificates {
-        match read_named(&path).and_then(|key| key.map(certificate_of).transpose()) {
-            Ok(Some(certificate)) => {
-                // Of one key there is one file in each folder.
-                let place = places.get(&certificate.fingerprint()).copied();
-                if let Err(error) = shelf.add(certificate, place) {
-                    shelf.unreadable.push((path, error));
-                }
-            }
-            Ok(None) => {}
-            Err(error) => shelf.unreadable.push((path, error)),
-        }
-    }
-    Ok(shelf)
+    Ok(Shelf { items: keys.into_vec(), unreadable })
 }
 
 /// Returns the fingerprint that a file is named by.
@@ -562,6 +551,15 @@ fn read_as(path: &Path, named: &Fingerprint) -> Result<Key> {
         return Err(no_key(format!("it has another key than it is named for: {found}")));
     }
     Ok(key)
+}
+
+fn secret_of(key: Key) -> Result<HomeKey> {
+    match key {
+        Key::Secret(secret) => {
+            Ok(HomeKey { certificate: secret.certificate().clone(), secret: Some(secret) })
+        }
+        _ => Err(no_key("it is among the secret keys and has no secret part")),
+    }
 }
 
 fn certificate_of(key: Key) -> Result<Certificate> {

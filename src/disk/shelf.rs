@@ -8,6 +8,7 @@ use crate::openpgp::certificate::Certificate;
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::SecretKey;
+use crate::openpgp::set::one;
 use crate::openpgp::shared_primes::sharer;
 use crate::openpgp::weakness::Weakness;
 
@@ -103,15 +104,6 @@ impl Shelf<HomeKey> {
         check_primes(certificate, self.items.iter().map(|key| &key.certificate))
     }
 
-    /// Adds a certificate, to the secret key's if that is here, at this place.
-    pub(super) fn add(&mut self, certificate: Certificate, place: Option<usize>) -> Result<()> {
-        match place.and_then(|place| self.items.get_mut(place)) {
-            Some(key) => key.certificate = key.certificate.merge(&certificate)?,
-            None => self.items.push(HomeKey { certificate, secret: None }),
-        }
-        Ok(())
-    }
-
     /// Narrows the keys by their trusted copies, which may know of a revocation: these are the
     /// trusted files, named by their certificates.
     pub(super) fn narrow_by(
@@ -181,8 +173,8 @@ impl Shelf<HomeKey> {
 
     /// Returns the only one of these keys, if all of it can be read.
     fn one<'a>(&self, keys: impl Iterator<Item = &'a HomeKey>, query: &str) -> Result<&'a HomeKey> {
-        let found = one_of(keys, query);
-        if matches!(found, Err(Error::OpenPgp(openpgp::Error::UnknownKey(_)))) {
+        let found = one(keys, |key| &key.certificate, query);
+        if matches!(found, Err(openpgp::Error::UnknownKey(_))) {
             self.check_believed()?;
         }
         let key = found?;
@@ -202,17 +194,4 @@ pub(super) fn check_primes<'a>(
         })),
         None => Ok(()),
     }
-}
-
-fn one_of<'a>(mut keys: impl Iterator<Item = &'a HomeKey>, query: &str) -> Result<&'a HomeKey> {
-    let first = keys.next().ok_or_else(|| openpgp::Error::UnknownKey(query.to_string()))?;
-    let others: Vec<&HomeKey> = keys.collect();
-    if others.is_empty() {
-        return Ok(first);
-    }
-    let candidates = std::iter::once(first)
-        .chain(others)
-        .map(|key| (key.certificate.fingerprint(), key.certificate.name_text()))
-        .collect();
-    Err(Error::OpenPgp(openpgp::Error::AmbiguousKey { query: query.to_string(), candidates }))
 }

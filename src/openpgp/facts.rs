@@ -16,8 +16,8 @@ use openpgp::serialize::MarshalInto;
 use super::certificate::Certificate;
 use super::certificate::description::KeyDescription;
 use super::gnupg::grip;
-use super::hash::{ContentHash, HashAlgorithm, Hasher};
-use super::ids::{Fingerprint, KeyId};
+use super::hash::{HashAlgorithm, digest_of};
+use super::ids::{Fingerprint, KeyId, hex};
 use super::policy::Policy;
 use super::signature::DetachedSignature;
 use super::weakness::Weakness;
@@ -105,7 +105,7 @@ pub fn certificate_facts(certificate: &Certificate, policy: &Policy) -> Certific
                 id.self_signatures().filter_map(|own| own.signature_creation_time()).max()
             });
             let revoked = component.is_some_and(|id| certificate.is_revoked_id(&id));
-            let hash = hex(&digest_of(HashAlgorithm::Ripemd160, &value));
+            let hash = hex(&digest_of(HashAlgorithm::Ripemd160, &[&value]).unwrap_or_default());
             UserIdFacts { value, hash, certified, revoked }
         })
         .collect();
@@ -167,7 +167,7 @@ fn signature_id(signature: &DetachedSignature) -> String {
     // OpenPGP's times have 32 bits.
     hashed.extend((seconds.as_secs() as u32).to_be_bytes());
     hashed.extend(packet.mpis().to_vec().unwrap_or_default());
-    STANDARD_NO_PAD.encode(digest_of(HashAlgorithm::Sha1, &hashed))
+    STANDARD_NO_PAD.encode(digest_of(HashAlgorithm::Sha1, &[&hashed]).unwrap_or_default())
 }
 
 /// Returns how many signatures there are in a certificate: self-signatures, bindings, revocations.
@@ -188,15 +188,4 @@ fn key_grip(key: &Key<PublicParts, UnspecifiedRole>) -> Option<String> {
         mpi::PublicKey::RSA { n, .. } => grip(n.value()).ok(),
         _ => None,
     }
-}
-
-fn digest_of(algorithm: HashAlgorithm, bytes: &[u8]) -> Vec<u8> {
-    let way = ContentHash { algorithm, text: false };
-    let mut hasher = Hasher::new([way]);
-    hasher.update(bytes);
-    hasher.finish().digest(way, b"").unwrap_or_default()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }

@@ -130,6 +130,39 @@ pub(super) fn subpacket(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((*tag, value, rest))
 }
 
+/// Walks the subpackets of an area: their tags, with the mark of what is critical, and values. What
+/// is cut short ends the walk.
+pub(super) fn subpackets(area: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let mut rest = area;
+    std::iter::from_fn(move || {
+        let (tag, value, after) = subpacket(rest)?;
+        rest = after;
+        Some((tag, value))
+    })
+}
+
+/// Returns the key ID that a subpacket names the issuer by. Of a version 4 fingerprint it is the
+/// end.
+pub(super) fn issuer_in(tag: u8, value: &[u8]) -> Option<[u8; 8]> {
+    match tag & 0x7F {
+        16 => value.first_chunk().copied(),
+        33 if value.first() == Some(&4) => value.last_chunk().copied(),
+        _ => None,
+    }
+}
+
+/// Returns what is hashed of a key, given by its public packet's body (RFC 9580, section 5.2.4).
+pub(super) fn hashed_key(body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(body.len()).unwrap_or(u16::MAX);
+    [&[0x99][..], &length.to_be_bytes(), body].concat()
+}
+
+/// Returns what is hashed of a user ID or of a user attribute, given by its packet.
+pub(super) fn hashed_user(tag: u8, body: &[u8]) -> Vec<u8> {
+    let mark = if tag == USER_ID { 0xB4 } else { 0xD1 };
+    [&[mark][..], &(body.len() as u32).to_be_bytes(), body].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -99,12 +99,17 @@ impl Context {
     }
 }
 
-/// Returns the SHA-1 of some parts, one after the other.
-pub(super) fn sha1(parts: &[&[u8]]) -> Result<[u8; 20]> {
-    let way = ContentHash { algorithm: HashAlgorithm::Sha1, text: false };
+/// Returns the digest over some parts, one after the other.
+pub(super) fn digest_of(algorithm: HashAlgorithm, parts: &[&[u8]]) -> Option<Vec<u8>> {
+    let way = ContentHash { algorithm, text: false };
     let mut hasher = Hasher::new([way]);
     parts.iter().for_each(|part| hasher.update(part));
-    let digest = hasher.finish().digest(way, b"").and_then(|digest| digest.try_into().ok());
+    hasher.finish().digest(way, b"")
+}
+
+/// Returns the SHA-1 of some parts, one after the other.
+pub(super) fn sha1(parts: &[&[u8]]) -> Result<[u8; 20]> {
+    let digest = digest_of(HashAlgorithm::Sha1, parts).and_then(|digest| digest.try_into().ok());
     digest.ok_or_else(|| Error::crypto("hashing")("no SHA-1"))
 }
 

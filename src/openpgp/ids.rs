@@ -50,6 +50,11 @@ impl Serialize for Fingerprint {
     }
 }
 
+/// Returns octets in hexadecimal digits, as key IDs and fingerprints have them.
+pub(super) fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02X}")).collect()
+}
+
 /// A key ID: 16 hexadecimal digits. Others can be made to collide with it, so it selects
 /// candidates and never decides.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -215,11 +215,11 @@ pub fn key_blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>> {
     Ok(blocks.into_iter().map(Block::Decoded).collect())
 }
 
-/// The binary packets of some keys: a keyring is not copied to be read.
+/// A part of a file, the packets of some keys above all: a keyring is not copied to be read.
 pub enum Block<'a> {
-    /// As they stand in the file.
+    /// As it stands in the file.
     There(&'a [u8]),
-    /// As they come out of armor or base64.
+    /// As it comes out of armor or base64, or with line ends in place of what stood for them.
     Decoded(Zeroizing<Vec<u8>>),
 }
 
@@ -234,28 +234,11 @@ impl Deref for Block<'_> {
     }
 }
 
-impl Deref for PlainText<'_> {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            PlainText::There(text) => text,
-            PlainText::Unescaped(text) => text,
-        }
-    }
-}
-
-/// A text as it stands, or with line ends in the place of what stood for them.
-enum PlainText<'a> {
-    There(&'a [u8]),
-    Unescaped(Zeroizing<Vec<u8>>),
-}
-
 /// Turns `\n` and `\r` spelled out into line ends, where real line ends are missing.
-fn unescaped(bytes: &[u8]) -> PlainText<'_> {
+fn unescaped(bytes: &[u8]) -> Block<'_> {
     let trimmed = bytes.trim_ascii();
     if trimmed.contains(&b'\n') || !trimmed.windows(2).any(|pair| pair == b"\\n") {
-        return PlainText::There(bytes);
+        return Block::There(bytes);
     }
     let mut text = Zeroizing::new(Vec::with_capacity(trimmed.len()));
     let mut rest = trimmed;
@@ -272,7 +255,7 @@ fn unescaped(bytes: &[u8]) -> PlainText<'_> {
             }
         };
     }
-    PlainText::Unescaped(text)
+    Block::Decoded(text)
 }
 
 fn decode_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {

@@ -2,9 +2,9 @@
 //!
 //! Whoever looks for one key among thousands reads this much of each, and no more.
 
-use super::framing::integer;
+use super::framing::{hashed_key, integer};
 use super::hash::sha1;
-use super::ids::KeyId;
+use super::ids::{KeyId, hex};
 
 pub(super) const RSA: [u8; 3] = [1, 2, 3];
 const ELGAMAL: [u8; 2] = [16, 20];
@@ -57,8 +57,7 @@ impl<'a> RawKey<'a> {
 
     /// Returns the octets that fingerprints and signatures hash (RFC 9580, section 5.5.4.2).
     pub(super) fn hashed(&self) -> Vec<u8> {
-        let length = u16::try_from(self.public.len()).unwrap_or(u16::MAX);
-        [&[0x99][..], &length.to_be_bytes(), self.public].concat()
+        hashed_key(self.public)
     }
 
     /// Returns the fingerprint.
@@ -68,7 +67,7 @@ impl<'a> RawKey<'a> {
 
     /// Returns the fingerprint in hexadecimal digits.
     pub(super) fn hex_fingerprint(&self) -> Option<String> {
-        Some(self.fingerprint()?.iter().map(|octet| format!("{octet:02X}")).collect())
+        Some(hex(&self.fingerprint()?))
     }
 
     /// Returns the key ID, which is the fingerprint's end.

@@ -1,6 +1,6 @@
 //! Signature packets as they stand: what they say of themselves, and what they are over.
 
-use super::framing::{area, integer, subpacket};
+use super::framing::{area, integer, issuer_in, subpackets};
 
 /// The deepest that signatures may be embedded in signatures. One is what a signing subkey needs.
 const MOST_DEPTH: usize = 4;
@@ -83,18 +83,14 @@ impl<'a> Claim<'a> {
         }
         let (hashed, after) = area(body.get(4..)?)?;
         let (unhashed, _) = area(after)?;
-        for mut rest in [hashed, unhashed] {
-            while let Some((tag, value, after)) = subpacket(rest) {
-                rest = after;
+        for area in [hashed, unhashed] {
+            for (tag, value) in subpackets(area) {
                 self.subpackets += 1;
                 match tag & 0x7F {
                     12 if depth == 0 => self.revokers.extend(value.last_chunk::<8>()),
-                    16 if depth == 0 => self.issuers.extend(value.first_chunk::<8>()),
-                    // Of a version 4 fingerprint, the key ID is the end.
-                    33 if depth == 0 && value.first() == Some(&4) => {
-                        self.issuers.extend(value.last_chunk::<8>());
-                    }
-                    33 if depth == 0 => self.issuers.push([0; 8]),
+                    16 if depth == 0 => self.issuers.extend(issuer_in(tag, value)),
+                    // A fingerprint of another version is somebody else's.
+                    33 if depth == 0 => self.issuers.push(issuer_in(tag, value).unwrap_or([0; 8])),
                     32 => {
                         if depth == 0 {
                             self.embedded.push(value);

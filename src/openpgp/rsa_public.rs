@@ -11,6 +11,7 @@ use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, Odd, Resize};
 use sequoia_openpgp as openpgp;
 
+use super::framing::integer;
 use super::hash::HashAlgorithm;
 
 /// A public key's numbers, big-endian.
@@ -80,8 +81,8 @@ impl Recovering {
     /// Takes the numbers out of a version 4 key packet's body (RFC 9580, section 5.5.2.2).
     pub(super) fn of_key_body(body: &[u8]) -> Option<Recovering> {
         let [4, _, _, _, _, 1..=3, ref numbers @ ..] = *body else { return None };
-        let (n, rest) = number(numbers)?;
-        let (e, _) = number(rest)?;
+        let (n, rest) = integer(numbers)?;
+        let (e, _) = integer(rest)?;
         if n.len() > MOST_OCTETS.0 || e.len() > MOST_OCTETS.1 {
             return None;
         }
@@ -115,12 +116,6 @@ impl Recovering {
         let digest = padded.get(padding..)?.strip_prefix(&[0])?.strip_prefix(info)?;
         (padding >= 8 && digest.len() == hash.digest_size().ok()?).then(|| digest.to_vec())
     }
-}
-
-/// Takes a number with its length in bits.
-fn number(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (bits, rest) = bytes.split_first_chunk::<2>()?;
-    rest.split_at_checked(usize::from(u16::from_be_bytes(*bits)).div_ceil(8))
 }
 
 /// Returns an odd number greater than one, with no more words than it needs.

@@ -1,35 +1,85 @@
-//! Copies of certificates, taken together.
+//! Copies of certificates, taken together, and the one that a KEY means.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use super::certificate::Certificate;
-use super::error::Result;
+use super::error::{Error, Result};
+use super::ids::Fingerprint;
 
-/// Takes the copies of each certificate together: a revocation counts whichever copy has it. What
-/// stands first of each certificate stays, in its place, and gets what its copies have beyond it.
+/// Things with a certificate, one of each. A revocation counts whichever copy has it.
+pub struct Gathered<T, C> {
+    items: Vec<T>,
+    places: HashMap<Fingerprint, usize>,
+    certificate: C,
+}
+
+impl<T, C: Fn(&mut T) -> &mut Certificate> Gathered<T, C> {
+    /// Begins with none. `certificate` finds the certificate of a thing.
+    pub fn new(certificate: C) -> Gathered<T, C> {
+        Gathered { items: Vec::new(), places: HashMap::new(), certificate }
+    }
+
+    /// Adds a thing. If there is one with a copy of its certificate, that one stays, and gets what
+    /// the copy has beyond it, unless `check` refuses both together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`] if copies cannot be joined, and those of `check`.
+    pub fn add(&mut self, mut item: T, check: impl Fn(&Certificate) -> Result<()>) -> Result<()> {
+        let copy = (self.certificate)(&mut item);
+        let place = self.places.get(&copy.fingerprint());
+        match place.and_then(|place| self.items.get_mut(*place)).map(&self.certificate) {
+            Some(known) => {
+                let merged = known.merge(copy)?;
+                check(&merged)?;
+                *known = merged;
+            }
+            None => {
+                self.places.insert(copy.fingerprint(), self.items.len());
+                self.items.push(item);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the things, in the order in which the first copies came.
+    pub fn into_vec(self) -> Vec<T> {
+        self.items
+    }
+}
+
+/// Takes the copies of each certificate together.
 ///
 /// # Errors
 ///
-/// [`Error::Crypto`](super::error::Error::Crypto) if copies cannot be joined.
+/// [`Error::Crypto`] if copies cannot be joined.
 pub fn gather<T>(
     items: impl IntoIterator<Item = T>,
     certificate: impl Fn(&mut T) -> &mut Certificate,
 ) -> Result<Vec<T>> {
-    let mut gathered: Vec<T> = Vec::new();
-    let mut places = HashMap::new();
-    for mut item in items {
-        match places.entry(certificate(&mut item).fingerprint()) {
-            Entry::Vacant(place) => {
-                place.insert(gathered.len());
-                gathered.push(item);
-            }
-            Entry::Occupied(place) => {
-                if let Some(known) = gathered.get_mut(*place.get()).map(&certificate) {
-                    *known = known.merge(certificate(&mut item))?;
-                }
-            }
+    let mut gathered = Gathered::new(certificate);
+    items.into_iter().try_for_each(|item| gathered.add(item, |_| Ok(())))?;
+    Ok(gathered.into_vec())
+}
+
+/// Returns the only one of those that match a KEY, which is empty if none was given.
+///
+/// # Errors
+///
+/// [`Error::UnknownKey`] if there is none, [`Error::AmbiguousKey`] if there are several.
+pub fn one<T>(
+    matching: impl IntoIterator<Item = T>,
+    certificate: impl Fn(&T) -> &Certificate,
+    key: &str,
+) -> Result<T> {
+    let mut matching: Vec<T> = matching.into_iter().collect();
+    match (matching.pop(), &matching[..]) {
+        (Some(only), []) => Ok(only),
+        (None, _) => Err(Error::UnknownKey(key.to_string())),
+        (Some(last), others) => {
+            let name = |it: &T| (certificate(it).fingerprint(), certificate(it).name_text());
+            let candidates = others.iter().chain([&last]).map(name).collect();
+            Err(Error::AmbiguousKey { query: key.to_string(), candidates })
         }
     }
-    Ok(gathered)
 }

@@ -10,6 +10,7 @@ use openpgp::packet::Key;
 use openpgp::packet::key::{SecretParts, UnspecifiedRole};
 use openpgp::serialize::MarshalInto;
 
+use super::ids::hex;
 use super::weakness::Weakness;
 
 /// Where a secret part is that is not here.
@@ -55,7 +56,7 @@ pub(super) fn place(key: &Key<SecretParts, UnspecifiedRole>) -> SecretPlace {
     match rest {
         [CARD, length, serial @ ..] => {
             let serial = serial.get(..usize::from(*length)).unwrap_or(serial);
-            SecretPlace::Card(serial.iter().map(|byte| format!("{byte:02X}")).collect())
+            SecretPlace::Card(hex(serial))
         }
         [CARD] => SecretPlace::Card(String::new()),
         _ => SecretPlace::Unknown,

@@ -13,7 +13,7 @@ use sequoia_openpgp as openpgp;
 
 use openpgp::packet::signature::cache::SignatureVerificationCache;
 
-use super::framing::RawPacket;
+use super::framing::{RawPacket, USER_ATTRIBUTE, USER_ID, hashed_user};
 use super::hash::{ContentHash, HashAlgorithm, Hasher};
 use super::raw_key::{DSA, ECDSA, EDDSA, RSA, RawKey};
 use super::raw_signature::{Claim, Parts};
@@ -196,20 +196,14 @@ fn statement(
     primary: &RawKey<'_>,
     component: &Component<'_>,
 ) -> Option<Vec<u8>> {
-    let mut about = primary.hashed();
-    let mut add = |mark: u8, body: &[u8]| {
-        about.push(mark);
-        about.extend((body.len() as u32).to_be_bytes());
-        about.extend_from_slice(body);
-    };
-    match (parts.kind, component) {
-        (0x1F | 0x20, Component::Primary) => {}
-        (0x10..=0x13 | 0x30, Component::UserId(body)) => add(0xB4, body),
-        (0x10..=0x13 | 0x30, Component::Attribute(body)) => add(0xD1, body),
-        (0x18 | 0x19 | 0x28, Component::Subkey(Some(subkey))) => about.extend(subkey.hashed()),
+    let component = match (parts.kind, component) {
+        (0x1F | 0x20, Component::Primary) => Vec::new(),
+        (0x10..=0x13 | 0x30, Component::UserId(body)) => hashed_user(USER_ID, body),
+        (0x10..=0x13 | 0x30, Component::Attribute(body)) => hashed_user(USER_ATTRIBUTE, body),
+        (0x18 | 0x19 | 0x28, Component::Subkey(Some(subkey))) => subkey.hashed(),
         _ => return None,
-    }
-    Some(about)
+    };
+    Some([primary.hashed(), component].concat())
 }
 
 enum Judgement {

@@ -12,6 +12,7 @@ use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::key_file::{Key, names_a_key, read_certificates, read_keys};
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::SecretKey;
+use crate::openpgp::set::one;
 use crate::text::Safe;
 
 /// A key that was found, locked.
@@ -186,31 +187,20 @@ pub fn one_secret(
     keys: Vec<openpgp::Result<Key>>,
     query: Option<&KeyQuery>,
 ) -> Result<SecretKey, Failure> {
-    let mut found: Option<SecretKey> = None;
     let mut last = openpgp::Error::NoKey("it has no secret key".into());
+    let mut found = Vec::new();
     for key in keys {
         match key {
-            Ok(Key::Secret(secret)) => {
-                if query.is_some_and(|query| !query.matches(secret.certificate())) {
-                    continue;
-                }
-                if let Some(first) = &found {
-                    return Err(openpgp::Error::AmbiguousKey {
-                        query: query.map(|query| query.text().to_string()).unwrap_or_default(),
-                        candidates: vec![
-                            (first.fingerprint(), first.certificate().name_text()),
-                            (secret.fingerprint(), secret.certificate().name_text()),
-                        ],
-                    }
-                    .into());
-                }
-                found = Some(secret);
-            }
+            Ok(Key::Secret(secret)) => found.push(secret),
             Ok(Key::Certificate(_) | Key::Revocation(_)) => {}
             Err(error) => last = error,
         }
     }
-    found.ok_or_else(|| last.into())
+    found.retain(|secret| query.is_none_or(|query| query.matches(secret.certificate())));
+    match found.is_empty() {
+        true => Err(last.into()),
+        false => Ok(one(found, SecretKey::certificate, query.map_or("", KeyQuery::text))?),
+    }
 }
 
 /// Returns the certificates in the bytes of a file that `--key` names. A revocation certificate in

@@ -13,7 +13,7 @@ use openpgp::types::ReasonForRevocation;
 
 use super::super::statements::{Statement, Subject};
 use super::{Certificate, is_one_of, subject_of};
-use crate::openpgp::ids::Fingerprint;
+use crate::openpgp::ids::{Fingerprint, hex};
 use crate::text::Safe;
 
 impl Certificate {
@@ -131,8 +131,7 @@ impl Certificate {
             it.is_revocation() && it.subject == subject && is_one_of(by, &revokers)
         });
         let (statement, issuers) = said.next()?;
-        let revoker: String =
-            issuers.first().into_iter().flatten().map(|byte| format!("{byte:02X}")).collect();
+        let revoker = issuers.first().map(|issuer| hex(issuer)).unwrap_or_default();
         by(reason_words(statement.reason()), revoker)
     }
 }

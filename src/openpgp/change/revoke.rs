@@ -15,7 +15,7 @@ use crate::openpgp::error::{Error, Result};
 
 use crate::openpgp::armor::armored;
 use crate::openpgp::certificate::Certificate;
-use crate::openpgp::framing::{Frame, SIGNATURE, split};
+use crate::openpgp::framing::{self, BadFrame, RawPacket, SIGNATURE};
 use crate::openpgp::ids::{Fingerprint, KeyId};
 use crate::openpgp::primary_key::PrimaryKey;
 use crate::openpgp::revocation_reason::RevocationReason;
@@ -45,26 +45,21 @@ impl Revocation {
 /// Reads the packets of a revocation certificate as gpg and plugsign make it: key revocations
 /// alone.
 pub fn read_revocations(packets: &[u8]) -> Result<Vec<Revocation>> {
-    let mut revocations = Vec::new();
-    let mut rest = packets;
-    while !rest.is_empty() {
-        let frame = split(rest).map_err(|_| Error::NoKey("it is damaged".into()))?;
-        rest = frame.rest;
-        match is_key_revocation(&frame) {
-            true => revocations.push(Revocation { body: frame.body.to_vec() }),
-            false => return Err(Error::NoKey("it is a signature, and no key".into())),
-        }
-    }
-    Ok(revocations)
+    let read = |packet: Result<RawPacket<'_>, BadFrame>| match packet {
+        Ok(packet) if is_key_revocation(&packet) => Ok(Revocation { body: packet.body.to_vec() }),
+        Ok(_) => Err(Error::NoKey("it is a signature, and no key".into())),
+        Err(_) => Err(Error::NoKey("it is damaged".into())),
+    };
+    framing::packets(packets).map(read).collect()
 }
 
 /// Returns whether packets begin with a key revocation, and not with a key.
 pub(in crate::openpgp) fn begins_with_revocation(packets: &[u8]) -> bool {
-    split(packets).is_ok_and(|frame| is_key_revocation(&frame))
+    framing::packets(packets).next().is_some_and(|it| it.is_ok_and(|it| is_key_revocation(&it)))
 }
 
-fn is_key_revocation(frame: &Frame<'_>) -> bool {
-    frame.tag == SIGNATURE && statements::is_key_revocation(frame.body)
+fn is_key_revocation(packet: &RawPacket<'_>) -> bool {
+    packet.tag == SIGNATURE && statements::is_key_revocation(packet.body)
 }
 
 /// Revokes a key.

@@ -15,6 +15,7 @@ use super::protection::Protected;
 use super::sexp::Sexp;
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::hash::sha1;
+use crate::openpgp::ids::hex;
 use crate::openpgp::rsa_public::without_zeros;
 
 /// The most bytes that are read of a private key file: one of RSA-4096 has 7 KiB.
@@ -186,5 +187,5 @@ fn key_entry(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 /// its first bit is set (libgcrypt, cipher/rsa.c, compute_keygrip).
 pub(in crate::openpgp) fn grip(n: &[u8]) -> Result<String> {
     let sign: &[u8] = if n.first().is_some_and(|byte| byte & 0x80 != 0) { &[0] } else { &[] };
-    Ok(sha1(&[sign, n])?.iter().map(|byte| format!("{byte:02X}")).collect())
+    Ok(hex(&sha1(&[sign, n])?))
 }

@@ -15,7 +15,8 @@ use super::raw::{
 };
 use super::statement::{Statement, Subject};
 use crate::openpgp::framing::{
-    PUBLIC_KEY, PUBLIC_SUBKEY, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, USER_ATTRIBUTE, USER_ID, split,
+    self, PUBLIC_KEY, PUBLIC_SUBKEY, RawPacket, SECRET_KEY, SECRET_SUBKEY, SIGNATURE,
+    USER_ATTRIBUTE, USER_ID, hashed_key, hashed_user,
 };
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::raw_key::RawKey;
@@ -56,14 +57,9 @@ impl Statements {
         packets: &[u8],
         proofs: &Proofs,
     ) -> Option<(Fingerprint, Statements)> {
-        let first = split(packets).ok()?;
-        let (primary, mut rest) = packets.split_at_checked(packets.len() - first.rest.len())?;
-        let (fingerprint, mut walk) = Walk::new(primary)?;
-        while let Ok(frame) = split(rest) {
-            let packet = rest.get(..rest.len() - frame.rest.len()).unwrap_or_default();
-            rest = frame.rest;
-            walk.take(frame.tag, frame.body, packet, proofs);
-        }
+        let mut packets = framing::packets(packets).flatten();
+        let (fingerprint, mut walk) = Walk::new(&packets.next()?)?;
+        packets.for_each(|packet| walk.take(&packet, proofs));
         Some((fingerprint, Statements(Arc::new(walk.kept))))
     }
 
@@ -194,12 +190,10 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(packet: &[u8]) -> Option<(Fingerprint, Walk)> {
-        let fingerprint = match split(packet).ok()? {
-            frame if frame.tag == PUBLIC_KEY => {
-                Fingerprint::from_hex(&RawKey::read(frame.body)?.hex_fingerprint()?)?
-            }
-            _ => match Packet::from_bytes(packet).ok()? {
+    fn new(packet: &RawPacket<'_>) -> Option<(Fingerprint, Walk)> {
+        let fingerprint = match packet.tag {
+            PUBLIC_KEY => Fingerprint::from_hex(&RawKey::read(packet.body)?.hex_fingerprint()?)?,
+            _ => match Packet::from_bytes(packet.whole).ok()? {
                 Packet::SecretKey(key) => Fingerprint(key.fingerprint()),
                 _ => return None,
             },
@@ -209,18 +203,12 @@ impl Walk {
         Some((fingerprint, Walk { kept, key_id, place: Subject::Key }))
     }
 
-    fn take(&mut self, tag: u8, body: &[u8], packet: &[u8], proofs: &Proofs) {
-        let subject = match tag {
-            SIGNATURE => return self.take_signature(body, proofs),
-            USER_ID => Subject::UserId(body.into()),
-            USER_ATTRIBUTE => Subject::Attribute(body.into()),
-            PUBLIC_SUBKEY => Subject::Subkey(body.into()),
-            SECRET_SUBKEY => match public_body(packet) {
-                Some(body) => Subject::Subkey(body.into()),
-                None => return,
-            },
-            _ => return,
-        };
+    fn take(&mut self, packet: &RawPacket<'_>, proofs: &Proofs) {
+        if packet.tag == SIGNATURE {
+            return self.take_signature(packet.body, proofs);
+        }
+        // A second primary key begins another certificate, which nobody looks at here.
+        let Some(subject) = subject_in(packet).filter(|it| *it != Subject::Key) else { return };
         self.place = subject.clone();
         if !self.kept.subjects.contains(&subject) {
             self.kept.subjects.push(subject);
@@ -240,18 +228,30 @@ impl Walk {
     }
 }
 
-/// Returns a key packet's body without its secret part.
-fn public_body(packet: &[u8]) -> Option<Vec<u8>> {
-    let frame = split(packet).ok()?;
-    if matches!(frame.tag, PUBLIC_KEY | PUBLIC_SUBKEY) {
-        return Some(frame.body.to_vec());
+/// Returns what the signatures behind a packet are about.
+fn subject_in(packet: &RawPacket<'_>) -> Option<Subject> {
+    match packet.tag {
+        PUBLIC_KEY | SECRET_KEY => Some(Subject::Key),
+        USER_ID => Some(Subject::UserId(packet.body.into())),
+        USER_ATTRIBUTE => Some(Subject::Attribute(packet.body.into())),
+        PUBLIC_SUBKEY | SECRET_SUBKEY => {
+            public_body(packet).map(|body| Subject::Subkey(body.into()))
+        }
+        _ => None,
     }
-    let public = match Packet::from_bytes(packet).ok()? {
+}
+
+/// Returns a key packet's body without its secret part.
+fn public_body(packet: &RawPacket<'_>) -> Option<Vec<u8>> {
+    if matches!(packet.tag, PUBLIC_KEY | PUBLIC_SUBKEY) {
+        return Some(packet.body.to_vec());
+    }
+    let public = match Packet::from_bytes(packet.whole).ok()? {
         Packet::SecretKey(key) => Packet::from(key.take_secret().0),
         Packet::SecretSubkey(key) => Packet::from(key.take_secret().0),
         _ => return None,
     };
-    Some(split(&public.to_vec().ok()?).ok()?.body.to_vec())
+    Some(framing::split(&public.to_vec().ok()?).ok()?.body.to_vec())
 }
 
 /// Finds out which signatures the primary key made, and about what.
@@ -313,59 +313,35 @@ fn subject_of<'a>(
 
 /// Hashes what a signature about the subject is over (RFC 9580, section 5.2.4).
 fn digest_over(raw: &RawSignature<'_>, primary: &[u8], subject: &Subject) -> Option<Vec<u8>> {
-    let key_head = |body: &[u8]| -> Option<[u8; 3]> {
-        let [high, low] = u16::try_from(body.len()).ok()?.to_be_bytes();
-        Some([0x99, high, low])
+    let subject = match subject {
+        Subject::Key => Vec::new(),
+        Subject::Subkey(body) => hashed_key(body),
+        Subject::UserId(body) => hashed_user(USER_ID, body),
+        Subject::Attribute(body) => hashed_user(USER_ATTRIBUTE, body),
     };
-    let user_head = |mark: u8, body: &[u8]| -> Option<[u8; 5]> {
-        let [a, b, c, d] = u32::try_from(body.len()).ok()?.to_be_bytes();
-        Some([mark, a, b, c, d])
-    };
-    let head = key_head(primary)?;
-    match subject {
-        Subject::Key => raw.digest(&[&head, primary]),
-        Subject::Subkey(body) => raw.digest(&[&head, primary, &key_head(body)?, body]),
-        Subject::UserId(body) => raw.digest(&[&head, primary, &user_head(0xB4, body)?, body]),
-        Subject::Attribute(body) => raw.digest(&[&head, primary, &user_head(0xD1, body)?, body]),
-    }
+    raw.digest(&[&hashed_key(primary), &subject])
 }
 
 /// Returns the bodies of the signature packets.
 fn bodies(packets: &[u8]) -> HashSet<&[u8]> {
-    let mut bodies = HashSet::new();
-    let mut rest = packets;
-    while let Ok(frame) = split(rest) {
-        if frame.tag == SIGNATURE {
-            bodies.insert(frame.body);
-        }
-        rest = frame.rest;
-    }
-    bodies
+    let signatures = framing::packets(packets).flatten().filter(|packet| packet.tag == SIGNATURE);
+    signatures.map(|packet| packet.body).collect()
 }
 
 /// Puts signatures behind what they are about.
 fn insert(packets: &[u8], missing: &HashMap<&Subject, Vec<&Arc<[u8]>>>) -> Vec<u8> {
     let mut all = Vec::with_capacity(packets.len());
-    let mut rest = packets;
-    while let Ok(frame) = split(rest) {
-        let packet = rest.get(..rest.len() - frame.rest.len()).unwrap_or_default();
-        rest = frame.rest;
-        all.extend_from_slice(packet);
-        let subject = match frame.tag {
-            PUBLIC_KEY | SECRET_KEY => Some(Subject::Key),
-            USER_ID => Some(Subject::UserId(frame.body.into())),
-            USER_ATTRIBUTE => Some(Subject::Attribute(frame.body.into())),
-            PUBLIC_SUBKEY | SECRET_SUBKEY => {
-                public_body(packet).map(|body| Subject::Subkey(body.into()))
-            }
-            _ => None,
-        };
+    let mut walked = 0;
+    for packet in framing::packets(packets).flatten() {
+        walked += packet.whole.len();
+        all.extend_from_slice(packet.whole);
+        let subject = subject_in(&packet);
         for body in subject.and_then(|subject| missing.get(&subject)).into_iter().flatten() {
             all.extend(packet_head(body.len()));
             all.extend_from_slice(body);
         }
     }
-    all.extend_from_slice(rest);
+    all.extend_from_slice(packets.get(walked..).unwrap_or_default());
     all
 }
 

@@ -7,7 +7,7 @@ use sequoia_openpgp as openpgp;
 
 use openpgp::types::HashAlgorithm;
 
-use super::super::framing::{area, subpacket};
+use crate::openpgp::framing::{area, issuer_in, subpacket, subpackets};
 
 /// Types of signatures that a key makes about itself (RFC 9580, section 5.2.1).
 pub(super) const DIRECT_KEY: u8 = 0x1F;
@@ -115,19 +115,9 @@ impl<'a> RawSignature<'a> {
 
     /// Returns the key IDs that it claims to be made by.
     pub(super) fn issuers(&self) -> Vec<[u8; 8]> {
-        let mut issuers: Vec<[u8; 8]> = self.fixed.iter().map(|(_, issuer)| *issuer).collect();
-        for mut rest in [self.hashed, self.unhashed] {
-            while let Some((tag, value, after)) = subpacket(rest) {
-                rest = after;
-                match tag & 0x7F {
-                    16 => issuers.extend(value.first_chunk::<8>()),
-                    // Of a version 4 fingerprint, the key ID is the end.
-                    33 if value.first() == Some(&4) => issuers.extend(value.last_chunk::<8>()),
-                    _ => {}
-                }
-            }
-        }
-        issuers
+        let named = subpackets(self.hashed).chain(subpackets(self.unhashed));
+        let named = named.filter_map(|(tag, value)| issuer_in(tag, value));
+        self.fixed.iter().map(|(_, issuer)| *issuer).chain(named).collect()
     }
 
     /// Returns whether it is of a type that revokes.

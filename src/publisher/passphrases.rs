@@ -21,16 +21,9 @@ impl Publisher<'_> {
         no_passphrase: bool,
         what: &str,
     ) -> Result<Option<Arc<Passphrase>>, Failure> {
-        if no_passphrase {
-            return Ok(None);
-        }
-        let passphrase = match self.ask.given(Which::Key)? {
-            Some(passphrase) => passphrase,
-            None => Arc::new(self.ask.new_passphrase(Which::Key, what)?),
-        };
-        match passphrase.is_empty() {
-            true => Err(Failure::EmptyPassphrase),
-            false => Ok(Some(passphrase)),
+        match no_passphrase {
+            true => Ok(None),
+            false => self.chosen(Which::Key, what, Failure::EmptyPassphrase).map(Some),
         }
     }
 
@@ -40,14 +33,20 @@ impl Publisher<'_> {
     ///
     /// [`Failure::EmptyNewPassphrase`], and what [`Ask`](super::ask::Ask) says.
     pub fn new_passphrase(&self, what: &str) -> Result<Arc<Passphrase>, Failure> {
-        let passphrase = match self.ask.given(Which::New)? {
+        self.chosen(Which::New, what, Failure::EmptyNewPassphrase)
+    }
+
+    fn chosen(
+        &self,
+        which: Which,
+        what: &str,
+        if_empty: Failure,
+    ) -> Result<Arc<Passphrase>, Failure> {
+        let passphrase = match self.ask.given(which)? {
             Some(passphrase) => passphrase,
-            None => Arc::new(self.ask.new_passphrase(Which::New, what)?),
+            None => Arc::new(self.ask.new_passphrase(which, what)?),
         };
-        match passphrase.is_empty() {
-            true => Err(Failure::EmptyNewPassphrase),
-            false => Ok(passphrase),
-        }
+        if passphrase.is_empty() { Err(if_empty) } else { Ok(passphrase) }
     }
 
     /// Gets the passphrase of a key, and asks for it if need be. None if the key needs none.

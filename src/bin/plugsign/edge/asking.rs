@@ -2,14 +2,14 @@
 //! that is given wins.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 use plugsign::disk::Error;
-use plugsign::disk::file::read_bounded;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::secret_key::Passphrase;
 use plugsign::publisher::ask::{Ask, Which};
@@ -23,9 +23,7 @@ use super::terminal::Conversation;
 use super::world::World;
 
 /// The most bytes that a passphrase may have.
-const MAX_PASSPHRASE: u64 = 64 * 1024;
-
-const LINE_END: &str = "one line end at its end is dropped, nothing else is changed";
+const MAX_PASSPHRASE: usize = 64 * 1024;
 
 #[derive(Args, Clone, Default)]
 pub struct PassphraseSource {
@@ -70,19 +68,88 @@ pub struct LentPrimary {
     pub primary_passphrase_file: Option<PathBuf>,
 }
 
+/// Where a passphrase is given.
+#[derive(Clone)]
+pub enum Given {
+    /// In a descriptor.
+    Descriptor(u32),
+    /// In a file, or a FIFO: shells make them for `<(command)`.
+    File(PathBuf),
+    /// On the command line. A pipe took it from there, see `gpg::secret`.
+    CommandLine(u32),
+}
+
 /// One place that a passphrase may be given in.
 #[derive(Default)]
 struct Source {
-    descriptor: Option<u32>,
-    file: Option<PathBuf>,
+    given: Option<Given>,
+    /// Whether the first line alone counts, as with gpg.
+    by_line: bool,
     /// What was read from there: a descriptor can be read once only.
     read: OnceLock<Arc<Passphrase>>,
 }
 
 impl Source {
     fn new(descriptor: Option<u32>, file: Option<&PathBuf>) -> Source {
-        Source { descriptor, file: file.cloned(), read: OnceLock::new() }
+        let given = descriptor.map(Given::Descriptor).or_else(|| file.cloned().map(Given::File));
+        Source { given, ..Source::default() }
     }
+
+    /// Reads the passphrase that is given there, else in a variable.
+    fn read(&self, variable: &str, world: &World) -> Result<Option<Passphrase>, Failure> {
+        let read = |file: File| read_to_end(file.as_fd(), self.by_line);
+        let bytes = match &self.given {
+            Some(Given::Descriptor(0)) => read_to_end(io::stdin().as_fd(), self.by_line)
+                .map_err(|error| Failure::Descriptor(0, error))?,
+            Some(Given::Descriptor(number) | Given::CommandLine(number)) => {
+                inherited(*number, File::options().read(true))
+                    .and_then(read)
+                    .map_err(|error| Failure::Descriptor(*number, error))?
+            }
+            Some(Given::File(path)) => {
+                File::open(path).and_then(read).map_err(Error::io("read", path))?
+            }
+            None => match world.variable(variable) {
+                Some(value) => Zeroizing::new(value.into_vec()),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(Passphrase::without_line_end(bytes)))
+    }
+
+    /// Says where the passphrase comes from.
+    fn words(&self, variable: &str, world: &World) -> Option<String> {
+        let rule = match self.by_line {
+            true => "its first line counts, without the line end",
+            false => "one line end at its end is dropped, nothing else is changed",
+        };
+        let place = match &self.given {
+            Some(Given::Descriptor(number)) => format!("descriptor {number} (--passphrase-fd)"),
+            Some(Given::File(path)) => format!("{} (--passphrase-file)", Safe::path(path)),
+            Some(Given::CommandLine(_)) => return Some("--passphrase".into()),
+            None => world.variable(variable).map(|_| variable.to_string())?,
+        };
+        Some(format!("{place}; {rule}"))
+    }
+}
+
+/// Reads a passphrase to its end, or to the end of its first line and not a byte more: with gpg,
+/// the file to be signed may follow on standard input.
+fn read_to_end(source: BorrowedFd<'_>, by_line: bool) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(256));
+    let mut byte = Zeroizing::new([0u8; 1]);
+    while bytes.len() <= MAX_PASSPHRASE {
+        match rustix::io::read(source, &mut *byte) {
+            Ok(0) => return Ok(bytes),
+            Ok(_) => bytes.push(byte[0]),
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        if by_line && byte[0] == b'\n' {
+            return Ok(bytes);
+        }
+    }
+    Err(io::Error::other(format!("it has more than {MAX_PASSPHRASE} bytes")))
 }
 
 /// A command's sources of passphrases.
@@ -119,6 +186,14 @@ impl<'a> Asking<'a> {
         self
     }
 
+    /// Takes the key's passphrase from what gpg's options give: of a descriptor or a file, the
+    /// first line.
+    pub fn as_gpg(mut self, given: Option<Given>) -> Asking<'a> {
+        let by_line = matches!(given, Some(Given::Descriptor(_) | Given::File(_)));
+        self.key = Source { given, by_line, ..Source::default() };
+        self
+    }
+
     fn place(&self, which: Which) -> (&Source, &'static str) {
         match which {
             Which::Key => (&self.key, "PLUGSIGN_PASSPHRASE"),
@@ -134,21 +209,13 @@ impl Ask for Asking<'_> {
         if let Some(read) = source.read.get() {
             return Ok(Some(Arc::clone(read)));
         }
-        let passphrase = read(source.descriptor, source.file.as_deref(), variable, self.world)?;
+        let passphrase = source.read(variable, self.world)?;
         Ok(passphrase.map(|it| Arc::clone(source.read.get_or_init(|| Arc::new(it)))))
     }
 
     fn source(&self, which: Which) -> Option<String> {
         let (source, variable) = self.place(which);
-        match (source.descriptor, &source.file) {
-            (Some(number), _) => Some(format!("descriptor {number} (--passphrase-fd); {LINE_END}")),
-            (None, Some(path)) => {
-                Some(format!("{} (--passphrase-file); {LINE_END}", Safe::path(path)))
-            }
-            (None, None) => {
-                self.world.variable(variable).map(|_| format!("{variable}; {LINE_END}"))
-            }
-        }
+        source.words(variable, self.world)
     }
 
     fn passphrase_of(&self, certificate: &Certificate, words: &str) -> Result<Passphrase, Failure> {
@@ -167,27 +234,6 @@ impl Ask for Asking<'_> {
         };
         ask_twice(&mut Conversation::open().ok_or_else(nobody)?, what)
     }
-}
-
-/// Reads the passphrase that a descriptor, a file or a variable gives, the first that is named.
-fn read(
-    descriptor: Option<u32>,
-    file: Option<&Path>,
-    variable: &str,
-    world: &World,
-) -> Result<Option<Passphrase>, Failure> {
-    if let Some(number) = descriptor {
-        let read = read_descriptor(number).map(Passphrase::without_line_end);
-        return read.map(Some).map_err(|error| Failure::Descriptor(number, error));
-    }
-    if let Some(path) = file {
-        // A FIFO is as good as a file here: shells make them for `<(command)`.
-        let file = File::open(path).map_err(Error::io("read", path))?;
-        let bytes = read_bounded(file, &path.to_string_lossy(), "a passphrase", MAX_PASSPHRASE)?;
-        return Ok(Some(Passphrase::without_line_end(bytes)));
-    }
-    let value = world.variable(variable);
-    Ok(value.map(|value| Passphrase::without_line_end(Zeroizing::new(value.into_vec()))))
 }
 
 /// Asks for a new passphrase until it is the same twice; three times at the most.
@@ -211,13 +257,18 @@ fn asking(error: io::Error) -> Failure {
     }
 }
 
-fn read_descriptor(number: u32) -> io::Result<Zeroizing<Vec<u8>>> {
-    let reader: Box<dyn Read> = match number {
-        0 => Box::new(io::stdin()),
-        _ => Box::new(inherited(number, File::options().read(true))?),
-    };
-    read_bounded(reader, "", "a passphrase", MAX_PASSPHRASE).map_err(|error| match error {
-        Error::Io { source, .. } => source,
-        other => io::Error::other(other.to_string()),
-    })
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_and_not_a_byte_more() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(b"secret words\nthe file").unwrap();
+        drop(writer);
+        assert_eq!(&*read_to_end(reader.as_fd(), true).unwrap(), b"secret words\n");
+        assert_eq!(&*read_to_end(reader.as_fd(), false).unwrap(), b"the file");
+    }
 }

@@ -51,7 +51,7 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
     let secret = Secret::read(session)?;
     let Session { options, world, status, log } = session;
     let publisher = world.publisher(&secret);
-    let protected = Protected::AsItIs(secret.named());
+    let protected = Protected::AsItIs(secret.named.as_ref());
     let taking = Taking { no_passphrase: true, protected, ..Taking::default() };
     let mut importer = Importer::new(&publisher, taking)?;
     let mut telling = Telling { world, status, log, counts: Counts::default() };

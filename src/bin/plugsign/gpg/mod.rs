@@ -42,6 +42,7 @@ use self::personality::Personality;
 use self::session::Session;
 use self::status::{Sink, Status};
 use self::table::{Opt, Task};
+use crate::edge::asking::Given;
 use crate::edge::global::Global;
 use crate::edge::terminal::Terminal;
 use crate::edge::world::{World, gnupg_home};
@@ -142,7 +143,7 @@ fn warn(session: &mut Session) {
         let time = dates::day_and_time(session.world.now);
         session.log.say(&format!("WARNING: running with faked system time: {time}"));
     }
-    if matches!(session.options.passphrase, Some(options::PassphraseFrom::Pipe(_))) {
+    if matches!(session.options.passphrase, Some(Given::CommandLine(_))) {
         session.log.remark(
             "WARNING: a passphrase on the command line can be seen by others; use --passphrase-file or --passphrase-fd",
         );

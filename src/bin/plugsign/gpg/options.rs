@@ -10,6 +10,7 @@ use plugsign::text::Safe;
 use super::argv::Parsed;
 use super::dates;
 use super::table::{Opt, Task};
+use crate::edge::asking::Given;
 
 /// How key IDs are shown in listings.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,16 +20,6 @@ pub enum KeyidFormat {
     Long,
     HexShort,
     HexLong,
-}
-
-/// Where a passphrase that is not in the environment comes from.
-pub enum PassphraseFrom {
-    /// The first line of a descriptor.
-    Descriptor(u32),
-    /// All of a descriptor: what `--passphrase` became.
-    Pipe(u32),
-    /// The first line of a file.
-    File(PathBuf),
 }
 
 /// What may be asked when no passphrase is given.
@@ -74,7 +65,7 @@ pub struct Options {
     pub time: Option<SystemTime>,
     pub homedir: Option<PathBuf>,
     pub keyid_format: KeyidFormat,
-    pub passphrase: Option<PassphraseFrom>,
+    pub passphrase: Option<Given>,
     pub pinentry: Pinentry,
     pub status_fd: Option<String>,
     pub status_file: Option<PathBuf>,
@@ -189,11 +180,11 @@ impl Options {
             // It never comes this far, see `secret`.
             Opt::Passphrase => return Err("--passphrase cannot be taken here".into()),
             Opt::PassphraseFd => {
-                self.passphrase = Some(PassphraseFrom::Descriptor(descriptor(&text(value)?)?));
+                self.passphrase = Some(Given::Descriptor(descriptor(&text(value)?)?));
             }
-            Opt::PassphraseFile => self.passphrase = Some(PassphraseFrom::File(value.into())),
+            Opt::PassphraseFile => self.passphrase = Some(Given::File(value.into())),
             Opt::PassphrasePipe => {
-                self.passphrase = Some(PassphraseFrom::Pipe(descriptor(&text(value)?)?));
+                self.passphrase = Some(Given::CommandLine(descriptor(&text(value)?)?));
             }
             Opt::PersonalDigestPreferences => {
                 self.preferred_digest = preferred_digest(&text(value)?)?;

@@ -1,27 +1,22 @@
 //! Passphrases in gpg's ways, and how `--passphrase VALUE` gets out of the argument block.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::Arc;
 
-use plugsign::disk::Error;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::secret_key::Passphrase;
 use plugsign::publisher::ask::{Ask, Which};
 use plugsign::publisher::failure::Failure;
-use plugsign::text::Safe;
-use zeroize::Zeroizing;
 
-use super::options::{PassphraseFrom, Pinentry};
+use super::options::Pinentry;
 use super::session::Session;
 use crate::edge::asking::Asking;
-use crate::edge::descriptor::inherited;
 
 /// The most bytes that a passphrase may have; less than what fits into a pipe.
 const MAX_PASSPHRASE: usize = 32 * 1024;
@@ -72,45 +67,23 @@ fn find(arguments: &[OsString]) -> Option<(std::ops::Range<usize>, &OsStr)> {
     None
 }
 
-/// Where passphrases come from: what gpg's options name, else what plugsign's own commands take.
+/// Where passphrases come from: what gpg's options give, else what plugsign's own commands take.
 pub struct Secret<'a> {
     session: &'a Session,
-    /// The passphrase that the command line names, and where it is from.
-    named: Option<(Arc<Passphrase>, String)>,
-    otherwise: Asking<'a>,
+    asking: Asking<'a>,
+    /// The passphrase that the command line gives.
+    pub named: Option<Arc<Passphrase>>,
     /// The very key that is to be unlocked, if it was asked for by itself.
     pub exactly: Option<Fingerprint>,
 }
 
 impl<'a> Secret<'a> {
-    /// Reads the passphrase that the command line names, if it names one.
+    /// Reads the passphrase that the command line gives: standard input may begin with it.
     pub fn read(session: &'a Session) -> Result<Secret<'a>, Failure> {
-        const LINE: &str = "its first line counts, without the line end";
-        let named = match &session.options.passphrase {
-            Some(PassphraseFrom::Descriptor(number)) => Some((
-                read_descriptor(*number, Until::LineEnd)?,
-                format!("descriptor {number} (--passphrase-fd); {LINE}"),
-            )),
-            Some(PassphraseFrom::Pipe(number)) => Some((
-                read_descriptor(*number, Until::End)?,
-                "--passphrase; one line end at its end is dropped".to_string(),
-            )),
-            Some(PassphraseFrom::File(path)) => {
-                let read = File::open(path).and_then(|it| read_until(it.as_fd(), Until::LineEnd));
-                let words = format!("{} (--passphrase-file); {LINE}", Safe::path(path));
-                Some((read.map_err(Error::io("read", path))?, words))
-            }
-            None => None,
-        };
-        let named =
-            named.map(|(bytes, words)| (Arc::new(Passphrase::without_line_end(bytes)), words));
-        let otherwise = Asking::new(&session.world);
-        Ok(Secret { session, named, otherwise, exactly: None })
-    }
-
-    /// Returns the passphrase that the command line names.
-    pub fn named(&self) -> Option<&Arc<Passphrase>> {
-        self.named.as_ref().map(|(passphrase, _)| passphrase)
+        let given = &session.options.passphrase;
+        let asking = Asking::new(&session.world).as_gpg(given.clone());
+        let named = if given.is_some() { asking.given(Which::Key)? } else { None };
+        Ok(Secret { session, asking, named, exactly: None })
     }
 
     /// Gets the passphrase of a new key: none if an empty one was given.
@@ -122,27 +95,22 @@ impl<'a> Secret<'a> {
     /// Makes sure that somebody may be asked.
     fn check_may_ask(&self, what: &str) -> Result<(), Failure> {
         let options = &self.session.options;
-        let may_ask = !options.no_tty
-            && match options.pinentry {
-                Pinentry::Ask => true,
-                Pinentry::Never => false,
-                Pinentry::Loopback => !options.batch,
-            };
+        let may_ask = match options.pinentry {
+            Pinentry::Ask => !options.no_tty,
+            Pinentry::Never => false,
+            Pinentry::Loopback => !options.no_tty && !options.batch,
+        };
         if may_ask { Ok(()) } else { Err(Failure::NoPassphrase(what.to_string())) }
     }
 }
 
 impl Ask for Secret<'_> {
     fn given(&self, which: Which) -> Result<Option<Arc<Passphrase>>, Failure> {
-        match &self.named {
-            Some((passphrase, _)) => Ok(Some(Arc::clone(passphrase))),
-            None => self.otherwise.given(which),
-        }
+        self.asking.given(which)
     }
 
     fn source(&self, which: Which) -> Option<String> {
-        let named = self.named.as_ref().map(|(_, words)| words.clone());
-        named.or_else(|| self.otherwise.source(which))
+        self.asking.source(which)
     }
 
     /// Says first whose passphrase is needed, as gpg does.
@@ -154,50 +122,13 @@ impl Ask for Secret<'_> {
         status.say_of(&format!("USERID_HINT {key}"), &user_id);
         status.say(&format!("NEED_PASSPHRASE {key} {primary} 1 0"));
         self.check_may_ask(&format!("key {}", certificate.fingerprint()))?;
-        self.otherwise.passphrase_of(certificate, words)
+        self.asking.passphrase_of(certificate, words)
     }
 
     fn new_passphrase(&self, which: Which, what: &str) -> Result<Passphrase, Failure> {
         self.check_may_ask(what)?;
-        self.otherwise.new_passphrase(which, what)
+        self.asking.new_passphrase(which, what)
     }
-}
-
-fn read_descriptor(number: u32, until: Until) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let read = match number {
-        0 => read_until(io::stdin().as_fd(), until),
-        _ => inherited(number, File::options().read(true))
-            .and_then(|file| read_until(file.as_fd(), until)),
-    };
-    read.map_err(|error| Failure::Descriptor(number, error))
-}
-
-/// How far a passphrase goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Until {
-    /// As gpg reads: to the end of the line, and not a byte more. What follows on standard input
-    /// is the file to be signed.
-    LineEnd,
-    /// To the end.
-    End,
-}
-
-/// Reads a passphrase with its line end.
-fn read_until(source: BorrowedFd<'_>, until: Until) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut line = Zeroizing::new(Vec::with_capacity(256));
-    let mut byte = Zeroizing::new([0u8; 1]);
-    while line.len() <= MAX_PASSPHRASE {
-        match rustix::io::read(source, &mut *byte) {
-            Ok(0) => return Ok(line),
-            Ok(_) => line.push(byte[0]),
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        }
-        if until == Until::LineEnd && byte[0] == b'\n' {
-            return Ok(line);
-        }
-    }
-    Err(io::Error::other("it is too long"))
 }
 
 #[cfg(test)]
@@ -217,14 +148,5 @@ mod tests {
         assert_eq!(found("gpg --passphrase-fd 0 -b f"), None);
         assert_eq!(found("gpg -b -- --passphrase x"), None);
         assert_eq!(found("gpg --passphrase"), None);
-    }
-
-    #[test]
-    fn a_line_is_read_and_not_a_byte_more() {
-        let (reader, mut writer) = io::pipe().unwrap();
-        writer.write_all(b"secret words\nthe file").unwrap();
-        drop(writer);
-        assert_eq!(&*read_until(reader.as_fd(), Until::LineEnd).unwrap(), b"secret words\n");
-        assert_eq!(&*read_until(reader.as_fd(), Until::End).unwrap(), b"the file");
     }
 }

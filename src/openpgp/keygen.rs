@@ -5,18 +5,17 @@ use std::time::{Duration, SystemTime};
 use sequoia_openpgp as openpgp;
 
 use openpgp::Cert;
-use openpgp::packet::key::{Key4, PrimaryRole, SecretKeyMaterial, SecretParts, SubordinateRole};
-use openpgp::packet::key::{KeyRole, PublicParts, Unencrypted, UnspecifiedRole};
+use openpgp::packet::UserID;
+use openpgp::packet::key::{PrimaryRole, SubordinateRole};
 use openpgp::packet::signature::SignatureBuilder;
-use openpgp::packet::{Key, UserID};
-use openpgp::types::{Features, HashAlgorithm, KeyFlags, PublicKeyAlgorithm, SignatureType};
+use openpgp::types::{Features, HashAlgorithm, KeyFlags, SignatureType};
 
 use super::change::{SubkeyPlan, made, revocation, self_signature, signing_subkey};
+use super::new_key::new_key;
 use super::policy::KeySizeBits;
 use super::primary_key::{PrimaryKey, UnlockedKey};
 use super::revocation_reason::RevocationReason;
-use super::rsa::{self, PrivateKey};
-use super::secret_key::{Passphrase, SecretKey, lock};
+use super::secret_key::{Passphrase, SecretKey};
 use crate::openpgp::error::{Error, Result};
 use crate::text::{Safe, is_unsafe};
 
@@ -200,36 +199,6 @@ fn encryption_subkey(
     let binding = made::on_subkey(subkey_binding(plan)?, primary, subkey.parts_as_public())
         .map_err(Error::crypto("binding the subkey"))?;
     Ok([subkey.into(), binding.into()])
-}
-
-/// Makes one key, its secret part protected if there is a passphrase.
-pub(super) fn new_key<R>(
-    bits: KeySizeBits,
-    created: SystemTime,
-    passphrase: Option<&Passphrase>,
-) -> Result<(Key<SecretParts, R>, PrivateKey)>
-where
-    R: KeyRole + Clone,
-    Key<SecretParts, R>: From<Key4<SecretParts, R>>,
-{
-    let (private, parts) = rsa::generate(bits)?;
-    let bare: Key<PublicParts, UnspecifiedRole> =
-        Key4::new(created, PublicKeyAlgorithm::RSAEncryptSign, parts.public.clone())
-            .map_err(Error::crypto("making the key packet"))?
-            .into();
-    let secret = Unencrypted::from(parts.secret);
-    let secret = match passphrase {
-        Some(passphrase) => lock(&bare, secret, passphrase)?,
-        None => SecretKeyMaterial::Unencrypted(secret),
-    };
-    let key = Key4::<SecretParts, R>::with_secret(
-        created,
-        PublicKeyAlgorithm::RSAEncryptSign,
-        parts.public,
-        secret,
-    )
-    .map_err(Error::crypto("making the key packet"))?;
-    Ok((key.into(), private))
 }
 
 /// OpenPGP's times and durations are 32-bit numbers of seconds (RFC 9580, section 3.5).

@@ -16,6 +16,7 @@ pub mod hash;
 pub mod ids;
 pub mod key_file;
 pub mod keygen;
+mod new_key;
 pub mod policy;
 pub mod primary_key;
 pub mod query;

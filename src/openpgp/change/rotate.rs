@@ -14,7 +14,7 @@ use super::renew::{Maker, check_changeable, self_signature, with_back_signature}
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::Fingerprint;
-use crate::openpgp::keygen::new_key;
+use crate::openpgp::new_key::new_key;
 use crate::openpgp::policy::KeySizeBits;
 use crate::openpgp::primary_key::{PrimaryKey, UnlockedKey};
 use crate::openpgp::secret_key::{Passphrase, SecretKey};

@@ -1,11 +1,11 @@
 //! gpg's commands.
 
 use super::super::argv::Kind;
+use super::entry::{Entry, Task, entry, refused, task};
 use super::reasons::{
     ADD_UID, CERTIFYING, CLEARSIGN, EDITING, ENCRYPTION, EXTEND, MANY, NETWORK, NO_CARD, NOT_HERE,
     PASSWD, REVOKE, REVOKE_UID, ROTATE, TRUST,
 };
-use super::{Entry, Task, entry, refused, task};
 
 /// What is done.
 pub(super) static DONE: &[Entry] = &[

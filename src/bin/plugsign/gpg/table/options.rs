@@ -1,8 +1,8 @@
 //! gpg's options that change things.
 
 use super::super::argv::Kind;
+use super::entry::{Entry, Opt, entry, flag, refused, refused_value, value};
 use super::reasons::{ENCRYPTION, NOT_HERE, NOT_SIGNED, NOT_TRUSTED, NOT_WRITTEN, TRUST};
-use super::{Entry, Opt, entry, flag, refused, refused_value, value};
 
 /// What is here.
 pub(super) static DONE: &[Entry] = &[

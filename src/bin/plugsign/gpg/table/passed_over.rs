@@ -1,7 +1,7 @@
 //! gpg's options that have no meaning here.
 
 use super::super::argv::Kind;
-use super::{Entry, entry, silent, silent_value, told, told_value};
+use super::entry::{Entry, entry, silent, silent_value, told, told_value};
 
 /// There is no agent, no keyring file, no trust database, no card, no network, no terminal to find
 /// and no encryption.

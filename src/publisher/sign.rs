@@ -54,7 +54,7 @@ pub struct SignRequest<'a> {
 pub enum What<'a> {
     /// These files, and what is taken from these folders.
     Paths(&'a [PathBuf], Selection),
-    /// Standard input. Its signature is returned, unless it goes to a file.
+    /// Standard input.
     Stream(File),
 }
 
@@ -66,19 +66,12 @@ impl Publisher<'_> {
     /// That no key was found or unlocked, or that the request makes no sense. What is wrong with
     /// one file is in the outcome.
     pub fn sign(&self, request: SignRequest<'_>) -> Result<Signed, Failure> {
-        let SignRequest { created, armored, dry_run, .. } = request;
-        let (release, output) = match (&request.what, request.output) {
-            (What::Paths(paths, selection), output) => (Release::to_sign(paths, selection), output),
-            (What::Stream(_), Output::Beside) => (Release::default(), Output::Returned),
-            (What::Stream(_), output) => (Release::default(), output),
+        let SignRequest { created, armored, output, dry_run, .. } = request;
+        let release = match &request.what {
+            What::Paths(paths, selection) => Release::to_sign(paths, selection),
+            What::Stream(_) => Release::default(),
         };
-        if output != Output::Beside && request.keys.len() > 1 {
-            let why = "several keys sign files where they are, without -o and standard input";
-            return Err(Failure::Usage(why.into()));
-        }
-        if matches!(request.what, What::Paths(..)) && output != Output::Beside {
-            check_single(&release, output)?;
-        }
+        check_output(&request, &release)?;
         self.warn_of_signatures(&release);
         warn_of_archives(&release, self.watch);
         let (signers, by) = self.unlock_signers(&request)?;
@@ -190,18 +183,24 @@ impl Publisher<'_> {
     }
 }
 
-fn check_single(release: &Release, output: Output<'_>) -> Result<(), Failure> {
-    let ([artifact], true) = (&release.artifacts[..], release.unreadable.is_empty()) else {
-        return Err(Failure::Usage(format!(
-            "-o names one signature, and there are {} files to sign",
-            release.artifacts.len()
-        )));
-    };
-    match output {
-        Output::At(output) if is_same_file(output, &artifact.path) => {
-            Err(Failure::Usage("-o names the very file that is to be signed".into()))
+/// Makes sure that there is one signature where only one can go.
+fn check_output(request: &SignRequest<'_>, release: &Release) -> Result<(), Failure> {
+    let usage = |message: &str| Err(Failure::Usage(message.into()));
+    let is_stream = matches!(request.what, What::Stream(_));
+    if request.keys.len() > 1 && (is_stream || request.output != Output::Beside) {
+        return usage("several keys sign files where they are, without -o and standard input");
+    }
+    match (request.output, &release.artifacts[..], release.unreadable.is_empty()) {
+        _ if is_stream => Ok(()),
+        (Output::Beside, ..) => Ok(()),
+        (Output::At(output), [artifact], true) if is_same_file(output, &artifact.path) => {
+            usage("-o names the very file that is to be signed")
         }
-        _ => Ok(()),
+        (_, [_], true) => Ok(()),
+        (_, artifacts, _) => {
+            let count = artifacts.len();
+            usage(&format!("-o names one signature, and there are {count} files to sign"))
+        }
     }
 }
 

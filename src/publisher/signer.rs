@@ -138,7 +138,7 @@ pub(super) fn hash_bytes(bytes: &[u8]) -> Hashed {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Output<'a> {
     /// Beside their files: the first signer's to `FILE.sig`, which servers read, each other one's
-    /// to `FILE.KEYID.sig`.
+    /// to `FILE.KEYID.sig`. A stream's is returned.
     Beside,
     /// The only signature goes to this file.
     At(&'a Path),
@@ -170,10 +170,14 @@ impl Signing<'_> {
     /// A signature's name lasts once its folder was synced: the caller does so
     /// ([`sync_folder`](crate::disk::write::sync_folder)) before saying that it is there.
     pub fn sign(&self, artifact: &Artifact, read: &AtomicU64) -> Vec<SignedFile> {
+        let outputs = self.outputs(Some(artifact));
         match artifact.hash_still(read) {
-            Ok(content) => self.put(artifact, &content, |output| artifact.folder_for(output)),
+            Ok(content) => {
+                let folder_of = |output: &Path| artifact.folder_for(output);
+                self.put(&artifact.path, &content, outputs, folder_of)
+            }
             Err(error) => {
-                let output = self.outputs(artifact).into_iter().next().flatten();
+                let output = outputs.into_iter().next().flatten();
                 vec![SignedFile::new(&artifact.path, output, Err(error))]
             }
         }
@@ -187,28 +191,37 @@ impl Signing<'_> {
     pub fn sign_stream(&self, mut stream: File) -> Result<Vec<SignedFile>, Failure> {
         let name = Path::new("standard input");
         let content = hash_still(&mut stream, name, &[ContentHash::SHA256], &AtomicU64::new(0))?;
-        let mut files = self.put(&Artifact::named("-".into()), &content, Folder::of);
+        let mut files = self.put(Path::new("-"), &content, self.outputs(None), Folder::of);
         match files.iter_mut().find_map(|file| file.error.take()) {
             Some(failure) => Err(failure),
             None => Ok(files),
         }
     }
 
+    /// Returns where each signer's signature goes. None of a file is a stream's.
+    fn outputs(&self, artifact: Option<&Artifact>) -> Vec<Option<PathBuf>> {
+        match (self.output, artifact) {
+            (Output::Beside, Some(artifact)) => {
+                self.beside(artifact).into_iter().map(Some).collect()
+            }
+            (Output::At(path), _) => vec![Some(path.to_owned())],
+            (Output::Beside | Output::Returned, _) => vec![None],
+        }
+    }
+
     fn put(
         &self,
-        artifact: &Artifact,
+        path: &Path,
         content: &Hashed,
+        outputs: Vec<Option<PathBuf>>,
         folder_of: impl Fn(&Path) -> Result<Folder>,
     ) -> Vec<SignedFile> {
-        let of = |output, state| SignedFile::new(&artifact.path, output, state);
         let signed = |(signer, output): (&Signer, Option<PathBuf>)| {
             let Some(output) = output else {
-                return match self.signature(signer, content) {
-                    Ok(bytes) => {
-                        SignedFile { bytes: Some(bytes), ..of(None, Ok(self.new_state())) }
-                    }
-                    Err(error) => of(None, Err(error)),
-                };
+                let mut bytes = None;
+                let signed = self.signature(signer, content).map(|it| bytes = Some(it));
+                let state = if self.dry_run { State::WouldSign } else { State::Signed };
+                return SignedFile { bytes, ..SignedFile::new(path, None, signed.map(|()| state)) };
             };
             let state =
                 folder_of(&output).and_then(|folder| self.place(signer, content, &folder, &output));
@@ -216,18 +229,10 @@ impl Signing<'_> {
                 Ok(State::Signed | State::WouldSign) => self.stale_beside(signer, content, &output),
                 _ => None,
             };
-            let sha256 = sha256(content);
-            SignedFile { sha256, stale, ..of(Some(output), state) }
+            let sha256 = state.is_ok().then(|| sha256(content)).flatten();
+            SignedFile { sha256, stale, ..SignedFile::new(path, Some(output), state) }
         };
-        self.signers.iter().zip(self.outputs(artifact)).map(signed).collect()
-    }
-
-    fn outputs(&self, artifact: &Artifact) -> Vec<Option<PathBuf>> {
-        match self.output {
-            Output::Beside => self.beside(artifact).into_iter().map(Some).collect(),
-            Output::At(path) => vec![Some(path.to_owned())],
-            Output::Returned => vec![None],
-        }
+        self.signers.iter().zip(outputs).map(signed).collect()
     }
 
     /// Returns where each signer's signature of a file goes if it goes beside it.
@@ -245,11 +250,6 @@ impl Signing<'_> {
     /// Makes a signature.
     pub fn signature(&self, signer: &Signer, content: &Hashed) -> Result<Vec<u8>> {
         Ok(signer.sign(content, ContentHash::SHA256, self.created, self.armored)?)
-    }
-
-    /// Returns the state of a file with a new signature.
-    pub fn new_state(&self) -> State {
-        if self.dry_run { State::WouldSign } else { State::Signed }
     }
 
     fn place(

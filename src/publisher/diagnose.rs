@@ -280,9 +280,9 @@ fn home(origin: Option<Origin>, publisher: &Publisher<'_>) -> Row {
     };
     let root = Safe::path(home.root()).to_string();
     if let Err(error) = home.check() {
-        let is_unsafe = matches!(error, Error::UnsafeHome { .. });
+        let is_at_risk = matches!(error, Error::UnsafeHome { .. });
         let row = Row::error("home", error).or_mend(ANOTHER_HOME);
-        return if is_unsafe { row.remark(WITHOUT_MODES) } else { row };
+        return if is_at_risk { row.remark(WITHOUT_MODES) } else { row };
     }
     match exposed(home.root()) {
         Err(error) => Row::error("home", error).or_mend(ANOTHER_HOME),

@@ -33,7 +33,10 @@ pub struct World {
 impl World {
     /// Reads the clock, the environment and the umask; from here on the umask is 077.
     pub fn read(global: &Global, terminal: Terminal) -> Result<World, Failure> {
-        let umask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077)).as_raw_mode();
+        let umask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+        // A mode has 16 bits on macOS.
+        #[allow(clippy::useless_conversion)]
+        let umask = u32::from(umask.as_raw_mode());
         Ok(World {
             home: home_folder(global).map(Home::new),
             now: SystemTime::now(),

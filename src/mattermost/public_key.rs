@@ -6,6 +6,7 @@ use super::server_copy::ServerCopy;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::key_file::{Key, count_armor, read_keys};
 use crate::openpgp::policy::Policy;
+use crate::openpgp::set::gather;
 
 /// Why a server should not get a key file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +115,9 @@ pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfi
             }
         }
     }
+    let mut certificates = gather(certificates, |certificate| certificate).map_err(|error| {
+        Unfit::new(error.to_string(), "Export the certificate again: plugsign export KEY -o FILE.")
+    })?;
     let (Some(certificate), true) = (certificates.pop(), certificates.is_empty()) else {
         return Err(Unfit::new(
             "it has several certificates",

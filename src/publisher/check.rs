@@ -27,14 +27,14 @@ use crate::text::Safe;
 #[derive(Serialize)]
 pub struct Checked {
     /// The bundles, in their order.
-    pub bundles: Vec<Line>,
+    pub bundles: Vec<CheckedBundle>,
     /// Whether anybody's signatures count.
     #[serde(skip)]
     pub has_signers: bool,
 }
 
 /// What there is to say of one bundle.
-pub struct Line {
+pub struct CheckedBundle {
     /// The bundle.
     pub path: PathBuf,
     /// What was seen, if it could be looked at.
@@ -46,13 +46,13 @@ pub struct Seen {
     /// The bundle.
     pub bundle: Bundle,
     /// The signature.
-    pub signature: Signature,
+    pub signature: BundleSignature,
 }
 
 /// The signature beside a bundle.
 #[derive(Serialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
-pub enum Signature {
+pub enum BundleSignature {
     /// Both judges accept it.
     Good {
         /// The signer's certificate.
@@ -112,7 +112,7 @@ impl Publisher<'_> {
             if let (Ok(seen), true) = (&mut result, require_signature) {
                 seen.require_signature();
             }
-            Line { path, result: result.map_err(Failure::from) }
+            CheckedBundle { path, result: result.map_err(Failure::from) }
         };
         let bundles = bundles.into_iter().map(line).collect();
         Ok(Checked { bundles, has_signers: judge.is_some() })
@@ -141,7 +141,7 @@ pub fn look(path: &Path, judge: Option<&Judge>) -> disk::Result<Seen> {
                 "there is no .sig file beside it",
                 "the marketplace and, since 10.11, prepackaged plugins need one",
             );
-            Signature::Missing
+            BundleSignature::Missing
         }
         Beside::OnlyArmored => {
             bundle.findings.warning(
@@ -149,7 +149,7 @@ pub fn look(path: &Path, judge: Option<&Judge>) -> disk::Result<Seen> {
                 "there is an .asc file beside it, but no .sig",
                 "the server looks for .sig only: rename it",
             );
-            Signature::Missing
+            BundleSignature::Missing
         }
         Beside::Signature(bytes) => {
             let (signature, problem) = match judge {
@@ -168,10 +168,10 @@ pub fn look(path: &Path, judge: Option<&Judge>) -> disk::Result<Seen> {
 /// What is wrong with a signature, and what comes of it.
 type Problem = Option<(String, String)>;
 
-fn judged(judged: BundleVerdict) -> (Signature, Problem) {
+fn judged(judged: BundleVerdict) -> (BundleSignature, Problem) {
     let problem = judged.problem();
     let signature = match judged {
-        BundleVerdict::Good(good) => Signature::Good {
+        BundleVerdict::Good(good) => BundleSignature::Good {
             certificate: good.signer().certificate.clone(),
             user_id: shown_user_id(good.user_id()),
             created: show_time(good.created()),
@@ -182,11 +182,11 @@ fn judged(judged: BundleVerdict) -> (Signature, Problem) {
     (signature, problem)
 }
 
-fn shaped(bytes: &[u8]) -> (Signature, Problem) {
+fn shaped(bytes: &[u8]) -> (BundleSignature, Problem) {
     let shape = shape(bytes);
     let problem = shape.problem();
     let signature = match (shape.policy, shape.server) {
-        (Ok(issuers), Ok(())) => Signature::NotVerified { issuers },
+        (Ok(issuers), Ok(())) => BundleSignature::NotVerified { issuers },
         (policy, server) => {
             let reason = policy.err().map_or(Reason::ServerRefuses, |bad| bad.reason());
             bad(reason, server.err().map(server::Verdict::Refuses))
@@ -195,34 +195,34 @@ fn shaped(bytes: &[u8]) -> (Signature, Problem) {
     (signature, problem)
 }
 
-fn bad(reason: Reason, server: Option<server::Verdict>) -> Signature {
+fn bad(reason: Reason, server: Option<server::Verdict>) -> BundleSignature {
     let (server, server_words) = match server {
         Some(server::Verdict::Accepts { .. }) => (Some("accepts"), None),
         Some(server::Verdict::Refuses(refusal)) => (Some("refuses"), Some(refusal.words)),
         None => (None, None),
     };
-    Signature::Bad { reason, server, server_words }
+    BundleSignature::Bad { reason, server, server_words }
 }
 
 impl Seen {
     /// Returns the verdict in one word.
     pub fn verdict(&self) -> &'static str {
         match (self.bundle.findings.errors().next(), &self.signature) {
-            (Some(_), _) | (None, Signature::Bad { .. }) => "bad",
-            (None, Signature::Good { .. }) => "good",
-            (None, Signature::NotVerified { .. }) => "unverified",
-            (None, Signature::Missing) => "unsigned",
+            (Some(_), _) | (None, BundleSignature::Bad { .. }) => "bad",
+            (None, BundleSignature::Good { .. }) => "good",
+            (None, BundleSignature::NotVerified { .. }) => "unverified",
+            (None, BundleSignature::Missing) => "unsigned",
         }
     }
 
     /// Makes it an error that no signature was verified.
     fn require_signature(&mut self) {
         let what = match self.signature {
-            Signature::Missing => "it is not signed",
-            Signature::NotVerified { .. } => {
+            BundleSignature::Missing => "it is not signed",
+            BundleSignature::NotVerified { .. } => {
                 "its signature was not verified: its signer is not known here"
             }
-            Signature::Good { .. } | Signature::Bad { .. } => return,
+            BundleSignature::Good { .. } | BundleSignature::Bad { .. } => return,
         };
         self.bundle.findings.error("signature-required", what, "--require-signature asks for one");
     }
@@ -241,7 +241,7 @@ impl Outcome for Checked {
     }
 }
 
-impl Serialize for Line {
+impl Serialize for CheckedBundle {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let path = path_text(&self.path);
         let fields = match &self.result {

@@ -55,9 +55,9 @@ pub enum Command {
     Extend(extend::Arguments),
     Revoke(revoke::Arguments),
     Passwd(passwd::Arguments),
-    Adduid(user_ids::AddArguments),
+    Adduid(user_ids::AdduidArguments),
     #[command(name = "revoke-uid")]
-    RevokeUid(user_ids::RevokeArguments),
+    RevokeUid(user_ids::RevokeUidArguments),
     Refresh(refresh::Arguments),
     Gpg(gpg::Arguments),
     Completions(completions::Arguments),

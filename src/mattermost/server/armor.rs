@@ -6,7 +6,7 @@
 
 use super::base64;
 use super::refusal::{Cause, Fault};
-use super::source::Source;
+use super::source::ByteSource;
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
@@ -40,7 +40,7 @@ impl<'a> Armored<'a> {
     }
 }
 
-impl Source for Armored<'_> {
+impl ByteSource for Armored<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
         let lines = &mut self.lines;
         let n = self.decoder.read(buffer, |room| lines.next(room))?;

@@ -2,7 +2,7 @@
 
 use super::armor::Armored;
 use super::refusal::Fault;
-use super::source::Source;
+use super::source::ByteSource;
 
 /// A key file or a signature file, armored or not.
 #[allow(clippy::large_enum_variant)] // There are two of them in a verdict.
@@ -21,7 +21,7 @@ impl<'a> Input<'a> {
     }
 }
 
-impl Source for Input<'_> {
+impl ByteSource for Input<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
         match self {
             Input::Binary(octets) => octets.read(buffer),
@@ -60,7 +60,7 @@ impl<'s, 'a> Body<'s, 'a> {
     }
 }
 
-impl Source for Body<'_, '_> {
+impl ByteSource for Body<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
         while let Length::Partial(0) = self.length {
             self.length = read_length(self.file)?;

@@ -3,7 +3,7 @@
 
 use super::elliptic::{Curve, Point};
 use super::refusal::{Cause, Fault};
-use super::source::Source;
+use super::source::ByteSource;
 use crate::openpgp::hash::{ContentHash, HashAlgorithm, Hasher};
 
 /// The numbers of algorithms, for keys and for signatures (RFC 9580, section 9.1).
@@ -46,7 +46,7 @@ pub(super) enum Material {
 
 impl PublicKey {
     /// Reads a version 4 key.
-    pub(super) fn parse(body: &mut impl Source, is_subkey: bool) -> Result<PublicKey, Fault> {
+    pub(super) fn parse(body: &mut impl ByteSource, is_subkey: bool) -> Result<PublicKey, Fault> {
         let fields @ [version, .., algorithm]: [u8; 6] = body.array()?;
         if version != 4 {
             return Err(Fault::unsupported(Cause::KeyVersion, "public key version"));
@@ -79,7 +79,7 @@ impl PublicKey {
     }
 
     /// Reads a key of version 2 or 3, which the server parses and never uses.
-    pub(super) fn skip_old(body: &mut impl Source) -> Result<(), Fault> {
+    pub(super) fn skip_old(body: &mut impl ByteSource) -> Result<(), Fault> {
         let [version, .., algorithm]: [u8; 8] = body.array()?;
         if !matches!(version, 2 | 3) {
             return Err(Fault::unsupported(Cause::KeyVersion, "public key version"));
@@ -116,14 +116,14 @@ fn key_id(hashed_form: &[u8]) -> u64 {
 }
 
 /// Reads a number, and notes it down as it stands.
-fn number(body: &mut impl Source, canonical: &mut Vec<u8>) -> Result<Vec<u8>, Fault> {
+fn number(body: &mut impl ByteSource, canonical: &mut Vec<u8>) -> Result<Vec<u8>, Fault> {
     let (bits, octets) = body.mpi()?;
     canonical.extend(bits);
     canonical.extend(&octets);
     Ok(octets)
 }
 
-fn parse_rsa(body: &mut impl Source, canonical: &mut Vec<u8>) -> Result<Material, Fault> {
+fn parse_rsa(body: &mut impl ByteSource, canonical: &mut Vec<u8>) -> Result<Material, Fault> {
     let n = number(body, canonical)?;
     let e = exponent(&number(body, canonical)?)?;
     Ok(Material::Rsa { n, e })
@@ -143,7 +143,7 @@ struct RawPoint {
 }
 
 impl RawPoint {
-    fn parse(body: &mut impl Source, canonical: &mut Vec<u8>) -> Result<RawPoint, Fault> {
+    fn parse(body: &mut impl ByteSource, canonical: &mut Vec<u8>) -> Result<RawPoint, Fault> {
         const LONGEST_OID: u8 = 8;
         let length = body.octet()?;
         if length > LONGEST_OID {
@@ -169,7 +169,7 @@ impl RawPoint {
 }
 
 /// Reads an ECDH key. Its point is checked last, after the key derivation parameters.
-fn parse_ecdh(body: &mut impl Source, canonical: &mut Vec<u8>) -> Result<Material, Fault> {
+fn parse_ecdh(body: &mut impl ByteSource, canonical: &mut Vec<u8>) -> Result<Material, Fault> {
     let point = RawPoint::parse(body, canonical)?;
     let length = body.octet()?;
     if length < 3 {

@@ -6,7 +6,7 @@ use super::input::Body;
 use super::refusal::{Cause, Fault};
 use super::secret::{is_cipher, string_to_key};
 use super::signature::subpacket;
-use super::source::{Buffered, Source};
+use super::source::{Buffered, ByteSource};
 use crate::openpgp::hash::HashAlgorithm;
 
 fn unsupported(what: impl std::fmt::Display) -> Fault {
@@ -76,7 +76,7 @@ pub(super) fn compressed(body: &mut Body<'_, '_>) -> Result<(), Fault> {
 }
 
 /// Reads a zlib header (RFC 1950, section 2.2) as Go's compress/zlib does.
-fn zlib_header(source: &mut impl Source) -> Result<(), Fault> {
+fn zlib_header(source: &mut impl ByteSource) -> Result<(), Fault> {
     /// The checksum of an empty dictionary.
     const NO_DICTIONARY: u32 = 1;
     let header = source.array()?;

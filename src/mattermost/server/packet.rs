@@ -8,7 +8,7 @@ use super::input::{Body, Input, Length, read_length};
 use super::key::PublicKey;
 use super::refusal::{Cause, Fault, FaultKind};
 use super::signature::Signature;
-use super::source::{Buffered, Source};
+use super::source::{Buffered, ByteSource};
 use super::{other, secret};
 
 /// A packet, as far as it matters.

@@ -9,7 +9,7 @@ use super::input::Body;
 use super::key::{Material, PublicKey, algorithm};
 use super::refusal::{Cause, Fault};
 use super::signature::is_available;
-use super::source::Source;
+use super::source::ByteSource;
 use crate::openpgp::hash::HashAlgorithm;
 
 /// Reads a secret key packet.
@@ -37,7 +37,7 @@ fn unsupported(what: impl std::fmt::Display) -> Fault {
 
 /// Reads how a passphrase becomes a key (golang.org/x/crypto/openpgp/s2k, s2k.go). An end before
 /// one of its fields counts as the end of the file.
-pub(super) fn string_to_key(body: &mut impl Source) -> Result<(), Fault> {
+pub(super) fn string_to_key(body: &mut impl ByteSource) -> Result<(), Fault> {
     let mut fields = [0; 2];
     body.fill_or_end(&mut fields)?;
     let [kind, hash] = fields;

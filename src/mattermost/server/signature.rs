@@ -2,7 +2,7 @@
 //! signature_v3.go).
 
 use super::refusal::{Cause, Fault};
-use super::source::Source;
+use super::source::ByteSource;
 use crate::openpgp::hash::HashAlgorithm;
 
 /// A signature of version 2, 3 or 4.
@@ -32,7 +32,7 @@ impl Signature {
     const DEEPEST: u8 = 16;
 
     /// Reads a version 4 signature packet.
-    pub(super) fn parse(body: &mut impl Source) -> Result<Signature, Fault> {
+    pub(super) fn parse(body: &mut impl ByteSource) -> Result<Signature, Fault> {
         Signature::parse_at_depth(body, 0)
     }
 
@@ -53,7 +53,7 @@ impl Signature {
         }
     }
 
-    fn parse_at_depth(body: &mut impl Source, depth: u8) -> Result<Signature, Fault> {
+    fn parse_at_depth(body: &mut impl ByteSource, depth: u8) -> Result<Signature, Fault> {
         let version = body.octet()?;
         if version != 4 {
             return Err(unsupported_version(version));
@@ -76,7 +76,7 @@ impl Signature {
     }
 
     /// Reads a signature packet of version 2 or 3.
-    pub(super) fn parse_old(body: &mut impl Source) -> Result<Signature, Fault> {
+    pub(super) fn parse_old(body: &mut impl ByteSource) -> Result<Signature, Fault> {
         let version = body.octet()?;
         if !matches!(version, 2 | 3) {
             return Err(unsupported_version(version));
@@ -100,7 +100,7 @@ impl Signature {
     }
 
     fn parse_numbers(
-        body: &mut impl Source,
+        body: &mut impl ByteSource,
         head: Head,
         trailer: Vec<u8>,
         subpackets: Subpackets,

@@ -6,7 +6,7 @@
 use super::refusal::{Fault, FaultKind};
 
 /// A source of octets, like Go's `io.Reader`.
-pub(super) trait Source {
+pub(super) trait ByteSource {
     /// Reads some octets into a buffer that is not empty. Zero octets are the end.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault>;
 
@@ -79,13 +79,13 @@ pub(super) trait Source {
     }
 }
 
-impl<S: Source> Source for &mut S {
+impl<S: ByteSource> ByteSource for &mut S {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
         S::read(self, buffer)
     }
 }
 
-impl Source for &[u8] {
+impl ByteSource for &[u8] {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
         let n = buffer.len().min(self.len());
         let (now, later) = self.split_at(n);
@@ -104,7 +104,7 @@ pub(super) struct Buffered<S> {
     taken: usize,
 }
 
-impl<S: Source> Buffered<S> {
+impl<S: ByteSource> Buffered<S> {
     /// The library's size, in octets.
     const SIZE: usize = 4096;
 
@@ -133,7 +133,7 @@ impl<S: Source> Buffered<S> {
     }
 }
 
-impl<S: Source> Source for Buffered<S> {
+impl<S: ByteSource> ByteSource for Buffered<S> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
         if self.ahead().is_empty() {
             if buffer.len() >= Self::SIZE {

@@ -8,9 +8,9 @@ mod revoke;
 use std::time::{Duration, SystemTime};
 
 pub use self::changed::Changed;
+pub use self::opened::{KeyToChange, of_home, settle, whole_seconds};
 use self::opened::{Needs, Opened};
-pub use self::opened::{Subject, of_home, settle, whole_seconds};
-pub use self::revoke::{Kept, Revoked};
+pub use self::revoke::{KeptRevocation, Revoked};
 use super::Publisher;
 use super::failure::Failure;
 use super::show::first_user_id;
@@ -23,7 +23,7 @@ use crate::openpgp::policy::{KeySizeBits, Policy};
 use crate::openpgp::query::KeyQuery;
 
 /// A key that has a new signing subkey.
-pub struct Rotated {
+pub struct NewSubkey {
     /// The new subkey.
     pub subkey: Fingerprint,
     /// When the new subkey ends.
@@ -33,7 +33,7 @@ pub struct Rotated {
 }
 
 /// A key that has another end.
-pub struct Extended {
+pub struct NewEnd {
     /// The key as it was before.
     pub before: Description,
     /// The key as it is now.
@@ -46,7 +46,7 @@ pub struct Extended {
 pub struct Refreshed;
 
 /// A key that has another passphrase, or none any more.
-pub struct Protected {
+pub struct PassphraseChange {
     /// Whether it has one.
     pub has_passphrase: bool,
 }
@@ -64,10 +64,10 @@ impl Publisher<'_> {
     /// for what they signed.
     pub fn rotate(
         &self,
-        subject: &Subject<'_>,
+        subject: &KeyToChange<'_>,
         bits: Option<KeySizeBits>,
         validity: Option<Duration>,
-    ) -> Result<Changed<Rotated>, Failure> {
+    ) -> Result<Changed<NewSubkey>, Failure> {
         let opened = Opened::open(self, subject, Needs::Subkeys)?;
         opened.in_home(|home, lock, key, maker, created| {
             let before = key.certificate.describe(&Policy::new(created));
@@ -78,7 +78,7 @@ impl Publisher<'_> {
             let certificate = rotated.secret.certificate().clone();
             let (subkey, end) = (rotated.subkey, validity.map(|validity| created + validity));
             let subkeys = vec![subkey.clone()];
-            let changed = Changed::new(certificate, created, Rotated { subkey, end, before });
+            let changed = Changed::new(certificate, created, NewSubkey { subkey, end, before });
             let changed = changed.older_in_ci().older_off_line(opened.is_lent);
             Ok(Changed { subkeys, ..changed })
         })
@@ -92,16 +92,16 @@ impl Publisher<'_> {
     /// As said above, and for an end that OpenPGP cannot hold.
     pub fn extend(
         &self,
-        subject: &Subject<'_>,
+        subject: &KeyToChange<'_>,
         end: Option<SystemTime>,
         with_subkeys: bool,
-    ) -> Result<Changed<Extended>, Failure> {
+    ) -> Result<Changed<NewEnd>, Failure> {
         let opened = Opened::open(self, subject, Needs::Primary)?;
         opened.change(|certificate, maker, now| {
             let before = certificate.describe(&Policy::new(now));
             let extended = change::extend(certificate, maker, end, with_subkeys, now)?;
             let after = extended.certificate.describe(&Policy::new(now));
-            let how = Extended { before, after, with_subkeys };
+            let how = NewEnd { before, after, with_subkeys };
             let changed = Changed::new(extended.certificate, now, how).older_in_ci();
             let subkeys = extended.subkeys;
             Ok(Changed { subkeys, ..changed.older_off_line(opened.is_lent) })
@@ -109,7 +109,7 @@ impl Publisher<'_> {
     }
 
     /// Renews self-signatures whose hash is too weak. They say what they said before.
-    pub fn refresh(&self, subject: &Subject<'_>) -> Result<Changed<Refreshed>, Failure> {
+    pub fn refresh(&self, subject: &KeyToChange<'_>) -> Result<Changed<Refreshed>, Failure> {
         Opened::open(self, subject, Needs::Subkeys)?.change(|certificate, maker, now| {
             let refreshed = change::refresh(certificate, maker, now)?;
             let certificate = refreshed.unwrap_or_else(|| certificate.clone());
@@ -124,7 +124,7 @@ impl Publisher<'_> {
     /// As said above, and for a user ID that it has already.
     pub fn add_user_id(
         &self,
-        subject: &Subject<'_>,
+        subject: &KeyToChange<'_>,
         user_id: String,
     ) -> Result<Changed<NewUserId>, Failure> {
         let opened = Opened::open(self, subject, Needs::Primary)?;
@@ -143,7 +143,7 @@ impl Publisher<'_> {
     /// As said above, and for an unknown user ID and the last one.
     pub fn revoke_user_id(
         &self,
-        subject: &Subject<'_>,
+        subject: &KeyToChange<'_>,
         user_id: &str,
         message: &str,
     ) -> Result<Changed<RevokedUserId>, Failure> {
@@ -164,7 +164,7 @@ impl Publisher<'_> {
         &self,
         key: &str,
         no_passphrase: bool,
-    ) -> Result<Changed<Protected>, Failure> {
+    ) -> Result<Changed<PassphraseChange>, Failure> {
         let home = self.home()?;
         let shelf = home.keys()?;
         let key = shelf.find_secret_whole(&KeyQuery::parse(key)?)?;
@@ -180,7 +180,7 @@ impl Publisher<'_> {
         let changed = key.secret()?.change_passphrase(old.as_deref(), new.as_deref())?;
         changed.check(new.as_deref())?;
         home.put_secret(&lock, &changed)?;
-        let how = Protected { has_passphrase: new.is_some() };
+        let how = PassphraseChange { has_passphrase: new.is_some() };
         // There is nothing new in the certificate.
         Ok(Changed { publish: Vec::new(), ..Changed::new(key.certificate, self.now, how) })
     }

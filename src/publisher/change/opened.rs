@@ -27,7 +27,7 @@ use crate::publisher::keys::one_secret;
 
 /// The key to change.
 #[derive(Clone, Copy)]
-pub struct Subject<'a> {
+pub struct KeyToChange<'a> {
     /// Which key of the home, as people name keys.
     pub key: &'a str,
     /// The file with its primary key, if that is kept elsewhere and lent for this change.
@@ -61,7 +61,7 @@ impl<'a> Opened<'a> {
     /// said before a passphrase is asked for.
     pub fn open(
         publisher: &Publisher<'a>,
-        subject: &Subject<'_>,
+        subject: &KeyToChange<'_>,
         needs: Needs,
     ) -> Result<Opened<'a>, Failure> {
         let query = KeyQuery::parse(subject.key)?;
@@ -158,7 +158,10 @@ impl<'a> Opened<'a> {
     }
 }
 
-fn read_lent(subject: &Subject<'_>, wanted: &Fingerprint) -> Result<Option<SecretKey>, Failure> {
+fn read_lent(
+    subject: &KeyToChange<'_>,
+    wanted: &Fingerprint,
+) -> Result<Option<SecretKey>, Failure> {
     let Some(path) = subject.primary else { return Ok(None) };
     let lent = one_secret(read_keys(&read_small(path, "a key file", MAX_KEY_FILE)?)?, None)?;
     let found = lent.fingerprint();

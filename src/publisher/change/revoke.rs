@@ -5,7 +5,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::changed::Changed;
-use super::opened::{Needs, Opened, Subject, of_home};
+use super::opened::{KeyToChange, Needs, Opened, of_home};
 use crate::disk;
 use crate::disk::file::read_small;
 use crate::disk::home::Home;
@@ -20,7 +20,7 @@ use crate::publisher::Publisher;
 use crate::publisher::failure::Failure;
 
 /// A revocation certificate that is kept for the day when its key is lost.
-pub enum Kept<'a> {
+pub enum KeptRevocation<'a> {
     /// The one that the home keeps for a reason.
     Stored(RevocationReason),
     /// The one in this file, with its guarding colon or without.
@@ -44,7 +44,7 @@ impl Publisher<'_> {
     /// [`Failure::Disk`] for a home that cannot be written to.
     pub fn revoke(
         &self,
-        subject: &Subject<'_>,
+        subject: &KeyToChange<'_>,
         subkey: Option<&str>,
         reason: RevocationReason,
         message: &str,
@@ -71,21 +71,27 @@ impl Publisher<'_> {
     /// [`Failure::Usage`] if the home's is meant and `key` is not the whole fingerprint,
     /// [`Failure::OpenPgp`] for a key that cannot be found and for the revocation certificate of
     /// another key, [`Failure::Disk`] if there is none.
-    pub fn revoke_with(&self, key: &str, kept: &Kept<'_>) -> Result<Changed<Revoked>, Failure> {
+    pub fn revoke_with(
+        &self,
+        key: &str,
+        kept: &KeptRevocation<'_>,
+    ) -> Result<Changed<Revoked>, Failure> {
         let home = self.home()?;
         let query = KeyQuery::parse(key)?;
         let shelf = home.keys()?;
         let certificate = &shelf.find_whole(&query)?.certificate;
         let fingerprint = certificate.fingerprint();
         // Nothing is asked for that could hold up a mistake.
-        if matches!(kept, Kept::Stored(_)) && !query.is_fingerprint_of(certificate) {
+        if matches!(kept, KeptRevocation::Stored(_)) && !query.is_fingerprint_of(certificate) {
             return Err(Failure::Usage(format!(
                 "--stored ends a key without its passphrase: name it by its whole fingerprint, which is {fingerprint}"
             )));
         }
         let bytes = match kept {
-            Kept::File(path) => read_small(path, "a revocation certificate", MAX_KEY_FILE)?,
-            Kept::Stored(reason) => stored(home, &fingerprint, *reason)?,
+            KeptRevocation::File(path) => {
+                read_small(path, "a revocation certificate", MAX_KEY_FILE)?
+            }
+            KeptRevocation::Stored(reason) => stored(home, &fingerprint, *reason)?,
         };
         let revocation = one_revocation(&bytes)?;
         let lock = self.lock()?;

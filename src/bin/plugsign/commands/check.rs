@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use plugsign::mattermost::bundle::{Finding, Severity};
-use plugsign::publisher::check::{Checked, Line, Signature};
+use plugsign::publisher::check::{BundleSignature, Checked, CheckedBundle};
 use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
 
@@ -77,9 +77,9 @@ impl Words for Checked {
     }
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
-        let is_unjudged = |line: &Line| {
+        let is_unjudged = |line: &CheckedBundle| {
             let seen = line.result.as_ref();
-            seen.is_ok_and(|seen| matches!(seen.signature, Signature::NotVerified { .. }))
+            seen.is_ok_and(|seen| matches!(seen.signature, BundleSignature::NotVerified { .. }))
         };
         if !self.has_signers && self.bundles.iter().any(is_unjudged) {
             writeln!(talk, "nobody is trusted, so signatures were not verified: --key FILE")?;
@@ -101,17 +101,17 @@ impl Words for Checked {
     }
 }
 
-fn signature_words(signature: &Signature) -> String {
+fn signature_words(signature: &BundleSignature) -> String {
     match signature {
-        Signature::Good { certificate, user_id, created, .. } => {
+        BundleSignature::Good { certificate, user_id, created, .. } => {
             format!("signed by {certificate}  {user_id}  {created}")
         }
-        Signature::NotVerified { issuers } => {
+        BundleSignature::NotVerified { issuers } => {
             let issuers: Vec<String> = issuers.iter().map(ToString::to_string).collect();
             format!("has a signature by {}, not verified", issuers.join(", "))
         }
-        Signature::Bad { .. } => "signature not good".into(),
-        Signature::Missing => "not signed".into(),
+        BundleSignature::Bad { .. } => "signature not good".into(),
+        BundleSignature::Missing => "not signed".into(),
     }
 }
 

@@ -5,7 +5,7 @@ use plugsign::openpgp::certificate::description::KeyDescription;
 use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_validity;
 use plugsign::openpgp::weakness::Weakness;
-use plugsign::publisher::change::{Changed, Extended};
+use plugsign::publisher::change::{Changed, NewEnd};
 use plugsign::publisher::failure::Failure;
 
 use crate::edge::change::{Means, Told};
@@ -30,7 +30,7 @@ pub struct Arguments {
     means: Means,
 }
 
-pub fn run(arguments: Arguments, world: &World) -> Result<Changed<Extended>, Failure> {
+pub fn run(arguments: Arguments, world: &World) -> Result<Changed<NewEnd>, Failure> {
     let end = parse_validity(&arguments.expires, world.now)?.map(|validity| world.now + validity);
     let whole = format!("plugsign extend KEY --expires {}", arguments.expires.trim());
     let alone = format!("{whole} --subkeys, which sets the key's end too");
@@ -40,9 +40,9 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed<Extended>, Fai
     extended.map_err(|failure| failure.or_of_subkey(&whole, &alone))
 }
 
-impl Told for Extended {
-    fn told(changed: &Changed<Extended>) -> Vec<String> {
-        let Extended { before, after, with_subkeys } = &changed.how;
+impl Told for NewEnd {
+    fn told(changed: &Changed<NewEnd>) -> Vec<String> {
+        let NewEnd { before, after, with_subkeys } = &changed.how;
         // Words on the end of a key, if that is sooner than it was.
         let sooner = |key: &KeyDescription| {
             let mut before = before.keys.iter();

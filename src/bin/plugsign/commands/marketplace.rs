@@ -21,11 +21,11 @@ use crate::edge::world::World;
 #[derive(Args)]
 pub struct Arguments {
     #[command(subcommand)]
-    action: Action,
+    action: MarketplaceAction,
 }
 
 #[derive(Subcommand)]
-enum Action {
+enum MarketplaceAction {
     Add(AddArguments),
     Check(CheckArguments),
     Remove(RemoveArguments),
@@ -121,7 +121,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
     let asking = Asking::new(world);
     let publisher = world.publisher(&asking);
     Ok(match arguments.action {
-        Action::Add(arguments) => {
+        MarketplaceAction::Add(arguments) => {
             let adding = Adding {
                 bundles: &arguments.bundles,
                 database: &arguments.database,
@@ -132,10 +132,10 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
             };
             Box::new(publisher.add_to_marketplace(&adding)?)
         }
-        Action::Check(CheckArguments { database, bundles, keys }) => {
+        MarketplaceAction::Check(CheckArguments { database, bundles, keys }) => {
             Box::new(publisher.check_marketplace(&database, bundles.as_deref(), &keys)?)
         }
-        Action::Remove(RemoveArguments { database, id, version }) => {
+        MarketplaceAction::Remove(RemoveArguments { database, id, version }) => {
             Box::new(publisher.remove_from_marketplace(&database, &id, &version)?)
         }
     })

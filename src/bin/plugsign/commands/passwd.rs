@@ -1,7 +1,7 @@
 //! `plugsign passwd`
 
 use clap::Args;
-use plugsign::publisher::change::{Changed, Protected};
+use plugsign::publisher::change::{Changed, PassphraseChange};
 use plugsign::publisher::failure::Failure;
 
 use crate::edge::asking::{Asking, NewPassphraseSource, PassphraseSource};
@@ -25,13 +25,13 @@ pub struct Arguments {
     new: NewPassphraseSource,
 }
 
-pub fn run(arguments: Arguments, world: &World) -> Result<Changed<Protected>, Failure> {
+pub fn run(arguments: Arguments, world: &World) -> Result<Changed<PassphraseChange>, Failure> {
     let asking = Asking::new(world).key(&arguments.passphrase).replaced(&arguments.new);
     world.publisher(&asking).change_passphrase(&arguments.key, arguments.no_passphrase)
 }
 
-impl Told for Protected {
-    fn told(changed: &Changed<Protected>) -> Vec<String> {
+impl Told for PassphraseChange {
+    fn told(changed: &Changed<PassphraseChange>) -> Vec<String> {
         let told = match changed.how.has_passphrase {
             true => "Its passphrase is changed here; copies elsewhere keep theirs.",
             false => "It is NOT protected any more; copies elsewhere keep their passphrase.",

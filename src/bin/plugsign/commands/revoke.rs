@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use plugsign::openpgp::revocation_reason::RevocationReason;
-use plugsign::publisher::change::{Changed, Kept, Revoked};
+use plugsign::publisher::change::{Changed, KeptRevocation, Revoked};
 use plugsign::publisher::failure::Failure;
 
 use crate::edge::change::{Means, Told};
@@ -64,8 +64,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed<Revoked>, Fail
     let Arguments { key, subkey, message, means, .. } = &arguments;
     let reason = arguments.reason.map_or(RevocationReason::Unspecified, RevocationReason::from);
     let kept = match &arguments.certificate {
-        Some(path) => Some((Kept::File(path), " --certificate FILE")),
-        None => arguments.stored.then_some((Kept::Stored(reason), " --stored")),
+        Some(path) => Some((KeptRevocation::File(path), " --certificate FILE")),
+        None => arguments.stored.then_some((KeptRevocation::Stored(reason), " --stored")),
     };
     let asking = means.asking(world);
     let publisher = world.publisher(&asking);

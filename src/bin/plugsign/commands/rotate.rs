@@ -4,7 +4,7 @@ use clap::Args;
 use plugsign::openpgp::keygen::parse_bits;
 use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_validity;
-use plugsign::publisher::change::{Changed, Rotated};
+use plugsign::publisher::change::{Changed, NewSubkey};
 use plugsign::publisher::failure::Failure;
 
 use crate::edge::change::{Means, Told};
@@ -29,7 +29,7 @@ pub struct Arguments {
     means: Means,
 }
 
-pub fn run(arguments: Arguments, world: &World) -> Result<Changed<Rotated>, Failure> {
+pub fn run(arguments: Arguments, world: &World) -> Result<Changed<NewSubkey>, Failure> {
     let bits = arguments.bits.as_deref().map(parse_bits).transpose()?;
     let validity = parse_validity(&arguments.expires, world.now)?;
     let asking = arguments.means.asking(world);
@@ -37,9 +37,9 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed<Rotated>, Fail
     world.publisher(&asking).rotate(&subject, bits, validity)
 }
 
-impl Told for Rotated {
-    fn told(changed: &Changed<Rotated>) -> Vec<String> {
-        let Rotated { subkey, end, before } = &changed.how;
+impl Told for NewSubkey {
+    fn told(changed: &Changed<NewSubkey>) -> Vec<String> {
+        let NewSubkey { subkey, end, before } = &changed.how;
         let key = changed.certificate.fingerprint();
         let mut lines = vec![format!("The new signing subkey {subkey} signs from now on.")];
         let primary_end = before.keys.first().and_then(|primary| primary.expires);
@@ -65,7 +65,7 @@ impl Told for Rotated {
         lines
     }
 
-    fn result(changed: &Changed<Rotated>) -> String {
+    fn result(changed: &Changed<NewSubkey>) -> String {
         changed.how.subkey.to_string()
     }
 }

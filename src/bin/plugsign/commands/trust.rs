@@ -29,11 +29,11 @@ pub struct Arguments {
     #[arg(long, global = true, value_name = "CONFIG.JSON")]
     config: Option<PathBuf>,
     #[command(subcommand)]
-    action: Action,
+    action: TrustAction,
 }
 
 #[derive(Subcommand)]
-enum Action {
+enum TrustAction {
     /// Trust the certificates in these files
     ///
     /// Refuses what the Mattermost server could not read, or should not have, and says why.
@@ -79,7 +79,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
         None => Truster::Home,
     };
     Ok(match arguments.action {
-        Action::Add { files, name, fingerprint, force } => {
+        TrustAction::Add { files, name, fingerprint, force } => {
             if (name.is_some() || fingerprint.is_some()) && files.len() > 1 {
                 let words = "--name and --fingerprint go with exactly one file";
                 return Err(Failure::Usage(words.into()));
@@ -92,9 +92,9 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
             let wanted = Wanted { files: &files, name, fingerprint, force };
             Box::new(publisher.trust(truster, &wanted)?)
         }
-        Action::List => Box::new(publisher.list_trusted(truster)?),
-        Action::Remove { names } => Box::new(publisher.distrust(truster, &names)?),
-        Action::Check { min_days } => match &arguments.config {
+        TrustAction::List => Box::new(publisher.list_trusted(truster)?),
+        TrustAction::Remove { names } => Box::new(publisher.distrust(truster, &names)?),
+        TrustAction::Check { min_days } => match &arguments.config {
             Some(config) => Box::new(publisher.check_server(config, &environment, min_days)?),
             None => return Err(Failure::Usage("trust check needs --config CONFIG.JSON".into())),
         },

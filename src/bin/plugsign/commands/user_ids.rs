@@ -11,7 +11,7 @@ use crate::edge::world::World;
 
 /// Add a user ID to a key
 #[derive(Args)]
-pub struct AddArguments {
+pub struct AdduidArguments {
     /// Which key
     #[arg(value_name = "KEY")]
     key: String,
@@ -23,7 +23,7 @@ pub struct AddArguments {
 
 /// Revoke a user ID that is true no more; the key stays good
 #[derive(Args)]
-pub struct RevokeArguments {
+pub struct RevokeUidArguments {
     /// Which key
     #[arg(value_name = "KEY")]
     key: String,
@@ -37,17 +37,17 @@ pub struct RevokeArguments {
     means: Means,
 }
 
-pub fn add(arguments: AddArguments, world: &World) -> Result<Changed<NewUserId>, Failure> {
+pub fn add(arguments: AdduidArguments, world: &World) -> Result<Changed<NewUserId>, Failure> {
     let user_id = arguments.identity.user_id()?;
     let asking = arguments.means.asking(world);
     world.publisher(&asking).add_user_id(&arguments.means.of(&arguments.key), user_id)
 }
 
 pub fn revoke(
-    arguments: RevokeArguments,
+    arguments: RevokeUidArguments,
     world: &World,
 ) -> Result<Changed<RevokedUserId>, Failure> {
-    let RevokeArguments { key, user_id, message, means } = &arguments;
+    let RevokeUidArguments { key, user_id, message, means } = &arguments;
     let asking = means.asking(world);
     world.publisher(&asking).revoke_user_id(&means.of(key), user_id, message)
 }

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use plugsign::publisher::change::{Changed, Subject};
+use plugsign::publisher::change::{Changed, KeyToChange};
 
 use super::asking::{Asking, LentPrimary, PassphraseSource};
 use super::report::Words;
@@ -26,8 +26,8 @@ impl Means {
     }
 
     /// Returns a key with the primary key that is lent for it.
-    pub fn of<'a>(&'a self, key: &'a str) -> Subject<'a> {
-        Subject { key, primary: self.lent.primary.as_deref() }
+    pub fn of<'a>(&'a self, key: &'a str) -> KeyToChange<'a> {
+        KeyToChange { key, primary: self.lent.primary.as_deref() }
     }
 }
 

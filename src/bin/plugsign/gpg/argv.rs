@@ -44,7 +44,7 @@ pub struct Parsed<I: 'static> {
 }
 
 /// An option as it stands on the command line.
-struct Found<I: 'static> {
+struct FoundOption<I: 'static> {
     spec: &'static Spec<I>,
     value: OsString,
 }
@@ -80,7 +80,7 @@ pub fn parse<I: Copy + PartialEq>(
                 return Ok(parsed);
             }
         };
-        for Found { spec, value } in found {
+        for FoundOption { spec, value } in found {
             match spec.is {
                 Kind::Done(id) => parsed.options.push((id, value)),
                 Kind::Silent => {}
@@ -97,7 +97,7 @@ fn read_long<I: Copy + PartialEq>(
     table: Table<I>,
     long: &[u8],
     rest: &mut impl Iterator<Item = OsString>,
-) -> Result<Found<I>, String> {
+) -> Result<FoundOption<I>, String> {
     let (name, joined) = match long.iter().position(|byte| *byte == b'=') {
         Some(equals) => (&long[..equals], Some(&long[equals + 1..])),
         None => (long, None),
@@ -127,7 +127,7 @@ fn read_long<I: Copy + PartialEq>(
             return Err(format!("option \"--{shown}\" does not expect an argument"));
         }
     };
-    Ok(Found { spec, value })
+    Ok(FoundOption { spec, value })
 }
 
 /// Reads `-bsau VALUE` or `-bsauVALUE`.
@@ -135,7 +135,7 @@ fn read_shorts<I: Copy>(
     table: Table<I>,
     shorts: &[u8],
     rest: &mut impl Iterator<Item = OsString>,
-) -> Result<Vec<Found<I>>, String> {
+) -> Result<Vec<FoundOption<I>>, String> {
     let mut found = Vec::new();
     for (place, short) in shorts.iter().enumerate() {
         let shown = Safe::bytes(std::slice::from_ref(short));
@@ -146,7 +146,7 @@ fn read_shorts<I: Copy>(
             .find(|spec| spec.short == Some(*short))
             .ok_or_else(|| format!("invalid option \"-{shown}\""))?;
         if !spec.takes_value {
-            found.push(Found { spec, value: OsString::new() });
+            found.push(FoundOption { spec, value: OsString::new() });
             continue;
         }
         let joined = &shorts[place + 1..];
@@ -154,7 +154,7 @@ fn read_shorts<I: Copy>(
             true => rest.next().ok_or_else(|| missing(&format!("-{shown}")))?,
             false => OsStr::from_bytes(joined).to_owned(),
         };
-        found.push(Found { spec, value });
+        found.push(FoundOption { spec, value });
         break;
     }
     Ok(found)

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use plugsign::openpgp::facts::{KeyFacts, UserIdFacts};
 use plugsign::text::is_unsafe;
 
-use super::known::{Half, Listed, Trust};
+use super::known::{Half, Listed, OwnerTrust};
 use super::options::seconds;
 use super::session::Session;
 
@@ -105,11 +105,11 @@ fn validity(listed: &Listed, key: Option<&KeyFacts>) -> &'static str {
     trust_letter(listed.trust)
 }
 
-fn trust_letter(trust: Trust) -> &'static str {
+fn trust_letter(trust: OwnerTrust) -> &'static str {
     match trust {
-        Trust::Ultimate => "u",
-        Trust::Full => "f",
-        Trust::Unknown => "-",
+        OwnerTrust::Ultimate => "u",
+        OwnerTrust::Full => "f",
+        OwnerTrust::Unknown => "-",
     }
 }
 

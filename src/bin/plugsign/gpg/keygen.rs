@@ -13,9 +13,9 @@ use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
 
 use super::input::Input;
-use super::known::{Half, Listed, Trust};
+use super::known::{Half, Listed, OwnerTrust};
 use super::listing::{self, Of};
-use super::parameters::{self, Step, Wanted};
+use super::parameters::{self, Step, WantedKey};
 use super::secret::Secret;
 use super::session::Session;
 use crate::edge::asking::Asking;
@@ -186,7 +186,7 @@ fn from_parameters(session: &Session) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn make_wanted(session: &Session, wanted: Wanted, secret: &Secret<'_>) -> Result<(), Failure> {
+fn make_wanted(session: &Session, wanted: WantedKey, secret: &Secret<'_>) -> Result<(), Failure> {
     let kind = parameters::kind(&wanted).map_err(Failure::Usage)?;
     let created = match &wanted.created {
         Some(text) => parameters::creation_date(text).map_err(Failure::Usage)?,
@@ -234,7 +234,7 @@ fn generate(
     );
     Ok(Listed {
         facts: certificate_facts(certificate, &session.world.policy()),
-        trust: Trust::Ultimate,
+        trust: OwnerTrust::Ultimate,
         secrets: certificate.fingerprints(),
     })
 }

@@ -8,7 +8,7 @@ use plugsign::openpgp::ids::Fingerprint;
 
 /// How far a key is trusted: the words of gpg's trust model.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Trust {
+pub enum OwnerTrust {
     /// Its secret part is here.
     Ultimate,
     /// It is trusted by `plugsign trust add`.
@@ -20,7 +20,7 @@ pub enum Trust {
 /// A key in a listing.
 pub struct Listed {
     pub facts: CertificateFacts,
-    pub trust: Trust,
+    pub trust: OwnerTrust,
     /// The keys whose secret parts are here.
     pub secrets: Vec<Fingerprint>,
 }
@@ -33,12 +33,12 @@ pub enum Half {
 }
 
 /// Returns how far a key of the home is trusted.
-pub fn trust_in(key: &HomeKey, trusted: &BTreeMap<Fingerprint, Vec<String>>) -> Trust {
+pub fn trust_in(key: &HomeKey, trusted: &BTreeMap<Fingerprint, Vec<String>>) -> OwnerTrust {
     if key.secret.is_some() {
-        Trust::Ultimate
+        OwnerTrust::Ultimate
     } else if trusted.contains_key(&key.certificate.fingerprint()) {
-        Trust::Full
+        OwnerTrust::Full
     } else {
-        Trust::Unknown
+        OwnerTrust::Unknown
     }
 }

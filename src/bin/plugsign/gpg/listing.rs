@@ -13,7 +13,7 @@ use plugsign::text::Safe;
 use super::colons;
 use super::dates::day;
 use super::input::Input;
-use super::known::{Half, Listed, Trust, trust_in};
+use super::known::{Half, Listed, OwnerTrust, trust_in};
 use super::options::KeyidFormat;
 use super::session::Session;
 use crate::edge::asking::Asking;
@@ -81,7 +81,7 @@ pub fn show_files(session: &mut Session) -> Result<u8, Failure> {
                 }
             };
             let facts = certificate_facts(&certificate, &policy);
-            listed.push(Listed { facts, trust: Trust::Unknown, secrets: Vec::new() });
+            listed.push(Listed { facts, trust: OwnerTrust::Unknown, secrets: Vec::new() });
         }
     }
     show(session, &listed, Half::Public, Of::File)?;
@@ -223,9 +223,9 @@ fn trust_word(listed: &Listed) -> &'static str {
         return "[ expired]";
     }
     match listed.trust {
-        Trust::Ultimate => "[ultimate]",
-        Trust::Full => "[  full  ]",
-        Trust::Unknown => "[ unknown]",
+        OwnerTrust::Ultimate => "[ultimate]",
+        OwnerTrust::Full => "[  full  ]",
+        OwnerTrust::Unknown => "[ unknown]",
     }
 }
 

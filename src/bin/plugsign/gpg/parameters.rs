@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 
 /// A key that a parameter file asks for.
 #[derive(Default)]
-pub struct Wanted {
-    pub primary: Part,
-    pub subkey: Option<Part>,
+pub struct WantedKey {
+    pub primary: NewKeyPart,
+    pub subkey: Option<NewKeyPart>,
     pub name: String,
     pub comment: String,
     pub email: String,
@@ -24,7 +24,7 @@ pub struct Wanted {
 
 /// Its primary key, or its subkey.
 #[derive(Default)]
-pub struct Part {
+pub struct NewKeyPart {
     pub algorithm: String,
     pub bits: Option<String>,
     pub usage: Vec<String>,
@@ -33,7 +33,7 @@ pub struct Part {
 /// A step of a parameter file.
 pub enum Step {
     Echo(String),
-    Make(Box<Wanted>),
+    Make(Box<WantedKey>),
 }
 
 /// Reads a parameter file. The message of an error is fit to show.
@@ -51,7 +51,7 @@ pub fn read(text: &[u8]) -> Result<Vec<Step>, String> {
 
 struct Reader {
     steps: Vec<Step>,
-    wanted: Option<Wanted>,
+    wanted: Option<WantedKey>,
     no_protection: bool,
 }
 
@@ -94,15 +94,15 @@ impl Reader {
         Ok(())
     }
 
-    fn wanted(&mut self) -> Result<&mut Wanted, String> {
+    fn wanted(&mut self) -> Result<&mut WantedKey, String> {
         self.wanted.as_mut().ok_or_else(|| "Key-Type comes first".to_string())
     }
 
     fn keyword(&mut self, keyword: &str, value: String) -> Result<(), String> {
         if keyword == "key-type" {
             self.commit();
-            let primary = Part { algorithm: value, ..Part::default() };
-            self.wanted = Some(Wanted { primary, ..Wanted::default() });
+            let primary = NewKeyPart { algorithm: value, ..NewKeyPart::default() };
+            self.wanted = Some(WantedKey { primary, ..WantedKey::default() });
             return Ok(());
         }
         let words = |value: &str| {
@@ -112,7 +112,7 @@ impl Reader {
         let wanted = self.wanted()?;
         match keyword {
             "subkey-type" => {
-                wanted.subkey = Some(Part { algorithm: value, ..Part::default() });
+                wanted.subkey = Some(NewKeyPart { algorithm: value, ..NewKeyPart::default() });
             }
             "key-length" | "key-usage" | "subkey-length" | "subkey-usage" => {
                 let part = match keyword.starts_with("sub") {
@@ -139,7 +139,7 @@ impl Reader {
 }
 
 /// Returns the kind of key, if plugsign makes it.
-pub fn kind(wanted: &Wanted) -> Result<KeyKind, String> {
+pub fn kind(wanted: &WantedKey) -> Result<KeyKind, String> {
     let primary = &wanted.primary;
     check_rsa(&primary.algorithm)?;
     if !primary.usage.is_empty() && !signs(primary.usage.iter().map(String::as_str)) {
@@ -181,8 +181,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn one(text: &str) -> Wanted {
-        let mut made: Vec<Wanted> = read(text.as_bytes())
+    fn one(text: &str) -> WantedKey {
+        let mut made: Vec<WantedKey> = read(text.as_bytes())
             .unwrap()
             .into_iter()
             .filter_map(|step| match step {

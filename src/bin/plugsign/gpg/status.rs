@@ -114,13 +114,13 @@ pub fn escaped(text: &[u8]) -> String {
 }
 
 /// Why an operation failed, as a number and words of libgpg-error.
-pub struct Cause {
+pub struct GpgCause {
     pub code: u32,
     pub words: &'static str,
 }
 
-const fn cause(code: u32, words: &'static str) -> Cause {
-    Cause { code, words }
+const fn cause(code: u32, words: &'static str) -> GpgCause {
+    GpgCause { code, words }
 }
 
 /// gpg itself, its agent and the operating system as sources of errors.
@@ -129,7 +129,7 @@ const AGENT: u32 = 4 << 24;
 const SYSTEM: u32 = GPG | 1 << 15;
 
 /// Returns what gpg would say of a failure to sign.
-pub fn cause_of(failure: &Failure) -> Cause {
+pub fn cause_of(failure: &Failure) -> GpgCause {
     match failure {
         Failure::OpenPgp(error) => match error {
             OpenPgp::WrongPassphrase(_) => cause(AGENT | 11, "Bad passphrase"),
@@ -154,7 +154,7 @@ pub fn cause_of(failure: &Failure) -> Cause {
     }
 }
 
-fn cause_of_io(error: &io::Error) -> Cause {
+fn cause_of_io(error: &io::Error) -> GpgCause {
     match error.kind() {
         ErrorKind::NotFound => cause(SYSTEM | 81, "No such file or directory"),
         ErrorKind::AlreadyExists => cause(SYSTEM | 35, "File exists"),

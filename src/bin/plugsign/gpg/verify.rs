@@ -25,7 +25,7 @@ use plugsign::text::Safe;
 use super::dates::{day, long_date};
 use super::input::Input;
 use super::keyrings::Keyrings;
-use super::known::{Trust, trust_in};
+use super::known::{OwnerTrust, trust_in};
 use super::options::{digest_name, seconds};
 use super::personality::Personality;
 use super::session::{Session, primary_user_id};
@@ -224,9 +224,9 @@ impl Telling<'_> {
         self.session.status.say_of(&format!("{keyword} {}", key.key_id()), &user_id);
         let trust = self.trust_in(&primary);
         let word = word.unwrap_or(match trust {
-            Trust::Ultimate => "ultimate",
-            Trust::Full => "full",
-            Trust::Unknown => "unknown",
+            OwnerTrust::Ultimate => "ultimate",
+            OwnerTrust::Full => "full",
+            OwnerTrust::Unknown => "unknown",
         });
         let validity = if self.is_gpgv { String::new() } else { format!(" [{word}]") };
         let shown = Safe::bytes(&user_id).to_string();
@@ -260,7 +260,7 @@ impl Telling<'_> {
     fn speak_of_trust(
         &mut self,
         primary: &Fingerprint,
-        trust: Trust,
+        trust: OwnerTrust,
         over: Option<(Reason, &str)>,
     ) {
         let Session { status, log, options, .. } = &mut *self.session;
@@ -285,9 +285,9 @@ impl Telling<'_> {
             return;
         }
         match trust {
-            Trust::Ultimate => status.say("TRUST_ULTIMATE 0 pgp"),
-            Trust::Full => status.say("TRUST_FULLY 0 pgp"),
-            Trust::Unknown => {
+            OwnerTrust::Ultimate => status.say("TRUST_ULTIMATE 0 pgp"),
+            OwnerTrust::Full => status.say("TRUST_FULLY 0 pgp"),
+            OwnerTrust::Unknown => {
                 status.say("TRUST_UNDEFINED 0 pgp");
                 log.remark("WARNING: This key is not certified with a trusted signature!");
                 log.remark(
@@ -344,10 +344,10 @@ impl Telling<'_> {
         2
     }
 
-    fn trust_in(&self, primary: &Fingerprint) -> Trust {
+    fn trust_in(&self, primary: &Fingerprint) -> OwnerTrust {
         let known = (!self.session.options.no_default_keyring).then_some(self.known);
         let key = known.and_then(|known| Some((known.get(primary)?, &known.trusted)));
-        key.map_or(Trust::Unknown, |(key, trusted)| trust_in(key, trusted))
+        key.map_or(OwnerTrust::Unknown, |(key, trusted)| trust_in(key, trusted))
     }
 }
 

@@ -93,13 +93,14 @@ impl Row {
 #[test]
 fn plugsign_says_what_the_document_says() {
     for row in rows() {
-        let said = Sandbox::with_passphrase().call([
+        let sandbox = Sandbox::with_passphrase();
+        let call = sandbox.call([
             "verify".as_ref(),
             "--key".as_ref(),
             row.certificate().as_os_str(),
             row.artifact().as_os_str(),
         ]);
-        let said = said.run();
+        let said = call.run();
         let out = said.out();
         let verdict = match out.starts_with("good ") {
             true => "good",

@@ -39,7 +39,7 @@ pub struct ServerConfig {
 }
 
 /// A key file that is listed.
-pub struct ListedKey {
+pub struct ListedKeyFile {
     /// Its entry in the list.
     pub name: String,
     /// Where the server looks for it.
@@ -93,7 +93,7 @@ impl ServerConfig {
     }
 
     /// Reads the listed key files one after the other, each once.
-    pub fn keys(&self) -> impl Iterator<Item = ListedKey> {
+    pub fn keys(&self) -> impl Iterator<Item = ListedKeyFile> {
         let mut seen = HashSet::new();
         let mut left = MAX_KEY_FILES;
         self.config.key_files().into_iter().map(move |name| {
@@ -111,7 +111,7 @@ impl ServerConfig {
                         Ok(KeyBytes::New(bytes.to_vec()))
                     }),
             };
-            ListedKey { name: name.to_owned(), path, file, is_readable }
+            ListedKeyFile { name: name.to_owned(), path, file, is_readable }
         })
     }
 

@@ -13,7 +13,7 @@ use super::outcome::{Outcome, as_path};
 use super::server_settings::{Setting, meaning_of, table};
 use super::show::CertificateView;
 use super::trust::{check_environment, narrowed};
-use crate::disk::server_config::{KeyBytes, ListedKey, ServerConfig};
+use crate::disk::server_config::{KeyBytes, ListedKeyFile, ServerConfig};
 use crate::mattermost::config::Settings;
 use crate::mattermost::public_key::read_public_key;
 use crate::mattermost::server::KeyRing;
@@ -176,7 +176,7 @@ impl KeyFile {
     }
 }
 
-fn read(key: ListedKey, publisher: &Publisher<'_>) -> KeyFile {
+fn read(key: ListedKeyFile, publisher: &Publisher<'_>) -> KeyFile {
     let file = |state, detail| KeyFile {
         name: key.name.clone(),
         state,

@@ -34,12 +34,12 @@ pub struct Taking<'a> {
     /// A secret key without passphrase stays as it is.
     pub no_passphrase: bool,
     /// What is done with a secret key that has a passphrase.
-    pub protected: Protected<'a>,
+    pub protected: ProtectedKeys<'a>,
 }
 
 /// What is done with a secret key that has a passphrase.
 #[derive(Clone, Copy, Default)]
-pub enum Protected<'a> {
+pub enum ProtectedKeys<'a> {
     /// The passphrase is asked for, to prove that the key is whole. A weak protection is replaced.
     #[default]
     Unlocked,
@@ -288,14 +288,14 @@ impl<'a> Importer<'a> {
         let replace = self.taking.replace;
         let (protected, passphrase) = match (secret.protection(), self.taking.protected) {
             (Protection::None, _) => self.protect(secret, certificate)?,
-            (Protection::Passphrase, Protected::Unlocked) => {
+            (Protection::Passphrase, ProtectedKeys::Unlocked) => {
                 let (proven, passphrase) = publisher.until_right(|| {
                     let passphrase = publisher.passphrase_of_protected(certificate)?;
                     Ok((prove(secret, &passphrase)?, passphrase))
                 })?;
                 (Some(proven), Some(passphrase))
             }
-            (Protection::Passphrase, Protected::AsItIs(given)) => {
+            (Protection::Passphrase, ProtectedKeys::AsItIs(given)) => {
                 if let Some(passphrase) = given {
                     secret.check(Some(passphrase))?;
                 }
@@ -305,9 +305,9 @@ impl<'a> Importer<'a> {
         let secret = protected.as_ref().unwrap_or(secret);
         let keeping = Keeping { replace, passphrase: passphrase.as_deref() };
         match self.taking.protected {
-            Protected::Unlocked => keep(secret, certificate, &keeping, publisher),
+            ProtectedKeys::Unlocked => keep(secret, certificate, &keeping, publisher),
             // What gpg's command lines sign is not for servers.
-            Protected::AsItIs(_) => store_secret(secret, certificate, &keeping, publisher),
+            ProtectedKeys::AsItIs(_) => store_secret(secret, certificate, &keeping, publisher),
         }
     }
 

@@ -6,26 +6,26 @@ use super::source::ByteSource;
 
 /// A key file or a signature file, armored or not.
 #[allow(clippy::large_enum_variant)] // There are two of them in a verdict.
-pub(super) enum Input<'a> {
+pub(super) enum ByteInput<'a> {
     Binary(&'a [u8]),
     Armored(Armored<'a>),
 }
 
-impl<'a> Input<'a> {
+impl<'a> ByteInput<'a> {
     /// Opens a file as the server does: as armor if there is any, else as binary packets.
-    pub(super) fn open(file: &'a [u8]) -> Input<'a> {
+    pub(super) fn open(file: &'a [u8]) -> ByteInput<'a> {
         match Armored::find(file) {
-            Some(armored) => Input::Armored(armored),
-            None => Input::Binary(file),
+            Some(armored) => ByteInput::Armored(armored),
+            None => ByteInput::Binary(file),
         }
     }
 }
 
-impl ByteSource for Input<'_> {
+impl ByteSource for ByteInput<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
         match self {
-            Input::Binary(octets) => octets.read(buffer),
-            Input::Armored(armored) => armored.read(buffer),
+            ByteInput::Binary(octets) => octets.read(buffer),
+            ByteInput::Armored(armored) => armored.read(buffer),
         }
     }
 }
@@ -42,19 +42,19 @@ pub(super) enum Length {
 
 /// A packet's body, read from the file that it stands in.
 pub(super) struct Body<'s, 'a> {
-    file: &'s mut Input<'a>,
+    file: &'s mut ByteInput<'a>,
     length: Length,
 }
 
 impl<'s, 'a> Body<'s, 'a> {
-    pub(super) fn new(file: &'s mut Input<'a>, length: Length) -> Body<'s, 'a> {
+    pub(super) fn new(file: &'s mut ByteInput<'a>, length: Length) -> Body<'s, 'a> {
         Body { file, length }
     }
 
     /// Returns the file, if the library would read it without a buffer in between.
-    pub(super) fn unbuffered(&mut self) -> Option<&mut Input<'a>> {
+    pub(super) fn unbuffered(&mut self) -> Option<&mut ByteInput<'a>> {
         match (&self.length, &self.file) {
-            (Length::Indeterminate, Input::Binary(_)) => Some(self.file),
+            (Length::Indeterminate, ByteInput::Binary(_)) => Some(self.file),
             _ => None,
         }
     }
@@ -81,7 +81,7 @@ impl ByteSource for Body<'_, '_> {
 }
 
 /// Reads a new-format length (RFC 9580, section 4.2.1).
-pub(super) fn read_length(file: &mut Input<'_>) -> Result<Length, Fault> {
+pub(super) fn read_length(file: &mut ByteInput<'_>) -> Result<Length, Fault> {
     let first = file.octet()?;
     Ok(match first {
         0..=191 => Length::Whole(first.into()),

@@ -4,7 +4,7 @@
 //! read as the next packet, and an empty key or signature packet is the end of the file. Both
 //! decide what counts.
 
-use super::input::{Body, Input, Length, read_length};
+use super::input::{Body, ByteInput, Length, read_length};
 use super::key::PublicKey;
 use super::refusal::{Cause, Fault, FaultKind};
 use super::signature::Signature;
@@ -28,14 +28,14 @@ pub(super) enum Packet {
 
 /// Reads packets one by one.
 pub(super) struct Packets<'a> {
-    file: Input<'a>,
+    file: ByteInput<'a>,
     unread: Option<Packet>,
     ended: bool,
 }
 
 impl<'a> Packets<'a> {
     pub(super) fn new(file: &'a [u8]) -> Packets<'a> {
-        Packets { file: Input::open(file), unread: None, ended: false }
+        Packets { file: ByteInput::open(file), unread: None, ended: false }
     }
 
     /// Returns the next packet, passing over those of unknown types.
@@ -69,7 +69,7 @@ impl<'a> Packets<'a> {
 }
 
 /// Reads one packet. If it cannot be parsed, its body is passed over.
-fn read(file: &mut Input<'_>) -> Result<Packet, Fault> {
+fn read(file: &mut ByteInput<'_>) -> Result<Packet, Fault> {
     let (tag, length) = read_header(file)?;
     let mut body = Body::new(file, length);
     // The library reports what made the packet bad, not an error in the rest of it.
@@ -85,7 +85,7 @@ fn read(file: &mut Input<'_>) -> Result<Packet, Fault> {
 }
 
 /// Reads a packet's header (RFC 9580, section 4.2).
-fn read_header(file: &mut Input<'_>) -> Result<(u8, Length), Fault> {
+fn read_header(file: &mut ByteInput<'_>) -> Result<(u8, Length), Fault> {
     let mut first = [0];
     file.fill_or_end(&mut first)?;
     let [first] = first;

@@ -44,7 +44,7 @@ pub fn read_keybox(
     wanted: WantedKeys<'_>,
     budget: &Budget,
 ) -> Vec<Result<Certificate>> {
-    let mut gathered = Gathered::new(wanted, budget);
+    let mut gathered = GatheredPackets::new(wanted, budget);
     let mut rest = bytes;
     let mut number = 0;
     while !rest.is_empty() || number == 0 {
@@ -102,7 +102,7 @@ pub fn read_keyring(
     wanted: WantedKeys<'_>,
     budget: &Budget,
 ) -> Vec<Result<Certificate>> {
-    let mut gathered = Gathered::new(wanted, budget);
+    let mut gathered = GatheredPackets::new(wanted, budget);
     gathered.add(bytes);
     gathered.read()
 }
@@ -131,7 +131,7 @@ pub fn read_key_blocks(
 
 /// The packets of certificates, those of all copies of one together: what they may cost to read
 /// is bounded for all copies at once.
-struct Gathered<'a> {
+struct GatheredPackets<'a> {
     certificates: Vec<Copies<'a>>,
     /// Where the certificates of these primary keys are.
     places: HashMap<&'a [u8], usize>,
@@ -148,14 +148,14 @@ struct Copies<'a> {
     is_wanted: bool,
 }
 
-impl<'a> Gathered<'a> {
-    fn new(wanted: WantedKeys<'_>, budget: &'a Budget) -> Gathered<'a> {
+impl<'a> GatheredPackets<'a> {
+    fn new(wanted: WantedKeys<'_>, budget: &'a Budget) -> GatheredPackets<'a> {
         let wanted = match wanted {
             WantedKeys::All => None,
             WantedKeys::With(keys) => Some(key_ids(keys)),
         };
         let (certificates, places, errors) = Default::default();
-        Gathered { certificates, places, errors, wanted, budget, is_over: false }
+        GatheredPackets { certificates, places, errors, wanted, budget, is_over: false }
     }
 
     /// Adds what is in a row of packets.

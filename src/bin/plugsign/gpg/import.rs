@@ -12,7 +12,7 @@ use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::facts::signature_count;
 use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use plugsign::publisher::failure::Failure;
-use plugsign::publisher::import::{Fate, ImportedKey, Importer, Protected, Taking};
+use plugsign::publisher::import::{Fate, ImportedKey, Importer, ProtectedKeys, Taking};
 use plugsign::publisher::store::known;
 use plugsign::text::Safe;
 
@@ -40,7 +40,7 @@ struct Counts {
 }
 
 /// What there is of a certificate in the home.
-struct Stored {
+struct HomeBefore {
     user_ids: usize,
     keys: usize,
     signatures: usize,
@@ -51,10 +51,10 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
     let secret = Secret::read(session)?;
     let Session { options, world, status, log } = session;
     let publisher = world.publisher(&secret);
-    let protected = Protected::AsItIs(secret.named.as_ref());
+    let protected = ProtectedKeys::AsItIs(secret.named.as_ref());
     let taking = Taking { no_passphrase: true, protected, ..Taking::default() };
     let mut importer = Importer::new(&publisher, taking)?;
-    let mut telling = Telling { world, status, log, counts: Counts::default() };
+    let mut telling = ImportTelling { world, status, log, counts: Counts::default() };
     let mut failed = false;
     let standard = ["-".into()];
     let words = if options.words.is_empty() { &standard[..] } else { &options.words };
@@ -89,14 +89,14 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
 }
 
 /// Tells what becomes of keys, as gpg does.
-struct Telling<'a> {
+struct ImportTelling<'a> {
     world: &'a World,
     status: &'a Status,
     log: &'a Log,
     counts: Counts,
 }
 
-impl Telling<'_> {
+impl ImportTelling<'_> {
     fn no_keys(&mut self, file: &Path, error: Error) {
         let is_data = matches!(error, Error::OpenPgp(openpgp::Error::NoKey(_)));
         self.log.say(&format!("{}:", Safe::path(file)));
@@ -154,9 +154,9 @@ impl Telling<'_> {
         Ok(())
     }
 
-    fn stored(&self, certificate: &Certificate) -> Result<Option<Stored>, Failure> {
+    fn stored(&self, certificate: &Certificate) -> Result<Option<HomeBefore>, Failure> {
         let shelf = self.world.home()?.keys_of(&[certificate.fingerprint()])?;
-        Ok(known(&shelf, certificate).map(|key| Stored {
+        Ok(known(&shelf, certificate).map(|key| HomeBefore {
             user_ids: key.certificate.user_ids().len(),
             keys: key.certificate.fingerprints().len(),
             signatures: signature_count(&key.certificate),
@@ -168,7 +168,7 @@ impl Telling<'_> {
     fn certificate(
         &mut self,
         certificate: &Certificate,
-        before: Option<&Stored>,
+        before: Option<&HomeBefore>,
     ) -> Result<(), Failure> {
         let fingerprint = certificate.fingerprint();
         let key_id = fingerprint.key_id();

@@ -12,6 +12,7 @@ use super::export::for_server;
 use super::failure::Failure;
 use super::keys::KeyText;
 use super::outcome::Outcome;
+use super::signer::Form;
 use crate::disk::Error;
 use crate::disk::file::is_there;
 use crate::disk::shelf::{HomeKey, Shelf};
@@ -19,6 +20,7 @@ use crate::disk::write::{Access, Existing, is_same, make_folder, write_new, writ
 use crate::mattermost::valid::is_web_address;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
+use crate::openpgp::hash::ContentHash;
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::Policy;
 use crate::openpgp::query::KeyQuery;
@@ -166,9 +168,11 @@ impl Publisher<'_> {
         let Some(found) = found.first() else {
             return Err(openpgp::Error::UnknownKey(former.to_string()).into());
         };
-        let signer = self.signer(found)?;
+        let created = announcing.created;
+        let form = Form { way: ContentHash::SHA256, created, armored: false };
+        let signer = self.signer(found, form)?;
         let there = announcing.out.as_ref().map(|folder| folder.join(ROTATION_SIGNATURE));
-        Ok(signer.sign_unless_signed(notice, announcing.created, there.as_deref())?)
+        Ok(signer.sign_unless_signed(notice, there.as_deref())?)
     }
 }
 

@@ -197,7 +197,7 @@ fn look_at_key(found: &Found, diagnosing: Diagnosing<'_>, publisher: &Publisher<
     if is_hopeless {
         return rows;
     }
-    match publisher.unlock(&found.secret, found.exactly.as_ref()) {
+    match publisher.unlock(found) {
         Ok(key) => {
             rows.push(Row::ok("unlock", format!("{} is unlocked and whole", key.fingerprint())));
             rows.push(trial(&key, diagnosing.created, publisher));

@@ -33,6 +33,7 @@ pub mod sign;
 mod sign_lists;
 pub mod signed;
 pub mod signer;
+mod signing;
 pub mod store;
 mod summary;
 pub mod trust;

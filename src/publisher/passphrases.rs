@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::Publisher;
 use super::ask::Which;
 use super::failure::Failure;
+use super::keys::Found;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
-use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::secret_key::{Passphrase, Protection, SecretKey, SigningKey};
 
 impl Publisher<'_> {
@@ -122,11 +122,9 @@ impl Publisher<'_> {
     /// # Errors
     ///
     /// Whatever speaks against the key, a wrong passphrase, and what [`Ask`](super::ask::Ask) says.
-    pub fn unlock(
-        &self,
-        secret: &SecretKey,
-        exactly: Option<&Fingerprint>,
-    ) -> Result<SigningKey, Failure> {
+    pub fn unlock(&self, found: &Found) -> Result<SigningKey, Failure> {
+        let Found { secret, exactly, .. } = found;
+        let exactly = exactly.as_ref();
         let policy = self.policy();
         let certificate = secret.certificate();
         // Whatever speaks against the key is said before a passphrase is asked for.
@@ -156,14 +154,14 @@ impl Publisher<'_> {
         let mut tries = 3;
         loop {
             tries -= 1;
-            match (work(), self.ask.source(Which::Key)) {
-                (Err(Failure::OpenPgp(openpgp::Error::WrongPassphrase(_))), None) if tries > 0 => {
-                    self.watch.warn("that is not the passphrase, try again");
-                }
-                (Err(Failure::OpenPgp(openpgp::Error::WrongPassphrase(key))), Some(source)) => {
-                    return Err(Failure::WrongPassphrase(key, source));
-                }
-                (result, _) => return result,
+            let key = match work() {
+                Err(Failure::OpenPgp(openpgp::Error::WrongPassphrase(key))) => key,
+                result => return result,
+            };
+            match self.ask.source(Which::Key) {
+                Some(source) => return Err(Failure::WrongPassphrase(key, source)),
+                None if tries == 0 => return Err(openpgp::Error::WrongPassphrase(key).into()),
+                None => self.watch.warn("that is not the passphrase, try again"),
             }
         }
     }

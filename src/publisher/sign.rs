@@ -16,13 +16,15 @@ use super::parallel::{each, for_each, threads_that_write};
 use super::show::{expiry_notice, first_user_id, warn_of_archives};
 use super::sign_lists::{Sorted, warn_of_lists};
 use super::signed::{Signed, SignedBy, SignedFile, State};
-pub use super::signer::Output;
-use super::signer::{Signer, Signing};
+use super::signer::{Form, Signer};
+pub use super::signing::Output;
+use super::signing::Signing;
 use crate::disk::Error;
 use crate::disk::bundle::BundleFile;
 use crate::disk::file::{Links, folder_of};
 use crate::disk::release::{Release, Selection, is_signature};
 use crate::disk::write::{Existing, sync_folder};
+use crate::openpgp::hash::ContentHash;
 use crate::openpgp::times::show_time;
 use crate::text::Safe;
 
@@ -66,7 +68,7 @@ impl Publisher<'_> {
     /// That no key was found or unlocked, or that the request makes no sense. What is wrong with
     /// one file is in the outcome.
     pub fn sign(&self, request: SignRequest<'_>) -> Result<Signed, Failure> {
-        let SignRequest { created, armored, output, dry_run, .. } = request;
+        let SignRequest { output, dry_run, .. } = request;
         let release = match &request.what {
             What::Paths(paths, selection) => Release::to_sign(paths, selection),
             What::Stream(_) => Release::default(),
@@ -77,7 +79,7 @@ impl Publisher<'_> {
         let (signers, by) = self.unlock_signers(&request)?;
         let existing = if request.force { Existing::Replace } else { Existing::Keep };
         let umask = self.umask;
-        let signing = Signing { signers, created, armored, output, existing, umask, dry_run };
+        let signing = Signing { signers, output, existing, umask, dry_run };
         let jobs = request.jobs.unwrap_or_else(threads_that_write);
         let mut files = match request.what {
             What::Paths(..) => {
@@ -106,7 +108,7 @@ impl Publisher<'_> {
         Ok(Signed {
             first: by.first().cloned(),
             signers: by,
-            created: show_time(created),
+            created: show_time(request.created),
             dry_run,
             files,
             passed_over: release.passed_over,
@@ -120,10 +122,12 @@ impl Publisher<'_> {
         request: &SignRequest<'_>,
     ) -> Result<(Vec<Signer>, Vec<SignedBy>), Failure> {
         let found = self.find_keys(request.keys, request.key_text.as_ref())?;
+        let SignRequest { created, armored, .. } = *request;
+        let form = Form { way: ContentHash::SHA256, created, armored };
         let mut signers = Vec::new();
         let mut by = Vec::new();
         for found in &found {
-            let signer = self.signer(found)?;
+            let signer = self.signer(found, form)?;
             let policy = self.policy();
             let (key, certificate) = (signer.key.fingerprint(), signer.key.certificate());
             self.watch.detail(&format!("signing with {key}"));

@@ -97,9 +97,9 @@ impl Source {
 
     /// Reads the passphrase that is given there, else in a variable.
     fn read(&self, variable: &str, world: &World) -> Result<Option<Passphrase>, Failure> {
-        let read = |file: File| read_to_end(file.as_fd(), self.by_line);
+        let read = |file: File| read_passphrase(file.as_fd(), self.by_line);
         let bytes = match &self.given {
-            Some(Given::Descriptor(0)) => read_to_end(io::stdin().as_fd(), self.by_line)
+            Some(Given::Descriptor(0)) => read_passphrase(io::stdin().as_fd(), self.by_line)
                 .map_err(|error| Failure::Descriptor(0, error))?,
             Some(Given::Descriptor(number) | Given::CommandLine(number)) => {
                 inherited(*number, File::options().read(true))
@@ -135,7 +135,7 @@ impl Source {
 
 /// Reads a passphrase to its end, or to the end of its first line and not a byte more: with gpg,
 /// the file to be signed may follow on standard input.
-fn read_to_end(source: BorrowedFd<'_>, by_line: bool) -> io::Result<Zeroizing<Vec<u8>>> {
+fn read_passphrase(source: BorrowedFd<'_>, by_line: bool) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(256));
     let mut byte = Zeroizing::new([0u8; 1]);
     while bytes.len() <= MAX_PASSPHRASE {
@@ -188,7 +188,7 @@ impl<'a> Asking<'a> {
 
     /// Takes the key's passphrase from what gpg's options give: of a descriptor or a file, the
     /// first line.
-    pub fn as_gpg(mut self, given: Option<Given>) -> Asking<'a> {
+    pub fn gpg(mut self, given: Option<Given>) -> Asking<'a> {
         let by_line = matches!(given, Some(Given::Descriptor(_) | Given::File(_)));
         self.key = Source { given, by_line, ..Source::default() };
         self
@@ -268,7 +268,7 @@ mod tests {
         let (reader, mut writer) = io::pipe().unwrap();
         writer.write_all(b"secret words\nthe file").unwrap();
         drop(writer);
-        assert_eq!(&*read_to_end(reader.as_fd(), true).unwrap(), b"secret words\n");
-        assert_eq!(&*read_to_end(reader.as_fd(), false).unwrap(), b"the file");
+        assert_eq!(&*read_passphrase(reader.as_fd(), true).unwrap(), b"secret words\n");
+        assert_eq!(&*read_passphrase(reader.as_fd(), false).unwrap(), b"the file");
     }
 }

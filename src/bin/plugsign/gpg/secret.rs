@@ -81,7 +81,7 @@ impl<'a> Secret<'a> {
     /// Reads the passphrase that the command line gives: standard input may begin with it.
     pub fn read(session: &'a Session) -> Result<Secret<'a>, Failure> {
         let given = &session.options.passphrase;
-        let asking = Asking::new(&session.world).as_gpg(given.clone());
+        let asking = Asking::new(&session.world).gpg(given.clone());
         let named = if given.is_some() { asking.given(Which::Key)? } else { None };
         Ok(Secret { session, asking, named, exactly: None })
     }

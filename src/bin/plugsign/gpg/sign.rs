@@ -9,6 +9,7 @@ use plugsign::publisher::change::whole_seconds;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::keys::Found;
 use plugsign::publisher::show::first_user_id;
+use plugsign::publisher::signer::Form;
 use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
@@ -58,7 +59,9 @@ fn sign(session: &Session) -> Result<(), Failure> {
         std::fs::metadata(path).map_err(Error::io("read", path))?;
     }
     secret.exactly = found.exactly.clone();
-    let signer = session.world.publisher(&secret).signer(&found).inspect_err(|failure| {
+    let way = ContentHash { algorithm: session.options.signing_digest(), text: false };
+    let form = Form { way, created: whole_seconds(session.world.now), armored };
+    let signer = session.world.publisher(&secret).signer(&found, form).inspect_err(|failure| {
         if let Failure::OpenPgp(openpgp::Error::WrongPassphrase(key))
         | Failure::WrongPassphrase(key, _) = failure
         {
@@ -66,13 +69,11 @@ fn sign(session: &Session) -> Result<(), Failure> {
         }
     })?;
     drop(secret);
-    let way = ContentHash { algorithm: session.options.signing_digest(), text: false };
     if let Output::Named(path) = &output {
         session.verbose(&format!("writing to '{}'", Safe::path(path)));
     }
     session.status.say(&format!("BEGIN_SIGNING H{}", way.algorithm.id()));
-    let created = whole_seconds(session.world.now);
-    let signature = signer.sign(&input.hash_still(way)?, way, created, armored)?;
+    let signature = signer.sign(&input.hash_still(way)?)?;
     let signature = match armored {
         true => with_headers(Zeroizing::new(signature), &session.options),
         false => Zeroizing::new(signature),
@@ -87,7 +88,7 @@ fn sign(session: &Session) -> Result<(), Failure> {
     session.status.say(&format!(
         "SIG_CREATED D {RSA} {} 00 {} {}",
         way.algorithm.id(),
-        seconds(created),
+        seconds(form.created),
         signer.key.fingerprint()
     ));
     Ok(())

@@ -1,0 +1,191 @@
+//! Where signatures appear: whole or not at all, and never in the place of anything else unasked.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+
+use super::failure::Failure;
+use super::signed::{SignedFile, State};
+use super::signer::Signer;
+use crate::disk::artifact::{Artifact, sha256};
+use crate::disk::file::metadata_of;
+use crate::disk::folder::Folder;
+use crate::disk::release::is_certificate;
+use crate::disk::still::hash_still;
+use crate::disk::write::{Access, Existing};
+use crate::disk::{Error, Result};
+use crate::openpgp::hash::{ContentHash, Hashed};
+use crate::openpgp::ids::Fingerprint;
+
+/// Where signatures go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Output<'a> {
+    /// Beside their files: the first signer's to `FILE.sig`, which servers read, each other one's
+    /// to `FILE.KEYID.sig`. A stream's is returned.
+    Beside,
+    /// The only signature goes to this file.
+    At(&'a Path),
+    /// The only signature is returned.
+    Returned,
+}
+
+/// How files are signed: by whom, and what may be written.
+pub(super) struct Signing<'a> {
+    /// At least one.
+    pub signers: Vec<Signer>,
+    /// Where signatures go.
+    pub output: Output<'a>,
+    /// Whether other files in their places are replaced.
+    pub existing: Existing,
+    /// The process's file mode creation mask.
+    pub umask: u32,
+    /// Whether nothing is written.
+    pub dry_run: bool,
+}
+
+impl Signing<'_> {
+    /// Signs a file by all signers, reading it once. `read` counts the bytes as they are read.
+    ///
+    /// A signature's name lasts once its folder was synced: the caller does so
+    /// ([`sync_folder`](crate::disk::write::sync_folder)) before saying that it is there.
+    pub fn sign(&self, artifact: &Artifact, read: &AtomicU64) -> Vec<SignedFile> {
+        let outputs = self.outputs(Some(artifact));
+        match artifact.hash_still(read) {
+            Ok(content) => {
+                let folder_of = |output: &Path| artifact.folder_for(output);
+                self.put(&artifact.path, &content, outputs, folder_of)
+            }
+            Err(error) => {
+                let output = outputs.into_iter().next().flatten();
+                vec![SignedFile::new(&artifact.path, output, Err(error))]
+            }
+        }
+    }
+
+    /// Signs an open file or a stream.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from being signed.
+    pub fn sign_stream(&self, mut stream: File) -> Result<Vec<SignedFile>, Failure> {
+        let name = Path::new("standard input");
+        let content = hash_still(&mut stream, name, &[ContentHash::SHA256], &AtomicU64::new(0))?;
+        let mut files = self.put(Path::new("-"), &content, self.outputs(None), Folder::of);
+        match files.iter_mut().find_map(|file| file.error.take()) {
+            Some(failure) => Err(failure),
+            None => Ok(files),
+        }
+    }
+
+    /// Returns where each signer's signature goes. None of a file is a stream's.
+    fn outputs(&self, artifact: Option<&Artifact>) -> Vec<Option<PathBuf>> {
+        match (self.output, artifact) {
+            (Output::Beside, Some(artifact)) => {
+                self.beside(artifact).into_iter().map(Some).collect()
+            }
+            (Output::At(path), _) => vec![Some(path.to_owned())],
+            (Output::Beside | Output::Returned, _) => vec![None],
+        }
+    }
+
+    fn put(
+        &self,
+        path: &Path,
+        content: &Hashed,
+        outputs: Vec<Option<PathBuf>>,
+        folder_of: impl Fn(&Path) -> Result<Folder>,
+    ) -> Vec<SignedFile> {
+        let signed = |(signer, output): (&Signer, Option<PathBuf>)| {
+            let Some(output) = output else {
+                let state = if self.dry_run { State::WouldSign } else { State::Signed };
+                return match signer.sign(content) {
+                    Ok(bytes) => {
+                        SignedFile { bytes: Some(bytes), ..SignedFile::new(path, None, Ok(state)) }
+                    }
+                    Err(error) => SignedFile::new(path, None, Err(error.into())),
+                };
+            };
+            let state =
+                folder_of(&output).and_then(|folder| self.place(signer, content, &folder, &output));
+            let stale = match state {
+                Ok(State::Signed | State::WouldSign) => stale_beside(signer, content, &output),
+                _ => None,
+            };
+            let sha256 = state.is_ok().then(|| sha256(content)).flatten();
+            SignedFile { sha256, stale, ..SignedFile::new(path, Some(output), state) }
+        };
+        self.signers.iter().zip(outputs).map(signed).collect()
+    }
+
+    /// Returns where each signer's signature of a file goes if it goes beside it.
+    pub fn beside(&self, artifact: &Artifact) -> Vec<PathBuf> {
+        let output = |(place, signer): (usize, &Signer)| match place {
+            0 => artifact.signature_path(signer.form.armored),
+            _ => {
+                let certificate = signer.key.certificate().fingerprint();
+                artifact.further_signature_path(&certificate, signer.form.armored)
+            }
+        };
+        self.signers.iter().enumerate().map(output).collect()
+    }
+
+    fn place(
+        &self,
+        signer: &Signer,
+        content: &Hashed,
+        folder: &Folder,
+        output: &Path,
+    ) -> Result<State> {
+        if self.is_up_to_date(signer, content, output)? {
+            folder.sweep(output);
+            return Ok(State::UpToDate);
+        }
+        let signature = signer.sign(content)?;
+        if self.dry_run {
+            return Ok(State::WouldSign);
+        }
+        let access = Access::Public { umask: self.umask };
+        match folder.write_one_of_many(output, &signature, access, self.existing) {
+            // Another run may have been faster.
+            Err(Error::Exists(_)) if self.is_up_to_date(signer, content, output)? => {
+                Ok(State::UpToDate)
+            }
+            written => written.map(|()| State::Signed),
+        }
+    }
+
+    /// Returns whether a good signature is in the new one's place that does as well. Anything else
+    /// there is an error, unless it may be replaced.
+    pub fn is_up_to_date(&self, signer: &Signer, content: &Hashed, output: &Path) -> Result<bool> {
+        let Some(metadata) = metadata_of(output)? else { return Ok(false) };
+        let does = |maker: &Fingerprint| match self.existing {
+            Existing::Keep => signer.does_as_well(maker),
+            Existing::Replace => *maker == signer.key.fingerprint(),
+        };
+        let is_good = match metadata.is_file() {
+            true => signer.maker(output, content).map(|it| it.as_ref().is_some_and(does)),
+            false => Ok(false),
+        };
+        match (is_good, self.existing) {
+            (Ok(true), _) => Ok(true),
+            (_, Existing::Replace) => Ok(false),
+            (Err(error), Existing::Keep) => Err(error),
+            (Ok(false), Existing::Keep) => Err(match metadata.is_file() {
+                true => signer.stale(output),
+                false => Error::Exists(output.to_owned()),
+            }),
+        }
+    }
+}
+
+/// Returns the signature in the other form beside a new one, if it is the signer's own and not good
+/// any more.
+fn stale_beside(signer: &Signer, content: &Hashed, output: &Path) -> Option<PathBuf> {
+    let other = output.with_extension(if signer.form.armored { "sig" } else { "asc" });
+    let is_file = other != output && fs::symlink_metadata(&other).is_ok_and(|it| it.is_file());
+    let is_stale = is_file
+        && !is_certificate(&other)
+        && matches!(signer.maker(&other, content), Ok(None))
+        && matches!(signer.stale(&other), Error::Stale(_));
+    is_stale.then_some(other)
+}

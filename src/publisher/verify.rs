@@ -90,18 +90,14 @@ impl Publisher<'_> {
             Some(at) => accepted.as_of(at).judge(Policy::new(at))?,
             None => accepted.judge(self.policy())?,
         };
-        let judging = Judging {
-            judge: &judge,
-            signers: request.signers.get(),
-            wants_digest: !release.folders.is_empty(),
-        };
+        let digest = (!release.folders.is_empty()).then_some(ContentHash::SHA256);
         let mut lines = for_each(&release.artifacts, cores(), self.watch, |artifact, read| {
-            judging.line(artifact, read)
+            request.line(artifact, &judge, digest, read)
         });
         // The server knows of no lists, and reads one signature.
         check_lists(&release.folders, &mut lines);
         let further = for_each(&release.further, cores(), self.watch, |file, read| {
-            judging.further(file, read)
+            further(file, &judge, read)
         });
         lines.extend(further.into_iter().flatten());
         warn_of_unsigned(&release.folders, &lines, self.watch);
@@ -141,16 +137,15 @@ fn servers_answer(artifact: &Artifact, keys: &[Vec<u8>], read: &AtomicU64) -> di
     })
 }
 
-/// How artifacts are judged.
-struct Judging<'a> {
-    judge: &'a Judge,
-    signers: usize,
-    wants_digest: bool,
-}
-
-impl Judging<'_> {
-    fn line(&self, artifact: &Artifact, read: &AtomicU64) -> Line {
-        let (answer, sha256) = match self.answer(artifact, read) {
+impl Verify<'_> {
+    fn line(
+        &self,
+        artifact: &Artifact,
+        judge: &Judge,
+        digest: Option<ContentHash>,
+        read: &AtomicU64,
+    ) -> Line {
+        let (answer, sha256) = match self.answer(artifact, judge, digest, read) {
             Ok(answer) => answer,
             Err(error) => (error.into(), None),
         };
@@ -164,6 +159,8 @@ impl Judging<'_> {
     fn answer(
         &self,
         artifact: &Artifact,
+        judge: &Judge,
+        digest: Option<ContentHash>,
         read: &AtomicU64,
     ) -> disk::Result<(Answer, Option<Sha256>)> {
         let file = artifact.read_signature()?;
@@ -174,21 +171,23 @@ impl Judging<'_> {
                 return Ok((bad.into(), None));
             }
         };
-        let further = match self.signers {
+        let further = match self.signers.get() {
             1 => Vec::new(),
-            _ => artifact.read_further(self.judge.accepted()),
+            _ => artifact.read_further(judge.accepted()),
         };
         let further: Vec<_> = further.iter().filter_map(|file| file.parse().ok()).collect();
         let signatures = std::iter::once(&first).chain(&further);
         let ways = signatures.filter_map(|(_, signature)| signature.content_hash().ok());
-        let digest = self.wants_digest.then_some(ContentHash::SHA256);
         let content = artifact.hash(ways.chain(digest), read)?;
-        let judge = |(bytes, signature): &(&[u8], DetachedSignature)| {
-            self.judge.judge(signature, bytes, &content)
+        let verdict = |(bytes, signature): &(&[u8], DetachedSignature)| {
+            judge.judge(signature, bytes, &content)
         };
-        let answer = match judge(&first) {
-            Verdict::Good(good) => self.enough(*good, further.iter().map(judge)),
+        let answer = match verdict(&first) {
             Verdict::Bad(bad) => bad.into(),
+            Verdict::Good(good) if self.signers.get() == 1 => {
+                Answer::Good { signer: By::Signer(*good), also: Vec::new() }
+            }
+            Verdict::Good(good) => self.enough(*good, further.iter().map(verdict)),
         };
         Ok((answer, digest.and_then(|_| sha256(&content))))
     }
@@ -202,7 +201,7 @@ impl Judging<'_> {
         let all: Vec<Good> = std::iter::once(first.clone()).chain(further).collect();
         let distinct = distinct_signers(&all).into_iter();
         let also: Vec<Good> = distinct.filter(|it| !it.is_by_key_of(&first)).cloned().collect();
-        let (count, needed) = (1 + also.len(), self.signers);
+        let (count, needed) = (1 + also.len(), self.signers.get());
         if count >= needed {
             return Answer::Good { signer: By::Signer(first), also };
         }
@@ -211,33 +210,33 @@ impl Judging<'_> {
         let detail = format!("{needed} are needed, and {count} signed: {}", names.join(", "));
         Bad::new(Reason::TooFewSigners, detail).into()
     }
+}
 
-    /// Says so if a further signer's signature is none at all, or if its signer counts and it is
-    /// not good. Whether others count is another question.
-    fn further(&self, artifact: &Artifact, read: &AtomicU64) -> Option<Line> {
-        let path = artifact.signature.as_deref()?;
-        let judge = || -> disk::Result<Option<Bad>> {
-            let file = read_signature(path)?;
-            let (bytes, signature) = match file.parse() {
-                Ok(parsed) => parsed,
-                Err(bad) => return Ok(Some(bad)),
-            };
-            let issuers = signature.claimed_issuers();
-            let mut keys = self.judge.accepted().iter().flat_map(Certificate::fingerprints);
-            if !keys.any(|key| issuers.contains(&key.key_id())) {
-                return Ok(None);
-            }
-            let content = artifact.hash(signature.content_hash().ok(), read)?;
-            Ok(match self.judge.judge(&signature, bytes, &content) {
-                Verdict::Good(_) => None,
-                Verdict::Bad(bad) => Some(bad),
-            })
+/// Says so if a further signer's signature is none at all, or if its signer counts and it is not
+/// good. Whether others count is another question.
+fn further(artifact: &Artifact, judge: &Judge, read: &AtomicU64) -> Option<Line> {
+    let path = artifact.signature.as_deref()?;
+    let verdict = || -> disk::Result<Option<Bad>> {
+        let file = read_signature(path)?;
+        let (bytes, signature) = match file.parse() {
+            Ok(parsed) => parsed,
+            Err(bad) => return Ok(Some(bad)),
         };
-        let answer: Answer = match judge() {
-            Ok(Some(bad)) => bad.into(),
-            Ok(None) => return None,
-            Err(error) => error.into(),
-        };
-        Some(Line::new(path, answer))
-    }
+        let issuers = signature.claimed_issuers();
+        let mut keys = judge.accepted().iter().flat_map(Certificate::fingerprints);
+        if !keys.any(|key| issuers.contains(&key.key_id())) {
+            return Ok(None);
+        }
+        let content = artifact.hash(signature.content_hash().ok(), read)?;
+        Ok(match judge.judge(&signature, bytes, &content) {
+            Verdict::Good(_) => None,
+            Verdict::Bad(bad) => Some(bad),
+        })
+    };
+    let answer: Answer = match verdict() {
+        Ok(Some(bad)) => bad.into(),
+        Ok(None) => return None,
+        Err(error) => error.into(),
+    };
+    Some(Line::new(path, answer))
 }

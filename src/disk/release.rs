@@ -177,11 +177,12 @@ impl Release {
     /// Finds the artifacts to verify: those named, those whose signature is named, in folders
     /// every release archive and every file that has a signature beside it.
     pub fn to_verify(paths: &[PathBuf]) -> Result<Release> {
-        let selection = Selection::new(&[], &[])?;
         let mut release = Release::default();
         for path in paths {
             match fs::metadata(path) {
-                Ok(metadata) if metadata.is_dir() => release.add_folder(path, &selection),
+                Ok(metadata) if metadata.is_dir() => {
+                    release.add_folder(path, &Selection::new(&[], &[])?);
+                }
                 _ => {
                     if let Err(error) = release.add_named(path) {
                         release.unreadable.push((path.clone(), error));

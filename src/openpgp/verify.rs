@@ -142,18 +142,6 @@ pub fn verify_hashed(
     accepted: &[Certificate],
     policy: &Policy,
 ) -> Verdict {
-    match judge(content, signature, accepted, policy) {
-        Ok(good) => Verdict::Good(Box::new(good)),
-        Err(bad) => Verdict::Bad(bad),
-    }
-}
-
-fn judge(
-    content: &Hashed,
-    signature: &DetachedSignature,
-    accepted: &[Certificate],
-    policy: &Policy,
-) -> Result<Good, Bad> {
     let issuers = signature.packet().get_issuers();
     let mut worst: Option<Bad> = None;
     for certificate in accepted {
@@ -168,13 +156,13 @@ fn judge(
             };
             match judge_by_key(content, signature, certificate, key, policy) {
                 Ok(()) => {
-                    return Ok(Good {
+                    return Verdict::Good(Box::new(Good {
                         signer: signer(),
                         user_id: certificate.name(),
                         modulus: modulus(key),
                         primary: modulus(certificate.cert().primary_key().key()),
                         created: signature.created(),
-                    });
+                    }));
                 }
                 // Key IDs collide, and a hostile certificate may adopt another's subkey. What is
                 // said of the key that really made the signature says more than "bad signature".
@@ -185,7 +173,7 @@ fn judge(
             }
         }
     }
-    Err(worst.unwrap_or_else(|| unknown_signer(signature, accepted)))
+    Verdict::Bad(worst.unwrap_or_else(|| unknown_signer(signature, accepted)))
 }
 
 fn unknown_signer(signature: &DetachedSignature, accepted: &[Certificate]) -> Bad {

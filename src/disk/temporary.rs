@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{AtFlags, Mode, OFlags, linkat, openat, renameat, unlinkat};
+
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 use rustix::fs::{RenameFlags, renameat_with};
 use rustix::io::{Errno, retry_on_intr};

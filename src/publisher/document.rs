@@ -1,8 +1,7 @@
 //! Documents from templates, with foreign text that stays text.
 
-use crate::openpgp::certificate::Certificate;
-
 use super::show::first_user_id;
+use crate::openpgp::certificate::Certificate;
 
 /// Puts values in the places of `{{NAME}}`, in one pass: what looks like a place within a value
 /// is none.

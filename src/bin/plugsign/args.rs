@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
+use plugsign::publisher::failure::{EXIT_COULD_NOT, EXIT_USAGE, Failure};
 use plugsign::text::{Safe, is_unsafe};
 use serde_json::json;
 
@@ -20,7 +21,6 @@ use crate::edge::terminal::{say, write_json};
 use crate::edge::world::World;
 use crate::gpg;
 use crate::gpg::personality::Personality;
-use plugsign::publisher::failure::{EXIT_COULD_NOT, EXIT_USAGE, Failure};
 
 /// Make an organisation's key, keep it, hand out its certificate, sign releases, verify them
 #[derive(Parser)]

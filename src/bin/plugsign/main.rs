@@ -10,11 +10,11 @@ mod gpg;
 
 use std::process::ExitCode;
 
+use plugsign::publisher::failure::Failure;
 use zeroize::Zeroize;
 
 use crate::edge::terminal::Terminal;
 use crate::edge::world::World;
-use plugsign::publisher::failure::Failure;
 
 /// Wipes every heap block that is freed, whatever a dependency forgot.
 #[global_allocator]

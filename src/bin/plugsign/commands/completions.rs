@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use clap::Args;
 use clap_complete::Shell;
-use serde_json::{Map, Value};
+use plugsign::publisher::outcome::Outcome;
+use serde::Serialize;
 
-use crate::edge::report::Report;
+use crate::edge::report::Words;
 
 /// Print completions for a shell
 ///
@@ -21,22 +22,19 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, command: &mut clap::Command) -> Script {
     let mut text = Vec::new();
     clap_complete::generate(arguments.shell, command, "plugsign", &mut text);
-    Script { text }
+    Script { script: String::from_utf8_lossy(&text).into_owned() }
 }
 
 /// A completion script.
+#[derive(Serialize)]
 pub struct Script {
-    text: Vec<u8>,
+    script: String,
 }
 
-impl Report for Script {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(&self.text)
-    }
+impl Outcome for Script {}
 
-    fn json(&self) -> Map<String, Value> {
-        let mut map = Map::new();
-        map.insert("script".into(), String::from_utf8_lossy(&self.text).into());
-        map
+impl Words for Script {
+    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.script.as_bytes())
     }
 }

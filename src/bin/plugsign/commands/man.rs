@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use clap::Args;
 use plugsign::disk::Error;
 use plugsign::disk::write::{Access, Existing, make_folder, write_new};
-use plugsign::text::Safe;
-use serde_json::{Map, Value};
-
-use crate::edge::report::Report;
-use crate::edge::world::World;
 use plugsign::publisher::failure::Failure;
-use plugsign::publisher::show::path_text;
+use plugsign::publisher::outcome::Outcome;
+use plugsign::text::{Safe, path_text};
+use serde::{Serialize, Serializer};
+
+use crate::edge::report::Words;
+use crate::edge::world::World;
 
 /// Print the manual page, or write those of all commands to a folder
 #[derive(Args)]
@@ -29,10 +29,9 @@ pub fn run(
 ) -> Result<Pages, Failure> {
     command.build();
     let Some(folder) = &arguments.out else {
-        return Ok(Pages {
-            text: Some(render(without_help(command), "plugsign")?),
-            written: Vec::new(),
-        });
+        let page = render(without_help(command), "plugsign")?;
+        let page = Some(String::from_utf8_lossy(&page).into_owned());
+        return Ok(Pages { page, written: Vec::new() });
     };
     let mut pages = Vec::new();
     collect(command, "plugsign", &mut pages);
@@ -44,7 +43,7 @@ pub fn run(
         write_new(&path, &text, Access::Public { umask: world.umask }, Existing::Replace)?;
         written.push(path);
     }
-    Ok(Pages { text: None, written })
+    Ok(Pages { page: None, written })
 }
 
 /// Collects the pages of a command and of all beneath it.
@@ -75,29 +74,28 @@ fn render(command: clap::Command, name: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// Manual pages.
+#[derive(Serialize)]
 pub struct Pages {
     /// The one page that goes to standard output.
-    text: Option<Vec<u8>>,
+    page: Option<String>,
+    #[serde(serialize_with = "as_paths")]
     written: Vec<PathBuf>,
 }
 
-impl Report for Pages {
+fn as_paths<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().map(|path| path_text(path)))
+}
+
+impl Outcome for Pages {}
+
+impl Words for Pages {
     fn results(&self, out: &mut dyn Write) -> io::Result<()> {
-        if let Some(text) = &self.text {
-            out.write_all(text)?;
+        if let Some(page) = &self.page {
+            out.write_all(page.as_bytes())?;
         }
         for path in &self.written {
             writeln!(out, "{}", Safe::path(path))?;
         }
         Ok(())
-    }
-
-    fn json(&self) -> Map<String, Value> {
-        let mut map = Map::new();
-        let text = self.text.as_ref().map(|text| String::from_utf8_lossy(text).into_owned());
-        let written: Vec<String> = self.written.iter().map(|path| path_text(path)).collect();
-        map.insert("page".into(), text.into());
-        map.insert("written".into(), written.into());
-        map
     }
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use plugsign::publisher::failure::{EXIT_COULD_NOT, Failure};
 use plugsign::text::is_unsafe;
 use rpassword::{ConfigBuilder, read_password_with_config};
 use serde_json::Value;
@@ -15,7 +16,6 @@ use crate::edge::echo::{self, Quiet};
 use crate::edge::global::{Color, Global};
 use crate::edge::report::Report;
 use crate::edge::streams;
-use plugsign::publisher::failure::{EXIT_COULD_NOT, Failure};
 
 pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default().bold();

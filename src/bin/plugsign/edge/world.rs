@@ -11,13 +11,13 @@ use plugsign::openpgp;
 use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::policy::Policy;
 use plugsign::publisher::ask::Ask;
+use plugsign::publisher::failure::Failure;
 use plugsign::publisher::watch::Watch;
 use plugsign::publisher::{Publisher, readable};
 
 use super::progress;
 use crate::edge::global::Global;
 use crate::edge::terminal::Terminal;
-use plugsign::publisher::failure::Failure;
 
 pub struct World {
     home: Option<Home>,

@@ -10,12 +10,12 @@ use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::gnupg::{WantedKeys, is_keybox, read_key_blocks, read_keybox};
 use plugsign::openpgp::ids::KeyId;
 use plugsign::openpgp::key_file::{MAX_KEYRING, key_blocks};
+use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
 use super::session::Session;
 use super::status::cause_of;
-use plugsign::publisher::failure::Failure;
 
 /// Keyrings. One that cannot be read may be the one that has a revocation: then nothing is good,
 /// whatever the others have.

@@ -6,6 +6,7 @@ use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::SecretKey;
+use plugsign::publisher::accepted::Known;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::list::matching;
 use plugsign::text::Safe;
@@ -17,7 +18,6 @@ use super::known::{Half, Listed, OwnerTrust, trust_in};
 use super::options::KeyidFormat;
 use super::session::Session;
 use crate::edge::asking::Asking;
-use plugsign::publisher::accepted::Known;
 
 /// What a listing is of.
 #[derive(Clone, Copy, PartialEq, Eq)]

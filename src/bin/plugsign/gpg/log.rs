@@ -4,10 +4,10 @@ use std::path::Path;
 
 use plugsign::disk::Error;
 use plugsign::openpgp::Error as OpenPgp;
+use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
 
 use super::status::Sink;
-use plugsign::publisher::failure::Failure;
 
 /// Talks, on standard error or where `--logger-fd` and `--logger-file` say.
 pub struct Log {

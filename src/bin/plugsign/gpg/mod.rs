@@ -31,6 +31,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Args;
+use plugsign::publisher::export::Part;
+use plugsign::publisher::failure::{EXIT_USAGE, Failure};
 use plugsign::text::Safe;
 
 use self::argv::Table;
@@ -46,8 +48,6 @@ use crate::edge::asking::Given;
 use crate::edge::global::Global;
 use crate::edge::terminal::Terminal;
 use crate::edge::world::{World, gnupg_home};
-use plugsign::publisher::export::Part;
-use plugsign::publisher::failure::{EXIT_USAGE, Failure};
 
 /// Do what a gpg command line says, on plugsign's own home
 ///

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use plugsign::disk::Error;
 use plugsign::disk::file::is_there;
 use plugsign::disk::write::{Access, Existing, write_new};
+use plugsign::publisher::failure::{Failure, secret_not_written};
 use zeroize::Zeroizing;
 
 use super::options::Options;
 use super::session::Session;
 use crate::edge::streams::is_dash;
 use crate::edge::terminal::Conversation;
-use plugsign::publisher::failure::{Failure, secret_not_written};
 
 /// Where a result goes.
 pub enum Output {

@@ -2,13 +2,13 @@
 
 use plugsign::disk::Error;
 use plugsign::openpgp::hash::ContentHash;
+use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
 
 use super::colons;
 use super::input::Input;
 use super::options::digest;
 use super::session::Session;
-use plugsign::publisher::failure::Failure;
 
 pub fn run(session: &mut Session) -> Result<u8, Failure> {
     let words = session.options.words.clone();

@@ -9,11 +9,11 @@ use std::path::Path;
 use plugsign::disk::Error;
 use plugsign::openpgp::Error as OpenPgp;
 use plugsign::openpgp::weakness::Weakness;
+use plugsign::publisher::failure::Failure;
 use plugsign::text::is_unsafe;
 
 use crate::edge::descriptor::inherited;
 use crate::edge::streams;
-use plugsign::publisher::failure::Failure;
 
 /// Where a stream of lines goes.
 pub enum Sink {

@@ -20,6 +20,8 @@ use plugsign::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE, Texts}
 use plugsign::openpgp::verdict::{Bad, Reason, Signer};
 use plugsign::openpgp::verify::Verdict;
 use plugsign::openpgp::weakness::Weakness;
+use plugsign::publisher::accepted::{Known, OfHome};
+use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
 
 use super::dates::{day, long_date};
@@ -30,8 +32,6 @@ use super::options::{digest_name, seconds};
 use super::personality::Personality;
 use super::session::{Session, primary_user_id};
 use crate::edge::asking::Asking;
-use plugsign::publisher::accepted::{Known, OfHome};
-use plugsign::publisher::failure::Failure;
 
 /// Verifies what the command line names. gpgv believes its keyrings, or the trusted certificates;
 /// gpg everybody whom it knows, and speaks of how far each is trusted.

@@ -16,24 +16,25 @@ use crate::openpgp::signature::DetachedSignature;
 use crate::openpgp::verdict::{Bad, Reason};
 use crate::openpgp::verify::{Verdict, verify_hashed};
 
-/// Judges detached signatures by some certificates. A signature is good only if the publisher's
-/// policy accepts it *and* the server would, given the signer's certificate as its key file: without
-/// the subkeys that never sign and that the server cannot read (see [`ServerCopy`]).
+/// Judges detached signatures by a list of certificates. A signature is good only if the
+/// publisher's policy accepts it *and* the server would. The server's key file is then the signer's
+/// certificate, without subkeys that never sign and that the server cannot read (see
+/// [`ServerCopy`]).
 pub struct Judge {
     policy: Policy,
     accepted: Vec<Certificate>,
-    /// What the server makes of each certificate, in the same order, if it is given the copy
-    /// that it can read. Found out when it is asked for: of a keyring, most never are.
+    /// What the server reads of each certificate's [`ServerCopy`], in the same order. It is read on
+    /// demand, because most certificates of a keyring are never needed.
     key_rings: Vec<OnceLock<Result<KeyRing, Refusal>>>,
     /// Key files as they were given.
     given: Vec<Vec<u8>>,
-    /// What the server makes of those, once that is asked for.
+    /// What the server reads of those, on demand.
     given_rings: OnceLock<Vec<Result<KeyRing, Refusal>>>,
 }
 
 impl Judge {
-    /// Makes a judge for whom signatures by these certificates count. Copies of one are taken
-    /// together: a revocation counts whichever copy has it.
+    /// Makes a judge that accepts signatures by these certificates. Copies of a certificate are
+    /// merged, so that a revocation in any copy counts.
     ///
     /// # Errors
     ///
@@ -44,8 +45,8 @@ impl Judge {
         Ok(Judge { policy, accepted, key_rings, given: Vec::new(), given_rings: OnceLock::new() })
     }
 
-    /// Asks the server also about these key files as they are, where it can read them: a file may
-    /// say more than what is read of it here.
+    /// Also asks the server about these key files as they are, if it can read them. A file may hold
+    /// more than what is read of it here.
     pub fn with_key_files(mut self, files: Vec<Vec<u8>>) -> Judge {
         self.given.extend(files);
         self.given_rings = OnceLock::new();
@@ -62,8 +63,8 @@ impl Judge {
         &self.accepted
     }
 
-    /// Judges a signature file over everything that the reader yields. A signature that is not
-    /// good whatever it is over is judged without reading.
+    /// Judges a signature file over everything that the reader yields. If no content could make the
+    /// signature good, nothing is read.
     ///
     /// # Errors
     ///
@@ -78,7 +79,7 @@ impl Judge {
         }
     }
 
-    /// Judges a signature file over content that was hashed the way that it wants.
+    /// Judges a signature file over content that was hashed as the signature wants.
     pub fn verify_content(&self, signature_file: &[u8], content: &Hashed) -> Verdict {
         match DetachedSignature::read(signature_file) {
             Ok(signature) => self.judge(&signature, signature_file, content),
@@ -86,8 +87,8 @@ impl Judge {
         }
     }
 
-    /// Judges a signature over content that was hashed the way that it wants. The server is asked
-    /// about the signature's file as it stands.
+    /// Judges a signature over content that was hashed as the signature wants. The server is asked
+    /// about the signature's file as it is.
     pub fn judge(
         &self,
         signature: &DetachedSignature,
@@ -108,9 +109,8 @@ impl Judge {
         verify_hashed(content, signature, &self.accepted, &self.policy)
     }
 
-    /// Asks the server with the signer's certificate as its key file. A good signature and the one
-    /// that decides for the server are the same packet, as there is just one, so the content is
-    /// hashed the way that both want.
+    /// Asks the server with the signer's certificate as its key file. The file has one packet, so
+    /// both judges look at the same one and want the same hash.
     fn ask_as_signer(
         &self,
         signer: &Fingerprint,
@@ -130,8 +130,9 @@ impl Judge {
         }
     }
 
-    /// Returns why the server refuses a signature with one of the key files as it was given, if
-    /// it can read that and finds the signer in it. With `accepting` it accepts.
+    /// Returns why the server refuses a signature with one of the key files as they were given. It
+    /// counts only files that it can read and that have the signer. The signer's own key ring is
+    /// `accepting`.
     fn ask_given(
         &self,
         accepting: &Pending<'_>,
@@ -149,8 +150,8 @@ impl Judge {
         })
     }
 
-    /// Asks a server alone that has the accepted certificates as its key files, whatever the
-    /// publisher's policy says.
+    /// Asks only the server, with the accepted certificates as its key files. The publisher's
+    /// policy does not count.
     ///
     /// # Errors
     ///
@@ -166,7 +167,7 @@ impl Judge {
     }
 }
 
-/// Says what the server does with a signature that the publisher's policy refuses.
+/// Returns what the server does with a signature that the publisher's policy refuses.
 pub fn consequence(server: &server::Verdict) -> String {
     match server {
         server::Verdict::Accepts { .. } => {
@@ -188,8 +189,8 @@ pub fn policy_words(bad: &Bad) -> String {
     }
 }
 
-/// Asks the server alone, with these key files in the order of its configuration: the first that
-/// accepts decides, and one that cannot be read is passed over.
+/// Asks only the server, with these key files in the order of its configuration. The first one that
+/// accepts decides. One that cannot be read is skipped.
 ///
 /// # Errors
 ///
@@ -203,7 +204,7 @@ pub fn ask_server(
     ask_key_rings(rings.iter(), signature_file, artifact)
 }
 
-/// Returns what the server makes of the copy of a certificate that it can read.
+/// Returns what the server reads of a certificate's [`ServerCopy`].
 fn made<'a>(
     key_ring: &'a OnceLock<Result<KeyRing, Refusal>>,
     certificate: &Certificate,
@@ -230,7 +231,7 @@ fn ask_key_rings<'a>(
             Ok(accepts @ server::Verdict::Accepts { .. }) => return Ok(accepts),
             Ok(server::Verdict::Refuses(refusal)) | Err(refusal) => refusal,
         };
-        // "Unknown entity" says only that another of the key files is the signer's.
+        // "Unknown entity" only says that the signer is in another key file.
         let says_more = |told: &Refusal| {
             told.cause == Cause::UnknownIssuer && refusal.cause != Cause::UnknownIssuer
         };

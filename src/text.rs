@@ -1,9 +1,9 @@
 //! Foreign text made fit to show.
 //!
-//! User IDs, file names and whatever else comes from outside may hold terminal escapes, line
-//! breaks or characters that reorder or hide their neighbours. [`Safe`] shows such text on one
-//! line, with every character of that kind escaped, so that it can neither draw on the terminal
-//! nor imitate a line of ours.
+//! User IDs, file names and other text from outside may hold terminal escapes, line breaks, or
+//! characters that reorder or hide their neighbours. [`Safe`] shows such text on one line and
+//! escapes these characters. So the text can neither draw on the terminal nor imitate a line of
+//! plugsign.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -69,8 +69,8 @@ impl fmt::Display for Safe<'_> {
 
 /// Returns whether a character is invisible, moves the cursor, or changes how others are shown.
 ///
-/// The ranges are Unicode's general categories Cc, Cf, Zl, Zp and Co as far as they bear on
-/// that, the variation selectors, and the blank letters used to fake spaces.
+/// The ranges are from Unicode's general categories Cc, Cf, Zl, Zp and Co, the variation selectors,
+/// and the blank letters that fake spaces.
 pub fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(u32::from(character),

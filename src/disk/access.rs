@@ -3,17 +3,17 @@
 /// Who may read a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// The owner alone: 0600, whatever the umask. Where the file system does not keep that, nothing
-    /// is written.
+    /// Only the owner: 0600, with any umask. If the file system does not keep modes, nothing is
+    /// written.
     Secret,
-    /// The owner alone, as far as the file system keeps that: on a stick, it may not.
+    /// Only the owner, if the file system keeps modes. A USB stick may not.
     SecretIfPossible,
-    /// Everybody, as far as this umask lets them: 0644 less the mask.
+    /// Everybody, within this umask: 0644 less the mask.
     Public {
         /// The process's file mode creation mask.
         umask: u32,
     },
-    /// Whoever may read another file: in the place of one, or beside it for the same reader.
+    /// The same users as another file: the one that it replaces, or one beside it.
     Exactly {
         /// The permission bits.
         mode: u32,
@@ -32,11 +32,11 @@ impl Access {
     }
 }
 
-/// What happens when a file stands where the new one goes.
+/// What happens if there is a file already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
-    /// It stays, and the new one is refused.
+    /// The old file stays, and the new one is refused.
     Keep,
-    /// The new one takes its place in one step.
+    /// The new file replaces it in one step.
     Replace,
 }

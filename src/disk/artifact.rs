@@ -25,9 +25,9 @@ use crate::openpgp::verdict::{Bad, Reason};
 pub struct Artifact {
     /// Where it is.
     pub path: PathBuf,
-    /// The folder that was walked when it was found; none if it was named outright.
+    /// The folder whose walk found it. None if it was named itself.
     pub root: Option<PathBuf>,
-    /// The signature file to judge it by, if another than the one beside it was named.
+    /// The signature file that was named for it.
     pub signature: Option<PathBuf>,
 }
 
@@ -42,7 +42,7 @@ impl Artifact {
         Artifact { path, root: Some(root.to_owned()), signature: None }
     }
 
-    /// Returns a file that is named outright.
+    /// Returns a file that was named itself.
     pub fn named(path: PathBuf) -> Artifact {
         Artifact { path, root: None, signature: None }
     }
@@ -72,8 +72,8 @@ impl Artifact {
         Ok(None)
     }
 
-    /// Opens it. A file that was found must still be one, and where it was; a named one may be
-    /// reached through a link, unless that leads out of its folder.
+    /// Opens it. A file that a walk found must still be a file in the same place. A named one may
+    /// be a link, unless it leads out of its folder.
     pub(crate) fn open(&self) -> Result<(File, Stamp)> {
         let links = self.root.as_deref().map_or(Links::Follow, Links::RefuseBeneath);
         let is_link = || fs::symlink_metadata(&self.path).is_ok_and(|it| it.is_symlink());
@@ -92,7 +92,7 @@ impl Artifact {
     ///
     /// # Errors
     ///
-    /// [`Error::Changed`] if it does not hold still, and whatever keeps from reading it.
+    /// [`Error::Changed`] if it changes meanwhile, and why it cannot be read.
     pub(crate) fn hash_still(&self, read: &AtomicU64) -> Result<Hashed> {
         let (mut file, _) = self.open()?;
         hash_still(&mut file, &self.path, &[ContentHash::SHA256], read)
@@ -111,7 +111,7 @@ impl Artifact {
         }
     }
 
-    /// Reads it once, through `read`, and makes sure that it did not change meanwhile.
+    /// Reads it once with `read`, and makes sure that it did not change meanwhile.
     pub(crate) fn read_once<T>(&self, read: impl FnOnce(&mut File) -> io::Result<T>) -> Result<T> {
         let (mut file, before) = self.open()?;
         let value = read(&mut file).map_err(Error::io("read", &self.path))?;
@@ -128,7 +128,7 @@ impl Artifact {
     ///
     /// # Errors
     ///
-    /// Whatever keeps from looking: it cannot be read, or changes meanwhile.
+    /// That it cannot be read, or changes meanwhile.
     pub fn hash(
         &self,
         ways: impl IntoIterator<Item = ContentHash>,
@@ -163,8 +163,8 @@ impl Artifact {
         }
     }
 
-    /// Reads the signatures that these signers may have put beside the first one. One that cannot
-    /// be read does not count.
+    /// Reads the signatures of these signers beside the first one. One that cannot be read does not
+    /// count.
     pub fn read_further(&self, signers: &[Certificate]) -> Vec<SignatureFile> {
         let paths = signers.iter().map(Certificate::fingerprint).flat_map(|signer| {
             [false, true].map(|armored| self.further_signature_path(&signer, armored))
@@ -173,11 +173,11 @@ impl Artifact {
     }
 }
 
-/// What there is of a signature.
+/// What was found in place of a signature.
 pub enum SignatureFile {
     /// A file's bytes.
     Read(Zeroizing<Vec<u8>>),
-    /// Nothing that could be one.
+    /// Nothing that could be a signature.
     Bad(Bad),
 }
 
@@ -186,7 +186,7 @@ impl SignatureFile {
     ///
     /// # Errors
     ///
-    /// Why it is not good, whatever it is over.
+    /// Why it is not good, for any content.
     pub fn parse(&self) -> Result<(&[u8], DetachedSignature), Bad> {
         match self {
             SignatureFile::Read(bytes) => {
@@ -199,7 +199,7 @@ impl SignatureFile {
     }
 }
 
-/// Reads a signature file. One that is too large for one is bad.
+/// Reads a signature file. A file that is too large is bad.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
-//! What a walk of a folder found, opened so that no link leads out of that folder.
+//! Opening what a walk of a folder found, so that no link leads out of that folder.
 //!
-//! Between a walk and the opening, anybody who can write to the folder may put a link in the place
-//! of a file, or of a folder above it.
+//! Between the walk and the opening, anybody who can write to the folder may replace a file or a
+//! folder by a link.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -11,14 +11,14 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-/// Opens what a walk of `root` found at `path` for reading, through folders alone. The root itself
-/// may be a link.
+/// Opens what a walk of `root` found at `path`, for reading and only through folders. The root
+/// itself may be a link.
 pub(super) fn open(root: &Path, path: &Path, flags: OFlags) -> io::Result<File> {
     let name = path.strip_prefix(root).map_err(|_| io::Error::from(Errno::XDEV))?;
     let name = if name.as_os_str().is_empty() { Path::new(".") } else { name };
     #[cfg(target_os = "linux")]
     match open_in_one_call(root, name, flags) {
-        // Kernels before 5.6, and containers that know of no newer calls.
+        // Kernels before 5.6, and containers that block newer calls.
         Err(Errno::NOSYS | Errno::PERM) => {}
         opened => return Ok(opened?),
     }
@@ -35,7 +35,7 @@ fn open_in_one_call(root: &Path, name: &Path, flags: OFlags) -> Result<File, Err
     rustix::io::retry_on_intr(open).map(File::from)
 }
 
-/// The same in two steps, for systems that cannot do it in one: there is a moment between them.
+/// The same in two steps, for systems that cannot do it in one. There is a moment between them.
 fn open_compared(root: &Path, name: &Path, path: &Path, flags: OFlags) -> io::Result<File> {
     if path.canonicalize()? != root.canonicalize()?.join(name) {
         return Err(Errno::LOOP.into());
@@ -44,7 +44,7 @@ fn open_compared(root: &Path, name: &Path, path: &Path, flags: OFlags) -> io::Re
     OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
 }
 
-/// Opens a folder that a walk of `root` found, through folders alone.
+/// Opens a folder that a walk of `root` found, only through folders.
 pub(super) fn open_folder(root: &Path, folder: &Path) -> io::Result<File> {
     open(root, folder, OFlags::DIRECTORY | OFlags::CLOEXEC)
 }

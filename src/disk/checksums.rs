@@ -1,8 +1,8 @@
 //! `SHA256SUMS`: the names of a release, covered by a signature too.
 //!
-//! A signature covers bytes and not names: an old archive that is renamed to a new version still
-//! verifies. A signed list of names and digests closes that gap. The format is coreutils': a line
-//! a file, `DIGEST  NAME`, and a line whose name has to be escaped begins with a backslash.
+//! A signature covers bytes and not names. An old archive under a new version's name still
+//! verifies. A signed list of names and digests closes that gap. The format is that of coreutils.
+//! Each line is `DIGEST NAME` with two spaces. A line with an escaped name begins with a backslash.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -46,9 +46,9 @@ impl Checksums {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] for one that would not be read again.
+    /// [`Error::TooLarge`] for one that could not be read again.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        // Paths are in order by their components, which is another one.
+        // Paths are ordered by their components, which is another order.
         let mut entries: Vec<_> = self
             .entries
             .iter()
@@ -77,8 +77,8 @@ impl Checksums {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] for a line that is none, a name that is listed twice, and a name
-    /// that leads out of the folder.
+    /// [`Error::Malformed`] for a malformed line, a name that is listed twice, and a name that
+    /// leads out of the folder.
     pub fn read(text: &[u8]) -> Result<Checksums> {
         let mut checksums = Checksums::default();
         for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
@@ -110,7 +110,7 @@ fn read_line(line: &[u8]) -> Option<(PathBuf, Sha256)> {
     let name = name.strip_prefix(b"  ").or_else(|| name.strip_prefix(b" *"))?;
     let name = if escaped { unescape(name)? } else { name.to_vec() };
     let name = PathBuf::from(std::ffi::OsString::from_vec(name));
-    // `sha256sum` run in the folder itself may well say `./NAME`.
+    // `sha256sum` in the folder itself may write `./NAME`.
     let name = name.strip_prefix("./").map(Path::to_path_buf).unwrap_or(name);
     Some((name, unhex(digest)?))
 }

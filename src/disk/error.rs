@@ -17,7 +17,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// It is not the file, but the key or the signature in it.
+    /// Not the file is wrong, but the key or the signature in it.
     #[error(transparent)]
     OpenPgp(#[from] openpgp::Error),
 
@@ -32,7 +32,7 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// Not a regular file where one is needed.
+    /// A regular file is needed, and this is none.
     #[error("{} is {kind}, not a file", Safe::path(path))]
     NotAFile {
         /// What was named.
@@ -45,11 +45,11 @@ pub enum Error {
     #[error("{} is a link to outside its folder", Safe::path(.0))]
     LinkOutside(PathBuf),
 
-    /// A link that another user controls, and that leads to where that user could not write.
+    /// Another user's link leads to a place where that user could not write.
     #[error("a link of another user leads {} elsewhere", Safe::path(.0))]
     ForeignLink(PathBuf),
 
-    /// More bytes than a thing of this kind may have.
+    /// More bytes than allowed.
     #[error("{} is larger than {limit} bytes, the most that {what} may have", Safe::text(name))]
     TooLarge {
         /// The file, or where the bytes came from.
@@ -60,23 +60,23 @@ pub enum Error {
         limit: u64,
     },
 
-    /// An artifact that did not hold still while it was read.
+    /// A file changed while it was read.
     #[error("{} changed while it was being read", Safe::path(.0))]
     Changed(PathBuf),
 
-    /// A file stands where the result should go.
+    /// The file exists already.
     #[error("{} exists already", Safe::path(.0))]
     Exists(PathBuf),
 
-    /// A folder has a list of checksums, of other files than are there now.
+    /// A folder's list of checksums does not list the files as they are now.
     #[error("{} is there already, and does not list the files as they are now", Safe::path(.0))]
     OtherList(PathBuf),
 
-    /// A signature stands in the new one's place, over other bytes or by another key.
+    /// There is already a signature over other bytes or by another key.
     #[error("{} is there already, and is no good signature by this key over these bytes", Safe::path(.0))]
     Stale(PathBuf),
 
-    /// A signature stands in the new one's place, and says to be by another key.
+    /// There is already a signature that claims to be by another key.
     #[error("{} is there already, and says to be by {issuer}, not by this key", Safe::path(path))]
     ByOther {
         /// The signature.
@@ -89,14 +89,14 @@ pub enum Error {
     #[error("{} is not written, as not every file could be signed", Safe::path(.0))]
     Incomplete(PathBuf),
 
-    /// There is no stored revocation certificate that says so.
+    /// There is no stored revocation certificate for this reason.
     #[error("the home has no revocation certificate of {key} for \"{reason}\"{}", others(there))]
     NoRevocation {
         /// The key.
         key: Fingerprint,
-        /// What it should say.
+        /// The reason that was asked for.
         reason: RevocationReason,
-        /// What those say that are there.
+        /// The reasons of the stored ones.
         there: Vec<RevocationReason>,
     },
 
@@ -118,16 +118,16 @@ pub enum Error {
         problem: &'static str,
     },
 
-    /// A secret would be written to a file that others can read, whatever its mode should be.
+    /// A secret would be readable by others, because the file system keeps no modes.
     #[error("{} would be readable by others: its file system keeps no permissions", Safe::path(.0))]
     Exposed(PathBuf),
 
-    /// A file of the home that may end a key, or say more of it, cannot be read.
+    /// A file of the home about a key cannot be read. It may revoke the key.
     #[error("what {} says of {key} cannot be read: {why}", Safe::path(path))]
     PartUnreadable {
         /// The key.
         key: Fingerprint,
-        /// The file, which is named by it.
+        /// The file, which is named by the key.
         path: PathBuf,
         /// Why it cannot be read.
         why: String,
@@ -137,7 +137,7 @@ pub enum Error {
     #[error("another command is using {}", Safe::path(.0))]
     Busy(PathBuf),
 
-    /// The server cannot read a certificate, whatever is left out of it.
+    /// The server cannot read a certificate, even without its subkeys that never sign.
     #[error("the server cannot read the certificate of {key}: {words}: {advice}")]
     NotForServer {
         /// The certificate.
@@ -160,7 +160,7 @@ pub enum Error {
     #[error("the server's configuration lives in a {0} database, not in a file")]
     ConfigInDatabase(&'static str),
 
-    /// A server's file that only its owner or root can write so that the server reads it.
+    /// Only the owner or root can write this file so that the server can read it.
     #[error("cannot write {} for the server", Safe::path(path))]
     OwnerNeeded {
         /// The file.
@@ -169,7 +169,7 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// A JSON file that is not what it should be.
+    /// A JSON file with the wrong content.
     #[error("{} is no {what} that could be worked with: {}", Safe::path(path), Safe::text(why))]
     BadDocument {
         /// The file.

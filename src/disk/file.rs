@@ -1,4 +1,4 @@
-//! Files, read within bounds, and locks that are waited for.
+//! Reading files within bounds, and waiting for locks.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
@@ -20,8 +20,7 @@ pub enum Links<'a> {
     Follow,
     /// One at its end is refused.
     Refuse,
-    /// All beneath this folder are refused, also those that took the place of a file or a folder
-    /// since it was walked.
+    /// All below this folder are refused, also those that replaced a file or folder since the walk.
     RefuseBeneath(&'a Path),
 }
 
@@ -46,8 +45,8 @@ pub fn open_regular(path: &Path, links: Links<'_>) -> Result<(File, fs::Metadata
     })
 }
 
-/// Makes sure that what was opened is a regular file. `look` says what is there if it could not be
-/// opened: told true, through links.
+/// Makes sure that what was opened is a regular file. If it could not be opened, `look` says what
+/// is there. It follows links if called with true.
 pub(super) fn regular(
     opened: io::Result<File>,
     path: &Path,
@@ -96,7 +95,7 @@ pub fn read_small(path: &Path, what: &'static str, limit: u64) -> Result<Zeroizi
     read_opened(open_regular(path, Links::Follow)?, path, what, limit)
 }
 
-/// Reads a small file whole that nobody else may have written: one of the home.
+/// Reads a small file of the home whole. Nobody else may be able to write it.
 ///
 /// # Errors
 ///
@@ -107,7 +106,7 @@ pub(super) fn read_own(path: &Path, what: &'static str, limit: u64) -> Result<Ze
     read_opened(opened, path, what, limit)
 }
 
-/// Reads a small file whole that was opened.
+/// Reads an opened small file whole.
 ///
 /// # Errors
 ///
@@ -142,7 +141,8 @@ pub fn read_bounded(
     const PIECE: usize = 32 * 1024;
     let mut reader = reader.take(limit + 1);
     let mut bytes = Zeroizing::new(Vec::new());
-    // Straight into what is wiped: `read_to_end` looks for the end with a buffer on the stack.
+    // Reads directly into the wiped buffer, because `read_to_end` probes with a buffer on the
+    // stack.
     loop {
         let filled = bytes.len();
         bytes.resize(filled + PIECE, 0);
@@ -161,34 +161,34 @@ pub fn read_bounded(
     Ok(bytes)
 }
 
-/// Returns what stands under a name, links not followed. That a file cannot be looked at does not
-/// mean that it is missing; that no file can have this name does.
+/// Returns what has a name, without following links. A file that cannot be examined is not missing.
+/// A file whose name is impossible is.
 pub(crate) fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>> {
     use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
-    /// The longest name on any file system that is common.
+    /// The longest name on common file systems.
     const MOST: usize = 255;
     let is_too_long = || path.file_name().is_some_and(|name| name.len() > MOST);
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) => match error.kind() {
             NotFound | NotADirectory | InvalidInput => Ok(None),
-            // The folders above it may be what is too long: then the file may be there.
+            // If the path above it is too long, the file may be there.
             InvalidFilename if is_too_long() => Ok(None),
             _ => Err(Error::io("read", path)(error)),
         },
     }
 }
 
-/// Returns whether something stands under a name, links not followed.
+/// Returns whether something has a name, without following links.
 ///
 /// # Errors
 ///
-/// [`Error::Io`] if it cannot be looked at: then nobody knows.
+/// [`Error::Io`] if it cannot be examined.
 pub fn is_there(path: &Path) -> Result<bool> {
     Ok(metadata_of(path)?.is_some())
 }
 
-/// What must stay the same of a file while it is read.
+/// What must not change about a file while it is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,

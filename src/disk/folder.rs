@@ -1,5 +1,5 @@
-//! A folder that is held open: what is read, written and removed in it is there, whatever takes
-//! the place of its path meanwhile.
+//! A folder that is held open. Reading, writing and removing happen in it, even if something else
+//! takes its path meanwhile.
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata, OpenOptions};
@@ -17,7 +17,7 @@ use crate::disk::error::{Error, Result};
 
 /// A folder that is held open.
 ///
-/// Paths that its methods take are for messages; only the last component says what is meant.
+/// Its methods take paths for messages. Only the last component names the file.
 #[derive(Clone)]
 pub(crate) struct Folder(Arc<File>);
 
@@ -36,7 +36,7 @@ impl Folder {
         Folder::open(folder_of(path), OFlags::empty()).map_err(Error::io("write", path))
     }
 
-    /// Opens the folder that a path's last component is in, for looking at what is in it.
+    /// Opens the folder that a path's last component is in, only to examine files in it.
     ///
     /// # Errors
     ///
@@ -120,17 +120,17 @@ impl Folder {
         read_opened(self.open_regular(path)?, path, what, limit)
     }
 
-    /// Looks at what has this name, which may be a path that starts in this folder.
+    /// Examines what has this name, which may be a path that starts in this folder.
     pub(super) fn look(&self, name: &Path, through_links: bool) -> io::Result<Metadata> {
         let follow = if through_links { OFlags::empty() } else { OFlags::NOFOLLOW };
         self.open_name(name, LOOK | follow)?.metadata()
     }
 
-    /// Returns what stands under a name, links not followed.
+    /// Returns what has a name, without following links.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]: that a file cannot be looked at does not mean that it is missing.
+    /// [`Error::Io`] if it cannot be examined. It may be there then.
     pub(crate) fn metadata(&self, path: &Path) -> Result<Option<Metadata>> {
         match self.look(name_of(path), false) {
             Ok(metadata) => Ok(Some(metadata)),
@@ -175,7 +175,7 @@ impl Folder {
     }
 }
 
-/// A descriptor that says what a thing is, and neither reads nor waits for anything.
+/// Opens a descriptor that only tells what something is. It neither reads nor waits.
 #[cfg(target_os = "linux")]
 const LOOK: OFlags = OFlags::PATH;
 #[cfg(not(target_os = "linux"))]

@@ -1,4 +1,4 @@
-//! A GnuPG home, read and nothing else: no file in it is written, locked or touched.
+//! A GnuPG home, only read. No file in it is written, locked or touched.
 //!
 //! ```text
 //! DIR/
@@ -40,7 +40,7 @@ pub struct GnupgHome {
     pub private_keys: Vec<(PathBuf, PrivateKeyFile)>,
     /// The files, or parts of files, that could not be read, and why.
     pub unreadable: Vec<(PathBuf, Error)>,
-    /// The files with keys of former times.
+    /// The files of old GnuPG versions with keys.
     pub old: Vec<PathBuf>,
 }
 
@@ -72,7 +72,7 @@ impl GnupgHome {
                 Ok(bytes) => {
                     let read = if name == "pubring.kbx" { read_keybox } else { read_keyring };
                     for certificate in read(&bytes, WantedKeys::All, &budget) {
-                        // Each copy was within bounds; both together need not be.
+                        // Each copy was within bounds, but both together may not be.
                         let check = |merged: &Certificate| check_bounds(&merged.to_bytes()?);
                         let added = certificate.and_then(|it| certificates.add(it, check));
                         if let Err(error) = added {
@@ -140,7 +140,8 @@ fn keygrip(path: &Path) -> Option<&str> {
     (grip.len() == 40 && grip.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(grip)
 }
 
-/// Reads a file of the home, nothing if it is not there. A link is followed within the home only.
+/// Reads a file of the home. Returns nothing if it is not there. A link is followed only within the
+/// home.
 fn read_inside(
     folder: &Path,
     path: &Path,

@@ -9,8 +9,8 @@
 //!   revocations/FPR.asc    0600  what ends a key when it is lost; FPR.REASON.asc says why
 //! ```
 //!
-//! There is no index that could disagree with the files. Each file appears whole under its
-//! final name, so readers need no lock, and a crash leaves the old state or the new one.
+//! There is no index, which could disagree with the files. Each file appears whole under its final
+//! name. So readers need no lock, and a crash leaves the old state or the new one.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -43,14 +43,13 @@ const CERTIFICATES: &str = "certificates";
 const TRUSTED: &str = "trusted";
 const REVOCATIONS: &str = "revocations";
 
-/// A home folder. It need not exist to be read: then it is empty.
+/// A home folder. If it does not exist, it is empty.
 #[derive(Clone, Debug)]
 pub struct Home {
     root: PathBuf,
 }
 
-/// The right to write, held until it is dropped. Proof of it is asked for by every method that
-/// writes.
+/// The right to write, held until it is dropped. Every method that writes asks for it.
 pub struct Lock {
     _file: File,
 }
@@ -66,12 +65,12 @@ impl Home {
         &self.root
     }
 
-    /// Refuses a home that others can write to, or that belongs to somebody else: they could
-    /// put their keys in the place of ours.
+    /// Refuses a home that others can write to, or that belongs to somebody else. They could
+    /// replace its keys by theirs.
     ///
     /// # Errors
     ///
-    /// [`Error::UnsafeHome`], or [`Error::Io`] if it cannot be looked at.
+    /// [`Error::UnsafeHome`], or [`Error::Io`] if it cannot be examined.
     pub fn check(&self) -> Result<()> {
         for folder in ["", KEYS, CERTIFICATES, TRUSTED, REVOCATIONS] {
             let path = if folder.is_empty() { self.root.clone() } else { self.root.join(folder) };
@@ -84,7 +83,7 @@ impl Home {
         Ok(())
     }
 
-    /// Takes the lock, making the home if need be, and removes what a killed command left.
+    /// Makes the home if it is missing, takes the lock, and removes what a killed command left.
     /// Waits for another command up to `patience`.
     ///
     /// # Errors
@@ -93,7 +92,7 @@ impl Home {
     pub fn lock(&self, patience: Duration) -> Result<Lock> {
         self.check()?;
         self.make_folders()?;
-        // Where others can write above it, one of them may have been faster.
+        // If others can write to a folder above, one of them may have been faster.
         self.check()?;
         let path = self.root.join("lock");
         let file = OpenOptions::new()
@@ -124,7 +123,7 @@ impl Home {
         Ok(())
     }
 
-    /// Removes temporary files. Only who has the lock writes, so they belong to nobody.
+    /// Removes temporary files. Only the holder of the lock writes, so nobody uses them.
     fn sweep(&self) {
         for folder in [KEYS, CERTIFICATES, TRUSTED, REVOCATIONS] {
             for path in entries(&self.root.join(folder)).unwrap_or_default() {
@@ -139,8 +138,8 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// [`Error::UnsafeHome`], or [`Error::Io`] if a folder cannot be listed. A single file that
-    /// cannot be read is no error here, see [`Shelf::unreadable`].
+    /// [`Error::UnsafeHome`], or [`Error::Io`] if a folder cannot be listed. A file that cannot be
+    /// read is not an error here, see [`Shelf::unreadable`].
     pub fn keys(&self) -> Result<Shelf<HomeKey>> {
         self.check()?;
         let [secrets, certificates] = self.key_files()?;
@@ -157,7 +156,7 @@ impl Home {
         let files = |folder: &str| -> Vec<PathBuf> {
             let folder = self.root.join(folder);
             let paths = keys.iter().map(|key| folder.join(file_name(key)));
-            // Whatever is there and cannot be looked at is there.
+            // A file that cannot be examined may be there.
             paths.filter(|path| !matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound)).collect()
         };
         self.narrowed(read_keys_of(files(KEYS), files(CERTIFICATES))?)
@@ -170,8 +169,8 @@ impl Home {
     }
 
     /// Reads the keys that a KEY may mean, or all secret ones. Files are named by their primary
-    /// keys; for anything else the others are looked at, and left alone. One that cannot even be
-    /// looked at is among those that cannot be read.
+    /// keys. For any other KEY plugsign looks into the files, and reads only those that may match.
+    /// A file that cannot be opened is among the unreadable ones.
     ///
     /// # Errors
     ///
@@ -205,7 +204,7 @@ impl Home {
         self.narrowed(read_keys_of(pick(&secrets), pick(&certificates))?)
     }
 
-    /// Returns the moduli of all keys, for whoever adds more.
+    /// Returns the moduli of all keys, to compare new keys with them.
     ///
     /// # Errors
     ///
@@ -235,7 +234,7 @@ impl Home {
         self.trusted_if(|_| true)
     }
 
-    /// Reads the trusted certificates that are named so, or are copies of these keys, and no others.
+    /// Reads the trusted certificates with these names and the copies of these keys, and no others.
     ///
     /// # Errors
     ///
@@ -262,8 +261,8 @@ impl Home {
         Ok(shelf)
     }
 
-    /// Stores a new secret key with its revocation certificates, all of them or nothing. They go
-    /// first: no key is ever without one.
+    /// Stores a new secret key with its revocation certificates, all of them or nothing. The
+    /// revocation certificates go first, so no key is ever without one.
     pub fn add_new_key(
         &self,
         _: &Lock,
@@ -279,11 +278,11 @@ impl Home {
         write_all_or_none(&files, Access::Secret)
     }
 
-    /// Stores a secret key in the place of the one with its fingerprint, if there is one.
+    /// Stores a secret key. It replaces an older copy.
     ///
     /// # Errors
     ///
-    /// [`openpgp::Error::NoKey`] for more than could be read again, [`Error::Io`].
+    /// [`openpgp::Error::NoKey`] for a key that could not be read again, [`Error::Io`].
     pub fn put_secret(&self, _: &Lock, secret: &SecretKey) -> Result<()> {
         let path = self.key_path(&secret.fingerprint());
         let bytes = secret.to_bytes()?;
@@ -291,7 +290,7 @@ impl Home {
         write_new(&path, &bytes, Access::Secret, Existing::Replace)
     }
 
-    /// Stores a certificate in the place of the one with its fingerprint, if there is one.
+    /// Stores a certificate. It replaces an older copy.
     ///
     /// # Errors
     ///
@@ -304,9 +303,9 @@ impl Home {
         write_new(&path, &bytes, Access::Secret, Existing::Replace)
     }
 
-    /// Adds a trusted certificate under a name, in the place of this certificate's older copy,
-    /// with everything that older copies know of it: a revocation above all. Of the certificate,
-    /// only what its key signed is taken, see [`Certificate::proven`].
+    /// Adds a trusted certificate under a name. It replaces an older copy and keeps what older
+    /// copies know, above all a revocation. Only what the certificate's own key signed is stored,
+    /// see [`Certificate::proven`].
     ///
     /// # Errors
     ///
@@ -351,7 +350,7 @@ impl Home {
         check_primes(&whole, &others)?;
         let path = self.trusted_path(name, &fingerprint);
         write_new(&path, &whole.to_bytes()?, Access::Secret, Existing::Replace)?;
-        // A command that is killed before this leaves two of one name, which go together.
+        // If a command is killed before this, two files have one name. They are removed together.
         remove_all(&folder, &replaced)
     }
 
@@ -366,8 +365,8 @@ impl Home {
         Ok(!own.items.is_empty() || !trusted.items.is_empty())
     }
 
-    /// Takes over a revocation that a copy of a known certificate has, even if the copy itself is not
-    /// to be kept. Tells whether anything was new.
+    /// Stores a revocation from a copy of a known certificate, even if the copy itself is not
+    /// stored. Returns whether anything was new.
     ///
     /// # Errors
     ///
@@ -414,7 +413,7 @@ impl Home {
         }
     }
 
-    /// Stores a revocation certificate in the place of an older one for this reason.
+    /// Stores a revocation certificate. It replaces an older one for this reason.
     pub fn put_revocation(
         &self,
         _: &Lock,
@@ -426,7 +425,7 @@ impl Home {
         write_new(&path, bytes, Access::Secret, Existing::Replace)
     }
 
-    /// Reads the stored revocation certificate for a reason, guard and all, if there is one.
+    /// Reads the stored revocation certificate for a reason, with its guard, if there is one.
     ///
     /// # Errors
     ///
@@ -523,8 +522,7 @@ fn no_key(why: impl Into<String>) -> Error {
     openpgp::Error::NoKey(why.into()).into()
 }
 
-/// Reads a file that is named by the fingerprint of the one key in it. Temporary files are no
-/// keys yet.
+/// Reads a file that is named by the fingerprint of its only key. Temporary files are skipped.
 fn read_named(path: &Path) -> Result<Option<Key>> {
     if is_temporary(path) {
         return Ok(None);
@@ -577,15 +575,15 @@ fn read_trusted(path: &Path) -> Result<TrustedKey> {
     Ok(TrustedKey { name, certificate })
 }
 
-/// Takes `NAME.FINGERPRINT.pgp` apart.
+/// Splits `NAME.FINGERPRINT.pgp`.
 fn trusted_name(path: &Path) -> Option<(String, Fingerprint)> {
     let stem = path.file_name()?.to_str()?.strip_suffix(".pgp")?;
     let (name, fingerprint) = stem.rsplit_once('.')?;
     Some((name.to_string(), Fingerprint::from_hex(fingerprint)?))
 }
 
-/// Checks that a name can be a part of a file name: 1 to 200 bytes, no slash, no dot in front,
-/// nothing that would have to be escaped.
+/// Checks that a name can be a part of a file name: 1 to 200 bytes, no slash, no dot in front, no
+/// character that has to be escaped.
 pub(super) fn check_name(name: &str) -> Result<()> {
     let shown = crate::text::Safe::text(name).to_string();
     let sound = (1..=200).contains(&name.len())

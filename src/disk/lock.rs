@@ -1,7 +1,7 @@
-//! Folders taken for changes, by those alone who may change them.
+//! Locking a folder for changes. Only users who may change it can do so.
 //!
-//! A folder itself can be locked by everybody who can read it, for ever. The lock is a file in it,
-//! which is there while a command works: only who may write in the folder can open that.
+//! Everybody who can read a folder could lock the folder itself, for ever. So the lock is a file in
+//! it that exists while a command works. Only users who may write in the folder can open it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, Permissions, TryLockError};
@@ -20,12 +20,12 @@ use crate::disk::error::{Error, Result};
 
 /// The right to change a file, held until it is dropped.
 pub(super) struct FolderLock {
-    // In this order: the name goes while the lock is held.
+    // In this order, so that the name goes while the lock is held.
     _name: Registered,
     _file: File,
 }
 
-/// What became of a try.
+/// The result of a try.
 enum Try {
     Taken(FolderLock),
     /// Another command has it.
@@ -34,8 +34,8 @@ enum Try {
     Readonly,
 }
 
-/// Takes a file in a folder for changes. Waits for another command up to `patience`. None for who
-/// may not write in the folder, who will change nothing.
+/// Locks a file in a folder for changes. Waits for another command up to `patience`. Returns none
+/// if this user may not write in the folder.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub(super) fn lock(folder: &Folder, path: &Path, patience: Duration) -> Result<O
             Ok(Try::Busy) if waited >= patience => {
                 return Err(Error::Busy(folder_of(&path).to_owned()));
             }
-            // Until it is shared, only its maker can open it.
+            // Before it is shared, only its maker can open it.
             Err(Error::Io { source, .. })
                 if source.kind() == io::ErrorKind::PermissionDenied && waited < patience => {}
             Err(error) => return Err(error),
@@ -99,7 +99,7 @@ fn try_lock(folder: &Folder, path: &Path) -> Result<Try> {
         }
         Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
     }
-    // Who had it before has removed it, and the next one may have made another.
+    // The last holder has removed it, and the next one may have made another.
     let taken = Registered::making(folder, name, || match is_named(&file, folder, name)? {
         true => Ok(()),
         false => Err(io::ErrorKind::WouldBlock.into()),
@@ -111,12 +111,12 @@ fn try_lock(folder: &Folder, path: &Path) -> Result<Try> {
     }
 }
 
-/// Makes the lock's file, for all who may write in the folder, and for nobody else.
+/// Makes the lock's file for all users who may write in the folder, and for nobody else.
 fn make(folder: &Folder, name: &OsStr) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(0o600);
     let file = File::from(retry_on_intr(|| openat(folder.file(), name, flags, mode))?);
-    // Where this fails, the others wait, and say which file they cannot open.
+    // If this fails, the others wait and then say which file they cannot open.
     let _ = share(&file, &folder.file().metadata()?);
     Ok(file)
 }

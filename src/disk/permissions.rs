@@ -14,7 +14,7 @@ use crate::disk::error::{Error, Result};
 ///
 /// # Errors
 ///
-/// [`Error::Io`] for what cannot be looked at.
+/// [`Error::Io`] for what cannot be examined.
 pub fn exposed(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.try_exists().map_err(Error::io("read", folder))? {
         return Ok(Vec::new());
@@ -36,8 +36,8 @@ pub fn is_exposed(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
 }
 
-/// Refuses a file that somebody else can write to: root aside, its owner alone decides what it says,
-/// and that has to be this user.
+/// Refuses a file that somebody else can write to or that belongs to another user. Root does not
+/// count.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 //! The way to a file in somebody else's folder.
 //!
 //! Root may work in the folder of a server's user, who can put a link there at any time. Such a
-//! link must not lead root to what that user could not change himself. So each step of the way is
-//! opened and held, and a link counts for as much as the user who could have made it.
+//! link must not lead root to files that this user could not change. So each step of the way is
+//! opened and held. A link may only lead where its maker could write.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
@@ -18,10 +18,10 @@ use super::file::folder_of;
 use super::folder::{Folder, name_of};
 use crate::disk::error::{Error, Result};
 
-/// As many as Linux follows.
+/// As many links as Linux follows.
 const MOST_LINKS: usize = 40;
 
-/// A folder on the way, held open.
+/// A folder on the way that is held open.
 #[derive(Clone)]
 pub(super) struct Reach {
     folder: Folder,
@@ -41,7 +41,7 @@ impl Reach {
         Ok(Reach { folder: place.to_write_in().map_err(failed(path))?, ..place })
     }
 
-    /// Returns the folder, which can be written in and synced.
+    /// Returns the folder, open for writing and syncing.
     pub(super) fn folder(&self) -> &Folder {
         &self.folder
     }
@@ -98,15 +98,15 @@ impl Reach {
         }
     }
 
-    /// Decides whether a link is followed, and on whose word.
+    /// Decides whether a link is followed, and whose link it is.
     fn follow(&mut self, name: &OsStr) -> io::Result<()> {
         let us = rustix::process::geteuid().as_raw();
         let is_trusted = |user: u32| user == 0 || user == us;
         let folder = self.folder.file().metadata()?;
         let link = self.folder.look(Path::new(name), false)?;
         let is_wide = folder.mode() & 0o002 != 0 || folder.mode() & 0o020 != 0 && folder.gid() != 0;
-        // In a folder that others can write to they may have moved a trusted link. For root that
-        // matters; for others, groups of their own are ordinary.
+        // Others may have moved a trusted link in a folder that they can write to. This matters for
+        // root. For other users a shared group is normal.
         let is_safe = !is_wide || folder.mode() & 0o1000 != 0 || us != 0;
         if is_trusted(folder.uid()) && is_trusted(link.uid()) && is_safe {
             return Ok(());
@@ -116,14 +116,14 @@ impl Reach {
             true => self.guide = Some(link.uid()),
             false => return Err(foreign()),
         }
-        // What the link says starts here, where its maker must be able to be.
+        // The link's target starts in this folder, so its maker must be able to enter it.
         match lets(&folder, link.uid(), 0o1) {
             true => Ok(()),
             false => Err(foreign()),
         }
     }
 
-    /// Makes sure that whoever led here could have written here.
+    /// Makes sure that the user whose link led here could have written here.
     fn check_end(&self) -> io::Result<()> {
         let folder = self.folder.file().metadata()?;
         match self.guide {
@@ -138,13 +138,13 @@ impl Reach {
     }
 }
 
-/// Returns whether a folder's bits let a user do something, groups left aside.
+/// Returns whether a folder's mode lets a user do something, without regard to groups.
 fn lets(folder: &std::fs::Metadata, user: u32, bits: u32) -> bool {
     let given = if folder.uid() == user { folder.mode() >> 6 } else { folder.mode() };
     given & bits == bits
 }
 
-/// A folder that is passed through.
+/// A folder on the way, opened to go through.
 #[cfg(target_os = "linux")]
 const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
 #[cfg(not(target_os = "linux"))]

@@ -1,4 +1,4 @@
-//! Releases: the artifacts of folders and of files that are named one by one.
+//! Releases: the artifacts in folders, and files that are named one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,7 +17,7 @@ use crate::text::Safe;
 /// The names of release archives.
 const ARCHIVES: [&str; 7] = ["*.tar", "*.tar.*", "*.tgz", "*.tbz2", "*.txz", "*.tzst", "*.zip"];
 
-/// The names of what is never an artifact of its own: signatures, checksums, unfinished files.
+/// The names of files that are never artifacts: signatures, checksums, unfinished files.
 const NEVER: [&str; 20] = [
     ".*",
     "*~",
@@ -53,7 +53,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Takes release archives, or what `include` names instead, less what `exclude` names.
+    /// Takes release archives, or what `include` names instead, without what `exclude` names.
     /// Patterns match base names. Signatures, checksums, hidden and temporary files are never
     /// taken.
     ///
@@ -90,43 +90,43 @@ fn globs(patterns: &[impl AsRef<str>]) -> Result<GlobSet> {
     set.build().map_err(malformed)
 }
 
-/// The artifacts of some paths: files as they are named, folders as they are walked.
+/// The artifacts of a list of paths: files by name, folders by a walk.
 #[derive(Debug, Default)]
 pub struct Release {
     /// The artifacts to sign or to verify, in order of their paths within a folder, without
-    /// doubles.
+    /// duplicates.
     pub artifacts: Vec<Artifact>,
     /// Signature files in folders whose artifacts are not there.
     pub orphans: Vec<PathBuf>,
     /// The files in folders with the signatures of further signers: `FILE.KEYID.sig`.
     pub further: Vec<Artifact>,
-    /// How many files of folders were passed over, signatures aside.
+    /// How many files in folders were skipped, without signatures.
     pub passed_over: usize,
-    /// Those among them that have the name of an archive: links, and what is in unpacked plugins.
+    /// The skipped files with the name of an archive: links, and files in unpacked plugins.
     pub archives_passed_over: Vec<PathBuf>,
-    /// What could not be looked at.
+    /// What could not be examined.
     pub unreadable: Vec<(PathBuf, Error)>,
     /// The folders among the paths.
     pub folders: Vec<PathBuf>,
-    /// Where in the list an artifact and its signature are.
+    /// The place in the list of an artifact with its signature.
     places: BTreeMap<(PathBuf, Option<PathBuf>), usize>,
-    /// The folders that were walked, the files that were found there, and orphans that were named.
+    /// The folders that were walked, the files found there, and orphans that were named.
     walked: BTreeSet<PathBuf>,
 }
 
-/// What there is in a folder, each sorted.
+/// The content of a folder, each list sorted.
 #[derive(Default)]
 struct Walked {
     /// Regular files.
     files: Vec<PathBuf>,
-    /// Regular files of unpacked plugins: what is in one is of one archive.
+    /// Regular files in unpacked plugins. They are parts of an archive.
     unpacked: Vec<PathBuf>,
-    /// Links, to whatever.
+    /// Links of any kind.
     links: Vec<PathBuf>,
 }
 
 impl Walked {
-    /// Returns the signatures, and the files or links that are there and that they are of.
+    /// Returns the signatures, and the files or links that they sign, if those are there.
     fn pairs(&self) -> BTreeSet<PathBuf> {
         let is_there = |path: &PathBuf| {
             [&self.files, &self.unpacked, &self.links]
@@ -193,7 +193,7 @@ impl Release {
         Ok(release.without_doubles())
     }
 
-    /// Adds a file that is named, or the one that a named signature is of.
+    /// Adds a file that is named, or the file that a named signature signs.
     fn add_named(&mut self, path: &Path) -> Result<()> {
         let Some(artifact) = signed_by(path) else {
             self.add(Artifact::named(path.to_owned()));
@@ -220,7 +220,7 @@ impl Release {
         Ok(())
     }
 
-    /// Takes what was passed over in one folder and found in another, or named, for found.
+    /// Files that were skipped in one folder, and found in another or named, count as found.
     fn without_doubles(mut self) -> Release {
         let places = &self.places;
         let is_found = |path: &PathBuf| places.contains_key(&(plain(path).to_owned(), None));
@@ -230,7 +230,8 @@ impl Release {
 
     fn add_folder(&mut self, folder: &Path, selection: &Selection) {
         let walked = self.walk(folder);
-        // Whoever can write into the folder can make an unpacked plugin of any folder in it.
+        // Anybody who can write to the folder can make any folder in it look like an unpacked
+        // plugin.
         let pairs = walked.pairs();
         let is_paired = |file: &PathBuf| pairs.contains(file);
         let Walked { mut files, unpacked, links } = walked;
@@ -243,11 +244,11 @@ impl Release {
         files.sort();
         let is_there = |file: &PathBuf| files.binary_search(file).is_ok();
         let artifact_at = |file: PathBuf| match signed_links.binary_search(&file) {
-            // Followed within its folder, as when it was named to be signed.
+            // Followed within its folder, as if it was named to be signed.
             Ok(_) => Artifact::named(file),
             Err(_) => Artifact::found(file, folder),
         };
-        // With the signature that is judged beside the preferred one, if there are two.
+        // With the other signature beside the preferred one, if there are two.
         let mut signed: BTreeMap<PathBuf, Option<PathBuf>> = BTreeMap::new();
         for signature in files.iter().filter(|file| signed_by(file).is_some()) {
             let first = signed_by(signature).filter(is_there);
@@ -286,7 +287,7 @@ impl Release {
         }
     }
 
-    /// Counts files that are passed over, signatures aside.
+    /// Counts files that are skipped, without signatures.
     fn pass_over(&mut self, files: impl Iterator<Item = PathBuf>, selection: &Selection) {
         for file in files.filter(|file| signed_by(file).is_none()) {
             self.passed_over += 1;
@@ -297,7 +298,7 @@ impl Release {
     }
 
     /// Lists the files of a folder that no other walk has listed. Devices, FIFOs and the like are
-    /// passed over, hidden folders are not walked.
+    /// skipped. Hidden folders are not walked.
     fn walk(&mut self, folder: &Path) -> Walked {
         if !self.walked.insert(plain(folder).to_owned()) {
             return Walked::default();
@@ -340,7 +341,7 @@ impl Release {
             files
         };
         let (mut unpacked, files): (Vec<_>, Vec<_>) = files.into_iter().partition(is_in_plugin);
-        // The plugin's folder may be named, too, and be walked for itself.
+        // The plugin's folder may also be named and walked by itself.
         unpacked.sort();
         Walked { files: new(files), unpacked, links: new(links) }
     }
@@ -349,7 +350,7 @@ impl Release {
         let signature = artifact.signature.as_deref().map(|path| plain(path).to_owned());
         let key = (plain(&artifact.path).to_owned(), signature);
         match self.places.get(&key).and_then(|place| self.artifacts.get_mut(*place)) {
-            // Naming a file outright says more than naming its folder.
+            // Naming a file says more than naming its folder.
             Some(known) if artifact.root.is_none() => known.root = None,
             Some(_) => {}
             None => {
@@ -360,7 +361,7 @@ impl Release {
     }
 }
 
-/// Returns a path without the `./` that it may begin with: the same file, however it is named.
+/// Returns a path without `./` at its beginning, so that one file has one name.
 pub fn plain(path: &Path) -> &Path {
     path.strip_prefix(".").unwrap_or(path)
 }
@@ -372,7 +373,7 @@ pub fn name_in<'a>(folder: &Path, path: &'a Path) -> Option<&'a Path> {
     name.components().all(|part| matches!(part, Component::Normal(_))).then_some(name)
 }
 
-/// Returns whether a file is a signature of another one that is there, going by the names.
+/// Returns whether a file is a signature of another one that is there, by the names.
 pub fn is_signature(path: &Path) -> bool {
     let of = [signed_by(path), further_of(path)];
     of.into_iter().flatten().any(|artifact| fs::symlink_metadata(artifact).is_ok())
@@ -387,14 +388,14 @@ fn base_name(path: &Path) -> &Path {
     Path::new(path.file_name().unwrap_or_default())
 }
 
-/// Returns the artifact that a signature file's name says it is of.
+/// Returns the artifact that a signature file is for, by its name.
 fn signed_by(path: &Path) -> Option<PathBuf> {
     let ending = path.extension()?;
     let is_signature = SIGNATURE_ENDINGS.iter().any(|known| ending == *known);
     is_signature.then(|| path.with_extension(""))
 }
 
-/// Returns the artifact that a further signer's signature is of: FILE, for `FILE.KEYID.sig`.
+/// Returns the artifact of a further signer's signature: FILE for `FILE.KEYID.sig`.
 fn further_of(path: &Path) -> Option<PathBuf> {
     let with_key_id = signed_by(path)?;
     let key_id = with_key_id.extension()?.as_encoded_bytes();
@@ -402,7 +403,7 @@ fn further_of(path: &Path) -> Option<PathBuf> {
     (key_id.len() == 16 && key_id.iter().all(is_digit)).then(|| with_key_id.with_extension(""))
 }
 
-/// Returns the signature files beside a file, going by the names.
+/// Returns the signature files beside a file, by the names.
 pub(crate) fn signatures_of(artifact: &Path) -> io::Result<Vec<PathBuf>> {
     let name = artifact.file_name();
     let is_of = |path: &Path| {

@@ -1,8 +1,8 @@
 //! Who reads a server's `config.json`, and so must be able to read the key files beside it.
 //!
-//! The server's user is nowhere written down. It is taken to be the owner of `config.json` if
-//! that is an ordinary user in its own group, as installed servers have it. Else it may be
-//! anybody whom the bits of `config.json` let in.
+//! The server's user is not written anywhere. plugsign takes the owner of `config.json` if that is
+//! an ordinary user in its own group, as in installed servers. Otherwise it may be any user who can
+//! read `config.json`.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -30,16 +30,16 @@ impl ConfigAccess {
         ConfigAccess { user, group, mode: metadata.mode() & 0o7777, is_own_group }
     }
 
-    /// Returns whether the server runs as the owner, as far as one can tell.
+    /// Returns whether the server seems to run as the owner.
     fn is_owners(&self) -> bool {
         self.user != 0 && self.is_own_group
     }
 
-    /// Returns whether whoever reads the configuration as the server may read this file too.
+    /// Returns whether the users who may be the server can read this file too.
     pub(super) fn reaches(&self, file: &Metadata) -> bool {
         let is_group = file.gid() == self.group;
         let bit = match self.user {
-            // Root reads all, but need not be who the server runs as.
+            // Root can read everything, but the server need not run as root.
             0 if self.mode & 0o004 != 0 => 0o004,
             0 if self.mode & 0o040 != 0 && is_group => 0o044,
             0 if self.mode & 0o040 != 0 => 0o004,
@@ -51,8 +51,8 @@ impl ConfigAccess {
         file.mode() & bit != 0
     }
 
-    /// Writes a key file: for the owner alone if the server runs as that, else for all who may
-    /// read the configuration. A certificate is no secret.
+    /// Writes a key file. If the server runs as the owner, only the owner can read it. Otherwise
+    /// all who may read the configuration can. A certificate is not secret.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl ConfigAccess {
         self.write(folder, path, bytes, [mode, as_configuration], existing)
     }
 
-    /// Writes the configuration or its backup, for whom it was before.
+    /// Writes the configuration or its backup, with the same readers as before.
     ///
     /// # Errors
     ///
@@ -83,7 +83,8 @@ impl ConfigAccess {
         self.write(folder, path, bytes, [self.mode; 2], Existing::Replace)
     }
 
-    /// Writes a file with the first mode for its owner, or else with the second without it.
+    /// Writes a file with the first mode and its owner. If that fails, with the second mode and
+    /// without it.
     fn write(
         &self,
         folder: &Folder,
@@ -109,9 +110,9 @@ impl ConfigAccess {
         })
     }
 
-    /// Returns whether the owner can do all with a file by the bits of the group or of others:
-    /// then another member of the group may take its place. Who is in a group is not asked, but
-    /// an owner is in its own, and root needs no bits.
+    /// Returns whether the owner has all access to a file by its group or as others. Then another
+    /// member of the group may own it instead. Groups are not looked up, but an owner is in its own
+    /// group, and root needs no bits.
     fn goes_without_owner(&self) -> bool {
         let owner = self.mode >> 6 & 0o6;
         let is_covered = |bits: u32| bits & owner == owner;

@@ -1,4 +1,4 @@
-//! What a folder of the home holds, and what of it cannot be read.
+//! What a folder of the home holds, and what cannot be read.
 
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,7 @@ pub struct TrustedKey {
     pub certificate: Certificate,
 }
 
-/// What a folder holds: what could be read, and what could not.
+/// The content of a folder: what could be read, and what could not.
 pub struct Shelf<T> {
     /// The readable ones, in the order of their file names.
     pub items: Vec<T>,
@@ -50,7 +50,7 @@ pub struct Shelf<T> {
 }
 
 impl<T> Shelf<T> {
-    /// Makes sure that what is missing here is not in a file that is not believed.
+    /// Makes sure that a missing key is not in a file that plugsign does not believe.
     ///
     /// # Errors
     ///
@@ -66,8 +66,8 @@ impl<T> Shelf<T> {
         }
     }
 
-    /// Makes sure that nothing that is known of a key is missing: a file that cannot be read, and
-    /// is named by the key, may be what revokes it.
+    /// Makes sure that every file about a key could be read. An unreadable file that is named by
+    /// the key may revoke it.
     ///
     /// # Errors
     ///
@@ -80,12 +80,12 @@ impl<T> Shelf<T> {
     }
 }
 
-/// Returns what the file of a key is called.
+/// Returns the name of a key's file.
 pub(super) fn file_name(fingerprint: &Fingerprint) -> String {
     format!("{fingerprint}.pgp")
 }
 
-/// Returns whether a file is one of a key, or of its certificate, going by its name.
+/// Returns whether a file is one of a key or its certificate, by its name.
 pub(super) fn is_named_by(path: &Path, key: &Fingerprint) -> bool {
     path.to_string_lossy().ends_with(&file_name(key))
 }
@@ -95,7 +95,7 @@ pub(super) fn incomplete(key: &Fingerprint, path: &Path, error: &Error) -> Error
 }
 
 impl Shelf<HomeKey> {
-    /// Makes sure that a key to be kept does not share a prime with one that is here.
+    /// Makes sure that a new key does not share a prime with one here.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl Shelf<HomeKey> {
         check_primes(certificate, self.items.iter().map(|key| &key.certificate))
     }
 
-    /// Narrows the keys by their trusted copies, which may know of a revocation: these are the
+    /// Narrows the keys by their trusted copies, which may have a revocation. `trusted` are the
     /// trusted files, named by their certificates.
     pub(super) fn narrow_by(
         &mut self,
@@ -148,30 +148,29 @@ impl Shelf<HomeKey> {
         self.one(matching, query.text())
     }
 
-    /// Returns the one key that matches, for something that is done to the key as a whole.
+    /// Returns the one key that matches, for an act on the key as a whole.
     ///
     /// # Errors
     ///
-    /// [`openpgp::Error::NamesSubkey`] if a subkey of it is what was named, else as [`Shelf::find`].
+    /// [`openpgp::Error::NamesSubkey`] if a subkey was named, else as [`Shelf::find`].
     pub fn find_whole(&self, query: &KeyQuery) -> Result<&HomeKey> {
         let key = self.find(query)?;
         query.check_whole(&key.certificate)?;
         Ok(key)
     }
 
-    /// Returns the one key with a secret part that matches, for something that is done to the key
-    /// as a whole.
+    /// Returns the one key with a secret part that matches, for an act on the key as a whole.
     ///
     /// # Errors
     ///
-    /// [`openpgp::Error::NamesSubkey`] if a subkey of it is what was named, else as [`Shelf::find_secret`].
+    /// [`openpgp::Error::NamesSubkey`] if a subkey was named, else as [`Shelf::find_secret`].
     pub fn find_secret_whole(&self, query: &KeyQuery) -> Result<&HomeKey> {
         let key = self.find_secret(Some(query))?;
         query.check_whole(&key.certificate)?;
         Ok(key)
     }
 
-    /// Returns the only one of these keys, if all of it can be read.
+    /// Returns the only one of these keys, if all its files could be read.
     fn one<'a>(&self, keys: impl Iterator<Item = &'a HomeKey>, query: &str) -> Result<&'a HomeKey> {
         let found = one(keys, |key| &key.certificate, query);
         if matches!(found, Err(openpgp::Error::UnknownKey(_))) {

@@ -1,9 +1,9 @@
-//! A file that holds still while it is hashed to be signed.
+//! Hashing a file to sign it, and noticing whether it changes.
 //!
-//! Its times tell of every `write`, but not of every write through a shared mapping: the system
-//! notices the first one to a page, and then none until it has written that page to the disk. A
-//! file is brought to the disk first, so that its times tell of the next one. Where that costs more
-//! than reading, or where there is no disk behind the file, it is read twice.
+//! Its times show every `write`, but not every write through a shared mapping. The system notices
+//! the first write to a page, and then none until it has written that page to the disk. So the file
+//! is synced first, and its times show the next write. If syncing costs more than reading, or if
+//! there is no disk, the file is read twice.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -16,15 +16,15 @@ use super::file::Stamp;
 use crate::disk::error::{Error, Result};
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 
-/// Up to this length a file is read twice: that is faster than any disk.
+/// Up to this length a file is read twice, which is faster than any disk.
 const SHORT: u64 = 1024 * 1024;
 
-/// Hashes what an open file has from where it stands. `read` counts the bytes as they are read.
-/// What is no regular file is read as it comes.
+/// Hashes the rest of an open file. `read` counts the bytes as they are read. If it is not a
+/// regular file, it is only read.
 ///
 /// # Errors
 ///
-/// [`Error::Changed`] if the file does not hold still, [`Error::Io`] with `path`.
+/// [`Error::Changed`] if the file changes meanwhile, [`Error::Io`] with `path`.
 pub fn hash_still(
     file: &mut File,
     path: &Path,
@@ -57,7 +57,7 @@ pub fn hash_still(
     }
 }
 
-/// Writes what is not on the disk yet. File systems that cannot do so have nothing to write.
+/// Syncs the file. File systems that cannot sync have nothing to write.
 fn bring_to_disk(file: &File) -> io::Result<()> {
     match rustix::io::retry_on_intr(|| rustix::fs::fdatasync(file)) {
         Err(Errno::INVAL | Errno::ROFS | Errno::NOSYS | Errno::NOTSUP) => Ok(()),
@@ -65,7 +65,7 @@ fn bring_to_disk(file: &File) -> io::Result<()> {
     }
 }
 
-/// Returns whether a file lives in memory alone, where times never tell of writes through mappings.
+/// Returns whether a file is only in memory. There times never show writes through mappings.
 #[cfg(target_os = "linux")]
 fn is_in_memory(file: &File) -> bool {
     /// tmpfs, ramfs, hugetlbfs (linux/magic.h).

@@ -1,8 +1,9 @@
-//! Files that are whole before they have their name.
+//! Files that are complete before they get their name.
 //!
-//! On Linux they have no name at all until then, so that a kill leaves nothing. Where a file takes
-//! the place of another, and on other systems, it has a temporary name: `.NAME.plugsign-N.tmp`.
-//! Its writer holds a lock on it, so the next command knows what a killed one left.
+//! On Linux they have no name until then, so that a killed command leaves nothing. A file that
+//! replaces another one has a temporary name, and so has every file on other systems:
+//! `.NAME.plugsign-N.tmp`. Its writer holds a lock on it, so the next command knows what a killed
+//! one left.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -24,10 +25,10 @@ use super::access::{Access, Existing};
 use super::error::{Error, Result};
 use super::folder::Folder;
 
-/// How many commands may write one file at once before names are drawn at random.
+/// How many commands may write one file at once before names are random.
 const SLOTS: usize = 32;
 
-/// A file that is whole and synced, and has not its name yet. Dropping it removes it.
+/// A file that is complete and synced, but does not have its name yet. Dropping it removes it.
 pub(crate) struct Prepared<'a> {
     temporary: Temporary<'a>,
     path: PathBuf,
@@ -58,8 +59,8 @@ impl<'a> Prepared<'a> {
         let folder = temporary.folder;
         let is_nameless = temporary.name.is_none();
         let placed = match temporary.place(name, existing) {
-            // Without /proc, and on file systems that know of no second name, a nameless file
-            // never gets one.
+            // Without /proc, and on file systems without hard links, a nameless file never gets a
+            // name.
             Err(error) if is_nameless && error.kind() != io::ErrorKind::AlreadyExists => {
                 Temporary::create_named(folder, name).and_then(|named| {
                     named.fill(bytes, access)?;
@@ -83,7 +84,7 @@ pub(super) struct Temporary<'a> {
 }
 
 impl Temporary<'_> {
-    /// Creates the temporary file for a file of this name, without a name if that can be.
+    /// Creates the temporary file for a file of this name, without a name if possible.
     pub(super) fn create<'a>(folder: &'a Folder, name: &OsStr) -> io::Result<Temporary<'a>> {
         match create_nameless(folder) {
             Some(file) => Ok(Temporary { folder, file, name: None }),
@@ -98,15 +99,15 @@ impl Temporary<'_> {
             let file = File::from(retry_on_intr(|| openat(folder.file(), slot, flags, mode))?);
             match is_ours(&file, folder, slot)? {
                 true => Ok(file),
-                // Another command was about to sweep, and took it for an old one.
+                // Another command swept at this moment and took it for an old one.
                 false => Err(io::ErrorKind::AlreadyExists.into()),
             }
         })?;
         Ok(Temporary { folder, file, name: Some(name) })
     }
 
-    /// Returns whether the file got the mode that it was made with, and this user or root as its
-    /// owner: file systems without modes and mounts for somebody else give it others.
+    /// Returns whether the file got its mode, and this user or root as its owner. On file systems
+    /// without modes, or mounted for another user, it does not.
     pub(super) fn is_private(&self) -> io::Result<bool> {
         let metadata = self.file.metadata()?;
         let owners = [0, rustix::process::geteuid().as_raw()];
@@ -125,7 +126,7 @@ impl Temporary<'_> {
         let mode = access.mode();
         if mode != 0o600 {
             match (file.set_permissions(Permissions::from_mode(mode)), access) {
-                // A file system without modes: everybody reads it, or whom the mount lets.
+                // A file system without modes. The mount decides who can read it.
                 (Err(error), Access::Public { .. }) if is_unsupported(&error) => {}
                 (set, _) => set?,
             }
@@ -152,7 +153,7 @@ impl Temporary<'_> {
     }
 }
 
-/// Creates a file that has no name, where the system and the file system can give it one later.
+/// Creates a file without a name, if the system can give it one later.
 #[cfg(target_os = "linux")]
 fn create_nameless(folder: &Folder) -> Option<File> {
     let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
@@ -165,7 +166,7 @@ fn create_nameless(_: &Folder) -> Option<File> {
     None
 }
 
-/// Gives a nameless file a name, unless something has that already.
+/// Gives a nameless file a name, unless the name is taken.
 fn link_nameless(file: &File, folder: &Folder, name: &OsStr) -> io::Result<()> {
     use std::os::fd::AsRawFd;
     let this = format!("/proc/self/fd/{}", file.as_raw_fd());
@@ -173,7 +174,7 @@ fn link_nameless(file: &File, folder: &Folder, name: &OsStr) -> io::Result<()> {
     Ok(retry_on_intr(|| linkat(rustix::fs::CWD, this.as_str(), folder.file(), name, flags))?)
 }
 
-/// Makes something under a temporary name for a file of this name.
+/// Makes something with a temporary name for a file of this name.
 fn claim<T>(
     folder: &Folder,
     name: &OsStr,
@@ -186,14 +187,14 @@ fn claim<T>(
             made => return made,
         }
     }
-    // Names that others cannot have taken, for they cannot guess them.
+    // Random names, which others cannot have taken.
     let mut found = None;
     let start = slot_name(name, SLOTS);
     let start = start.as_bytes().strip_suffix(b"tmp").unwrap_or_default();
     tempfile::Builder::new()
         .prefix(OsStr::from_bytes(start))
         .suffix(".tmp")
-        // Its own way of removing goes by the path.
+        // tempfile would remove it by its path.
         .disable_cleanup(true)
         .make_in("/", |path| {
             let name = path.file_name().unwrap_or_default();
@@ -213,8 +214,8 @@ fn slot_name(name: &OsStr, slot: usize) -> OsString {
     slot_name
 }
 
-/// Removes what commands left behind that were killed while they wrote a file of this name. Where
-/// there is none, this is one look.
+/// Removes what killed commands left while they wrote a file of this name. If there is nothing,
+/// this is one look.
 pub(super) fn sweep(folder: &Folder, name: &OsStr) {
     let is_there = |slot| {
         let name = slot_name(name, slot);
@@ -232,8 +233,8 @@ pub(super) fn sweep(folder: &Folder, name: &OsStr) {
     }
 }
 
-/// Removes a temporary file if its writer is gone. Who removes one has its lock, so that it cannot
-/// be a later one of the same name.
+/// Removes a temporary file if its writer is gone. The remover holds its lock, so it cannot be a
+/// later file of the same name.
 fn remove_if_left(file: &File, folder: &Folder, name: &OsStr) {
     let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
     if is_file && file.try_lock().is_ok() && is_named(file, folder, name).unwrap_or(false) {
@@ -241,11 +242,11 @@ fn remove_if_left(file: &File, folder: &Folder, name: &OsStr) {
     }
 }
 
-/// Takes the lock of a new file, and returns whether that has its name still.
+/// Takes the lock of a new file, and returns whether the file still has its name.
 fn is_ours(file: &File, folder: &Folder, name: &OsStr) -> io::Result<bool> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(false),
-        // Some file systems know of no locks. There nobody sweeps.
+        // Some file systems have no locks. There nobody sweeps.
         Ok(()) | Err(TryLockError::Error(_)) => is_named(file, folder, name),
     }
 }
@@ -257,7 +258,7 @@ fn lock_own(file: &File) -> io::Result<()> {
     }
 }
 
-/// Returns whether a name in a folder is that of an open file.
+/// Returns whether an open file has a name in a folder.
 pub(super) fn is_named(file: &File, folder: &Folder, name: &OsStr) -> io::Result<bool> {
     let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
     match folder.look(Path::new(name), false) {
@@ -267,11 +268,11 @@ pub(super) fn is_named(file: &File, folder: &Folder, name: &OsStr) -> io::Result
     }
 }
 
-/// Renames a file within a folder, unless something has the new name already.
+/// Renames a file within a folder, unless the new name is taken.
 fn rename_unless_there(folder: &File, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
     #[cfg(any(target_os = "linux", target_os = "macos"))]
     match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
-        // Kernels before 3.15, and file systems that know of no such flag.
+        // Kernels before 3.15, and file systems without this flag.
         Err(Errno::NOSYS | Errno::INVAL | Errno::NOTSUP) => {}
         renamed => return renamed,
     }
@@ -282,13 +283,13 @@ fn rename_unless_there(folder: &File, from: &OsStr, to: &OsStr) -> Result<(), Er
         }
         linked => linked?,
     }
-    // The file has its name; under its temporary one it would do no harm.
+    // The file has its name. Its temporary name would do no harm.
     let _ = unlinkat(folder, from, AtFlags::empty());
     Ok(())
 }
 
-/// Takes a new name with an empty file, which nothing that is there lets happen, and renames over
-/// that. A command that is killed between the two leaves the empty file.
+/// Takes the new name with an empty file, which fails if the name is taken. Then renames over it. A
+/// command that is killed in between leaves the empty file.
 fn rename_over_own(folder: &File, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let open = || openat(folder, to, flags, Mode::from_raw_mode(0o600));
@@ -298,7 +299,7 @@ fn rename_over_own(folder: &File, from: &OsStr, to: &OsStr) -> Result<(), Errno>
     })
 }
 
-/// Returns whether a file system says that it cannot do such a thing at all.
+/// Returns whether a file system cannot do this at all.
 fn is_unsupported(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
@@ -309,12 +310,11 @@ fn is_unsupported(error: &io::Error) -> bool {
 /// The temporary names that this process has made, for [`remove_temporary_files`].
 static IN_PROGRESS: Mutex<BTreeMap<u64, (Arc<File>, OsString)>> = Mutex::new(BTreeMap::new());
 
-/// Tells the names apart: another command may use the same one later.
+/// Distinguishes equal names, because another write may use the same one later.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// Removes the temporary files of writes in progress: for a signal handler that ends the
-/// process before their owners can. The lock that it takes is kept until then, so no new one
-/// appears.
+/// Removes the temporary files of writes in progress, for a signal handler that ends the process.
+/// It keeps its lock until then, so no new one appears.
 pub fn remove_temporary_files() {
     let names = in_progress();
     for (folder, name) in names.values() {
@@ -348,7 +348,8 @@ impl Registered {
         Ok((made, Registered { key, folder: folder.file().clone(), name: name.to_owned() }))
     }
 
-    /// Removes the temporary name, by `way`. If that fails, it stays registered until it is dropped.
+    /// Removes the temporary name with `way`. If that fails, it stays registered until it is
+    /// dropped.
     fn end(&self, way: impl FnOnce(&OsStr) -> Result<(), Errno>) -> Result<(), Errno> {
         let mut names = in_progress();
         if names.contains_key(&self.key) {
@@ -421,7 +422,7 @@ mod tests {
         for slot in [3, 7] {
             std::fs::write(there.path().join(slot_name(name, slot)), "left").unwrap();
         }
-        // Names like these that are not this file's, or no files at all, are left alone.
+        // Similar names of other files, and what is not a file, stay.
         let others =
             [".a.zip.plugsign-0.tmp", ".a.zip.sig.AbCdEf.tmp", ".a.zip.sig.plugsign-x.tmp"];
         others.iter().for_each(|other| std::fs::write(there.path().join(other), "").unwrap());

@@ -1,4 +1,4 @@
-//! Files, written whole and durably or not at all.
+//! Writing files whole and durably, or not at all.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -18,21 +18,21 @@ use crate::disk::error::{Error, Result};
 
 /// Writes a file whole and durably, or leaves everything as it was.
 ///
-/// The bytes go to a temporary file in the same folder, 0600 from the start and without a name
-/// where that can be. It is synced, given its mode and its name; then the folder is synced.
-/// Success is success on disk. A link in the way is replaced or refused, never followed.
+/// The bytes go to a temporary file in the same folder. It is 0600 from the start and has no name
+/// if possible. The file is synced and gets its mode and its name. Then the folder is synced. So
+/// success means that the file is on disk. An existing link is replaced or refused, never followed.
 ///
 /// # Errors
 ///
 /// [`Error::Exists`] with [`Existing::Keep`], [`Error::NotAFile`] for a device, a FIFO or a socket
-/// with [`Existing::Replace`], [`Error::Exposed`] for a secret that others could read, [`Error::Io`]
-/// else. No error leaves a part behind.
+/// with [`Existing::Replace`], [`Error::Exposed`] for a secret that others could read, otherwise
+/// [`Error::Io`]. No error leaves a part of a file.
 pub fn write_new(path: &Path, bytes: &[u8], access: Access, existing: Existing) -> Result<()> {
     Folder::of(path)?.write(path, bytes, access, existing)
 }
 
-/// Writes new files as [`write_new`] does, in this order, and leaves none of them if one fails.
-/// What needs room on the disk is done before the first of them has its name.
+/// Writes new files as [`write_new`] does, in this order. If one fails, none of them stays.
+/// Everything that needs disk space is done before the first file gets its name.
 ///
 /// # Errors
 ///
@@ -65,11 +65,11 @@ pub(super) fn write_all_or_none(files: &[(PathBuf, &[u8])], access: Access) -> R
 }
 
 impl Folder {
-    /// Writes a file as [`write_new`](write_new) does.
+    /// Writes a file as [`write_new`] does.
     ///
     /// # Errors
     ///
-    /// As [`write_new`](write_new).
+    /// As [`write_new`].
     pub(super) fn write(
         &self,
         path: &Path,
@@ -81,9 +81,9 @@ impl Folder {
         self.sync(path)
     }
 
-    /// Writes a file as [`Folder::write`] does, but leaves syncing the folder to the caller, who
-    /// does so with [`sync_folder`](sync_folder), once for many files and before
-    /// saying that they are there. Until then a power cut may take the file away again, whole.
+    /// Writes a file as [`Folder::write`] does, but does not sync the folder. The caller does that
+    /// with [`sync_folder`], once for many files and before it reports success. Until then the
+    /// whole file may be lost in a power cut.
     ///
     /// # Errors
     ///
@@ -98,8 +98,8 @@ impl Folder {
         self.prepare(path, bytes, access, existing)?.appear()
     }
 
-    /// Does all of [`Folder::write_one_of_many`] that needs room on the disk: the file is there,
-    /// but not yet under its name.
+    /// Does the part of [`Folder::write_one_of_many`] that needs disk space. The file is there, but
+    /// without its name.
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ impl Folder {
         if path.file_name().is_none() {
             return Err(Error::io("write", path)(io::ErrorKind::InvalidInput.into()));
         }
-        // A file that nobody can look at afterwards would be as good as none.
+        // A file that cannot be examined afterwards would be useless.
         self.metadata(path)?;
         if existing == Existing::Replace {
             check_replaceable(self, path)?;
@@ -129,21 +129,22 @@ impl Folder {
         Ok(Prepared::new(temporary, path, bytes, access, existing))
     }
 
-    /// Removes what commands left behind that were killed while they wrote this file.
+    /// Removes what killed commands left while they wrote this file.
     pub(crate) fn sweep(&self, path: &Path) {
         sweep(self, name_of(path).as_os_str());
     }
 }
 
-/// Refuses to put a file in the place of a device, a FIFO or a socket, or of a link to one: root
-/// could rename over /dev/null.
+/// Refuses to replace a device, a FIFO or a socket, or a link to one. Root could rename over
+/// /dev/null.
 pub(super) fn check_replaceable(folder: &Folder, path: &Path) -> Result<()> {
     let name = name_of(path);
     match folder.look(name, true) {
         Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
             Err(Error::NotAFile { path: path.to_owned(), kind: kind(&metadata) })
         }
-        // /dev/stdout is a link to one, and leads to a regular file where that is redirected.
+        // /dev/stdout is a link to one. It leads to a regular file if standard output is
+        // redirected.
         _ if is_link_to_descriptor(folder, name, path) => {
             Err(Error::NotAFile { path: path.to_owned(), kind: "a name for an open file" })
         }
@@ -158,13 +159,13 @@ fn is_link_to_descriptor(folder: &Folder, name: &Path, path: &Path) -> bool {
     target.is_ok_and(|target| is_descriptor(&target)) || is_descriptor(path)
 }
 
-/// Writes a file as [`write_new`] does with [`Existing::Keep`], unless the very same one is there:
-/// a command that was killed after its last write can be run again.
+/// Writes a file as [`write_new`] does with [`Existing::Keep`], unless the same file is there. So a
+/// command that was killed after its last write can run again.
 ///
 /// # Errors
 ///
-/// [`Error::Exists`] if there is anything else, also the same bytes where more people can read
-/// them. [`Error::Io`] else.
+/// [`Error::Exists`] for any other file, also for the same bytes that more users can read.
+/// Otherwise [`Error::Io`].
 pub fn write_unless_same(path: &Path, bytes: &[u8], access: Access) -> Result<()> {
     match is_same(path, bytes, access) {
         true => sync_folder(folder_of(path)),
@@ -176,8 +177,8 @@ pub fn write_unless_same(path: &Path, bytes: &[u8], access: Access) -> Result<()
     }
 }
 
-/// Returns whether a regular file has exactly these bytes, and may be read by nobody else than
-/// `access` lets. A secret's file must be this user's own.
+/// Returns whether a regular file has exactly these bytes, and only users that `access` allows can
+/// read it. A secret's file must belong to this user.
 pub fn is_same(path: &Path, bytes: &[u8], access: Access) -> bool {
     let Ok((file, metadata)) = open_regular(path, Links::Refuse) else { return false };
     let is_others = metadata.uid() != rustix::process::geteuid().as_raw();
@@ -188,8 +189,8 @@ pub fn is_same(path: &Path, bytes: &[u8], access: Access) -> bool {
         && read_bounded(file, "", "a file", length).is_ok_and(|there| *there == bytes)
 }
 
-/// Makes a folder for everybody, and those above it, as far as this umask lets them: the
-/// process's own may be tighter.
+/// Makes a folder for everybody, and those above it, within this umask. The process's own umask may
+/// be tighter.
 ///
 /// # Errors
 ///
@@ -202,7 +203,7 @@ pub fn make_folder(folder: &Path, umask: u32) -> Result<()> {
     make_folder(parent, umask)?;
     let make = || {
         fs::create_dir(folder)?;
-        // Somebody who can write above it may have put a link in its place.
+        // A user who can write to a folder above may have put a link in its place.
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
         let made = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(folder)?;
         made.set_permissions(Permissions::from_mode(0o777 & !umask))

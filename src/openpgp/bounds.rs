@@ -1,13 +1,13 @@
 //! What a key may cost to read, and what of it nobody needs to read.
 //!
-//! A key of 4 MiB can hold so much that putting it in order takes minutes and gigabytes: every
-//! signature that claims to be the key's own is tried on every user ID and subkey, and every
-//! subpacket is an object (CVE-2019-13050, CVE-2025-30258). So the packets are walked first.
-//! Certifications by others, which say nothing to us, are passed over unread, but for revocations
-//! by whom the key lets revoke it; and more of the rest than any publisher's key has is refused.
-//! A subkey that would cost too much condemns nothing but itself: it is left out.
+//! A key of 4 MiB can hold so much that sequoia needs minutes and gigabytes to put it in order. It
+//! tries every signature that claims to be the key's own on every user ID and subkey. Every
+//! subpacket becomes an object (CVE-2019-13050, CVE-2025-30258). So the packets are walked first.
+//! Certifications by others are skipped unread, because plugsign does not use them. Revocations by
+//! a designated revoker are kept. A key with more than any publisher's key has is refused. A subkey
+//! that would cost too much is left out, and the rest of the key stays.
 //!
-//! Whatever one command reads from outside is paid from one [`Budget`].
+//! One [`Budget`] pays for everything that a command reads from outside.
 
 use std::cell::LazyCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,14 +23,14 @@ use super::raw_signature::Claim;
 use super::weigh::{Component, Proofs, is_absurd, weigh};
 use crate::openpgp::error::{Error, Result};
 
-/// The most packets that are walked of one key, those of others among them.
+/// The most packets of one key that are walked, including those of others.
 const MOST_PACKETS: usize = 5_000;
 
-/// The most user IDs, subkeys and packets of no known type of one key. A key that is rotated every
-/// month for 20 years has 240.
+/// The most user IDs, subkeys and unknown packets of one key. A key that is rotated every month for
+/// 20 years has 240.
 const MOST_COMPONENTS: usize = 500;
 
-/// The most signatures of one key by itself.
+/// The most signatures that one key made about itself.
 const MOST_SIGNATURES: usize = 400;
 
 /// The most bytes that are hashed if each of these signatures is tried on each component.
@@ -65,9 +65,9 @@ const COMPARISON: u64 = 8;
 /// The most work that one key may be.
 const MOST_WORK_OF_ONE: u64 = 500_000;
 
-/// What may be spent on all that one command reads from outside: keys, keyrings, databases.
+/// What one command may spend on everything that it reads from outside: keys, keyrings, databases.
 ///
-/// A command makes one and hands it to whatever reads, so that ten thousand files may cost no more
+/// A command makes one budget and passes it to every reader. So ten thousand files cost no more
 /// than one.
 pub struct Budget {
     work: AtomicU64,
@@ -84,13 +84,13 @@ impl Budget {
     const WORK: u64 = 2_200_000;
     const MEMORY: u64 = 140 * 1024 * 1024;
 
-    /// Makes one that nothing was spent of: about a second of work, and half of the memory that
-    /// is promised; the files themselves, and what is made of the keys, need the other half.
+    /// Makes a full budget: about a second of work, and half of the promised memory. The other half
+    /// is for the files themselves and for what is made of the keys.
     pub fn new() -> Budget {
         Budget { work: AtomicU64::new(Self::WORK), memory: AtomicU64::new(Self::MEMORY) }
     }
 
-    /// Pays for comparing a modulus with so many others.
+    /// Pays for comparing a modulus with a number of others.
     pub(super) fn pay_for_comparing(&self, count: usize) -> bool {
         self.pay(Cost { work: COMPARISON * count as u64, memory: 0 })
     }
@@ -107,16 +107,16 @@ impl Budget {
 
 /// The packets of one key.
 pub(super) struct Own<'a> {
-    /// Those that sequoia is to read.
+    /// The packets for sequoia to read.
     pub(super) packets: Zeroizing<Vec<u8>>,
-    /// All of them, as they were given.
+    /// All packets, as they were given.
     pub(super) given: &'a [u8],
 }
 
 /// Returns the packets of each key, without what others certified. A key with too much of anything
-/// says so, and hides no other.
+/// gives an error and hides no other key.
 ///
-/// Walking the headers alone costs nothing, whatever lengths they promise.
+/// Walking the headers costs nothing, whatever lengths they claim.
 ///
 /// # Errors
 ///
@@ -126,7 +126,7 @@ pub(super) fn own_packets<'a>(
     budget: &Budget,
     proofs: &mut Proofs,
 ) -> Result<Vec<Result<Own<'a>>>> {
-    /// How many of those that were not read are named.
+    /// How many unread keys are named.
     const NAMED: usize = 100;
     for packet in packets(bytes) {
         packet.map_err(|bad| match bad {
@@ -191,14 +191,14 @@ pub(crate) fn check_bounds(packets: &[u8]) -> Result<()> {
 /// Returns the packets of one key.
 fn own_of(run: &[u8], budget: &Budget, proofs: &mut Proofs) -> Result<Zeroizing<Vec<u8>>> {
     let mut reading = Reading::new(run, proofs);
-    // Hardly any key has a revocation by another, and who may make one takes a second walk.
+    // Few keys have a revocation by another key. Only then a second walk finds the revokers.
     let revokers = LazyCell::new(|| named_revokers(run));
     for (walked, packet) in packets(run).flatten().enumerate() {
         if walked >= MOST_PACKETS {
             return Err(too_many(MOST_PACKETS, "packets"));
         }
         match packet.tag {
-            // Markers, what another program noted of its trust, and padding: nobody's statement.
+            // Markers, another program's trust packets, and padding say nothing about the key.
             10 | 12 | 21 => {}
             SIGNATURE => {
                 let Some(claim) = Claim::read(packet.body) else { continue };
@@ -216,21 +216,21 @@ fn own_of(run: &[u8], budget: &Budget, proofs: &mut Proofs) -> Result<Zeroizing<
     }
 }
 
-/// Returns the key IDs of those whom a key lets revoke it (RFC 9580, section 5.2.3.23).
+/// Returns the key IDs of a key's designated revokers (RFC 9580, section 5.2.3.23).
 fn named_revokers(run: &[u8]) -> Vec<[u8; 8]> {
     let signatures = packets(run).flatten().filter(|packet| packet.tag == SIGNATURE);
     let claims = signatures.take(MOST_PACKETS).filter_map(|packet| Claim::read(packet.body));
     claims.flat_map(|claim| claim.revokers).collect()
 }
 
-/// One key, as far as it was walked.
+/// One key, as far as it has been walked.
 struct Reading<'a, 'p> {
     own: Zeroizing<Vec<u8>>,
     key: Option<RawKey<'a>>,
     key_id: Option<[u8; 8]>,
     /// What the signatures that follow are about.
     component: Component<'a>,
-    /// How it stood before that, if that is a subkey.
+    /// The state before that component, if it is a subkey.
     before: Option<(usize, Count, Cost)>,
     count: Count,
     cost: Cost,
@@ -261,7 +261,7 @@ impl<'a, 'p> Reading<'a, 'p> {
         }
     }
 
-    /// Adds a packet that signatures may follow: a key, a user ID, or what nobody knows.
+    /// Adds a packet that signatures may follow: a key, a user ID, or an unknown packet.
     fn add_component(&mut self, packet: &RawPacket<'a>) -> Result<()> {
         self.before = None;
         let component = match packet.tag {
@@ -293,7 +293,7 @@ impl<'a, 'p> Reading<'a, 'p> {
         self.keep(packet, 0)
     }
 
-    /// Adds a signature that may be the key's own, or of somebody whom it lets revoke it.
+    /// Adds a signature that may be the key's own or a designated revoker's.
     fn add_signature(
         &mut self,
         packet: &RawPacket<'a>,
@@ -318,7 +318,7 @@ impl<'a, 'p> Reading<'a, 'p> {
         self.keep(packet, claim.subpackets)
     }
 
-    /// Takes a packet, and pays for it. What is too much of a subkey is left out with it.
+    /// Takes a packet and pays for it. A subkey that costs too much is left out.
     fn keep(&mut self, packet: &RawPacket<'a>, subpackets: usize) -> Result<()> {
         let subpackets = subpackets as u64;
         self.cost.work += PACKET.work + SUBPACKET.work * subpackets + packet.body.len() as u64 / 64;

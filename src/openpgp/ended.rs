@@ -1,4 +1,4 @@
-//! Which keys of a certificate have ended, whatever else may be wrong with them.
+//! Which keys of a certificate have ended. Other faults do not matter here.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use super::certificate::description::KeyDescription;
 use super::weakness::Weakness;
 
 impl Certificate {
-    /// Returns the time of the newest self-signature, revocations too.
+    /// Returns the time of the newest self-signature, including revocations.
     pub fn newest_self_signature(&self) -> Option<SystemTime> {
         let cert = self.cert();
         let user_ids = cert
@@ -25,8 +25,9 @@ impl Certificate {
         read.chain(self.newest_statement()).max()
     }
 
-    /// Returns the time as of which to read what it says of one of its keys: now. A clock that
-    /// shows a time before all that, and so before the key's birth, hides nothing of it.
+    /// Returns the time at which to read what the certificate says about one of its keys: now. If
+    /// the clock is behind all self-signatures, the newest one's time is used, so that nothing is
+    /// hidden.
     pub(super) fn reading_time(
         &self,
         key: &ErasedKeyAmalgamation<'_, PublicParts>,

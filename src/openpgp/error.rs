@@ -15,13 +15,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why something could not be done with a key or a signature: one variant for each way that a
 /// caller would react.
 ///
-/// That a signature is not good is no error but a [`Verdict`](super::verify::Verdict).
-/// Messages say what happened and to what, on one line, with foreign text made safe; what to try
-/// next is the program's to say.
+/// A signature that is not good is a [`Verdict`](super::verify::Verdict), not an error. Messages
+/// say what happened and to what, on one line, with foreign text made safe. What to try next is not
+/// said here.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// More bytes than a thing of this kind may have.
+    /// More bytes than allowed.
     #[error("{} is larger than {limit} bytes, the most that {what} may have", Safe::text(name))]
     TooLarge {
         /// The file, or where the bytes came from.
@@ -36,20 +36,19 @@ pub enum Error {
     #[error("no OpenPGP key can be read: {0}")]
     NoKey(String),
 
-    /// A key that was not looked at: with all before it, it costs more than one command spends.
+    /// A key that was not read, because the command's budget is spent.
     #[error("{} was not read: with all before it, it takes more time or memory than one command spends on keys", Safe::text(.0))]
     NotRead(String),
 
-    /// A file of GnuPG's that is not as GnuPG writes them, or that is written in a way that is
-    /// not read here.
+    /// A file of GnuPG that is damaged, or in a form that plugsign does not read.
     #[error("GnuPG's file cannot be used: {}", Safe::text(.0))]
     GnupgFile(String),
 
-    /// A file of GnuPG's in which there is nothing to take over.
+    /// A file of GnuPG that has nothing to import.
     #[error("{0}")]
     PassedOver(&'static str),
 
-    /// A secret key is needed, and this has none.
+    /// A secret key is needed, and there is none.
     #[error("{0} has no secret key here")]
     NoSecret(Fingerprint),
 
@@ -59,11 +58,11 @@ pub enum Error {
     )]
     PrimaryElsewhere(Fingerprint),
 
-    /// The primary key is the one that signs, where a subkey is needed.
+    /// A signing subkey is needed, and only the primary key signs.
     #[error("{0} signs with its primary key, and has no signing subkey that could do so instead")]
     OnlyPrimarySigns(Fingerprint),
 
-    /// A secret key was lent, and it is another one.
+    /// The secret key that was lent is another one.
     #[error("that is the secret key of {found}, not of {wanted}")]
     OtherKey {
         /// The key that is to be changed.
@@ -72,7 +71,7 @@ pub enum Error {
         found: Fingerprint,
     },
 
-    /// Something would be said of a key before what it says already.
+    /// A new self-signature would be older than the newest one.
     #[error("the clock is wrong, or was: {key} has a self-signature of {}, which is not past", show_time(*newest))]
     ClockBehind {
         /// The key.
@@ -89,11 +88,11 @@ pub enum Error {
     #[error("the key has the user ID \"{}\" already", Safe::text(.0))]
     UserIdExists(String),
 
-    /// No user ID of the key, or more than one, is meant.
+    /// The text names no user ID of the key, or several.
     #[error("\"{}\" is not one user ID of the key that is not revoked", Safe::text(.0))]
     UnknownUserId(String),
 
-    /// Without this user ID nobody could read the key any more.
+    /// This is the last user ID, and a key needs one.
     #[error("\"{}\" is the last user ID of the key", Safe::text(.0))]
     LastUserId(String),
 
@@ -121,13 +120,13 @@ pub enum Error {
     /// Several keys match.
     #[error("{}", ambiguous(query, candidates.len()))]
     AmbiguousKey {
-        /// What was asked for; empty if it was left to be the only one.
+        /// The KEY that was given, or nothing.
         query: String,
         /// The keys that match, with their first user ID.
         candidates: Vec<(Fingerprint, String)>,
     },
 
-    /// A subkey is named where something is done to the key as a whole.
+    /// A subkey is named, but the command acts on the key as a whole.
     #[error("{subkey} is a subkey of {key}, and this command acts on a key as a whole")]
     NamesSubkey {
         /// The subkey that was named.
@@ -136,7 +135,7 @@ pub enum Error {
         key: Fingerprint,
     },
 
-    /// An 8-digit key ID, which anybody can make another key for.
+    /// An 8-digit key ID. Anybody can make another key with the same one.
     #[error("\"{}\" is a short key ID, which does not identify a key", Safe::text(.0))]
     ShortKeyId(String),
 
@@ -152,7 +151,7 @@ pub enum Error {
         parts: Vec<Fingerprint>,
     },
 
-    /// A signature that was just made, or should be, does not pass our own judges.
+    /// A signature that was just made would not be good.
     #[error("the signature would not be good ({}): {}", .0.reason(), .0.detail())]
     NotGood(Bad),
 
@@ -160,11 +159,11 @@ pub enum Error {
     #[error("{0}")]
     Malformed(String),
 
-    /// The content that is to be signed cannot be read.
+    /// The content to sign cannot be read.
     #[error("cannot read the content")]
     Unreadable(#[source] io::Error),
 
-    /// Something that cannot happen with valid input did, deep in a cryptographic library.
+    /// A cryptographic library failed. This does not happen with valid input.
     #[error("{what} failed")]
     Crypto {
         /// What was computed.

@@ -1,5 +1,5 @@
-//! What GnuPG says of keys and signatures beyond RFC 9580: key grips, signature IDs, hashes of
-//! user IDs, and the facts that its listings show.
+//! What GnuPG says about keys and signatures beyond RFC 9580: key grips, signature IDs, hashes of
+//! user IDs, and the facts in its listings.
 
 use std::time::SystemTime;
 
@@ -43,7 +43,7 @@ impl KeyFacts {
         matches!(self.description.ended, Some(Weakness::Expired(_)))
     }
 
-    /// Returns whether it may be used for what it is there for: signing or anything else.
+    /// Returns whether the key may be used for its purpose, signing or another.
     pub fn is_usable(&self) -> bool {
         matches!(self.description.weakness, None | Some(Weakness::CannotSign))
     }
@@ -82,7 +82,7 @@ pub fn certificate_facts(certificate: &Certificate, policy: &Policy) -> Certific
         .zip(cert.keys())
         .map(|(description, component)| {
             let revoked = certificate.revoked_since(&description.fingerprint).or(primary_revoked);
-            // One by somebody whom the key lets revoke it is among the others'.
+            // A designated revoker's revocation is among those by others.
             let by_another = component.other_revocations().next();
             let revoked = revoked.or_else(|| by_another?.signature_creation_time());
             let is_revoked = matches!(description.ended, Some(Weakness::Revoked(_)));
@@ -119,7 +119,7 @@ pub struct SignatureFacts {
     pub algorithm: u8,
     /// The hash algorithm's number (RFC 9580, section 9.5).
     pub hash: u8,
-    /// The name of the algorithm and the size of its numbers are the key's: see the listing.
+    /// The signature's type (RFC 9580, section 5.2.1).
     pub class: u8,
     /// When it claims to have been made.
     pub created: SystemTime,
@@ -129,7 +129,7 @@ pub struct SignatureFacts {
     pub key_id: String,
     /// The fingerprint that it claims to be made by.
     pub fingerprint: Option<Fingerprint>,
-    /// The user ID that the signer says to have acted under. Foreign text.
+    /// The user ID that the signer claims to have signed as. Foreign text.
     pub signers_user_id: Option<Vec<u8>>,
     /// GnuPG's name for the signature.
     pub id: String,

@@ -1,7 +1,7 @@
 //! The outermost shape of OpenPGP data: where one packet ends and the next begins.
 //!
-//! sequoia's parser goes into containers, passes markers over and reads lengths of any form;
-//! whoever must know that there is exactly one packet, and nothing else, asks here first.
+//! sequoia's parser opens containers, skips markers and reads lengths of any form. Code that needs
+//! exactly one packet and nothing else asks here first.
 
 pub(super) const SIGNATURE: u8 = 2;
 pub(super) const SECRET_KEY: u8 = 5;
@@ -61,13 +61,13 @@ pub(super) fn split(bytes: &[u8]) -> Result<Frame<'_>, BadFrame> {
     Ok(Frame { tag, body, rest })
 }
 
-/// Takes a big-endian number of so many octets.
+/// Reads a big-endian number of `octets` octets.
 fn number(bytes: &[u8], octets: usize) -> Result<(usize, &[u8]), BadFrame> {
     let (number, rest) = bytes.split_at_checked(octets).ok_or(BadFrame::CutShort)?;
     Ok((number.iter().fold(0, |sum, &octet| sum << 8 | usize::from(octet)), rest))
 }
 
-/// One packet of many, as it stands.
+/// One packet, as it stands.
 #[derive(Clone, Copy)]
 pub(super) struct RawPacket<'a> {
     pub(super) tag: u8,
@@ -83,7 +83,7 @@ impl RawPacket<'_> {
     }
 }
 
-/// Walks a row of packets. Damage is the last thing that comes.
+/// Walks a sequence of packets. Damage ends the walk with an error.
 pub(super) fn packets(bytes: &[u8]) -> impl Iterator<Item = Result<RawPacket<'_>, BadFrame>> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -103,19 +103,19 @@ pub(super) fn packets(bytes: &[u8]) -> impl Iterator<Item = Result<RawPacket<'_>
     })
 }
 
-/// Takes a number's octets, which its length in bits stands before (RFC 9580, section 3.2).
+/// Splits a number off, which has its length in bits in front (RFC 9580, section 3.2).
 pub(super) fn integer(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (bits, rest) = bytes.split_first_chunk::<2>()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*bits)).div_ceil(8))
 }
 
-/// Takes an area of subpackets with its length of two octets.
+/// Splits an area of subpackets off, which has its length in two octets in front.
 pub(super) fn area(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<2>()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
 }
 
-/// Takes a subpacket: its tag, its value, and what follows it.
+/// Splits a subpacket off: its tag, its value, and what follows.
 pub(super) fn subpacket(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (length, rest) = match *bytes {
         [first @ 0..=191, ref rest @ ..] => (usize::from(first), rest),

@@ -1,6 +1,6 @@
-//! A look at a key without reading it: which keys it has, and what user IDs.
+//! A look at a key without reading it: its fingerprints and user IDs.
 //!
-//! Whoever is asked for one key of thousands looks at all of them, and reads the one.
+//! To find one key among thousands, plugsign looks at all of them and reads only that one.
 
 use super::framing::{USER_ID, packets};
 use super::ids::Fingerprint;
@@ -11,7 +11,7 @@ use super::raw_key::RawKey;
 pub struct Glance<'a>(&'a [u8]);
 
 impl<'a> Glance<'a> {
-    /// Looks at binary packets. Of damaged ones there is nothing to be seen.
+    /// Looks at binary packets. Returns nothing if they are damaged.
     pub fn at(bytes: &'a [u8]) -> Option<Glance<'a>> {
         let is_sound = !bytes.is_empty() && packets(bytes).all(|packet| packet.is_ok());
         is_sound.then_some(Glance(bytes))
@@ -26,7 +26,7 @@ impl<'a> Glance<'a> {
         })
     }
 
-    /// Returns its user IDs, whoever put them there. Not safe to show.
+    /// Returns its user IDs, unchecked. Not safe to show.
     pub fn user_ids(&self) -> impl Iterator<Item = &'a [u8]> + 'a {
         packets(self.0).flatten().filter(|packet| packet.tag == USER_ID).map(|packet| packet.body)
     }

@@ -15,7 +15,7 @@ use super::error::{Error, Result};
 
 /// A hash algorithm of OpenPGP version 4 signatures (RFC 9580, section 9.5).
 ///
-/// All of them can be computed; which of them a signature may use is the judges' affair.
+/// All of them can be computed. The judges decide which ones a signature may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum HashAlgorithm {
@@ -74,9 +74,9 @@ impl HashAlgorithm {
 
 /// The state of one hash computation.
 ///
-/// SHA-2 runs on AWS-LC, which is as fast as OpenSSL also where the processor has no SHA
-/// instructions; the backend of sequoia takes twice as long there. What the Mattermost server
-/// accepts beyond SHA-2 stays with sequoia, whose SHA-1 detects collision attacks.
+/// SHA-2 runs on AWS-LC. It is as fast as OpenSSL even on processors without SHA instructions,
+/// where sequoia's backend takes twice as long. The other hashes that the Mattermost server accepts
+/// stay with sequoia, whose SHA-1 detects collision attacks.
 #[derive(Clone)]
 enum Context {
     AwsLc(digest::Context),
@@ -142,8 +142,8 @@ struct HashState {
 }
 
 impl Hasher {
-    /// Starts hashing in the wanted ways. Doubles are hashed once; an algorithm that the
-    /// cryptographic backend lacks is left out, and has no digest in the end.
+    /// Starts hashing in the wanted ways. Duplicates are hashed once. An algorithm that the
+    /// cryptographic backend lacks is left out and has no digest in the end.
     pub fn new(wanted: impl IntoIterator<Item = ContentHash>) -> Hasher {
         let mut states: Vec<HashState> = Vec::new();
         for way in wanted {
@@ -171,8 +171,8 @@ impl Hasher {
         Ok(self.finish())
     }
 
-    /// Reads the content to its end as [`Hasher::read`] does; if it is long, one thread reads
-    /// ahead while another hashes.
+    /// Reads the content to its end as [`Hasher::read`] does. If the content is long, one thread
+    /// reads ahead while another hashes.
     pub fn read_ahead(mut self, mut content: impl Read + Send) -> io::Result<Hashed> {
         const AHEAD: usize = 4;
         let mut buffer = [0; SHORT_PIECE];
@@ -201,7 +201,7 @@ impl Hasher {
             for piece in pieces {
                 let (buffer, n) = piece?;
                 self.update(buffer.get(..n).unwrap_or_default());
-                // After the last piece nobody takes it any more.
+                // After the last piece nobody takes the buffer back.
                 let _ = give_back.send(buffer);
             }
             Ok(self.finish())
@@ -221,18 +221,18 @@ impl Hasher {
     }
 }
 
-/// How much is read at once of what one thread reads and hashes.
+/// How much is read at once if one thread reads and hashes.
 const PIECE: usize = 64 * 1024;
 
-/// How much is read at once of a file that may be short, and how often: most files are small, and
-/// memory costs its wiping.
+/// How much is read at once of a file that may be short, and how often. Most files are small, and
+/// memory that is used has to be wiped.
 const SHORT_PIECE: usize = 16 * 1024;
 const SHORT_PIECES: usize = 64;
 
 /// How much is handed over at once between the threads of a long file.
 const LONG_PIECE: usize = 256 * 1024;
 
-/// Reads what comes at once, whatever signals do.
+/// Reads what comes at once, and goes on after a signal.
 fn read_some(content: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match content.read(buffer) {
@@ -255,8 +255,8 @@ impl HashState {
                 self.context.update(b"\r\n");
                 start = i + 1;
             }
-            // As the server has it: of two carriage returns the second one starts nothing, and a
-            // line feed behind them is a bare one.
+            // As in the server: the second of two carriage returns starts no line end, and a line
+            // feed behind them is a bare one.
             self.after_carriage_return = byte == b'\r' && !self.after_carriage_return;
         }
         self.context.update(&bytes[start..]);
@@ -269,7 +269,7 @@ pub struct Hashed {
 }
 
 impl Hashed {
-    /// Returns the digest of the content followed by the trailer, or nothing if this way was
+    /// Returns the digest of the content followed by the trailer. Returns nothing if this way was
     /// not asked for at the start.
     pub fn digest(&self, way: ContentHash, trailer: &[u8]) -> Option<Vec<u8>> {
         let state = self.states.iter().find(|state| state.way == way)?;
@@ -278,7 +278,7 @@ impl Hashed {
         context.into_digest()
     }
 
-    /// Returns whether other content is the same, as far as the ways tell that both were hashed in.
+    /// Returns whether other content is the same, by the ways in which both were hashed.
     pub fn is_same(&self, other: &Hashed) -> bool {
         let is_same = |state: &HashState| {
             let digest = self.digest(state.way, b"");

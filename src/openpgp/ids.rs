@@ -1,4 +1,4 @@
-//! What names a key: leaves, for errors too.
+//! What names a key. Errors use it too, so this file imports nothing else.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
-//! Reading keys in every shape that people keep them in.
+//! Reading keys in every form in which people keep them.
 //!
-//! gpg writes binary and armored files; mail adds text around the armor and CR LF; secrets of CI
-//! systems arrive in base64, or with `\n` for every line end. All of these are read, many keys
-//! to a file, each on its own: one that cannot be read does not hide the others.
+//! gpg writes binary and armored files. Mail adds CR LF, and text around the armor. Secrets of CI
+//! systems arrive in base64, or with `\n` for every line end. All of these are read, also with many
+//! keys in a file. A key that cannot be read does not hide the others.
 
 use std::io::Read;
 use std::ops::Deref;
@@ -31,10 +31,10 @@ use super::weigh::Proofs;
 use super::words::{self, is_key_id};
 use crate::openpgp::error::{Error, Result};
 
-/// The most bytes that are read of a key file that is to have one key, or a few.
+/// The most bytes of a key file that has one key or a few.
 pub const MAX_KEY_FILE: u64 = 4 * 1024 * 1024;
 
-/// The most bytes that are read of a file that may have very many. Debian's own has 28 MB.
+/// The most bytes of a file that may have very many keys. Debian's keyring has 28 MB.
 pub const MAX_KEYRING: u64 = 64 * 1024 * 1024;
 
 /// A key as a file has it.
@@ -43,7 +43,7 @@ pub enum Key {
     Certificate(Certificate),
     /// With at least one secret part, or a mark that it is elsewhere.
     Secret(SecretKey),
-    /// No key but what ends one.
+    /// A revocation certificate.
     Revocation(Revocation),
 }
 
@@ -58,7 +58,8 @@ impl Key {
     }
 }
 
-/// Reads all keys of a file. Each is there or says why it is not; nothing at all is an error.
+/// Reads all keys of a file. Each is a key or says why it cannot be read. A file with nothing at
+/// all is an error.
 ///
 /// # Errors
 ///
@@ -67,7 +68,7 @@ pub fn read_keys(bytes: &[u8]) -> Result<Vec<Result<Key>>> {
     read_keys_within(bytes, &Budget::new())
 }
 
-/// Reads all keys of a file, one of several files that one command reads.
+/// Reads all keys of a file, if a command reads several files.
 ///
 /// # Errors
 ///
@@ -90,8 +91,8 @@ pub fn read_keys_within(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Key>
     Ok(keys)
 }
 
-/// Reads the certificates of a file, those of secret keys too. A revocation certificate that stands
-/// beside its certificate revokes it; one that stands alone says so in an error.
+/// Reads the certificates of a file, including those of secret keys. A revocation certificate next
+/// to its certificate revokes it. One without its certificate is an error.
 ///
 /// # Errors
 ///
@@ -116,7 +117,7 @@ pub fn read_certificates(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Cer
     Ok(certificates)
 }
 
-/// Revokes the certificates whose key made a revocation; tells whether there are any.
+/// Revokes the certificates whose key made a revocation. Returns whether there are any.
 pub(super) fn revoke_those_of(
     certificates: &mut [Result<Certificate>],
     revocation: &Revocation,
@@ -131,8 +132,8 @@ pub(super) fn revoke_those_of(
     is_used
 }
 
-/// Armors the packets of one or more keys as one block: the server reads only the first of
-/// several.
+/// Armors the packets of one or more keys as one block, because the server reads only the first
+/// block.
 ///
 /// # Errors
 ///
@@ -142,7 +143,7 @@ pub fn armor_keys(packets: &[u8], secret: bool) -> Result<Zeroizing<Vec<u8>>> {
     armored(kind, packets).map(Zeroizing::new)
 }
 
-/// Writes packets as one line of base64 with its line end, for places that take no more.
+/// Writes packets as one line of base64 with its line end, for places that take one line.
 pub fn base64_line(packets: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut line = Zeroizing::new(vec![0; packets.len().div_ceil(3) * 4 + 1]);
     let length = STANDARD.encode_slice(packets, &mut line).unwrap_or_default();
@@ -158,7 +159,7 @@ pub fn count_armor(bytes: &[u8]) -> usize {
     bytes.split(|byte| *byte == b'\n').filter(begins).count()
 }
 
-/// Returns whether a text names a key instead of being one: a fingerprint, a key ID, an e-mail
+/// Returns whether a text is the name of a key and not a key: a fingerprint, a key ID, an e-mail
 /// address.
 pub fn names_a_key(text: &[u8]) -> bool {
     let is_word = |byte: &u8| byte.is_ascii_graphic() && !b"-/+=".contains(byte);
@@ -166,7 +167,7 @@ pub fn names_a_key(text: &[u8]) -> bool {
     is_key_id(text) || text.contains(&b'@') && text.len() < 256 && text.iter().all(is_word)
 }
 
-/// Returns the binary packets of each block of keys in a file, whatever shape they are in.
+/// Returns the binary packets of each block of keys in a file, in any form.
 ///
 /// # Errors
 ///
@@ -215,11 +216,11 @@ pub fn key_blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>> {
     Ok(blocks.into_iter().map(Block::Decoded).collect())
 }
 
-/// A part of a file, the packets of some keys above all: a keyring is not copied to be read.
+/// A part of a file, mostly the packets of some keys. A keyring is not copied.
 pub enum Block<'a> {
-    /// As it stands in the file.
+    /// As it is in the file.
     There(&'a [u8]),
-    /// As it comes out of armor or base64, or with line ends in place of what stood for them.
+    /// Decoded from armor or base64, or with real line ends.
     Decoded(Zeroizing<Vec<u8>>),
 }
 
@@ -278,18 +279,18 @@ const DASHES: &[u8] = b"-----";
 /// How gpg and plugsign keep a revocation certificate from being imported by mistake.
 const GUARDED: &[u8] = b"\n:-----BEGIN PGP ";
 
-/// Takes the guarding colon away, for who means to use a revocation certificate.
+/// Removes the guarding colon, to use a revocation certificate on purpose.
 pub fn unguarded(bytes: &[u8]) -> Vec<u8> {
     let Some(place) = find(bytes, GUARDED) else { return bytes.to_vec() };
     let (before, after) = bytes.split_at(place + 1);
     [before, after.get(1..).unwrap_or_default()].concat()
 }
 
-/// Finds and decodes the armored keys in a text. Armor of other kinds is passed over.
+/// Finds and decodes the armored keys in a text. Armor of other kinds is skipped.
 fn armor_blocks(text: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
     let mut blocks = Vec::new();
     let mut rest = text;
-    // Once, and not for every block that has no end: that would take the square of the time.
+    // Searched once and not for every block without an end, which would take quadratic time.
     let has_end_until = text.windows(END.len()).rposition(|window| window == END).unwrap_or(0);
     while let Some(begin) = find(rest, BEGIN) {
         let block = rest.get(begin..).unwrap_or_default();
@@ -303,7 +304,7 @@ fn armor_blocks(text: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
             let tail = BEGIN.len() + end;
             let line = block.get(tail..).unwrap_or_default();
             let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            // Where blocks are joined without a line end, the next one begins on this line.
+            // If blocks are joined without a line end, the next one begins on this line.
             let dashes = find(line.get(END.len()..).unwrap_or_default(), DASHES);
             tail + dashes.map_or(line.len(), |dashes| END.len() + dashes + DASHES.len())
         });
@@ -319,7 +320,7 @@ fn armor_blocks(text: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    // Most text has few dashes: what begins as the needle does is compared.
+    // Most text has few dashes, so only what begins like the needle is compared.
     let first = needle.first()?;
     let mut start = 0;
     loop {
@@ -386,8 +387,8 @@ fn read_one(own: &Own<'_>, proofs: &Proofs) -> Vec<Result<Key>> {
         _ => Statements::default(),
     };
     parser
-        // What cannot be written, such as fingerprints of versions that nobody knows, could not be
-        // kept.
+        // A key that cannot be written again could not be kept: one with a fingerprint of an
+        // unknown version, for example.
         .map(|cert: openpgp::Result<Cert>| cert.and_then(|cert| cert.to_vec().map(|_| cert)))
         .map(|cert| match cert {
             Ok(cert) if cert.is_tsk() => {
@@ -403,7 +404,7 @@ fn read_one(own: &Own<'_>, proofs: &Proofs) -> Vec<Result<Key>> {
         .collect()
 }
 
-/// Tells keys of versions that sequoia does not read from what is no key at all.
+/// Distinguishes a key of a version that sequoia does not read from something that is no key.
 fn why_no_key(error: &openpgp::anyhow::Error) -> Error {
     if let Some(openpgp::Error::UnsupportedCert(_, packets)) = error.downcast_ref()
         && let Some(openpgp::Packet::Unknown(packet)) = packets.first()

@@ -26,7 +26,7 @@ pub enum KeyKind {
     Sign,
     /// The same with a RSA subkey for encryption: gpg's "RSA and RSA".
     RsaRsa,
-    /// An organisation's: a primary key that only certifies, to be kept off-line, and a subkey
+    /// An organisation's key: a primary key that only certifies and is kept off-line, and a subkey
     /// that signs.
     Organisation {
         /// How long the subkey is valid, or as long as the primary key.
@@ -53,9 +53,9 @@ pub struct KeyPlan {
 pub struct NewKey {
     /// The secret key, protected if there was a passphrase.
     pub secret: SecretKey,
-    /// Revocation certificates for it, armored with words on what they are for: one without
-    /// reason first, and for an organisation's key one for each usual reason. Whoever has one
-    /// can end the key: they are kept like secrets.
+    /// Its revocation certificates, armored and with words on their use. The first gives no reason.
+    /// An organisation's key has one more for each usual reason. Anybody who has one can end the
+    /// key, so keep them like secrets.
     pub revocations: Vec<(RevocationReason, Vec<u8>)>,
 }
 
@@ -117,8 +117,8 @@ pub fn check_email(email: &str) -> Result<()> {
     }
 }
 
-/// Checks a whole user ID: not empty, of at most 2048 bytes (what gpg reads), and nothing in it
-/// that would have to be escaped to be shown.
+/// Checks a whole user ID. It is not empty, has at most 2048 bytes (what gpg reads), and has no
+/// character that has to be escaped.
 pub fn check_user_id(user_id: &str) -> Result<()> {
     no_controls("user ID", user_id)?;
     match user_id.len() {

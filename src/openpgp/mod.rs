@@ -1,4 +1,4 @@
-//! What an OpenPGP thing is: the only folder that names sequoia.
+//! OpenPGP keys and signatures. Only this folder names sequoia.
 //!
 //! Terms are RFC 9580's. Nothing here opens a file, reads a clock or prints.
 

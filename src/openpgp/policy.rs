@@ -16,7 +16,7 @@ use super::weakness::Weakness;
 /// The sizes that keys are generated in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeySizeBits {
-    /// 3072 bits, the default: what Mattermost asks for at the least.
+    /// 3072 bits, the default and the least that Mattermost asks for.
     Rsa3072,
     /// 4096 bits.
     Rsa4096,
@@ -52,7 +52,7 @@ impl KeySizeBits {
 pub(super) const ACCEPTED_HASHES: [HashAlgorithm; 3] =
     [HashAlgorithm::SHA256, HashAlgorithm::SHA384, HashAlgorithm::SHA512];
 
-/// The most bits that a RSA modulus may have: sequoia's Rust backend verifies up to here.
+/// The most bits of an RSA modulus. sequoia's Rust backend verifies no larger ones.
 const MOST_BITS: usize = 4096;
 
 /// Checks a key's public part: version 4, RSA, 3072 to 4096 bits, a sound modulus, and an
@@ -115,7 +115,7 @@ fn has_roca_mark(modulus: &[u8]) -> bool {
     })
 }
 
-/// Those first of which 65537 has the fewest powers: nearly every other key ends there.
+/// The most selective primes come first, so that sound keys are cleared early.
 const PRIMES: [u64; 38] = [
     97, 37, 79, 11, 61, 73, 127, 151, 13, 17, 19, 53, 71, 103, 107, 109, 157, 3, 5, 7, 23, 29, 31,
     41, 43, 47, 59, 67, 83, 89, 101, 113, 131, 137, 139, 149, 163, 167,
@@ -147,10 +147,10 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// How far in the future a signature's time may lie: clocks differ.
+    /// How far in the future a signature's time may be, because clocks differ.
     pub const CLOCK_DIFFERENCE: Duration = Duration::from_secs(5 * 60);
 
-    /// How long before its end a key's expiry is spoken of.
+    /// How long before a key's end plugsign announces it.
     pub const EXPIRY_NOTICE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
     /// Makes the policy as of `now`.
@@ -163,7 +163,7 @@ impl Policy {
         self.now
     }
 
-    /// Returns whether something that ends then ends within the notice.
+    /// Returns whether this end is within [`Policy::EXPIRY_NOTICE`].
     pub fn ends_soon(&self, end: Option<SystemTime>) -> bool {
         end.is_some_and(|end| end <= self.now + Policy::EXPIRY_NOTICE)
     }
@@ -174,8 +174,8 @@ impl Policy {
     }
 }
 
-/// The policy as sequoia asks for it. Revocations are judged by sequoia's milder standard policy:
-/// to refuse one would make a key good again.
+/// The policy as sequoia asks for it. Revocations are judged by sequoia's milder standard policy,
+/// because a refused revocation would make the key good again.
 #[derive(Debug)]
 pub(super) struct Rules {
     strict: StandardPolicy<'static>,

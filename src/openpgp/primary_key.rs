@@ -1,4 +1,4 @@
-//! Keys unlocked to speak about themselves: to certify, to bind, to revoke.
+//! Unlocked keys that sign about themselves: certifications, bindings, revocations.
 
 use std::time::SystemTime;
 
@@ -15,8 +15,8 @@ use super::secret_key::{Passphrase, SecretKey, is_elsewhere, load, unlock};
 use super::weakness::Weakness;
 use crate::openpgp::error::{Error, Result};
 
-/// A primary key that is unlocked: it changes the certificate that it heads. Dropping it wipes
-/// it. What it may still do, an expired or revoked one too, is for each change to say.
+/// An unlocked primary key, which changes its certificate. Dropping it wipes it. It may be expired
+/// or revoked. Each change decides whether that matters.
 pub struct PrimaryKey(UnlockedKey);
 
 impl PrimaryKey {
@@ -43,7 +43,7 @@ impl PrimaryKey {
     }
 }
 
-/// Any key of a certificate that is unlocked: a subkey says with it that it belongs there.
+/// Any unlocked key of a certificate. A subkey signs with it that it belongs to the primary key.
 pub(super) struct UnlockedKey {
     private: PrivateKey,
     public: Key<PublicParts, UnspecifiedRole>,
@@ -67,7 +67,7 @@ impl UnlockedKey {
 }
 
 impl Certificate {
-    /// Returns the certificate as a key of whose secret parts none is here.
+    /// Returns the certificate as a key without secret parts.
     pub fn without_secrets(&self) -> SecretKey {
         SecretKey::of_certificate(self)
     }

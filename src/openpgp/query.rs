@@ -55,7 +55,7 @@ impl KeyQuery {
         } else if body.is_empty() {
             return Err(Error::Malformed("an empty KEY names no key".into()));
         } else if exactly {
-            // The mark belongs to a fingerprint or key ID; a user ID may well end in one.
+            // The mark belongs to a fingerprint or key ID. A user ID may end in the same character.
             return Ok(KeyQuery {
                 text: text.to_string(),
                 asks: Asks::UserId(text.trim().to_lowercase()),
@@ -67,8 +67,8 @@ impl KeyQuery {
         Ok(KeyQuery { text: text.to_string(), asks, exactly })
     }
 
-    /// Reads a name as GnuPG does, whose marks say what it is: `=Whole User ID`, `<address>`,
-    /// `@part of the address`, `*part`, `&KEYGRIP`. What has none of them is a KEY.
+    /// Reads a name as GnuPG does, with its marks: `=Whole User ID`, `<address>`, `@part of the
+    /// address`, `*part`, `&KEYGRIP`. A name without a mark is a KEY.
     ///
     /// # Errors
     ///
@@ -97,8 +97,8 @@ impl KeyQuery {
         &self.text
     }
 
-    /// Returns whether the certificate has what was asked for: the key, or a user ID with that
-    /// part in it, whatever the case of its letters.
+    /// Returns whether the certificate has the key, or a user ID with that part. Upper and lower
+    /// case are the same.
     pub fn matches(&self, certificate: &Certificate) -> bool {
         match &self.asks {
             Asks::Fingerprint(_) | Asks::KeyId(_) | Asks::Grip(_) => {
@@ -108,7 +108,7 @@ impl KeyQuery {
         }
     }
 
-    /// Returns whether a key, which was only looked at, may have what was asked for.
+    /// Returns whether a key may match, judging by a glance.
     pub fn may_match(&self, glance: &Glance<'_>) -> bool {
         match &self.asks {
             Asks::Grip(_) => true,
@@ -119,7 +119,7 @@ impl KeyQuery {
         }
     }
 
-    /// Returns whether it is this key's fingerprint or key ID that was asked for.
+    /// Returns whether it is the fingerprint or key ID of this key.
     pub fn names(&self, key: &Fingerprint) -> bool {
         match &self.asks {
             Asks::Fingerprint(asked) => asked == key,
@@ -128,7 +128,7 @@ impl KeyQuery {
         }
     }
 
-    /// Returns whether a user ID has what was asked for.
+    /// Returns whether a user ID matches.
     fn is_in(&self, user_id: &[u8]) -> bool {
         let user_id = String::from_utf8_lossy(user_id);
         match &self.asks {
@@ -140,8 +140,8 @@ impl KeyQuery {
         }
     }
 
-    /// Makes sure that it does not name a subkey, by fingerprint, key ID or key grip, with a final
-    /// `!` or without: what is changed, deleted or handed out next is the key as a whole.
+    /// Refuses a fingerprint, key ID or key grip of a subkey, with or without a final `!`. The
+    /// caller changes, deletes or exports the key as a whole.
     ///
     /// # Errors
     ///
@@ -154,13 +154,13 @@ impl KeyQuery {
         }
     }
 
-    /// Returns whether it is the whole fingerprint of the certificate: that names no other one,
-    /// now or tomorrow.
+    /// Returns whether it is the whole fingerprint of the certificate, which never names another
+    /// one.
     pub fn is_fingerprint_of(&self, certificate: &Certificate) -> bool {
         matches!(&self.asks, Asks::Fingerprint(asked) if *asked == certificate.fingerprint())
     }
 
-    /// Returns the very key that was asked for with a final `!`.
+    /// Returns the key that was named exactly, with a final `!`.
     pub fn exactly(&self, certificate: &Certificate) -> Option<Fingerprint> {
         if self.exactly { self.key_in(certificate) } else { None }
     }

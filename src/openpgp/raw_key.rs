@@ -1,6 +1,6 @@
-//! Key packets as they stand: their numbers and fingerprints, without any parser's opinion.
+//! Key packets as they are: their numbers and fingerprints, without a full parser.
 //!
-//! Whoever looks for one key among thousands reads this much of each, and no more.
+//! A search for one key among thousands reads only this much of each.
 
 use super::framing::{hashed_key, integer};
 use super::hash::sha1;
@@ -13,11 +13,10 @@ const ECDH: u8 = 18;
 pub(super) const ECDSA: u8 = 19;
 pub(super) const EDDSA: u8 = 22;
 
-/// What is public of a version 4 key.
+/// The public part of a version 4 key.
 pub(super) struct RawKey<'a> {
     pub(super) algorithm: u8,
-    /// Its numbers in their order (RFC 9580, section 5.5.5); of an algorithm that is not known
-    /// here, none.
+    /// Its numbers in their order (RFC 9580, section 5.5.5). Empty for unknown algorithms.
     pub(super) numbers: Vec<&'a [u8]>,
     /// The body of its packet, as far as it is public.
     public: &'a [u8],
@@ -38,7 +37,7 @@ impl<'a> RawKey<'a> {
             _ if ELGAMAL.contains(&algorithm) => 3,
             DSA => 4,
             ECDH | ECDSA | EDDSA => 1,
-            // What is not known may be secret, but it is no part of what is looked for here.
+            // The rest of an unknown algorithm may be secret. It is not used.
             _ => return Some(RawKey { algorithm, numbers: Vec::new(), public: body }),
         };
         let mut numbers = Vec::with_capacity(count);
@@ -70,7 +69,7 @@ impl<'a> RawKey<'a> {
         Some(hex(&self.fingerprint()?))
     }
 
-    /// Returns the key ID, which is the fingerprint's end.
+    /// Returns the key ID, the last octets of the fingerprint.
     pub(super) fn key_id(&self) -> Option<[u8; 8]> {
         self.fingerprint()?.last_chunk::<8>().copied()
     }

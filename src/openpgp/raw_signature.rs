@@ -1,11 +1,11 @@
-//! Signature packets as they stand: what they say of themselves, and what they are over.
+//! Signature packets as they are: what they claim, and what they sign.
 
 use super::framing::{area, integer, issuer_in, subpackets};
 
-/// The deepest that signatures may be embedded in signatures. One is what a signing subkey needs.
+/// How deep signatures may be embedded in signatures. A signing subkey needs one level.
 const MOST_DEPTH: usize = 4;
 
-/// What a signature says of itself in its subpackets (RFC 9580, section 5.2.3.7).
+/// What a signature claims in its subpackets (RFC 9580, section 5.2.3.7).
 #[derive(Default)]
 pub(super) struct Claim<'a> {
     pub(super) issuers: Vec<[u8; 8]>,
@@ -13,11 +13,11 @@ pub(super) struct Claim<'a> {
     pub(super) revokers: Vec<[u8; 8]>,
     /// Whether it revokes a key or a subkey.
     pub(super) is_revocation: bool,
-    /// How many there are, those of embedded signatures among them.
+    /// How many subpackets there are, including those of embedded signatures.
     pub(super) subpackets: usize,
-    /// The bodies of the signatures that are embedded in it, not of those in these.
+    /// The bodies of the signatures that are embedded directly in it.
     pub(super) embedded: Vec<&'a [u8]>,
-    /// Whether signatures are embedded deeper in it than anybody's.
+    /// Whether signatures are embedded too deep in it.
     is_too_deep: bool,
     /// Its own parts, if it is of version 4.
     pub(super) parts: Option<Parts<'a>>,
@@ -48,15 +48,15 @@ impl<'a> Parts<'a> {
         Some(Parts { kind, algorithm, hash, hashed, prefix: *prefix, number })
     }
 
-    /// Returns what is hashed behind what it is over.
+    /// Returns what is hashed after the signed content.
     pub(super) fn trailer(&self) -> Vec<u8> {
         trailer([4, self.kind, self.algorithm, self.hash], self.hashed)
     }
 }
 
 impl<'a> Claim<'a> {
-    /// Reads a signature's body. Version 4 keys make version 4 signatures, and made version 3
-    /// ones; what is of another version is by somebody else.
+    /// Reads a signature's body. Version 4 keys make signatures of version 4, and formerly of
+    /// version 3. Other versions are by other keys.
     pub(super) fn read(body: &'a [u8]) -> Option<Claim<'a>> {
         let mut claim = Claim::default();
         match body.first()? {
@@ -74,8 +74,8 @@ impl<'a> Claim<'a> {
         Some(claim)
     }
 
-    /// Adds the subpackets of both areas, and of signatures in them. What is cut short is left
-    /// to the parser.
+    /// Adds the subpackets of both areas and of embedded signatures. The parser judges what is cut
+    /// short.
     fn add(&mut self, body: &'a [u8], depth: usize) -> Option<()> {
         if depth > MOST_DEPTH {
             self.is_too_deep = true;
@@ -95,7 +95,7 @@ impl<'a> Claim<'a> {
                         if depth == 0 {
                             self.embedded.push(value);
                         }
-                        // A damaged one says nothing of what it is in.
+                        // A damaged embedded signature does not matter for the outer one.
                         let _ = self.add(value, depth + 1);
                     }
                     _ => {}
@@ -105,7 +105,7 @@ impl<'a> Claim<'a> {
         Some(())
     }
 
-    /// Returns whether it names this key, or nobody.
+    /// Returns whether it names this key or no key.
     pub(super) fn may_be_by(&self, key: Option<&[u8; 8]>) -> bool {
         match key {
             Some(key) => self.issuers.is_empty() || self.issuers.contains(key),

@@ -9,13 +9,13 @@ use openpgp::types::ReasonForRevocation;
 /// Why a key ends (RFC 9580, section 5.2.3.31).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevocationReason {
-    /// It is not said. Counts like `Compromised`: nothing it ever signed is good.
+    /// No reason given. It counts like `Compromised`: nothing that the key ever signed is good.
     Unspecified,
-    /// Somebody else may have it: nothing it ever signed is good.
+    /// Somebody else may have the key. Nothing that it ever signed is good.
     Compromised,
-    /// Another key is in its place.
+    /// Another key replaces it.
     Superseded,
-    /// It is used no more.
+    /// It is not used any more.
     Retired,
 }
 
@@ -24,7 +24,7 @@ impl RevocationReason {
     pub const USUAL: [RevocationReason; 3] =
         [RevocationReason::Compromised, RevocationReason::Superseded, RevocationReason::Retired];
 
-    /// Returns whether signatures from before the revocation fall too.
+    /// Returns whether the revocation also ends signatures from before it.
     pub fn is_hard(self) -> bool {
         matches!(self, RevocationReason::Unspecified | RevocationReason::Compromised)
     }

@@ -1,8 +1,8 @@
 //! Every RSA private-key operation, on AWS-LC.
 //!
-//! sequoia's Rust backend computes with secrets in variable time (RUSTSEC-2023-0071) and is slow;
-//! it hashes, verifies and decrypts key files for us, but never sees an RSA private key at work.
-//! AWS-LC is constant-time and blinded, and refuses a key whose parts do not belong together.
+//! sequoia's Rust backend is slow and computes with secrets in variable time (RUSTSEC-2023-0071).
+//! It hashes, verifies and decrypts key files, but never uses an RSA private key. AWS-LC is
+//! constant-time and blinded. It refuses a key whose parts do not belong together.
 
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -51,8 +51,8 @@ pub(super) fn generate(bits: KeySizeBits) -> Result<(PrivateKey, GeneratedParts)
     };
     let info = PrivateKeyInfo::from_der(der.as_ref()).map_err(unexpected)?;
     let key = RsaPrivateKey::from_der(info.private_key).map_err(unexpected)?;
-    // RFC 9580, section 5.5.5.1: u is p^-1 mod q. PKCS #1 has q^-1 mod p, so the primes change
-    // places and the coefficient stays.
+    // RFC 9580, section 5.5.5.1: u is p^-1 mod q. PKCS #1 has q^-1 mod p. So p and q are exchanged,
+    // and the coefficient stays.
     let parts = GeneratedParts {
         public: mpi::PublicKey::RSA {
             e: mpi::MPI::new(key.public_exponent.as_bytes()),
@@ -68,16 +68,16 @@ pub(super) fn generate(bits: KeySizeBits) -> Result<(PrivateKey, GeneratedParts)
     Ok((PrivateKey(Arc::new(pair)), parts))
 }
 
-/// Generates a key on every core, up to four, and returns the one that is there first: how long the
-/// search for primes takes is chance, and says nothing of the primes, as every candidate is drawn
-/// anew. The other threads end by themselves soon after, and AWS-LC wipes what they found.
+/// Generates a key on each of up to four cores and returns the first one. How long the search for
+/// primes takes is chance. It reveals nothing about the primes, because every candidate is drawn
+/// anew. The other threads end soon after, and AWS-LC wipes what they found.
 fn first_of_some(size: KeySize) -> Result<KeyPair, Unspecified> {
     const MOST: usize = 4;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let (sender, first) = mpsc::channel();
     for _ in 0..cores.min(MOST) {
         let sender = sender.clone();
-        // One that cannot be started is one fewer.
+        // A thread that cannot be started is left out.
         let _ = thread::Builder::new().spawn(move || sender.send(KeyPair::generate(size)));
     }
     drop(sender);
@@ -108,7 +108,7 @@ impl PrivateKey {
         let components = KeyPairComponents {
             public_key: PublicKeyComponents { n: n.value(), e: e.value() },
             d: d.value(),
-            // The primes change places, see `generate`.
+            // The primes are exchanged, see `generate`.
             p: q.value(),
             q: p.value(),
             dP: &*exponent(d.value(), q.value())?,

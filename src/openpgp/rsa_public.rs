@@ -26,8 +26,8 @@ pub(crate) struct PublicNumbers<'a> {
 /// Returns whether this is a PKCS #1 v1.5 signature of the digest (RFC 8017, section 8.2.2).
 ///
 /// A signature with leading zeros may be shorter than the modulus: OpenPGP's numbers have none.
-/// Only keys of 2048 to 8192 bits and SHA-1, SHA-256, SHA-384 and SHA-512 are looked at, see
-/// [`is_known`]; for all others the answer is no.
+/// Only keys of 2048 to 8192 bits with SHA-1, SHA-256, SHA-384 or SHA-512 are checked, see
+/// [`is_known`]. For all others the answer is no.
 pub(crate) fn verifies(
     key: PublicNumbers<'_>,
     hash: HashAlgorithm,
@@ -35,7 +35,7 @@ pub(crate) fn verifies(
     signature: &[u8],
 ) -> bool {
     let (algorithm, parameters): (_, &RsaParameters) = match hash {
-        // Old self-signatures have it. Whether it counts is the caller's affair.
+        // Old self-signatures use it. The caller decides whether it counts.
         HashAlgorithm::Sha1 => {
             (&digest::SHA1_FOR_LEGACY_USE_ONLY, &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY)
         }
@@ -52,7 +52,7 @@ pub(crate) fn verifies(
     matches!((key, digest), (Ok(key), Ok(digest)) if key.verify_digest_sig(&digest, &padded).is_ok())
 }
 
-/// Returns whether a no of [`verifies`] is the last word for keys of this modulus.
+/// Returns whether a no of [`verifies`] is final for keys of this modulus.
 pub(super) fn is_known(n: &[u8], hash: HashAlgorithm) -> bool {
     use HashAlgorithm::{Sha1, Sha256, Sha384, Sha512};
     let n = without_zeros(n);
@@ -68,13 +68,13 @@ pub(super) fn without_zeros(number: &[u8]) -> &[u8] {
     number.get(zeros..).unwrap_or_default()
 }
 
-/// A RSA public key that tells which digest a signature is over.
+/// An RSA public key that recovers the digest from a signature.
 pub(super) struct Recovering {
     n: Odd<BoxedUint>,
     e: BoxedUint,
 }
 
-/// The most octets of a modulus and of an exponent that are computed with.
+/// The most octets of a modulus and of an exponent.
 const MOST_OCTETS: (usize, usize) = (1024, 4);
 
 impl Recovering {

@@ -27,8 +27,8 @@ use super::stub::{SecretPlace, place};
 use super::weakness::Weakness;
 use crate::openpgp::error::{Error, Result};
 
-/// A passphrase: any bytes, taken as they are. It is kept encrypted in memory and wiped when
-/// dropped; it can neither be printed, compared nor copied.
+/// A passphrase: any bytes, taken as they are. It is encrypted in memory and wiped when dropped. It
+/// cannot be printed or copied.
 pub struct Passphrase(Password);
 
 impl Passphrase {
@@ -37,8 +37,8 @@ impl Passphrase {
         Passphrase(Password::from(bytes.as_slice()))
     }
 
-    /// Takes the bytes as files, descriptors and variables have them: one line end at the end,
-    /// `\n` or `\r\n`, is dropped, and nothing else is changed.
+    /// Takes the bytes of a file, descriptor or variable. One line end at the end, `\n` or `\r\n`,
+    /// is dropped. Nothing else changes.
     pub fn without_line_end(mut bytes: Zeroizing<Vec<u8>>) -> Passphrase {
         let end = [&b"\r\n"[..], b"\n"].into_iter().find(|end| bytes.ends_with(end));
         let length = bytes.len() - end.map_or(0, <[u8]>::len);
@@ -66,23 +66,23 @@ impl Passphrase {
 pub enum Protection {
     /// All that are here need a passphrase.
     Passphrase,
-    /// At least one can be used by whoever has the file.
+    /// At least one secret part has no protection.
     None,
 }
 
-/// The most secret parts that a key may have here. Each takes up to a tenth of a second to unlock
-/// and as much to protect, and an import does both with all of them.
+/// The most secret parts of a key. Unlocking one takes up to a tenth of a second, protecting one as
+/// long. An import does both with each.
 const MOST_SECRET_PARTS: usize = 16;
 
-/// The most passes of Argon2 over a KiB that all secret parts of a key may take: a second's.
+/// The most passes of Argon2 over a KiB for all secret parts of a key: about a second.
 const MOST_ARGON2: u64 = 4 << 17;
 
-/// A transferable secret key (RFC 9580, section 10.2), as it is stored: protected or not, but
-/// unlocked never. It has neither Debug nor Clone.
+/// A transferable secret key (RFC 9580, section 10.2), as it is stored: protected or not, but never
+/// unlocked. It has neither Debug nor Clone.
 pub struct SecretKey {
     cert: Cert,
-    /// What is public of it. It stands beside the key as it remembers which of its signatures were
-    /// verified, and a hostile file may have hundreds.
+    /// Its public part. It is kept because it remembers which signatures were verified, and a
+    /// hostile file may have hundreds.
     certificate: Arc<Certificate>,
 }
 
@@ -103,7 +103,7 @@ impl SecretKey {
         SecretKey { cert, certificate: Arc::new(certificate.clone()) }
     }
 
-    /// Returns the key with other packets. What it said of itself before stays said.
+    /// Returns the key with other packets. Its earlier statements are kept.
     pub(super) fn changed(&self, cert: Cert) -> SecretKey {
         let certificate = Arc::new(self.certificate.changed(cert.clone()));
         SecretKey { cert, certificate }
@@ -120,14 +120,14 @@ impl SecretKey {
         &self.cert
     }
 
-    /// Returns the keys that have a secret part, or a mark that it is elsewhere.
+    /// Returns the keys that have a secret part or a stub.
     pub(super) fn secret_parts(
         &self,
     ) -> impl Iterator<Item = ErasedKeyAmalgamation<'_, SecretParts>> {
         self.cert.keys().secret()
     }
 
-    /// Puts packets into the key, secret ones in the place of what is here.
+    /// Puts packets into the key. Secret packets replace what is there.
     pub(super) fn with_packets(&self, packets: Vec<openpgp::Packet>) -> Result<SecretKey> {
         self.cert
             .clone()
@@ -136,7 +136,7 @@ impl SecretKey {
             .map_err(Error::crypto("putting the key together"))
     }
 
-    /// Returns what is public of it.
+    /// Returns its public part.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
@@ -146,14 +146,14 @@ impl SecretKey {
         Fingerprint(self.cert.fingerprint())
     }
 
-    /// Returns whether using it takes a passphrase.
+    /// Returns whether its use takes a passphrase.
     pub fn protection(&self) -> Protection {
         let open = self.cert.keys().secret().any(|key| !key.key().secret().is_encrypted());
         if open { Protection::None } else { Protection::Passphrase }
     }
 
-    /// Returns the keys whose secret parts are not here, although the file names them: on smart
-    /// cards, or kept off-line.
+    /// Returns the keys whose secret parts are elsewhere, on a smart card or off-line. The file has
+    /// stubs for them.
     pub fn elsewhere(&self) -> Vec<(Fingerprint, SecretPlace)> {
         self.cert
             .keys()
@@ -176,8 +176,8 @@ impl SecretKey {
         armored(openpgp::armor::Kind::SecretKey, &bytes).map(Zeroizing::new)
     }
 
-    /// Returns whether every secret part of the other is here too: that of the same public key
-    /// is the same, however it is protected.
+    /// Returns whether every secret part of the other is here too. Secret parts of the same public
+    /// key are the same, whatever protects them.
     pub fn has_all_secrets_of(&self, other: &SecretKey) -> bool {
         let here = |fingerprint| {
             self.cert.keys().secret().any(|key| {
@@ -205,8 +205,8 @@ impl SecretKey {
         Ok(SecretKey { cert, certificate })
     }
 
-    /// Proves that every secret part that is here can be unlocked and belongs to its public
-    /// part, and that all RSA parts keep the rules.
+    /// Proves that every secret part here can be unlocked and belongs to its public part, and that
+    /// all RSA parts keep the rules.
     ///
     /// # Errors
     ///
@@ -234,7 +234,7 @@ impl SecretKey {
         Ok(())
     }
 
-    /// Checks that it can be unlocked in reasonable time, with so many secret parts more.
+    /// Checks that it can be unlocked in reasonable time, also with a number of secret parts more.
     ///
     /// # Errors
     ///
@@ -250,9 +250,9 @@ impl SecretKey {
         }
     }
 
-    /// Protects every secret part anew with the passphrase, where it has none or only a weak
-    /// one: iterated and salted SHA-256 over 62 MiB, AES-256 in CFB mode and a SHA-1 checksum
-    /// (usage octet 254), the strongest form that gpg reads.
+    /// Protects every secret part that has no protection or a weak one. The new protection is the
+    /// strongest that gpg reads: iterated and salted SHA-256 over 62 MiB, AES-256 in CFB mode and a
+    /// SHA-1 checksum (usage octet 254).
     ///
     /// # Errors
     ///
@@ -274,7 +274,7 @@ impl SecretKey {
         Ok(self.changed(cert))
     }
 
-    /// Unlocks the key that signs at the policy's time: the newest of those that may, or the one
+    /// Unlocks the key that signs at the policy's time: the newest one that may sign, or the one
     /// that `exactly` names.
     ///
     /// # Errors
@@ -324,8 +324,8 @@ impl SecretKey {
         among: Among,
     ) -> Result<Key<SecretParts, UnspecifiedRole>> {
         if exactly.is_none() {
-            // What import refuses is refused here too: other programs would sign with the weak
-            // subkey beside a strong primary key.
+            // Import refuses such a key, so it is refused here too. Another program would sign with
+            // the weak subkey of a strong primary key.
             self.certificate.check_signer(policy).map_err(|weakness| self.refused(weakness))?;
         }
         let mut best: Option<Key<SecretParts, UnspecifiedRole>> = None;
@@ -339,7 +339,7 @@ impl SecretKey {
                 continue;
             }
             if let Err(why) = self.certificate.valid_key(&fingerprint, policy, policy.now()) {
-                // The first reason that is more than "it is for something else" is the best.
+                // The first reason other than "it is not a signing key" says the most.
                 if weakness == Weakness::CannotSign {
                     weakness = why;
                 }
@@ -353,7 +353,7 @@ impl SecretKey {
                     continue;
                 }
             };
-            // Made in the same second, the subkey is the one that was made to sign.
+            // If both were made in the same second, the subkey is the one made to sign.
             let is_better = |best: &Key<SecretParts, UnspecifiedRole>| {
                 let is_primary = best.fingerprint() == self.cert.fingerprint();
                 let (old, new) = (best.creation_time(), key.creation_time());
@@ -371,7 +371,7 @@ impl SecretKey {
     }
 }
 
-/// Which keys of a certificate come into question.
+/// Which keys of a certificate may be chosen.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Among {
     All,
@@ -396,7 +396,7 @@ impl SigningKey {
         Fingerprint(self.public.fingerprint())
     }
 
-    /// Returns when the key was made: no signature can be older.
+    /// Returns when the key was made. No signature can be older.
     pub fn created(&self) -> SystemTime {
         self.public.creation_time()
     }
@@ -426,8 +426,8 @@ pub(super) fn unlock(
     encrypted.decrypt(key, passphrase.password()).map_err(|_| Error::WrongPassphrase(fingerprint()))
 }
 
-/// Refuses a key derivation that costs more than 4 passes over 128 MiB (Argon2 takes up to
-/// 2^31 KiB on a file's word).
+/// Refuses a key derivation that costs more than 4 passes over 128 MiB. A file could ask for up to
+/// 2^31 KiB of Argon2.
 fn check_cost(encrypted: &Encrypted) -> Result<(), Weakness> {
     match encrypted.s2k() {
         S2K::Argon2 { t, p, m, .. } => {
@@ -452,7 +452,7 @@ pub(super) fn check_parts(key: &Fingerprint, count: usize) -> Result<()> {
     Err(Error::Refused { key: key.to_string(), weakness })
 }
 
-/// Returns how often a derivation passes over how many KiB, for as much as is accepted.
+/// Returns the cost of a key derivation: passes times KiB.
 fn argon2_cost(secret: &SecretKeyMaterial) -> u64 {
     match secret {
         SecretKeyMaterial::Encrypted(encrypted) => match encrypted.s2k() {
@@ -473,7 +473,7 @@ pub(super) fn load(
         .map_err(|weakness| Error::Refused { key: key.fingerprint().to_string(), weakness })
 }
 
-/// Gives one of a certificate's keys its secret part, in the place of the one that it may have.
+/// Gives one of a certificate's keys its secret part. An older one is replaced.
 pub(super) fn insert_secret(
     cert: Cert,
     key: Key<PublicParts, UnspecifiedRole>,

@@ -1,5 +1,5 @@
-//! Keys that were made with too little chance: two RSA moduli with a prime in common give both
-//! private keys away to anybody who has the two certificates (factorable.net, 2012).
+//! Keys that were made with too little randomness. If two RSA moduli share a prime, anybody with
+//! both certificates can compute both private keys (factorable.net, 2012).
 
 use std::collections::HashSet;
 
@@ -18,11 +18,11 @@ use super::raw_key::{RSA, RawKey};
 use super::rsa_public::without_zeros;
 use crate::openpgp::error::{Error, Result};
 
-/// How many keys of one certificate are looked at. Nobody's has more that sign.
+/// How many keys of one certificate are checked. No real certificate has more signing keys.
 const MOST_KEYS: usize = 16;
 
-/// Returns the first of the others with which a certificate shares a prime, and not the whole
-/// modulus: the same key may be in two certificates.
+/// Returns the first of the others that shares a prime with a certificate. A shared modulus does
+/// not count, because the same key may be in two certificates.
 pub fn sharer<'a>(
     certificate: &Certificate,
     others: impl IntoIterator<Item = &'a Certificate>,
@@ -30,7 +30,7 @@ pub fn sharer<'a>(
     let others: Vec<(&Certificate, Vec<Modulus>)> =
         others.into_iter().map(|other| (other, moduli(other))).collect();
     for own in moduli(certificate) {
-        // One greatest common divisor with the product of all costs little; few are ever needed.
+        // One greatest common divisor with the product of all is cheap, and rarely more is needed.
         let all = others.iter().flat_map(|(_, moduli)| moduli);
         if own.shares_prime(all) {
             let sharer = others.iter().find(|(_, moduli)| own.shares_prime(moduli));
@@ -40,7 +40,7 @@ pub fn sharer<'a>(
     None
 }
 
-/// The moduli of many certificates, read once for many that are to be added.
+/// The moduli of many certificates, read once to compare new certificates with them.
 #[derive(Default)]
 pub struct Moduli {
     all: Vec<(Fingerprint, Modulus)>,
@@ -48,7 +48,7 @@ pub struct Moduli {
 }
 
 impl Moduli {
-    /// Adds those of a certificate's packets, which nothing else is read of.
+    /// Adds the moduli of a certificate's packets, without reading anything else.
     pub fn add_packets(&mut self, certificate: &Fingerprint, bytes: &[u8]) {
         let keys = packets(bytes).flatten().filter(|packet| packet.is_key());
         let moduli = keys.filter_map(|packet| {
@@ -61,7 +61,7 @@ impl Moduli {
         }
     }
 
-    /// Adds those of a certificate.
+    /// Adds the moduli of a certificate.
     pub fn add(&mut self, certificate: &Certificate) {
         let fingerprint = certificate.fingerprint();
         for modulus in moduli(certificate) {
@@ -75,12 +75,12 @@ impl Moduli {
         }
     }
 
-    /// Returns the first with which a certificate shares a prime, as [`sharer`] does. What is here
-    /// already was looked at when it came.
+    /// Returns the first one that shares a prime with a certificate, as [`sharer`] does. The moduli
+    /// here were compared with each other before.
     ///
     /// # Errors
     ///
-    /// [`Error::NotRead`] if there is not enough left to compare it with all.
+    /// [`Error::NotRead`] if the budget is too small to compare it with all.
     pub fn sharer(
         &self,
         certificate: &Certificate,
@@ -101,13 +101,13 @@ impl Moduli {
     }
 }
 
-/// RSA of 3072 to 4096 bits: what is kept at all.
+/// RSA of 3072 to 4096 bits, the only keys that are kept.
 const FEWEST_OCTETS: usize = 384;
 const MOST_OCTETS: usize = 512;
 
 struct Modulus(Odd<BoxedUint>);
 
-/// Returns the moduli of the sound RSA keys, but for those that never sign.
+/// Returns the moduli of the sound RSA keys that may sign.
 fn moduli(certificate: &Certificate) -> Vec<Modulus> {
     let never = certificate.subkeys_that_never_sign();
     let keys = certificate.cert().keys().map(|key| key.key());
@@ -126,10 +126,10 @@ impl Modulus {
         Option::from(Odd::new(number)).map(Modulus)
     }
 
-    /// Returns whether a prime of it divides one of the others, those that equal it apart.
+    /// Returns whether one of its primes divides another modulus. Equal moduli do not count.
     fn shares_prime<'a>(&self, others: impl IntoIterator<Item = &'a Modulus>) -> bool {
         let different = others.into_iter().filter(|other| other.0 != self.0);
-        // A factor of the modulus stays one in Montgomery's form, whatever that is multiplied by.
+        // A factor of the modulus stays a factor in Montgomery form.
         let parameters = BoxedMontyParams::new_vartime(self.0.clone());
         let form = |number| BoxedMontyForm::from_montgomery(number, &parameters);
         let product = different
@@ -139,7 +139,7 @@ impl Modulus {
         *self.0.gcd_vartime(product.as_montgomery()) != one
     }
 
-    /// Returns what is left of another modulus, divided by this one. Most have the same length.
+    /// Returns the remainder of another modulus divided by this one. Most have the same length.
     fn reduced(&self, other: &Modulus) -> BoxedUint {
         let (own, other): (&BoxedUint, &BoxedUint) = (self.0.as_ref(), other.0.as_ref());
         if own.bits_precision() != other.bits_precision() {

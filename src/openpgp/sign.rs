@@ -35,10 +35,10 @@ pub fn sign(
 
 /// Signs content that was hashed with [`ContentHash::SHA256`].
 ///
-/// The signature has what the server needs and nothing more: type 0x00, RSA, SHA-256, and in its
-/// hashed area the creation time, the issuer fingerprint and the issuer key ID. There is no salt
-/// in it, unlike in what sequoia builds: it is a function of key, content and time alone, and
-/// SHA-256 needs none.
+/// The signature has what the server needs and nothing more: type 0x00, RSA, SHA-256. Its hashed
+/// area has the creation time, the issuer fingerprint and the issuer key ID. It has no salt, unlike
+/// signatures that sequoia builds, because SHA-256 needs none. So it depends only on key, content
+/// and time.
 ///
 /// # Errors
 ///

@@ -25,21 +25,21 @@ use crate::openpgp::error::{Error, Result};
 /// The most bytes that a signature file may have. A RSA-4096 signature has under 600.
 pub const MAX_SIGNATURE_FILE: u64 = 64 * 1024;
 
-/// The most signatures that are read of one file.
+/// The most signatures that are read from one file.
 pub const MAX_SIGNATURES: usize = 64;
 
-/// What becomes of text signatures (type 0x01), which are over lines and not over bytes.
+/// How to treat text signatures (type 0x01), which sign lines and not bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Texts {
-    /// They are none: a release's signatures are over its bytes.
+    /// They are refused. A release's signatures are over its bytes.
     Refused,
-    /// They are read. What is signed in cleartext and taken apart comes with them: apt's InRelease.
+    /// They are read. Tools that split a cleartext signed file have them: apt's InRelease.
     Taken,
 }
 
 /// A detached signature (RFC 9580, section 10.4): exactly one version 4 signature packet of type
-/// 0x00, or 0x01 where [`Texts`] are taken, with one creation time that it vouches for itself.
-/// Nobody has checked it yet.
+/// 0x00, or 0x01 with [`Texts::Taken`], with one creation time in its hashed area. It is not
+/// verified yet.
 #[derive(Clone, Debug)]
 pub struct DetachedSignature {
     signature: Signature,
@@ -62,8 +62,9 @@ impl DetachedSignature {
         Self::read_body(frame.body, Texts::Refused)
     }
 
-    /// Reads a file of one or more signatures over the same bytes, as releases that several
-    /// people sign have: nothing but signature packets. Each is there or says why it is none.
+    /// Reads a file of one or more signatures over the same bytes, as several signers of a release
+    /// make it. It has nothing but signature packets. Each is a signature or says why it cannot be
+    /// read.
     ///
     /// # Errors
     ///
@@ -156,15 +157,14 @@ impl DetachedSignature {
             [] => return Err(malformed("it does not vouch for when it was made")),
             _ => return Err(malformed("it has several creation times")),
         };
-        // What cannot be written, such as fingerprints of versions that nobody knows, was not
-        // understood either.
+        // A signature that cannot be written again was not understood: one with a fingerprint of an
+        // unknown version, for example.
         signature.to_vec().map_err(|error| malformed(words::of(error.as_ref())))?;
         Ok(DetachedSignature { signature, created })
     }
 
-    /// Checks what a parser may pass over: a thing that is said twice and must stand once, and
-    /// an unknown thing that must be understood, also where it is not signed (RFC 9580, section
-    /// 5.2.3.7).
+    /// Checks what a parser may skip: a subpacket that may occur only once and occurs twice, and an
+    /// unknown critical subpacket, even in the unhashed area (RFC 9580, section 5.2.3.7).
     pub(super) fn check_subpackets(&self) -> Result<(), Bad> {
         let mut seen = Vec::new();
         for subpacket in self.signature.hashed_area().iter() {
@@ -264,8 +264,8 @@ impl DetachedSignature {
 
 /// Decodes a file that is one "PGP SIGNATURE" armor and nothing else.
 ///
-/// Lines are counted before anything is decoded: text around the armor and a second block are
-/// what other tools pass over in silence.
+/// Lines are counted before anything is decoded, because other tools silently skip text around the
+/// armor and a second block.
 fn dearmor(file: &[u8]) -> Result<Vec<u8>, Bad> {
     let text = file.trim_ascii();
     if !text.starts_with(b"-----BEGIN PGP ") {
@@ -295,8 +295,8 @@ fn dearmor(file: &[u8]) -> Result<Vec<u8>, Bad> {
     Ok(packets)
 }
 
-/// Returns whether a signature may say such a thing once: issuers, notations and the like may be
-/// several.
+/// Returns whether a subpacket may occur only once. Issuers, notations and others may occur several
+/// times.
 fn stands_once(tag: SubpacketTag) -> bool {
     matches!(
         tag,

@@ -13,12 +13,12 @@ use openpgp::serialize::MarshalInto;
 use super::ids::hex;
 use super::weakness::Weakness;
 
-/// Where a secret part is that is not here.
+/// Where a missing secret part is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretPlace {
-    /// Kept off-line, or nobody says.
+    /// Off-line or unknown.
     Unknown,
-    /// On a smart card, with this serial number in hexadecimal digits; empty if nobody says.
+    /// On a smart card with this serial number in hexadecimal digits. Empty if it is unknown.
     Card(String),
 }
 

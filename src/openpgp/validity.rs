@@ -1,4 +1,4 @@
-//! How long a key is valid, and times, as people write them.
+//! Validities and times as people write them.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,8 +10,8 @@ use crate::openpgp::error::{Error, Result};
 use crate::text::Safe;
 
 /// Reads a validity: `0` or `never`, `N` or `Nd` days, `Nw` weeks, `Nm` calendar months, `Ny`
-/// calendar years, or `YYYY-MM-DD`, the last day of it. Returns its length from `now`, or
-/// nothing for one without end.
+/// calendar years, or `YYYY-MM-DD`, its last day. Returns its length from `now`, or nothing if it
+/// has no end.
 ///
 /// # Errors
 ///
@@ -67,7 +67,7 @@ fn too_long() -> Error {
 }
 
 /// Reads a time: ISO 8601 (`2026-11-22T20:00:00Z`, `2026-11-22`), or seconds since 1970 as
-/// `SOURCE_DATE_EPOCH` has them. A time that names no zone is UTC; a day is its first second.
+/// `SOURCE_DATE_EPOCH` has them. A time without a zone is UTC. A day means its first second.
 ///
 /// # Errors
 ///
@@ -87,8 +87,8 @@ pub fn parse_time(text: &str) -> Result<SystemTime> {
     Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(seconds)))
 }
 
-/// Reads a day, or a day and a time of it, without a zone. jiff passes over a zone that a civil
-/// time has: nothing that was written may be dropped in silence.
+/// Reads a day, or a day with a time, without a zone. jiff ignores a zone here, so a text with one
+/// is refused: nothing written may be dropped silently.
 fn utc_time(text: &str) -> Option<i64> {
     let (day, time) = match text.split_once(['T', 't', ' ']) {
         Some((day, time)) => (day, Some(time)),

@@ -15,7 +15,7 @@ pub enum Reason {
     UnknownSigner,
     /// There is no signature file.
     MissingSignature,
-    /// There is a signature file, but nothing that it could be of.
+    /// There is a signature file, but not the file that it signs.
     OrphanSignature,
     /// The file is OpenPGP, but not exactly one detached signature.
     NotDetached,
@@ -23,7 +23,7 @@ pub enum Reason {
     WeakKey,
     /// A hash other than SHA-256, SHA-384 and SHA-512, in it or in the certificate.
     WeakHash,
-    /// The key was expired when it was made, or is now.
+    /// The key had expired when the signature was made, or it has expired now.
     ExpiredKey,
     /// The key is revoked.
     RevokedKey,
@@ -35,11 +35,11 @@ pub enum Reason {
     NotASigningKey,
     /// It cannot be read.
     Malformed,
-    /// Good by our rules, but the Mattermost server would refuse it.
+    /// The signature is good by the publisher's policy, but the Mattermost server would refuse it.
     ServerRefuses,
-    /// The signature is good, but the folder's signed checksums say otherwise of this name.
+    /// The signature is good, but the folder's signed checksums list another digest for this name.
     ChecksumMismatch,
-    /// The signature is good, but fewer signers than were asked for made one.
+    /// The signature is good, but there are fewer signers than required.
     TooFewSigners,
 }
 
@@ -122,8 +122,8 @@ pub struct Signer {
 }
 
 impl Bad {
-    /// Says why, in a name and a clause that begins in lower case. The clause is shown as it is:
-    /// foreign text in it must be safe already.
+    /// Says why, with a reason and a clause that begins in lower case. The clause is shown as it
+    /// is, so foreign text in it must be safe already.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Bad {
         Bad { reason, detail: detail.into(), made_while_valid: false, signer: None }
     }
@@ -133,7 +133,7 @@ impl Bad {
         Bad { signer: Some(signer), ..self }
     }
 
-    /// Says that nothing else is wrong: it was made while the key was valid.
+    /// Says that nothing else is wrong. The signature was made while the key was valid.
     pub(super) fn while_valid(self, detail: String) -> Bad {
         Bad { detail, made_while_valid: true, ..self }
     }
@@ -148,8 +148,8 @@ impl Bad {
         self.reason
     }
 
-    /// Returns whether nothing is wrong but that the key has expired since the signature was
-    /// made, or rather since it claims to be: whoever has an expired key can date back.
+    /// Returns whether the only fault is that the key has expired since the signature's claimed
+    /// time. Somebody with an expired key can claim an earlier time.
     pub fn made_while_valid(&self) -> bool {
         self.made_while_valid
     }

@@ -56,8 +56,8 @@ impl Good {
 
 /// Chooses signatures by different keys of different certificates, as many as there can be.
 ///
-/// Keys are their numbers: one that is a subkey of two certificates, or that stands in two
-/// certificates with another creation time each, is one key.
+/// Keys are compared by their numbers. A subkey of two certificates is one key. So is a key that
+/// two certificates have with different creation times.
 pub fn distinct_signers(signatures: &[Good]) -> Vec<&Good> {
     let edges: Vec<Edge<'_>> = signatures
         .iter()
@@ -72,15 +72,15 @@ pub fn distinct_signers(signatures: &[Good]) -> Vec<&Good> {
     signatures.iter().filter(|good| taken.iter().any(|it| std::ptr::eq(it.good, *good))).collect()
 }
 
-/// A signature joins a key and a certificate.
+/// A signature connects a key with a certificate.
 struct Edge<'a> {
     key: &'a [u8],
     certificate: &'a [u8],
     good: &'a Good,
 }
 
-/// Finds the key a certificate, if need be by giving the key that has it another one: the step
-/// that makes a matching larger (Kuhn's algorithm).
+/// Finds a certificate for the key. If another key has it already, that key gets another
+/// certificate (Kuhn's algorithm).
 fn join<'a>(
     key: &[u8],
     edges: &'a [Edge<'a>],
@@ -135,7 +135,7 @@ pub fn verify(
     Ok(verify_hashed(&content, signature, accepted, policy))
 }
 
-/// Judges a signature over content that was hashed the way it wants.
+/// Judges a signature over content that was hashed as the signature wants.
 pub fn verify_hashed(
     content: &Hashed,
     signature: &DetachedSignature,
@@ -164,8 +164,9 @@ pub fn verify_hashed(
                         created: signature.created(),
                     }));
                 }
-                // Key IDs collide, and a hostile certificate may adopt another's subkey. What is
-                // said of the key that really made the signature says more than "bad signature".
+                // Key IDs collide, and a hostile certificate may adopt a subkey of another one. The
+                // reason about the key that really made the signature says more than "bad
+                // signature".
                 Err(bad) => match &worst {
                     Some(seen) if seen.reason() != Reason::BadSignature => {}
                     _ => worst = Some(bad.by(signer())),
@@ -190,8 +191,8 @@ fn unknown_signer(signature: &DetachedSignature, accepted: &[Certificate]) -> Ba
     Bad::new(Reason::UnknownSigner, detail)
 }
 
-/// Says so if the signature is newer than all that an accepted certificate says of itself: that
-/// may lack a subkey that its owner made since.
+/// Adds a remark if the signature is newer than all self-signatures of an accepted certificate. The
+/// certificate may lack a newer subkey then.
 fn may_be_newer(signature: &DetachedSignature, accepted: &[Certificate]) -> String {
     let is_older = |certificate: &&Certificate| {
         certificate.newest_self_signature().is_some_and(|newest| newest <= signature.created())
@@ -224,12 +225,12 @@ fn judge_by_key(
         return Err(Bad::new(Reason::BadSignature, "it claims to be older than its key"));
     }
     let fingerprint = Fingerprint(key.fingerprint());
-    // A clock that is slow by a little must not make a new key "not valid yet".
+    // A slightly slow clock must not make a new key "not valid yet".
     let valid = |time: SystemTime| {
         certificate.valid_key(&fingerprint, policy, time.max(key.creation_time()))
     };
     valid(signature.created()).map_err(|weakness| because(&weakness, "when it was made"))?;
-    // OpenPGP counts whole seconds: nothing ends within one.
+    // OpenPGP counts whole seconds, so nothing ends within one.
     let age = policy.now().duration_since(signature.created());
     if age.is_ok_and(|age| age < Duration::from_secs(1)) {
         return Ok(());
@@ -242,8 +243,8 @@ fn judge_by_key(
     Ok(())
 }
 
-/// Checks the mathematics, and the two octets of the digest that the signature carries in clear:
-/// sequoia leaves them alone, the server does not.
+/// Verifies the signature's numbers, and the two octets of the digest that it carries in clear.
+/// sequoia ignores these octets, the server checks them.
 fn check_digest(
     content: &Hashed,
     signature: &DetachedSignature,

@@ -16,13 +16,14 @@ pub enum Weakness {
     Version(u8),
     /// A RSA modulus of fewer than 3072 bits.
     TooShort(usize),
-    /// More than is supported here.
+    /// Something that is not supported here.
     Unsupported(String),
     /// A public exponent that is even, below 65537, or of more than three octets.
     Exponent,
-    /// A modulus that is even, or carries the mark of ROCA (CVE-2017-15361).
+    /// A modulus that is even or has the mark of ROCA (CVE-2017-15361).
     Modulus,
-    /// A modulus that shares a prime with this key's: anybody can compute both private keys.
+    /// A modulus that shares a prime with this key's modulus. Anybody can compute both private
+    /// keys.
     SharedPrime(Fingerprint),
     /// The public and the secret parts do not belong together.
     Inconsistent,
@@ -40,11 +41,11 @@ pub enum Weakness {
     Unbound(String),
     /// One of its subkeys is refused, and why.
     Subkey(Fingerprint, Box<Weakness>),
-    /// The secret part is not here: on a smart card, or kept off-line.
+    /// The secret part is not here. It is on a smart card or off-line.
     SecretElsewhere,
     /// The secret part is on a smart card with this serial number, which may be empty.
     OnCard(String),
-    /// The secret part is not protected, and that was not asked for.
+    /// The secret part is not protected, and nobody asked for that.
     Unprotected,
     /// Deriving the key from the passphrase would take more than is reasonable.
     CostlyPassphrase(String),

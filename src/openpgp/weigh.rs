@@ -1,9 +1,9 @@
 //! What a signature of a key costs to verify, and which of them AWS-LC has verified already.
 //!
-//! sequoia verifies on its own backend, which takes ten times as long as AWS-LC, and verifies a bad
-//! signature again whenever a key is put together. So RSA signatures are verified here, where they
-//! stand. sequoia is told of the good ones through its cache; the bad ones are nobody's, and go.
-//! Whatever else sequoia may have to verify is weighed by the kind and size of its key.
+//! sequoia verifies on its own backend, which takes ten times as long as AWS-LC. It verifies a bad
+//! signature again whenever it assembles a key. So RSA signatures are verified here, in their
+//! place. sequoia learns about the good ones through its cache. The bad ones are dropped. Other
+//! signatures are weighed by the kind and size of their key.
 
 use std::collections::HashSet;
 use std::sync::mpsc;
@@ -19,20 +19,20 @@ use super::raw_key::{DSA, ECDSA, EDDSA, RSA, RawKey};
 use super::raw_signature::{Claim, Parts};
 use super::rsa_public::{self, PublicNumbers, without_zeros};
 
-/// How often a bad signature may be verified in one command: whenever certificates are joined,
-/// filtered or written, sequoia forgets that it was bad.
+/// How often sequoia may verify a bad signature in one command. It forgets the result whenever
+/// certificates are merged, filtered or written.
 const REPEATS: u64 = 6;
 
-/// Bytes that are hashed in a microsecond, and how often that is done in one command. SHA-1, which
-/// is watched for collisions, takes four times as long.
+/// How many bytes are hashed in a microsecond, and how often in one command. SHA-1 with its check
+/// for collisions takes four times as long.
 const HASHED_PER_WORK: u64 = 400;
 const HASHINGS: u64 = 4;
 
 /// What a verification by AWS-LC costs with 4096 bits.
 const FAST_RSA: u64 = 70;
 
-/// The longest numbers of keys that are worked on, in bits. DSA's have 1024 to 3072 (FIPS 186-4),
-/// and verifying costs the cube.
+/// The longest numbers of keys, in bits. DSA's have 1024 to 3072 (FIPS 186-4), and the cost of
+/// verifying grows with the cube.
 const MOST_BITS: usize = 16_384;
 const MOST_DSA_BITS: usize = 3_072;
 const MOST_DSA_ORDER_BITS: usize = 256;
@@ -53,20 +53,20 @@ pub(super) enum Component<'a> {
 #[derive(Default)]
 pub(super) struct Weight {
     pub(super) work: u64,
-    /// That it is good, for sequoia.
+    /// The proof for sequoia that it is good.
     pub(super) proof: Option<Vec<u8>>,
-    /// The same of signatures in it.
+    /// The proofs of embedded signatures.
     pub(super) back_proofs: Vec<Vec<u8>>,
-    /// Whether it looks like one over what it follows, and its numbers are wrong.
+    /// Whether its digest fits what it follows, but its numbers are wrong.
     pub(super) is_nobodys: bool,
 }
 
 /// What need not be verified again.
 #[derive(Default)]
 pub(super) struct Proofs {
-    /// What sequoia is to know before it works.
+    /// What sequoia learns before it works.
     proofs: Vec<Vec<u8>>,
-    /// Where in memory the signatures are that are good where they stand.
+    /// Where in memory the signatures are that are good in their place.
     places: HashSet<*const u8>,
 }
 
@@ -81,14 +81,14 @@ impl Proofs {
         self.proofs.extend(proofs);
     }
 
-    /// Returns whether the signature with this very body, which must not have moved, is known to
-    /// be good where it stands.
+    /// Returns whether the signature with this body is known to be good in its place. The body must
+    /// not have moved in memory.
     pub(super) fn has(&self, body: &[u8]) -> bool {
         self.places.contains(&body.as_ptr())
     }
 
-    /// Tells sequoia, which need not verify again what AWS-LC verified: that takes it longer than
-    /// a thread takes to start.
+    /// Tells sequoia what AWS-LC verified. To verify again would take it longer than starting a
+    /// thread.
     pub(super) fn tell(&mut self) {
         let proofs = std::mem::take(&mut self.proofs);
         if proofs.is_empty() {
@@ -98,13 +98,12 @@ impl Proofs {
         SignatureVerificationCache::restore(proofs.into_iter(), move || {
             let _ = done.send(());
         });
-        // Whatever became of it, sequoia verifies what it does not know.
+        // If that failed, sequoia verifies by itself.
         let _ = told.recv();
     }
 }
 
-/// Returns whether a key has numbers that nobody's has, or is of a version that does not go with
-/// signatures of version 4 and costs what cannot be told.
+/// Returns whether a key has absurdly long numbers, or is of another version whose cost is unknown.
 pub(super) fn is_absurd(packet: &RawPacket<'_>) -> bool {
     let Some(key) = RawKey::read(packet.body) else {
         // sequoia reads version 6, whose algorithm stands at the same place.
@@ -119,8 +118,8 @@ pub(super) fn is_absurd(packet: &RawPacket<'_>) -> bool {
     key.bits() > most
 }
 
-/// Weighs a signature by a primary key about a component, and verifies it if that is cheap. All
-/// components together have so many bytes.
+/// Weighs a signature by a primary key about a component, and verifies it if that is cheap.
+/// `hashed` is the size of all components together.
 pub(super) fn weigh(
     claim: &Claim<'_>,
     primary: Option<&RawKey<'_>>,
@@ -129,7 +128,7 @@ pub(super) fn weigh(
 ) -> Weight {
     let mut weight = Weight::default();
     let Some(primary) = primary else {
-        // Of another version, or none: nobody knows what it costs.
+        // The primary key is missing or of another version, so the cost is unknown.
         weight.work = REPEATS * UNKNOWN;
         return weight;
     };
@@ -153,7 +152,7 @@ pub(super) fn weigh(
             return weight;
         }
         Judgement::Unknown => weight.work += REPEATS * price(primary),
-        // It is tried on every component, and where its digest seems to fit, verified.
+        // sequoia tries it on every component, and verifies it where its digest seems to fit.
         Judgement::Elsewhere => {
             weight.work += hashing(hashed as u64) / 2 + 2 * price(primary);
         }
@@ -189,8 +188,8 @@ fn weigh_back(
     }
 }
 
-/// Returns what a signature of this kind hashes of the keys and the component, if it may be about
-/// that (RFC 9580, section 5.2.4).
+/// Returns what a signature of this type hashes of the keys and the component (RFC 9580, section
+/// 5.2.4). Returns nothing if it cannot be about this component.
 fn statement(
     parts: &Parts<'_>,
     primary: &RawKey<'_>,
@@ -209,7 +208,7 @@ fn statement(
 enum Judgement {
     Good(Vec<u8>),
     Bad,
-    /// Its digest does not begin as it says: it may belong elsewhere.
+    /// Its digest does not begin as it says. It may belong to another component.
     Elsewhere,
     /// Not RSA, or an RSA that AWS-LC does not know.
     Unknown,
@@ -239,9 +238,9 @@ fn judge(parts: &Parts<'_>, key: &RawKey<'_>, about: &[u8]) -> Judgement {
     }
 }
 
-/// Returns the value by which sequoia's cache knows a good RSA signature: of what it verified,
-/// nothing is left out (sequoia-openpgp, packet/signature/cache.rs). Were it another one, sequoia
-/// would verify again; a test holds it.
+/// Returns the value by which sequoia's cache knows a good RSA signature (sequoia-openpgp,
+/// packet/signature/cache.rs). It covers everything that was verified. With another value sequoia
+/// would verify again. A test checks that it is right.
 fn proof(parts: &Parts<'_>, digest: &[u8], [n, e]: [&[u8]; 2]) -> Vec<u8> {
     let number = mpi(parts.number);
     let mut context = digest::Context::new(&digest::SHA512);
@@ -275,7 +274,7 @@ fn price(key: &RawKey<'_>) -> u64 {
         DSA => 100 + 9_000 * bits * bits / (3_072 * 3_072),
         EDDSA | 27 if bits <= 8 * 33 => 150,
         ECDSA if bits <= 8 * 65 => 600,
-        // What never signs.
+        // Algorithms that never sign.
         16 | 18 | 20 | 25 | 26 => 10,
         _ => UNKNOWN,
     }

@@ -1,7 +1,7 @@
-//! Our own words for what OpenPGP data is not.
+//! plugsign's own words for what is wrong with OpenPGP data.
 //!
-//! sequoia's messages are made for whoever programs with it: they name its types, and print whole
-//! packets. What a person reads is said here.
+//! sequoia's messages are for programmers. They name its types and print whole packets. The words
+//! for users are here.
 
 use std::error::Error;
 use std::io;
@@ -19,7 +19,7 @@ const UNKNOWN: &str = "a part of it is of a kind that is not known here";
 pub(super) fn of(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     loop {
-        // The cause of this is sequoia's name of the subpacket.
+        // Its cause would only be sequoia's name for the subpacket.
         if cause.to_string() == "Policy rejected critical signature subpacket" {
             return "it has a critical subpacket that is not known here".into();
         }
@@ -36,7 +36,7 @@ pub(super) fn of(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// Says why bytes that are in memory already could not be read: there is no disk behind them.
+/// Says why bytes in memory could not be read. No disk is involved.
 pub(super) fn of_io(error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::UnexpectedEof {
         return "it is cut short".into();
@@ -93,7 +93,7 @@ pub(super) fn hash(algorithm: HashAlgorithm) -> String {
     }
 }
 
-/// What a policy refuses is a hash, a kind of key, a weakness in our own words, or something
+/// A policy refuses a hash, a kind of key, a weakness in plugsign's own words, or something
 /// critical in a signature.
 fn refused(what: &str) -> String {
     match what.strip_prefix("Critical notation ") {
@@ -103,7 +103,7 @@ fn refused(what: &str) -> String {
     }
 }
 
-/// Names bytes that a program made of a text file on its way, if that is what they look like.
+/// Says which program changed a text file, if the bytes look like that.
 pub(super) fn odd_text(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xEF, 0xBB, 0xBF, ..] => {
@@ -116,7 +116,7 @@ pub(super) fn odd_text(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Names an armored thing that is no key, if there is one in a text.
+/// Names armor in a text that is not a key.
 pub(super) fn other_armor(text: &[u8]) -> Option<&'static str> {
     const KINDS: [(&[u8], &str); 5] = [
         (b"-----BEGIN PGP SIGNED MESSAGE-----", "it is a cleartext signed message, and no key"),

@@ -1,4 +1,4 @@
-//! What a certificate says of itself, for whoever shows it.
+//! What a certificate says about itself, to show it.
 
 use std::time::SystemTime;
 
@@ -13,7 +13,7 @@ use super::Certificate;
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::weakness::Weakness;
 
-/// What a certificate says of itself, checked as of some time.
+/// What a certificate says about itself, checked as of a time.
 #[derive(Clone, Debug)]
 pub struct Description {
     /// The keys, the primary first. Never empty.
@@ -28,14 +28,14 @@ impl Description {
         self.keys.iter().any(|key| key.weakness.is_none())
     }
 
-    /// Returns when the last of its keys that can sign now can no more, if that is known.
+    /// Returns when the last of its signing keys ends, if it ends.
     pub fn signs_until(&self) -> Option<SystemTime> {
         let usable = self.keys.iter().filter(|key| key.weakness.is_none());
         let ends: Option<Vec<SystemTime>> = usable.map(|key| self.end_of(key)).collect();
         ends?.into_iter().max()
     }
 
-    /// Returns when one of its keys can sign no more: at its own end or the primary key's.
+    /// Returns when one of its keys stops signing: at its own end or the primary key's.
     pub fn key_signs_until(&self, fingerprint: &Fingerprint) -> Option<SystemTime> {
         self.keys
             .iter()
@@ -48,8 +48,8 @@ impl Description {
         primary.into_iter().chain(key.expires).min()
     }
 
-    /// Says what is wrong with the certificate as a whole: what is wrong with its primary key,
-    /// or, where that does not sign, with the newest of the subkeys that do.
+    /// Returns what is wrong with the certificate as a whole: with its primary key, or with its
+    /// newest signing subkey if the primary key does not sign.
     pub fn weakness(&self) -> Option<&Weakness> {
         let weakness = self.keys.first()?.weakness.as_ref()?;
         if *weakness != Weakness::CannotSign {
@@ -64,7 +64,7 @@ impl Description {
     }
 }
 
-/// What a certificate says of one of its keys.
+/// What a certificate says about one of its keys.
 #[derive(Clone, Debug)]
 pub struct KeyDescription {
     /// The key's fingerprint.
@@ -79,7 +79,7 @@ pub struct KeyDescription {
     pub usage: Vec<&'static str>,
     /// Why it cannot make signatures now, if it cannot.
     pub weakness: Option<Weakness>,
-    /// That it is revoked or expired, or not valid yet, whatever it is for.
+    /// Whether it is revoked, expired or not valid yet, for any use.
     pub ended: Option<Weakness>,
 }
 

@@ -1,4 +1,4 @@
-//! Certificates: what is public of a key.
+//! Certificates: the public part of a key.
 
 pub mod description;
 mod revoked;
@@ -28,14 +28,14 @@ use super::words;
 
 /// A certificate (RFC 9580, section 10.1). It holds no secret key by construction.
 ///
-/// It is read at its narrowest: what its own key said to revoke it, to end it earlier or to take a
-/// purpose away counts, however odd the packet is that says so.
+/// It is read at its narrowest. A statement of its own key that revokes it, ends it earlier or
+/// removes a purpose counts, even in a malformed packet.
 #[derive(Clone)]
 pub struct Certificate {
     cert: Cert,
-    /// What its own key says, as it came.
+    /// The statements of its own key, as they came.
     own: Statements,
-    /// What other copies say beyond that. It can narrow, and never widens.
+    /// Further statements of other copies. They can narrow the certificate, and never widen it.
     elsewhere: Vec<Statement>,
 }
 
@@ -46,22 +46,22 @@ impl fmt::Debug for Certificate {
 }
 
 impl Certificate {
-    /// Takes what is public of `cert`, without certifications by others: they say nothing to
-    /// us, weigh up to megabytes (CVE-2019-13050), and one by an Ed25519 key makes the server
+    /// Takes the public part of `cert`, without certifications by others. plugsign does not use
+    /// them. They can have megabytes (CVE-2019-13050), and one by an Ed25519 key makes the server
     /// drop the whole certificate.
     pub(super) fn new(cert: Cert) -> Certificate {
         let own = cert.to_vec().map(|packets| Statements::of(&packets)).unwrap_or_default();
         Certificate::read(cert, own)
     }
 
-    /// Takes what is public of `cert`, as [`Certificate::new`] does, with the statements of the
+    /// Takes the public part of `cert`, as [`Certificate::new`] does, with the statements of the
     /// packets that it was read from.
     pub(super) fn read(cert: Cert, own: Statements) -> Certificate {
         let cert = cert.strip_secret_key_material();
         Certificate { cert, own, elsewhere: Vec::new() }.without_foreign_certifications()
     }
 
-    /// Returns the certificate with other packets. What its key said before stays said.
+    /// Returns the certificate with other packets. Earlier statements of its key are kept.
     pub(super) fn changed(&self, cert: Cert) -> Certificate {
         let mut changed = Certificate::new(cert);
         changed.own = self.own.and(&changed.own);
@@ -69,34 +69,33 @@ impl Certificate {
         changed
     }
 
-    /// Returns the certificate with fewer packets. What its key said stays said.
+    /// Returns the certificate with fewer packets. The statements of its key are kept.
     fn with_cert(&self, cert: Cert) -> Certificate {
         Certificate { cert, own: self.own.clone(), elsewhere: self.elsewhere.clone() }
     }
 
-    /// Returns the certificate with a signature that stands alone, such as a revocation
-    /// certificate.
+    /// Returns the certificate with a separate signature, such as a revocation certificate.
     pub(super) fn with_statement(&self, body: &[u8]) -> Certificate {
         Certificate { own: self.own.with(body), ..self.clone() }
     }
 
-    /// Returns whether its primary key made a signature that stands alone.
+    /// Returns whether its primary key made a separate signature.
     pub(super) fn made(&self, body: &[u8]) -> bool {
         self.own.with(body).is_own(body)
     }
 
-    /// Returns what the primary key said, in this copy and in others.
+    /// Returns the statements of the primary key, in this copy and in others.
     fn statements(&self) -> impl Iterator<Item = &Statement> {
         self.own.own().iter().chain(&self.elsewhere)
     }
 
-    /// Returns whether its own key said anything of this.
+    /// Returns whether its own key made a statement about this.
     fn has_statement_on(&self, subject: &Subject) -> bool {
         self.own.own().iter().any(|statement| statement.subject == *subject)
     }
 
-    /// Returns the certificate as another copy of it narrows it: by revocations, and by an earlier
-    /// end or fewer purposes in newer self-signatures. What the other copy widens is left aside.
+    /// Returns the certificate, narrowed by another copy of it: by revocations, and by an earlier
+    /// end or fewer purposes in newer self-signatures. What the other copy widens is ignored.
     pub fn narrowed_by(&self, other: &Certificate) -> Certificate {
         let mut narrowed = self.clone();
         let revokers = other.named_revokers();
@@ -126,7 +125,7 @@ impl Certificate {
         self.filtered(is_own)
     }
 
-    /// Reads one binary certificate of nothing else.
+    /// Reads one binary certificate and nothing else.
     ///
     /// # Errors
     ///
@@ -151,12 +150,12 @@ impl Certificate {
         self.cert.keys().map(|key| Fingerprint(key.key().fingerprint())).collect()
     }
 
-    /// Returns the user IDs as they stand, unchecked and not safe to show.
+    /// Returns the user IDs as they are, unchecked and not safe to show.
     pub fn user_ids(&self) -> Vec<Vec<u8>> {
         self.cert.userids().map(|id| id.userid().value().to_vec()).collect()
     }
 
-    /// Returns those that its own key did not revoke.
+    /// Returns the user IDs that its own key did not revoke.
     pub fn standing_user_ids(&self) -> Vec<Vec<u8>> {
         let standing = self.cert.userids().filter(|id| !self.is_revoked_id(id));
         standing.map(|id| id.userid().value().to_vec()).collect()
@@ -168,7 +167,7 @@ impl Certificate {
         revoked.map(|id| id.userid().value().to_vec()).collect()
     }
 
-    /// Returns the user ID that names the certificate, whatever the time is. Not safe to show.
+    /// Returns the user ID that names the certificate, at any time. Not safe to show.
     ///
     /// It is one that the certificate's own key signed and did not revoke: the newest that the key
     /// calls primary, else the newest, as gpg has it. A signature over SHA-1 counts after all
@@ -177,7 +176,7 @@ impl Certificate {
         self.named_by(|_| true)
     }
 
-    /// Returns the same as of a time: what is signed later, or has expired then, does not count.
+    /// Returns the same as of a time. What is signed later or has expired then does not count.
     pub fn name_at(&self, time: SystemTime) -> Option<Vec<u8>> {
         self.named_by(|own| own.signature_alive(time, None).is_ok())
     }
@@ -209,13 +208,13 @@ impl Certificate {
         Ok(self.restored(&packets).unwrap_or(packets))
     }
 
-    /// Returns packets of this key with what a parser left out of its key's statements, or nothing
-    /// if they lack none.
+    /// Returns packets of this key with the statements that a parser left out. Returns nothing if
+    /// none are missing.
     pub(super) fn restored(&self, packets: &[u8]) -> Option<Vec<u8>> {
         self.own.restored(packets, |by| is_one_of(by, &self.named_revokers()), &self.elsewhere)
     }
 
-    /// Returns when the newest of its key's statements was made.
+    /// Returns when the newest statement of its key was made.
     pub(super) fn newest_statement(&self) -> Option<SystemTime> {
         self.own.own().iter().map(Statement::created).max()
     }
@@ -225,8 +224,7 @@ impl Certificate {
         armored(openpgp::armor::Kind::PublicKey, &self.to_bytes()?)
     }
 
-    /// Adds what another copy of this certificate has: nothing is ever lost, revocations least
-    /// of all.
+    /// Adds what another copy of this certificate has. Nothing is lost, above all no revocation.
     ///
     /// # Errors
     ///
@@ -242,11 +240,11 @@ impl Certificate {
         Ok(merged)
     }
 
-    /// Returns the certificate with no more than its own key signed, whatever policy says of it.
+    /// Returns the certificate with only what its own key signed. The policy does not matter here.
     ///
-    /// Anybody can add signatures that claim to be its own, user IDs and subkeys to a copy. Kept,
-    /// they would add up from copy to copy, and one is enough for the Mattermost server to refuse
-    /// the whole.
+    /// Anybody can add user IDs, subkeys and false self-signatures to a copy. They would pile up
+    /// from copy to copy, and one is enough for the Mattermost server to refuse the whole
+    /// certificate.
     pub fn proven(&self) -> Certificate {
         let primary = self.cert.primary_key();
         let mut packets: Vec<Packet> = vec![primary.key().clone().into()];
@@ -284,8 +282,8 @@ impl Certificate {
         }
     }
 
-    /// Drops the subkeys that a newer copy of this certificate has no more and that never count
-    /// here: of another algorithm than RSA, or too short. Revoked ones stay.
+    /// Drops the subkeys that a newer copy of this certificate does not have and that never count
+    /// here, because they are not RSA or too short. Revoked ones stay.
     pub fn without_subkeys_gone_from(&self, newer: &Certificate) -> Certificate {
         let kept: HashSet<Fingerprint> = newer.fingerprints().into_iter().collect();
         let cert = self.cert.clone().retain_subkeys(|subkey| {
@@ -297,9 +295,8 @@ impl Certificate {
         self.with_cert(cert)
     }
 
-    /// Returns the subkeys that cannot sign data: their algorithm makes no signatures, or no
-    /// binding of theirs, however old, gives them the flag. Those for authentication are among
-    /// them.
+    /// Returns the subkeys that cannot sign data. Their algorithm makes no signatures, or none of
+    /// their bindings, old or new, has the flag. Subkeys for authentication are among them.
     pub fn subkeys_that_never_sign(&self) -> Vec<Fingerprint> {
         let may_sign =
             |flags: openpgp::types::KeyFlags| flags.for_signing() || flags.for_certification();
@@ -316,7 +313,7 @@ impl Certificate {
             .collect()
     }
 
-    /// Returns how many packets it has: what reading it costs.
+    /// Returns how many packets it has. This is the cost of reading it.
     pub fn packet_count(&self) -> usize {
         self.cert.clone().into_packets().count()
     }
@@ -331,9 +328,9 @@ impl Certificate {
         self.with_cert(cert)
     }
 
-    /// Returns the certificate without the revocations that were made after `time`, as far as
-    /// they leave what was before alone: one that says "compromised", or does not say why, counts
-    /// for all time (RFC 9580, section 5.2.3.31).
+    /// Returns the certificate without soft revocations that were made after `time`. A revocation
+    /// that says "compromised" or gives no reason is hard, and counts for all time (RFC 9580,
+    /// section 5.2.3.31).
     pub fn as_of(&self, time: SystemTime) -> Certificate {
         let counts = |packet: &Packet| match packet {
             Packet::Signature(signature) => {

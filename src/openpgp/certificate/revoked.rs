@@ -1,4 +1,4 @@
-//! Whether a certificate, or a part of it, is revoked: by its own key, or by whom that lets do so.
+//! Whether a certificate or a part of it is revoked, by its own key or by a designated revoker.
 
 use std::time::SystemTime;
 
@@ -17,15 +17,15 @@ use crate::openpgp::ids::{Fingerprint, hex};
 use crate::text::Safe;
 
 impl Certificate {
-    /// Returns the revocations of one of its keys that claim to be by somebody whom the primary
-    /// key lets revoke it (RFC 9580, section 5.2.3.23). Without that one's certificate they cannot
-    /// be checked; but what may be revoked is not known to be good.
+    /// Returns the revocations of one of its keys that claim to be by a designated revoker (RFC
+    /// 9580, section 5.2.3.23). They cannot be verified without the revoker's certificate. But a
+    /// key that may be revoked is not known to be good.
     pub(super) fn by_revokers<'a>(
         &self,
         key: &ErasedKeyAmalgamation<'a, PublicParts>,
     ) -> Vec<&'a Signature> {
         let mut revocations = key.other_revocations().peekable();
-        // Finding out who may revoke it takes verifying what the key says of itself.
+        // To find the designated revokers, the key's self-signatures have to be verified.
         let revokers = match revocations.peek() {
             Some(_) => self.named_revokers(),
             None => return Vec::new(),
@@ -66,14 +66,15 @@ impl Certificate {
         self.statements().any(|it| it.is_revocation() && it.subject == *subject)
     }
 
-    /// Returns why its own primary key, or somebody whom that lets revoke it, ended the
-    /// certificate, whenever that was, in words that are safe to show.
+    /// Returns why its own primary key or a designated revoker revoked the certificate, at any
+    /// time. The words are safe to show.
     pub fn revoked(&self) -> Option<String> {
         let primary = self.cert.primary_key().into();
         self.revoked_by_own(&Subject::Key, &primary).or_else(|| self.revoked_by_another(&primary))
     }
 
-    /// Returns why one of its subkeys is revoked by itself, in words that are safe to show.
+    /// Returns why one of its subkeys is revoked, apart from the certificate. The words are safe to
+    /// show.
     pub fn revoked_subkey(&self, fingerprint: &Fingerprint) -> Option<String> {
         let mut subkeys = self.cert.keys().subkeys();
         let subkey: ErasedKeyAmalgamation<_> =
@@ -82,7 +83,7 @@ impl Certificate {
             .or_else(|| self.revoked_by_another(&subkey))
     }
 
-    /// Returns when the oldest revocation was made that its own key has on one of its keys.
+    /// Returns when its own key made the oldest revocation of one of its keys.
     pub fn revoked_since(&self, fingerprint: &Fingerprint) -> Option<SystemTime> {
         let component = self.cert.keys().key_handle(fingerprint.handle()).next()?;
         let subject = match component.primary() {
@@ -94,8 +95,7 @@ impl Certificate {
         read.chain(said.map(Statement::created)).min()
     }
 
-    /// Returns why its own key revoked one of its keys: a reason that falls on all that was ever
-    /// signed before others.
+    /// Returns why its own key revoked one of its keys. A hard reason goes before a soft one.
     pub(super) fn revoked_by_own(
         &self,
         subject: &Subject,
@@ -136,7 +136,8 @@ impl Certificate {
     }
 }
 
-/// Returns the reason of the first revocation, as words of ours and the revoker's safe ones.
+/// Returns the reason of the first revocation: plugsign's words, and the revoker's message made
+/// safe.
 fn reason(revocations: &[&Signature]) -> String {
     let reason = revocations.iter().find_map(|revocation| revocation.reason_for_revocation());
     reason_words(reason.map(|(code, message)| (code.into(), message)))

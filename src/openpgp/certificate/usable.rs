@@ -17,15 +17,14 @@ use crate::openpgp::weakness::Weakness;
 use crate::openpgp::words;
 
 impl Certificate {
-    /// Checks that the primary key is one that plugsign works with at all: version 4, RSA, of a
-    /// sound size, and that some user ID is bound to it.
+    /// Checks that plugsign works with the primary key: version 4, RSA, of a sound size.
     pub fn check_primary(&self) -> Result<(), Weakness> {
         check_key(self.cert.primary_key().key())
     }
 
-    /// Checks that this is the certificate of a signer: the primary key and at least one signing
-    /// key keep the rules, and no signing key breaks them. Expiry and revocation are not looked
-    /// at, see [`Certificate::describe`].
+    /// Checks that this is the certificate of a signer. The primary key and at least one signing
+    /// key keep the rules, and no signing key breaks them. Expiry and revocation do not count here,
+    /// see [`Certificate::describe`].
     pub fn check_signer(&self, policy: &Policy) -> Result<(), Weakness> {
         self.check_primary()?;
         let view = match self.cert.with_policy(policy.rules(), policy.now()) {
@@ -39,7 +38,7 @@ impl Certificate {
         if let Ok(lax_view) = self.cert.with_policy(&lax, policy.now()) {
             for key in lax_view.keys().for_signing() {
                 let fingerprint = Fingerprint(key.key().fingerprint());
-                // One that ended condemns nothing but itself.
+                // A key that has ended does not matter for the others.
                 if self.has_ended(&fingerprint, policy) {
                     continue;
                 }
@@ -58,7 +57,7 @@ impl Certificate {
         }
     }
 
-    /// Says why no subkey signs: one would, if its binding were signed anew.
+    /// Returns why no subkey signs. A subkey whose binding has to be renewed says so.
     pub(super) fn why_no_signer(&self, policy: &Policy) -> Weakness {
         let flaw = |subkey: Key<PublicParts, SubordinateRole>| {
             let fingerprint = Fingerprint(subkey.fingerprint());
@@ -70,7 +69,7 @@ impl Certificate {
         subkeys.filter_map(flaw).next().unwrap_or(Weakness::CannotSign)
     }
 
-    /// Returns whether one of the keys is over: revoked, or past its end.
+    /// Returns whether one of the keys has ended: it is revoked or past its end.
     pub(super) fn has_ended(&self, fingerprint: &Fingerprint, policy: &Policy) -> bool {
         let is_primary = *fingerprint == self.fingerprint();
         let revoked = if is_primary { None } else { self.revoked_subkey(fingerprint) };
@@ -79,13 +78,13 @@ impl Certificate {
         revoked.is_some() || end.is_some_and(|end| end <= policy.now())
     }
 
-    /// Returns how far the newest statements let the primary key go.
+    /// Returns the limits of the primary key by its newest statements.
     pub(super) fn primary_limits(&self, policy: &Policy) -> Limits {
         let born = self.cert.primary_key().key().creation_time();
         limits_of_primary(self.own.own(), &self.elsewhere, born, policy.now())
     }
 
-    /// Returns how far the newest statements let one of the keys go by itself.
+    /// Returns the limits of one of the keys by its own newest statements.
     pub(super) fn limits<P: KeyParts, R: KeyRole>(
         &self,
         key: &Key<P, R>,
@@ -99,8 +98,8 @@ impl Certificate {
         limits_of_subkey(own, &self.elsewhere, &body_of(key), key.creation_time(), now)
     }
 
-    /// Says why there is no view of the certificate under the policy: it may lie in the
-    /// future, or its self-signatures may be too weak.
+    /// Returns why the certificate is not usable under the policy: it may be from the future, or
+    /// its self-signatures may be too weak.
     pub(super) fn why_unbound(
         &self,
         policy: &Policy,
@@ -118,8 +117,8 @@ impl Certificate {
         weak_hash(own).unwrap_or_else(|| Weakness::Unbound(words::of(error)))
     }
 
-    /// Checks one of the keys, given by its fingerprint, as of `time`: bound by acceptable
-    /// self-signatures, neither it nor the primary key expired or revoked, a signing key.
+    /// Checks one of the keys as of `time`. Acceptable self-signatures bind it, neither it nor the
+    /// primary key has expired or is revoked, and it is a signing key.
     pub(in crate::openpgp) fn valid_key(
         &self,
         fingerprint: &Fingerprint,
@@ -170,7 +169,7 @@ impl Certificate {
     }
 }
 
-/// Says so if there are self-signatures, and all of them use hashes that are too weak.
+/// Returns the weak hash if there are self-signatures and all of them use weak hashes.
 fn weak_hash<'a>(signatures: impl Iterator<Item = &'a Signature>) -> Option<Weakness> {
     let mut weak = None;
     for signature in signatures {

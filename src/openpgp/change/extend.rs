@@ -1,4 +1,4 @@
-//! A longer, or shorter, validity.
+//! A longer or shorter validity.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,14 +19,14 @@ pub struct Extended {
 
 /// Sets when a key stops being valid, or that it never does.
 ///
-/// With `subkeys` the newest signing subkey and the newest other one get the same end. Those
-/// that were rotated away keep theirs.
+/// With `subkeys` the newest signing subkey and the newest other one get the same end. Older ones
+/// keep theirs.
 ///
 /// # Errors
 ///
-/// [`Error::Refused`] for a revoked key and for a clock before its birth,
-/// [`Error::ClockBehind`], [`Error::Malformed`] for an end that OpenPGP cannot hold, and what
-/// unlocking a subkey can say where its back-signature has to be made anew.
+/// [`Error::Refused`] for a revoked key and for a clock before its birth, [`Error::ClockBehind`],
+/// [`Error::Malformed`] for an end that OpenPGP cannot hold, and the errors of unlocking a subkey
+/// whose back-signature is renewed.
 pub fn extend(
     certificate: &Certificate,
     maker: &Maker<'_>,
@@ -60,7 +60,7 @@ pub fn extend(
     Ok(Extended { certificate: with_packets(certificate, packets)?, subkeys: extended })
 }
 
-/// Returns an end as OpenPGP says it: so many seconds after the key was made.
+/// Returns an end as OpenPGP has it: in seconds after the key was made.
 pub(super) fn validity_since(
     created: SystemTime,
     expires: Option<SystemTime>,

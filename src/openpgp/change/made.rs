@@ -1,9 +1,9 @@
-//! How a key signs what it says of itself: the last step of every self-signature.
+//! How a key signs about itself: the last step of every self-signature.
 //!
-//! sequoia's builder marks most of what it adds critical: the end of a key, the back-signature of
-//! a subkey, the first user ID. rpm's own parser reads no such certificate. gpg marks the creation
-//! time and the key flags, which everybody knows, and nothing else; so do we, also where an older
-//! self-signature that was made elsewhere is said anew.
+//! sequoia's builder marks most subpackets as critical: the end of a key, the back-signature of a
+//! subkey, the primary user ID. rpm's own parser does not read such a certificate. gpg marks only
+//! the creation time and the key flags, which every program knows. plugsign does the same, also
+//! when it renews a self-signature of another program.
 
 use sequoia_openpgp as openpgp;
 
@@ -15,7 +15,7 @@ use openpgp::packet::{Signature, UserID};
 use crate::openpgp::primary_key::PrimaryKey;
 use crate::openpgp::rsa::RsaSigner;
 
-/// Signs over the key itself: what holds for it, or its end.
+/// Signs about the key itself, or revokes it.
 pub(in crate::openpgp) fn on_key(
     builder: SignatureBuilder,
     primary: &PrimaryKey,
@@ -23,7 +23,7 @@ pub(in crate::openpgp) fn on_key(
     marked(builder)?.sign_direct_key(&mut primary.signer(), &primary.key())
 }
 
-/// Signs over a user ID.
+/// Signs about a user ID.
 pub(in crate::openpgp) fn on_user_id(
     builder: SignatureBuilder,
     primary: &PrimaryKey,
@@ -32,7 +32,7 @@ pub(in crate::openpgp) fn on_user_id(
     marked(builder)?.sign_userid_binding(&mut primary.signer(), &primary.key(), user_id)
 }
 
-/// Signs over a subkey: its binding, or its end.
+/// Binds a subkey, or revokes it.
 pub(in crate::openpgp) fn on_subkey(
     builder: SignatureBuilder,
     primary: &PrimaryKey,
@@ -51,7 +51,7 @@ pub(in crate::openpgp) fn by_subkey(
     marked(builder)?.sign_primary_key_binding(signer, primary, subkey)
 }
 
-/// Marks critical what gpg does. What the builder adds while it signs it does not mark.
+/// Marks as critical what gpg marks. What the builder adds while it signs is not marked.
 fn marked(builder: SignatureBuilder) -> openpgp::Result<SignatureBuilder> {
     builder
         .modify_hashed_area(|area| with_marks(&area))?

@@ -1,9 +1,8 @@
 //! Changes to a key in the course of its life.
 //!
-//! Each takes the certificate as it is and returns it as it will be: what was said stays, the
-//! new self-signatures are added, and the newest one counts. The server's library reads a
-//! signature of a subkey as it reads a new key's: SHA-256, the back-signature in it. Nothing
-//! here stores anything.
+//! Each takes a certificate and returns the changed one. Old self-signatures stay, new ones are
+//! added, and the newest one counts. The server's library reads renewed signatures as it reads
+//! those of a new key: SHA-256, with the back-signature embedded. Nothing here stores anything.
 
 mod extend;
 pub(super) mod made;

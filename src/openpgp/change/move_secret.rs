@@ -1,4 +1,5 @@
-//! The secret parts alone: another passphrase, one subkey for CI, no primary key here.
+//! Changes of the secret parts only: another passphrase, one subkey for CI, the primary key
+//! off-line.
 
 use sequoia_openpgp as openpgp;
 
@@ -16,11 +17,11 @@ use crate::openpgp::secret_key::{Passphrase, SecretKey, is_elsewhere, lock, unlo
 use crate::openpgp::weakness::Weakness;
 
 impl SecretKey {
-    /// Protects every secret part that is here with another passphrase, or with none.
+    /// Protects every secret part here with another passphrase, or with none.
     ///
     /// # Errors
     ///
-    /// [`Error::WrongPassphrase`] and [`Error::PassphraseNeeded`] for the one it has.
+    /// [`Error::WrongPassphrase`] and [`Error::PassphraseNeeded`] for the old passphrase.
     pub fn change_passphrase(
         &self,
         old: Option<&Passphrase>,
@@ -35,10 +36,9 @@ impl SecretKey {
         })
     }
 
-    /// Returns the key with the secret part of one signing subkey alone, the newest usable or
-    /// the one that `exactly` names, protected by another passphrase. In the place of the
-    /// primary key's secret part is what gpg puts there, "gnu-dummy"; other subkeys are left
-    /// out.
+    /// Returns the key with the secret part of only one signing subkey, under another passphrase.
+    /// It is the newest usable subkey or the one that `exactly` names. The primary key's secret
+    /// part is replaced by gpg's stub "gnu-dummy". Other subkeys are left out.
     ///
     /// # Errors
     ///
@@ -71,8 +71,8 @@ impl SecretKey {
         Ok((one, subkey))
     }
 
-    /// Adds the secret parts that another copy has and this one has not, each as it is protected
-    /// there. What is here stays as it is.
+    /// Adds the secret parts that only another copy has, with their protection there. What is here
+    /// stays as it is.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl SecretKey {
         self.with_packets(packets)
     }
 
-    /// Returns the keys whose secret parts are here, and are under another passphrase than this.
+    /// Returns the keys whose secret parts are here under another passphrase than this one.
     pub fn locked_to(&self, passphrase: Option<&Passphrase>) -> Vec<Fingerprint> {
         let here = self.secret_parts().filter(|it| !is_elsewhere(it.key().secret()));
         here.filter(|component| unlock(component.key(), passphrase).is_err())
@@ -108,8 +108,8 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`Error::PrimaryElsewhere`] if there is none to leave out, [`Error::OnlyPrimarySigns`]
-    /// if no subkey could sign then.
+    /// [`Error::PrimaryElsewhere`] if there is none, [`Error::OnlyPrimarySigns`] if no subkey could
+    /// sign then.
     pub fn without_primary(&self, policy: &Policy) -> Result<SecretKey> {
         let fingerprint = self.fingerprint();
         if !self.has_primary() {
@@ -186,8 +186,8 @@ fn relocked(
     }
 }
 
-/// What GnuPG writes for a secret part that is elsewhere: usage octet 255, no cipher, S2K
-/// specifier 101, hash 0, "GNU" and 1 (its doc/DETAILS, "GNU extensions to the S2K algorithm").
+/// GnuPG's stub for a secret part elsewhere: usage octet 255, no cipher, S2K specifier 101, hash 0,
+/// "GNU" and 1 (its doc/DETAILS, "GNU extensions to the S2K algorithm").
 fn dummy() -> SecretKeyMaterial {
     SecretKeyMaterial::Encrypted(Encrypted::new(
         S2K::Private { tag: 101, parameters: None },

@@ -1,4 +1,4 @@
-//! Self-signatures with SHA-256 in the place of those that nobody takes any more.
+//! New self-signatures with SHA-256 for those with a weak hash.
 
 use std::time::SystemTime;
 
@@ -9,8 +9,8 @@ use crate::openpgp::certificate::Certificate;
 use crate::openpgp::error::Result;
 use crate::openpgp::policy::check_key;
 
-/// Renews the self-signatures whose hash is too weak, SHA-1 above all. They say what they said
-/// before. Returns nothing if all are strong.
+/// Renews the self-signatures whose hash is too weak, mostly SHA-1. Their content stays the same.
+/// Returns nothing if all are strong.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Self-signatures made anew, which is what every change comes to.
+//! Renewing self-signatures. Every change of a key does this.
 
 use std::time::SystemTime;
 
@@ -19,26 +19,25 @@ use crate::openpgp::primary_key::PrimaryKey;
 use crate::openpgp::secret_key::{Passphrase, SecretKey};
 use crate::openpgp::weakness::Weakness;
 
-/// Who makes a change: the unlocked primary key and, where a subkey has to agree once more, the
-/// key that has its secret part.
+/// Who makes a change: the unlocked primary key, and the stored key for subkeys that have to sign
+/// back again.
 pub struct Maker<'a> {
     /// The primary key.
     pub primary: &'a PrimaryKey,
-    /// The key as it is kept, with the subkeys' secret parts, or with none of any.
+    /// The stored key, with the subkeys' secret parts if they are here.
     pub secret: &'a SecretKey,
-    /// What unlocks those.
+    /// The passphrase of those.
     pub passphrase: Option<&'a Passphrase>,
 }
 
-/// Returns the time of the newest self-signature, revocations too. A change must be newer, or it
-/// would not count.
+/// Returns the time of the newest self-signature, including revocations. A change must be newer to
+/// count.
 pub fn newest_self_signature(certificate: &Certificate) -> Option<SystemTime> {
     certificate.newest_self_signature()
 }
 
-/// Refuses to change a key that is revoked, by whatever revocation: a newer self-signature would
-/// bring one that is merely superseded back to life. Refuses also a clock that shows a time
-/// before the key was made, or before its newest self-signature.
+/// Refuses to change a revoked key, because a newer self-signature could undo a soft revocation.
+/// Also refuses a clock that is behind the key's creation or its newest self-signature.
 pub(super) fn check_changeable(
     certificate: &Certificate,
     primary: &PrimaryKey,
@@ -55,7 +54,7 @@ pub(super) fn check_changeable(
     check_clock(certificate, now)
 }
 
-/// Refuses a clock that shows a time at which nothing can be said of the key.
+/// Refuses a clock that is behind the key's creation or its newest self-signature.
 pub(super) fn check_clock(certificate: &Certificate, now: SystemTime) -> Result<()> {
     let key = certificate.fingerprint();
     let created = certificate.cert().primary_key().key().creation_time();
@@ -80,7 +79,7 @@ pub(in crate::openpgp) fn self_signature(
         .map_err(Error::crypto("preparing a self-signature"))
 }
 
-/// Begins a self-signature that says what an older one says, newly and with SHA-256.
+/// Begins a self-signature with the content of an older one, with SHA-256 and a new time.
 pub(super) fn renewed(old: &Signature, now: SystemTime) -> Result<SignatureBuilder> {
     SignatureBuilder::from(old.clone())
         .set_hash_algo(HashAlgorithm::SHA256)
@@ -97,8 +96,8 @@ pub(super) fn is_strong(signature: &Signature) -> bool {
     ACCEPTED_HASHES.contains(&signature.hash_algo())
 }
 
-/// Makes every self-signature of the primary key anew: those on user IDs and the one on the key
-/// itself. Revoked user IDs stay revoked.
+/// Renews every self-signature of the primary key: those on user IDs and the one on the key itself.
+/// Revoked user IDs stay revoked.
 pub(super) fn renew_primary(
     certificate: &Certificate,
     primary: &PrimaryKey,
@@ -129,8 +128,8 @@ pub(super) fn renew_primary(
     Ok(packets)
 }
 
-/// Makes a subkey's binding anew. A signing subkey signs back anew too where it did so with a
-/// hash that is too weak now, or not at all.
+/// Renews a subkey's binding. A signing subkey also signs back again if it did so with a weak hash
+/// or not at all.
 pub(super) fn renew_subkey(
     subkey: &Key<PublicParts, SubordinateRole>,
     old: &Signature,
@@ -150,7 +149,7 @@ pub(super) fn renew_subkey(
     Ok(vec![subkey.clone().into(), new.into()])
 }
 
-/// Adds the subkey's own signature, without which nobody takes it for a signing key of this
+/// Adds the subkey's own signature. Without it the subkey is not a valid signing key of this
 /// certificate (RFC 9580, section 5.2.1.9).
 pub(super) fn with_back_signature(
     builder: SignatureBuilder,
@@ -175,15 +174,15 @@ pub(super) fn with_packets(certificate: &Certificate, packets: Vec<Packet>) -> R
         .map_err(Error::crypto("putting the certificate together"))
 }
 
-/// Returns the subkeys that get a new end with the key's, in [`extend`](super::extend()).
+/// Returns the subkeys that get a new end together with the key, in [`extend`](super::extend()).
 pub fn extendable_subkeys(certificate: &Certificate) -> Vec<Fingerprint> {
     let in_use = subkeys_in_use(certificate);
     in_use.into_iter().map(|(key, _)| Fingerprint(key.fingerprint())).collect()
 }
 
-/// Returns the subkeys in use that may be bound anew, with their newest binding: the newest one
-/// for signing and the newest one for anything else. Older ones were rotated away and keep
-/// their end; revoked ones and those of other algorithms are left alone.
+/// Returns the subkeys in use, with their newest binding: the newest one for signing and the newest
+/// one for other uses. Older ones were replaced and keep their end. Revoked ones and those of other
+/// algorithms do not change.
 pub(super) fn subkeys_in_use(
     certificate: &Certificate,
 ) -> Vec<(&Key<PublicParts, SubordinateRole>, &Signature)> {

@@ -1,4 +1,4 @@
-//! The end of a key, or of a subkey.
+//! Revoking a key or a subkey.
 
 use std::time::SystemTime;
 
@@ -22,15 +22,15 @@ use crate::openpgp::revocation_reason::RevocationReason;
 use crate::openpgp::statements;
 use crate::text::{Safe, is_unsafe};
 
-/// A revocation certificate: one signature, by a key about itself. Whose it is shows when it is
-/// applied.
+/// A revocation certificate: one signature, by a key about itself. Applying it shows which key made
+/// it.
 pub struct Revocation {
     /// The packet's body, as it came.
     body: Vec<u8>,
 }
 
 impl Revocation {
-    /// Returns who seems to have made it.
+    /// Returns the key that claims to have made it.
     pub fn issuer(&self) -> Option<KeyId> {
         let issuer = statements::issuers(&self.body).into_iter().next()?;
         Some(KeyId(openpgp::KeyID::from_bytes(&issuer)))
@@ -42,8 +42,7 @@ impl Revocation {
     }
 }
 
-/// Reads the packets of a revocation certificate as gpg and plugsign make it: key revocations
-/// alone.
+/// Reads the packets of a revocation certificate of gpg or plugsign: only key revocations.
 pub fn read_revocations(packets: &[u8]) -> Result<Vec<Revocation>> {
     let read = |packet: Result<RawPacket<'_>, BadFrame>| match packet {
         Ok(packet) if is_key_revocation(&packet) => Ok(Revocation { body: packet.body.to_vec() }),
@@ -121,7 +120,7 @@ pub fn revoke_by(certificate: &Certificate, revocation: &Revocation) -> Result<C
     Ok(certificate.with_statement(&revocation.body))
 }
 
-/// Makes a revocation certificate for the day when the key is lost, with words around it and a
+/// Makes a revocation certificate for the day when the key is lost. It has words around it, and a
 /// colon in front of its armor so that nobody imports it by mistake.
 ///
 /// # Errors
@@ -179,7 +178,7 @@ fn check_own(certificate: &Certificate, primary: &PrimaryKey) -> Result<()> {
     if wanted == found { Ok(()) } else { Err(Error::OtherKey { wanted, found }) }
 }
 
-/// A message goes out with the certificate, to be shown by whoever reads it.
+/// The message is published with the certificate, and readers show it.
 pub(super) fn check_message(message: &str) -> Result<()> {
     match message.chars().any(is_unsafe) || message.len() > 1024 {
         false => Ok(()),

@@ -19,7 +19,7 @@ use crate::openpgp::policy::KeySizeBits;
 use crate::openpgp::primary_key::{PrimaryKey, UnlockedKey};
 use crate::openpgp::secret_key::{Passphrase, SecretKey};
 
-/// The signing subkey to make.
+/// A plan for a new signing subkey.
 #[derive(Clone, Copy, Debug)]
 pub struct SubkeyPlan {
     /// Its size.
@@ -38,10 +38,10 @@ pub struct Rotated {
     pub subkey: Fingerprint,
 }
 
-/// Makes a new signing subkey. The old ones stay as they are: what they signed is good until they end.
+/// Makes a new signing subkey. The old ones stay as they are, and their signatures are good until
+/// they end.
 ///
-/// The new secret part is protected by the passphrase that protects the others, which is
-/// proved to.
+/// The passphrase has to unlock the other secret parts. It then protects the new one.
 ///
 /// # Errors
 ///

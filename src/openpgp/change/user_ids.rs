@@ -1,4 +1,4 @@
-//! User IDs: another one, or one that is true no more.
+//! Adding and revoking user IDs.
 
 use std::time::SystemTime;
 
@@ -17,7 +17,7 @@ use crate::openpgp::error::{Error, Result};
 use crate::openpgp::keygen::check_user_id;
 use crate::openpgp::primary_key::PrimaryKey;
 
-/// Adds a user ID that says of the key what the newest self-signature says.
+/// Adds a user ID whose self-signature has the content of the newest one.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ pub fn add_user_id(
     let binding = renewed(model, now)?
         .set_type(SignatureType::PositiveCertification)
         .modify_hashed_area(|mut area| {
-            // Which user ID comes first is not this one's to inherit.
+            // The new user ID does not become the primary one.
             area.remove_all(SubpacketTag::PrimaryUserID);
             Ok(area)
         })
@@ -51,7 +51,7 @@ pub fn add_user_id(
     with_packets(certificate, vec![user_id.into(), Packet::from(binding)])
 }
 
-/// Revokes a user ID: the key itself stays good.
+/// Revokes a user ID. The key itself stays good.
 ///
 /// # Errors
 ///

@@ -1,10 +1,10 @@
 //! GnuPG's public keys: `pubring.kbx`, a keybox, and `pubring.gpg`, a keyring.
 //!
-//! A keybox is a row of blobs, each with its length in front; those of OpenPGP hold the packets of
-//! one certificate (GnuPG, kbx/keybox-blob.c). A keyring is nothing but packets.
+//! A keybox is a sequence of blobs, each with its length in front. An OpenPGP blob has the packets
+//! of one certificate (GnuPG, kbx/keybox-blob.c). A keyring has only packets.
 //!
-//! A distribution's keyring has thousands of certificates, and a signature was made by one of
-//! them. So the raw packets are walked first, and only what may be the issuer's is read.
+//! A distribution's keyring has thousands of certificates, and a signature is by one of them. So
+//! the raw packets are walked first, and only certificates that may be the issuer's are read.
 
 use std::collections::HashMap;
 
@@ -17,18 +17,18 @@ use super::super::raw_key::{key_id_of, key_ids};
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::KeyId;
 
-/// The most blobs, or certificates, that are read of one.
+/// The most blobs or certificates that are read from a file.
 const MAX_CERTIFICATES: usize = 10_000;
 
 const HEADER: u8 = 1;
 const OPENPGP: u8 = 2;
 
-/// Which certificates of many are read.
+/// Which certificates of a file are read.
 #[derive(Clone, Copy)]
 pub enum WantedKeys<'a> {
     /// All.
     All,
-    /// Those that have one of these keys, as primary key or subkey, with all their copies.
+    /// Those with one of these keys as primary key or subkey, with all their copies.
     With(&'a [KeyId]),
 }
 
@@ -37,8 +37,8 @@ pub fn is_keybox(bytes: &[u8]) -> bool {
     bytes.get(8..12) == Some(b"KBXf")
 }
 
-/// Reads the certificates of a keybox. Each is there or says why it is not; damage ends the list
-/// with an error and hides nothing before it. X.509 certificates are passed over.
+/// Reads the certificates of a keybox. Each is a certificate or says why it cannot be read. Damage
+/// ends the list with an error and hides nothing before it. X.509 certificates are skipped.
 pub fn read_keybox(
     bytes: &[u8],
     wanted: WantedKeys<'_>,
@@ -129,20 +129,20 @@ pub fn read_key_blocks(
     certificates
 }
 
-/// The packets of certificates, those of all copies of one together: what they may cost to read
-/// is bounded for all copies at once.
+/// The packets of certificates. All copies of a certificate are together, so that one bound holds
+/// for all of them.
 struct GatheredPackets<'a> {
     certificates: Vec<Copies<'a>>,
-    /// Where the certificates of these primary keys are.
+    /// The places of certificates, by their primary keys.
     places: HashMap<&'a [u8], usize>,
     errors: Vec<Error>,
-    /// The key IDs that are looked for, unless all certificates are read.
+    /// The key IDs to find, unless all certificates are read.
     wanted: Option<Vec<[u8; 8]>>,
     budget: &'a Budget,
     is_over: bool,
 }
 
-/// The copies of one certificate, as they stand.
+/// The copies of one certificate, as they are.
 struct Copies<'a> {
     runs: Vec<&'a [u8]>,
     is_wanted: bool,
@@ -158,7 +158,7 @@ impl<'a> GatheredPackets<'a> {
         GatheredPackets { certificates, places, errors, wanted, budget, is_over: false }
     }
 
-    /// Adds what is in a row of packets.
+    /// Adds the certificates in a sequence of packets.
     fn add(&mut self, bytes: &'a [u8]) {
         let (mut start, mut end) = (0, 0);
         let mut primary: Option<&[u8]> = None;
@@ -192,7 +192,7 @@ impl<'a> GatheredPackets<'a> {
         self.put(primary, bytes.get(start..end), has_wanted);
     }
 
-    /// Adds the packets of one certificate, to those of its copies if there are any.
+    /// Adds the packets of one certificate to those of its copies.
     fn put(&mut self, primary: Option<&'a [u8]>, run: Option<&'a [u8]>, is_wanted: bool) {
         let Some(run) = run.filter(|run| !run.is_empty()) else { return };
         let known = primary.and_then(|primary| self.places.get(primary));
@@ -214,7 +214,7 @@ impl<'a> GatheredPackets<'a> {
         self.certificates.push(Copies { runs: vec![run], is_wanted });
     }
 
-    /// Says that there is more.
+    /// Adds an error for what is not read.
     fn stop(&mut self, read: usize) {
         self.is_over = true;
         let why = format!("only its first {read} entries were read");
@@ -229,7 +229,7 @@ impl<'a> GatheredPackets<'a> {
 }
 
 impl Copies<'_> {
-    /// Joins the copies behind one primary key.
+    /// Joins the packets of the copies after one primary key.
     fn whole(&self) -> Vec<u8> {
         let mut whole = Vec::new();
         for run in &self.runs {
@@ -241,7 +241,7 @@ impl Copies<'_> {
     }
 }
 
-/// Reads the one certificate of some packets.
+/// Reads one certificate from packets.
 fn read_certificate(packets: &[u8], budget: &Budget) -> Result<Certificate> {
     let key = read_keys_within(packets, budget)?.pop();
     key.unwrap_or_else(|| Err(Error::NoKey("there is none in it".into())))?

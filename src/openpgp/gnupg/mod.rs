@@ -1,7 +1,7 @@
 //! Keys as GnuPG keeps them: bytes of its files in, certificates and secret keys out.
 //!
-//! gpg keeps certificates in one file and every private key in a file of its own, named by its
-//! keygrip; [`GnupgKey`] brings the two together.
+//! gpg keeps certificates in one file, and every private key in its own file, named by its keygrip.
+//! [`GnupgKey`] brings the two together.
 
 mod keyring;
 mod private_key;
@@ -37,7 +37,7 @@ pub struct GnupgKey<'a> {
 }
 
 impl<'a> GnupgKey<'a> {
-    /// Finds the files of a certificate's keys, by what is public in both.
+    /// Finds the files of a certificate's keys by the public part in both.
     pub fn of(
         certificate: &'a Certificate,
         files: impl Iterator<Item = &'a PrivateKeyFile> + Clone,
@@ -57,12 +57,12 @@ impl<'a> GnupgKey<'a> {
         found
     }
 
-    /// Returns whether a file belongs to one of the keys, whether it can be taken over or not.
+    /// Returns whether a file belongs to one of the keys, even if it cannot be imported.
     pub fn has(&self, file: &PrivateKeyFile) -> bool {
         self.certificate.cert().keys().any(|component| belongs(file, component.key().mpis()))
     }
 
-    /// Returns whether the secret part of a key that signs can be taken over.
+    /// Returns whether the secret part of a signing key can be imported.
     pub fn can_sign(&self, policy: &Policy) -> bool {
         let keys = self.certificate.describe(policy).keys;
         let signs = |fingerprint: Fingerprint| {
@@ -76,12 +76,12 @@ impl<'a> GnupgKey<'a> {
         !self.parts.is_empty() || !self.left.is_empty()
     }
 
-    /// Returns the keys whose secret parts can be taken over.
+    /// Returns the keys whose secret parts can be imported.
     pub fn movable(&self) -> impl Iterator<Item = Fingerprint> + '_ {
         self.parts.iter().map(|(key, _)| Fingerprint(key.fingerprint()))
     }
 
-    /// Returns whether taking it over needs a passphrase.
+    /// Returns whether importing it needs a passphrase.
     pub fn is_protected(&self) -> bool {
         let is_open = |secret: &SecretPart| {
             matches!(secret, SecretPart::Here(SecretKeyMaterial::Unencrypted(_)))
@@ -94,9 +94,9 @@ impl<'a> GnupgKey<'a> {
         &self.left
     }
 
-    /// Puts the secret key together: a part that is protected is so again under the same
-    /// passphrase, one that is not stays so, and one that is missing is marked as being
-    /// elsewhere, as gpg marks it. Whether the parts belong together is for [`SecretKey::check`].
+    /// Puts the secret key together. A protected part is protected again under the same passphrase.
+    /// An unprotected part stays so. A missing part becomes gpg's stub. [`SecretKey::check`] checks
+    /// that the parts belong together.
     ///
     /// # Errors
     ///
@@ -121,8 +121,8 @@ impl<'a> GnupgKey<'a> {
     }
 }
 
-/// Returns whether a file is that of a key: the public number that makes it what it is, is the
-/// same. Whether the others are too is seen when the secret part is loaded.
+/// Returns whether a file is that of a key, by its most important public number. The other numbers
+/// are checked when the secret part is loaded.
 fn belongs(file: &PrivateKeyFile, key: &mpi::PublicKey) -> bool {
     let number = match key {
         mpi::PublicKey::RSA { n, .. } => n,
@@ -219,7 +219,7 @@ mod tests {
 
 #[cfg(test)]
 mod mutations {
-    /// Calls `read` with so many damaged copies: bytes changed, cut out, doubled, cut off.
+    /// Calls `read` with damaged copies: bytes changed, removed, inserted, cut off.
     pub(super) fn each(bytes: &[u8], times: usize, mut read: impl FnMut(&[u8])) {
         let mut state = 0x9E37_79B9_7F4A_7C15u64;
         let mut random = |below: usize| {

@@ -1,7 +1,7 @@
 //! The files of `private-keys-v1.d`, as gpg-agent writes them (GnuPG, agent/keyformat.txt).
 //!
-//! A file holds one key as an S-expression, canonical and bare (gpg 2.1 and 2.2) or advanced and
-//! behind `Key:` (2.2 and later). Its name is the keygrip, a hash over the public part.
+//! A file has one key as an S-expression: canonical and bare (gpg 2.1 and 2.2), or advanced after
+//! `Key:` (2.2 and later). Its name is the keygrip, a hash of the public part.
 
 use sequoia_openpgp as openpgp;
 use zeroize::Zeroizing;
@@ -18,11 +18,10 @@ use crate::openpgp::hash::sha1;
 use crate::openpgp::ids::hex;
 use crate::openpgp::rsa_public::without_zeros;
 
-/// The most bytes that are read of a private key file: one of RSA-4096 has 7 KiB.
+/// The most bytes of a private key file. One of RSA-4096 has 7 KiB.
 pub const MAX_PRIVATE_KEY: u64 = 256 * 1024;
 
-/// A private key file that was read, and no secret part of it unlocked. It has neither Debug nor
-/// Clone.
+/// A private key file that was read and not unlocked. It has neither Debug nor Clone.
 pub struct PrivateKeyFile {
     /// What the key has in common with its certificate: n, q or y, without leading zeros.
     pub(super) public: Vec<u8>,
@@ -31,14 +30,14 @@ pub struct PrivateKeyFile {
 
 /// Where the secret part is.
 pub(super) enum SecretPart {
-    /// Here, as it is in an OpenPGP packet: in the open, or protected as it came in one, for gpg
-    /// keeps what it imports so until it is first used.
+    /// Here, as in an OpenPGP packet: unprotected, or with the packet's protection. gpg keeps an
+    /// imported key in that form until its first use.
     Here(SecretKeyMaterial),
     /// Behind gpg-agent's protection.
     Protected(Protected),
     /// On a smart card or the like.
     Elsewhere,
-    /// Of an algorithm that is not looked into.
+    /// Of an algorithm that is not read.
     Other,
 }
 
@@ -84,7 +83,7 @@ fn bad(why: &str) -> Error {
     Error::GnupgFile(why.into())
 }
 
-/// Tells gpg-agent's protections apart.
+/// Reads which of gpg-agent's protections a key has.
 fn protected(key: Sexp) -> Result<SecretPart> {
     let part = key.list().and_then(|list| list.get(1));
     let protection = part.and_then(|part| part.find("protected")).and_then(Sexp::list);
@@ -158,7 +157,7 @@ fn encrypted(
         "SHA512" => HashAlgorithm::SHA512,
         _ => return None,
     };
-    // RFC 9580, section 3.7.1.3: one octet is all that an OpenPGP packet has for it.
+    // RFC 9580, section 3.7.1.3: an OpenPGP packet has one octet for it.
     let count: u8 = std::str::from_utf8(count).ok()?.parse().ok()?;
     let hash_bytes = (16 + u32::from(count & 15)) << (u32::from(count >> 4) + 6);
     let s2k = S2K::Iterated { hash, salt: salt.try_into().ok()?, hash_bytes };
@@ -166,7 +165,7 @@ fn encrypted(
 }
 
 /// Returns the value of the entry `Key:` of the name-value form. A line that begins with a blank
-/// goes on the one before; an empty one stands for a line end (GnuPG, common/name-value.c).
+/// continues the line before. An empty one is a line end (GnuPG, common/name-value.c).
 fn key_entry(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     const NAME: &[u8] = b"key:";
     let mut lines = bytes.split(|byte| *byte == b'\n');

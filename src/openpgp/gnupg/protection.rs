@@ -1,8 +1,8 @@
 //! gpg-agent's protection of private keys (GnuPG, agent/protect.c).
 //!
-//! `(protected METHOD ((sha1 SALT COUNT) IV) DATA)` stands in the place of the secret numbers. The
-//! cipher's key is OpenPGP's iterated and salted S2K with SHA-1. With CBC, a SHA-1 over the whole
-//! key's list follows the numbers; with OCB, the list without the protected part is authenticated.
+//! `(protected METHOD ((sha1 SALT COUNT) IV) DATA)` replaces the secret numbers. OpenPGP's iterated
+//! and salted S2K with SHA-1 makes the cipher's key. With CBC, a SHA-1 over the key's whole list
+//! follows the numbers. OCB authenticates the list without the protected part.
 
 use aes::{Aes128, Aes256};
 use cbc::cipher::block_padding::NoPadding;
@@ -24,8 +24,8 @@ use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::secret_key::Passphrase;
 use crate::openpgp::weakness::Weakness;
 
-/// The most bytes that the key derivation may hash. gpg-agent takes what its machine does in a
-/// tenth of a second, some hundreds of millions.
+/// The most bytes that the key derivation may hash. gpg-agent takes what its machine hashes in a
+/// tenth of a second: some hundred million.
 const MAX_COUNT: u32 = 1 << 29;
 
 const TAG: usize = 16;
@@ -33,7 +33,7 @@ const TAG: usize = 16;
 /// A protected key.
 pub(super) struct Protected {
     key: Sexp,
-    /// Where the protected part is in the list of the key's numbers.
+    /// The place of the protected part in the list of the key's numbers.
     place: usize,
     cipher: Cipher,
     salt: [u8; 8],
@@ -102,7 +102,7 @@ impl Protected {
             Cipher::Cbc256 => decrypt_cbc::<cbc::Decryptor<Aes256>>(&key, iv, &mut clear),
             Cipher::Ocb128 => decrypt_ocb(&key, iv, &self.around(&[]), &mut clear),
         };
-        // A wrong passphrase and damaged data are the same to a cipher.
+        // A cipher cannot distinguish a wrong passphrase from damaged data.
         let wrong = || Error::WrongPassphrase(fingerprint());
         opened.ok_or_else(wrong)?;
         let secret = Sexp::read_first(&clear).ok_or_else(wrong)?;
@@ -121,7 +121,7 @@ impl Protected {
         }
     }
 
-    /// Writes the list of the key's numbers with others in the place of the protected part.
+    /// Writes the list of the key's numbers with other elements in place of the protected part.
     fn around(&self, instead: &[Sexp]) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(8 * 1024));
         let part = self.key.list().and_then(|list| list.get(1)).and_then(Sexp::list);
@@ -143,7 +143,7 @@ fn elements(key: &Sexp, place: usize) -> Option<(&[u8], &[Sexp], &[u8])> {
         [_, Sexp::Atom(method), Sexp::List(parameters), Sexp::Atom(data)] => {
             Some((method, parameters, data))
         }
-        // A method of other parameters: its name is all that is told of it.
+        // A method with other parameters. Only its name is returned.
         [_, Sexp::Atom(method), ..] => Some((method, &[], &[])),
         _ => None,
     }
@@ -173,7 +173,7 @@ fn decrypt_cbc<D: KeyIvInit + BlockDecryptMut>(
     cipher.decrypt_padded_mut::<NoPadding>(data).ok().map(drop)
 }
 
-/// Decrypts and takes the tag off.
+/// Decrypts and removes the tag.
 fn decrypt_ocb(
     key: &[u8],
     nonce: &[u8],

@@ -1,27 +1,28 @@
 //! S-expressions, as far as gpg-agent's key files need them.
 //!
-//! One reader takes both forms, for the canonical one is a part of the advanced one: lists,
-//! tokens, quoted strings, `#hex#`, `|base64|` and strings with their length in front (Rivest,
-//! <https://people.csail.mit.edu/rivest/Sexp.txt>; gpg-agent's files, agent/keyformat.txt).
+//! One reader takes both forms, because the canonical form is a part of the advanced one. It reads
+//! lists, tokens, quoted strings, `#hex#`, `|base64|` and strings with their length in front
+//! (Rivest, <https://people.csail.mit.edu/rivest/Sexp.txt>; gpg-agent's files,
+//! agent/keyformat.txt).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// How deep lists may lie in each other: a key's are five deep.
+/// How deep lists may be nested. Those of a key are five deep.
 const MAX_DEPTH: usize = 16;
 
-/// The most elements of one expression: a key has about thirty.
+/// The most elements of one expression. A key has about thirty.
 const MAX_ELEMENTS: usize = 4_096;
 
-/// An S-expression. It may hold secrets: it is wiped when dropped, and has no Debug.
+/// An S-expression. It may hold secrets, so it is wiped when dropped and has no Debug.
 pub(super) enum Sexp {
     Atom(Zeroizing<Vec<u8>>),
     List(Vec<Sexp>),
 }
 
 impl Sexp {
-    /// Reads one expression. What follows it must be blanks or zeros, which fill up blocks.
+    /// Reads one expression. Only blanks and zeros may follow it, as padding.
     pub(super) fn read(bytes: &[u8]) -> Option<Sexp> {
         let mut reader = SexpReader { rest: bytes, elements: 0 };
         let sexp = reader.element(0)?;
@@ -29,7 +30,7 @@ impl Sexp {
         reader.rest.iter().all(is_filler).then_some(sexp)
     }
 
-    /// Reads the one expression that the bytes begin with, whatever follows.
+    /// Reads the expression that the bytes begin with. Anything may follow.
     pub(super) fn read_first(bytes: &[u8]) -> Option<Sexp> {
         SexpReader { rest: bytes, elements: 0 }.element(0)
     }
@@ -103,7 +104,7 @@ impl SexpReader<'_> {
         Some(byte)
     }
 
-    /// Takes bytes as long as they are such.
+    /// Takes bytes as long as `is_such` accepts them.
     fn run(&mut self, is_such: impl Fn(&u8) -> bool) -> &[u8] {
         let end = self.rest.iter().position(|byte| !is_such(byte)).unwrap_or(self.rest.len());
         let (run, rest) = self.rest.split_at(end);
@@ -206,7 +207,7 @@ impl SexpReader<'_> {
         }
     }
 
-    /// What stands behind a backslash; nothing for a line end that it hides.
+    /// What a backslash and this byte mean. Nothing for a line end.
     fn escape(&mut self) -> Option<Option<u8>> {
         let byte = match self.next()? {
             b'b' => 0x08,

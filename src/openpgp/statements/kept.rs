@@ -1,4 +1,4 @@
-//! The packets of a key's statements, kept as they came.
+//! The packets of a key's statements, as they came.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
@@ -31,11 +31,11 @@ pub(in crate::openpgp) struct Statements(Arc<Kept>);
 struct Kept {
     /// The primary key's body.
     primary: Arc<[u8]>,
-    /// What there is besides the primary key.
+    /// The other components: subkeys, user IDs, user attributes.
     subjects: Vec<Subject>,
-    /// The signature packets' bodies, each with what it stands behind.
+    /// The signature packets' bodies, each with the component before it.
     signatures: Vec<(Subject, Arc<[u8]>)>,
-    /// Those that are known to be by the primary key, about what they stand behind.
+    /// The signatures that the primary key is known to have made about the component before them.
     proven: HashSet<(Subject, Arc<[u8]>)>,
     verified: OnceLock<Attributed>,
 }
@@ -43,16 +43,16 @@ struct Kept {
 #[derive(Debug, Default)]
 struct Attributed {
     own: Vec<Statement>,
-    /// The revocations that the primary key did not make, each with who claims to have.
+    /// The revocations that the primary key did not make, each with its claimed issuers.
     by_others: Vec<(Statement, Vec<[u8; 8]>)>,
 }
 
 impl Statements {
-    /// Takes the statements of the one certificate in some packets, and tells whose they are. What
-    /// is proven already is not verified again.
+    /// Takes the statements of one certificate from its packets. Also returns its fingerprint.
+    /// Signatures with a proof are not verified again.
     ///
-    /// Signatures that claim to be by others are left out, but for revocations: whose they are
-    /// only the mathematics tells.
+    /// Signatures that claim to be by others are left out. Revocations are kept, because only
+    /// verifying shows who made them.
     pub(in crate::openpgp) fn of_given(
         packets: &[u8],
         proofs: &Proofs,
@@ -63,7 +63,7 @@ impl Statements {
         Some((fingerprint, Statements(Arc::new(walk.kept))))
     }
 
-    /// Takes the statements of the one certificate in some packets.
+    /// Takes the statements of one certificate from its packets.
     pub(in crate::openpgp) fn of(packets: &[u8]) -> Statements {
         let given = Statements::of_given(packets, &Proofs::default());
         given.map(|(_, statements)| statements).unwrap_or_default()
@@ -97,7 +97,7 @@ impl Statements {
         }
     }
 
-    /// Returns the statements with one that stands alone, such as a revocation certificate.
+    /// Returns the statements with a separate one, such as a revocation certificate.
     pub(in crate::openpgp) fn with(&self, body: &[u8]) -> Statements {
         self.and(&Statements(Arc::new(Kept {
             primary: self.0.primary.clone(),
@@ -106,7 +106,8 @@ impl Statements {
         })))
     }
 
-    /// Returns those of the statements that are wanted; what does not verify is left out.
+    /// Returns the statements that `wants` accepts. What does not verify stays, because it counts
+    /// for nothing.
     pub(in crate::openpgp) fn filtered(&self, wants: impl Fn(&Statement) -> bool) -> Statements {
         let gone: HashSet<&Arc<[u8]>> =
             self.own().iter().filter(|it| !wants(it)).map(|it| &it.body).collect();
@@ -123,18 +124,19 @@ impl Statements {
         }))
     }
 
-    /// Returns what the primary key said: every statement whose numbers verify.
+    /// Returns the statements of the primary key: every one whose numbers verify.
     pub(in crate::openpgp) fn own(&self) -> &[Statement] {
         &self.verified().own
     }
 
-    /// Returns whether the primary key made the signature with this body, which is among them.
+    /// Returns whether the primary key made the signature with this body. It has to be among the
+    /// statements.
     pub(in crate::openpgp) fn is_own(&self, body: &[u8]) -> bool {
         self.own().iter().any(|statement| *statement.body == *body)
     }
 
-    /// Returns the revocations by others, each with the key IDs of who claims to have made it.
-    /// Nobody has checked them.
+    /// Returns the revocations by others, each with the key IDs of its claimed issuers. They are
+    /// not verified.
     pub(in crate::openpgp) fn by_others(&self) -> &[(Statement, Vec<[u8; 8]>)] {
         &self.verified().by_others
     }
@@ -143,9 +145,9 @@ impl Statements {
         self.0.verified.get_or_init(|| verify(&self.0))
     }
 
-    /// Returns the packets of a certificate with what they lack of its statements: what a parser
-    /// left out, and what it wrote in other words; or nothing if they lack none. `by_other` says
-    /// which revocations by others count, `elsewhere` has what other copies say. Of that the
+    /// Returns the packets of a certificate with the statements that are missing: those that a
+    /// parser left out or rewrote. Returns nothing if none are missing. `by_other` says which
+    /// revocations by others count. `elsewhere` has the statements of other copies. Of these only
     /// revocations are added.
     pub(in crate::openpgp) fn restored(
         &self,
@@ -207,7 +209,7 @@ impl Walk {
         if packet.tag == SIGNATURE {
             return self.take_signature(packet.body, proofs);
         }
-        // A second primary key begins another certificate, which nobody looks at here.
+        // A second primary key would begin another certificate, which is ignored here.
         let Some(subject) = subject_in(packet).filter(|it| *it != Subject::Key) else { return };
         self.place = subject.clone();
         if !self.kept.subjects.contains(&subject) {
@@ -228,7 +230,7 @@ impl Walk {
     }
 }
 
-/// Returns what the signatures behind a packet are about.
+/// Returns what the signatures after a packet are about.
 fn subject_in(packet: &RawPacket<'_>) -> Option<Subject> {
     match packet.tag {
         PUBLIC_KEY | SECRET_KEY => Some(Subject::Key),
@@ -278,8 +280,8 @@ fn verify(kept: &Kept) -> Attributed {
     verified
 }
 
-/// Returns what a signature is about, if the primary key made it. Most stand behind what they
-/// are about; others are tried on everything of its kind.
+/// Returns what a signature is about, if the primary key made it. Most follow what they are about.
+/// The others are tried on every component of the right kind.
 fn subject_of<'a>(
     raw: &RawSignature<'_>,
     place: &'a Subject,
@@ -311,7 +313,7 @@ fn subject_of<'a>(
     })
 }
 
-/// Hashes what a signature about the subject is over (RFC 9580, section 5.2.4).
+/// Hashes what a signature about the subject signs (RFC 9580, section 5.2.4).
 fn digest_over(raw: &RawSignature<'_>, primary: &[u8], subject: &Subject) -> Option<Vec<u8>> {
     let subject = match subject {
         Subject::Key => Vec::new(),
@@ -328,7 +330,7 @@ fn bodies(packets: &[u8]) -> HashSet<&[u8]> {
     signatures.map(|packet| packet.body).collect()
 }
 
-/// Puts signatures behind what they are about.
+/// Inserts signatures after what they are about.
 fn insert(packets: &[u8], missing: &HashMap<&Subject, Vec<&Arc<[u8]>>>) -> Vec<u8> {
     let mut all = Vec::with_capacity(packets.len());
     let mut walked = 0;

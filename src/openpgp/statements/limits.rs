@@ -1,8 +1,8 @@
-//! How far a key's newest statements let it go.
+//! The limits that a key's newest statements set.
 //!
-//! The newest self-signature of each user ID, of the key itself and of each subkey says when that
-//! ends and what it may do. All of them count together, at their narrowest: another program may
-//! go by any one of them.
+//! The newest self-signatures on each user ID, on the key itself and on each subkey say when it
+//! ends and what it may do. All of them count together, at their narrowest, because another program
+//! may use any one of them.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,21 +11,21 @@ use super::statement::{Statement, Subject};
 use crate::openpgp::policy::{ACCEPTED_HASHES, Policy};
 use crate::openpgp::weakness::Weakness;
 
-/// What the newest statements leave of a key.
+/// The limits of a key by its newest statements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::openpgp) struct Limits {
     /// When it ends, if ever.
     pub(in crate::openpgp) end: Option<SystemTime>,
-    /// The purposes left: the first octet of the key flags. Where no statement has flags, all.
+    /// The purposes left: the first octet of the key flags. All if no statement has flags.
     pub(in crate::openpgp) flags: u8,
-    /// Why it cannot be used until its owner has signed it anew.
+    /// Why it cannot be used until its owner renews its self-signatures.
     pub(in crate::openpgp) flaw: Option<Weakness>,
 }
 
 impl Limits {
     const NONE: Limits = Limits { end: None, flags: 0xFF, flaw: None };
 
-    /// Returns whether the purposes left hold signing (RFC 9580, section 5.2.3.29).
+    /// Returns whether signing is among the purposes left (RFC 9580, section 5.2.3.29).
     pub(in crate::openpgp) fn may_sign(&self) -> bool {
         self.flags & 0x02 != 0
     }
@@ -37,15 +37,15 @@ impl Limits {
 
 /// The newest statements about one thing.
 struct Newest<'a> {
-    /// Those that count. Never empty.
+    /// The statements that count. Never empty.
     statements: Vec<&'a Statement>,
-    /// Whether an older one has a strong hash, which other programs would go by.
+    /// Whether an older one has a strong hash. Other programs would use that one.
     has_strong: bool,
 }
 
 impl<'a> Newest<'a> {
-    /// Chooses the newest of what the certificate says itself, and of what other copies say after
-    /// that. What is dated in the future counts beside the newest one that is not.
+    /// Chooses the newest statements of the certificate, and the newest later ones of other copies.
+    /// Statements from the future count beside the newest one that is not.
     fn of(
         own: &[&'a Statement],
         elsewhere: &[&'a Statement],
@@ -65,13 +65,13 @@ impl<'a> Newest<'a> {
         (!statements.is_empty()).then_some(Newest { statements, has_strong })
     }
 
-    /// Returns when they say that a key ends, which was made then.
+    /// Returns when they say that a key ends that was made at `born`.
     fn key_end(&self, born: SystemTime) -> Option<SystemTime> {
         let lasts = self.statements.iter().filter_map(|it| it.says.key_lasts);
         lasts.min().map(|seconds| born + Duration::from_secs(u64::from(seconds)))
     }
 
-    /// Returns when they end themselves.
+    /// Returns when the first of them expires.
     fn own_end(&self) -> Option<SystemTime> {
         let end = |it: &&Statement| {
             it.says.lasts.map(|seconds| it.created() + Duration::from_secs(u64::from(seconds)))
@@ -83,7 +83,7 @@ impl<'a> Newest<'a> {
         self.statements.iter().filter_map(|it| it.says.flags).fold(0xFF, |all, it| all & it)
     }
 
-    /// Returns why nothing can be built on them.
+    /// Returns why they cannot be relied on.
     fn flaw(&self) -> Option<Weakness> {
         let unclear = self.statements.iter().any(|it| it.says.is_unclear);
         let weak = || self.has_strong.then(|| weak_one(&self.statements)).flatten();
@@ -94,8 +94,8 @@ impl<'a> Newest<'a> {
     }
 }
 
-/// Returns the limits of a primary key that was made then, by what the certificate and other
-/// copies of it say.
+/// Returns the limits of a primary key that was made at `born`, by its certificate and other
+/// copies.
 pub(in crate::openpgp) fn limits_of_primary(
     own: &[Statement],
     elsewhere: &[Statement],
@@ -131,7 +131,7 @@ pub(in crate::openpgp) fn limits_of_primary(
         ends_of_words.push(newest.own_end());
         all.extend(&newest.statements);
     }
-    // The last word that still stands carries the key.
+    // The key is valid until the last of these signatures expires.
     if !ends_of_words.is_empty() && !ends_of_words.contains(&None) {
         limits.end_by(ends_of_words.into_iter().flatten().max());
     }
@@ -141,7 +141,7 @@ pub(in crate::openpgp) fn limits_of_primary(
     limits
 }
 
-/// Returns the limits of a subkey that was made then.
+/// Returns the limits of a subkey that was made at `born`.
 pub(in crate::openpgp) fn limits_of_subkey(
     own: &[Statement],
     elsewhere: &[Statement],
@@ -169,7 +169,7 @@ fn is_strong(statement: &Statement) -> bool {
     ACCEPTED_HASHES.iter().any(|hash| u8::from(*hash) == statement.says.hash)
 }
 
-/// Says which weak hash one of them uses.
+/// Returns the weak hash that one of them uses.
 fn weak_one(statements: &[&Statement]) -> Option<Weakness> {
     let weak = statements.iter().find(|it| !is_strong(it))?;
     let hash = sequoia_openpgp::types::HashAlgorithm::from(weak.says.hash);

@@ -1,9 +1,9 @@
-//! What a key says of itself, from the packets as they stand.
+//! What a key says about itself, from the packets as they are.
 //!
-//! sequoia leaves out what it cannot read or place: a revocation with a damaged hint, a binding
-//! with a broken subpacket. What it leaves out is what narrows. So the packets are kept here as they came,
-//! and one counts if its numbers verify with the primary key, whatever else is odd about it.
-//! What does not verify is nobody's word.
+//! sequoia leaves out what it cannot read or place: a revocation with a damaged hint, or a binding
+//! with a broken subpacket. That could be what narrows the key. So the packets are kept here as
+//! they came. A statement counts if its numbers verify with the primary key, even if the rest is
+//! malformed. What does not verify does not count.
 
 mod kept;
 mod limits;

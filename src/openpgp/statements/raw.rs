@@ -1,7 +1,7 @@
 //! A signature packet taken apart without judging it.
 //!
-//! A parser that wants everything to be right loses what is not, and a revocation with it. Here
-//! only those parts are found that the mathematics needs, and what the key's owner said in them.
+//! A strict parser rejects malformed signatures, and could lose a revocation. Here only the parts
+//! are read that verifying needs, and what the key's owner said in them.
 
 use sequoia_openpgp as openpgp;
 
@@ -21,13 +21,13 @@ pub(super) struct RawSignature<'a> {
     version: u8,
     pub(super) typ: u8,
     hash: u8,
-    /// What is hashed behind the thing that is signed: for version 4 all from the version to the
-    /// end of the hashed subpackets.
+    /// What is hashed after the signed content. In version 4 it goes from the version to the end of
+    /// the hashed subpackets.
     head: &'a [u8],
     hashed: &'a [u8],
-    /// Empty if its length is wrong: nothing in it is signed.
+    /// Empty if its length is wrong. Nothing in it is signed.
     unhashed: &'a [u8],
-    /// Where the number begins, if the lengths in front of it are right.
+    /// The number and what follows, if the lengths in front of it are right.
     number: Option<&'a [u8]>,
     body: &'a [u8],
     /// The creation time and issuer of a version 3 signature.
@@ -35,8 +35,8 @@ pub(super) struct RawSignature<'a> {
 }
 
 impl<'a> RawSignature<'a> {
-    /// Takes a body apart: version 4, or 3 (RFC 9580, sections 5.2.2 and 5.2.3). Keys of version 4
-    /// make no others.
+    /// Reads a body of version 4 or 3 (RFC 9580, sections 5.2.2 and 5.2.3). Keys of version 4 make
+    /// no others.
     pub(super) fn read(body: &'a [u8]) -> Option<RawSignature<'a>> {
         match *body.first()? {
             2 | 3 => RawSignature::version_3(body),
@@ -83,7 +83,7 @@ impl<'a> RawSignature<'a> {
         })
     }
 
-    /// Returns the hash algorithm that it is over, if it is one that can be computed.
+    /// Returns its hash algorithm, which may be unknown.
     pub(super) fn hash(&self) -> HashAlgorithm {
         HashAlgorithm::from(self.hash)
     }
@@ -100,8 +100,8 @@ impl<'a> RawSignature<'a> {
         context.into_digest().ok()
     }
 
-    /// Returns what may be the RSA number of a key whose modulus has so many octets: the number
-    /// as its length has it, and the last octets there are, whatever the length says.
+    /// Returns what may be the RSA number by a key whose modulus has `octets` octets: the number by
+    /// its length, and the last octets of the packet.
     pub(super) fn numbers(&self, octets: usize) -> Vec<&'a [u8]> {
         let declared = self.number.and_then(|number| {
             let (bits, rest) = number.split_first_chunk::<2>()?;
@@ -120,7 +120,7 @@ impl<'a> RawSignature<'a> {
         self.fixed.iter().map(|(_, issuer)| *issuer).chain(named).collect()
     }
 
-    /// Returns whether it is of a type that revokes.
+    /// Returns whether its type is a revocation.
     pub(super) fn is_revocation(&self) -> bool {
         matches!(self.typ, KEY_REVOCATION | SUBKEY_REVOCATION | CERTIFICATION_REVOCATION)
     }
@@ -142,7 +142,7 @@ impl<'a> RawSignature<'a> {
     }
 }
 
-/// What a signature says in its hashed subpackets. Where one says a thing twice, the narrower
+/// What a signature says in its hashed subpackets. If it says something twice, the narrower value
 /// counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Says {
@@ -150,15 +150,15 @@ pub(super) struct Says {
     pub(super) hash: u8,
     /// When it was made, in seconds since 1970.
     pub(super) created: Option<u32>,
-    /// How many seconds after the key was made that ends. Never zero.
+    /// When the key ends, in seconds after it was made. Never zero.
     pub(super) key_lasts: Option<u32>,
-    /// How many seconds after it was made the signature ends. Never zero.
+    /// When the signature expires, in seconds after it was made. Never zero.
     pub(super) lasts: Option<u32>,
     /// The first octet of the key flags (RFC 9580, section 5.2.3.29).
     pub(super) flags: Option<u8>,
     /// The code and the words of the reason for revocation.
     pub(super) reason: Option<(u8, Vec<u8>)>,
-    /// Something that may narrow could not be understood.
+    /// Whether something that may narrow the key could not be read.
     pub(super) is_unclear: bool,
 }
 
@@ -178,15 +178,15 @@ impl Says {
                 self.flags = Some(self.flags.map_or(flags, |known| known & flags));
             }
             (29, &[code, ref words @ ..]) => self.reason = Some((code, words.to_vec())),
-            // Preferences, names and places: none of them narrows what a key may do.
+            // Preferences, names and addresses, which do not narrow a key.
             (4..=7 | 11 | 12 | 16 | 21..=26 | 28..=35 | 39, _) => {}
-            // An unknown thing that must be understood (RFC 9580, section 5.2.3.7).
+            // An unknown critical subpacket (RFC 9580, section 5.2.3.7).
             (_, _) => self.is_unclear |= is_critical,
         }
     }
 }
 
-/// Takes the nearer of two ends; zero is none.
+/// Takes the nearer of two ends. Zero means no end.
 fn narrow(end: &mut Option<u32>, other: u32) {
     if other > 0 {
         *end = Some(end.map_or(other, |known| known.min(other)));

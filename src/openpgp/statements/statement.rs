@@ -1,4 +1,4 @@
-//! One thing that a key says of itself.
+//! One statement of a key about itself.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -35,7 +35,7 @@ impl Statement {
         matches!(self.typ, KEY_REVOCATION | SUBKEY_REVOCATION | CERTIFICATION_REVOCATION)
     }
 
-    /// Returns when it says that it was made.
+    /// Returns its claimed creation time.
     pub(in crate::openpgp) fn created(&self) -> SystemTime {
         let seconds = u64::from(self.says.created.unwrap_or(0));
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
@@ -46,8 +46,8 @@ impl Statement {
         self.says.reason.as_ref().map(|(code, words)| (*code, words.as_slice()))
     }
 
-    /// Returns whether signatures from before fall too: for all reasons but "superseded" and
-    /// "retired" (RFC 9580, section 5.2.3.31).
+    /// Returns whether it also ends signatures from before it: for all reasons except "superseded"
+    /// and "retired" (RFC 9580, section 5.2.3.31).
     pub(in crate::openpgp) fn is_hard(&self) -> bool {
         !matches!(self.says.reason, Some((1 | 3, _)))
     }

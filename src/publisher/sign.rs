@@ -16,8 +16,8 @@ use super::parallel::{each, for_each, threads_that_write};
 use super::show::{expiry_notice, first_user_id, warn_of_archives};
 use super::sign_lists::{Sorted, warn_of_lists};
 use super::signed::{Signed, SignedBy, SignedFile, State};
-use super::signer::{Form, Signer};
-pub use super::signing::Output;
+use super::signer::{Form, UnlockedSigner};
+pub use super::signing::Destination;
 use super::signing::Signing;
 use crate::disk::Error;
 use crate::disk::bundle::BundleFile;
@@ -39,7 +39,7 @@ pub struct SignRequest<'a> {
     /// Whether signatures are armored.
     pub armored: bool,
     /// Where signatures go.
-    pub output: Output<'a>,
+    pub output: Destination<'a>,
     /// Whether other files in the signatures' places are replaced, and old lists too.
     pub force: bool,
     /// How many files are signed at once. None is as many as keep the machine busy.
@@ -120,7 +120,7 @@ impl Publisher<'_> {
     fn unlock_signers(
         &self,
         request: &SignRequest<'_>,
-    ) -> Result<(Vec<Signer>, Vec<SignedBy>), Failure> {
+    ) -> Result<(Vec<UnlockedSigner>, Vec<SignedBy>), Failure> {
         let found = self.find_keys(request.keys, request.key_text.as_ref())?;
         let SignRequest { created, armored, .. } = *request;
         let form = Form { way: ContentHash::SHA256, created, armored };
@@ -191,13 +191,13 @@ impl Publisher<'_> {
 fn check_output(request: &SignRequest<'_>, release: &Release) -> Result<(), Failure> {
     let usage = |message: &str| Err(Failure::Usage(message.into()));
     let is_stream = matches!(request.what, What::Stream(_));
-    if request.keys.len() > 1 && (is_stream || request.output != Output::Beside) {
+    if request.keys.len() > 1 && (is_stream || request.output != Destination::Beside) {
         return usage("several keys sign files where they are, without -o and standard input");
     }
     match (request.output, &release.artifacts[..], release.unreadable.is_empty()) {
         _ if is_stream => Ok(()),
-        (Output::Beside, ..) => Ok(()),
-        (Output::At(output), [artifact], true) if is_same_file(output, &artifact.path) => {
+        (Destination::Beside, ..) => Ok(()),
+        (Destination::At(output), [artifact], true) if is_same_file(output, &artifact.path) => {
             usage("-o names the very file that is to be signed")
         }
         (_, [_], true) => Ok(()),

@@ -29,7 +29,7 @@ pub struct Form {
 }
 
 /// A key that signs, unlocked.
-pub struct Signer {
+pub struct UnlockedSigner {
     /// The unlocked key.
     pub key: SigningKey,
     /// What its signatures are like.
@@ -46,14 +46,14 @@ impl Publisher<'_> {
     /// # Errors
     ///
     /// As [`Publisher::unlock`].
-    pub fn signer(&self, found: &Found, form: Form) -> Result<Signer, Failure> {
+    pub fn signer(&self, found: &Found, form: Form) -> Result<UnlockedSigner, Failure> {
         let key = self.unlock(found)?;
         let judge = Judge::new(vec![key.certificate().clone()], self.policy())?;
-        Ok(Signer { key, form, judge, is_exact: found.exactly.is_some() })
+        Ok(UnlockedSigner { key, form, judge, is_exact: found.exactly.is_some() })
     }
 }
 
-impl Signer {
+impl UnlockedSigner {
     /// Signs content that was hashed the way that the form says, and judges the signature before
     /// anybody sees it.
     ///
@@ -74,7 +74,7 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// As [`Signer::sign`], and that the other signature cannot be read.
+    /// As [`UnlockedSigner::sign`], and that the other signature cannot be read.
     pub fn sign_unless_signed(&self, bytes: &[u8], there: Option<&Path>) -> Result<Vec<u8>> {
         let content = self.hash(bytes);
         match there {

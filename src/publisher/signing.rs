@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use super::failure::Failure;
 use super::signed::{SignedFile, State};
-use super::signer::Signer;
+use super::signer::UnlockedSigner;
 use crate::disk::artifact::{Artifact, sha256};
 use crate::disk::file::metadata_of;
 use crate::disk::folder::Folder;
@@ -19,7 +19,7 @@ use crate::openpgp::ids::Fingerprint;
 
 /// Where signatures go.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Output<'a> {
+pub enum Destination<'a> {
     /// Beside their files: the first signer's to `FILE.sig`, which servers read, each other one's
     /// to `FILE.KEYID.sig`. A stream's is returned.
     Beside,
@@ -32,9 +32,9 @@ pub enum Output<'a> {
 /// How files are signed: by whom, and what may be written.
 pub(super) struct Signing<'a> {
     /// At least one.
-    pub signers: Vec<Signer>,
+    pub signers: Vec<UnlockedSigner>,
     /// Where signatures go.
-    pub output: Output<'a>,
+    pub output: Destination<'a>,
     /// Whether other files in their places are replaced.
     pub existing: Existing,
     /// The process's file mode creation mask.
@@ -80,11 +80,11 @@ impl Signing<'_> {
     /// Returns where each signer's signature goes. None of a file is a stream's.
     fn outputs(&self, artifact: Option<&Artifact>) -> Vec<Option<PathBuf>> {
         match (self.output, artifact) {
-            (Output::Beside, Some(artifact)) => {
+            (Destination::Beside, Some(artifact)) => {
                 self.beside(artifact).into_iter().map(Some).collect()
             }
-            (Output::At(path), _) => vec![Some(path.to_owned())],
-            (Output::Beside | Output::Returned, _) => vec![None],
+            (Destination::At(path), _) => vec![Some(path.to_owned())],
+            (Destination::Beside | Destination::Returned, _) => vec![None],
         }
     }
 
@@ -95,7 +95,7 @@ impl Signing<'_> {
         outputs: Vec<Option<PathBuf>>,
         folder_of: impl Fn(&Path) -> Result<Folder>,
     ) -> Vec<SignedFile> {
-        let signed = |(signer, output): (&Signer, Option<PathBuf>)| {
+        let signed = |(signer, output): (&UnlockedSigner, Option<PathBuf>)| {
             let Some(output) = output else {
                 let state = if self.dry_run { State::WouldSign } else { State::Signed };
                 return match signer.sign(content) {
@@ -119,7 +119,7 @@ impl Signing<'_> {
 
     /// Returns where each signer's signature of a file goes if it goes beside it.
     pub fn beside(&self, artifact: &Artifact) -> Vec<PathBuf> {
-        let output = |(place, signer): (usize, &Signer)| match place {
+        let output = |(place, signer): (usize, &UnlockedSigner)| match place {
             0 => artifact.signature_path(signer.form.armored),
             _ => {
                 let certificate = signer.key.certificate().fingerprint();
@@ -131,7 +131,7 @@ impl Signing<'_> {
 
     fn place(
         &self,
-        signer: &Signer,
+        signer: &UnlockedSigner,
         content: &Hashed,
         folder: &Folder,
         output: &Path,
@@ -156,7 +156,12 @@ impl Signing<'_> {
 
     /// Returns whether a good signature is in the new one's place that does as well. Anything else
     /// there is an error, unless it may be replaced.
-    pub fn is_up_to_date(&self, signer: &Signer, content: &Hashed, output: &Path) -> Result<bool> {
+    pub fn is_up_to_date(
+        &self,
+        signer: &UnlockedSigner,
+        content: &Hashed,
+        output: &Path,
+    ) -> Result<bool> {
         let Some(metadata) = metadata_of(output)? else { return Ok(false) };
         let does = |maker: &Fingerprint| match self.existing {
             Existing::Keep => signer.does_as_well(maker),
@@ -180,7 +185,7 @@ impl Signing<'_> {
 
 /// Returns the signature in the other form beside a new one, if it is the signer's own and not good
 /// any more.
-fn stale_beside(signer: &Signer, content: &Hashed, output: &Path) -> Option<PathBuf> {
+fn stale_beside(signer: &UnlockedSigner, content: &Hashed, output: &Path) -> Option<PathBuf> {
     let other = output.with_extension(if signer.form.armored { "sig" } else { "asc" });
     let is_file = other != output && fs::symlink_metadata(&other).is_ok_and(|it| it.is_file());
     let is_stale = is_file

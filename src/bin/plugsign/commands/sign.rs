@@ -9,7 +9,7 @@ use clap::Args;
 use plugsign::disk::Error;
 use plugsign::disk::release::Selection;
 use plugsign::publisher::failure::Failure;
-use plugsign::publisher::sign::{Output, SignRequest, What};
+use plugsign::publisher::sign::{Destination, SignRequest, What};
 use plugsign::publisher::signed::{Signed, State};
 use plugsign::text::Safe;
 
@@ -84,9 +84,9 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Signed, Failure> {
         },
         armored: arguments.armor,
         output: match arguments.output.as_deref() {
-            Some(path) if is_dash(path) => Output::Returned,
-            Some(path) => Output::At(path),
-            None => Output::Beside,
+            Some(path) if is_dash(path) => Destination::Returned,
+            Some(path) => Destination::At(path),
+            None => Destination::Beside,
         },
         force: arguments.force,
         jobs: arguments.jobs,

@@ -149,11 +149,22 @@ impl<'a> Graph<'a> {
         })
     }
 
-    /// Returns the arrows between files that reach each other, each with its way back.
-    pub fn cycles(&self) -> Vec<((usize, usize), Vec<usize>)> {
+    /// Returns a shortest circle of each group of files that reach each other.
+    pub fn cycles(&self) -> Vec<Vec<usize>> {
         let arrows = self.arrows.iter().filter(|(_, arrow)| arrow.is_use);
-        let with_way = |(from, to): (usize, usize)| Some(((from, to), self.way(to, from)?));
-        arrows.filter_map(|(files, _)| with_way(*files)).collect()
+        let circle = |(from, to): (usize, usize)| Some([vec![from], self.way(to, from)?].concat());
+        let mut circles: Vec<Vec<usize>> = arrows.filter_map(|it| circle(*it.0)).collect();
+        circles.sort_by_key(Vec::len);
+        let mut found: Vec<Vec<usize>> = Vec::new();
+        for circle in circles {
+            let reach = |from, to| self.way(from, to).is_some();
+            let is_known =
+                |known: &Vec<usize>| reach(known[0], circle[0]) && reach(circle[0], known[0]);
+            if !found.iter().any(is_known) {
+                found.push(circle);
+            }
+        }
+        found
     }
 
     /// Returns the shortest way from a file to a file.

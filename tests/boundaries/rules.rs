@@ -52,10 +52,9 @@ pub fn faults(files: &[(String, String)]) -> Vec<Fault> {
             add(format!("{rule}: {} -> {}", from.path, to.path), detail);
         }
     }
-    for ((from, to), back) in graph.cycles() {
-        let way: Vec<&str> = back.iter().map(|file| sources[*file].path.as_str()).collect();
-        let (from, to) = (&sources[from].path, &sources[to].path);
-        add(format!("cycle: {from} -> {to}"), format!("the way back is {}", way.join(" -> ")));
+    for circle in graph.cycles() {
+        let files: Vec<&str> = circle.iter().map(|file| sources[*file].path.as_str()).collect();
+        add(format!("cycle: {}", files.join(" -> ")), "these files import each other".to_owned());
     }
     if let Some(way) = verifying_reaches_secrets(&graph) {
         add(format!("secrets: {} reaches {}", VERIFY, SECRET_KEY), way);

@@ -180,7 +180,7 @@ pub struct Importer<'a> {
     pub(super) publisher: &'a Publisher<'a>,
     pub(super) taking: Taking<'a>,
     pub(super) imported: Imported,
-    storing: Storing,
+    pub(super) storing: Storing,
 }
 
 impl<'a> Importer<'a> {

@@ -56,6 +56,8 @@ impl Importer<'_> {
         }
         let mut came_over = false;
         if found.can_sign(&policy) {
+            // Taking a secret key locks the home anew, and may ask somebody before.
+            self.storing.pause();
             let taken = self.take_found(certificate, found);
             came_over = taken.is_ok();
             self.imported.keys.push(ImportedKey::of(certificate, SECRET_KEY, taken));

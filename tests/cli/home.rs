@@ -249,7 +249,14 @@ fn a_key_with_an_unreadable_file_is_neither_used_nor_overwritten() {
         assert!(said.contains("cannot be read"), "{line}: {done:?}");
         assert_eq!(before, sandbox.snapshot(), "{line}");
     }
-    for line in ["gpg --verify a.tar.gz.sig a.tar.gz", "gpg --batch -b -o b a.tar.gz"] {
+    for line in [
+        "gpg --verify a.tar.gz.sig a.tar.gz",
+        "gpg --batch -b -o b a.tar.gz",
+        "gpg --batch -o b --export",
+        "gpg --batch -o b --export Test",
+        "gpg --batch -o b --export-secret-keys Test",
+        "gpg --batch --import older",
+    ] {
         assert_eq!(sandbox.run(line).code(), Some(2), "{line}");
         assert_eq!(before, sandbox.snapshot(), "{line}");
     }

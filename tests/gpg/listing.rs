@@ -288,6 +288,29 @@ fn several_user_ids_and_a_revoked_one_are_listed_as_gpg_does() {
     assert_eq!(ours, theirs);
 }
 
+#[test]
+fn the_same_user_id_names_a_key_at_every_door() {
+    let desk = Sandbox::in_place_of_gpg();
+    let key = desk.gpg_key("Old <old@acme.test>");
+    desk.must(&format!("plugsign --home ../g/plugsign adduid {key} --name New"));
+    desk.write("data", "data");
+    desk.must("gpg --batch -b data");
+    // As with gpg, the newest names a key that calls none of them primary.
+    for line in [
+        "gpg -k",
+        "gpg -k --with-colons",
+        "gpg --verify data.sig data 2>&1",
+        "gpg --batch --yes -v -b data 2>&1",
+        "plugsign --home ../g/plugsign list",
+        "plugsign --home ../g/plugsign verify data",
+        "plugsign --home ../g/plugsign announce --artifact a.zip acme.test",
+    ] {
+        let text = desk.must(line).out();
+        let [new, old] = ["New", "Old"].map(|name| text.find(name));
+        assert!(new.is_some() && old.is_none_or(|old| Some(old) > new), "{line}: {text}");
+    }
+}
+
 /// python-gnupg 0.5.7 asks this first of all, and takes the version from it.
 #[test]
 fn list_config_answers_as_gpg_does() {

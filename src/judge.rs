@@ -160,7 +160,7 @@ impl Judge {
         &self,
         signature_file: &[u8],
         artifact: impl Read,
-    ) -> io::Result<server::Verdict> {
+    ) -> io::Result<server::ServerVerdict> {
         let asked = self.accepted.iter().zip(&self.key_rings);
         let rings = asked.map(|(certificate, key_ring)| made(key_ring, certificate));
         ask_key_rings(rings, signature_file, artifact)
@@ -168,12 +168,12 @@ impl Judge {
 }
 
 /// Returns what the server does with a signature that the publisher's policy refuses.
-pub fn consequence(server: &server::Verdict) -> String {
+pub fn consequence(server: &server::ServerVerdict) -> String {
     match server {
-        server::Verdict::Accepts { .. } => {
+        server::ServerVerdict::Accepts { .. } => {
             "a Mattermost server with the signer's key accepts it all the same, and installs the plugin".into()
         }
-        server::Verdict::Refuses(Refusal { words, advice, .. }) => format!(
+        server::ServerVerdict::Refuses(Refusal { words, advice, .. }) => format!(
             "a Mattermost server with these keys does not install it: \"Unable to verify plugin signature.\" ({words}: {advice})"
         ),
     }
@@ -199,7 +199,7 @@ pub fn ask_server(
     key_files: &[Vec<u8>],
     signature_file: &[u8],
     artifact: impl Read,
-) -> io::Result<server::Verdict> {
+) -> io::Result<server::ServerVerdict> {
     let rings = KeyRing::read_all(key_files);
     ask_key_rings(rings.iter(), signature_file, artifact)
 }
@@ -216,7 +216,7 @@ fn ask_key_rings<'a>(
     rings: impl Iterator<Item = &'a Result<KeyRing, Refusal>>,
     signature_file: &[u8],
     artifact: impl Read,
-) -> io::Result<server::Verdict> {
+) -> io::Result<server::ServerVerdict> {
     let pending: Vec<_> = rings
         .map(|ring| match ring {
             Ok(ring) => ring.choose(signature_file),
@@ -228,8 +228,8 @@ fn ask_key_rings<'a>(
     let mut telling: Option<Refusal> = None;
     for pending in pending {
         let refusal = match pending.map(|pending| pending.finish(&content)) {
-            Ok(accepts @ server::Verdict::Accepts { .. }) => return Ok(accepts),
-            Ok(server::Verdict::Refuses(refusal)) | Err(refusal) => refusal,
+            Ok(accepts @ server::ServerVerdict::Accepts { .. }) => return Ok(accepts),
+            Ok(server::ServerVerdict::Refuses(refusal)) | Err(refusal) => refusal,
         };
         // "Unknown entity" only says that the signer is in another key file.
         let says_more = |told: &Refusal| {
@@ -239,7 +239,7 @@ fn ask_key_rings<'a>(
             telling = Some(refusal);
         }
     }
-    Ok(server::Verdict::Refuses(telling.unwrap_or_else(|| Refusal {
+    Ok(server::ServerVerdict::Refuses(telling.unwrap_or_else(|| Refusal {
         cause: Cause::NoKey,
         words: "no key files".into(),
         advice: "Configure a key file.",

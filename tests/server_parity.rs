@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Instant;
 use std::{env, fs, io, thread};
 
-use plugsign::mattermost::server::{Cause, KeyRing, Verdict, check_signature_file};
+use plugsign::mattermost::server::{Cause, KeyRing, ServerVerdict, check_signature_file};
 use plugsign::openpgp::hash::Hasher;
 use plugsign::publisher::parallel::{cores, each};
 
@@ -78,11 +78,11 @@ fn ours(case: &Case) -> (String, Option<Cause>) {
             let hasher = Hasher::new([pending.content_hash()]);
             pending.finish(&hasher.read(case.data.as_slice()).unwrap())
         }
-        Err(refusal) => Verdict::Refuses(refusal),
+        Err(refusal) => ServerVerdict::Refuses(refusal),
     };
     match verdict {
-        Verdict::Accepts { key_id } => (format!("ACCEPT {key_id:016X}"), None),
-        Verdict::Refuses(refusal) => refuse("error while checking the signature", refusal),
+        ServerVerdict::Accepts { key_id } => (format!("ACCEPT {key_id:016X}"), None),
+        ServerVerdict::Refuses(refusal) => refuse("error while checking the signature", refusal),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use plugsign::mattermost::server::{Cause, KeyRing, Refusal, Verdict, verdict};
+use plugsign::mattermost::server::{Cause, KeyRing, Refusal, ServerVerdict, verdict};
 
 #[path = "parity/certificate.rs"]
 mod certificate;
@@ -59,7 +59,7 @@ fn over_data(key: &MadeKey) -> Vec<u8> {
     packet(2, &signature(key, 0, &[DATA], &[], false))
 }
 
-fn says(key: &[u8], signature: &[u8]) -> Verdict {
+fn says(key: &[u8], signature: &[u8]) -> ServerVerdict {
     verdict(key, signature, DATA).unwrap()
 }
 
@@ -68,8 +68,8 @@ fn says(key: &[u8], signature: &[u8]) -> Verdict {
 fn check(key: &[u8], signature: &[u8], expected: Result<u64, (Cause, &str)>) {
     let ours = says(key, signature);
     match (&ours, expected) {
-        (Verdict::Accepts { key_id }, Ok(expected)) => assert_eq!(*key_id, expected),
-        (Verdict::Refuses(Refusal { cause, words, .. }), Err(expected)) => {
+        (ServerVerdict::Accepts { key_id }, Ok(expected)) => assert_eq!(*key_id, expected),
+        (ServerVerdict::Refuses(Refusal { cause, words, .. }), Err(expected)) => {
             assert_eq!((*cause, words.as_str()), expected);
         }
         (ours, expected) => panic!("{ours:?} is not {expected:?}"),
@@ -147,7 +147,7 @@ fn bytes_after_a_signature_in_its_packet_are_skipped_up_to_the_read_ahead() {
 fn a_certificate_with_contradicting_user_ids_is_not_relied_on() {
     let key = MadeKey::new(Key::Primary);
     let file = [certificate(&key), user_id(&key, b"Bob", &[2, 27, 1])].concat();
-    let Verdict::Refuses(refusal) = says(&file, &over_data(&key)) else { panic!("accepted") };
+    let ServerVerdict::Refuses(refusal) = says(&file, &over_data(&key)) else { panic!("accepted") };
     assert_eq!(refusal.cause, Cause::Undecided);
     // A primary user ID decides.
     let file = [certificate(&key), user_id(&key, b"Bob", &[2, 27, 1, 2, 25, 1])].concat();
@@ -181,7 +181,7 @@ fn a_signature_above_the_modulus_is_refused() {
     assert_eq!(carry, 0, "the sum is as long as the modulus");
     sum.reverse();
     let body = [&head[..head.len() - 2], &mpi(&sum)].concat();
-    let Verdict::Refuses(refusal) = says(&certificate(&key), &packet(2, &body)) else {
+    let ServerVerdict::Refuses(refusal) = says(&certificate(&key), &packet(2, &body)) else {
         panic!("accepted")
     };
     assert_eq!(refusal.cause, Cause::BadSignature);

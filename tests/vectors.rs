@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plugsign::mattermost::server::{self, KeyRing, Verdict};
+use plugsign::mattermost::server::{self, KeyRing, ServerVerdict};
 use plugsign::openpgp::hash::Hasher;
 
 mod common;
@@ -62,11 +62,11 @@ fn said(key: &[u8], signature: &[u8], data: &[u8]) -> (&'static str, String) {
     };
     let verdict = match ring.choose(signature) {
         Ok(pending) => pending.finish(&Hasher::new([pending.content_hash()]).read(data).unwrap()),
-        Err(refusal) => Verdict::Refuses(refusal),
+        Err(refusal) => ServerVerdict::Refuses(refusal),
     };
     match verdict {
-        Verdict::Accepts { key_id } => ("ACCEPT", format!("accepted by {key_id:016X}")),
-        Verdict::Refuses(refusal) => {
+        ServerVerdict::Accepts { key_id } => ("ACCEPT", format!("accepted by {key_id:016X}")),
+        ServerVerdict::Refuses(refusal) => {
             ("REFUSE", format!("error while checking the signature: {refusal}"))
         }
     }
@@ -87,8 +87,8 @@ fn one_pass_gives_the_same_verdict() {
     for case in cases() {
         let verdict = server::verdict(&case.key, &case.signature, data.as_slice()).unwrap();
         let (word, words) = match verdict {
-            Verdict::Accepts { key_id } => ("ACCEPT", format!("accepted by {key_id:016X}")),
-            Verdict::Refuses(refusal) => ("REFUSE", refusal.words),
+            ServerVerdict::Accepts { key_id } => ("ACCEPT", format!("accepted by {key_id:016X}")),
+            ServerVerdict::Refuses(refusal) => ("REFUSE", refusal.words),
         };
         assert_eq!(word, case.verdict, "{}", case.name);
         assert!(case.message.ends_with(&words), "{}: {words}", case.name);

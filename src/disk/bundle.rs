@@ -32,7 +32,7 @@ pub enum BundleVerdict {
         /// The publisher's verdict.
         policy: Bad,
         /// The server's.
-        server: server::Verdict,
+        server: server::ServerVerdict,
     },
 }
 

@@ -106,7 +106,7 @@ pub struct Bad {
     detail: String,
     made_while_valid: bool,
     #[serde(skip)]
-    signer: Option<Signer>,
+    signer: Option<SignerKey>,
 }
 
 /// The accepted key that a signature names.
@@ -114,7 +114,7 @@ pub struct Bad {
 /// If the signature is good, that key made it. If it is bad with [`Reason::BadSignature`], it only
 /// claims so. With a reason that speaks of the key's or the signature's validity, the key made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signer {
+pub struct SignerKey {
     /// The fingerprint of the certificate.
     pub certificate: Fingerprint,
     /// The fingerprint of the key itself.
@@ -129,7 +129,7 @@ impl Bad {
     }
 
     /// Says which accepted key it names.
-    pub(super) fn by(self, signer: Signer) -> Bad {
+    pub(super) fn by(self, signer: SignerKey) -> Bad {
         Bad { signer: Some(signer), ..self }
     }
 
@@ -139,7 +139,7 @@ impl Bad {
     }
 
     /// Returns the accepted key that the signature names, if there is one.
-    pub fn signer(&self) -> Option<&Signer> {
+    pub fn signer(&self) -> Option<&SignerKey> {
         self.signer.as_ref()
     }
 

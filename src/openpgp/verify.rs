@@ -17,14 +17,14 @@ use super::policy::{Policy, check_key};
 use super::rsa_public::{self, PublicNumbers};
 use super::signature::DetachedSignature;
 use super::times::show_time;
-use super::verdict::{Bad, Reason, Signer};
+use super::verdict::{Bad, Reason, SignerKey};
 use super::weakness::Weakness;
 use super::words;
 
 /// A signature that is good, and by whom.
 #[derive(Clone, Debug)]
 pub struct Good {
-    signer: Signer,
+    signer: SignerKey,
     user_id: Option<Vec<u8>>,
     /// The modulus of the key that made it, and that of its certificate's primary key.
     modulus: Vec<u8>,
@@ -34,7 +34,7 @@ pub struct Good {
 
 impl Good {
     /// Returns who made it.
-    pub fn signer(&self) -> &Signer {
+    pub fn signer(&self) -> &SignerKey {
         &self.signer
     }
 
@@ -150,7 +150,7 @@ pub fn verify_hashed(
             if !issuers.iter().any(|issuer| issuer.aliases(key.key_handle())) {
                 continue;
             }
-            let signer = || Signer {
+            let signer = || SignerKey {
                 certificate: certificate.fingerprint(),
                 key: Fingerprint(key.fingerprint()),
             };

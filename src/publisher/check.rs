@@ -189,16 +189,16 @@ fn shaped(bytes: &[u8]) -> (BundleSignature, Problem) {
         (Ok(issuers), Ok(())) => BundleSignature::NotVerified { issuers },
         (policy, server) => {
             let reason = policy.err().map_or(Reason::ServerRefuses, |bad| bad.reason());
-            bad(reason, server.err().map(server::Verdict::Refuses))
+            bad(reason, server.err().map(server::ServerVerdict::Refuses))
         }
     };
     (signature, problem)
 }
 
-fn bad(reason: Reason, server: Option<server::Verdict>) -> BundleSignature {
+fn bad(reason: Reason, server: Option<server::ServerVerdict>) -> BundleSignature {
     let (server, server_words) = match server {
-        Some(server::Verdict::Accepts { .. }) => (Some("accepts"), None),
-        Some(server::Verdict::Refuses(refusal)) => (Some("refuses"), Some(refusal.words)),
+        Some(server::ServerVerdict::Accepts { .. }) => (Some("accepts"), None),
+        Some(server::ServerVerdict::Refuses(refusal)) => (Some("refuses"), Some(refusal.words)),
         None => (None, None),
     };
     BundleSignature::Bad { reason, server, server_words }

@@ -132,11 +132,11 @@ fn servers_answer(artifact: &Artifact, keys: &[Vec<u8>], read: &AtomicU64) -> di
         }
     };
     Ok(match verdict {
-        server::Verdict::Accepts { key_id } => {
+        server::ServerVerdict::Accepts { key_id } => {
             let key_id = format!("{key_id:016X}");
             Answer::Good { signer: By::Server { key_id }, also: Vec::new() }
         }
-        server::Verdict::Refuses(refusal) => refused(&refusal).into(),
+        server::ServerVerdict::Refuses(refusal) => refused(&refusal).into(),
     })
 }
 

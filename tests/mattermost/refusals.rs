@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use plugsign::mattermost::server::{self, Verdict};
+use plugsign::mattermost::server::{self, ServerVerdict};
 
 use super::common::peers::{Question, go_verdict};
 use super::common::sandbox::Sandbox;
@@ -24,7 +24,7 @@ fn every_cause_of_a_refusal_is_named() {
         let fields: Vec<&str> = line.split('\t').collect();
         let [case, key, signature, "REFUSE", _] = fields[..] else { continue };
         let (key_file, signature_file) = (file(key), file(signature));
-        let Verdict::Refuses(refusal) =
+        let ServerVerdict::Refuses(refusal) =
             server::verdict(&key_file, &signature_file, &plugin[..]).unwrap()
         else {
             panic!("{case} is accepted");

@@ -15,7 +15,7 @@ use plugsign::judge::{Judge, ask_server};
 use plugsign::mattermost::bundle;
 use plugsign::mattermost::config::Config;
 use plugsign::mattermost::marketplace::{self, Database};
-use plugsign::mattermost::server::{self, KeyRing, Verdict as Said};
+use plugsign::mattermost::server::{self, KeyRing, ServerVerdict as Said};
 use plugsign::mattermost::server_copy::ServerCopy;
 use plugsign::mattermost::shape::shape;
 use plugsign::openpgp::bounds::Budget;

@@ -20,7 +20,7 @@ pub struct KeyRing {
 
 /// What the server says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ServerVerdict {
     /// The signature is good.
     Accepts {
         /// The key ID of the signer's primary key, whichever of its keys signed.
@@ -30,12 +30,12 @@ pub enum Verdict {
     Refuses(Refusal),
 }
 
-impl Verdict {
+impl ServerVerdict {
     /// Returns why it is not good, if it is not.
     pub fn refusal(self) -> Option<Refusal> {
         match self {
-            Verdict::Accepts { .. } => None,
-            Verdict::Refuses(refusal) => Some(refusal),
+            ServerVerdict::Accepts { .. } => None,
+            ServerVerdict::Refuses(refusal) => Some(refusal),
         }
     }
 }
@@ -59,14 +59,14 @@ pub fn verdict(
     key_file: &[u8],
     signature_file: &[u8],
     artifact: impl io::Read,
-) -> io::Result<Verdict> {
+) -> io::Result<ServerVerdict> {
     let ring = match KeyRing::read(key_file) {
         Ok(ring) => ring,
-        Err(refusal) => return Ok(Verdict::Refuses(refusal)),
+        Err(refusal) => return Ok(ServerVerdict::Refuses(refusal)),
     };
     let pending = match ring.choose(signature_file) {
         Ok(pending) => pending,
-        Err(refusal) => return Ok(Verdict::Refuses(refusal)),
+        Err(refusal) => return Ok(ServerVerdict::Refuses(refusal)),
     };
     let content = Hasher::new([pending.content_hash()]).read(artifact)?;
     Ok(pending.finish(&content))
@@ -274,7 +274,7 @@ impl Pending<'_> {
     }
 
     /// Returns the verdict on content that was hashed in this way, and maybe in others.
-    pub fn finish(&self, content: &Hashed) -> Verdict {
+    pub fn finish(&self, content: &Hashed) -> ServerVerdict {
         let way = self.content_hash();
         let mut allowance = Allowance::new();
         let mut refusal: Option<Refusal> = None;
@@ -286,10 +286,10 @@ impl Pending<'_> {
             followed = hashed.followed_by(way, &self.signature.trailer);
             let Some(digest) = followed.as_ref().and_then(|it| it.digest(way, &[])) else {
                 let words = "plugsign: the content was not hashed in the signature's way";
-                return Verdict::Refuses(Refusal::new(Cause::HashAlgorithm, words));
+                return ServerVerdict::Refuses(Refusal::new(Cause::HashAlgorithm, words));
             };
             match verify::verify(key, &self.signature, &digest, &mut allowance) {
-                Ok(()) => return Verdict::Accepts { key_id: certificate.primary.id },
+                Ok(()) => return ServerVerdict::Accepts { key_id: certificate.primary.id },
                 // The library's words are about the last key. The first key's cause counts.
                 Err(fault) => {
                     let cause = refusal.map_or(fault.cause, |first| first.cause);
@@ -298,6 +298,6 @@ impl Pending<'_> {
             }
         }
         let none = || Refusal::unknown_entity(Cause::UnknownIssuer);
-        Verdict::Refuses(refusal.unwrap_or_else(none))
+        ServerVerdict::Refuses(refusal.unwrap_or_else(none))
     }
 }

@@ -17,7 +17,7 @@ use plugsign::openpgp::facts::{
 use plugsign::openpgp::hash::HashAlgorithm;
 use plugsign::openpgp::ids::{Fingerprint, KeyId};
 use plugsign::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE, Texts};
-use plugsign::openpgp::verdict::{Bad, Reason, Signer};
+use plugsign::openpgp::verdict::{Bad, Reason, SignerKey};
 use plugsign::openpgp::verify::Verdict;
 use plugsign::openpgp::weakness::Weakness;
 use plugsign::publisher::accepted::{Known, OfHome};
@@ -354,7 +354,7 @@ impl Telling<'_> {
 /// `--assert-signer`: a good signature, but by whom?
 fn is_asserted(session: &mut Session, verdict: &Verdict) -> bool {
     let Verdict::Good(good) = verdict else { return false };
-    let Signer { certificate, key } = good.signer();
+    let SignerKey { certificate, key } = good.signer();
     for word in session.options.asserted.clone() {
         for fingerprint in asserted_fingerprints(&word) {
             if fingerprint == *certificate || fingerprint == *key {

@@ -48,7 +48,7 @@ pub enum OfHome<'a> {
 }
 
 impl Accepted {
-    /// Makes the judge for whom their signatures count.
+    /// Makes the judge that accepts their signatures.
     ///
     /// # Errors
     ///
@@ -60,7 +60,8 @@ impl Accepted {
         Ok(Judge::new(self.certificates, policy)?.with_key_files(self.files))
     }
 
-    /// Goes back to a time in the past. The server does not look back, so the key files go.
+    /// Goes back to a time in the past. The server judges only as of now, so the key files are
+    /// dropped.
     pub fn as_of(mut self, time: SystemTime) -> Accepted {
         self.certificates.iter_mut().for_each(|it| *it = it.as_of(time));
         self.files.clear();
@@ -69,8 +70,8 @@ impl Accepted {
 }
 
 impl Publisher<'_> {
-    /// Returns whose signatures count: those in the key files and of the keys of the home that
-    /// are named. If none is named: the trusted ones and the home's own, if there is a home.
+    /// Returns whose signatures count: the named key files and the named keys of the home. If none
+    /// is named, the trusted certificates and the home's own keys count.
     ///
     /// # Errors
     ///
@@ -97,16 +98,16 @@ impl Publisher<'_> {
         Ok(Accepted { files, ..accepted })
     }
 
-    /// Returns whose signatures count: those whose certificates were read from files, and some of
-    /// the home. A revocation or an earlier end counts whichever copy of a certificate says so;
-    /// but what is from a file is no wider for what the home knows.
+    /// Returns whose signatures count: the certificates from files, and some of the home.
     ///
-    /// `names` are those of trusted certificates to be read although nobody of the home counts.
+    /// A revocation or an earlier end counts, whichever copy of a certificate has it. The home never
+    /// widens a certificate from a file. The trusted certificates of these `names` are read even if
+    /// nobody of the home counts.
     ///
     /// # Errors
     ///
-    /// That the home is needed and cannot be read, or that a file of it may revoke a certificate
-    /// and cannot be read.
+    /// That the home is needed and cannot be read, or that an unreadable file of it may revoke a
+    /// certificate.
     pub fn signers(
         &self,
         from_files: Vec<Certificate>,
@@ -233,7 +234,7 @@ impl Known {
         }
     }
 
-    /// Narrows a certificate by what the home's copies of it say.
+    /// Narrows a certificate by the home's copies of it.
     fn narrow(&self, certificate: &Certificate) -> Result<Certificate, Failure> {
         let fingerprint = certificate.fingerprint();
         self.keys.check_complete(&fingerprint)?;
@@ -243,8 +244,8 @@ impl Known {
         })
     }
 
-    /// Warns if a file stands before a trusted certificate of its name: whoever made the folder that
-    /// is to be verified may have put it there.
+    /// Warns if a file hides a trusted certificate of its name. Whoever made the folder may have put
+    /// the file there.
     fn warn_of_shadow(&self, name: &str, file: &[Certificate], watch: &dyn Watch) {
         let is_it = |trusted: &Fingerprint| file.iter().any(|it| it.fingerprint() == *trusted);
         if let Some(trusted) = self.trusted_as(name).filter(|trusted| !is_it(trusted)) {

@@ -64,9 +64,9 @@ pub enum BundleSignature {
         /// What the server does with it: `accepts`.
         server: &'static str,
     },
-    /// There is nobody's key to check it with.
+    /// No key is known to check it with.
     NotVerified {
-        /// Who it says to be by.
+        /// The keys that it names.
         issuers: Vec<KeyId>,
     },
     /// One of the judges refuses it.
@@ -89,14 +89,14 @@ pub const NO_SIGNATURE: &str = "no-signature";
 const UPLOAD_LIMIT: u64 = 100 * 1024 * 1024;
 
 impl Publisher<'_> {
-    /// Looks at bundles and the signatures beside them. Whose signatures count is as for
-    /// [`Publisher::verify`]; if nobody's do, signatures are not verified. With
-    /// `require_signature` it is an error that one was not.
+    /// Looks at bundles and the signatures beside them. The same signatures count as for
+    /// [`Publisher::verify`]. If nobody's count, no signature is verified; `require_signature` makes
+    /// that an error.
     ///
     /// # Errors
     ///
-    /// That it is unclear whose signatures count. What is wrong with a bundle is for its line to
-    /// say.
+    /// That it is unclear whose signatures count. The line of a bundle says what is wrong with the
+    /// bundle.
     pub fn check(
         &self,
         bundles: Vec<PathBuf>,
@@ -264,12 +264,12 @@ impl Serialize for CheckedBundle {
     }
 }
 
-/// The largest bundle that is looked at beside signing it, and how long all of them may take.
+/// The largest bundle that is looked at while signing, and the time for all of them.
 const QUICK_SIZE: u64 = 32 * 1024 * 1024;
 const QUICK_TIME: Duration = Duration::from_secs(2);
 
-/// Warns of plugin bundles among these files that the server would not install. It changes
-/// nothing, and what cannot be looked at quickly is left alone.
+/// Warns of plugin bundles among these files that the server would not install. Bundles that take
+/// too long are skipped.
 pub fn warn_of_bundles<'a>(paths: impl Iterator<Item = &'a Path>, watch: &dyn Watch) {
     let start = watch.now();
     for path in paths.filter(|path| path.as_os_str().as_encoded_bytes().ends_with(b".tar.gz")) {

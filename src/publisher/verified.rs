@@ -22,14 +22,14 @@ pub struct Verified {
     pub lines: Vec<Line>,
     /// How many files of folders were passed over.
     pub passed_over: usize,
-    /// The time in the past that all of it is about.
+    /// The time in the past that the verdicts are about.
     pub as_of: Option<String>,
 }
 
 /// The verdict on one artifact, or on one of its signatures.
 #[derive(Serialize)]
 pub struct Line {
-    /// The signature, where its artifact has a line for each of two; else the artifact.
+    /// The artifact, or the signature if its artifact has a line for each of two.
     #[serde(rename = "path", serialize_with = "as_path")]
     pub about: PathBuf,
     /// The artifact.
@@ -43,7 +43,7 @@ pub struct Line {
     pub sha256: Option<Sha256>,
 }
 
-/// A verdict, whoever's it is.
+/// A verdict of either judge.
 #[derive(Serialize)]
 #[serde(tag = "verdict", rename_all = "lowercase")]
 pub enum Answer {
@@ -51,8 +51,7 @@ pub enum Answer {
     Good {
         /// Who made it.
         signer: By,
-        /// What other signers say the same, if that was asked for: other keys, each of a
-        /// certificate of its own.
+        /// Good signatures by other keys, each of its own certificate, if they were asked for.
         also: Vec<Good>,
     },
     /// It is not.
@@ -70,7 +69,7 @@ pub enum Answer {
 pub enum By {
     /// Somebody whose signatures count.
     Signer(Good),
-    /// A key of the server's, which was asked alone.
+    /// A key that the server accepts, if only the server was asked.
     Server {
         /// The key ID of the signer's primary key.
         key_id: String,

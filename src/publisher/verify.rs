@@ -52,8 +52,8 @@ impl Publisher<'_> {
     ///
     /// # Errors
     ///
-    /// That nobody's signatures count, or that it is unclear whose. What is wrong with an artifact
-    /// is for its line to say.
+    /// That nobody's signatures count, or that it is unclear whose. The line of an artifact says
+    /// what is wrong with the artifact.
     pub fn verify(&self, request: &Verify<'_>) -> Result<Verified, Failure> {
         let release = match (request.signature, request.paths) {
             (Some(signature), [one]) => Release::of_one(one, signature),
@@ -71,7 +71,7 @@ impl Publisher<'_> {
             };
             lines.push(Line::new(&path, Bad::new(Reason::OrphanSignature, why)));
         }
-        // `verify release-key.asc` beside a folder of that name: the folder is not what was meant.
+        // `verify release-key.asc` beside a folder of that name does not mean the folder.
         for line in lines.iter_mut().filter(|line| line.path.is_dir()) {
             let is_named =
                 |path: &&PathBuf| path.with_extension("") == line.path && is_key_file(path);
@@ -157,8 +157,7 @@ impl Verify<'_> {
         Line { about, sha256, ..Line::new(&artifact.path, answer) }
     }
 
-    /// Judges an artifact by the signature that was named, or by the one beside it. It is read
-    /// once, for all of its signatures.
+    /// Judges an artifact by its signature. The artifact is read once for all its signatures.
     fn answer(
         &self,
         artifact: &Artifact,
@@ -215,8 +214,8 @@ impl Verify<'_> {
     }
 }
 
-/// Says so if a further signer's signature is none at all, or if its signer counts and it is not
-/// good. Whether others count is another question.
+/// Returns a line if a further signer's file is no signature, or if its signer counts and it is not
+/// good. Signatures by anybody else are left alone.
 fn further(artifact: &Artifact, judge: &Judge, read: &AtomicU64) -> Option<Line> {
     let path = artifact.signature.as_deref()?;
     let verdict = || -> disk::Result<Option<Bad>> {

@@ -1,4 +1,4 @@
-//! Holds folders against their signed lists of checksums.
+//! Compares folders with their signed lists of checksums.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::openpgp::hash::{ContentHash, Hasher};
 use crate::openpgp::verdict::{Bad, Reason};
 use crate::text::{Safe, quoted};
 
-/// Holds the folders, and those in them, against their signed lists.
+/// Compares the folders, and the folders in them, with their signed lists.
 pub(super) fn check_lists(folders: &[PathBuf], lines: &mut Vec<Line>) {
     let is_walked = |line: &Line| folders.iter().any(|it| name_in(it, &line.path).is_some());
     let is_signed = |line: &&Line| line.is_good() && line.is_list() && is_walked(line);
@@ -28,16 +28,16 @@ pub(super) fn check_lists(folders: &[PathBuf], lines: &mut Vec<Line>) {
     lines.extend(more);
 }
 
-/// Where the lines about each file are, by its path. What is in a folder stands together.
+/// The places of the lines about each file, by its path. The files of a folder are neighbours.
 type Places = BTreeSet<(PathBuf, usize)>;
 
-/// Warns of lists that nobody signed: a run that was killed may have left one, and nothing covers
+/// Warns of lists that nobody signed. A killed run may have left one, and then no signature covers
 /// the names.
 pub(super) fn warn_of_unsigned(folders: &[PathBuf], lines: &[Line], watch: &dyn Watch) {
     let judged: BTreeSet<&Path> = lines.iter().map(|line| plain(&line.path)).collect();
     for folder in folders {
         let list = folder.join(CHECKSUMS);
-        // What cannot be looked at may well be one.
+        // A list that cannot be looked at counts as one.
         let may_be_there = is_there(&list).unwrap_or(true);
         if may_be_there && !list.is_dir() && !judged.contains(plain(&list)) {
             watch.warn(&format!(
@@ -49,9 +49,9 @@ pub(super) fn warn_of_unsigned(folders: &[PathBuf], lines: &[Line], watch: &dyn 
     }
 }
 
-/// Holds a folder against its signed list of checksums: every artifact must be on it under its
-/// name, and every file on it must be there. Lists do not list each other.
-/// Returns lines about what no line is about yet.
+/// Compares a folder with its signed list. Every artifact must be on the list under its name, and
+/// every listed file must be there. Lists do not list each other. Returns lines about the files
+/// that have none yet.
 fn check_list(
     path: &Path,
     signed: Option<Sha256>,
@@ -101,7 +101,7 @@ fn check_list(
     more
 }
 
-/// Reads the list again, and makes sure that it is the one whose signature was good.
+/// Reads the list again, and makes sure that its signature was about these bytes.
 fn read_list(path: &Path, signed: Option<Sha256>) -> Result<Checksums> {
     let bytes = read_small(path, "a list of checksums", MAX_CHECKSUMS)?;
     let mut hasher = Hasher::new([ContentHash::SHA256]);

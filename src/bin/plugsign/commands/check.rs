@@ -17,13 +17,13 @@ use crate::edge::world::World;
 
 /// Tell whether the Mattermost server would install these plugins, and could start them
 ///
-/// Looks at the shape of the archive, the manifest, the files that it names, the bundle's own
-/// name and the signature beside it. Whose signatures count is as in verify; without any signers,
-/// only the signature's shape is looked at. Says `good` of a bundle with a good signature alone:
-/// else `unsigned`, `unverified` or `BAD`. Of a signature that is not good it says two things: why
-/// the publisher's policy refuses it, and what the server does with it, which takes more. Exits with
-/// 0 if nothing keeps a plugin from being installed and the policy refuses nothing, with 1 otherwise;
-/// with --require-signature, with 0 for `good` alone.
+/// Looks at the archive, the manifest, the files that it names, the bundle's own name and the
+/// signature beside it. The same signatures count as in verify; without any signers, only the
+/// signature's shape is looked at. Says `good` only if the signature was verified, else `unsigned`,
+/// `unverified` or `BAD`. Of a bad signature it says why the publisher's policy refuses it, and what
+/// the server does with it: the server accepts more. Exits with 0 if nothing keeps a plugin from
+/// being installed and the policy refuses nothing, with 1 otherwise. With --require-signature, it
+/// exits with 0 only for `good`.
 #[derive(Args)]
 pub struct Arguments {
     /// Plugin bundles: *.tar.gz
@@ -33,7 +33,7 @@ pub struct Arguments {
     /// certificates and the home's own secret keys
     #[arg(long = "key", value_name = "FILE|KEY")]
     keys: Vec<String>,
-    /// Say no to a bundle whose signature is missing, or cannot be verified for want of its signer
+    /// Say no to a bundle without a signature, or with one whose signer is not known
     #[arg(long)]
     require_signature: bool,
 }
@@ -55,7 +55,7 @@ impl Words for Checked {
             match seen.verdict() {
                 "bad" => write!(out, "{BAD}BAD{BAD:#} ")?,
                 "good" => write!(out, "{GOOD}good{GOOD:#}")?,
-                // Nothing keeps it from being installed, but nobody answers for it either.
+                // The server installs it, but nobody answers for it.
                 other => write!(out, "{other}")?,
             }
             write!(out, "  {}", Safe::path(&line.path))?;

@@ -17,8 +17,7 @@ use zeroize::Zeroizing;
 use super::session::Session;
 use super::status::cause_of;
 
-/// Keyrings. One that cannot be read may be the one that has a revocation: then nothing is good,
-/// whatever the others have.
+/// Keyrings. An unreadable one may hold a revocation, so then no signature is good.
 pub struct Keyrings {
     files: Vec<(PathBuf, Zeroizing<Vec<u8>>)>,
     failed: bool,
@@ -66,7 +65,7 @@ impl Keyrings {
             for certificate in read {
                 match certificate {
                     Ok(certificate) => found.push(certificate),
-                    // A certificate of another kind is nobody's; damage may hide anything.
+                    // A certificate of another kind is skipped. Damage may hide anything.
                     Err(error @ openpgp::Error::Refused { .. }) => {
                         session.verbose(&format!("{}: {error}", Safe::path(&path)));
                     }

@@ -1,8 +1,8 @@
 //! `gpg --verify` and gpgv: detached signatures, by the publisher's rules.
 //!
-//! gpg believes more than plugsign does. What it would call good and is not by these rules is an
-//! ERRSIG here, and never a GOODSIG. Several signatures in a file are told one by one, as
-//! releases that several people sign need it; only if all of them are good is the exit code 0.
+//! gpg accepts more than plugsign does. A signature that only gpg would call good is an ERRSIG here,
+//! never a GOODSIG. Of several signatures in a file, each gets its own lines. The exit code is 0
+//! only if all of them are good.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -33,8 +33,8 @@ use super::personality::Personality;
 use super::session::{Session, primary_user_id};
 use crate::edge::asking::Asking;
 
-/// Verifies what the command line names. gpgv believes its keyrings, or the trusted certificates;
-/// gpg everybody whom it knows, and speaks of how far each is trusted.
+/// Verifies what the command line names. gpgv accepts the keys of its keyrings, or the trusted
+/// certificates. gpg accepts every key that it knows, and says how far each is trusted.
 pub fn run(session: &mut Session, personality: Personality) -> Result<u8, Failure> {
     let is_gpgv = personality == Personality::Gpgv;
     let of_home = match is_gpgv {
@@ -64,7 +64,7 @@ pub fn run(session: &mut Session, personality: Personality) -> Result<u8, Failur
         Ok(bytes) => bytes,
         Err(error) => return Ok(cannot_look(session, error)),
     };
-    // gpgv alone is given what was signed in cleartext: apt takes InRelease apart for it.
+    // Only gpgv gets signatures over text: apt takes InRelease apart for it.
     let texts = if is_gpgv { Texts::Taken } else { Texts::Refused };
     let signatures = match DetachedSignature::read_each(&bytes, texts) {
         Ok(signatures) => signatures,
@@ -110,7 +110,7 @@ pub fn run(session: &mut Session, personality: Personality) -> Result<u8, Failur
         session.log.say("the signer is none of those that --assert-signer names");
         codes.push(1);
     }
-    // A bad signature weighs more than one that cannot be checked; none at all is not good.
+    // A bad signature weighs more than one that cannot be checked. No signature is not good.
     let code = if codes.contains(&1) { Some(1) } else { codes.into_iter().max() };
     Ok(keyrings.code(code.unwrap_or(2)))
 }
@@ -136,7 +136,7 @@ fn cannot_look(session: &mut Session, error: Error) -> u8 {
     2
 }
 
-/// A file that is no detached signature has nothing good about it, whatever it holds.
+/// Says why a file is no detached signature.
 fn not_a_signature(session: &mut Session, bad: &Bad) -> u8 {
     if bad.reason() == Reason::Malformed {
         session.log.say(&format!("no valid OpenPGP data found: {}", bad.detail()));
@@ -195,7 +195,8 @@ impl Telling<'_> {
         }
     }
 
-    /// The bytes are the signer's. That is good, unless the signer or the signature is over.
+    /// Tells of a signature that its key made over these bytes. It is good, unless the key or the
+    /// signature is `over`: expired or revoked.
     fn speak_well(
         mut self,
         certificate: &Certificate,
@@ -301,7 +302,7 @@ impl Telling<'_> {
         }
     }
 
-    /// The signature names a known key, and is not by it over these bytes.
+    /// Tells of a signature that names a known key, but is not by that key over these bytes.
     fn speak_ill(self, certificate: &Certificate, key: &Fingerprint) -> u8 {
         let primary = certificate.fingerprint();
         let user_id = primary_user_id(certificate, self.session);
@@ -313,7 +314,7 @@ impl Telling<'_> {
         1
     }
 
-    /// Nobody known made it, or it is of a kind that does not count here.
+    /// Tells of a signature by an unknown key, or of a kind that does not count here.
     fn cannot_say(self, bad: &Bad) -> u8 {
         // RFC 9580 has no numbers for reasons; these are gpg's, of libgpg-error.
         let code = match bad.reason() {
@@ -351,7 +352,7 @@ impl Telling<'_> {
     }
 }
 
-/// `--assert-signer`: a good signature, but by whom?
+/// Returns whether a signature is good and by a signer that `--assert-signer` names.
 fn is_asserted(session: &mut Session, verdict: &Verdict) -> bool {
     let Verdict::Good(good) = verdict else { return false };
     let SignerKey { certificate, key } = good.signer();
@@ -367,7 +368,7 @@ fn is_asserted(session: &mut Session, verdict: &Verdict) -> bool {
     false
 }
 
-/// A fingerprint, or a file with one a line and comments behind `#`.
+/// Reads a fingerprint, or a file with one on each line and comments after `#`.
 fn asserted_fingerprints(word: &OsStr) -> Vec<Fingerprint> {
     let read = |text: &str| {
         let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
@@ -385,7 +386,7 @@ fn asserted_fingerprints(word: &OsStr) -> Vec<Fingerprint> {
         .collect()
 }
 
-/// When the key, or its certificate, stopped being valid.
+/// Returns when the key, or its certificate, expired.
 fn key_expiry(certificate: &CertificateFacts, key: &Fingerprint) -> Option<SystemTime> {
     let of_key = certificate.keys.iter().find(|facts| facts.description.fingerprint == *key);
     of_key.into_iter().chain(certificate.keys.first()).find_map(|facts| {
@@ -396,7 +397,7 @@ fn key_expiry(certificate: &CertificateFacts, key: &Fingerprint) -> Option<Syste
     })
 }
 
-/// gpg's names of public-key algorithms.
+/// Returns gpg's name of a public-key algorithm.
 fn algorithm_name(number: u8) -> &'static str {
     match number {
         1..=3 => "RSA",

@@ -1,7 +1,6 @@
 //! Why an act could not be done: message, causes, hint and exit code.
 
 use std::io;
-use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ use crate::disk;
 use crate::mattermost::public_key::Unfit;
 use crate::openpgp;
 use crate::openpgp::ids::Fingerprint;
-use crate::text::{Safe, path_text};
+use crate::text::Safe;
 
 /// The exit code of a verdict that is not good.
 pub const EXIT_NO: u8 = 1;
@@ -168,7 +167,7 @@ impl Failure {
     pub fn exit(&self) -> u8 {
         match self {
             Failure::OpenPgp(error) => exit_of_openpgp(error),
-            Failure::Disk(error) => exit_of(error),
+            Failure::Disk(error) => exit_of_disk(error),
             Failure::Unfit(_) => EXIT_REFUSED,
             Failure::Advised(failure, _) => failure.exit(),
             Failure::No(_) => EXIT_NO,
@@ -194,17 +193,12 @@ impl Failure {
 
     /// Returns the failure as a JSON value, for reports about several things.
     pub fn error_json(&self) -> Value {
-        error_fields(&self.message(), self.causes(), self.hint())
+        json!({ "message": self.message(), "causes": self.causes(), "hint": self.hint() })
     }
 
     /// Returns the message and its causes on one line.
     pub fn one_line(&self) -> String {
-        let mut line = self.message();
-        for cause in self.causes() {
-            line.push_str(": ");
-            line.push_str(&cause);
-        }
-        line
+        joined(self.message(), self.causes())
     }
 
     /// Returns the failure as a JSON document.
@@ -231,31 +225,13 @@ impl Serialize for Failure {
     }
 }
 
-fn error_fields(message: &str, causes: Vec<String>, hint: Option<String>) -> Value {
-    json!({ "message": message, "causes": causes, "hint": hint })
-}
-
-/// Returns a library error as a JSON value, for reports about several things.
-pub fn error_json(error: &disk::Error) -> Value {
-    error_fields(&error.to_string(), causes(error), advice::of_disk(error))
-}
-
-/// Returns files and why each could not be looked at as a JSON value.
-pub fn files_json(files: &[(PathBuf, disk::Error)]) -> Value {
-    files
-        .iter()
-        .map(|(path, error)| json!({"path": path_text(path), "error": error_json(error)}))
-        .collect()
-}
-
 /// Returns an error and its causes on one line.
 pub fn one_line(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    for cause in causes(error) {
-        line.push_str(": ");
-        line.push_str(&cause);
-    }
-    line
+    joined(error.to_string(), causes(error))
+}
+
+fn joined(message: String, causes: Vec<String>) -> String {
+    std::iter::once(message).chain(causes).collect::<Vec<_>>().join(": ")
 }
 
 fn causes(error: &dyn std::error::Error) -> Vec<String> {
@@ -268,8 +244,7 @@ fn causes(error: &dyn std::error::Error) -> Vec<String> {
     causes
 }
 
-/// Returns the exit code of what is in the way with a file.
-pub fn exit_of(error: &disk::Error) -> u8 {
+fn exit_of_disk(error: &disk::Error) -> u8 {
     use disk::Error;
     match error {
         Error::OpenPgp(error) => exit_of_openpgp(error),
@@ -291,11 +266,6 @@ fn exit_of_openpgp(error: &openpgp::Error) -> u8 {
         Error::Malformed(_) | Error::NamesSubkey { .. } => EXIT_USAGE,
         _ => EXIT_COULD_NOT,
     }
-}
-
-/// Returns what to try next about a file.
-pub fn hint(error: &disk::Error) -> Option<String> {
-    advice::of_disk(error)
 }
 
 /// Adds advice to why a secret key could not be written.

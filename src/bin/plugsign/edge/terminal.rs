@@ -128,11 +128,7 @@ impl Terminal {
 
     fn explain(&self, failure: &Failure) {
         let mut err = self.err();
-        let _ = write!(err, "{BAD}error:{BAD:#} {}", failure.message());
-        for cause in failure.causes() {
-            let _ = write!(err, ": {cause}");
-        }
-        let _ = writeln!(err);
+        let _ = writeln!(err, "{BAD}error:{BAD:#} {}", failure.one_line());
         if let Some(hint) = failure.hint() {
             let _ = writeln!(err, "{HINT}hint:{HINT:#} {hint}");
         }

@@ -43,12 +43,7 @@ impl Log {
 
     /// Says what went wrong, why, and what to try next.
     pub fn explain(&self, failure: &Failure) {
-        let mut line = failure.message();
-        for cause in failure.causes() {
-            line.push_str(": ");
-            line.push_str(&Safe::text(&cause).to_string());
-        }
-        self.say(&self.here(&line));
+        self.say(&self.here(&failure.one_line()));
         if let Some(hint) = hint(failure) {
             self.say(&format!("hint: {}", self.here(&hint)));
         }

@@ -6,9 +6,10 @@ use std::io;
 use std::num::NonZero;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::Publisher;
+use super::check::warn_of_bundles;
 use super::failure::Failure;
 use super::keys::KeyText;
 use super::outcome::Unread;
@@ -20,8 +21,7 @@ use super::signer::{Form, UnlockedSigner};
 pub use super::signing::Destination;
 use super::signing::Signing;
 use crate::disk::Error;
-use crate::disk::bundle::BundleFile;
-use crate::disk::file::{Links, folder_of};
+use crate::disk::file::folder_of;
 use crate::disk::release::{Release, Selection, is_signature};
 use crate::disk::write::{Existing, sync_folder};
 use crate::openpgp::hash::ContentHash;
@@ -88,7 +88,8 @@ impl Publisher<'_> {
             }
             What::Stream(stream) => signing.sign_stream(stream)?,
         };
-        self.warn_of_bundles(&files);
+        let new = files.iter().filter(|file| file.is_new()).map(|file| file.path.as_path());
+        warn_of_bundles(new.collect::<BTreeSet<_>>().into_iter(), self.watch);
         for stale in files.iter().filter_map(|file| file.stale.as_deref()) {
             let stale = Safe::path(stale);
             self.watch.warn(&format!("{stale} is an older signature, no good any more: remove it"));
@@ -153,36 +154,6 @@ impl Publisher<'_> {
         let named = release.artifacts.iter().filter(|it| it.root.is_none());
         for artifact in named.filter(|it| is_signature(&it.path)) {
             self.watch.warn(&format!("{} is a signature itself", Safe::path(&artifact.path)));
-        }
-    }
-
-    /// Warns of plugin bundles among the newly signed files that the server would not install. It
-    /// changes nothing, and what cannot be looked at quickly is left alone.
-    fn warn_of_bundles(&self, files: &[SignedFile]) {
-        const QUICK_SIZE: u64 = 32 * 1024 * 1024;
-        const QUICK_TIME: Duration = Duration::from_secs(2);
-        let start = self.watch.now();
-        let new = files.iter().filter(|file| file.is_new()).map(|file| file.path.as_path());
-        let paths: BTreeSet<&Path> =
-            new.filter(|it| it.as_os_str().as_encoded_bytes().ends_with(b".tar.gz")).collect();
-        for path in paths {
-            if self.watch.now().duration_since(start).is_ok_and(|spent| spent > QUICK_TIME) {
-                return;
-            }
-            let Ok(mut file) = BundleFile::open(path, Links::Follow) else { continue };
-            if file.size() > QUICK_SIZE {
-                continue;
-            }
-            let Ok(bundle) = file.inspect() else { continue };
-            let mut errors = bundle.findings.errors();
-            if let (true, Some(first)) = (bundle.is_plugin, errors.next()) {
-                let more = match errors.count() {
-                    0 => String::new(),
-                    more => format!(" (and {more} more: plugsign check)"),
-                };
-                let (path, what) = (Safe::path(path), Safe::text(&first.what));
-                self.watch.warn(&format!("{path}: {what}; {}{more}", first.consequence));
-            }
         }
     }
 }

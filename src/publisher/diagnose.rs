@@ -14,6 +14,7 @@ use super::keys::{Found, KeyText, Origin};
 use super::outcome::Outcome;
 use super::renewal::Renewal;
 use super::show::first_user_id;
+use super::signer::Form;
 use crate::disk::Error;
 use crate::disk::file::is_there;
 use crate::disk::permissions::{check_writable, exposed, is_exposed};
@@ -23,13 +24,12 @@ use crate::mattermost::server_copy::ServerCopy;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::certificate::description::Description;
+use crate::openpgp::hash::ContentHash;
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::Policy;
 use crate::openpgp::revocation_reason::RevocationReason;
 use crate::openpgp::secret_key::{Protection, SigningKey};
-use crate::openpgp::sign::sign;
 use crate::openpgp::times::show_time;
-use crate::openpgp::verify::Verdict;
 use crate::openpgp::weakness::Weakness;
 use crate::text::{Safe, quoted};
 
@@ -200,7 +200,7 @@ fn look_at_key(found: &Found, diagnosing: Diagnosing<'_>, publisher: &Publisher<
     match publisher.unlock(found) {
         Ok(key) => {
             rows.push(Row::ok("unlock", format!("{} is unlocked and whole", key.fingerprint())));
-            rows.push(trial(&key, diagnosing.created, publisher));
+            rows.push(trial(key, diagnosing.created, publisher));
         }
         Err(failure) => {
             let mend = "name what can be read: --passphrase-file FILE, --passphrase-fd N or PLUGSIGN_PASSPHRASE";
@@ -478,21 +478,17 @@ fn revocation_certificate(certificate: &Certificate, publisher: &Publisher<'_>) 
     }
 }
 
-/// Signs a few bytes in memory, and has both judges look at them.
-fn trial(key: &SigningKey, created: Result<SystemTime, Failure>, publisher: &Publisher<'_>) -> Row {
+/// Signs a few bytes in memory as `sign` does, with both judges looking at them.
+fn trial(key: SigningKey, created: Result<SystemTime, Failure>, publisher: &Publisher<'_>) -> Row {
     const NAME: &str = "trial";
-    let attempt = move || -> Result<Verdict, Failure> {
-        let judge = Judge::new(vec![key.certificate().clone()], publisher.policy())?;
-        let artifact = b"plugsign doctor";
-        let signature = sign(&artifact[..], key, created?)?.to_bytes()?;
-        let read = |error| Failure::Stream("read memory", error);
-        judge.verify(&signature, &artifact[..]).map_err(read)
+    let attempt = || -> Result<Fingerprint, Failure> {
+        let form = Form { way: ContentHash::SHA256, created: created?, armored: false };
+        let signer = publisher.signer_with(key, true, form)?;
+        signer.sign(&signer.hash(b"plugsign doctor"))?;
+        Ok(signer.key.fingerprint())
     };
     match attempt() {
-        Ok(Verdict::Good(good)) => {
-            Row::ok(NAME, format!("signed and verified, by {}", good.signer().key))
-        }
-        Ok(Verdict::Bad(bad)) => Row::error(NAME, openpgp::Error::NotGood(bad)),
+        Ok(key) => Row::ok(NAME, format!("signed and verified, by {key}")),
         Err(failure) => Row::error(NAME, failure),
     }
 }

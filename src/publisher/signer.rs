@@ -47,9 +47,18 @@ impl Publisher<'_> {
     ///
     /// As [`Publisher::unlock`].
     pub fn signer(&self, found: &Found, form: Form) -> Result<UnlockedSigner, Failure> {
-        let key = self.unlock(found)?;
+        self.signer_with(self.unlock(found)?, found.exactly.is_some(), form)
+    }
+
+    /// Makes a signer of a key that is unlocked already.
+    pub(super) fn signer_with(
+        &self,
+        key: SigningKey,
+        is_exact: bool,
+        form: Form,
+    ) -> Result<UnlockedSigner, Failure> {
         let judge = Judge::new(vec![key.certificate().clone()], self.policy())?;
-        Ok(UnlockedSigner { key, form, judge, is_exact: found.exactly.is_some() })
+        Ok(UnlockedSigner { key, form, judge, is_exact })
     }
 }
 

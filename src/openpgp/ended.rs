@@ -2,10 +2,8 @@
 
 use std::time::SystemTime;
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, PrimaryKey};
-use openpgp::packet::key::PublicParts;
+use sequoia_openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, PrimaryKey};
+use sequoia_openpgp::packet::key::PublicParts;
 
 use super::certificate::Certificate;
 use super::certificate::description::KeyDescription;

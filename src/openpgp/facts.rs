@@ -5,13 +5,11 @@ use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use sequoia_openpgp as openpgp;
-
-use openpgp::Packet;
-use openpgp::crypto::mpi;
-use openpgp::packet::Key;
-use openpgp::packet::key::{PublicParts, UnspecifiedRole};
-use openpgp::serialize::MarshalInto;
+use sequoia_openpgp::Packet;
+use sequoia_openpgp::crypto::mpi;
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
+use sequoia_openpgp::serialize::MarshalInto;
 
 use super::certificate::Certificate;
 use super::certificate::description::KeyDescription;

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use sequoia_openpgp as openpgp;
-
-use openpgp::KeyHandle;
+use sequoia_openpgp::KeyHandle;
 use serde::{Serialize, Serializer};
 
 /// A version 4 fingerprint: 40 hexadecimal digits. Other versions print as they are.

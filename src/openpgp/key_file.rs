@@ -10,13 +10,12 @@ use std::ops::Deref;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sequoia_openpgp as openpgp;
+use sequoia_openpgp::Cert;
+use sequoia_openpgp::armor::{Kind, Reader, ReaderMode};
+use sequoia_openpgp::cert::CertParser;
+use sequoia_openpgp::parse::Parse;
+use sequoia_openpgp::serialize::MarshalInto;
 use zeroize::Zeroizing;
-
-use openpgp::Cert;
-use openpgp::armor::{Kind, Reader, ReaderMode};
-use openpgp::cert::CertParser;
-use openpgp::parse::Parse;
-use openpgp::serialize::MarshalInto;
 
 use super::armor::armored;
 use super::bounds::{Budget, Own, own_packets};

@@ -3,12 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use sequoia_openpgp as openpgp;
-
-use openpgp::Cert;
-use openpgp::packet::UserID;
-use openpgp::packet::key::{PrimaryRole, SubordinateRole};
-use openpgp::packet::signature::SignatureBuilder;
-use openpgp::types::{Features, HashAlgorithm, KeyFlags, SignatureType};
+use sequoia_openpgp::Cert;
+use sequoia_openpgp::packet::UserID;
+use sequoia_openpgp::packet::key::{PrimaryRole, SubordinateRole};
+use sequoia_openpgp::packet::signature::SignatureBuilder;
+use sequoia_openpgp::types::{Features, HashAlgorithm, KeyFlags, SignatureType};
 
 use super::change::{SubkeyPlan, made, revocation, self_signature, signing_subkey};
 use super::new_key::new_key;

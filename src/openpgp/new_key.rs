@@ -2,13 +2,11 @@
 
 use std::time::SystemTime;
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::packet::Key;
-use openpgp::packet::key::{
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{
     Key4, KeyRole, PublicParts, SecretKeyMaterial, SecretParts, Unencrypted, UnspecifiedRole,
 };
-use openpgp::types::PublicKeyAlgorithm;
+use sequoia_openpgp::types::PublicKeyAlgorithm;
 
 use super::error::{Error, Result};
 use super::policy::KeySizeBits;

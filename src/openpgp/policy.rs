@@ -3,13 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use sequoia_openpgp as openpgp;
-
-use openpgp::cert::amalgamation::key::ValidErasedKeyAmalgamation;
-use openpgp::crypto::mpi;
-use openpgp::packet::key::{KeyParts, KeyRole, PublicParts};
-use openpgp::packet::{Key, Signature};
-use openpgp::policy::{AsymmetricAlgorithm, HashAlgoSecurity, StandardPolicy};
-use openpgp::types::{HashAlgorithm, PublicKeyAlgorithm, SignatureType};
+use sequoia_openpgp::cert::amalgamation::key::ValidErasedKeyAmalgamation;
+use sequoia_openpgp::crypto::mpi;
+use sequoia_openpgp::packet::key::{KeyParts, KeyRole, PublicParts};
+use sequoia_openpgp::packet::{Key, Signature};
+use sequoia_openpgp::policy::{AsymmetricAlgorithm, HashAlgoSecurity, StandardPolicy};
+use sequoia_openpgp::types::{HashAlgorithm, PublicKeyAlgorithm, SignatureType};
 
 use super::weakness::Weakness;
 

@@ -2,10 +2,8 @@
 
 use std::time::SystemTime;
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::packet::Key;
-use openpgp::packet::key::{PrimaryRole, PublicParts, SecretParts, UnspecifiedRole};
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{PrimaryRole, PublicParts, SecretParts, UnspecifiedRole};
 
 use super::certificate::Certificate;
 use super::ids::Fingerprint;

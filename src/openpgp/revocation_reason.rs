@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::types::ReasonForRevocation;
+use sequoia_openpgp::types::ReasonForRevocation;
 
 /// Why a key ends (RFC 9580, section 5.2.3.31).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

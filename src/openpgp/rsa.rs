@@ -19,12 +19,11 @@ use pkcs1::RsaPrivateKey;
 use pkcs8::PrivateKeyInfo;
 use pkcs8::der::Decode;
 use sequoia_openpgp as openpgp;
+use sequoia_openpgp::crypto::mpi;
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
+use sequoia_openpgp::types::HashAlgorithm;
 use zeroize::{Zeroize, Zeroizing};
-
-use openpgp::crypto::mpi;
-use openpgp::packet::Key;
-use openpgp::packet::key::{PublicParts, UnspecifiedRole};
-use openpgp::types::HashAlgorithm;
 
 use super::policy::KeySizeBits;
 use super::weakness::Weakness;

@@ -4,17 +4,16 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
-
-use openpgp::Cert;
-use openpgp::cert::amalgamation::key::ErasedKeyAmalgamation;
-use openpgp::crypto::mpi::SecretKeyChecksum;
-use openpgp::crypto::{Password, S2K};
-use openpgp::packet::Key;
-use openpgp::packet::key::{
+use sequoia_openpgp::Cert;
+use sequoia_openpgp::cert::amalgamation::key::ErasedKeyAmalgamation;
+use sequoia_openpgp::crypto::mpi::SecretKeyChecksum;
+use sequoia_openpgp::crypto::{Password, S2K};
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{
     Encrypted, KeyParts, PublicParts, SecretKeyMaterial, SecretParts, UnspecifiedRole,
 };
-use openpgp::serialize::MarshalInto;
-use openpgp::types::{HashAlgorithm, SymmetricAlgorithm};
+use sequoia_openpgp::serialize::MarshalInto;
+use sequoia_openpgp::types::{HashAlgorithm, SymmetricAlgorithm};
 use zeroize::Zeroizing;
 
 use super::armor::armored;

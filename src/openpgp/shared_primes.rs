@@ -5,9 +5,7 @@ use std::collections::HashSet;
 
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, Gcd, Odd, Resize};
-use sequoia_openpgp as openpgp;
-
-use openpgp::crypto::mpi;
+use sequoia_openpgp::crypto::mpi;
 
 use super::bounds::Budget;
 use super::certificate::Certificate;

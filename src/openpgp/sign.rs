@@ -3,14 +3,12 @@
 use std::io::Read;
 use std::time::SystemTime;
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::crypto::{Signer as _, mpi};
-use openpgp::packet::Signature;
-use openpgp::packet::signature::Signature4;
-use openpgp::packet::signature::subpacket::{Subpacket, SubpacketArea, SubpacketValue};
-use openpgp::serialize::MarshalInto;
-use openpgp::types::{HashAlgorithm, SignatureType, Timestamp};
+use sequoia_openpgp::crypto::{Signer as _, mpi};
+use sequoia_openpgp::packet::Signature;
+use sequoia_openpgp::packet::signature::Signature4;
+use sequoia_openpgp::packet::signature::subpacket::{Subpacket, SubpacketArea, SubpacketValue};
+use sequoia_openpgp::serialize::MarshalInto;
+use sequoia_openpgp::types::{HashAlgorithm, SignatureType, Timestamp};
 
 use super::hash::{ContentHash, Hashed, Hasher};
 use super::raw_signature::trailer;

@@ -5,13 +5,12 @@ use std::io::Read;
 use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
-
-use openpgp::armor::{Kind, Reader, ReaderMode};
-use openpgp::packet::Signature;
-use openpgp::packet::signature::subpacket::{SubpacketTag, SubpacketValue};
-use openpgp::parse::Parse;
-use openpgp::serialize::MarshalInto;
-use openpgp::types::SignatureType;
+use sequoia_openpgp::armor::{Kind, Reader, ReaderMode};
+use sequoia_openpgp::packet::Signature;
+use sequoia_openpgp::packet::signature::subpacket::{SubpacketTag, SubpacketValue};
+use sequoia_openpgp::parse::Parse;
+use sequoia_openpgp::serialize::MarshalInto;
+use sequoia_openpgp::types::SignatureType;
 
 use super::armor::armored;
 use super::framing::{self, BadFrame, Frame};

@@ -3,12 +3,10 @@
 
 use std::fmt;
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::Packet;
-use openpgp::packet::Key;
-use openpgp::packet::key::{SecretParts, UnspecifiedRole};
-use openpgp::serialize::MarshalInto;
+use sequoia_openpgp::Packet;
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{SecretParts, UnspecifiedRole};
+use sequoia_openpgp::serialize::MarshalInto;
 
 use super::ids::hex;
 use super::weakness::Weakness;

@@ -3,12 +3,10 @@
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime};
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::crypto::mpi;
-use openpgp::packet::Key;
-use openpgp::packet::key::{KeyParts, KeyRole, PublicParts, UnspecifiedRole};
-use openpgp::policy::{HashAlgoSecurity, Policy as _};
+use sequoia_openpgp::crypto::mpi;
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{KeyParts, KeyRole, PublicParts, UnspecifiedRole};
+use sequoia_openpgp::policy::{HashAlgoSecurity, Policy as _};
 
 use super::certificate::Certificate;
 use super::hash::{Hashed, Hasher};

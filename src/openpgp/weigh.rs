@@ -9,9 +9,7 @@ use std::collections::HashSet;
 use std::sync::mpsc;
 
 use aws_lc_rs::digest;
-use sequoia_openpgp as openpgp;
-
-use openpgp::packet::signature::cache::SignatureVerificationCache;
+use sequoia_openpgp::packet::signature::cache::SignatureVerificationCache;
 
 use super::framing::{RawPacket, USER_ATTRIBUTE, USER_ID, hashed_user};
 use super::hash::{ContentHash, HashAlgorithm, Hasher};
@@ -292,7 +290,7 @@ mod tests {
     use super::super::keygen::{KeyKind, KeyPlan, generate};
     use super::super::policy::KeySizeBits;
     use super::*;
-    use openpgp::parse::Parse;
+    use sequoia_openpgp::parse::Parse;
 
     #[test]
     fn a_proof_is_what_sequoia_looks_for() {
@@ -310,7 +308,7 @@ mod tests {
         let claim = Claim::read(signature.body).unwrap();
         let proof = weigh(&claim, Some(&key), &Component::UserId(b"Test"), 4).proof.unwrap();
         // sequoia verifies it, and knows it afterwards by the same value.
-        let cert = openpgp::Cert::from_bytes(&bytes).unwrap();
+        let cert = sequoia_openpgp::Cert::from_bytes(&bytes).unwrap();
         assert_eq!(cert.userids().next().unwrap().self_signatures().count(), 1);
         let known = SignatureVerificationCache::dump().into_iter();
         assert!(known.into_iter().any(|entry| entry.value() == proof));

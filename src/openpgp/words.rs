@@ -7,8 +7,7 @@ use std::error::Error;
 use std::io;
 
 use sequoia_openpgp as openpgp;
-
-use openpgp::types::HashAlgorithm;
+use sequoia_openpgp::types::HashAlgorithm;
 
 use super::times::show_time;
 use crate::text::Safe;

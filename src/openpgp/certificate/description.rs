@@ -3,10 +3,9 @@
 use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
-
-use openpgp::cert::amalgamation::ValidateAmalgamation;
-use openpgp::packet::Key;
-use openpgp::packet::key::{KeyParts, KeyRole, UnspecifiedRole};
+use sequoia_openpgp::cert::amalgamation::ValidateAmalgamation;
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{KeyParts, KeyRole, UnspecifiedRole};
 
 use super::super::policy::Policy;
 use super::Certificate;

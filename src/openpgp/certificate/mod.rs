@@ -10,14 +10,13 @@ use std::fmt;
 use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
-
-use openpgp::cert::amalgamation::UserIDAmalgamation;
-use openpgp::packet::key::{KeyParts, KeyRole};
-use openpgp::packet::{Key, Signature};
-use openpgp::parse::Parse;
-use openpgp::serialize::MarshalInto;
-use openpgp::types::{RevocationType, SignatureType};
-use openpgp::{Cert, KeyHandle, Packet};
+use sequoia_openpgp::cert::amalgamation::UserIDAmalgamation;
+use sequoia_openpgp::packet::key::{KeyParts, KeyRole};
+use sequoia_openpgp::packet::{Key, Signature};
+use sequoia_openpgp::parse::Parse;
+use sequoia_openpgp::serialize::MarshalInto;
+use sequoia_openpgp::types::{RevocationType, SignatureType};
+use sequoia_openpgp::{Cert, KeyHandle, Packet};
 
 use super::armor::armored;
 use super::error::{Error, Result};

@@ -2,14 +2,12 @@
 
 use std::time::SystemTime;
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::KeyHandle;
-use openpgp::cert::amalgamation::UserIDAmalgamation;
-use openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, PrimaryKey as _};
-use openpgp::packet::key::{KeyParts, KeyRole, PublicParts};
-use openpgp::packet::{Key, Signature};
-use openpgp::types::ReasonForRevocation;
+use sequoia_openpgp::KeyHandle;
+use sequoia_openpgp::cert::amalgamation::UserIDAmalgamation;
+use sequoia_openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, PrimaryKey as _};
+use sequoia_openpgp::packet::key::{KeyParts, KeyRole, PublicParts};
+use sequoia_openpgp::packet::{Key, Signature};
+use sequoia_openpgp::types::ReasonForRevocation;
 
 use super::super::statements::{Statement, Subject};
 use super::{Certificate, is_one_of, subject_of};

@@ -3,11 +3,12 @@
 use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
-
-use openpgp::cert::amalgamation::ValidateAmalgamation;
-use openpgp::cert::amalgamation::key::PrimaryKey as _;
-use openpgp::packet::key::{KeyParts, KeyRole, PublicParts, SubordinateRole, UnspecifiedRole};
-use openpgp::packet::{Key, Signature};
+use sequoia_openpgp::cert::amalgamation::ValidateAmalgamation;
+use sequoia_openpgp::cert::amalgamation::key::PrimaryKey as _;
+use sequoia_openpgp::packet::key::{
+    KeyParts, KeyRole, PublicParts, SubordinateRole, UnspecifiedRole,
+};
+use sequoia_openpgp::packet::{Key, Signature};
 
 use super::super::policy::{ACCEPTED_HASHES, Policy, check_key};
 use super::super::statements::{Limits, limits_of_primary, limits_of_subkey};

@@ -6,11 +6,10 @@
 //! when it renews a self-signature of another program.
 
 use sequoia_openpgp as openpgp;
-
-use openpgp::packet::key::{Key, PrimaryRole, PublicParts, SubordinateRole};
-use openpgp::packet::signature::SignatureBuilder;
-use openpgp::packet::signature::subpacket::{Subpacket, SubpacketArea, SubpacketTag};
-use openpgp::packet::{Signature, UserID};
+use sequoia_openpgp::packet::key::{Key, PrimaryRole, PublicParts, SubordinateRole};
+use sequoia_openpgp::packet::signature::SignatureBuilder;
+use sequoia_openpgp::packet::signature::subpacket::{Subpacket, SubpacketArea, SubpacketTag};
+use sequoia_openpgp::packet::{Signature, UserID};
 
 use crate::openpgp::primary_key::PrimaryKey;
 use crate::openpgp::rsa::RsaSigner;

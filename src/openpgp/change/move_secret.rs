@@ -1,14 +1,12 @@
 //! Changes of the secret parts only: another passphrase, one subkey for CI, the primary key
 //! off-line.
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::Packet;
-use openpgp::crypto::S2K;
-use openpgp::crypto::mpi::SecretKeyChecksum;
-use openpgp::packet::Key;
-use openpgp::packet::key::{Encrypted, SecretKeyMaterial, SecretParts, UnspecifiedRole};
-use openpgp::types::SymmetricAlgorithm;
+use sequoia_openpgp::Packet;
+use sequoia_openpgp::crypto::S2K;
+use sequoia_openpgp::crypto::mpi::SecretKeyChecksum;
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{Encrypted, SecretKeyMaterial, SecretParts, UnspecifiedRole};
+use sequoia_openpgp::types::SymmetricAlgorithm;
 
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::Fingerprint;

@@ -3,12 +3,11 @@
 use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
-
-use openpgp::Packet;
-use openpgp::packet::Signature;
-use openpgp::packet::key::{Key, PublicParts, SubordinateRole};
-use openpgp::packet::signature::SignatureBuilder;
-use openpgp::types::{HashAlgorithm, SignatureType};
+use sequoia_openpgp::Packet;
+use sequoia_openpgp::packet::Signature;
+use sequoia_openpgp::packet::key::{Key, PublicParts, SubordinateRole};
+use sequoia_openpgp::packet::signature::SignatureBuilder;
+use sequoia_openpgp::types::{HashAlgorithm, SignatureType};
 
 use super::made;
 use crate::openpgp::certificate::Certificate;

@@ -3,11 +3,10 @@
 use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
-
-use openpgp::Packet;
-use openpgp::packet::Signature;
-use openpgp::serialize::MarshalInto;
-use openpgp::types::SignatureType;
+use sequoia_openpgp::Packet;
+use sequoia_openpgp::packet::Signature;
+use sequoia_openpgp::serialize::MarshalInto;
+use sequoia_openpgp::types::SignatureType;
 
 use super::made;
 use super::renew::{check_clock, self_signature, with_packets};

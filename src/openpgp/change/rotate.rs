@@ -2,12 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::Packet;
-use openpgp::packet::Key;
-use openpgp::packet::key::{SecretParts, SubordinateRole};
-use openpgp::types::{KeyFlags, SignatureType};
+use sequoia_openpgp::Packet;
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{SecretParts, SubordinateRole};
+use sequoia_openpgp::types::{KeyFlags, SignatureType};
 
 use super::made;
 use super::renew::{Maker, check_changeable, self_signature, with_back_signature};

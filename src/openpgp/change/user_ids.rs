@@ -2,12 +2,10 @@
 
 use std::time::SystemTime;
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::Packet;
-use openpgp::packet::UserID;
-use openpgp::packet::signature::subpacket::SubpacketTag;
-use openpgp::types::{ReasonForRevocation, SignatureType};
+use sequoia_openpgp::Packet;
+use sequoia_openpgp::packet::UserID;
+use sequoia_openpgp::packet::signature::subpacket::SubpacketTag;
+use sequoia_openpgp::types::{ReasonForRevocation, SignatureType};
 
 use super::made;
 use super::renew::{check_changeable, newest, renewed, self_signature, with_packets};

@@ -8,14 +8,12 @@ mod private_key;
 mod protection;
 mod sexp;
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::Cert;
-use openpgp::crypto::mpi;
-use openpgp::packet::Key;
-use openpgp::packet::key::{PublicParts, SecretKeyMaterial, UnspecifiedRole};
-use openpgp::parse::Parse;
-use openpgp::serialize::MarshalInto;
+use sequoia_openpgp::Cert;
+use sequoia_openpgp::crypto::mpi;
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{PublicParts, SecretKeyMaterial, UnspecifiedRole};
+use sequoia_openpgp::parse::Parse;
+use sequoia_openpgp::serialize::MarshalInto;
 
 pub use self::keyring::{WantedKeys, is_keybox, read_key_blocks, read_keybox, read_keyring};
 pub(in crate::openpgp) use self::private_key::grip;

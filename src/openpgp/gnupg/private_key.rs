@@ -3,13 +3,11 @@
 //! A file has one key as an S-expression: canonical and bare (gpg 2.1 and 2.2), or advanced after
 //! `Key:` (2.2 and later). Its name is the keygrip, a hash of the public part.
 
-use sequoia_openpgp as openpgp;
+use sequoia_openpgp::crypto::S2K;
+use sequoia_openpgp::crypto::mpi::{self, ProtectedMPI, SecretKeyChecksum};
+use sequoia_openpgp::packet::key::{Encrypted, SecretKeyMaterial, Unencrypted};
+use sequoia_openpgp::types::{HashAlgorithm, SymmetricAlgorithm};
 use zeroize::Zeroizing;
-
-use openpgp::crypto::S2K;
-use openpgp::crypto::mpi::{self, ProtectedMPI, SecretKeyChecksum};
-use openpgp::packet::key::{Encrypted, SecretKeyMaterial, Unencrypted};
-use openpgp::types::{HashAlgorithm, SymmetricAlgorithm};
 
 use super::protection::Protected;
 use super::sexp::Sexp;

@@ -9,13 +9,11 @@ use cbc::cipher::block_padding::NoPadding;
 use cbc::cipher::{BlockDecryptMut, KeyIvInit};
 use ocb3::aead::{AeadInPlace, KeyInit};
 use ocb3::consts::U12;
-use sequoia_openpgp as openpgp;
+use sequoia_openpgp::crypto::S2K;
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
+use sequoia_openpgp::types::HashAlgorithm;
 use zeroize::Zeroizing;
-
-use openpgp::crypto::S2K;
-use openpgp::packet::Key;
-use openpgp::packet::key::{PublicParts, UnspecifiedRole};
-use openpgp::types::HashAlgorithm;
 
 use super::sexp::Sexp;
 use crate::openpgp::error::{Error, Result};

@@ -3,11 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::Packet;
-use openpgp::parse::Parse;
-use openpgp::serialize::MarshalInto;
+use sequoia_openpgp::Packet;
+use sequoia_openpgp::parse::Parse;
+use sequoia_openpgp::serialize::MarshalInto;
 
 use super::raw::{
     CERTIFICATION_REVOCATION, DIRECT_KEY, KEY_REVOCATION, RawSignature, SUBKEY_BINDING,

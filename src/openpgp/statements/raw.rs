@@ -3,9 +3,7 @@
 //! A strict parser rejects malformed signatures, and could lose a revocation. Here only the parts
 //! are read that verifying needs, and what the key's owner said in them.
 
-use sequoia_openpgp as openpgp;
-
-use openpgp::types::HashAlgorithm;
+use sequoia_openpgp::types::HashAlgorithm;
 
 use crate::openpgp::framing::{area, issuer_in, subpacket, subpackets};
 

@@ -174,6 +174,18 @@ pub enum Error {
 }
 
 impl Error {
+    pub(super) fn no_key(why: impl Into<String>) -> Error {
+        Error::NoKey(why.into())
+    }
+
+    pub(super) fn malformed(why: impl Into<String>) -> Error {
+        Error::Malformed(why.into())
+    }
+
+    pub(super) fn refused(key: impl ToString, weakness: Weakness) -> Error {
+        Error::Refused { key: key.to_string(), weakness }
+    }
+
     /// Wraps a cryptographic library's error.
     pub(crate) fn crypto<E>(what: &'static str) -> impl FnOnce(E) -> Error
     where

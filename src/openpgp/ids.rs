@@ -4,6 +4,8 @@ use std::fmt;
 
 use sequoia_openpgp as openpgp;
 use sequoia_openpgp::KeyHandle;
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{KeyParts, KeyRole};
 use serde::{Serialize, Serializer};
 
 /// A version 4 fingerprint: 40 hexadecimal digits. Other versions print as they are.
@@ -11,6 +13,11 @@ use serde::{Serialize, Serializer};
 pub struct Fingerprint(pub(super) openpgp::Fingerprint);
 
 impl Fingerprint {
+    /// Returns the fingerprint of a key.
+    pub(super) fn of<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Fingerprint {
+        Fingerprint(key.fingerprint())
+    }
+
     /// Reads a fingerprint of 40 hexadecimal digits.
     pub fn from_hex(hex: &str) -> Option<Fingerprint> {
         let is_hex = hex.len() == 40 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());

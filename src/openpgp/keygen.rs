@@ -5,14 +5,13 @@ use std::time::{Duration, SystemTime};
 use sequoia_openpgp as openpgp;
 use sequoia_openpgp::Cert;
 use sequoia_openpgp::packet::UserID;
-use sequoia_openpgp::packet::key::{PrimaryRole, SubordinateRole};
 use sequoia_openpgp::packet::signature::SignatureBuilder;
 use sequoia_openpgp::types::{Features, HashAlgorithm, KeyFlags, SignatureType};
 
 use super::change::{SubkeyPlan, made, revocation, self_signature, signing_subkey};
 use super::new_key::new_key;
 use super::policy::KeySizeBits;
-use super::primary_key::{PrimaryKey, UnlockedKey};
+use super::primary_key::PrimaryKey;
 use super::revocation_reason::RevocationReason;
 use super::secret_key::{Passphrase, SecretKey};
 use crate::openpgp::error::{Error, Result};
@@ -163,9 +162,8 @@ pub fn parse_bits(text: &str) -> Result<KeySizeBits> {
 pub fn generate(plan: &KeyPlan, passphrase: Option<&Passphrase>) -> Result<NewKey> {
     check_user_id(&plan.user_id)?;
     check_times(plan)?;
-    let (key, private) = new_key::<PrimaryRole>(plan.bits, plan.created, passphrase)?;
-    let public = key.parts_as_public().role_as_unspecified().clone();
-    let primary = PrimaryKey::new(UnlockedKey::new(private, public));
+    let (key, unlocked) = new_key(plan.bits, plan.created, passphrase)?;
+    let (key, primary) = (key.role_into_primary(), PrimaryKey(unlocked));
     let user_id = UserID::from(plan.user_id.as_str());
     let binding = made::on_user_id(certification(plan)?, &primary, &user_id)
         .map_err(Error::crypto("signing the user ID"))?;
@@ -194,7 +192,8 @@ fn encryption_subkey(
     plan: &KeyPlan,
     passphrase: Option<&Passphrase>,
 ) -> Result<[openpgp::Packet; 2]> {
-    let (subkey, _) = new_key::<SubordinateRole>(plan.bits, plan.created, passphrase)?;
+    let (subkey, _) = new_key(plan.bits, plan.created, passphrase)?;
+    let subkey = subkey.role_into_subordinate();
     let binding = made::on_subkey(subkey_binding(plan)?, primary, subkey.parts_as_public())
         .map_err(Error::crypto("binding the subkey"))?;
     Ok([subkey.into(), binding.into()])

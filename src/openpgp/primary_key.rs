@@ -5,69 +5,34 @@ use std::time::SystemTime;
 use sequoia_openpgp::packet::Key;
 use sequoia_openpgp::packet::key::{PrimaryRole, PublicParts, SecretParts, UnspecifiedRole};
 
-use super::certificate::Certificate;
 use super::ids::Fingerprint;
 use super::policy::check_key;
-use super::rsa::{PrivateKey, RsaSigner};
-use super::secret_key::{Passphrase, SecretKey, is_elsewhere, load, unlock};
+use super::rsa::UnlockedKey;
+use super::secret_key::{Passphrase, SecretKey, load, unlock};
 use super::weakness::Weakness;
 use crate::openpgp::error::{Error, Result};
 
 /// An unlocked primary key, which changes its certificate. Dropping it wipes it. It may be expired
 /// or revoked. Each change decides whether that matters.
-pub struct PrimaryKey(UnlockedKey);
+pub struct PrimaryKey(pub(super) UnlockedKey);
 
 impl PrimaryKey {
-    pub(super) fn new(key: UnlockedKey) -> PrimaryKey {
-        PrimaryKey(key)
-    }
-
     /// Returns the fingerprint, which is also the certificate's.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.0.fingerprint()
+        Fingerprint::of(self.0.public())
     }
 
     /// Returns when it was made.
     pub fn created(&self) -> SystemTime {
-        self.0.public.creation_time()
+        self.0.public().creation_time()
     }
 
-    pub(super) fn signer(&self) -> RsaSigner<'_> {
-        self.0.signer()
+    pub(super) fn signer(&self) -> &UnlockedKey {
+        &self.0
     }
 
     pub(super) fn key(&self) -> Key<PublicParts, PrimaryRole> {
-        self.0.public.clone().role_into_primary()
-    }
-}
-
-/// Any unlocked key of a certificate. A subkey signs with it that it belongs to the primary key.
-pub(super) struct UnlockedKey {
-    private: PrivateKey,
-    public: Key<PublicParts, UnspecifiedRole>,
-}
-
-impl UnlockedKey {
-    pub(super) fn new(
-        private: PrivateKey,
-        public: Key<PublicParts, UnspecifiedRole>,
-    ) -> UnlockedKey {
-        UnlockedKey { private, public }
-    }
-
-    fn fingerprint(&self) -> Fingerprint {
-        Fingerprint(self.public.fingerprint())
-    }
-
-    pub(super) fn signer(&self) -> RsaSigner<'_> {
-        RsaSigner::new(&self.public, &self.private)
-    }
-}
-
-impl Certificate {
-    /// Returns the certificate as a key without secret parts.
-    pub fn without_secrets(&self) -> SecretKey {
-        SecretKey::of_certificate(self)
+        self.0.public().clone().role_into_primary()
     }
 }
 
@@ -87,7 +52,7 @@ impl SecretKey {
     pub fn unlock_primary(&self, passphrase: Option<&Passphrase>) -> Result<PrimaryKey> {
         let fingerprint = self.fingerprint();
         let key = self.part(&fingerprint).ok_or(Error::PrimaryElsewhere(fingerprint))?;
-        unlock_part(&key, passphrase).map(PrimaryKey)
+        unlock_part(key, passphrase).map(PrimaryKey)
     }
 
     /// Unlocks a subkey.
@@ -96,28 +61,22 @@ impl SecretKey {
         fingerprint: &Fingerprint,
         passphrase: Option<&Passphrase>,
     ) -> Result<UnlockedKey> {
-        let key = self.part(fingerprint).ok_or_else(|| Error::Refused {
-            key: fingerprint.to_string(),
-            weakness: Weakness::SecretElsewhere,
-        })?;
-        unlock_part(&key, passphrase)
+        let key = self.part(fingerprint);
+        let key = key.ok_or_else(|| Error::refused(fingerprint, Weakness::SecretElsewhere))?;
+        unlock_part(key, passphrase)
     }
 
     /// Returns the key of this fingerprint if its secret part is here.
-    fn part(&self, fingerprint: &Fingerprint) -> Option<Key<SecretParts, UnspecifiedRole>> {
-        self.secret_parts()
-            .map(|component| component.key().clone())
-            .find(|key| Fingerprint(key.fingerprint()) == *fingerprint)
-            .filter(|key| !is_elsewhere(key.secret()))
+    fn part(&self, fingerprint: &Fingerprint) -> Option<&Key<SecretParts, UnspecifiedRole>> {
+        self.parts_here().find(|key| Fingerprint::of(key) == *fingerprint)
     }
 }
 
+/// Refuses a weak key before it needs the passphrase.
 fn unlock_part(
     key: &Key<SecretParts, UnspecifiedRole>,
     passphrase: Option<&Passphrase>,
 ) -> Result<UnlockedKey> {
-    check_key(key)
-        .map_err(|weakness| Error::Refused { key: key.fingerprint().to_string(), weakness })?;
-    let private = load(key, &unlock(key, passphrase)?)?;
-    Ok(UnlockedKey { private, public: key.clone().take_secret().0 })
+    check_key(key).map_err(|weakness| Error::refused(Fingerprint::of(key), weakness))?;
+    load(key, &unlock(key, passphrase)?)
 }

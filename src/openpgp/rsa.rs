@@ -4,8 +4,9 @@
 //! It hashes, verifies and decrypts key files, but never uses an RSA private key. AWS-LC is
 //! constant-time and blinded. It refuses a key whose parts do not belong together.
 
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
+use std::time::SystemTime;
 
 use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -19,52 +20,113 @@ use pkcs1::RsaPrivateKey;
 use pkcs8::PrivateKeyInfo;
 use pkcs8::der::Decode;
 use sequoia_openpgp as openpgp;
-use sequoia_openpgp::crypto::mpi;
+use sequoia_openpgp::crypto::{Signer, mpi};
 use sequoia_openpgp::packet::Key;
-use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
-use sequoia_openpgp::types::HashAlgorithm;
+use sequoia_openpgp::packet::key::{Key4, PublicParts, UnspecifiedRole};
+use sequoia_openpgp::types::{HashAlgorithm, PublicKeyAlgorithm};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::policy::KeySizeBits;
 use super::weakness::Weakness;
 use crate::openpgp::error::{Error, Result};
 
-/// The public and secret parts of a generated key, as OpenPGP writes them.
-pub(super) struct GeneratedParts {
-    pub(super) public: mpi::PublicKey,
-    pub(super) secret: mpi::SecretKeyMaterial,
+/// An unlocked RSA key. AWS-LC wipes its secret part when it is dropped.
+pub(super) struct UnlockedKey {
+    pair: KeyPair,
+    public: Key<PublicParts, UnspecifiedRole>,
 }
 
-/// Generates a key with e = 65537.
-pub(super) fn generate(bits: KeySizeBits) -> Result<(PrivateKey, GeneratedParts)> {
-    let size = match bits {
-        KeySizeBits::Rsa3072 => KeySize::Rsa3072,
-        KeySizeBits::Rsa4096 => KeySize::Rsa4096,
-    };
-    let pair = first_of_some(size).map_err(Error::crypto("generating a RSA key"))?;
-    let der: Pkcs8V1Der<'static> =
-        pair.as_der().map_err(Error::crypto("encoding the generated key"))?;
-    let unexpected = |error: pkcs8::der::Error| Error::Crypto {
-        what: "decoding the generated key",
-        source: error.to_string().into(),
-    };
-    let info = PrivateKeyInfo::from_der(der.as_ref()).map_err(unexpected)?;
-    let key = RsaPrivateKey::from_der(info.private_key).map_err(unexpected)?;
-    // RFC 9580, section 5.5.5.1: u is p^-1 mod q. PKCS #1 has q^-1 mod p. So p and q are exchanged,
-    // and the coefficient stays.
-    let parts = GeneratedParts {
-        public: mpi::PublicKey::RSA {
+impl UnlockedKey {
+    /// Generates a key with e = 65537. Also returns its secret part as OpenPGP writes it.
+    pub(super) fn generate(
+        bits: KeySizeBits,
+        created: SystemTime,
+    ) -> Result<(UnlockedKey, mpi::SecretKeyMaterial)> {
+        let size = match bits {
+            KeySizeBits::Rsa3072 => KeySize::Rsa3072,
+            KeySizeBits::Rsa4096 => KeySize::Rsa4096,
+        };
+        let pair = first_of_some(size).map_err(Error::crypto("generating a RSA key"))?;
+        let der: Pkcs8V1Der<'static> =
+            pair.as_der().map_err(Error::crypto("encoding the generated key"))?;
+        let unexpected = |error: pkcs8::der::Error| {
+            Error::crypto("decoding the generated key")(error.to_string())
+        };
+        let info = PrivateKeyInfo::from_der(der.as_ref()).map_err(unexpected)?;
+        let key = RsaPrivateKey::from_der(info.private_key).map_err(unexpected)?;
+        let public = mpi::PublicKey::RSA {
             e: mpi::MPI::new(key.public_exponent.as_bytes()),
             n: mpi::MPI::new(key.modulus.as_bytes()),
-        },
-        secret: mpi::SecretKeyMaterial::RSA {
-            d: mpi::ProtectedMPI::from(key.private_exponent.as_bytes().to_vec()),
-            p: mpi::ProtectedMPI::from(key.prime2.as_bytes().to_vec()),
-            q: mpi::ProtectedMPI::from(key.prime1.as_bytes().to_vec()),
-            u: mpi::ProtectedMPI::from(key.coefficient.as_bytes().to_vec()),
-        },
-    };
-    Ok((PrivateKey(Arc::new(pair)), parts))
+        };
+        // RFC 9580, section 5.5.5.1: u is p^-1 mod q. PKCS #1 has q^-1 mod p. So p and q are
+        // exchanged, and the coefficient stays.
+        let secret = mpi::SecretKeyMaterial::RSA {
+            d: key.private_exponent.as_bytes().into(),
+            p: key.prime2.as_bytes().into(),
+            q: key.prime1.as_bytes().into(),
+            u: key.coefficient.as_bytes().into(),
+        };
+        let public = Key4::new(created, PublicKeyAlgorithm::RSAEncryptSign, public)
+            .map_err(Error::crypto("making the key packet"))?;
+        Ok((UnlockedKey { pair, public: public.into() }, secret))
+    }
+
+    /// Loads a key from OpenPGP's parts.
+    ///
+    /// It is [`Weakness::Inconsistent`] if n, e, d, p, q and u do not belong to one key. Signing
+    /// with a key whose public part was swapped gives the secret part away (KOpenPGP,
+    /// <https://www.kopenpgp.com/>).
+    pub(super) fn load(
+        public: Key<PublicParts, UnspecifiedRole>,
+        secret: &mpi::SecretKeyMaterial,
+    ) -> Result<UnlockedKey, Weakness> {
+        let (mpi::PublicKey::RSA { e, n }, mpi::SecretKeyMaterial::RSA { d, p, q, u }) =
+            (public.mpis(), secret)
+        else {
+            return Err(Weakness::Inconsistent);
+        };
+        let components = KeyPairComponents {
+            public_key: PublicKeyComponents { n: n.value(), e: e.value() },
+            d: d.value(),
+            // The primes are exchanged, see `generate`.
+            p: q.value(),
+            q: p.value(),
+            dP: &*exponent(d.value(), q.value())?,
+            dQ: &*exponent(d.value(), p.value())?,
+            qInv: u.value(),
+        };
+        let pair = KeyPair::from_components(&components).map_err(|_| Weakness::Inconsistent)?;
+        Ok(UnlockedKey { pair, public })
+    }
+
+    pub(super) fn public(&self) -> &Key<PublicParts, UnspecifiedRole> {
+        &self.public
+    }
+}
+
+/// sequoia signs with it.
+impl Signer for &UnlockedKey {
+    fn public(&self) -> &Key<PublicParts, UnspecifiedRole> {
+        &self.public
+    }
+
+    fn acceptable_hashes(&self) -> &[HashAlgorithm] {
+        &[HashAlgorithm::SHA256, HashAlgorithm::SHA384, HashAlgorithm::SHA512]
+    }
+
+    /// Signs a digest with PKCS #1 v1.5 padding (RFC 9580, section 5.2.3.1).
+    fn sign(&mut self, hash: HashAlgorithm, digest: &[u8]) -> openpgp::Result<mpi::Signature> {
+        let (algorithm, encoding): (_, &'static RsaSignatureEncoding) = match hash {
+            HashAlgorithm::SHA256 => (&digest::SHA256, &RSA_PKCS1_SHA256),
+            HashAlgorithm::SHA384 => (&digest::SHA384, &RSA_PKCS1_SHA384),
+            HashAlgorithm::SHA512 => (&digest::SHA512, &RSA_PKCS1_SHA512),
+            other => return Err(openpgp::Error::UnsupportedHashAlgorithm(other).into()),
+        };
+        let digest = Digest::import_less_safe(digest, algorithm)?;
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair.sign_digest(encoding, &digest, &mut signature)?;
+        Ok(mpi::Signature::RSA { s: mpi::MPI::new(&signature) })
+    }
 }
 
 /// Generates a key on each of up to four cores and returns the first one. How long the search for
@@ -81,62 +143,6 @@ fn first_of_some(size: KeySize) -> Result<KeyPair, Unspecified> {
     }
     drop(sender);
     first.iter().find_map(Result::ok).map_or_else(|| KeyPair::generate(size), Ok)
-}
-
-/// A RSA private key that can sign. Wiped by AWS-LC when the last copy is dropped.
-#[derive(Clone)]
-pub(super) struct PrivateKey(Arc<KeyPair>);
-
-impl PrivateKey {
-    /// Loads a key from OpenPGP's parts.
-    ///
-    /// # Errors
-    ///
-    /// [`Weakness::Inconsistent`] if n, e, d, p, q and u do not belong to one key: signing with a
-    /// key whose public part was swapped gives the secret part away (KOpenPGP,
-    /// <https://www.kopenpgp.com/>).
-    pub(super) fn load(
-        public: &mpi::PublicKey,
-        secret: &mpi::SecretKeyMaterial,
-    ) -> Result<PrivateKey, Weakness> {
-        let (mpi::PublicKey::RSA { e, n }, mpi::SecretKeyMaterial::RSA { d, p, q, u }) =
-            (public, secret)
-        else {
-            return Err(Weakness::Inconsistent);
-        };
-        let components = KeyPairComponents {
-            public_key: PublicKeyComponents { n: n.value(), e: e.value() },
-            d: d.value(),
-            // The primes are exchanged, see `generate`.
-            p: q.value(),
-            q: p.value(),
-            dP: &*exponent(d.value(), q.value())?,
-            dQ: &*exponent(d.value(), p.value())?,
-            qInv: u.value(),
-        };
-        let pair = KeyPair::from_components(&components).map_err(|_| Weakness::Inconsistent)?;
-        Ok(PrivateKey(Arc::new(pair)))
-    }
-
-    /// Signs a digest with PKCS #1 v1.5 padding (RFC 9580, section 5.2.3.1).
-    fn sign(&self, algorithm: HashAlgorithm, value: &[u8]) -> Result<Vec<u8>> {
-        let (digest_algorithm, encoding): (_, &'static RsaSignatureEncoding) = match algorithm {
-            HashAlgorithm::SHA256 => (&digest::SHA256, &RSA_PKCS1_SHA256),
-            HashAlgorithm::SHA384 => (&digest::SHA384, &RSA_PKCS1_SHA384),
-            HashAlgorithm::SHA512 => (&digest::SHA512, &RSA_PKCS1_SHA512),
-            other => {
-                return Err(Error::Crypto {
-                    what: "signing",
-                    source: format!("{other} is not used here").into(),
-                });
-            }
-        };
-        let digest =
-            Digest::import_less_safe(value, digest_algorithm).map_err(Error::crypto("signing"))?;
-        let mut signature = vec![0; self.0.public_modulus_len()];
-        self.0.sign_digest(encoding, &digest, &mut signature).map_err(Error::crypto("signing"))?;
-        Ok(signature)
-    }
 }
 
 /// Returns d mod (prime - 1), in constant time.
@@ -156,34 +162,4 @@ fn exponent(d: &[u8], prime: &[u8]) -> Result<Zeroizing<Vec<u8>>, Weakness> {
     dividend.zeroize();
     exponent.zeroize();
     Ok(bytes)
-}
-
-/// A private key and the public key packet it belongs to: what sequoia signs with.
-pub(super) struct RsaSigner<'a> {
-    public: &'a Key<PublicParts, UnspecifiedRole>,
-    private: &'a PrivateKey,
-}
-
-impl<'a> RsaSigner<'a> {
-    pub(super) fn new(
-        public: &'a Key<PublicParts, UnspecifiedRole>,
-        private: &'a PrivateKey,
-    ) -> RsaSigner<'a> {
-        RsaSigner { public, private }
-    }
-}
-
-impl openpgp::crypto::Signer for RsaSigner<'_> {
-    fn public(&self) -> &Key<PublicParts, UnspecifiedRole> {
-        self.public
-    }
-
-    fn acceptable_hashes(&self) -> &[HashAlgorithm] {
-        &[HashAlgorithm::SHA256, HashAlgorithm::SHA384, HashAlgorithm::SHA512]
-    }
-
-    fn sign(&mut self, algorithm: HashAlgorithm, digest: &[u8]) -> openpgp::Result<mpi::Signature> {
-        let signature = self.private.sign(algorithm, digest)?;
-        Ok(mpi::Signature::RSA { s: mpi::MPI::new(&signature) })
-    }
 }

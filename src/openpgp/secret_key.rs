@@ -4,23 +4,21 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
-use sequoia_openpgp::Cert;
-use sequoia_openpgp::cert::amalgamation::key::ErasedKeyAmalgamation;
-use sequoia_openpgp::crypto::mpi::SecretKeyChecksum;
 use sequoia_openpgp::crypto::{Password, S2K};
 use sequoia_openpgp::packet::Key;
 use sequoia_openpgp::packet::key::{
-    Encrypted, KeyParts, PublicParts, SecretKeyMaterial, SecretParts, UnspecifiedRole,
+    KeyParts, SecretKeyMaterial, SecretParts, Unencrypted, UnspecifiedRole,
 };
 use sequoia_openpgp::serialize::MarshalInto;
 use sequoia_openpgp::types::{HashAlgorithm, SymmetricAlgorithm};
+use sequoia_openpgp::{Cert, Packet};
 use zeroize::Zeroizing;
 
 use super::armor::armored;
 use super::certificate::Certificate;
 use super::ids::Fingerprint;
 use super::policy::{Policy, check_key, is_rsa};
-use super::rsa::{PrivateKey, RsaSigner};
+use super::rsa::UnlockedKey;
 use super::statements::Statements;
 use super::stub::{SecretPlace, place};
 use super::weakness::Weakness;
@@ -97,11 +95,6 @@ impl SecretKey {
         SecretKey { cert, certificate }
     }
 
-    pub(super) fn of_certificate(certificate: &Certificate) -> SecretKey {
-        let cert = certificate.cert().clone();
-        SecretKey { cert, certificate: Arc::new(certificate.clone()) }
-    }
-
     /// Returns the key with other packets. Its earlier statements are kept.
     pub(super) fn changed(&self, cert: Cert) -> SecretKey {
         let certificate = Arc::new(self.certificate.changed(cert.clone()));
@@ -120,14 +113,17 @@ impl SecretKey {
     }
 
     /// Returns the keys that have a secret part or a stub.
-    pub(super) fn secret_parts(
-        &self,
-    ) -> impl Iterator<Item = ErasedKeyAmalgamation<'_, SecretParts>> {
-        self.cert.keys().secret()
+    pub(super) fn secret_parts(&self) -> impl Iterator<Item = &Key<SecretParts, UnspecifiedRole>> {
+        self.cert.keys().secret().map(|component| component.key())
+    }
+
+    /// Returns the keys whose secret parts are here.
+    pub(super) fn parts_here(&self) -> impl Iterator<Item = &Key<SecretParts, UnspecifiedRole>> {
+        self.secret_parts().filter(|key| !is_elsewhere(key.secret()))
     }
 
     /// Puts packets into the key. Secret packets replace what is there.
-    pub(super) fn with_packets(&self, packets: Vec<openpgp::Packet>) -> Result<SecretKey> {
+    pub(super) fn with_packets(&self, packets: Vec<Packet>) -> Result<SecretKey> {
         self.cert
             .clone()
             .insert_packets(packets)
@@ -147,19 +143,15 @@ impl SecretKey {
 
     /// Returns whether its use takes a passphrase.
     pub fn protection(&self) -> Protection {
-        let open = self.cert.keys().secret().any(|key| !key.key().secret().is_encrypted());
-        if open { Protection::None } else { Protection::Passphrase }
+        let is_open = self.secret_parts().any(|key| !key.secret().is_encrypted());
+        if is_open { Protection::None } else { Protection::Passphrase }
     }
 
     /// Returns the keys whose secret parts are elsewhere, on a smart card or off-line. The file has
     /// stubs for them.
     pub fn elsewhere(&self) -> Vec<(Fingerprint, SecretPlace)> {
-        self.cert
-            .keys()
-            .secret()
-            .filter(|component| is_elsewhere(component.key().secret()))
-            .map(|component| (Fingerprint(component.key().fingerprint()), place(component.key())))
-            .collect()
+        let stubs = self.secret_parts().filter(|key| is_elsewhere(key.secret()));
+        stubs.map(|key| (Fingerprint::of(key), place(key))).collect()
     }
 
     /// Returns the key as binary OpenPGP packets, secret parts as protected as they are here.
@@ -178,19 +170,13 @@ impl SecretKey {
     /// Returns whether every secret part of the other is here too. Secret parts of the same public
     /// key are the same, whatever protects them.
     pub fn has_all_secrets_of(&self, other: &SecretKey) -> bool {
-        let here = |fingerprint| {
-            self.cert.keys().secret().any(|key| {
-                key.key().fingerprint() == fingerprint && !is_elsewhere(key.key().secret())
-            })
-        };
-        let mut others = other.cert.keys().secret().filter(|key| !is_elsewhere(key.key().secret()));
-        others.all(|key| here(key.key().fingerprint()))
+        let here = self.secret_fingerprints();
+        other.secret_fingerprints().iter().all(|key| here.contains(key))
     }
 
     /// Returns the fingerprints of the keys whose secret parts are here.
     pub fn secret_fingerprints(&self) -> Vec<Fingerprint> {
-        let here = self.cert.keys().secret().filter(|key| !is_elsewhere(key.key().secret()));
-        here.map(|key| Fingerprint(key.key().fingerprint())).collect()
+        self.parts_here().map(Fingerprint::of).collect()
     }
 
     /// Adds what a certificate knows of this key; the secret parts stay as they are.
@@ -214,13 +200,7 @@ impl SecretKey {
     pub fn check(&self, passphrase: Option<&Passphrase>) -> Result<()> {
         self.check_room(0)?;
         let mut usable = 0;
-        let mut elsewhere = Weakness::SecretElsewhere;
-        for component in self.secret_parts() {
-            let key = component.key();
-            if is_elsewhere(key.secret()) {
-                elsewhere = place(key).into();
-                continue;
-            }
+        for key in self.parts_here() {
             let unlocked = unlock(key, passphrase)?;
             if is_rsa(key) {
                 load(key, &unlocked)?;
@@ -228,7 +208,9 @@ impl SecretKey {
             }
         }
         if usable == 0 {
-            return Err(self.refused(elsewhere));
+            let stub = self.elsewhere().pop();
+            let weakness = stub.map_or(Weakness::SecretElsewhere, |(_, place)| place.into());
+            return Err(self.refused(weakness));
         }
         Ok(())
     }
@@ -239,38 +221,14 @@ impl SecretKey {
     ///
     /// [`Error::Refused`] with [`Weakness::ManySecretParts`] or [`Weakness::CostlyPassphrase`].
     pub fn check_room(&self, more: usize) -> Result<()> {
-        let here = || self.secret_parts().filter(|part| !is_elsewhere(part.key().secret()));
-        check_parts(&self.fingerprint(), here().count() + more)?;
-        match here().map(|part| argon2_cost(part.key().secret())).sum::<u64>() > MOST_ARGON2 {
-            true => Err(self.refused(Weakness::CostlyPassphrase(
-                "more than 4 passes of Argon2 over 128 MiB in all".into(),
-            ))),
-            false => Ok(()),
+        check_parts(&self.fingerprint(), self.parts_here().count() + more)?;
+        let costs = self.parts_here().filter_map(|key| argon2(key.secret()));
+        // Passes times KiB.
+        if costs.map(|(t, _, m)| u64::from(t) << m.min(17)).sum::<u64>() > MOST_ARGON2 {
+            let what = "more than 4 passes of Argon2 over 128 MiB in all";
+            return Err(self.refused(Weakness::CostlyPassphrase(what.into())));
         }
-    }
-
-    /// Protects every secret part that has no protection or a weak one. The new protection is the
-    /// strongest that gpg reads: iterated and salted SHA-256 over 62 MiB, AES-256 in CFB mode and a
-    /// SHA-1 checksum (usage octet 254).
-    ///
-    /// # Errors
-    ///
-    /// As [`SecretKey::check`].
-    pub fn protect(&self, passphrase: &Passphrase) -> Result<SecretKey> {
-        let mut cert = self.cert.clone();
-        let keys: Vec<Key<SecretParts, UnspecifiedRole>> = self
-            .cert
-            .keys()
-            .secret()
-            .map(|component| component.key().clone())
-            .filter(|key| !is_elsewhere(key.secret()) && !is_well_protected(key.secret()))
-            .collect();
-        for key in keys {
-            let unlocked = unlock(&key, Some(passphrase))?;
-            let locked = lock(&key, unlocked, passphrase)?;
-            cert = insert_secret(cert, key.take_secret().0, locked)?;
-        }
-        Ok(self.changed(cert))
+        Ok(())
     }
 
     /// Unlocks the key that signs at the policy's time: the newest one that may sign, or the one
@@ -286,14 +244,9 @@ impl SecretKey {
         exactly: Option<&Fingerprint>,
         policy: &Policy,
     ) -> Result<SigningKey> {
-        let key = self.choose(exactly, policy, Among::All)?;
-        let unlocked = unlock(&key, passphrase)?;
-        let private = load(&key, &unlocked)?;
-        Ok(SigningKey {
-            private,
-            public: key.take_secret().0,
-            certificate: self.certificate.clone(),
-        })
+        let key = self.choose(exactly, policy, false)?;
+        let key = load(&key, &unlock(&key, passphrase)?)?;
+        Ok(SigningKey { key, certificate: self.certificate.clone() })
     }
 
     /// Returns the key that would sign, without unlocking it.
@@ -306,21 +259,19 @@ impl SecretKey {
         exactly: Option<&Fingerprint>,
         policy: &Policy,
     ) -> Result<Fingerprint> {
-        let key = self.choose(exactly, policy, Among::All)?;
-        Ok(Fingerprint(key.fingerprint()))
+        self.choose(exactly, policy, false).map(|key| Fingerprint::of(&key))
     }
 
     /// Returns the newest subkey that could sign, as [`SecretKey::check_can_sign`] does.
     pub(super) fn signing_subkey(&self, policy: &Policy) -> Result<Fingerprint> {
-        let key = self.choose(None, policy, Among::Subkeys)?;
-        Ok(Fingerprint(key.fingerprint()))
+        self.choose(None, policy, true).map(|key| Fingerprint::of(&key))
     }
 
     fn choose(
         &self,
         exactly: Option<&Fingerprint>,
         policy: &Policy,
-        among: Among,
+        subkeys_alone: bool,
     ) -> Result<Key<SecretParts, UnspecifiedRole>> {
         if exactly.is_none() {
             // Import refuses such a key, so it is refused here too. Another program would sign with
@@ -332,8 +283,8 @@ impl SecretKey {
         let mut subject = self.fingerprint();
         for component in self.cert.keys() {
             let key = component.key();
-            let fingerprint = Fingerprint(key.fingerprint());
-            let is_passed_over = among == Among::Subkeys && fingerprint == self.fingerprint();
+            let fingerprint = Fingerprint::of(key);
+            let is_passed_over = subkeys_alone && fingerprint == self.fingerprint();
             if is_passed_over || exactly.is_some_and(|exactly| *exactly != fingerprint) {
                 continue;
             }
@@ -362,25 +313,24 @@ impl SecretKey {
                 best = Some(key);
             }
         }
-        best.ok_or_else(|| Error::Refused { key: subject.to_string(), weakness })
+        best.ok_or_else(|| Error::refused(subject, weakness))
     }
 
     fn refused(&self, weakness: Weakness) -> Error {
-        Error::Refused { key: self.fingerprint().to_string(), weakness }
+        Error::refused(self.fingerprint(), weakness)
     }
 }
 
-/// Which keys of a certificate may be chosen.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Among {
-    All,
-    Subkeys,
+impl Certificate {
+    /// Returns the certificate as a key without secret parts.
+    pub fn without_secrets(&self) -> SecretKey {
+        SecretKey { cert: self.cert().clone(), certificate: Arc::new(self.clone()) }
+    }
 }
 
 /// A key that is unlocked and can sign. Dropping it wipes it.
 pub struct SigningKey {
-    private: PrivateKey,
-    public: Key<PublicParts, UnspecifiedRole>,
+    key: UnlockedKey,
     certificate: Arc<Certificate>,
 }
 
@@ -392,20 +342,16 @@ impl SigningKey {
 
     /// Returns the fingerprint of the key itself, a subkey's where a subkey signs.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint(self.public.fingerprint())
+        Fingerprint::of(self.key.public())
     }
 
     /// Returns when the key was made. No signature can be older.
     pub fn created(&self) -> SystemTime {
-        self.public.creation_time()
+        self.key.public().creation_time()
     }
 
-    pub(super) fn signer(&self) -> RsaSigner<'_> {
-        RsaSigner::new(&self.public, &self.private)
-    }
-
-    pub(super) fn public(&self) -> &Key<PublicParts, UnspecifiedRole> {
-        &self.public
+    pub(super) fn signer(&self) -> &UnlockedKey {
+        &self.key
     }
 }
 
@@ -413,31 +359,24 @@ impl SigningKey {
 pub(super) fn unlock(
     key: &Key<SecretParts, UnspecifiedRole>,
     passphrase: Option<&Passphrase>,
-) -> Result<openpgp::packet::key::Unencrypted> {
-    let fingerprint = || Fingerprint(key.fingerprint());
+) -> Result<Unencrypted> {
+    let fingerprint = || Fingerprint::of(key);
     let encrypted = match key.secret() {
         SecretKeyMaterial::Unencrypted(open) => return Ok(open.clone()),
         SecretKeyMaterial::Encrypted(encrypted) => encrypted,
     };
     let passphrase = passphrase.ok_or_else(|| Error::PassphraseNeeded(fingerprint()))?;
-    check_cost(encrypted)
-        .map_err(|weakness| Error::Refused { key: fingerprint().to_string(), weakness })?;
+    check_cost(key.secret()).map_err(|weakness| Error::refused(fingerprint(), weakness))?;
     encrypted.decrypt(key, passphrase.password()).map_err(|_| Error::WrongPassphrase(fingerprint()))
 }
 
 /// Refuses a key derivation that costs more than 4 passes over 128 MiB. A file could ask for up to
 /// 2^31 KiB of Argon2.
-fn check_cost(encrypted: &Encrypted) -> Result<(), Weakness> {
-    match encrypted.s2k() {
-        S2K::Argon2 { t, p, m, .. } => {
-            let (t, p, m) = (u32::from(*t), u32::from(*p), u32::from(*m));
-            if m > 17 || t > 4 || p > 16 {
-                return Err(Weakness::CostlyPassphrase(format!(
-                    "Argon2 with {t} passes, {p} lanes and 2^{m} KiB"
-                )));
-            }
-            Ok(())
-        }
+fn check_cost(secret: &SecretKeyMaterial) -> Result<(), Weakness> {
+    match argon2(secret) {
+        Some((t, p, m)) if m > 17 || t > 4 || p > 16 => Err(Weakness::CostlyPassphrase(format!(
+            "Argon2 with {t} passes, {p} lanes and 2^{m} KiB"
+        ))),
         _ => Ok(()),
     }
 }
@@ -447,54 +386,46 @@ pub(super) fn check_parts(key: &Fingerprint, count: usize) -> Result<()> {
     if count <= MOST_SECRET_PARTS {
         return Ok(());
     }
-    let weakness = Weakness::ManySecretParts { count, most: MOST_SECRET_PARTS };
-    Err(Error::Refused { key: key.to_string(), weakness })
+    Err(Error::refused(key, Weakness::ManySecretParts { count, most: MOST_SECRET_PARTS }))
 }
 
-/// Returns the cost of a key derivation: passes times KiB.
-fn argon2_cost(secret: &SecretKeyMaterial) -> u64 {
+/// Returns what Argon2 is asked for: passes, lanes, and KiB as a power of two.
+fn argon2(secret: &SecretKeyMaterial) -> Option<(u8, u8, u8)> {
     match secret {
-        SecretKeyMaterial::Encrypted(encrypted) => match encrypted.s2k() {
-            S2K::Argon2 { t, m, .. } => u64::from(*t) << (*m).min(17),
-            _ => 0,
+        SecretKeyMaterial::Encrypted(encrypted) => match *encrypted.s2k() {
+            S2K::Argon2 { t, p, m, .. } => Some((t, p, m)),
+            _ => None,
         },
-        SecretKeyMaterial::Unencrypted(_) => 0,
+        SecretKeyMaterial::Unencrypted(_) => None,
     }
 }
 
 /// Loads an unlocked part, proving that it belongs to the public one.
 pub(super) fn load(
     key: &Key<SecretParts, UnspecifiedRole>,
-    unlocked: &openpgp::packet::key::Unencrypted,
-) -> Result<PrivateKey> {
+    unlocked: &Unencrypted,
+) -> Result<UnlockedKey> {
+    let public = || key.clone().take_secret().0;
     check_key(key)
-        .and_then(|()| unlocked.map(|secret| PrivateKey::load(key.mpis(), secret)))
-        .map_err(|weakness| Error::Refused { key: key.fingerprint().to_string(), weakness })
+        .and_then(|()| unlocked.map(|secret| UnlockedKey::load(public(), secret)))
+        .map_err(|weakness| Error::refused(Fingerprint::of(key), weakness))
 }
 
-/// Gives one of a certificate's keys its secret part. An older one is replaced.
-pub(super) fn insert_secret(
-    cert: Cert,
-    key: Key<PublicParts, UnspecifiedRole>,
-    secret: SecretKeyMaterial,
-) -> Result<Cert> {
-    let is_primary = key.fingerprint() == cert.fingerprint();
-    let (key, _) = key.add_secret(secret);
-    let packet = if is_primary {
-        openpgp::Packet::from(key.role_into_primary())
-    } else {
-        openpgp::Packet::from(key.role_into_subordinate())
-    };
-    cert.insert_packets(Some(packet))
-        .map(|(cert, _)| cert)
-        .map_err(Error::crypto("protecting the key"))
+/// Returns the packet of a key: the primary key's or a subkey's.
+pub(super) fn key_packet(key: Key<SecretParts, UnspecifiedRole>, primary: &Fingerprint) -> Packet {
+    match Fingerprint::of(&key) == *primary {
+        true => key.role_into_primary().into(),
+        false => key.role_into_subordinate().into(),
+    }
 }
 
+/// Protects an unlocked part, if there is a passphrase.
 pub(super) fn lock<P: KeyParts>(
     key: &Key<P, UnspecifiedRole>,
-    unlocked: openpgp::packet::key::Unencrypted,
-    passphrase: &Passphrase,
+    unlocked: Unencrypted,
+    passphrase: Option<&Passphrase>,
 ) -> Result<SecretKeyMaterial> {
+    let Some(passphrase) = passphrase else { return Ok(unlocked.into()) };
     let method = S2K::new_iterated(HashAlgorithm::SHA256, 0x3e0_0000)
         .map_err(Error::crypto("protecting the key"))?;
     unlocked
@@ -511,14 +442,4 @@ pub(super) fn is_elsewhere(secret: &SecretKeyMaterial) -> bool {
         }
         SecretKeyMaterial::Unencrypted(_) => false,
     }
-}
-
-/// Returns whether a stored secret needs no better protection: iterated or Argon2, with more
-/// than a 16-bit checksum.
-fn is_well_protected(secret: &SecretKeyMaterial) -> bool {
-    let SecretKeyMaterial::Encrypted(encrypted) = secret else { return false };
-    let derivation = matches!(encrypted.s2k(), S2K::Iterated { .. } | S2K::Argon2 { .. });
-    let checksum =
-        encrypted.aead_algo().is_some() || encrypted.checksum() == Some(SecretKeyChecksum::SHA1);
-    derivation && checksum
 }

@@ -64,12 +64,9 @@ pub fn sign_hashed_with(
     let hash = HashAlgorithm::from(way.algorithm.id());
     let failed = "making the signature";
     let mut signer = key.signer();
-    let public = key.public();
+    let public = signer.public();
     if created < key.created() {
-        return Err(Error::Refused {
-            key: key.fingerprint().to_string(),
-            weakness: Weakness::NotYetValid(key.created()),
-        });
+        return Err(Error::refused(key.fingerprint(), Weakness::NotYetValid(key.created())));
     }
     let time = Timestamp::try_from(created).map_err(|_| {
         Error::Malformed("the signature's time is not one that OpenPGP can hold".into())

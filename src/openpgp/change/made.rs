@@ -12,7 +12,7 @@ use sequoia_openpgp::packet::signature::subpacket::{Subpacket, SubpacketArea, Su
 use sequoia_openpgp::packet::{Signature, UserID};
 
 use crate::openpgp::primary_key::PrimaryKey;
-use crate::openpgp::rsa::RsaSigner;
+use crate::openpgp::rsa::UnlockedKey;
 
 /// Signs about the key itself, or revokes it.
 pub(in crate::openpgp) fn on_key(
@@ -43,11 +43,11 @@ pub(in crate::openpgp) fn on_subkey(
 /// Has a subkey sign that it belongs to its primary key.
 pub(in crate::openpgp) fn by_subkey(
     builder: SignatureBuilder,
-    signer: &mut RsaSigner<'_>,
+    mut signer: &UnlockedKey,
     primary: &Key<PublicParts, PrimaryRole>,
     subkey: &Key<PublicParts, SubordinateRole>,
 ) -> openpgp::Result<Signature> {
-    marked(builder)?.sign_primary_key_binding(signer, primary, subkey)
+    marked(builder)?.sign_primary_key_binding(&mut signer, primary, subkey)
 }
 
 /// Marks as critical what gpg marks. What the builder adds while it signs is not marked.

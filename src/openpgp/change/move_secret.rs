@@ -1,7 +1,6 @@
 //! Changes of the secret parts only: another passphrase, one subkey for CI, the primary key
 //! off-line.
 
-use sequoia_openpgp::Packet;
 use sequoia_openpgp::crypto::S2K;
 use sequoia_openpgp::crypto::mpi::SecretKeyChecksum;
 use sequoia_openpgp::packet::Key;
@@ -11,7 +10,7 @@ use sequoia_openpgp::types::SymmetricAlgorithm;
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::Policy;
-use crate::openpgp::secret_key::{Passphrase, SecretKey, is_elsewhere, lock, unlock};
+use crate::openpgp::secret_key::{Passphrase, SecretKey, is_elsewhere, key_packet, lock, unlock};
 use crate::openpgp::weakness::Weakness;
 
 impl SecretKey {
@@ -30,7 +29,23 @@ impl SecretKey {
             if is_elsewhere(key.secret()) {
                 return Ok(None);
             }
-            relocked(key, old, new).map(Some)
+            lock(key, unlock(key, old)?, new).map(Some)
+        })
+    }
+
+    /// Protects every secret part that has no protection or a weak one. The new protection is the
+    /// strongest that gpg reads: iterated and salted SHA-256 over 62 MiB, AES-256 in CFB mode and a
+    /// SHA-1 checksum (usage octet 254).
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretKey::check`].
+    pub fn protect(&self, passphrase: &Passphrase) -> Result<SecretKey> {
+        self.with_secrets(|key| {
+            if is_elsewhere(key.secret()) || is_well_protected(key.secret()) {
+                return Ok(None);
+            }
+            lock(key, unlock(key, Some(passphrase))?, Some(passphrase)).map(Some)
         })
     }
 
@@ -54,17 +69,14 @@ impl SecretKey {
             (None, Ok(subkey)) => subkey,
             (None, Err(_)) => self.check_can_sign(None, policy)?,
         };
-        self.check_subkey(&subkey)?;
+        if subkey == self.fingerprint() {
+            return Err(Error::OnlyPrimarySigns(subkey));
+        }
         self.unlock(old, Some(&subkey), policy)?;
-        let one = self.changed(
-            self.cert().clone().retain_subkeys(|it| Fingerprint(it.key().fingerprint()) == subkey),
-        );
-        let one = one.with_secrets(|key| {
-            if Fingerprint(key.fingerprint()) == subkey {
-                relocked(key, old, Some(new)).map(Some)
-            } else {
-                Ok(Some(dummy()))
-            }
+        let one = self.cert().clone().retain_subkeys(|it| Fingerprint::of(it.key()) == subkey);
+        let one = self.changed(one).with_secrets(|key| match Fingerprint::of(key) == subkey {
+            true => lock(key, unlock(key, old)?, Some(new)).map(Some),
+            false => Ok(Some(dummy())),
         })?;
         Ok((one, subkey))
     }
@@ -79,27 +91,17 @@ impl SecretKey {
         let primary = self.fingerprint();
         let here = self.secret_fingerprints();
         let known = self.certificate().fingerprints();
-        let mut packets = Vec::new();
-        for component in other.secret_parts() {
-            let key = component.key().clone();
-            let fingerprint = Fingerprint(key.fingerprint());
-            let is_missing = known.contains(&fingerprint) && !here.contains(&fingerprint);
-            if is_missing && !is_elsewhere(key.secret()) {
-                packets.push(match fingerprint == primary {
-                    true => Packet::from(key.role_into_primary()),
-                    false => Packet::from(key.role_into_subordinate()),
-                });
-            }
-        }
-        self.with_packets(packets)
+        let missing = other.parts_here().filter(|key| {
+            let fingerprint = Fingerprint::of(key);
+            known.contains(&fingerprint) && !here.contains(&fingerprint)
+        });
+        self.with_packets(missing.map(|key| key_packet(key.clone(), &primary)).collect())
     }
 
     /// Returns the keys whose secret parts are here under another passphrase than this one.
     pub fn locked_to(&self, passphrase: Option<&Passphrase>) -> Vec<Fingerprint> {
-        let here = self.secret_parts().filter(|it| !is_elsewhere(it.key().secret()));
-        here.filter(|component| unlock(component.key(), passphrase).is_err())
-            .map(|component| Fingerprint(component.key().fingerprint()))
-            .collect()
+        let locked = self.parts_here().filter(|key| unlock(key, passphrase).is_err());
+        locked.map(Fingerprint::of).collect()
     }
 
     /// Returns the key without the primary key's secret part, for everyday work.
@@ -113,10 +115,8 @@ impl SecretKey {
         if !self.has_primary() {
             return Err(Error::PrimaryElsewhere(fingerprint));
         }
-        let without = self.with_secrets(|key| {
-            let is_primary = Fingerprint(key.fingerprint()) == fingerprint;
-            Ok(is_primary.then(dummy))
-        })?;
+        let without =
+            self.with_secrets(|key| Ok((Fingerprint::of(key) == fingerprint).then(dummy)))?;
         match without.check_can_sign(None, policy) {
             Ok(_) => Ok(without),
             Err(_) if self.check_can_sign(None, policy).is_ok() => {
@@ -138,17 +138,9 @@ impl SecretKey {
             *fingerprint != primary && (only.is_empty() || only.contains(fingerprint))
         };
         if !self.secret_fingerprints().iter().any(stays) {
-            let weakness = Weakness::SecretElsewhere;
-            return Err(Error::Refused { key: primary.to_string(), weakness });
+            return Err(Error::refused(primary, Weakness::SecretElsewhere));
         }
-        self.with_secrets(|key| Ok((!stays(&Fingerprint(key.fingerprint()))).then(dummy)))
-    }
-
-    fn check_subkey(&self, subkey: &Fingerprint) -> Result<()> {
-        match *subkey == self.fingerprint() {
-            true => Err(Error::OnlyPrimarySigns(self.fingerprint())),
-            false => Ok(()),
-        }
+        self.with_secrets(|key| Ok((!stays(&Fingerprint::of(key))).then(dummy)))
     }
 
     /// Replaces secret parts: `with` returns the new one, or nothing to keep what is there.
@@ -158,30 +150,23 @@ impl SecretKey {
     ) -> Result<SecretKey> {
         let primary = self.fingerprint();
         let mut packets = Vec::new();
-        for component in self.secret_parts() {
-            let key = component.key().clone();
-            let Some(secret) = with(&key)? else { continue };
-            let is_primary = Fingerprint(key.fingerprint()) == primary;
-            let (key, _) = key.take_secret().0.add_secret(secret);
-            packets.push(match is_primary {
-                true => Packet::from(key.role_into_primary()),
-                false => Packet::from(key.role_into_subordinate()),
-            });
+        for key in self.secret_parts() {
+            let Some(secret) = with(key)? else { continue };
+            let (key, _) = key.clone().take_secret().0.add_secret(secret);
+            packets.push(key_packet(key, &primary));
         }
         self.with_packets(packets)
     }
 }
 
-fn relocked(
-    key: &Key<SecretParts, UnspecifiedRole>,
-    old: Option<&Passphrase>,
-    new: Option<&Passphrase>,
-) -> Result<SecretKeyMaterial> {
-    let unlocked = unlock(key, old)?;
-    match new {
-        Some(new) => lock(key, unlocked, new),
-        None => Ok(SecretKeyMaterial::Unencrypted(unlocked)),
-    }
+/// Returns whether a stored secret needs no better protection: iterated or Argon2, with more
+/// than a 16-bit checksum.
+fn is_well_protected(secret: &SecretKeyMaterial) -> bool {
+    let SecretKeyMaterial::Encrypted(encrypted) = secret else { return false };
+    let derivation = matches!(encrypted.s2k(), S2K::Iterated { .. } | S2K::Argon2 { .. });
+    let checksum =
+        encrypted.aead_algo().is_some() || encrypted.checksum() == Some(SecretKeyChecksum::SHA1);
+    derivation && checksum
 }
 
 /// GnuPG's stub for a secret part elsewhere: usage octet 255, no cipher, S2K specifier 101, hash 0,

@@ -15,6 +15,7 @@ use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::ACCEPTED_HASHES;
 use crate::openpgp::primary_key::PrimaryKey;
+use crate::openpgp::rsa::UnlockedKey;
 use crate::openpgp::secret_key::{Passphrase, SecretKey};
 use crate::openpgp::weakness::Weakness;
 
@@ -140,9 +141,8 @@ pub(super) fn renew_subkey(
     let mut builder = change(renewed(old, now)?).map_err(Error::crypto(failed))?;
     let signs = old.key_flags().is_some_and(|flags| flags.for_signing());
     if signs && !old.embedded_signatures().any(is_strong) {
-        let fingerprint = Fingerprint(subkey.fingerprint());
-        let unlocked = maker.secret.unlock_subkey(&fingerprint, maker.passphrase)?;
-        builder = with_back_signature(builder, &mut unlocked.signer(), maker.primary, subkey, now)?;
+        let unlocked = maker.secret.unlock_subkey(&Fingerprint::of(subkey), maker.passphrase)?;
+        builder = with_back_signature(builder, &unlocked, maker.primary, subkey, now)?;
     }
     let new = made::on_subkey(builder, maker.primary, subkey).map_err(Error::crypto(failed))?;
     Ok(vec![subkey.clone().into(), new.into()])
@@ -152,13 +152,13 @@ pub(super) fn renew_subkey(
 /// certificate (RFC 9580, section 5.2.1.9).
 pub(super) fn with_back_signature(
     builder: SignatureBuilder,
-    subkey_signer: &mut crate::openpgp::rsa::RsaSigner<'_>,
+    signer: &UnlockedKey,
     primary: &PrimaryKey,
     subkey: &Key<PublicParts, SubordinateRole>,
     now: SystemTime,
 ) -> Result<SignatureBuilder> {
     let back = self_signature(SignatureType::PrimaryKeyBinding, now)?;
-    let back = made::by_subkey(back, subkey_signer, &primary.key(), subkey)
+    let back = made::by_subkey(back, signer, &primary.key(), subkey)
         .map_err(Error::crypto("making the back-signature"))?;
     builder.set_embedded_signature(back).map_err(Error::crypto("making the back-signature"))
 }

@@ -3,8 +3,6 @@
 use std::time::{Duration, SystemTime};
 
 use sequoia_openpgp::Packet;
-use sequoia_openpgp::packet::Key;
-use sequoia_openpgp::packet::key::{SecretParts, SubordinateRole};
 use sequoia_openpgp::types::{KeyFlags, SignatureType};
 
 use super::made;
@@ -14,7 +12,7 @@ use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::new_key::new_key;
 use crate::openpgp::policy::KeySizeBits;
-use crate::openpgp::primary_key::{PrimaryKey, UnlockedKey};
+use crate::openpgp::primary_key::PrimaryKey;
 use crate::openpgp::secret_key::{Passphrase, SecretKey};
 
 /// A plan for a new signing subkey.
@@ -59,18 +57,15 @@ pub(in crate::openpgp) fn signing_subkey(
     plan: &SubkeyPlan,
     passphrase: Option<&Passphrase>,
 ) -> Result<(Vec<Packet>, Fingerprint)> {
-    let (subkey, private): (Key<SecretParts, SubordinateRole>, _) =
-        new_key(plan.bits, plan.created, passphrase)?;
-    let public = subkey.parts_as_public().clone();
-    let unlocked = UnlockedKey::new(private, public.clone().role_into_unspecified());
+    let (subkey, unlocked) = new_key(plan.bits, plan.created, passphrase)?;
+    let public = unlocked.public().clone().role_into_subordinate();
     let builder = self_signature(SignatureType::SubkeyBinding, plan.created)?
         .set_key_flags(KeyFlags::empty().set_signing())
         .and_then(|builder| builder.set_key_validity_period(plan.validity))
         .map_err(Error::crypto("preparing the subkey's signature"))?;
-    let builder =
-        with_back_signature(builder, &mut unlocked.signer(), primary, &public, plan.created)?;
+    let builder = with_back_signature(builder, &unlocked, primary, &public, plan.created)?;
     let binding =
         made::on_subkey(builder, primary, &public).map_err(Error::crypto("binding the subkey"))?;
-    let fingerprint = Fingerprint(public.fingerprint());
-    Ok((vec![subkey.into(), binding.into()], fingerprint))
+    let packets = vec![subkey.role_into_subordinate().into(), binding.into()];
+    Ok((packets, Fingerprint::of(&public)))
 }

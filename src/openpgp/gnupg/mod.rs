@@ -23,7 +23,7 @@ use self::private_key::{SecretPart, numbers};
 use super::certificate::Certificate;
 use super::ids::Fingerprint;
 use super::policy::{Policy, check_key};
-use super::secret_key::{Passphrase, SecretKey, check_parts, insert_secret, lock};
+use super::secret_key::{Passphrase, SecretKey, check_parts, key_packet, lock};
 use super::weakness::Weakness;
 use crate::openpgp::error::{Error, Result};
 
@@ -45,9 +45,9 @@ impl<'a> GnupgKey<'a> {
             let key = component.key();
             let Some(file) = files.clone().find(|file| belongs(file, key.mpis())) else { continue };
             match (check_key(key), &file.secret) {
-                (Err(weakness), _) => found.left.push((Fingerprint(key.fingerprint()), weakness)),
+                (Err(weakness), _) => found.left.push((Fingerprint::of(key), weakness)),
                 (Ok(()), SecretPart::Elsewhere | SecretPart::Other) => {
-                    found.left.push((Fingerprint(key.fingerprint()), Weakness::SecretElsewhere));
+                    found.left.push((Fingerprint::of(key), Weakness::SecretElsewhere));
                 }
                 (Ok(()), _) => found.parts.push((key.clone(), file)),
             }
@@ -63,10 +63,8 @@ impl<'a> GnupgKey<'a> {
     /// Returns whether the secret part of a signing key can be imported.
     pub fn can_sign(&self, policy: &Policy) -> bool {
         let keys = self.certificate.describe(policy).keys;
-        let signs = |fingerprint: Fingerprint| {
-            keys.iter().any(|key| key.fingerprint == fingerprint && key.usage.contains(&"sign"))
-        };
-        self.parts.iter().any(|(key, _)| signs(Fingerprint(key.fingerprint())))
+        let mut signing = keys.into_iter().filter(|key| key.usage.contains(&"sign"));
+        signing.any(|key| self.movable().any(|it| it == key.fingerprint))
     }
 
     /// Returns whether any of the keys has a file.
@@ -76,7 +74,7 @@ impl<'a> GnupgKey<'a> {
 
     /// Returns the keys whose secret parts can be imported.
     pub fn movable(&self) -> impl Iterator<Item = Fingerprint> + '_ {
-        self.parts.iter().map(|(key, _)| Fingerprint(key.fingerprint()))
+        self.parts.iter().map(|(key, _)| Fingerprint::of(key))
     }
 
     /// Returns whether importing it needs a passphrase.
@@ -101,19 +99,17 @@ impl<'a> GnupgKey<'a> {
     /// [`Error::WrongPassphrase`], [`Error::PassphraseNeeded`], [`Error::Refused`] for a key
     /// derivation that costs too much, [`Error::GnupgFile`].
     pub fn take(&self, passphrase: Option<&Passphrase>) -> Result<SecretKey> {
-        let mut cert = self.certificate.cert().clone();
-        check_parts(&self.certificate.fingerprint(), self.parts.len())?;
-        for (key, file) in &self.parts {
+        let primary = self.certificate.fingerprint();
+        check_parts(&primary, self.parts.len())?;
+        let packet = |(key, file): &(Key<PublicParts, UnspecifiedRole>, &PrivateKeyFile)| {
             let secret = secret_of(key, file, passphrase)?;
-            cert = insert_secret(cert, key.clone(), secret)?;
-        }
-        let bytes = cert
-            .as_tsk()
-            .emit_secret_key_stubs(true)
-            .to_vec()
+            Ok(key_packet(key.clone().add_secret(secret).0, &primary))
+        };
+        let packets: Vec<_> = self.parts.iter().map(packet).collect::<Result<_>>()?;
+        let cert = self.certificate.cert().clone().insert_packets(packets);
+        cert.and_then(|(cert, _)| cert.as_tsk().emit_secret_key_stubs(true).to_vec())
             .map(zeroize::Zeroizing::new)
-            .map_err(Error::crypto("putting the key together"))?;
-        Cert::from_bytes(&bytes)
+            .and_then(|bytes| Cert::from_bytes(&bytes))
             .map(SecretKey::new)
             .map_err(Error::crypto("putting the key together"))
     }
@@ -141,14 +137,12 @@ fn secret_of(
     match &file.secret {
         SecretPart::Here(secret) => Ok(secret.clone()),
         SecretPart::Protected(protected) => {
-            let passphrase = passphrase
-                .ok_or_else(|| Error::PassphraseNeeded(Fingerprint(key.fingerprint())))?;
-            lock(key, numbers(&protected.unlock(passphrase, key)?)?, passphrase)
+            let given = passphrase.ok_or_else(|| Error::PassphraseNeeded(Fingerprint::of(key)))?;
+            lock(key, numbers(&protected.unlock(given, key)?)?, passphrase)
         }
-        SecretPart::Elsewhere | SecretPart::Other => Err(Error::Refused {
-            key: key.fingerprint().to_string(),
-            weakness: Weakness::SecretElsewhere,
-        }),
+        SecretPart::Elsewhere | SecretPart::Other => {
+            Err(Error::refused(Fingerprint::of(key), Weakness::SecretElsewhere))
+        }
     }
 }
 

@@ -130,8 +130,8 @@ pub(super) fn own_packets<'a>(
     const NAMED: usize = 100;
     for packet in packets(bytes) {
         packet.map_err(|bad| match bad {
-            BadFrame::CutShort => Error::NoKey("it is cut short".into()),
-            _ => Error::NoKey("it is damaged, or no OpenPGP at all".into()),
+            BadFrame::CutShort => Error::no_key("it is cut short"),
+            _ => Error::no_key("it is damaged, or no OpenPGP at all"),
         })?;
     }
     let mut own = Vec::new();
@@ -269,7 +269,7 @@ impl<'a, 'p> Reading<'a, 'p> {
                 self.key = RawKey::read(packet.body);
                 self.key_id = self.key.as_ref().and_then(RawKey::key_id);
                 if is_absurd(packet) {
-                    return Err(Error::NoKey("its numbers are longer than any key's".into()));
+                    return Err(Error::no_key("its numbers are longer than any key's"));
                 }
                 Component::Primary
             }
@@ -327,7 +327,7 @@ impl<'a, 'p> Reading<'a, 'p> {
         if self.cost.work > MOST_WORK_OF_ONE {
             let Some((length, count, cost)) = self.before.take() else {
                 let why = "it has more that must be verified than any publisher's key";
-                return Err(Error::NoKey(why.into()));
+                return Err(Error::no_key(why));
             };
             self.own.truncate(length);
             (self.count, self.cost) = (count, cost);
@@ -352,9 +352,8 @@ impl Count {
             return Err(too_many(MOST_SUBPACKETS, "subpackets"));
         }
         if self.signatures.saturating_mul(self.hashed) > MOST_HASHED {
-            return Err(Error::NoKey(
-                "it has more signatures by itself on more user IDs and subkeys than can be tried"
-                    .into(),
+            return Err(Error::no_key(
+                "it has more signatures by itself on more user IDs and subkeys than can be tried",
             ));
         }
         Ok(())

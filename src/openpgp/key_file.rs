@@ -85,7 +85,7 @@ pub fn read_keys_within(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Key>
         keys.extend(read_packets(&packets, budget));
     }
     if keys.is_empty() {
-        return Err(Error::NoKey("there is none in it".into()));
+        return Err(Error::no_key("there is none in it"));
     }
     Ok(keys)
 }
@@ -110,7 +110,7 @@ pub fn read_certificates(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Cer
     for revocation in revocations {
         if !revoke_those_of(&mut certificates, &revocation) {
             let why = "it is a revocation certificate, without its certificate";
-            certificates.push(Err(Error::NoKey(why.into())));
+            certificates.push(Err(Error::no_key(why)));
         }
     }
     Ok(certificates)
@@ -173,13 +173,13 @@ pub fn names_a_key(text: &[u8]) -> bool {
 /// [`Error::NoKey`] if nothing resembles a key.
 pub fn key_blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(Error::NoKey("it is empty".into()));
+        return Err(Error::no_key("it is empty"));
     }
     const MARK: &[u8] = b"\xEF\xBB\xBF";
     if !bytes.starts_with(MARK)
         && let Some(words) = words::odd_text(bytes)
     {
-        return Err(Error::NoKey(words.into()));
+        return Err(Error::no_key(words));
     }
     let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
     if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {
@@ -191,18 +191,18 @@ pub fn key_blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>> {
         return Ok(blocks.into_iter().map(Block::Decoded).collect());
     }
     if find(&text, GUARDED).is_some() {
-        return Err(Error::NoKey(
-            "a colon in front of its armor guards it: take that away if the key shall end".into(),
+        return Err(Error::no_key(
+            "a colon in front of its armor guards it: take that away if the key shall end",
         ));
     }
     if let Some(words) = words::other_armor(&text) {
-        return Err(Error::NoKey(words.into()));
+        return Err(Error::no_key(words));
     }
     if is_key_id(bytes) {
-        return Err(Error::NoKey("it is the fingerprint or ID of a key, and not the key".into()));
+        return Err(Error::no_key("it is the fingerprint or ID of a key, and not the key"));
     }
     let inner = decode_base64(&text)
-        .ok_or_else(|| Error::NoKey("it is neither OpenPGP, nor armored, nor base64".into()))?;
+        .ok_or_else(|| Error::no_key("it is neither OpenPGP, nor armored, nor base64"))?;
     if inner.first().is_some_and(|byte| byte & 0x80 != 0) {
         return Ok(vec![Block::Decoded(inner)]);
     }
@@ -210,7 +210,7 @@ pub fn key_blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>> {
     let blocks = armor_blocks(&inner)?;
     if blocks.is_empty() {
         let words = words::other_armor(&inner).unwrap_or("its base64 holds no OpenPGP key");
-        return Err(Error::NoKey(words.into()));
+        return Err(Error::no_key(words));
     }
     Ok(blocks.into_iter().map(Block::Decoded).collect())
 }
@@ -309,7 +309,7 @@ fn armor_blocks(text: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
         });
         if is_key && !is_guarded {
             let Some(end) = end else {
-                return Err(Error::NoKey("its armor has no end line: it is cut short".into()));
+                return Err(Error::no_key("its armor has no end line: it is cut short"));
             };
             blocks.push(decode_armor(block.get(..end).unwrap_or_default())?);
         }
@@ -366,7 +366,7 @@ fn read_packets(packets: &[u8], budget: &Budget) -> Vec<Result<Key>> {
 /// Reads what begins with a signature: revocation certificates, or nothing that is a key.
 fn read_signatures(packets: &[u8]) -> Vec<Result<Key>> {
     if !begins_with_revocation(packets) {
-        return vec![Err(Error::NoKey("it is a signature, and no key".into()))];
+        return vec![Err(Error::no_key("it is a signature, and no key"))];
     }
     match read_revocations(packets) {
         Ok(revocations) => revocations.into_iter().map(Key::Revocation).map(Ok).collect(),
@@ -378,7 +378,7 @@ fn read_signatures(packets: &[u8]) -> Vec<Result<Key>> {
 fn read_one(own: &Own<'_>, proofs: &Proofs) -> Vec<Result<Key>> {
     let parser = match CertParser::from_bytes(&*own.packets) {
         Ok(parser) => parser,
-        Err(error) => return vec![Err(Error::NoKey(words::of(error.as_ref())))],
+        Err(error) => return vec![Err(Error::no_key(words::of(error.as_ref())))],
     };
     let statements = Statements::of_given(own.given, proofs);
     let of = |cert: &Cert| match &statements {
@@ -412,5 +412,5 @@ fn why_no_key(error: &openpgp::anyhow::Error) -> Error {
     {
         return Error::Refused { key: "the key".into(), weakness: Weakness::Version(version) };
     }
-    Error::NoKey(words::of(error.as_ref()))
+    Error::no_key(words::of(error.as_ref()))
 }

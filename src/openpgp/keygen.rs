@@ -85,7 +85,7 @@ pub fn user_id(name: &str, comment: &str, email: &str) -> Result<String> {
 pub fn check_name(name: &str) -> Result<()> {
     no_controls("name", name)?;
     if name.contains(['<', '>', '(', ')']) {
-        return Err(Error::Malformed("a name has no angle brackets or parentheses".into()));
+        return Err(Error::malformed("a name has no angle brackets or parentheses"));
     }
     Ok(())
 }
@@ -94,7 +94,7 @@ pub fn check_name(name: &str) -> Result<()> {
 pub fn check_comment(comment: &str) -> Result<()> {
     no_controls("comment", comment)?;
     if comment.contains(['(', ')']) {
-        return Err(Error::Malformed("a comment has no parentheses".into()));
+        return Err(Error::malformed("a comment has no parentheses"));
     }
     Ok(())
 }
@@ -120,11 +120,9 @@ pub fn check_email(email: &str) -> Result<()> {
 pub fn check_user_id(user_id: &str) -> Result<()> {
     no_controls("user ID", user_id)?;
     match user_id.len() {
-        0 => {
-            Err(Error::Malformed("a user ID is needed: a name, an e-mail address, or both".into()))
-        }
+        0 => Err(Error::malformed("a user ID is needed: a name, an e-mail address, or both")),
         1..=2048 => Ok(()),
-        _ => Err(Error::Malformed("a user ID has at most 2048 bytes".into())),
+        _ => Err(Error::malformed("a user ID has at most 2048 bytes")),
     }
 }
 
@@ -208,9 +206,7 @@ fn check_times(plan: &KeyPlan) -> Result<()> {
         // 1980: before OpenPGP, so the clock is wrong.
         Ok(created) if created > 315_532_800 && created < latest => {}
         _ => {
-            return Err(Error::Malformed(
-                "the clock shows a time that a key cannot be made at".into(),
-            ));
+            return Err(Error::malformed("the clock shows a time that a key cannot be made at"));
         }
     }
     let subkey = match plan.kind {
@@ -219,9 +215,7 @@ fn check_times(plan: &KeyPlan) -> Result<()> {
     };
     let unsound = |validity: Duration| validity.as_secs() == 0 || validity.as_secs() > latest;
     match [plan.validity, subkey].into_iter().flatten().any(unsound) {
-        true => {
-            Err(Error::Malformed("the key would be valid for longer than OpenPGP can say".into()))
-        }
+        true => Err(Error::malformed("the key would be valid for longer than OpenPGP can say")),
         false => Ok(()),
     }
 }

@@ -53,7 +53,7 @@ impl KeyQuery {
         } else if let Some(key_id) = KeyId::from_hex(digits) {
             Asks::KeyId(key_id)
         } else if body.is_empty() {
-            return Err(Error::Malformed("an empty KEY names no key".into()));
+            return Err(Error::malformed("an empty KEY names no key"));
         } else if exactly {
             // The mark belongs to a fingerprint or key ID. A user ID may end in the same character.
             return Ok(KeyQuery {

@@ -1,5 +1,7 @@
 //! Signature packets as they are: what they claim, and what they sign.
 
+use sequoia_openpgp::types::HashAlgorithm;
+
 use super::framing::{area, integer, issuer_in, subpackets};
 
 /// How deep signatures may be embedded in signatures. A signing subkey needs one level.
@@ -19,38 +21,108 @@ pub(super) struct Claim<'a> {
     pub(super) embedded: Vec<&'a [u8]>,
     /// Whether signatures are embedded too deep in it.
     is_too_deep: bool,
-    /// Its own parts, if it is of version 4.
-    pub(super) parts: Option<Parts<'a>>,
+    /// Its parts, if it is of version 4 and sound.
+    pub(super) parts: Option<RawSignature<'a>>,
 }
 
-/// The parts of a version 4 signature (RFC 9580, section 5.2.3).
-#[derive(Clone, Copy)]
-pub(super) struct Parts<'a> {
+/// A signature packet's body taken apart without judging it. A strict parser rejects malformed
+/// signatures, and could lose a revocation.
+pub(super) struct RawSignature<'a> {
+    /// The creation time and issuer of a version 3 signature.
+    fixed: Option<(u32, [u8; 8])>,
     pub(super) kind: u8,
-    pub(super) algorithm: u8,
     pub(super) hash: u8,
+    /// What is hashed after the signed content. In version 4 it goes from the version to the end of
+    /// the hashed subpackets.
+    head: &'a [u8],
     hashed: &'a [u8],
-    /// The first two octets of the digest.
-    pub(super) prefix: [u8; 2],
-    /// The first of its numbers, which is all of an RSA signature.
-    pub(super) number: &'a [u8],
+    /// Empty if its length is wrong. Nothing in it is signed.
+    unhashed: &'a [u8],
+    /// The first two octets of the digest and the numbers, if the lengths in front are right.
+    end: Option<(&'a [u8; 2], &'a [u8])>,
+    body: &'a [u8],
 }
 
-impl<'a> Parts<'a> {
-    pub(super) fn read(body: &'a [u8]) -> Option<Parts<'a>> {
-        let (&[4, kind, algorithm, hash], rest) = body.split_first_chunk::<4>()? else {
-            return None;
+impl<'a> RawSignature<'a> {
+    /// Reads a body of version 4 or 3 (RFC 9580, sections 5.2.2 and 5.2.3). Keys of version 4 make
+    /// no others.
+    pub(super) fn read(body: &'a [u8]) -> Option<RawSignature<'a>> {
+        match *body.first()? {
+            2 | 3 => RawSignature::version_3(body),
+            _ => RawSignature::version_4(body),
+        }
+    }
+
+    fn version_3(body: &'a [u8]) -> Option<RawSignature<'a>> {
+        let [_, 5, kind, a, b, c, d, ref rest @ ..] = *body else { return None };
+        let (issuer, rest) = rest.split_first_chunk::<8>()?;
+        let &[_, hash, ref rest @ ..] = rest else { return None };
+        let fixed = Some((u32::from_be_bytes([a, b, c, d]), *issuer));
+        let (head, end) = (body.get(2..7)?, Some(rest.split_first_chunk()?));
+        Some(RawSignature { fixed, kind, hash, head, hashed: &[], unhashed: &[], end, body })
+    }
+
+    fn version_4(body: &'a [u8]) -> Option<RawSignature<'a>> {
+        let &[4, kind, _, hash, ref rest @ ..] = body else { return None };
+        let (hashed, after) = area(rest)?;
+        let head = body.get(..6 + hashed.len())?;
+        let (unhashed, end) = match area(after) {
+            Some((unhashed, rest)) => (unhashed, rest.split_first_chunk()),
+            None => (&[][..], None),
         };
-        let (hashed, rest) = area(rest)?;
-        let (_, rest) = area(rest)?;
-        let (prefix, rest) = rest.split_first_chunk::<2>()?;
-        let (number, _) = integer(rest)?;
-        Some(Parts { kind, algorithm, hash, hashed, prefix: *prefix, number })
+        Some(RawSignature { fixed: None, kind, hash, head, hashed, unhashed, end, body })
+    }
+
+    /// Reads a version 4 signature whose lengths are right.
+    pub(super) fn read_sound(body: &'a [u8]) -> Option<RawSignature<'a>> {
+        RawSignature::version_4(body).filter(|raw| raw.end().is_some())
     }
 
     /// Returns what is hashed after the signed content.
     pub(super) fn trailer(&self) -> Vec<u8> {
-        trailer([4, self.kind, self.algorithm, self.hash], self.hashed)
+        match self.fixed {
+            Some(_) => self.head.to_vec(),
+            None => closed(self.head),
+        }
+    }
+
+    /// Returns the digest over what is signed.
+    pub(super) fn digest(&self, signed: &[&[u8]]) -> Option<Vec<u8>> {
+        let mut context = HashAlgorithm::from(self.hash).context().ok()?.for_digest();
+        signed.iter().for_each(|part| context.update(part));
+        context.update(&self.trailer());
+        context.into_digest().ok()
+    }
+
+    /// Returns the first two octets of the digest, and the first number, which is all of an RSA
+    /// signature.
+    pub(super) fn end(&self) -> Option<(&'a [u8; 2], &'a [u8])> {
+        let (prefix, numbers) = self.end?;
+        Some((prefix, integer(numbers)?.0))
+    }
+
+    /// Returns what may be the RSA number by a key whose modulus has `octets` octets: the number by
+    /// its length, and the last octets of the packet.
+    pub(super) fn numbers(&self, octets: usize) -> Vec<&'a [u8]> {
+        let declared = self.end().map(|(_, number)| number);
+        let last = self.body.len().checked_sub(octets).and_then(|start| self.body.get(start..));
+        declared.into_iter().chain(last.filter(|last| declared != Some(*last))).collect()
+    }
+
+    /// Returns the key IDs that it claims to be made by.
+    pub(super) fn issuers(&self) -> Vec<[u8; 8]> {
+        let named = subpackets(self.hashed).chain(subpackets(self.unhashed));
+        let named = named.filter_map(|(tag, value)| issuer_in(tag, value));
+        self.fixed.iter().map(|(_, issuer)| *issuer).chain(named).collect()
+    }
+
+    /// Returns the creation time of a version 3 signature.
+    pub(super) fn fixed_time(&self) -> Option<u32> {
+        self.fixed.map(|(created, _)| created)
+    }
+
+    pub(super) fn hashed_area(&self) -> &'a [u8] {
+        self.hashed
     }
 }
 
@@ -64,7 +136,7 @@ impl<'a> Claim<'a> {
             4 => {
                 claim.is_revocation = matches!(body.get(1)?, 0x20 | 0x28);
                 claim.add(body, 0)?;
-                claim.parts = Parts::read(body);
+                claim.parts = RawSignature::read_sound(body);
                 if claim.is_too_deep {
                     return None;
                 }
@@ -121,12 +193,9 @@ impl<'a> Claim<'a> {
 /// Builds a version 4 trailer from version, type, algorithms and hashed subpackets. An area has
 /// at most 65,535 octets, so the lengths fit.
 pub(super) fn trailer(head: [u8; 4], hashed_area: &[u8]) -> Vec<u8> {
-    let mut trailer = Vec::with_capacity(hashed_area.len() + 12);
-    trailer.extend(head);
-    trailer.extend((hashed_area.len() as u16).to_be_bytes());
-    trailer.extend(hashed_area);
-    let hashed = trailer.len() as u32;
-    trailer.extend([4, 0xFF]);
-    trailer.extend(hashed.to_be_bytes());
-    trailer
+    closed(&[&head[..], &(hashed_area.len() as u16).to_be_bytes(), hashed_area].concat())
+}
+
+fn closed(head: &[u8]) -> Vec<u8> {
+    [head, &[4, 0xFF], &(head.len() as u32).to_be_bytes()].concat()
 }

@@ -68,9 +68,8 @@ pub fn sign_hashed_with(
     if created < key.created() {
         return Err(Error::refused(key.fingerprint(), Weakness::NotYetValid(key.created())));
     }
-    let time = Timestamp::try_from(created).map_err(|_| {
-        Error::Malformed("the signature's time is not one that OpenPGP can hold".into())
-    })?;
+    let time = Timestamp::try_from(created)
+        .map_err(|_| Error::malformed("the signature's time is not one that OpenPGP can hold"))?;
     let mut hashed_area = SubpacketArea::default();
     for value in [
         SubpacketValue::SignatureCreationTime(time),

@@ -63,7 +63,7 @@ fn parse_span(text: &str) -> Option<Span> {
 }
 
 fn too_long() -> Error {
-    Error::Malformed("a key can be valid for at most 136 years".into())
+    Error::malformed("a key can be valid for at most 136 years")
 }
 
 /// Reads a time: ISO 8601 (`2026-11-22T20:00:00Z`, `2026-11-22`), or seconds since 1970 as

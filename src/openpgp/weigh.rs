@@ -12,9 +12,9 @@ use aws_lc_rs::digest;
 use sequoia_openpgp::packet::signature::cache::SignatureVerificationCache;
 
 use super::framing::{RawPacket, USER_ATTRIBUTE, USER_ID, hashed_user};
-use super::hash::{ContentHash, HashAlgorithm, Hasher};
+use super::hash::{HashAlgorithm, digest_of};
 use super::raw_key::{DSA, ECDSA, EDDSA, RSA, RawKey};
-use super::raw_signature::{Claim, Parts};
+use super::raw_signature::{Claim, RawSignature};
 use super::rsa_public::{self, PublicNumbers, without_zeros};
 
 /// How often sequoia may verify a bad signature in one command. It forgets the result whenever
@@ -174,7 +174,7 @@ fn weigh_back(
             weight.work += REPEATS * UNKNOWN;
             continue;
         };
-        let parts = Parts::read(embedded);
+        let parts = RawSignature::read_sound(embedded);
         let about = parts.as_ref().and_then(|parts| statement(parts, primary, component));
         match parts.zip(about).map(|(parts, about)| judge(&parts, subkey, &about)) {
             Some(Judgement::Good(proof)) => {
@@ -189,7 +189,7 @@ fn weigh_back(
 /// Returns what a signature of this type hashes of the keys and the component (RFC 9580, section
 /// 5.2.4). Returns nothing if it cannot be about this component.
 fn statement(
-    parts: &Parts<'_>,
+    parts: &RawSignature<'_>,
     primary: &RawKey<'_>,
     component: &Component<'_>,
 ) -> Option<Vec<u8>> {
@@ -212,26 +212,27 @@ enum Judgement {
     Unknown,
 }
 
-fn judge(parts: &Parts<'_>, key: &RawKey<'_>, about: &[u8]) -> Judgement {
+fn judge(parts: &RawSignature<'_>, key: &RawKey<'_>, about: &[u8]) -> Judgement {
     let (true, [n, e]) = (RSA.contains(&key.algorithm), &key.numbers[..]) else {
         return Judgement::Unknown;
     };
-    let Some(algorithm) = HashAlgorithm::from_id(parts.hash) else { return Judgement::Elsewhere };
-    let way = ContentHash { algorithm, text: false };
-    let mut hasher = Hasher::new([way]);
-    hasher.update(about);
-    let Some(digest) = hasher.finish().digest(way, &parts.trailer()) else {
+    let (Some(algorithm), Some((prefix, number))) =
+        (HashAlgorithm::from_id(parts.hash), parts.end())
+    else {
+        return Judgement::Elsewhere;
+    };
+    let Some(digest) = digest_of(algorithm, &[about, &parts.trailer()]) else {
         return Judgement::Unknown;
     };
-    if digest.get(..2) != Some(&parts.prefix[..]) {
+    if !digest.starts_with(prefix) {
         return Judgement::Elsewhere;
     }
     if !rsa_public::is_known(n, algorithm) {
         return Judgement::Unknown;
     }
-    let number = without_zeros(parts.number);
+    let number = without_zeros(number);
     match rsa_public::verifies(PublicNumbers { n, e }, algorithm, &digest, number) {
-        true => Judgement::Good(proof(parts, &digest, [n, e])),
+        true => Judgement::Good(proof(number, parts.hash, &digest, [n, e])),
         false => Judgement::Bad,
     }
 }
@@ -239,13 +240,13 @@ fn judge(parts: &Parts<'_>, key: &RawKey<'_>, about: &[u8]) -> Judgement {
 /// Returns the value by which sequoia's cache knows a good RSA signature (sequoia-openpgp,
 /// packet/signature/cache.rs). It covers everything that was verified. With another value sequoia
 /// would verify again. A test checks that it is right.
-fn proof(parts: &Parts<'_>, digest: &[u8], [n, e]: [&[u8]; 2]) -> Vec<u8> {
-    let number = mpi(parts.number);
+fn proof(number: &[u8], hash: u8, digest: &[u8], [n, e]: [&[u8]; 2]) -> Vec<u8> {
+    let number = mpi(number);
     let mut context = digest::Context::new(&digest::SHA512);
     context.update(&[0]);
     context.update(&(number.len() as u32).to_le_bytes());
     context.update(&number);
-    context.update(&[parts.hash]);
+    context.update(&[hash]);
     context.update(digest);
     context.update(&mpi(n));
     context.update(&mpi(e));

@@ -132,7 +132,7 @@ impl Certificate {
     pub fn from_bytes(bytes: &[u8]) -> Result<Certificate> {
         Cert::from_bytes(bytes)
             .map(Certificate::new)
-            .map_err(|error| Error::NoKey(words::of(error.as_ref())))
+            .map_err(|error| Error::no_key(words::of(error.as_ref())))
     }
 
     pub(super) fn cert(&self) -> &Cert {

@@ -44,7 +44,7 @@ pub fn extend(
         |builder| builder.set_key_validity_period(validity),
     )?;
     if packets.is_empty() {
-        return Err(Error::Malformed("the key has no user ID that could be extended".into()));
+        return Err(Error::malformed("the key has no user ID that could be extended"));
     }
     let mut extended = Vec::new();
     if subkeys {
@@ -70,8 +70,8 @@ pub(super) fn validity_since(
         Ok(validity) if (1..=u64::from(u32::MAX)).contains(&validity.as_secs()) => {
             Ok(Some(validity))
         }
-        _ => Err(Error::Malformed(
-            "the key would be valid for longer than OpenPGP can say, which is 136 years".into(),
+        _ => Err(Error::malformed(
+            "the key would be valid for longer than OpenPGP can say, which is 136 years",
         )),
     }
 }

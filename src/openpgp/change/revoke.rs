@@ -45,8 +45,8 @@ impl Revocation {
 pub fn read_revocations(packets: &[u8]) -> Result<Vec<Revocation>> {
     let read = |packet: Result<RawPacket<'_>, BadFrame>| match packet {
         Ok(packet) if is_key_revocation(&packet) => Ok(Revocation { body: packet.body.to_vec() }),
-        Ok(_) => Err(Error::NoKey("it is a signature, and no key".into())),
-        Err(_) => Err(Error::NoKey("it is damaged".into())),
+        Ok(_) => Err(Error::no_key("it is a signature, and no key")),
+        Err(_) => Err(Error::no_key("it is damaged")),
     };
     framing::packets(packets).map(read).collect()
 }
@@ -181,8 +181,8 @@ fn check_own(certificate: &Certificate, primary: &PrimaryKey) -> Result<()> {
 pub(super) fn check_message(message: &str) -> Result<()> {
     match message.chars().any(is_unsafe) || message.len() > 1024 {
         false => Ok(()),
-        true => Err(Error::Malformed(
-            "the message has control or invisible characters, or more than 1024 bytes".into(),
+        true => Err(Error::malformed(
+            "the message has control or invisible characters, or more than 1024 bytes",
         )),
     }
 }

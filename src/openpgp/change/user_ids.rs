@@ -86,5 +86,5 @@ pub fn revoke_user_id(
 }
 
 fn no_user_id() -> Error {
-    Error::Malformed("the key has no user ID to go by".into())
+    Error::malformed("the key has no user ID to go by")
 }

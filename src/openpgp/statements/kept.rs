@@ -1,23 +1,24 @@
 //! The packets of a key's statements, as they came.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::{Arc, OnceLock};
 
 use sequoia_openpgp::Packet;
 use sequoia_openpgp::parse::Parse;
 use sequoia_openpgp::serialize::MarshalInto;
 
-use super::raw::{
-    CERTIFICATION_REVOCATION, DIRECT_KEY, KEY_REVOCATION, RawSignature, SUBKEY_BINDING,
-    SUBKEY_REVOCATION,
+use super::statement::{
+    CERTIFICATION_REVOCATION, DIRECT_KEY, KEY_REVOCATION, SUBKEY_BINDING, SUBKEY_REVOCATION, Says,
+    Statement, Subject, revokes,
 };
-use super::statement::{Statement, Subject};
 use crate::openpgp::framing::{
     self, PUBLIC_KEY, PUBLIC_SUBKEY, RawPacket, SECRET_KEY, SECRET_SUBKEY, SIGNATURE,
     USER_ATTRIBUTE, USER_ID, hashed_key, hashed_user,
 };
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::raw_key::RawKey;
+use crate::openpgp::raw_signature::RawSignature;
 use crate::openpgp::rsa_public::Recovering;
 use crate::openpgp::weigh::Proofs;
 
@@ -25,16 +26,18 @@ use crate::openpgp::weigh::Proofs;
 #[derive(Clone, Debug, Default)]
 pub(in crate::openpgp) struct Statements(Arc<Kept>);
 
+/// A signature packet's body, with the component before it.
+type Placed = (Subject, Arc<[u8]>);
+
 #[derive(Debug, Default)]
 struct Kept {
     /// The primary key's body.
     primary: Arc<[u8]>,
     /// The other components: subkeys, user IDs, user attributes.
     subjects: Vec<Subject>,
-    /// The signature packets' bodies, each with the component before it.
-    signatures: Vec<(Subject, Arc<[u8]>)>,
+    signatures: Vec<Placed>,
     /// The signatures that the primary key is known to have made about the component before them.
-    proven: HashSet<(Subject, Arc<[u8]>)>,
+    proven: HashSet<Placed>,
     verified: OnceLock<Attributed>,
 }
 
@@ -75,33 +78,29 @@ impl Statements {
         if self.0.signatures.is_empty() && self.0.subjects.is_empty() {
             return other.clone();
         }
-        let mut kept = Kept {
-            primary: self.0.primary.clone(),
-            subjects: self.0.subjects.clone(),
-            signatures: self.0.signatures.clone(),
-            proven: self.0.proven.union(&other.0.proven).cloned().collect(),
-            verified: OnceLock::new(),
-        };
-        let known: HashSet<&Subject> = self.0.subjects.iter().collect();
-        kept.subjects.extend(other.0.subjects.iter().filter(|it| !known.contains(it)).cloned());
-        let known: HashSet<&(Subject, Arc<[u8]>)> = self.0.signatures.iter().collect();
-        let new = other.0.signatures.iter().filter(|it| !known.contains(it));
-        kept.signatures.extend(new.cloned());
-        match kept.signatures.len() == self.0.signatures.len()
-            && kept.subjects.len() == self.0.subjects.len()
-        {
-            true => self.clone(),
-            false => Statements(Arc::new(kept)),
+        let subjects = union(&self.0.subjects, &other.0.subjects);
+        let signatures = union(&self.0.signatures, &other.0.signatures);
+        if (signatures.len(), subjects.len()) == (self.0.signatures.len(), self.0.subjects.len()) {
+            return self.clone();
         }
+        let proven = self.0.proven.union(&other.0.proven).cloned().collect();
+        self.of_same_key(subjects, signatures, proven)
+    }
+
+    fn of_same_key(
+        &self,
+        subjects: Vec<Subject>,
+        signatures: Vec<Placed>,
+        proven: HashSet<Placed>,
+    ) -> Statements {
+        let (primary, verified) = (self.0.primary.clone(), OnceLock::new());
+        Statements(Arc::new(Kept { primary, subjects, signatures, proven, verified }))
     }
 
     /// Returns the statements with a separate one, such as a revocation certificate.
     pub(in crate::openpgp) fn with(&self, body: &[u8]) -> Statements {
-        self.and(&Statements(Arc::new(Kept {
-            primary: self.0.primary.clone(),
-            signatures: vec![(Subject::Key, body.into())],
-            ..Kept::default()
-        })))
+        let signatures = vec![(Subject::Key, body.into())];
+        self.and(&self.of_same_key(Vec::new(), signatures, HashSet::new()))
     }
 
     /// Returns the statements that `wants` accepts. What does not verify stays, because it counts
@@ -113,13 +112,8 @@ impl Statements {
             return self.clone();
         }
         let kept = self.0.signatures.iter().filter(|(_, body)| !gone.contains(body));
-        Statements(Arc::new(Kept {
-            primary: self.0.primary.clone(),
-            subjects: self.0.subjects.clone(),
-            signatures: kept.cloned().collect(),
-            proven: self.0.proven.clone(),
-            verified: OnceLock::new(),
-        }))
+        let (subjects, proven) = (self.0.subjects.clone(), self.0.proven.clone());
+        self.of_same_key(subjects, kept.cloned().collect(), proven)
     }
 
     /// Returns the statements of the primary key: every one whose numbers verify.
@@ -179,7 +173,7 @@ pub(in crate::openpgp) fn issuers(body: &[u8]) -> Vec<[u8; 8]> {
 
 /// Returns whether a signature is of the type that revokes a key.
 pub(in crate::openpgp) fn is_key_revocation(body: &[u8]) -> bool {
-    RawSignature::read(body).is_some_and(|raw| raw.typ == KEY_REVOCATION)
+    RawSignature::read(body).is_some_and(|raw| raw.kind == KEY_REVOCATION)
 }
 
 /// The walk through one certificate.
@@ -218,8 +212,8 @@ impl Walk {
     fn take_signature(&mut self, body: &[u8], proofs: &Proofs) {
         let Some(raw) = RawSignature::read(body) else { return };
         let issuers = raw.issuers();
-        if raw.is_revocation() || issuers.is_empty() || issuers.contains(&self.key_id) {
-            let signature: (Subject, Arc<[u8]>) = (self.place.clone(), body.into());
+        if revokes(raw.kind) || issuers.is_empty() || issuers.contains(&self.key_id) {
+            let signature: Placed = (self.place.clone(), body.into());
             if proofs.has(body) {
                 self.kept.proven.insert(signature.clone());
             }
@@ -263,13 +257,13 @@ fn verify(kept: &Kept) -> Attributed {
         let statement = |subject: &Subject| Statement {
             subject: subject.clone(),
             body: body.clone(),
-            typ: raw.typ,
-            says: raw.says(),
+            kind: raw.kind,
+            says: Says::of(&raw),
         };
         let proven = kept.proven.contains(signature).then_some(place);
         match proven.or_else(|| subject_of(&raw, place, kept, &key)) {
             Some(subject) => verified.own.push(statement(subject)),
-            None if raw.is_revocation() => {
+            None if revokes(raw.kind) => {
                 verified.by_others.push((statement(place), raw.issuers()));
             }
             None => {}
@@ -286,17 +280,15 @@ fn subject_of<'a>(
     kept: &'a Kept,
     key: &Recovering,
 ) -> Option<&'a Subject> {
-    let digests: Vec<Vec<u8>> = raw
-        .numbers(key.octets())
-        .into_iter()
-        .filter_map(|number| key.recover(raw.hash(), number))
-        .collect();
+    let numbers = raw.numbers(key.octets()).into_iter();
+    let digests: Vec<Vec<u8>> =
+        numbers.filter_map(|number| key.recover(raw.hash.into(), number)).collect();
     if digests.is_empty() {
         return None;
     }
     let fits = |subject: &Subject| {
         matches!(
-            (raw.typ, subject),
+            (raw.kind, subject),
             (KEY_REVOCATION | DIRECT_KEY, Subject::Key)
                 | (SUBKEY_REVOCATION | SUBKEY_BINDING, Subject::Subkey(_))
                 | (
@@ -320,6 +312,12 @@ fn digest_over(raw: &RawSignature<'_>, primary: &[u8], subject: &Subject) -> Opt
         Subject::Attribute(body) => hashed_user(USER_ATTRIBUTE, body),
     };
     raw.digest(&[&hashed_key(primary), &subject])
+}
+
+/// Returns the first with what only the second has.
+fn union<T: Clone + Eq + Hash>(first: &[T], second: &[T]) -> Vec<T> {
+    let known: HashSet<&T> = first.iter().collect();
+    first.iter().chain(second.iter().filter(|it| !known.contains(it))).cloned().collect()
 }
 
 /// Returns the bodies of the signature packets.

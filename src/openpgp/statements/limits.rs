@@ -6,8 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::raw::{DIRECT_KEY, SUBKEY_BINDING};
-use super::statement::{Statement, Subject};
+use super::statement::{DIRECT_KEY, SUBKEY_BINDING, Statement, Subject};
 use crate::openpgp::policy::{ACCEPTED_HASHES, Policy};
 use crate::openpgp::weakness::Weakness;
 
@@ -47,19 +46,22 @@ impl<'a> Newest<'a> {
     /// Chooses the newest statements of the certificate, and the newest later ones of other copies.
     /// Statements from the future count beside the newest one that is not.
     fn of(
-        own: &[&'a Statement],
-        elsewhere: &[&'a Statement],
+        own: &'a [Statement],
+        elsewhere: &'a [Statement],
+        counts: impl Fn(&&Statement) -> bool,
         now: SystemTime,
     ) -> Option<Newest<'a>> {
+        let own: Vec<_> = own.iter().filter(&counts).collect();
         let has_strong = own.iter().any(|it| is_strong(it));
         let present = now + Policy::CLOCK_DIFFERENCE;
         let newest_of = |all: &[&'a Statement]| {
             all.iter().map(|it| it.created()).filter(|time| *time <= present).max()
         };
-        let newest = newest_of(own).unwrap_or(SystemTime::UNIX_EPOCH);
-        let mut statements: Vec<_> =
-            own.iter().copied().filter(|it| it.created() >= newest).collect();
-        let later: Vec<_> = elsewhere.iter().copied().filter(|it| it.created() > newest).collect();
+        let newest = newest_of(&own).unwrap_or(SystemTime::UNIX_EPOCH);
+        let mut statements = own;
+        statements.retain(|it| it.created() >= newest);
+        let later = elsewhere.iter().filter(counts).filter(|it| it.created() > newest);
+        let later: Vec<_> = later.collect();
         let newest = newest_of(&later).unwrap_or(SystemTime::UNIX_EPOCH);
         statements.extend(later.into_iter().filter(|it| it.created() >= newest));
         (!statements.is_empty()).then_some(Newest { statements, has_strong })
@@ -86,11 +88,10 @@ impl<'a> Newest<'a> {
     /// Returns why they cannot be relied on.
     fn flaw(&self) -> Option<Weakness> {
         let unclear = self.statements.iter().any(|it| it.says.is_unclear);
-        let weak = || self.has_strong.then(|| weak_one(&self.statements)).flatten();
-        match unclear {
-            true => Some(Weakness::Unbound("its newest self-signature is malformed".into())),
-            false => weak(),
+        if unclear {
+            return Some(Weakness::Unbound("its newest self-signature is malformed".into()));
         }
+        self.has_strong.then(|| weak_one(&self.statements))?
     }
 }
 
@@ -121,10 +122,8 @@ pub(in crate::openpgp) fn limits_of_primary(
             continue;
         }
         let counts =
-            |it: &&Statement| it.subject == *subject && matches!(it.typ, DIRECT_KEY | 0x10..=0x13);
-        let (own, elsewhere): (Vec<_>, Vec<_>) =
-            (own.iter().filter(counts).collect(), elsewhere.iter().filter(counts).collect());
-        let Some(newest) = Newest::of(&own, &elsewhere, now) else { continue };
+            |it: &&Statement| it.subject == *subject && matches!(it.kind, DIRECT_KEY | 0x10..=0x13);
+        let Some(newest) = Newest::of(own, elsewhere, counts, now) else { continue };
         limits.end_by(newest.key_end(born));
         limits.flags &= newest.flags();
         limits.flaw = limits.flaw.or_else(|| newest.flaw());
@@ -150,13 +149,11 @@ pub(in crate::openpgp) fn limits_of_subkey(
     now: SystemTime,
 ) -> Limits {
     let counts = |it: &&Statement| {
-        it.typ == SUBKEY_BINDING
+        it.kind == SUBKEY_BINDING
             && matches!(&it.subject, Subject::Subkey(body) if **body == *subkey)
     };
-    let (own, elsewhere): (Vec<_>, Vec<_>) =
-        (own.iter().filter(counts).collect(), elsewhere.iter().filter(counts).collect());
     let mut limits = Limits::NONE;
-    if let Some(newest) = Newest::of(&own, &elsewhere, now) {
+    if let Some(newest) = Newest::of(own, elsewhere, counts, now) {
         limits.end_by(newest.key_end(born));
         limits.end_by(newest.own_end());
         limits.flags = newest.flags();

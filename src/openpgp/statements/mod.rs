@@ -7,7 +7,6 @@
 
 mod kept;
 mod limits;
-mod raw;
 mod statement;
 
 pub(super) use kept::{Statements, is_key_revocation, issuers};

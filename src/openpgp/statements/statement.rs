@@ -3,7 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::raw::{CERTIFICATION_REVOCATION, KEY_REVOCATION, SUBKEY_REVOCATION, Says};
+use crate::openpgp::framing::subpacket;
+use crate::openpgp::raw_signature::RawSignature;
+
+/// Types of signatures that a key makes about itself (RFC 9580, section 5.2.1).
+pub(super) const DIRECT_KEY: u8 = 0x1F;
+pub(super) const SUBKEY_BINDING: u8 = 0x18;
+pub(super) const KEY_REVOCATION: u8 = 0x20;
+pub(super) const SUBKEY_REVOCATION: u8 = 0x28;
+pub(super) const CERTIFICATION_REVOCATION: u8 = 0x30;
+
+/// Returns whether signatures of a type revoke something.
+pub(super) fn revokes(kind: u8) -> bool {
+    matches!(kind, KEY_REVOCATION | SUBKEY_REVOCATION | CERTIFICATION_REVOCATION)
+}
 
 /// What a statement is about. Keys are public key packets' bodies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,14 +38,14 @@ pub(in crate::openpgp) struct Statement {
     pub(in crate::openpgp) subject: Subject,
     /// The packet's body.
     pub(super) body: Arc<[u8]>,
-    pub(super) typ: u8,
+    pub(super) kind: u8,
     pub(super) says: Says,
 }
 
 impl Statement {
     /// Returns whether it revokes what it is about.
     pub(in crate::openpgp) fn is_revocation(&self) -> bool {
-        matches!(self.typ, KEY_REVOCATION | SUBKEY_REVOCATION | CERTIFICATION_REVOCATION)
+        revokes(self.kind)
     }
 
     /// Returns its claimed creation time.
@@ -50,5 +63,71 @@ impl Statement {
     /// and "retired" (RFC 9580, section 5.2.3.31).
     pub(in crate::openpgp) fn is_hard(&self) -> bool {
         !matches!(self.says.reason, Some((1 | 3, _)))
+    }
+}
+
+/// What a signature says in its hashed subpackets. If it says something twice, the narrower value
+/// counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Says {
+    /// The hash algorithm's number.
+    pub(super) hash: u8,
+    /// When it was made, in seconds since 1970.
+    pub(super) created: Option<u32>,
+    /// When the key ends, in seconds after it was made. Never zero.
+    pub(super) key_lasts: Option<u32>,
+    /// When the signature expires, in seconds after it was made. Never zero.
+    pub(super) lasts: Option<u32>,
+    /// The first octet of the key flags (RFC 9580, section 5.2.3.29).
+    pub(super) flags: Option<u8>,
+    /// The code and the words of the reason for revocation.
+    pub(super) reason: Option<(u8, Vec<u8>)>,
+    /// Whether something that may narrow the key could not be read.
+    pub(super) is_unclear: bool,
+}
+
+impl Says {
+    /// Reads what a signature says.
+    pub(super) fn of(raw: &RawSignature<'_>) -> Says {
+        let mut says = Says { hash: raw.hash, created: raw.fixed_time(), ..Says::default() };
+        let mut rest = raw.hashed_area();
+        while !rest.is_empty() {
+            let Some((tag, value, after)) = subpacket(rest) else {
+                says.is_unclear = true;
+                break;
+            };
+            rest = after;
+            says.add(tag, value);
+        }
+        says
+    }
+
+    fn add(&mut self, tag: u8, value: &[u8]) {
+        let is_critical = tag & 0x80 != 0;
+        match (tag & 0x7F, value) {
+            (2, &[a, b, c, d]) => {
+                let time = u32::from_be_bytes([a, b, c, d]);
+                self.created = self.created.max(Some(time));
+            }
+            (3, &[a, b, c, d]) => narrow(&mut self.lasts, u32::from_be_bytes([a, b, c, d])),
+            (9, &[a, b, c, d]) => narrow(&mut self.key_lasts, u32::from_be_bytes([a, b, c, d])),
+            (2 | 3 | 9, _) => self.is_unclear = true,
+            (27, flags) => {
+                let flags = flags.first().copied().unwrap_or(0);
+                self.flags = Some(self.flags.map_or(flags, |known| known & flags));
+            }
+            (29, &[code, ref words @ ..]) => self.reason = Some((code, words.to_vec())),
+            // Preferences, names and addresses, which do not narrow a key.
+            (4..=7 | 11 | 12 | 16 | 21..=26 | 28..=35 | 39, _) => {}
+            // An unknown critical subpacket (RFC 9580, section 5.2.3.7).
+            (_, _) => self.is_unclear |= is_critical,
+        }
+    }
+}
+
+/// Takes the nearer of two ends. Zero means no end.
+fn narrow(end: &mut Option<u32>, other: u32) {
+    if other > 0 {
+        *end = Some(end.map_or(other, |known| known.min(other)));
     }
 }

@@ -264,7 +264,7 @@ impl<'a, 'p> Reading<'a, 'p> {
     /// Adds a packet that signatures may follow: a key, a user ID, or an unknown packet.
     fn add_component(&mut self, packet: &RawPacket<'a>) -> Result<()> {
         self.before = None;
-        let component = match packet.tag {
+        self.component = match packet.tag {
             SECRET_KEY | PUBLIC_KEY => {
                 self.key = RawKey::read(packet.body);
                 self.key_id = self.key.as_ref().and_then(RawKey::key_id);
@@ -282,13 +282,13 @@ impl<'a, 'p> Reading<'a, 'p> {
             USER_ATTRIBUTE => Component::Attribute(packet.body),
             _ => Component::Other,
         };
-        self.component = component;
-        if matches!(self.component, Component::LeftOut) {
-            return Ok(());
-        }
-        if !matches!(self.component, Component::Primary) {
-            self.count.components += 1;
-            self.count.hashed += packet.body.len() + HASHED_WITH_EACH;
+        match self.component {
+            Component::LeftOut => return Ok(()),
+            Component::Primary => {}
+            _ => {
+                self.count.components += 1;
+                self.count.hashed += packet.body.len() + HASHED_WITH_EACH;
+            }
         }
         self.keep(packet, 0)
     }
@@ -342,14 +342,14 @@ impl<'a, 'p> Reading<'a, 'p> {
 
 impl Count {
     fn check(&self) -> Result<()> {
-        if self.components > MOST_COMPONENTS {
-            return Err(too_many(MOST_COMPONENTS, "user IDs and subkeys"));
-        }
-        if self.signatures > MOST_SIGNATURES {
-            return Err(too_many(MOST_SIGNATURES, "signatures by itself"));
-        }
-        if self.subpackets > MOST_SUBPACKETS {
-            return Err(too_many(MOST_SUBPACKETS, "subpackets"));
+        for (count, most, what) in [
+            (self.components, MOST_COMPONENTS, "user IDs and subkeys"),
+            (self.signatures, MOST_SIGNATURES, "signatures by itself"),
+            (self.subpackets, MOST_SUBPACKETS, "subpackets"),
+        ] {
+            if count > most {
+                return Err(too_many(most, what));
+            }
         }
         if self.signatures.saturating_mul(self.hashed) > MOST_HASHED {
             return Err(Error::no_key(

@@ -6,7 +6,6 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use sequoia_openpgp::Packet;
-use sequoia_openpgp::crypto::mpi;
 use sequoia_openpgp::packet::Key;
 use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
 use sequoia_openpgp::serialize::MarshalInto;
@@ -16,7 +15,7 @@ use super::certificate::description::KeyDescription;
 use super::gnupg::grip;
 use super::hash::{HashAlgorithm, digest_of};
 use super::ids::{Fingerprint, KeyId, hex};
-use super::policy::Policy;
+use super::policy::{Policy, modulus};
 use super::signature::DetachedSignature;
 use super::weakness::Weakness;
 
@@ -177,13 +176,9 @@ pub fn signature_count(certificate: &Certificate) -> usize {
 /// Returns a certificate's RSA keys with their key grips, the primary key first.
 pub fn key_grips(certificate: &Certificate) -> Vec<(Fingerprint, String)> {
     let keys = certificate.cert().keys();
-    keys.filter_map(|key| Some((Fingerprint(key.key().fingerprint()), key_grip(key.key())?)))
-        .collect()
+    keys.filter_map(|key| Some((Fingerprint::of(key.key()), key_grip(key.key())?))).collect()
 }
 
 fn key_grip(key: &Key<PublicParts, UnspecifiedRole>) -> Option<String> {
-    match key.mpis() {
-        mpi::PublicKey::RSA { n, .. } => grip(n.value()).ok(),
-        _ => None,
-    }
+    grip(modulus(key)?).ok()
 }

@@ -19,41 +19,26 @@ use super::error::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum HashAlgorithm {
-    Md5,
-    Sha1,
-    Ripemd160,
-    Sha224,
-    Sha256,
-    Sha384,
-    Sha512,
+    Md5 = 1,
+    Sha1 = 2,
+    Ripemd160 = 3,
+    Sha256 = 8,
+    Sha384 = 9,
+    Sha512 = 10,
+    Sha224 = 11,
 }
 
 impl HashAlgorithm {
     /// Returns the algorithm with this number, if it is one of ours.
     pub fn from_id(id: u8) -> Option<HashAlgorithm> {
-        Some(match id {
-            1 => HashAlgorithm::Md5,
-            2 => HashAlgorithm::Sha1,
-            3 => HashAlgorithm::Ripemd160,
-            8 => HashAlgorithm::Sha256,
-            9 => HashAlgorithm::Sha384,
-            10 => HashAlgorithm::Sha512,
-            11 => HashAlgorithm::Sha224,
-            _ => return None,
-        })
+        use HashAlgorithm::{Md5, Ripemd160, Sha1, Sha224, Sha256, Sha384, Sha512};
+        let all = [Md5, Sha1, Ripemd160, Sha256, Sha384, Sha512, Sha224];
+        all.into_iter().find(|it| it.id() == id)
     }
 
     /// Returns the algorithm's number.
     pub fn id(self) -> u8 {
-        match self {
-            HashAlgorithm::Md5 => 1,
-            HashAlgorithm::Sha1 => 2,
-            HashAlgorithm::Ripemd160 => 3,
-            HashAlgorithm::Sha256 => 8,
-            HashAlgorithm::Sha384 => 9,
-            HashAlgorithm::Sha512 => 10,
-            HashAlgorithm::Sha224 => 11,
-        }
+        self as u8
     }
 
     fn context(self) -> Option<Context> {

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::armor::armored;
 use super::bounds::{Budget, Own, own_packets};
 use super::certificate::Certificate;
-use super::change::{Revocation, begins_with_revocation, read_revocations, revoke_by};
+use super::change::{Revocation, read_revocations, revoke_by};
 use super::framing::{SIGNATURE, split};
 use super::ids::Fingerprint;
 use super::secret_key::SecretKey;
@@ -82,7 +82,10 @@ pub fn read_keys_within(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Key>
     }
     let mut keys = Vec::new();
     for packets in key_blocks(bytes)? {
-        keys.extend(read_packets(&packets, budget));
+        match read_packets(&packets, budget) {
+            Ok(read) => keys.extend(read),
+            Err(error) => keys.push(Err(error)),
+        }
     }
     if keys.is_empty() {
         return Err(Error::no_key("there is none in it"));
@@ -101,9 +104,8 @@ pub fn read_certificates(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Cer
     let mut revocations = Vec::new();
     for key in read_keys_within(bytes, budget)? {
         match key {
-            Ok(Key::Certificate(certificate)) => certificates.push(Ok(certificate)),
-            Ok(Key::Secret(secret)) => certificates.push(Ok(secret.certificate().clone())),
             Ok(Key::Revocation(revocation)) => revocations.push(revocation),
+            Ok(key) => certificates.extend(key.into_certificate().map(Ok)),
             Err(error) => certificates.push(Err(error)),
         }
     }
@@ -342,65 +344,45 @@ fn decode_armor(block: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Reads the keys of a sequence of packets.
-fn read_packets(packets: &[u8], budget: &Budget) -> Vec<Result<Key>> {
+fn read_packets(packets: &[u8], budget: &Budget) -> Result<Vec<Result<Key>>> {
     let mut proofs = Proofs::default();
-    let own = match own_packets(packets, budget, &mut proofs) {
-        Ok(own) => own,
-        Err(error) => return vec![Err(error)],
-    };
+    let own = own_packets(packets, budget, &mut proofs)?;
     proofs.tell();
     if let Some(Ok(first)) = own.first()
         && split(&first.packets).is_ok_and(|first| first.tag == SIGNATURE)
     {
         let all: Vec<u8> = own.iter().flatten().flat_map(|own| own.packets.to_vec()).collect();
-        return read_signatures(&all);
+        let revocations = read_revocations(&all)?.into_iter();
+        return Ok(revocations.map(Key::Revocation).map(Ok).collect());
     }
-    own.into_iter()
-        .flat_map(|own| match own {
-            Ok(own) => read_one(&own, &proofs),
-            Err(error) => vec![Err(error)],
-        })
-        .collect()
-}
-
-/// Reads what begins with a signature: revocation certificates, or nothing that is a key.
-fn read_signatures(packets: &[u8]) -> Vec<Result<Key>> {
-    if !begins_with_revocation(packets) {
-        return vec![Err(Error::no_key("it is a signature, and no key"))];
-    }
-    match read_revocations(packets) {
-        Ok(revocations) => revocations.into_iter().map(Key::Revocation).map(Ok).collect(),
-        Err(error) => vec![Err(error)],
-    }
+    let read = own.into_iter().map(|own| read_one(&own?, &proofs));
+    Ok(read.flat_map(|keys| keys.unwrap_or_else(|error| vec![Err(error)])).collect())
 }
 
 /// Reads the packets of one key.
-fn read_one(own: &Own<'_>, proofs: &Proofs) -> Vec<Result<Key>> {
-    let parser = match CertParser::from_bytes(&*own.packets) {
-        Ok(parser) => parser,
-        Err(error) => return vec![Err(Error::no_key(words::of(error.as_ref())))],
-    };
+fn read_one(own: &Own<'_>, proofs: &Proofs) -> Result<Vec<Result<Key>>> {
+    let parser = CertParser::from_bytes(&*own.packets)
+        .map_err(|error| Error::no_key(words::of(error.as_ref())))?;
     let statements = Statements::of_given(own.given, proofs);
     let of = |cert: &Cert| match &statements {
         Some((key, statements)) if *key == Fingerprint(cert.fingerprint()) => statements.clone(),
         _ => Statements::default(),
     };
-    parser
+    let keys = parser
         // A key that cannot be written again could not be kept: one with a fingerprint of an
         // unknown version, for example.
         .map(|cert: openpgp::Result<Cert>| cert.and_then(|cert| cert.to_vec().map(|_| cert)))
         .map(|cert| match cert {
-            Ok(cert) if cert.is_tsk() => {
-                let own = of(&cert);
-                Ok(Key::Secret(SecretKey::read(cert, own)))
-            }
             Ok(cert) => {
                 let own = of(&cert);
-                Ok(Key::Certificate(Certificate::read(cert, own)))
+                Ok(match cert.is_tsk() {
+                    true => Key::Secret(SecretKey::read(cert, own)),
+                    false => Key::Certificate(Certificate::read(cert, own)),
+                })
             }
             Err(error) => Err(why_no_key(&error)),
-        })
-        .collect()
+        });
+    Ok(keys.collect())
 }
 
 /// Distinguishes a key of a version that sequoia does not read from something that is no key.
@@ -410,7 +392,7 @@ fn why_no_key(error: &openpgp::anyhow::Error) -> Error {
         && let Some(&version) = packet.body().first()
         && version != 4
     {
-        return Error::Refused { key: "the key".into(), weakness: Weakness::Version(version) };
+        return Error::refused("the key", Weakness::Version(version));
     }
     Error::no_key(words::of(error.as_ref()))
 }

@@ -6,7 +6,6 @@ mod armor;
 pub mod bounds;
 pub mod certificate;
 pub mod change;
-mod ended;
 mod error;
 pub mod facts;
 mod framing;

@@ -61,20 +61,15 @@ pub(super) fn check_key<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Result<(), 
     if key.version() != 4 {
         return Err(Weakness::Version(key.version()));
     }
-    let mpi::PublicKey::RSA { e, n } = key.mpis() else {
+    let (true, mpi::PublicKey::RSA { e, n }) = (is_rsa(key), key.mpis()) else {
         return Err(Weakness::Algorithm(key.pk_algo().to_string()));
     };
-    if !is_rsa(key) {
-        return Err(Weakness::Algorithm(key.pk_algo().to_string()));
-    }
     if n.bits() < 3072 {
         return Err(Weakness::TooShort(n.bits()));
     }
     if n.bits() > MOST_BITS {
-        return Err(Weakness::Unsupported(format!(
-            "RSA of {} bits (up to {MOST_BITS} are)",
-            n.bits()
-        )));
+        let what = format!("RSA of {} bits (up to {MOST_BITS} are)", n.bits());
+        return Err(Weakness::Unsupported(what));
     }
     let exponent = match *e.value() {
         [a, b, c] => u32::from_be_bytes([0, a, b, c]),
@@ -99,6 +94,14 @@ pub(super) fn is_rsa<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> bool {
             | PublicKeyAlgorithm::RSAEncrypt
     );
     is_rsa
+}
+
+/// Returns a key's modulus, big-endian, if it is an RSA key.
+pub(super) fn modulus<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Option<&[u8]> {
+    match key.mpis() {
+        mpi::PublicKey::RSA { n, .. } => Some(n.value()),
+        _ => None,
+    }
 }
 
 /// Returns whether a modulus, big-endian, was made by the generator of CVE-2017-15361: modulo

@@ -5,13 +5,12 @@ use std::collections::HashSet;
 
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, Gcd, Odd, Resize};
-use sequoia_openpgp::crypto::mpi;
 
 use super::bounds::Budget;
 use super::certificate::Certificate;
 use super::framing::packets;
 use super::ids::Fingerprint;
-use super::policy::check_key;
+use super::policy::{check_key, modulus};
 use super::raw_key::{RSA, RawKey};
 use super::rsa_public::without_zeros;
 use crate::openpgp::error::{Error, Result};
@@ -109,11 +108,8 @@ struct Modulus(Odd<BoxedUint>);
 fn moduli(certificate: &Certificate) -> Vec<Modulus> {
     let never = certificate.subkeys_that_never_sign();
     let keys = certificate.cert().keys().map(|key| key.key());
-    keys.filter(|key| check_key(*key).is_ok() && !never.contains(&Fingerprint(key.fingerprint())))
-        .filter_map(|key| match key.mpis() {
-            mpi::PublicKey::RSA { n, .. } => Modulus::read(n.value()),
-            _ => None,
-        })
+    keys.filter(|key| check_key(*key).is_ok() && !never.contains(&Fingerprint::of(key)))
+        .filter_map(|key| Modulus::read(modulus(key)?))
         .take(MOST_KEYS)
         .collect()
 }
@@ -156,7 +152,7 @@ impl Modulus {
 mod tests {
     use super::*;
 
-    fn modulus(factors: [u64; 2]) -> Modulus {
+    fn product(factors: [u64; 2]) -> Modulus {
         let product = u128::from(factors[0]) * u128::from(factors[1]);
         Modulus::read(&product.to_be_bytes()).unwrap()
     }
@@ -164,10 +160,10 @@ mod tests {
     #[test]
     fn a_common_prime_is_found_among_many_and_the_same_modulus_is_none() {
         let [p, q, r, s, t] = [1_000_003, 1_000_033, 1_000_037, 1_000_039, 1_000_081];
-        let own = modulus([p, q]);
-        assert!(own.shares_prime(&[modulus([r, s]), modulus([s, q])]));
-        assert!(own.shares_prime(&[modulus([p, s]), modulus([t, q])]), "the product is a multiple");
-        assert!(!own.shares_prime(&[modulus([r, s]), modulus([p, q]), modulus([s, t])]));
+        let own = product([p, q]);
+        assert!(own.shares_prime(&[product([r, s]), product([s, q])]));
+        assert!(own.shares_prime(&[product([p, s]), product([t, q])]), "the product is a multiple");
+        assert!(!own.shares_prime(&[product([r, s]), product([p, q]), product([s, t])]));
         assert!(!own.shares_prime(&[]));
     }
 }

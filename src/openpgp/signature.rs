@@ -114,9 +114,8 @@ impl DetachedSignature {
     }
 
     fn read_body(body: &[u8], texts: Texts) -> Result<DetachedSignature, Bad> {
-        let signature =
-            Signature::from_bytes(body).map_err(|error| malformed(words::of(error.as_ref())))?;
-        Self::checked(signature, texts)
+        let signature = Signature::from_bytes(body);
+        Self::checked(signature.map_err(|error| malformed(words::of(error.as_ref())))?, texts)
     }
 
     pub(super) fn new(signature: Signature) -> Result<DetachedSignature, Bad> {
@@ -124,23 +123,19 @@ impl DetachedSignature {
     }
 
     fn checked(signature: Signature, texts: Texts) -> Result<DetachedSignature, Bad> {
-        if signature.version() != 4 {
-            return Err(malformed(format!(
-                "it is a version {} signature, only version 4 is accepted",
-                signature.version()
-            )));
+        let version = signature.version();
+        if version != 4 {
+            let why = format!("it is a version {version} signature, only version 4 is accepted");
+            return Err(malformed(why));
         }
         match signature.typ() {
             SignatureType::Binary => {}
             SignatureType::Text if texts == Texts::Taken => {}
-            SignatureType::Text => {
-                return Err(not_detached("it is a text signature (type 0x01)"));
-            }
+            SignatureType::Text => return Err(not_detached("it is a text signature (type 0x01)")),
             other => {
-                return Err(not_detached(format!(
-                    "it is a signature of type 0x{:02x}, not over a file",
-                    u8::from(other)
-                )));
+                let kind = u8::from(other);
+                let why = format!("it is a signature of type 0x{kind:02x}, not over a file");
+                return Err(not_detached(why));
             }
         }
         let times: Vec<SystemTime> = signature
@@ -173,12 +168,8 @@ impl DetachedSignature {
             }
             seen.push(tag);
         }
-        let is_unknown = |tag| {
-            matches!(
-                tag,
-                SubpacketTag::Unknown(_) | SubpacketTag::Private(_) | SubpacketTag::Reserved(_)
-            )
-        };
+        use SubpacketTag::{Private, Reserved, Unknown};
+        let is_unknown = |tag| matches!(tag, Unknown(_) | Private(_) | Reserved(_));
         let mut unhashed = self.signature.unhashed_area().iter();
         match unhashed.find(|it| it.critical() && is_unknown(it.tag())) {
             Some(it) => {
@@ -220,32 +211,22 @@ impl DetachedSignature {
             Some(
                 algorithm @ (HashAlgorithm::Sha256 | HashAlgorithm::Sha384 | HashAlgorithm::Sha512),
             ) => Ok(ContentHash { algorithm, text: self.signature.typ() == SignatureType::Text }),
-            _ => Err(Bad::new(
-                Reason::WeakHash,
-                format!(
-                    "it uses {}, only SHA-256, SHA-384 and SHA-512 are accepted",
-                    words::hash(algorithm)
-                ),
-            )),
+            _ => {
+                let hash = words::hash(algorithm);
+                let why = format!("it uses {hash}, only SHA-256, SHA-384 and SHA-512 are accepted");
+                Err(Bad::new(Reason::WeakHash, why))
+            }
         }
     }
 
     /// Returns what is hashed after the file's own bytes (RFC 9580, section 5.2.4).
     pub(super) fn trailer(&self) -> Result<Vec<u8>> {
-        let failed = Error::crypto("writing the signature's hashed part");
-        let area = match self.signature.hashed_area().to_vec() {
-            Ok(area) => area,
-            Err(error) => return Err(failed(error)),
-        };
-        Ok(trailer(
-            [
-                4,
-                u8::from(self.signature.typ()),
-                u8::from(self.signature.pk_algo()),
-                u8::from(self.signature.hash_algo()),
-            ],
-            &area,
-        ))
+        let signature = &self.signature;
+        let area = signature.hashed_area().to_vec();
+        let area = area.map_err(Error::crypto("writing the signature's hashed part"))?;
+        let head =
+            [4, signature.typ().into(), signature.pk_algo().into(), signature.hash_algo().into()];
+        Ok(trailer(head, &area))
     }
 
     /// Returns the signature as one binary packet.
@@ -294,24 +275,12 @@ fn dearmor(file: &[u8]) -> Result<Vec<u8>, Bad> {
     Ok(packets)
 }
 
-/// Returns whether a subpacket may occur only once. Issuers, notations and others may occur several
-/// times.
+/// Returns whether a subpacket may occur only once (RFC 9580, section 5.2.3.7). Issuers, notations
+/// and others may occur several times.
 fn stands_once(tag: SubpacketTag) -> bool {
-    matches!(
-        tag,
-        SubpacketTag::SignatureCreationTime
-            | SubpacketTag::SignatureExpirationTime
-            | SubpacketTag::ExportableCertification
-            | SubpacketTag::TrustSignature
-            | SubpacketTag::Revocable
-            | SubpacketTag::KeyExpirationTime
-            | SubpacketTag::PrimaryUserID
-            | SubpacketTag::KeyFlags
-            | SubpacketTag::SignersUserID
-            | SubpacketTag::ReasonForRevocation
-            | SubpacketTag::Features
-            | SubpacketTag::SignatureTarget
-    )
+    // Creation and expiration time, exportable, trust, revocable, the key's expiration time, primary
+    // user ID, key flags, the signer's user ID, reason for revocation, features, target.
+    matches!(u8::from(tag), 2..=5 | 7 | 9 | 25 | 27..=31)
 }
 
 fn not_detached(detail: impl Into<String>) -> Bad {

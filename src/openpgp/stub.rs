@@ -9,7 +9,7 @@ use sequoia_openpgp::packet::key::{SecretParts, UnspecifiedRole};
 use sequoia_openpgp::serialize::MarshalInto;
 
 use super::ids::hex;
-use super::weakness::Weakness;
+use super::weakness::{Weakness, on_card};
 
 /// Where a missing secret part is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +24,7 @@ impl fmt::Display for SecretPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SecretPlace::Unknown => f.write_str("not here (kept off-line, perhaps)"),
-            SecretPlace::Card(serial) if serial.is_empty() => f.write_str("on a smart card"),
-            SecretPlace::Card(serial) => write!(f, "on the smart card {serial}"),
+            SecretPlace::Card(serial) => f.write_str(&on_card(serial)),
         }
     }
 }

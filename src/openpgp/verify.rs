@@ -5,13 +5,13 @@ use std::time::{Duration, SystemTime};
 
 use sequoia_openpgp::crypto::mpi;
 use sequoia_openpgp::packet::Key;
-use sequoia_openpgp::packet::key::{KeyParts, KeyRole, PublicParts, UnspecifiedRole};
+use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
 use sequoia_openpgp::policy::{HashAlgoSecurity, Policy as _};
 
 use super::certificate::Certificate;
 use super::hash::{Hashed, Hasher};
 use super::ids::Fingerprint;
-use super::policy::{Policy, check_key};
+use super::policy::{Policy, check_key, modulus};
 use super::rsa_public::{self, PublicNumbers};
 use super::signature::DetachedSignature;
 use super::times::show_time;
@@ -57,55 +57,36 @@ impl Good {
 /// Keys are compared by their numbers. A subkey of two certificates is one key. So is a key that
 /// two certificates have with different creation times.
 pub fn distinct_signers(signatures: &[Good]) -> Vec<&Good> {
-    let edges: Vec<Edge<'_>> = signatures
-        .iter()
-        .map(|good| Edge { key: &good.modulus, certificate: &good.primary, good })
-        .collect();
-    let mut taken: Vec<&Edge<'_>> = Vec::new();
-    for edge in &edges {
-        if taken.iter().all(|it| it.key != edge.key) {
-            join(edge.key, &edges, &mut taken, &mut Vec::new());
+    let mut taken: Vec<&Good> = Vec::new();
+    for good in signatures {
+        if taken.iter().all(|it| it.modulus != good.modulus) {
+            join(&good.modulus, signatures, &mut taken, &mut Vec::new());
         }
     }
-    signatures.iter().filter(|good| taken.iter().any(|it| std::ptr::eq(it.good, *good))).collect()
-}
-
-/// A signature connects a key with a certificate.
-struct Edge<'a> {
-    key: &'a [u8],
-    certificate: &'a [u8],
-    good: &'a Good,
+    signatures.iter().filter(|good| taken.iter().any(|it| std::ptr::eq(*it, *good))).collect()
 }
 
 /// Finds a certificate for the key. If another key has it already, that key gets another
-/// certificate (Kuhn's algorithm).
+/// certificate (Kuhn's algorithm). A signature connects a key with a certificate.
 fn join<'a>(
     key: &[u8],
-    edges: &'a [Edge<'a>],
-    taken: &mut Vec<&'a Edge<'a>>,
+    signatures: &'a [Good],
+    taken: &mut Vec<&'a Good>,
     tried: &mut Vec<&'a [u8]>,
 ) -> bool {
-    for edge in edges.iter().filter(|edge| edge.key == key) {
-        if tried.contains(&edge.certificate) {
+    for good in signatures.iter().filter(|good| good.modulus == key) {
+        if tried.contains(&&good.primary[..]) {
             continue;
         }
-        tried.push(edge.certificate);
-        let holder = taken.iter().position(|it| it.certificate == edge.certificate);
-        let holding = holder.and_then(|place| taken.get(place)).map(|it| it.key);
-        if holding.is_none_or(|other| join(other, edges, taken, tried)) {
-            taken.retain(|it| it.certificate != edge.certificate && it.key != key);
-            taken.push(edge);
+        tried.push(&good.primary);
+        let holder = taken.iter().find(|it| it.primary == good.primary).copied();
+        if holder.is_none_or(|other| join(&other.modulus, signatures, taken, tried)) {
+            taken.retain(|it| it.primary != good.primary && it.modulus != key);
+            taken.push(good);
             return true;
         }
     }
     false
-}
-
-fn modulus<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Vec<u8> {
-    match key.mpis() {
-        mpi::PublicKey::RSA { n, .. } => n.value().to_vec(),
-        _ => Vec::new(),
-    }
 }
 
 /// What the publisher's policy says of a signature.
@@ -148,17 +129,16 @@ pub fn verify_hashed(
             if !issuers.iter().any(|issuer| issuer.aliases(key.key_handle())) {
                 continue;
             }
-            let signer = || SignerKey {
-                certificate: certificate.fingerprint(),
-                key: Fingerprint(key.fingerprint()),
-            };
+            let signer =
+                || SignerKey { certificate: certificate.fingerprint(), key: Fingerprint::of(key) };
             match judge_by_key(content, signature, certificate, key, policy) {
                 Ok(()) => {
+                    let primary = certificate.cert().primary_key().key();
                     return Verdict::Good(Box::new(Good {
                         signer: signer(),
                         user_id: certificate.name(),
-                        modulus: modulus(key),
-                        primary: modulus(certificate.cert().primary_key().key()),
+                        modulus: modulus(key).unwrap_or_default().to_vec(),
+                        primary: modulus(primary).unwrap_or_default().to_vec(),
                         created: signature.created(),
                     }));
                 }
@@ -222,7 +202,7 @@ fn judge_by_key(
     if signature.created() < key.creation_time() {
         return Err(Bad::new(Reason::BadSignature, "it claims to be older than its key"));
     }
-    let fingerprint = Fingerprint(key.fingerprint());
+    let fingerprint = Fingerprint::of(key);
     // A slightly slow clock must not make a new key "not valid yet".
     let valid = |time: SystemTime| {
         certificate.valid_key(&fingerprint, policy, time.max(key.creation_time()))
@@ -233,12 +213,11 @@ fn judge_by_key(
     if age.is_ok_and(|age| age < Duration::from_secs(1)) {
         return Ok(());
     }
-    valid(policy.now()).map_err(|weakness| match weakness {
+    valid(policy.now()).map(drop).map_err(|weakness| match weakness {
         Weakness::Expired(_) => because(&weakness, "now")
             .while_valid(format!("made while valid, but the key that made it, now: {weakness}")),
         _ => because(&weakness, "now"),
-    })?;
-    Ok(())
+    })
 }
 
 /// Verifies the signature's numbers, and the two octets of the digest that it carries in clear.
@@ -250,12 +229,10 @@ fn check_digest(
 ) -> Result<(), Bad> {
     let way = signature.content_hash()?;
     let packet = signature.packet();
-    let digest = signature
-        .trailer()
-        .ok()
-        .and_then(|trailer| content.digest(way, &trailer))
-        .ok_or_else(|| Bad::new(Reason::Malformed, "its digest cannot be computed"))?;
-    if digest.get(..2) != Some(&packet.digest_prefix()[..]) {
+    let digest = signature.trailer().ok().and_then(|trailer| content.digest(way, &trailer));
+    let digest =
+        digest.ok_or_else(|| Bad::new(Reason::Malformed, "its digest cannot be computed"))?;
+    if !digest.starts_with(packet.digest_prefix()) {
         return Err(bad_signature());
     }
     let (mpi::PublicKey::RSA { e, n }, mpi::Signature::RSA { s }) = (key.mpis(), packet.mpis())
@@ -270,26 +247,20 @@ fn check_digest(
 }
 
 fn bad_signature() -> Bad {
-    Bad::new(
-        Reason::BadSignature,
-        "the file or the signature was changed, or they do not belong together",
-    )
+    let why = "the file or the signature was changed, or they do not belong together";
+    Bad::new(Reason::BadSignature, why)
 }
 
 fn check_signature_times(signature: &DetachedSignature, policy: &Policy) -> Result<(), Bad> {
     let created = signature.created();
     if created > policy.now() + Policy::CLOCK_DIFFERENCE {
-        return Err(Bad::new(
-            Reason::FutureSignature,
-            format!("it claims to be made on {}", show_time(created)),
-        ));
+        let why = format!("it claims to be made on {}", show_time(created));
+        return Err(Bad::new(Reason::FutureSignature, why));
     }
     match signature.packet().signature_validity_period() {
         Some(validity) if validity > Duration::ZERO && created + validity <= policy.now() => {
-            Err(Bad::new(
-                Reason::ExpiredSignature,
-                format!("it was valid until {}", show_time(created + validity)),
-            ))
+            let why = format!("it was valid until {}", show_time(created + validity));
+            Err(Bad::new(Reason::ExpiredSignature, why))
         }
         _ => Ok(()),
     }

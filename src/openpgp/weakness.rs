@@ -1,55 +1,76 @@
 //! Why a key is refused.
 
-use std::fmt;
 use std::time::SystemTime;
 
 use super::ids::Fingerprint;
 use super::times::show_time;
 
 /// Why a key is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Weakness {
     /// Not RSA.
+    #[error("{0} is not accepted, only RSA is")]
     Algorithm(String),
     /// Not a version 4 key.
+    #[error("it is a version {0} key, only version 4 is accepted")]
     Version(u8),
     /// A RSA modulus of fewer than 3072 bits.
+    #[error("RSA of {0} bits is too weak, at least 3072 are needed")]
     TooShort(usize),
     /// Something that is not supported here.
+    #[error("{0} is not supported")]
     Unsupported(String),
     /// A public exponent that is even, below 65537, or of more than three octets.
+    #[error("its RSA exponent is not an odd number from 65537 to 2^24")]
     Exponent,
     /// A modulus that is even or has the mark of ROCA (CVE-2017-15361).
+    #[error("its RSA modulus is weak (even, or made by a chip with ROCA)")]
     Modulus,
     /// A modulus that shares a prime with this key's modulus. Anybody can compute both private
     /// keys.
+    #[error(
+        "its RSA modulus shares a prime with that of {0}: anybody can compute both private keys"
+    )]
     SharedPrime(Fingerprint),
     /// The public and the secret parts do not belong together.
+    #[error("its public and secret parts do not belong together")]
     Inconsistent,
     /// Revoked, and why.
+    #[error("it is revoked ({0})")]
     Revoked(String),
     /// Expired, and when.
+    #[error("it expired on {}", show_time(*.0))]
     Expired(SystemTime),
     /// Not valid before this time.
+    #[error("it is not valid before {}", show_time(*.0))]
     NotYetValid(SystemTime),
     /// No signing capability.
+    #[error("it is not a signing key")]
     CannotSign,
     /// Every self-signature that binds it uses a hash other than SHA-256, SHA-384 and SHA-512.
+    #[error("its self-signature uses {0}, which is too weak")]
     Hash(String),
     /// No self-signature that is acceptable today binds the key.
+    #[error("no acceptable self-signature binds it ({0})")]
     Unbound(String),
     /// One of its subkeys is refused, and why.
+    #[error("its subkey {0}: {1}")]
     Subkey(Fingerprint, Box<Weakness>),
     /// The secret part is not here. It is on a smart card or off-line.
+    #[error("its secret part is not here (kept off-line, perhaps)")]
     SecretElsewhere,
     /// The secret part is on a smart card with this serial number, which may be empty.
+    #[error("its secret part is {}", on_card(.0))]
     OnCard(String),
     /// The secret part is not protected, and nobody asked for that.
+    #[error("it is not protected by a passphrase")]
     Unprotected,
     /// Deriving the key from the passphrase would take more than is reasonable.
+    #[error("unlocking it would take {0}, which is refused")]
     CostlyPassphrase(String),
     /// It has more secret parts than are unlocked in reasonable time.
+    #[error("it would have {count} secret parts, and plugsign takes {most} at the most")]
     ManySecretParts {
         /// How many it has, or would have.
         count: usize,
@@ -58,60 +79,10 @@ pub enum Weakness {
     },
 }
 
-impl fmt::Display for Weakness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Weakness::Algorithm(name) => write!(f, "{name} is not accepted, only RSA is"),
-            Weakness::Version(version) => {
-                write!(f, "it is a version {version} key, only version 4 is accepted")
-            }
-            Weakness::TooShort(bits) => {
-                write!(f, "RSA of {bits} bits is too weak, at least 3072 are needed")
-            }
-            Weakness::Unsupported(what) => write!(f, "{what} is not supported"),
-            Weakness::Exponent => {
-                f.write_str("its RSA exponent is not an odd number from 65537 to 2^24")
-            }
-            Weakness::Modulus => {
-                f.write_str("its RSA modulus is weak (even, or made by a chip with ROCA)")
-            }
-            Weakness::SharedPrime(other) => write!(
-                f,
-                "its RSA modulus shares a prime with that of {other}: anybody can compute both private keys"
-            ),
-            Weakness::Inconsistent => {
-                f.write_str("its public and secret parts do not belong together")
-            }
-            Weakness::Revoked(reason) => write!(f, "it is revoked ({reason})"),
-            Weakness::Expired(time) => write!(f, "it expired on {}", show_time(*time)),
-            Weakness::NotYetValid(time) => {
-                write!(f, "it is not valid before {}", show_time(*time))
-            }
-            Weakness::CannotSign => f.write_str("it is not a signing key"),
-            Weakness::Hash(name) => {
-                write!(f, "its self-signature uses {name}, which is too weak")
-            }
-            Weakness::Unbound(why) => {
-                write!(f, "no acceptable self-signature binds it ({why})")
-            }
-            Weakness::Subkey(subkey, weakness) => write!(f, "its subkey {subkey}: {weakness}"),
-            Weakness::SecretElsewhere => {
-                f.write_str("its secret part is not here (kept off-line, perhaps)")
-            }
-            Weakness::OnCard(serial) if serial.is_empty() => {
-                f.write_str("its secret part is on a smart card")
-            }
-            Weakness::OnCard(serial) => write!(f, "its secret part is on the smart card {serial}"),
-            Weakness::Unprotected => f.write_str("it is not protected by a passphrase"),
-            Weakness::CostlyPassphrase(what) => {
-                write!(f, "unlocking it would take {what}, which is refused")
-            }
-            Weakness::ManySecretParts { count, most } => {
-                write!(
-                    f,
-                    "it would have {count} secret parts, and plugsign takes {most} at the most"
-                )
-            }
-        }
+/// Says on which smart card a secret part is, if that is known.
+pub(super) fn on_card(serial: &str) -> String {
+    match serial {
+        "" => "on a smart card".into(),
+        serial => format!("on the smart card {serial}"),
     }
 }

@@ -4,8 +4,9 @@ use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
 use sequoia_openpgp::cert::amalgamation::ValidateAmalgamation;
+use sequoia_openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, PrimaryKey as _};
 use sequoia_openpgp::packet::Key;
-use sequoia_openpgp::packet::key::{KeyParts, KeyRole, UnspecifiedRole};
+use sequoia_openpgp::packet::key::{KeyParts, KeyRole, PublicParts};
 
 use super::super::policy::Policy;
 use super::Certificate;
@@ -36,10 +37,7 @@ impl Description {
 
     /// Returns when one of its keys stops signing: at its own end or the primary key's.
     pub fn key_signs_until(&self, fingerprint: &Fingerprint) -> Option<SystemTime> {
-        self.keys
-            .iter()
-            .find(|key| key.fingerprint == *fingerprint)
-            .and_then(|key| self.end_of(key))
+        self.end_of(self.keys.iter().find(|key| key.fingerprint == *fingerprint)?)
     }
 
     fn end_of(&self, key: &KeyDescription) -> Option<SystemTime> {
@@ -85,8 +83,8 @@ pub struct KeyDescription {
 impl Certificate {
     /// Describes the certificate as of the policy's time.
     pub fn describe(&self, policy: &Policy) -> Description {
-        let mut keys: Vec<KeyDescription> =
-            self.cert.keys().map(|key| self.describe_key(key.key(), policy)).collect();
+        let all = self.fingerprints().into_iter();
+        let mut keys: Vec<_> = all.filter_map(|key| self.describe_key(key, policy)).collect();
         self.mark_ended(&mut keys, policy.now());
         let mut user_ids = self.user_ids();
         let name = self.name_at(policy.now());
@@ -96,51 +94,79 @@ impl Certificate {
         Description { keys, user_ids }
     }
 
-    pub(super) fn describe_key<P: KeyParts>(
-        &self,
-        key: &Key<P, UnspecifiedRole>,
-        policy: &Policy,
-    ) -> KeyDescription {
-        let valid = self.valid_key(&Fingerprint(key.fingerprint()), policy, policy.now());
-        let component = self.cert.keys().key_handle(key.fingerprint()).next();
-        let time = component.as_ref().map(|key| self.reading_time(key, policy.now()));
-        let time = time.unwrap_or(policy.now());
+    fn describe_key(&self, fingerprint: Fingerprint, policy: &Policy) -> Option<KeyDescription> {
+        let component = self.component(&fingerprint)?;
+        let key = component.key();
+        let limits = self.limits(key, fingerprint == self.fingerprint(), policy);
+        let time = self.reading_time(&component, policy.now());
         let lax = openpgp::policy::StandardPolicy::at(time);
-        let flags = component
-            .and_then(|key| key.with_policy(&lax, time).ok())
-            .map(|key| (key.key_flags(), key.key_expiration_time()));
-        let is_primary = Fingerprint(key.fingerprint()) == self.fingerprint();
-        let limits = self.limits(key, is_primary, policy);
-        let (usage, expires) = match flags {
-            Some((flags, expires)) => {
-                let flags = flags.unwrap_or_else(openpgp::types::KeyFlags::empty);
-                let mut usage = Vec::new();
-                for (set, left, name) in [
-                    (flags.for_certification(), 0x01, "certify"),
-                    (flags.for_signing(), 0x02, "sign"),
-                    (
-                        flags.for_storage_encryption() || flags.for_transport_encryption(),
-                        0x0C,
-                        "encrypt",
-                    ),
-                    (flags.for_authentication(), 0x20, "authenticate"),
-                ] {
-                    if set && limits.flags & left != 0 {
-                        usage.push(name);
-                    }
+        let (mut usage, mut expires) = (Vec::new(), None);
+        if let Ok(valid) = component.with_policy(&lax, time) {
+            let flags = valid.key_flags().unwrap_or_else(openpgp::types::KeyFlags::empty);
+            let encrypts = flags.for_storage_encryption() || flags.for_transport_encryption();
+            for (is_set, left, name) in [
+                (flags.for_certification(), 0x01, "certify"),
+                (flags.for_signing(), 0x02, "sign"),
+                (encrypts, 0x0C, "encrypt"),
+                (flags.for_authentication(), 0x20, "authenticate"),
+            ] {
+                if is_set && limits.flags & left != 0 {
+                    usage.push(name);
                 }
-                (usage, expires.into_iter().chain(limits.end).min())
             }
-            None => (Vec::new(), None),
-        };
-        KeyDescription {
-            fingerprint: Fingerprint(key.fingerprint()),
+            expires = valid.key_expiration_time().into_iter().chain(limits.end).min();
+        }
+        Some(KeyDescription {
             algorithm: algorithm_name(key),
             created: key.creation_time(),
             expires,
             usage,
-            weakness: valid.err(),
+            weakness: self.valid_key(&fingerprint, policy, policy.now()).err(),
             ended: None,
+            fingerprint,
+        })
+    }
+
+    /// Returns the time of the newest self-signature, including revocations.
+    pub fn newest_self_signature(&self) -> Option<SystemTime> {
+        let cert = &self.cert;
+        let user_ids =
+            cert.userids().flat_map(|id| id.self_signatures().chain(id.self_revocations()));
+        let keys = cert.keys().flat_map(|key| key.self_signatures().chain(key.self_revocations()));
+        let read = user_ids.chain(keys).filter_map(|signature| signature.signature_creation_time());
+        read.chain(self.newest_statement()).max()
+    }
+
+    /// Returns the time at which to read what the certificate says about one of its keys: now. If
+    /// the clock is behind all self-signatures, the newest one's time is used, so that nothing is
+    /// hidden.
+    fn reading_time(
+        &self,
+        key: &ErasedKeyAmalgamation<'_, PublicParts>,
+        now: SystemTime,
+    ) -> SystemTime {
+        let of_user_ids = self.cert.userids().flat_map(|id| id.self_signatures());
+        let of_user_ids = of_user_ids.filter(|_| key.primary());
+        let mut own = key.self_signatures().chain(of_user_ids);
+        match own.any(|it| it.signature_creation_time().is_some_and(|time| time <= now)) {
+            true => now,
+            false => self.newest_self_signature().unwrap_or(now).max(now),
+        }
+    }
+
+    /// Says of each key whether it has ended, or has not begun: by itself or with the primary key.
+    fn mark_ended(&self, keys: &mut [KeyDescription], now: SystemTime) {
+        let whole = self.revoked();
+        let end_of_all = keys.first().and_then(|primary| primary.expires);
+        for key in keys {
+            let revoked = whole.clone().or_else(|| self.revoked_subkey(&key.fingerprint));
+            let end = end_of_all.into_iter().chain(key.expires).min();
+            key.ended = match (revoked, end) {
+                (Some(reason), _) => Some(Weakness::Revoked(reason)),
+                (None, _) if key.created > now => Some(Weakness::NotYetValid(key.created)),
+                (None, Some(end)) if end <= now => Some(Weakness::Expired(end)),
+                _ => None,
+            };
         }
     }
 }

@@ -112,16 +112,12 @@ impl Certificate {
         let primary = self.cert.key_handle();
         let by_revokers: Vec<Signature> =
             self.cert.keys().flat_map(|key| self.by_revokers(&key)).cloned().collect();
-        let is_own = |packet: &Packet| match packet {
-            Packet::Signature(signature) => {
-                let issuers = signature.get_issuers();
-                issuers.is_empty()
-                    || issuers.iter().any(|issuer| issuer.aliases(&primary))
-                    || by_revokers.contains(signature)
-            }
-            _ => true,
-        };
-        self.filtered(is_own)
+        self.filtered(|signature| {
+            let issuers = signature.get_issuers();
+            issuers.is_empty()
+                || issuers.iter().any(|issuer| issuer.aliases(&primary))
+                || by_revokers.contains(signature)
+        })
     }
 
     /// Reads one binary certificate and nothing else.
@@ -146,7 +142,7 @@ impl Certificate {
 
     /// Returns the fingerprints of all its keys, the primary's first.
     pub fn fingerprints(&self) -> Vec<Fingerprint> {
-        self.cert.keys().map(|key| Fingerprint(key.key().fingerprint())).collect()
+        self.cert.keys().map(|key| Fingerprint::of(key.key())).collect()
     }
 
     /// Returns the user IDs as they are, unchecked and not safe to show.
@@ -229,11 +225,8 @@ impl Certificate {
     ///
     /// [`Error::Crypto`] if the other is not a copy of this one.
     pub fn merge(&self, other: &Certificate) -> Result<Certificate> {
-        let merged = self
-            .cert
-            .clone()
-            .merge_public(other.cert.clone())
-            .map_err(Error::crypto("merging certificates"))?;
+        let merged = self.cert.clone().merge_public(other.cert.clone());
+        let merged = merged.map_err(Error::crypto("merging certificates"))?;
         let mut merged = Certificate::read(merged, self.own.and(&other.own));
         merged.elsewhere = [&self.elsewhere[..], &other.elsewhere].concat();
         Ok(merged)
@@ -245,40 +238,39 @@ impl Certificate {
     /// from copy to copy, and one is enough for the Mattermost server to refuse the whole
     /// certificate.
     pub fn proven(&self) -> Certificate {
-        let primary = self.cert.primary_key();
-        let mut packets: Vec<Packet> = vec![primary.key().clone().into()];
-        let own = primary.self_signatures().chain(primary.self_revocations());
-        packets.extend(own.cloned().map(Packet::from));
-        packets.extend(self.by_revokers(&primary.into()).into_iter().cloned().map(Packet::from));
-        for id in self.cert.userids() {
-            let mut own = id.self_signatures().chain(id.self_revocations()).peekable();
-            let subject = Subject::UserId(id.userid().value().into());
-            if own.peek().is_some() || self.has_statement_on(&subject) {
-                packets.push(id.userid().clone().into());
-                packets.extend(own.cloned().map(Packet::from));
+        let mut packets = Vec::new();
+        let mut add = |component: Packet, subject, own: Vec<&Signature>, by_revokers| {
+            let is_said = || match subject {
+                Subject::Key => true,
+                Subject::Attribute(_) => false,
+                _ => self.has_statement_on(&subject),
+            };
+            if !own.is_empty() || is_said() {
+                packets.push(component);
+                let signatures = own.into_iter().chain::<Vec<&Signature>>(by_revokers);
+                packets.extend(signatures.cloned().map(Packet::from));
             }
+        };
+        let primary = self.cert.primary_key();
+        let own = primary.self_signatures().chain(primary.self_revocations()).collect();
+        let packet = primary.key().clone().into();
+        add(packet, Subject::Key, own, self.by_revokers(&primary.into()));
+        for id in self.cert.userids() {
+            let own = id.self_signatures().chain(id.self_revocations()).collect();
+            let subject = Subject::UserId(id.userid().value().into());
+            add(id.userid().clone().into(), subject, own, Vec::new());
         }
         for attribute in self.cert.user_attributes() {
-            let mut own =
-                attribute.self_signatures().chain(attribute.self_revocations()).peekable();
-            if own.peek().is_some() {
-                packets.push(attribute.user_attribute().clone().into());
-                packets.extend(own.cloned().map(Packet::from));
-            }
+            let own = attribute.self_signatures().chain(attribute.self_revocations()).collect();
+            let subject = Subject::Attribute(attribute.user_attribute().value().into());
+            add(attribute.user_attribute().clone().into(), subject, own, Vec::new());
         }
         for subkey in self.cert.keys().subkeys() {
-            let mut own = subkey.self_signatures().chain(subkey.self_revocations()).peekable();
-            if own.peek().is_some() || self.has_statement_on(&subject_of(subkey.key())) {
-                packets.push(subkey.key().clone().into());
-                packets.extend(own.cloned().map(Packet::from));
-                let revoked = self.by_revokers(&subkey.into()).into_iter();
-                packets.extend(revoked.cloned().map(Packet::from));
-            }
+            let own = subkey.self_signatures().chain(subkey.self_revocations()).collect();
+            let (packet, subject) = (subkey.key().clone().into(), subject_of(subkey.key()));
+            add(packet, subject, own, self.by_revokers(&subkey.into()));
         }
-        match Cert::from_packets(packets.into_iter()) {
-            Ok(cert) => self.with_cert(cert),
-            Err(_) => self.clone(),
-        }
+        self.of_packets(packets)
     }
 
     /// Drops the subkeys that a newer copy of this certificate does not have and that never count
@@ -289,7 +281,7 @@ impl Certificate {
             check_key(subkey.key()).is_ok()
                 || subkey.self_revocations().next().is_some()
                 || self.revokes(&subject_of(subkey.key()))
-                || kept.contains(&Fingerprint(subkey.key().fingerprint()))
+                || kept.contains(&Fingerprint::of(subkey.key()))
         });
         self.with_cert(cert)
     }
@@ -308,7 +300,7 @@ impl Certificate {
                     || (bindings.peek().is_some()
                         && bindings.all(|it| it.key_flags().is_some_and(|it| !may_sign(it))))
             })
-            .map(|subkey| Fingerprint(subkey.key().fingerprint()))
+            .map(|subkey| Fingerprint::of(subkey.key()))
             .collect()
     }
 
@@ -320,30 +312,23 @@ impl Certificate {
     /// Returns the certificate without some of its subkeys.
     pub fn without_subkeys(&self, gone: &[Fingerprint]) -> Certificate {
         let gone: HashSet<&Fingerprint> = gone.iter().collect();
-        let cert = self
-            .cert
-            .clone()
-            .retain_subkeys(|subkey| !gone.contains(&Fingerprint(subkey.key().fingerprint())));
-        self.with_cert(cert)
+        let stays = |subkey: &Key<_, _>| !gone.contains(&Fingerprint::of(subkey));
+        self.with_cert(self.cert.clone().retain_subkeys(|subkey| stays(subkey.key())))
     }
 
     /// Returns the certificate without soft revocations that were made after `time`. A revocation
     /// that says "compromised" or gives no reason is hard, and counts for all time (RFC 9580,
     /// section 5.2.3.31).
     pub fn as_of(&self, time: SystemTime) -> Certificate {
-        let counts = |packet: &Packet| match packet {
-            Packet::Signature(signature) => {
-                let is_revocation = matches!(
-                    signature.typ(),
-                    SignatureType::KeyRevocation | SignatureType::SubkeyRevocation
-                );
-                let is_soft = signature
-                    .reason_for_revocation()
-                    .is_some_and(|(code, _)| code.revocation_type() == RevocationType::Soft);
-                let is_later = signature.signature_creation_time().is_some_and(|it| it > time);
-                !(is_revocation && is_soft && is_later)
-            }
-            _ => true,
+        let counts = |signature: &Signature| {
+            let is_revocation = matches!(
+                signature.typ(),
+                SignatureType::KeyRevocation | SignatureType::SubkeyRevocation
+            );
+            let reason = signature.reason_for_revocation();
+            let is_soft = reason.is_some_and(|it| it.0.revocation_type() == RevocationType::Soft);
+            let is_later = signature.signature_creation_time().is_some_and(|it| it > time);
+            !(is_revocation && is_soft && is_later)
         };
         let said = |it: &Statement| it.created() <= time || (it.is_revocation() && it.is_hard());
         let mut before = self.filtered(counts);
@@ -352,12 +337,17 @@ impl Certificate {
         before
     }
 
-    fn filtered(&self, keeps: impl Fn(&Packet) -> bool) -> Certificate {
-        let packets: Vec<Packet> = self.cert.clone().into_packets().filter(keeps).collect();
-        match Cert::from_packets(packets.into_iter()) {
-            Ok(cert) => self.with_cert(cert),
-            Err(_) => self.clone(),
-        }
+    fn filtered(&self, keeps: impl Fn(&Signature) -> bool) -> Certificate {
+        let keeps = |packet: &Packet| match packet {
+            Packet::Signature(signature) => keeps(signature),
+            _ => true,
+        };
+        self.of_packets(self.cert.clone().into_packets().filter(keeps).collect())
+    }
+
+    fn of_packets(&self, packets: Vec<Packet>) -> Certificate {
+        let cert = Cert::from_packets(packets.into_iter());
+        cert.map_or_else(|_| self.clone(), |cert| self.with_cert(cert))
     }
 
     /// Returns whether both hold the same packets.

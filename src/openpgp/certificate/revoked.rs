@@ -1,5 +1,6 @@
 //! Whether a certificate or a part of it is revoked, by its own key or by a designated revoker.
 
+use std::cell::LazyCell;
 use std::time::SystemTime;
 
 use sequoia_openpgp::KeyHandle;
@@ -22,17 +23,13 @@ impl Certificate {
         &self,
         key: &ErasedKeyAmalgamation<'a, PublicParts>,
     ) -> Vec<&'a Signature> {
-        let mut revocations = key.other_revocations().peekable();
         // To find the designated revokers, the key's self-signatures have to be verified.
-        let revokers = match revocations.peek() {
-            Some(_) => self.named_revokers(),
-            None => return Vec::new(),
-        };
+        let revokers = LazyCell::new(|| self.named_revokers());
         let is_by_one = |revocation: &&Signature| {
             let mut issuers = revocation.get_issuers().into_iter();
             issuers.any(|issuer| revokers.iter().any(|revoker| revoker.aliases(&issuer)))
         };
-        revocations.filter(is_by_one).collect()
+        key.other_revocations().filter(is_by_one).collect()
     }
 
     pub(super) fn named_revokers(&self) -> Vec<KeyHandle> {
@@ -61,45 +58,47 @@ impl Certificate {
 
     /// Returns whether its own key revoked this.
     pub(super) fn revokes(&self, subject: &Subject) -> bool {
-        self.statements().any(|it| it.is_revocation() && it.subject == *subject)
+        self.revocations(subject).next().is_some()
+    }
+
+    fn revocations(&self, subject: &Subject) -> impl Iterator<Item = &Statement> {
+        self.statements().filter(move |it| it.is_revocation() && it.subject == *subject)
     }
 
     /// Returns why its own primary key or a designated revoker revoked the certificate, at any
     /// time. The words are safe to show.
     pub fn revoked(&self) -> Option<String> {
         let primary = self.cert.primary_key().into();
-        self.revoked_by_own(&Subject::Key, &primary).or_else(|| self.revoked_by_another(&primary))
+        self.revoked_by_own(&primary).or_else(|| self.revoked_by_another(&primary))
     }
 
     /// Returns why one of its subkeys is revoked, apart from the certificate. The words are safe to
     /// show.
     pub fn revoked_subkey(&self, fingerprint: &Fingerprint) -> Option<String> {
         let mut subkeys = self.cert.keys().subkeys();
-        let subkey: ErasedKeyAmalgamation<_> =
-            subkeys.find(|it| Fingerprint(it.key().fingerprint()) == *fingerprint)?.into();
-        self.revoked_by_own(&subject_of(subkey.key()), &subkey)
-            .or_else(|| self.revoked_by_another(&subkey))
+        let subkey = subkeys.find(|it| Fingerprint::of(it.key()) == *fingerprint)?.into();
+        self.revoked_by_own(&subkey).or_else(|| self.revoked_by_another(&subkey))
     }
 
     /// Returns when its own key made the oldest revocation of one of its keys.
     pub fn revoked_since(&self, fingerprint: &Fingerprint) -> Option<SystemTime> {
-        let component = self.cert.keys().key_handle(fingerprint.handle()).next()?;
-        let subject = match component.primary() {
-            true => Subject::Key,
-            false => subject_of(component.key()),
-        };
+        let component = self.component(fingerprint)?;
         let read = component.self_revocations().filter_map(|it| it.signature_creation_time());
-        let said = self.statements().filter(|it| it.is_revocation() && it.subject == subject);
-        read.chain(said.map(Statement::created)).min()
+        read.chain(self.revocations(&about(&component)).map(Statement::created)).min()
+    }
+
+    /// Returns one of its keys.
+    pub(super) fn component(
+        &self,
+        fingerprint: &Fingerprint,
+    ) -> Option<ErasedKeyAmalgamation<'_, PublicParts>> {
+        self.cert.keys().key_handle(fingerprint.handle()).next()
     }
 
     /// Returns why its own key revoked one of its keys. A hard reason goes before a soft one.
-    pub(super) fn revoked_by_own(
-        &self,
-        subject: &Subject,
-        key: &ErasedKeyAmalgamation<'_, PublicParts>,
-    ) -> Option<String> {
-        let said = self.statements().filter(|it| it.is_revocation() && it.subject == *subject);
+    fn revoked_by_own(&self, key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Option<String> {
+        let subject = about(key);
+        let said = self.revocations(&subject);
         if let Some(said) = said.max_by_key(|it| (it.is_hard(), it.reason().is_some())) {
             return Some(reason_words(said.reason()));
         }
@@ -107,10 +106,7 @@ impl Certificate {
         (!revocations.is_empty()).then(|| reason(&revocations))
     }
 
-    pub(super) fn revoked_by_another(
-        &self,
-        key: &ErasedKeyAmalgamation<'_, PublicParts>,
-    ) -> Option<String> {
+    fn revoked_by_another(&self, key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Option<String> {
         let by = |words: String, revoker: String| {
             Some(format!("{words}, by {revoker}, whom it lets revoke it"))
         };
@@ -123,7 +119,7 @@ impl Certificate {
         if all.is_empty() {
             return None;
         }
-        let subject = if key.primary() { Subject::Key } else { subject_of(key.key()) };
+        let subject = about(key);
         let revokers = self.named_revokers();
         let mut said = all.iter().filter(|(it, by)| {
             it.is_revocation() && it.subject == subject && is_one_of(by, &revokers)
@@ -132,6 +128,11 @@ impl Certificate {
         let revoker = issuers.first().map(|issuer| hex(issuer)).unwrap_or_default();
         by(reason_words(statement.reason()), revoker)
     }
+}
+
+/// Returns what statements about a key are about.
+fn about(key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Subject {
+    if key.primary() { Subject::Key } else { subject_of(key.key()) }
 }
 
 /// Returns the reason of the first revocation: plugsign's words, and the revoker's message made

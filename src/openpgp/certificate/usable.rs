@@ -5,9 +5,7 @@ use std::time::SystemTime;
 use sequoia_openpgp as openpgp;
 use sequoia_openpgp::cert::amalgamation::ValidateAmalgamation;
 use sequoia_openpgp::cert::amalgamation::key::PrimaryKey as _;
-use sequoia_openpgp::packet::key::{
-    KeyParts, KeyRole, PublicParts, SubordinateRole, UnspecifiedRole,
-};
+use sequoia_openpgp::packet::key::{KeyParts, KeyRole, PublicParts, UnspecifiedRole};
 use sequoia_openpgp::packet::{Key, Signature};
 
 use super::super::policy::{ACCEPTED_HASHES, Policy, check_key};
@@ -28,27 +26,21 @@ impl Certificate {
     /// see [`Certificate::describe`].
     pub fn check_signer(&self, policy: &Policy) -> Result<(), Weakness> {
         self.check_primary()?;
-        let view = match self.cert.with_policy(policy.rules(), policy.now()) {
-            Ok(view) => view,
-            Err(error) => return Err(self.why_unbound(policy, error.as_ref())),
-        };
+        let view = self.cert.with_policy(policy.rules(), policy.now());
+        let view = view.map_err(|error| self.why_unbound(policy, error.as_ref()))?;
         if let Some(flaw) = self.primary_limits(policy).flaw {
             return Err(flaw);
         }
         let lax = openpgp::policy::StandardPolicy::at(policy.now());
         if let Ok(lax_view) = self.cert.with_policy(&lax, policy.now()) {
             for key in lax_view.keys().for_signing() {
-                let fingerprint = Fingerprint(key.key().fingerprint());
+                let fingerprint = Fingerprint::of(key.key());
                 // A key that has ended does not matter for the others.
-                if self.has_ended(&fingerprint, policy) {
-                    continue;
-                }
-                match check_key(key.key()) {
-                    Err(weakness) if key.primary() => return Err(weakness),
-                    Err(weakness) => {
-                        return Err(Weakness::Subkey(fingerprint, Box::new(weakness)));
-                    }
-                    Ok(()) => {}
+                if !self.has_ended(&fingerprint, policy) {
+                    check_key(key.key()).map_err(|weakness| match key.primary() {
+                        true => weakness,
+                        false => Weakness::Subkey(fingerprint, Box::new(weakness)),
+                    })?;
                 }
             }
         }
@@ -60,22 +52,21 @@ impl Certificate {
 
     /// Returns why no subkey signs. A subkey whose binding has to be renewed says so.
     pub(super) fn why_no_signer(&self, policy: &Policy) -> Weakness {
-        let flaw = |subkey: Key<PublicParts, SubordinateRole>| {
-            let fingerprint = Fingerprint(subkey.fingerprint());
-            let limits = self.limits(&subkey, false, policy);
-            let is_meant = limits.may_sign() && !self.has_ended(&fingerprint, policy);
-            limits.flaw.filter(|_| is_meant)
-        };
-        let subkeys = self.cert.keys().subkeys().map(|subkey| subkey.component().clone());
-        subkeys.filter_map(flaw).next().unwrap_or(Weakness::CannotSign)
+        let mut flaws = self.cert.keys().subkeys().filter_map(|subkey| {
+            let limits = self.limits(subkey.key(), false, policy);
+            let ended = self.has_ended(&Fingerprint::of(subkey.key()), policy);
+            limits.flaw.clone().filter(|_| limits.may_sign() && !ended)
+        });
+        flaws.next().unwrap_or(Weakness::CannotSign)
     }
 
     /// Returns whether one of the keys has ended: it is revoked or past its end.
     pub(super) fn has_ended(&self, fingerprint: &Fingerprint, policy: &Policy) -> bool {
         let is_primary = *fingerprint == self.fingerprint();
         let revoked = if is_primary { None } else { self.revoked_subkey(fingerprint) };
-        let component = self.cert.keys().key_handle(fingerprint.handle()).next();
-        let end = component.and_then(|it| self.limits(it.key(), is_primary, policy).end);
+        let end = self
+            .component(fingerprint)
+            .and_then(|it| self.limits(it.key(), is_primary, policy).end);
         revoked.is_some() || end.is_some_and(|end| end <= policy.now())
     }
 
@@ -126,12 +117,9 @@ impl Certificate {
         policy: &Policy,
         time: SystemTime,
     ) -> Result<Key<PublicParts, UnspecifiedRole>, Weakness> {
-        let component = self
-            .cert
-            .keys()
-            .key_handle(fingerprint.handle())
-            .next()
-            .ok_or_else(|| Weakness::Unbound("it is not in the certificate".into()))?;
+        let component = self.component(fingerprint);
+        let component =
+            component.ok_or_else(|| Weakness::Unbound("it is not in the certificate".into()))?;
         self.check_primary()?;
         check_key(component.key())?;
         if let Some(reason) = self.revoked().or_else(|| self.revoked_subkey(fingerprint)) {
@@ -142,20 +130,17 @@ impl Certificate {
         if component.key().creation_time() > time {
             return Err(Weakness::NotYetValid(component.key().creation_time()));
         }
-        let view = self
-            .cert
-            .with_policy(policy.rules(), time)
-            .map_err(|error| self.why_unbound(policy, error.as_ref()))?;
+        let view = self.cert.with_policy(policy.rules(), time);
+        let view = view.map_err(|error| self.why_unbound(policy, error.as_ref()))?;
         let key = component.clone().with_policy(policy.rules(), time).map_err(|error| {
             weak_hash(component.self_signatures())
                 .unwrap_or_else(|| Weakness::Unbound(words::of(error.as_ref())))
         })?;
         let primary = view.primary_key();
         let ends = [primary.key_expiration_time(), key.key_expiration_time()];
-        for expires in ends.into_iter().chain([primary_limits.end, limits.end]) {
-            if let Some(expires) = expires.filter(|expires| *expires <= time) {
-                return Err(Weakness::Expired(expires));
-            }
+        let mut ends = ends.into_iter().chain([primary_limits.end, limits.end]).flatten();
+        if let Some(expires) = ends.find(|expires| *expires <= time) {
+            return Err(Weakness::Expired(expires));
         }
         if let Some(flaw) = primary_limits.flaw.or(limits.flaw.clone()) {
             return Err(flaw);
@@ -172,13 +157,7 @@ impl Certificate {
 
 /// Returns the weak hash if there are self-signatures and all of them use weak hashes.
 fn weak_hash<'a>(signatures: impl Iterator<Item = &'a Signature>) -> Option<Weakness> {
-    let mut weak = None;
-    for signature in signatures {
-        let hash = signature.hash_algo();
-        if ACCEPTED_HASHES.contains(&hash) {
-            return None;
-        }
-        weak = Some(Weakness::Hash(super::super::words::hash(hash)));
-    }
-    weak
+    let hashes: Vec<_> = signatures.map(|it| it.hash_algo()).collect();
+    let last = hashes.last().filter(|_| !hashes.iter().any(|it| ACCEPTED_HASHES.contains(it)));
+    last.map(|hash| Weakness::Hash(words::hash(*hash)))
 }

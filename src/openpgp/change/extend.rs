@@ -54,7 +54,7 @@ pub fn extend(
                 builder.set_key_validity_period(validity)
             })?;
             packets.extend(renewed);
-            extended.push(Fingerprint(subkey.fingerprint()));
+            extended.push(Fingerprint::of(subkey));
         }
     }
     Ok(Extended { certificate: with_packets(certificate, packets)?, subkeys: extended })

@@ -176,7 +176,7 @@ pub(super) fn with_packets(certificate: &Certificate, packets: Vec<Packet>) -> R
 /// Returns the subkeys that get a new end together with the key, in [`extend`](super::extend()).
 pub fn extendable_subkeys(certificate: &Certificate) -> Vec<Fingerprint> {
     let in_use = subkeys_in_use(certificate);
-    in_use.into_iter().map(|(key, _)| Fingerprint(key.fingerprint())).collect()
+    in_use.into_iter().map(|(key, _)| Fingerprint::of(key)).collect()
 }
 
 /// Returns the subkeys in use, with their newest binding: the newest one for signing and the newest

@@ -98,7 +98,7 @@ pub fn revoke_subkey(
     let subkeys = certificate.cert().keys().subkeys();
     let key = subkeys
         .map(|subkey| subkey.component().clone())
-        .find(|key| Fingerprint(key.fingerprint()) == *subkey)
+        .find(|key| Fingerprint::of(key) == *subkey)
         .ok_or_else(|| Error::UnknownKey(subkey.to_string()))?;
     let signature = self_signature(SignatureType::SubkeyRevocation, now)?
         .set_reason_for_revocation(reason.code(), message.as_bytes())

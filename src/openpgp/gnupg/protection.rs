@@ -76,7 +76,7 @@ impl Protected {
         passphrase: &Passphrase,
         owner: &Key<PublicParts, UnspecifiedRole>,
     ) -> Result<Sexp> {
-        let fingerprint = || Fingerprint(owner.fingerprint());
+        let fingerprint = || Fingerprint::of(owner);
         if self.count > MAX_COUNT {
             let cost = format!("{} bytes of SHA-1", self.count);
             let weakness = Weakness::CostlyPassphrase(cost);

@@ -188,7 +188,7 @@ impl Walk {
         let fingerprint = match packet.tag {
             PUBLIC_KEY => Fingerprint::from_hex(&RawKey::read(packet.body)?.hex_fingerprint()?)?,
             _ => match Packet::from_bytes(packet.whole).ok()? {
-                Packet::SecretKey(key) => Fingerprint(key.fingerprint()),
+                Packet::SecretKey(key) => Fingerprint::of(&key),
                 _ => return None,
             },
         };

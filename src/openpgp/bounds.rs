@@ -117,10 +117,7 @@ pub(super) struct Own<'a> {
 /// gives an error and hides no other key.
 ///
 /// Walking the headers costs nothing, whatever lengths they claim.
-///
-/// # Errors
-///
-/// [`Error::NoKey`] for packets that are no packets.
+/// Fails with [`Error::NoKey`] for packets that are no packets.
 pub(super) fn own_packets<'a>(
     bytes: &'a [u8],
     budget: &Budget,
@@ -179,10 +176,7 @@ pub(super) fn runs(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Checks that packets which are to be kept can be read again.
-///
-/// # Errors
-///
-/// As [`own_packets`], and [`Error::NoKey`] for too much of anything.
+/// Fails as [`own_packets`] does, and with [`Error::NoKey`] for too much of anything.
 pub(crate) fn check_bounds(packets: &[u8]) -> Result<()> {
     let (budget, mut proofs) = (Budget::new(), Proofs::default());
     own_packets(packets, &budget, &mut proofs)?.into_iter().try_for_each(|own| own.map(drop))

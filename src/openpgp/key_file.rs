@@ -59,19 +59,14 @@ impl Key {
 
 /// Reads all keys of a file. Each is a key or says why it cannot be read. A file with nothing at
 /// all is an error.
-///
-/// # Errors
-///
-/// [`Error::TooLarge`] over [`MAX_KEYRING`], [`Error::NoKey`] if nothing resembles a key.
+/// Fails with [`Error::TooLarge`] over [`MAX_KEYRING`], [`Error::NoKey`] if nothing resembles a
+/// key.
 pub fn read_keys(bytes: &[u8]) -> Result<Vec<Result<Key>>> {
     read_keys_within(bytes, &Budget::new())
 }
 
 /// Reads all keys of a file, if a command reads several files.
-///
-/// # Errors
-///
-/// As [`read_keys`].
+/// Fails as [`read_keys`].
 pub fn read_keys_within(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Key>>> {
     if bytes.len() as u64 > MAX_KEYRING {
         return Err(Error::TooLarge {
@@ -95,10 +90,7 @@ pub fn read_keys_within(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Key>
 
 /// Reads the certificates of a file, including those of secret keys. A revocation certificate next
 /// to its certificate revokes it. One without its certificate is an error.
-///
-/// # Errors
-///
-/// As [`read_keys_within`].
+/// Fails as [`read_keys_within`].
 pub fn read_certificates(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Certificate>>> {
     let mut certificates = Vec::new();
     let mut revocations = Vec::new();
@@ -135,10 +127,7 @@ pub(super) fn revoke_those_of(
 
 /// Armors the packets of one or more keys as one block, because the server reads only the first
 /// block.
-///
-/// # Errors
-///
-/// [`Error::Crypto`] if the armor cannot be written.
+/// Fails with [`Error::Crypto`] if the armor cannot be written.
 pub fn armor_keys(packets: &[u8], secret: bool) -> Result<Zeroizing<Vec<u8>>> {
     let kind = if secret { Kind::SecretKey } else { Kind::PublicKey };
     armored(kind, packets).map(Zeroizing::new)
@@ -169,10 +158,7 @@ pub fn names_a_key(text: &[u8]) -> bool {
 }
 
 /// Returns the binary packets of each block of keys in a file, in any form.
-///
-/// # Errors
-///
-/// [`Error::NoKey`] if nothing resembles a key.
+/// Fails with [`Error::NoKey`] if nothing resembles a key.
 pub fn key_blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::no_key("it is empty"));

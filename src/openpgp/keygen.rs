@@ -2,11 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use sequoia_openpgp as openpgp;
-use sequoia_openpgp::Cert;
 use sequoia_openpgp::packet::UserID;
 use sequoia_openpgp::packet::signature::SignatureBuilder;
 use sequoia_openpgp::types::{Features, HashAlgorithm, KeyFlags, SignatureType};
+use sequoia_openpgp::{Cert, Packet};
 
 use super::change::{SubkeyPlan, made, revocation, self_signature, signing_subkey};
 use super::new_key::new_key;
@@ -68,15 +67,12 @@ pub fn user_id(name: &str, comment: &str, email: &str) -> Result<String> {
     check_name(name)?;
     check_comment(comment)?;
     check_email(email)?;
-    let mut user_id = name.to_string();
-    if !comment.is_empty() {
-        user_id.push_str(&format!(" ({comment})"));
-    }
-    match (user_id.is_empty(), email.is_empty()) {
-        (_, true) => {}
-        (true, false) => user_id.push_str(email),
-        (false, false) => user_id.push_str(&format!(" <{email}>")),
-    }
+    let comment = if comment.is_empty() { String::new() } else { format!(" ({comment})") };
+    let user_id = match format!("{name}{comment}") {
+        user_id if email.is_empty() => user_id,
+        user_id if user_id.is_empty() => email.to_string(),
+        user_id => format!("{user_id} <{email}>"),
+    };
     check_user_id(&user_id)?;
     Ok(user_id)
 }
@@ -146,17 +142,14 @@ pub fn parse_bits(text: &str) -> Result<KeySizeBits> {
     let malformed = |_| Error::Malformed(format!("\"{}\" is no size in bits", Safe::text(text)));
     let bits = text.trim().parse::<u32>().map_err(malformed)?;
     KeySizeBits::from_bits(bits)
-        .map_err(|weakness| Error::Refused { key: format!("{bits} bits"), weakness })
+        .map_err(|weakness| Error::refused(format!("{bits} bits"), weakness))
 }
 
 /// Makes a key.
 ///
 /// The certificate has what gpg's has and nothing that the server cannot read: version 4 RSA
 /// keys with e = 65537, SHA-256 self-signatures, key flags, validity.
-///
-/// # Errors
-///
-/// [`Error::Malformed`] for a user ID or a time that OpenPGP cannot hold.
+/// Fails with [`Error::Malformed`] for a user ID or a time that OpenPGP cannot hold.
 pub fn generate(plan: &KeyPlan, passphrase: Option<&Passphrase>) -> Result<NewKey> {
     check_user_id(&plan.user_id)?;
     check_times(plan)?;
@@ -165,7 +158,7 @@ pub fn generate(plan: &KeyPlan, passphrase: Option<&Passphrase>) -> Result<NewKe
     let user_id = UserID::from(plan.user_id.as_str());
     let binding = made::on_user_id(certification(plan)?, &primary, &user_id)
         .map_err(Error::crypto("signing the user ID"))?;
-    let mut packets: Vec<openpgp::Packet> = vec![key.into(), user_id.into(), binding.into()];
+    let mut packets: Vec<Packet> = vec![key.into(), user_id.into(), binding.into()];
     let mut reasons = vec![RevocationReason::Unspecified];
     match plan.kind {
         KeyKind::Sign => {}
@@ -189,35 +182,35 @@ fn encryption_subkey(
     primary: &PrimaryKey,
     plan: &KeyPlan,
     passphrase: Option<&Passphrase>,
-) -> Result<[openpgp::Packet; 2]> {
+) -> Result<[Packet; 2]> {
     let (subkey, _) = new_key(plan.bits, plan.created, passphrase)?;
     let subkey = subkey.role_into_subordinate();
-    let binding = made::on_subkey(subkey_binding(plan)?, primary, subkey.parts_as_public())
+    let flags = KeyFlags::empty().set_storage_encryption().set_transport_encryption();
+    let binding = self_signature(SignatureType::SubkeyBinding, plan.created)?
+        .set_key_validity_period(plan.validity)
+        .and_then(|builder| builder.set_key_flags(flags))
+        .and_then(|builder| made::on_subkey(builder, primary, subkey.parts_as_public()))
         .map_err(Error::crypto("binding the subkey"))?;
     Ok([subkey.into(), binding.into()])
 }
 
 /// OpenPGP's times and durations are 32-bit numbers of seconds (RFC 9580, section 3.5).
 fn check_times(plan: &KeyPlan) -> Result<()> {
-    let seconds =
-        |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map(|d| d.as_secs());
     let latest = u64::from(u32::MAX);
-    match seconds(plan.created) {
-        // 1980: before OpenPGP, so the clock is wrong.
-        Ok(created) if created > 315_532_800 && created < latest => {}
-        _ => {
-            return Err(Error::malformed("the clock shows a time that a key cannot be made at"));
-        }
+    let created = plan.created.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    // 1980: before OpenPGP, so the clock is wrong.
+    if created.as_secs() <= 315_532_800 || created.as_secs() >= latest {
+        return Err(Error::malformed("the clock shows a time that a key cannot be made at"));
     }
     let subkey = match plan.kind {
         KeyKind::Organisation { signing } => signing,
         _ => None,
     };
     let unsound = |validity: Duration| validity.as_secs() == 0 || validity.as_secs() > latest;
-    match [plan.validity, subkey].into_iter().flatten().any(unsound) {
-        true => Err(Error::malformed("the key would be valid for longer than OpenPGP can say")),
-        false => Ok(()),
+    if [plan.validity, subkey].into_iter().flatten().any(unsound) {
+        return Err(Error::malformed("the key would be valid for longer than OpenPGP can say"));
     }
+    Ok(())
 }
 
 fn certification(plan: &KeyPlan) -> Result<SignatureBuilder> {
@@ -225,25 +218,24 @@ fn certification(plan: &KeyPlan) -> Result<SignatureBuilder> {
         KeyKind::Organisation { .. } => KeyFlags::empty().set_certification(),
         KeyKind::Sign | KeyKind::RsaRsa => KeyFlags::empty().set_certification().set_signing(),
     };
+    let hashes = vec![HashAlgorithm::SHA256, HashAlgorithm::SHA512, HashAlgorithm::SHA384];
     self_signature(SignatureType::PositiveCertification, plan.created)?
         .set_key_validity_period(plan.validity)
-        .and_then(|builder| {
-            builder
-                .set_key_flags(flags)?
-                .set_preferred_hash_algorithms(vec![
-                    HashAlgorithm::SHA256,
-                    HashAlgorithm::SHA512,
-                    HashAlgorithm::SHA384,
-                ])?
-                .set_features(Features::empty().set_seipdv1())
-        })
+        .and_then(|builder| builder.set_key_flags(flags))
+        .and_then(|builder| builder.set_preferred_hash_algorithms(hashes))
+        .and_then(|builder| builder.set_features(Features::empty().set_seipdv1()))
         .map_err(Error::crypto("preparing the self-signature"))
 }
 
-fn subkey_binding(plan: &KeyPlan) -> Result<SignatureBuilder> {
-    let flags = KeyFlags::empty().set_storage_encryption().set_transport_encryption();
-    self_signature(SignatureType::SubkeyBinding, plan.created)?
-        .set_key_validity_period(plan.validity)
-        .and_then(|builder| builder.set_key_flags(flags))
-        .map_err(Error::crypto("preparing the subkey's signature"))
+/// Makes a certificate for tests.
+#[cfg(test)]
+pub(super) fn test_certificate() -> super::certificate::Certificate {
+    let plan = KeyPlan {
+        kind: KeyKind::Sign,
+        bits: KeySizeBits::Rsa3072,
+        user_id: "Test".into(),
+        created: SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30),
+        validity: None,
+    };
+    generate(&plan, None).unwrap().secret.certificate().clone()
 }

@@ -23,10 +23,8 @@ pub enum KeySizeBits {
 
 impl KeySizeBits {
     /// Returns the size of that many bits.
-    ///
-    /// # Errors
-    ///
-    /// [`Weakness::TooShort`] below 3072 bits, [`Weakness::Unsupported`] for other sizes.
+    /// Fails with [`Weakness::TooShort`] below 3072 bits, [`Weakness::Unsupported`] for other
+    /// sizes.
     pub fn from_bits(bits: u32) -> Result<KeySizeBits, Weakness> {
         match bits {
             3072 => Ok(KeySizeBits::Rsa3072),

@@ -32,47 +32,31 @@ enum Asks {
 impl KeyQuery {
     /// Reads a KEY: a fingerprint or 16-digit key ID (spaces, `0x` and a final `!` allowed), an
     /// e-mail address or another part of a user ID.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ShortKeyId`] for eight digits, [`Error::Malformed`] for nothing at all.
+    /// Fails with [`Error::ShortKeyId`] for eight digits, [`Error::Malformed`] for nothing at all.
     pub fn parse(text: &str) -> Result<KeyQuery> {
         let (body, exactly) = match text.trim().strip_suffix('!') {
             Some(body) => (body, true),
             None => (text.trim(), false),
         };
         let digits: String = body.chars().filter(|c| !c.is_whitespace()).collect();
-        let digits =
-            digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")).unwrap_or(&digits);
-        let is_short = digits.len() == 8 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        if is_short {
+        let digits = digits.strip_prefix("0x").or(digits.strip_prefix("0X")).unwrap_or(&digits);
+        if digits.len() == 8 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(Error::ShortKeyId(text.to_string()));
         }
-        let asks = if let Some(fingerprint) = Fingerprint::from_hex(digits) {
-            Asks::Fingerprint(fingerprint)
-        } else if let Some(key_id) = KeyId::from_hex(digits) {
-            Asks::KeyId(key_id)
-        } else if body.is_empty() {
-            return Err(Error::malformed("an empty KEY names no key"));
-        } else if exactly {
-            // The mark belongs to a fingerprint or key ID. A user ID may end in the same character.
-            return Ok(KeyQuery {
-                text: text.to_string(),
-                asks: Asks::UserId(text.trim().to_lowercase()),
-                exactly: false,
-            });
-        } else {
-            Asks::UserId(body.to_lowercase())
+        let key = Fingerprint::from_hex(digits).map(Asks::Fingerprint);
+        let key = key.or_else(|| KeyId::from_hex(digits).map(Asks::KeyId));
+        // The mark belongs to a fingerprint or key ID. A user ID may end in the same character.
+        let (asks, exactly) = match key {
+            Some(key) => (key, exactly),
+            None if body.is_empty() => return Err(Error::malformed("an empty KEY names no key")),
+            None => (Asks::UserId(text.trim().to_lowercase()), false),
         };
         Ok(KeyQuery { text: text.to_string(), asks, exactly })
     }
 
     /// Reads a name as GnuPG does, with its marks: `=Whole User ID`, `<address>`, `@part of the
     /// address`, `*part`, `&KEYGRIP`. A name without a mark is a KEY.
-    ///
-    /// # Errors
-    ///
-    /// As [`KeyQuery::parse`], and [`Error::Malformed`] for a mark alone.
+    /// Fails as [`KeyQuery::parse`] does, and with [`Error::Malformed`] for a mark alone.
     pub fn parse_gnupg(text: &str) -> Result<KeyQuery> {
         let name = text.trim();
         let Some(mark) = name.chars().next().filter(|mark| "=<@*&".contains(*mark)) else {
@@ -142,10 +126,7 @@ impl KeyQuery {
 
     /// Refuses a fingerprint, key ID or key grip of a subkey, with or without a final `!`. The
     /// caller changes, deletes or exports the key as a whole.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NamesSubkey`].
+    /// Fails with [`Error::NamesSubkey`].
     pub fn check_whole(&self, certificate: &Certificate) -> Result<()> {
         let key = certificate.fingerprint();
         match self.key_in(certificate) {

@@ -216,10 +216,7 @@ impl SecretKey {
     }
 
     /// Checks that it can be unlocked in reasonable time, also with a number of secret parts more.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] with [`Weakness::ManySecretParts`] or [`Weakness::CostlyPassphrase`].
+    /// Refuses with [`Weakness::ManySecretParts`] or [`Weakness::CostlyPassphrase`].
     pub fn check_room(&self, more: usize) -> Result<()> {
         check_parts(&self.fingerprint(), self.parts_here().count() + more)?;
         let costs = self.parts_here().filter_map(|key| argon2(key.secret()));
@@ -250,10 +247,7 @@ impl SecretKey {
     }
 
     /// Returns the key that would sign, without unlocking it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`], as [`SecretKey::unlock`].
+    /// Fails with [`Error::Refused`], as [`SecretKey::unlock`].
     pub fn check_can_sign(
         &self,
         exactly: Option<&Fingerprint>,

@@ -21,10 +21,7 @@ impl<T, C: Fn(&mut T) -> &mut Certificate> Gathered<T, C> {
 
     /// Adds a thing. If there is one with a copy of its certificate, that one stays, and gets what
     /// the copy has beyond it, unless `check` refuses both together.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Crypto`] if copies cannot be joined, and those of `check`.
+    /// Fails with [`Error::Crypto`] if copies cannot be joined, and as `check` does.
     pub fn add(&mut self, mut item: T, check: impl Fn(&Certificate) -> Result<()>) -> Result<()> {
         let copy = (self.certificate)(&mut item);
         let place = self.places.get(&copy.fingerprint());
@@ -49,10 +46,7 @@ impl<T, C: Fn(&mut T) -> &mut Certificate> Gathered<T, C> {
 }
 
 /// Takes the copies of each certificate together.
-///
-/// # Errors
-///
-/// [`Error::Crypto`] if copies cannot be joined.
+/// Fails with [`Error::Crypto`] if copies cannot be joined.
 pub fn gather<T>(
     items: impl IntoIterator<Item = T>,
     certificate: impl Fn(&mut T) -> &mut Certificate,
@@ -63,10 +57,7 @@ pub fn gather<T>(
 }
 
 /// Returns the only one of those that match a KEY, which is empty if none was given.
-///
-/// # Errors
-///
-/// [`Error::UnknownKey`] if there is none, [`Error::AmbiguousKey`] if there are several.
+/// Fails with [`Error::UnknownKey`] if there is none, [`Error::AmbiguousKey`] if there are several.
 pub fn one<T>(
     matching: impl IntoIterator<Item = T>,
     certificate: impl Fn(&T) -> &Certificate,

@@ -74,10 +74,7 @@ impl Moduli {
 
     /// Returns the first one that shares a prime with a certificate, as [`sharer`] does. The moduli
     /// here were compared with each other before.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotRead`] if the budget is too small to compare it with all.
+    /// Fails with [`Error::NotRead`] if the budget is too small to compare it with all.
     pub fn sharer(
         &self,
         certificate: &Certificate,

@@ -18,10 +18,7 @@ use super::weakness::Weakness;
 use crate::openpgp::error::{Error, Result};
 
 /// Signs everything that the reader yields.
-///
-/// # Errors
-///
-/// [`Error::Unreadable`] for the reader's, and as [`sign_hashed`].
+/// Fails with [`Error::Unreadable`] if the reader does, and as [`sign_hashed`] does.
 pub fn sign(
     artifact: impl Read,
     key: &SigningKey,
@@ -37,10 +34,8 @@ pub fn sign(
 /// area has the creation time, the issuer fingerprint and the issuer key ID. It has no salt, unlike
 /// signatures that sequoia builds, because SHA-256 needs none. So it depends only on key, content
 /// and time.
-///
-/// # Errors
-///
-/// [`Error::Refused`] for a time before the key was made, [`Error::Malformed`] for one after 2106.
+/// Fails with [`Error::Refused`] for a time before the key was made, [`Error::Malformed`] for one
+/// after 2106.
 pub fn sign_hashed(
     content: &Hashed,
     key: &SigningKey,
@@ -51,10 +46,7 @@ pub fn sign_hashed(
 
 /// Signs content that was hashed with SHA-256, SHA-384 or SHA-512, as [`sign_hashed`] does with
 /// the first.
-///
-/// # Errors
-///
-/// As [`sign_hashed`], or [`Error::Crypto`] for any other hash.
+/// Fails as [`sign_hashed`] does, or with [`Error::Crypto`] for any other hash.
 pub fn sign_hashed_with(
     content: &Hashed,
     way: ContentHash,

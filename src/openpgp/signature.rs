@@ -201,10 +201,7 @@ impl DetachedSignature {
     }
 
     /// Returns how it wants its file hashed.
-    ///
-    /// # Errors
-    ///
-    /// [`Reason::WeakHash`] for everything but SHA-256, SHA-384 and SHA-512.
+    /// Fails with [`Reason::WeakHash`] for everything but SHA-256, SHA-384 and SHA-512.
     pub fn content_hash(&self) -> Result<ContentHash, Bad> {
         let algorithm = self.signature.hash_algo();
         match HashAlgorithm::from_id(algorithm.into()) {

@@ -68,10 +68,8 @@ fn too_long() -> Error {
 
 /// Reads a time: ISO 8601 (`2026-11-22T20:00:00Z`, `2026-11-22`), or seconds since 1970 as
 /// `SOURCE_DATE_EPOCH` has them. A time without a zone is UTC. A day means its first second.
-///
-/// # Errors
-///
-/// [`Error::Malformed`] for anything else, and for times that OpenPGP's 32 bits cannot hold.
+/// Fails with [`Error::Malformed`] for anything else, and for times that OpenPGP's 32 bits cannot
+/// hold.
 pub fn parse_time(text: &str) -> Result<SystemTime> {
     let written = text.trim();
     let seconds = written.parse::<i64>().ok();

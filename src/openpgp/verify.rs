@@ -100,10 +100,7 @@ pub enum Verdict {
 
 /// Judges a signature over everything that the reader yields, by the publisher's policy alone.
 /// See [`Judge`](crate::judge::Judge) for the server's verdict beside it.
-///
-/// # Errors
-///
-/// Only the reader's.
+/// Fails only if the reader does.
 pub fn verify(
     artifact: impl Read,
     signature: &DetachedSignature,

@@ -288,21 +288,13 @@ fn fast(key: &RawKey<'_>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::super::framing::{SIGNATURE, packets};
-    use super::super::keygen::{KeyKind, KeyPlan, generate};
-    use super::super::policy::KeySizeBits;
+    use super::super::keygen::test_certificate;
     use super::*;
     use sequoia_openpgp::parse::Parse;
 
     #[test]
     fn a_proof_is_what_sequoia_looks_for() {
-        let plan = KeyPlan {
-            kind: KeyKind::Sign,
-            bits: KeySizeBits::Rsa3072,
-            user_id: "Test".into(),
-            created: std::time::UNIX_EPOCH + std::time::Duration::from_secs(1 << 30),
-            validity: None,
-        };
-        let bytes = generate(&plan, None).unwrap().secret.certificate().to_bytes().unwrap();
+        let bytes = test_certificate().to_bytes().unwrap();
         let all: Vec<RawPacket<'_>> = packets(&bytes).flatten().collect();
         let key = RawKey::read(all[0].body).unwrap();
         let signature = all.iter().find(|packet| packet.tag == SIGNATURE).unwrap();

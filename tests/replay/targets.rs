@@ -20,7 +20,6 @@ use plugsign::mattermost::server_copy::ServerCopy;
 use plugsign::mattermost::shape::shape;
 use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::certificate::Certificate;
-use plugsign::openpgp::change::newest_self_signature;
 use plugsign::openpgp::facts::{certificate_facts, signature_facts};
 use plugsign::openpgp::gnupg::PrivateKeyFile;
 use plugsign::openpgp::gnupg::{WantedKeys, read_keybox, read_keyring};
@@ -73,7 +72,7 @@ fn look_at(certificate: &Certificate) {
     let _ = (description.can_sign(), description.weakness(), description.signs_until());
     let _ = (certificate.check_signer(&policy), certificate.revoked());
     let _ = certificate_facts(certificate, &policy);
-    let _ = newest_self_signature(certificate);
+    let _ = certificate.newest_self_signature();
     let bytes = certificate.to_bytes().expect("what was read can be written");
     let again = Certificate::from_bytes(&bytes).expect("what was written can be read");
     assert_eq!(again.fingerprint(), certificate.fingerprint());

@@ -121,10 +121,7 @@ impl Certificate {
     }
 
     /// Reads one binary certificate and nothing else.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoKey`] if there is none.
+    /// Fails with [`Error::NoKey`] if there is none.
     pub fn from_bytes(bytes: &[u8]) -> Result<Certificate> {
         Cert::from_bytes(bytes)
             .map(Certificate::new)
@@ -220,10 +217,7 @@ impl Certificate {
     }
 
     /// Adds what another copy of this certificate has. Nothing is lost, above all no revocation.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Crypto`] if the other is not a copy of this one.
+    /// Fails with [`Error::Crypto`] if the other is not a copy of this one.
     pub fn merge(&self, other: &Certificate) -> Result<Certificate> {
         let merged = self.cert.clone().merge_public(other.cert.clone());
         let merged = merged.map_err(Error::crypto("merging certificates"))?;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use sequoia_openpgp::packet::signature::SignatureBuilder;
+
 use super::renew::{
     Maker, check_changeable, renew_primary, renew_subkey, subkeys_in_use, with_packets,
 };
@@ -36,13 +38,8 @@ pub fn extend(
 ) -> Result<Extended> {
     check_changeable(certificate, maker.primary, now)?;
     let validity = validity_since(maker.primary.created(), expires)?;
-    let mut packets = renew_primary(
-        certificate,
-        maker.primary,
-        now,
-        |_| true,
-        |builder| builder.set_key_validity_period(validity),
-    )?;
+    let until = |builder: SignatureBuilder| builder.set_key_validity_period(validity);
+    let mut packets = renew_primary(certificate, maker.primary, now, |_| true, until)?;
     if packets.is_empty() {
         return Err(Error::malformed("the key has no user ID that could be extended"));
     }
@@ -61,16 +58,12 @@ pub fn extend(
 }
 
 /// Returns an end as OpenPGP has it: in seconds after the key was made.
-pub(super) fn validity_since(
-    created: SystemTime,
-    expires: Option<SystemTime>,
-) -> Result<Option<Duration>> {
+fn validity_since(created: SystemTime, expires: Option<SystemTime>) -> Result<Option<Duration>> {
     let Some(expires) = expires else { return Ok(None) };
-    match expires.duration_since(created) {
-        Ok(validity) if (1..=u64::from(u32::MAX)).contains(&validity.as_secs()) => {
-            Ok(Some(validity))
-        }
-        _ => Err(Error::malformed(
+    let validity = expires.duration_since(created).ok();
+    match validity.filter(|it| (1..=u64::from(u32::MAX)).contains(&it.as_secs())) {
+        Some(validity) => Ok(Some(validity)),
+        None => Err(Error::malformed(
             "the key would be valid for longer than OpenPGP can say, which is 136 years",
         )),
     }

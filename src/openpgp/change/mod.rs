@@ -16,7 +16,7 @@ mod user_ids;
 pub use extend::{Extended, extend};
 pub use refresh::refresh;
 pub(super) use renew::self_signature;
-pub use renew::{Maker, extendable_subkeys, newest_self_signature};
+pub use renew::{Maker, extendable_subkeys};
 pub(super) use revoke::begins_with_revocation;
 pub use revoke::{Revocation, read_revocations, revocation, revoke_by, revoke_key, revoke_subkey};
 pub(super) use rotate::signing_subkey;

@@ -15,10 +15,8 @@ use crate::openpgp::weakness::Weakness;
 
 impl SecretKey {
     /// Protects every secret part here with another passphrase, or with none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::WrongPassphrase`] and [`Error::PassphraseNeeded`] for the old passphrase.
+    /// Fails with [`Error::WrongPassphrase`] and [`Error::PassphraseNeeded`] for the old
+    /// passphrase.
     pub fn change_passphrase(
         &self,
         old: Option<&Passphrase>,
@@ -36,10 +34,7 @@ impl SecretKey {
     /// Protects every secret part that has no protection or a weak one. The new protection is the
     /// strongest that gpg reads: iterated and salted SHA-256 over 62 MiB, AES-256 in CFB mode and a
     /// SHA-1 checksum (usage octet 254).
-    ///
-    /// # Errors
-    ///
-    /// As [`SecretKey::check`].
+    /// Fails as [`SecretKey::check`].
     pub fn protect(&self, passphrase: &Passphrase) -> Result<SecretKey> {
         self.with_secrets(|key| {
             if is_elsewhere(key.secret()) || is_well_protected(key.secret()) {
@@ -83,10 +78,7 @@ impl SecretKey {
 
     /// Adds the secret parts that only another copy has, with their protection there. What is here
     /// stays as it is.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Crypto`].
+    /// Fails with [`Error::Crypto`].
     pub fn with_parts_of(&self, other: &SecretKey) -> Result<SecretKey> {
         let primary = self.fingerprint();
         let here = self.secret_fingerprints();
@@ -128,10 +120,7 @@ impl SecretKey {
 
     /// Returns the key as `gpg --export-secret-subkeys` writes it: without the primary key's
     /// secret part and, if `only` names some, without those of other subkeys. Nothing is unlocked.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] if no secret part would be left.
+    /// Fails with [`Error::Refused`] if no secret part would be left.
     pub fn subkeys_alone(&self, only: &[Fingerprint]) -> Result<SecretKey> {
         let primary = self.fingerprint();
         let stays = |fingerprint: &Fingerprint| {

@@ -13,7 +13,7 @@ use super::made;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::Fingerprint;
-use crate::openpgp::policy::ACCEPTED_HASHES;
+use crate::openpgp::policy::{ACCEPTED_HASHES, check_key};
 use crate::openpgp::primary_key::PrimaryKey;
 use crate::openpgp::rsa::UnlockedKey;
 use crate::openpgp::secret_key::{Passphrase, SecretKey};
@@ -30,12 +30,6 @@ pub struct Maker<'a> {
     pub passphrase: Option<&'a Passphrase>,
 }
 
-/// Returns the time of the newest self-signature, including revocations. A change must be newer to
-/// count.
-pub fn newest_self_signature(certificate: &Certificate) -> Option<SystemTime> {
-    certificate.newest_self_signature()
-}
-
 /// Refuses to change a revoked key, because a newer self-signature could undo a soft revocation.
 /// Also refuses a clock that is behind the key's creation or its newest self-signature.
 pub(super) fn check_changeable(
@@ -43,26 +37,28 @@ pub(super) fn check_changeable(
     primary: &PrimaryKey,
     now: SystemTime,
 ) -> Result<()> {
-    let fingerprint = certificate.fingerprint();
-    if primary.fingerprint() != fingerprint {
-        return Err(Error::OtherKey { wanted: fingerprint, found: primary.fingerprint() });
-    }
+    check_own(certificate, primary)?;
     if let Some(reason) = certificate.revoked() {
-        let weakness = Weakness::Revoked(reason);
-        return Err(Error::Refused { key: fingerprint.to_string(), weakness });
+        return Err(Error::refused(certificate.fingerprint(), Weakness::Revoked(reason)));
     }
     check_clock(certificate, now)
 }
 
-/// Refuses a clock that is behind the key's creation or its newest self-signature.
+/// Refuses another key than the certificate's.
+pub(super) fn check_own(certificate: &Certificate, primary: &PrimaryKey) -> Result<()> {
+    let (wanted, found) = (certificate.fingerprint(), primary.fingerprint());
+    if wanted == found { Ok(()) } else { Err(Error::OtherKey { wanted, found }) }
+}
+
+/// Refuses a clock that is behind the key's creation or its newest self-signature. A change must be
+/// newer to count.
 pub(super) fn check_clock(certificate: &Certificate, now: SystemTime) -> Result<()> {
     let key = certificate.fingerprint();
     let created = certificate.cert().primary_key().key().creation_time();
     if now < created {
-        let weakness = Weakness::NotYetValid(created);
-        return Err(Error::Refused { key: key.to_string(), weakness });
+        return Err(Error::refused(key, Weakness::NotYetValid(created)));
     }
-    match newest_self_signature(certificate) {
+    match certificate.newest_self_signature() {
         Some(newest) if newest >= now => Err(Error::ClockBehind { key, newest }),
         _ => Ok(()),
     }
@@ -73,15 +69,16 @@ pub(in crate::openpgp) fn self_signature(
     typ: SignatureType,
     now: SystemTime,
 ) -> Result<SignatureBuilder> {
-    SignatureBuilder::new(typ)
-        .set_hash_algo(HashAlgorithm::SHA256)
-        .set_signature_creation_time(now)
-        .map_err(Error::crypto("preparing a self-signature"))
+    begun(SignatureBuilder::new(typ), now)
 }
 
 /// Begins a self-signature with the content of an older one, with SHA-256 and a new time.
 pub(super) fn renewed(old: &Signature, now: SystemTime) -> Result<SignatureBuilder> {
-    SignatureBuilder::from(old.clone())
+    begun(SignatureBuilder::from(old.clone()), now)
+}
+
+fn begun(builder: SignatureBuilder, now: SystemTime) -> Result<SignatureBuilder> {
+    builder
         .set_hash_algo(HashAlgorithm::SHA256)
         .set_signature_creation_time(now)
         .map_err(Error::crypto("preparing a self-signature"))
@@ -108,18 +105,15 @@ pub(super) fn renew_primary(
     let failed = "renewing a self-signature";
     let cert = certificate.cert();
     let mut packets = Vec::new();
-    if let Some(old) = newest(cert.primary_key().self_signatures())
-        && wanted(old)
-    {
+    let wanted = |old: &&Signature| wanted(old);
+    if let Some(old) = newest(cert.primary_key().self_signatures()).filter(wanted) {
         let new = change(renewed(old, now)?)
             .and_then(|builder| made::on_key(builder, primary))
             .map_err(Error::crypto(failed))?;
         packets.push(Packet::from(new));
     }
     for user_id in cert.userids().filter(|id| !certificate.is_revoked_id(id)) {
-        let Some(old) = newest(user_id.self_signatures()).filter(|old| wanted(old)) else {
-            continue;
-        };
+        let Some(old) = newest(user_id.self_signatures()).filter(wanted) else { continue };
         let new = change(renewed(old, now)?)
             .and_then(|builder| made::on_user_id(builder, primary, user_id.userid()))
             .map_err(Error::crypto(failed))?;
@@ -139,8 +133,7 @@ pub(super) fn renew_subkey(
 ) -> Result<Vec<Packet>> {
     let failed = "binding the subkey";
     let mut builder = change(renewed(old, now)?).map_err(Error::crypto(failed))?;
-    let signs = old.key_flags().is_some_and(|flags| flags.for_signing());
-    if signs && !old.embedded_signatures().any(is_strong) {
+    if signs(old) && !old.embedded_signatures().any(is_strong) {
         let unlocked = maker.secret.unlock_subkey(&Fingerprint::of(subkey), maker.passphrase)?;
         builder = with_back_signature(builder, &unlocked, maker.primary, subkey, now)?;
     }
@@ -179,23 +172,28 @@ pub fn extendable_subkeys(certificate: &Certificate) -> Vec<Fingerprint> {
     in_use.into_iter().map(|(key, _)| Fingerprint::of(key)).collect()
 }
 
-/// Returns the subkeys in use, with their newest binding: the newest one for signing and the newest
-/// one for other uses. Older ones were replaced and keep their end. Revoked ones and those of other
-/// algorithms do not change.
-pub(super) fn subkeys_in_use(
-    certificate: &Certificate,
-) -> Vec<(&Key<PublicParts, SubordinateRole>, &Signature)> {
-    let mut found: [Option<(&Key<PublicParts, SubordinateRole>, &Signature)>; 2] = [None, None];
-    for subkey in certificate.cert().keys().subkeys() {
-        if certificate.is_revoked_subkey(subkey.key())
-            || crate::openpgp::policy::check_key(subkey.key()).is_err()
-        {
-            continue;
-        }
+/// A subkey with its newest binding.
+pub(super) type Bound<'a> = (&'a Key<PublicParts, SubordinateRole>, &'a Signature);
+
+/// Returns the subkeys that change. Revoked ones and those of other algorithms do not.
+pub(super) fn changeable_subkeys(certificate: &Certificate) -> impl Iterator<Item = Bound<'_>> {
+    certificate.cert().keys().subkeys().filter_map(|subkey| {
         let key = subkey.component();
-        let Some(binding) = newest(subkey.self_signatures()) else { continue };
-        let signs = binding.key_flags().is_some_and(|flags| flags.for_signing());
-        let place = &mut found[usize::from(signs)];
+        let is_changeable = !certificate.is_revoked_subkey(key) && check_key(key).is_ok();
+        Some((key, newest(subkey.self_signatures()).filter(|_| is_changeable)?))
+    })
+}
+
+pub(super) fn signs(binding: &Signature) -> bool {
+    binding.key_flags().is_some_and(|flags| flags.for_signing())
+}
+
+/// Returns the subkeys in use, with their newest binding: the newest one for signing and the newest
+/// one for other uses. Older ones were replaced and keep their end.
+pub(super) fn subkeys_in_use(certificate: &Certificate) -> Vec<Bound<'_>> {
+    let mut found: [Option<Bound<'_>>; 2] = [None, None];
+    for (key, binding) in changeable_subkeys(certificate) {
+        let place = &mut found[usize::from(signs(binding))];
         if place.is_none_or(|(best, _)| best.creation_time() < key.creation_time()) {
             *place = Some((key, binding));
         }

@@ -9,11 +9,10 @@ use sequoia_openpgp::serialize::MarshalInto;
 use sequoia_openpgp::types::SignatureType;
 
 use super::made;
-use super::renew::{check_clock, self_signature, with_packets};
-use crate::openpgp::error::{Error, Result};
-
+use super::renew::{check_clock, check_own, self_signature, with_packets};
 use crate::openpgp::armor::armored;
 use crate::openpgp::certificate::Certificate;
+use crate::openpgp::error::{Error, Result};
 use crate::openpgp::framing::{self, BadFrame, RawPacket, SIGNATURE};
 use crate::openpgp::ids::{Fingerprint, KeyId};
 use crate::openpgp::primary_key::PrimaryKey;
@@ -80,10 +79,7 @@ pub fn revoke_key(
 }
 
 /// Revokes a subkey.
-///
-/// # Errors
-///
-/// [`Error::UnknownKey`] if the certificate has no such subkey, else as [`revoke_key`].
+/// Fails with [`Error::UnknownKey`] if there is no such subkey, else as [`revoke_key`].
 pub fn revoke_subkey(
     certificate: &Certificate,
     primary: &PrimaryKey,
@@ -95,23 +91,18 @@ pub fn revoke_subkey(
     check_own(certificate, primary)?;
     check_clock(certificate, now)?;
     check_message(message)?;
-    let subkeys = certificate.cert().keys().subkeys();
-    let key = subkeys
-        .map(|subkey| subkey.component().clone())
-        .find(|key| Fingerprint::of(key) == *subkey)
-        .ok_or_else(|| Error::UnknownKey(subkey.to_string()))?;
+    let mut subkeys = certificate.cert().keys().subkeys().map(|it| it.component());
+    let key = subkeys.find(|key| Fingerprint::of(key) == *subkey);
+    let key = key.ok_or_else(|| Error::UnknownKey(subkey.to_string()))?;
     let signature = self_signature(SignatureType::SubkeyRevocation, now)?
         .set_reason_for_revocation(reason.code(), message.as_bytes())
-        .and_then(|builder| made::on_subkey(builder, primary, &key))
+        .and_then(|builder| made::on_subkey(builder, primary, key))
         .map_err(Error::crypto("revoking the subkey"))?;
-    with_packets(certificate, vec![key.into(), signature.into()])
+    with_packets(certificate, vec![key.clone().into(), signature.into()])
 }
 
 /// Applies a revocation certificate to the key that made it.
-///
-/// # Errors
-///
-/// [`Error::ForeignRevocation`] if another key made it.
+/// Fails with [`Error::ForeignRevocation`] if another key made it.
 pub fn revoke_by(certificate: &Certificate, revocation: &Revocation) -> Result<Certificate> {
     if !revocation.is_by(certificate) {
         return Err(Error::ForeignRevocation(certificate.fingerprint()));
@@ -121,10 +112,7 @@ pub fn revoke_by(certificate: &Certificate, revocation: &Revocation) -> Result<C
 
 /// Makes a revocation certificate for the day when the key is lost. It has words around it, and a
 /// colon in front of its armor so that nobody imports it by mistake.
-///
-/// # Errors
-///
-/// [`Error::Crypto`].
+/// Fails with [`Error::Crypto`].
 pub fn revocation(
     primary: &PrimaryKey,
     user_id: &str,
@@ -132,9 +120,8 @@ pub fn revocation(
     now: SystemTime,
 ) -> Result<Vec<u8>> {
     let signature = key_revocation(primary, reason, "", now)?;
-    let packet = Packet::from(signature)
-        .to_vec()
-        .map_err(Error::crypto("writing the revocation certificate"))?;
+    let packet = Packet::from(signature).to_vec();
+    let packet = packet.map_err(Error::crypto("writing the revocation certificate"))?;
     let when = match reason {
         RevocationReason::Unspecified => "do so when the key is lost or in\nsomebody else's hands",
         RevocationReason::Compromised => {
@@ -170,11 +157,6 @@ fn key_revocation(
         .set_reason_for_revocation(reason.code(), message.as_bytes())
         .and_then(|builder| made::on_key(builder, primary))
         .map_err(Error::crypto("making the revocation"))
-}
-
-fn check_own(certificate: &Certificate, primary: &PrimaryKey) -> Result<()> {
-    let (wanted, found) = (certificate.fingerprint(), primary.fingerprint());
-    if wanted == found { Ok(()) } else { Err(Error::OtherKey { wanted, found }) }
 }
 
 /// The message is published with the certificate, and readers show it.

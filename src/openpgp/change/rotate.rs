@@ -38,10 +38,7 @@ pub struct Rotated {
 /// they end.
 ///
 /// The passphrase has to unlock the other secret parts. It then protects the new one.
-///
-/// # Errors
-///
-/// As [`extend`](super::extend()), and what unlocking the others can say.
+/// Fails as [`extend`](super::extend()) does, and as unlocking the others may.
 pub fn rotate(certificate: &Certificate, maker: &Maker<'_>, plan: &SubkeyPlan) -> Result<Rotated> {
     check_changeable(certificate, maker.primary, plan.created)?;
     maker.secret.check_room(1)?;

@@ -279,15 +279,7 @@ mod tests {
     }
 
     fn certificate() -> Vec<u8> {
-        use crate::openpgp::keygen::{KeyKind, KeyPlan, generate};
-        let plan = KeyPlan {
-            kind: KeyKind::Sign,
-            bits: crate::openpgp::policy::KeySizeBits::Rsa3072,
-            user_id: "Test".into(),
-            created: std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1 << 30),
-            validity: None,
-        };
-        generate(&plan, None).unwrap().secret.certificate().to_bytes().unwrap()
+        crate::openpgp::keygen::test_certificate().to_bytes().unwrap()
     }
 
     fn good(read: &[Result<Certificate>]) -> usize {

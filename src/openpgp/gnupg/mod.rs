@@ -148,11 +148,9 @@ fn secret_of(
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
-
     use super::*;
-    use crate::openpgp::keygen::{KeyKind, KeyPlan, generate};
-    use crate::openpgp::policy::KeySizeBits;
+    use crate::openpgp::ids::hex;
+    use crate::openpgp::keygen::test_certificate;
 
     const FORMS: [&str; 4] = [
         "(private-key (rsa (n #00FF#)(e #03#)(d #05#)(p #07#)(q #09#)(u #0B#)))",
@@ -167,8 +165,7 @@ mod tests {
     ];
 
     fn grip_of_255() -> String {
-        let digest = crate::openpgp::hash::sha1(&[&[0, 0xFF]]).unwrap();
-        digest.iter().map(|byte| format!("{byte:02X}")).collect()
+        hex(&crate::openpgp::hash::sha1(&[&[0, 0xFF]]).unwrap())
     }
 
     #[test]
@@ -187,14 +184,7 @@ mod tests {
 
     #[test]
     fn no_mutation_of_a_private_key_panics() {
-        let plan = KeyPlan {
-            kind: KeyKind::Sign,
-            bits: KeySizeBits::Rsa3072,
-            user_id: "Test".into(),
-            created: SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30),
-            validity: None,
-        };
-        let certificate = generate(&plan, None).unwrap().secret.certificate().clone();
+        let certificate = test_certificate();
         let owner = certificate.cert().primary_key().key().clone().role_into_unspecified();
         let passphrase = Passphrase::new(zeroize::Zeroizing::new(b"pass".to_vec()));
         for form in FORMS {

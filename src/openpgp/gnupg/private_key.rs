@@ -9,7 +9,7 @@ use sequoia_openpgp::packet::key::{Encrypted, SecretKeyMaterial, Unencrypted};
 use sequoia_openpgp::types::{HashAlgorithm, SymmetricAlgorithm};
 use zeroize::Zeroizing;
 
-use super::protection::Protected;
+use super::protection::{Protected, count_of};
 use super::sexp::Sexp;
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::hash::sha1;
@@ -41,26 +41,19 @@ pub(super) enum SecretPart {
 
 impl PrivateKeyFile {
     /// Reads a file whose name is `keygrip` and `.key`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::GnupgFile`] says what is wrong with it.
+    /// Fails with [`Error::GnupgFile`], which says what is wrong with it.
     pub fn read(keygrip: &str, bytes: &[u8]) -> Result<PrivateKeyFile> {
         let key = match bytes.first() {
             Some(b'(') => Sexp::read(bytes),
             _ => key_entry(bytes).and_then(|text| Sexp::read(&text)),
         };
         let key = key.ok_or_else(|| bad("it is no S-expression of a key"))?;
-        let (Some(kind), Some(part)) = (key.name(), key.list().and_then(|list| list.get(1))) else {
-            return Err(bad("it has no key"));
-        };
+        let (kind, part) = key.name().zip(key.get(1)).ok_or_else(|| bad("it has no key"))?;
         let algorithm = part.name().unwrap_or_default();
         if !matches!(algorithm, b"rsa" | b"openpgp-rsa") {
             let public = ["q", "y"].iter().find_map(|name| part.value(name)).unwrap_or_default();
-            return Ok(PrivateKeyFile {
-                public: without_zeros(public).to_vec(),
-                secret: SecretPart::Other,
-            });
+            let public = without_zeros(public).to_vec();
+            return Ok(PrivateKeyFile { public, secret: SecretPart::Other });
         }
         let n = part.value("n").ok_or_else(|| bad("it has no modulus"))?;
         let public = without_zeros(n).to_vec();
@@ -83,13 +76,11 @@ fn bad(why: &str) -> Error {
 
 /// Reads which of gpg-agent's protections a key has.
 fn protected(key: Sexp) -> Result<SecretPart> {
-    let part = key.list().and_then(|list| list.get(1));
-    let protection = part.and_then(|part| part.find("protected")).and_then(Sexp::list);
-    let method = protection.and_then(|list| list.get(1)).and_then(Sexp::atom).unwrap_or_default();
-    if method == b"openpgp-native" {
-        let packet = protection.and_then(|list| list.get(2));
-        let native = packet.and_then(native).ok_or_else(|| bad("its protection is damaged"))?;
-        return Ok(SecretPart::Here(native));
+    let protection = key.get(1).and_then(|part| part.find("protected"));
+    let element = |place| protection.and_then(|protection| protection.get(place));
+    if element(1).and_then(Sexp::atom) == Some(b"openpgp-native") {
+        let native = element(2).and_then(native);
+        return native.map(SecretPart::Here).ok_or_else(|| bad("its protection is damaged"));
     }
     Protected::new(key).map(SecretPart::Protected)
 }
@@ -155,9 +146,7 @@ fn encrypted(
         "SHA512" => HashAlgorithm::SHA512,
         _ => return None,
     };
-    // RFC 9580, section 3.7.1.3: an OpenPGP packet has one octet for it.
-    let count: u8 = std::str::from_utf8(count).ok()?.parse().ok()?;
-    let hash_bytes = (16 + u32::from(count & 15)) << (u32::from(count >> 4) + 6);
+    let hash_bytes = count_of(std::str::from_utf8(count).ok()?.parse().ok()?);
     let s2k = S2K::Iterated { hash, salt: salt.try_into().ok()?, hash_bytes };
     Some(Encrypted::new(s2k, cipher, Some(checksum), [iv, data].concat().into()))
 }

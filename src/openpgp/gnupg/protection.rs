@@ -28,6 +28,10 @@ const MAX_COUNT: u32 = 1 << 29;
 
 const TAG: usize = 16;
 
+fn damaged() -> Error {
+    Error::GnupgFile("its protection is damaged".into())
+}
+
 /// A protected key.
 pub(super) struct Protected {
     key: Sexp,
@@ -48,9 +52,7 @@ enum Cipher {
 impl Protected {
     /// Takes a `(protected-private-key (rsa ...))` whose second element is a list.
     pub(super) fn new(key: Sexp) -> Result<Protected> {
-        let damaged = || Error::GnupgFile("its protection is damaged".into());
-        let part = key.list().and_then(|list| list.get(1)).ok_or_else(damaged)?;
-        let place = part.place("protected").ok_or_else(damaged)?;
+        let place = key.get(1).and_then(|part| part.place("protected")).ok_or_else(damaged)?;
         let (method, parameters, _) = elements(&key, place).ok_or_else(damaged)?;
         let cipher = match method {
             b"openpgp-s2k3-sha1-aes-cbc" => Cipher::Cbc128,
@@ -66,23 +68,17 @@ impl Protected {
     }
 
     /// Unlocks the secret numbers and returns the list that they are in.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::WrongPassphrase`] names `owner`; [`Error::Refused`] for a derivation that costs
-    /// too much; [`Error::GnupgFile`].
+    /// Fails with [`Error::WrongPassphrase`], [`Error::GnupgFile`], and [`Error::Refused`] for a
+    /// derivation that costs too much.
     pub(super) fn unlock(
         &self,
         passphrase: &Passphrase,
         owner: &Key<PublicParts, UnspecifiedRole>,
     ) -> Result<Sexp> {
-        let fingerprint = || Fingerprint::of(owner);
         if self.count > MAX_COUNT {
-            let cost = format!("{} bytes of SHA-1", self.count);
-            let weakness = Weakness::CostlyPassphrase(cost);
-            return Err(Error::Refused { key: owner.fingerprint().to_string(), weakness });
+            let weakness = Weakness::CostlyPassphrase(format!("{} bytes of SHA-1", self.count));
+            return Err(Error::refused(Fingerprint::of(owner), weakness));
         }
-        let damaged = || Error::GnupgFile("its protection is damaged".into());
         let (_, parameters, data) = elements(&self.key, self.place).ok_or_else(damaged)?;
         let iv = parameters.get(1).and_then(Sexp::atom).ok_or_else(damaged)?;
         let s2k =
@@ -101,13 +97,12 @@ impl Protected {
             Cipher::Ocb128 => decrypt_ocb(&key, iv, &self.around(&[]), &mut clear),
         };
         // A cipher cannot distinguish a wrong passphrase from damaged data.
-        let wrong = || Error::WrongPassphrase(fingerprint());
+        let wrong = || Error::WrongPassphrase(Fingerprint::of(owner));
         opened.ok_or_else(wrong)?;
         let secret = Sexp::read_first(&clear).ok_or_else(wrong)?;
-        let numbers = secret.list().and_then(|list| list.first()).ok_or_else(wrong)?;
+        let numbers = secret.get(0).ok_or_else(wrong)?;
         if !matches!(self.cipher, Cipher::Ocb128) {
-            let hash = secret.find("hash").and_then(Sexp::list);
-            let hash = hash.and_then(|hash| hash.get(2)).and_then(Sexp::atom);
+            let hash = secret.find("hash").and_then(|hash| hash.get(2)).and_then(Sexp::atom);
             let whole = self.around(numbers.list().ok_or_else(wrong)?);
             if hash != Some(&sha1(&[&whole])?[..]) {
                 return Err(wrong());
@@ -122,7 +117,7 @@ impl Protected {
     /// Writes the list of the key's numbers with other elements in place of the protected part.
     fn around(&self, instead: &[Sexp]) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(8 * 1024));
-        let part = self.key.list().and_then(|list| list.get(1)).and_then(Sexp::list);
+        let part = self.key.get(1).and_then(Sexp::list);
         out.push(b'(');
         for (place, element) in part.unwrap_or_default().iter().enumerate() {
             match place == self.place {
@@ -137,7 +132,7 @@ impl Protected {
 
 /// Returns the method, the parameters and the data of the protected part.
 fn elements(key: &Sexp, place: usize) -> Option<(&[u8], &[Sexp], &[u8])> {
-    match key.list()?.get(1)?.list()?.get(place)?.list()? {
+    match key.get(1)?.get(place)?.list()? {
         [_, Sexp::Atom(method), Sexp::List(parameters), Sexp::Atom(data)] => {
             Some((method, parameters, data))
         }
@@ -158,8 +153,13 @@ fn derivation(parameters: &[Sexp]) -> Option<([u8; 8], u32)> {
         return None;
     }
     let count: u32 = std::str::from_utf8(count).ok()?.parse().ok()?;
-    let count = if count < 256 { (16 + (count & 15)) << ((count >> 4) + 6) } else { count };
+    let count = u8::try_from(count).map_or(count, count_of);
     Some((salt.as_slice().try_into().ok()?, count))
+}
+
+/// Returns the count that OpenPGP writes as one octet (RFC 9580, section 3.7.1.3).
+pub(super) fn count_of(octet: u8) -> u32 {
+    (16 + u32::from(octet & 15)) << ((octet >> 4) + 6)
 }
 
 fn decrypt_cbc<D: KeyIvInit + BlockDecryptMut>(

@@ -49,9 +49,14 @@ impl Sexp {
         }
     }
 
+    /// Returns the element at a place of a list.
+    pub(super) fn get(&self, place: usize) -> Option<&Sexp> {
+        self.list()?.get(place)
+    }
+
     /// Returns the first element of a list, which names it.
     pub(super) fn name(&self) -> Option<&[u8]> {
-        self.list()?.first()?.atom()
+        self.get(0)?.atom()
     }
 
     /// Returns the place of the list of that name in this one.
@@ -61,7 +66,7 @@ impl Sexp {
 
     /// Returns the list of that name in this one.
     pub(super) fn find(&self, name: &str) -> Option<&Sexp> {
-        self.list()?.get(self.place(name)?)
+        self.get(self.place(name)?)
     }
 
     /// Returns the value of a list `(name value)` in this one.
@@ -118,23 +123,15 @@ impl SexpReader<'_> {
             return None;
         }
         self.run(u8::is_ascii_whitespace);
-        let atom = match self.peek()? {
-            b'(' => {
-                self.next();
-                return self.list(depth).map(Sexp::List);
-            }
-            b'#' => {
-                self.next();
-                self.hex()?
-            }
-            b'|' => {
-                self.next();
-                self.base64()?
-            }
-            b'"' => {
-                self.next();
-                self.quoted()?
-            }
+        let mark = self.peek()?;
+        if b"(#|\"".contains(&mark) {
+            self.next();
+        }
+        let atom = match mark {
+            b'(' => return self.list(depth).map(Sexp::List),
+            b'#' => self.hex()?,
+            b'|' => self.base64()?,
+            b'"' => self.quoted()?,
             b'0'..=b'9' => self.verbatim()?,
             _ => self.token()?,
         };
@@ -176,8 +173,7 @@ impl SexpReader<'_> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() / 2));
         let mut high = None;
         for byte in text.iter().filter(|byte| !byte.is_ascii_whitespace()) {
-            let digit =
-                char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())?;
+            let digit = char::from(*byte).to_digit(16)? as u8;
             match high.take() {
                 None => high = Some(digit),
                 Some(high) => bytes.push(high << 4 | digit),
@@ -187,10 +183,9 @@ impl SexpReader<'_> {
     }
 
     fn base64(&mut self) -> Option<Zeroizing<Vec<u8>>> {
-        let text: Zeroizing<Vec<u8>> = Zeroizing::new(self.run(|byte| *byte != b'|').to_vec());
-        let compact: Zeroizing<Vec<u8>> = Zeroizing::new(
-            text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect(),
-        );
+        let text = self.run(|byte| *byte != b'|');
+        let mut compact = Zeroizing::new(Vec::with_capacity(text.len()));
+        compact.extend(text.iter().filter(|byte| !byte.is_ascii_whitespace()));
         let bytes = STANDARD.decode(compact.as_slice()).ok().map(Zeroizing::new)?;
         (self.next() == Some(b'|')).then_some(bytes)
     }
@@ -290,9 +285,7 @@ mod tests {
         }
         assert!(Sexp::read(&b"(".repeat(10_000)).is_none());
         assert!(Sexp::read(&[b"(".repeat(10_000), b")".repeat(10_000)].concat()).is_none());
-        assert!(
-            Sexp::read(&[b"(".to_vec(), b"a ".repeat(100_000), b")".to_vec()].concat()).is_none()
-        );
+        assert!(Sexp::read(&[&b"("[..], &b"a ".repeat(100_000), b")"].concat()).is_none());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::disk::shelf::HomeKey;
 use crate::mattermost::public_key::check_readable;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
-use crate::openpgp::change::{Maker, newest_self_signature, revocation};
+use crate::openpgp::change::{Maker, revocation};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::key_file::{MAX_KEY_FILE, read_keys};
 use crate::openpgp::policy::Policy;
@@ -210,7 +210,7 @@ pub fn of_home(home: &Home, fingerprint: &Fingerprint) -> disk::Result<HomeKey> 
 /// second one waits for the next second. A clock that is further behind is refused later.
 pub fn settle(certificate: &Certificate, publisher: &Publisher<'_>) -> SystemTime {
     let now = publisher.watch.now();
-    let next = newest_self_signature(certificate).map(|newest| newest + Duration::from_secs(1));
+    let next = certificate.newest_self_signature().map(|newest| newest + Duration::from_secs(1));
     match next.and_then(|next| next.duration_since(now).ok().map(|wait| (next, wait))) {
         Some((next, wait)) if wait <= Duration::from_secs(2) => {
             std::thread::sleep(wait);

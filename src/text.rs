@@ -39,28 +39,20 @@ impl<'a> Safe<'a> {
 impl fmt::Display for Safe<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write;
-        let mut shown = 0;
-        for chunk in self.0.utf8_chunks() {
-            for character in chunk.valid().chars() {
-                if shown == Self::LONGEST {
-                    return f.write_char('…');
-                }
-                shown += 1;
-                match character {
-                    '\\' => f.write_str("\\\\")?,
-                    '\n' => f.write_str("\\n")?,
-                    '\r' => f.write_str("\\r")?,
-                    '\t' => f.write_str("\\t")?,
-                    _ if is_unsafe(character) => write!(f, "\\u{{{:x}}}", u32::from(character))?,
-                    _ => f.write_char(character)?,
-                }
-            }
-            for byte in chunk.invalid() {
-                if shown == Self::LONGEST {
-                    return f.write_char('…');
-                }
-                shown += 1;
-                write!(f, "\\x{byte:02x}")?;
+        let pieces = self
+            .0
+            .utf8_chunks()
+            .flat_map(|chunk| chunk.valid().chars().map(Ok).chain(chunk.invalid().iter().map(Err)));
+        for (shown, piece) in pieces.enumerate() {
+            match piece {
+                _ if shown == Self::LONGEST => return f.write_char('…'),
+                Ok('\\') => f.write_str("\\\\")?,
+                Ok('\n') => f.write_str("\\n")?,
+                Ok('\r') => f.write_str("\\r")?,
+                Ok('\t') => f.write_str("\\t")?,
+                Ok(it) if is_unsafe(it) => write!(f, "\\u{{{:x}}}", u32::from(it))?,
+                Ok(character) => f.write_char(character)?,
+                Err(byte) => write!(f, "\\x{byte:02x}")?,
             }
         }
         Ok(())
@@ -82,8 +74,7 @@ pub fn is_unsafe(character: char) -> bool {
             | 0xE0000..=0xE0FFF | 0xF0000..=0x10FFFF)
 }
 
-/// Returns a path for a JSON document, in which bytes that are no UTF-8 stay apart: `\xNN`, as
-/// [`Safe`] shows them.
+/// Returns a path for a JSON document. Bytes that are no UTF-8 become `\xNN`, as in [`Safe`].
 pub fn path_text(path: &Path) -> String {
     let chunks = path.as_os_str().as_encoded_bytes().utf8_chunks();
     chunks.fold(String::new(), |mut text, chunk| {

@@ -155,7 +155,8 @@ pub(super) fn own_packets<'a>(
 /// Returns what to call a key that is not read.
 fn name(run: &[u8]) -> String {
     let primary = framing::split(run).ok().and_then(|frame| RawKey::read(frame.body));
-    primary.and_then(|primary| primary.hex_fingerprint()).unwrap_or_else(|| "a key".into())
+    let fingerprint = primary.and_then(|primary| primary.fingerprint());
+    fingerprint.map_or_else(|| "a key".into(), |fingerprint| fingerprint.to_string())
 }
 
 /// Splits packets before each primary key.

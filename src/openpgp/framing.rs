@@ -90,16 +90,12 @@ pub(super) fn packets(bytes: &[u8]) -> impl Iterator<Item = Result<RawPacket<'_>
         if rest.is_empty() {
             return None;
         }
-        let frame = match split(rest) {
-            Ok(frame) => frame,
-            Err(bad) => {
-                rest = &[];
-                return Some(Err(bad));
-            }
-        };
-        let (whole, after) = rest.split_at(rest.len() - frame.rest.len());
-        rest = after;
-        Some(Ok(RawPacket { tag: frame.tag, body: frame.body, whole }))
+        let bytes = std::mem::take(&mut rest);
+        Some(split(bytes).map(|frame| {
+            rest = frame.rest;
+            let whole = bytes.get(..bytes.len() - rest.len()).unwrap_or_default();
+            RawPacket { tag: frame.tag, body: frame.body, whole }
+        }))
     })
 }
 
@@ -141,8 +137,7 @@ pub(super) fn subpackets(area: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     })
 }
 
-/// Returns the key ID that a subpacket names the issuer by. Of a version 4 fingerprint it is the
-/// end.
+/// Returns the key ID that a subpacket names the issuer by: the end of a version 4 fingerprint.
 pub(super) fn issuer_in(tag: u8, value: &[u8]) -> Option<[u8; 8]> {
     match tag & 0x7F {
         16 => value.first_chunk().copied(),

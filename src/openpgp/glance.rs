@@ -20,10 +20,7 @@ impl<'a> Glance<'a> {
     /// Returns the fingerprints of its keys, the primary's first.
     pub fn fingerprints(&self) -> impl Iterator<Item = Fingerprint> + 'a {
         let keys = packets(self.0).flatten().filter(|packet| packet.is_key());
-        keys.filter_map(|packet| {
-            let hex = RawKey::read(packet.body)?.hex_fingerprint()?;
-            Fingerprint::from_hex(&hex)
-        })
+        keys.filter_map(|packet| RawKey::read(packet.body)?.fingerprint())
     }
 
     /// Returns its user IDs, unchecked. Not safe to show.

@@ -1,8 +1,8 @@
 //! Hashing an artifact once for every judge that wants its digest.
 //!
 //! A signature hashes the content first and a trailer of its own after it (RFC 9580, section
-//! 5.2.4). The content is read once, into one state for each way the judges want it hashed;
-//! each judge then finishes a copy of its state with its own trailer.
+//! 5.2.4). The content is read once, into one state for each way the judges want it hashed.
+//! Each judge then finishes a copy of its state with its own trailer.
 
 use std::io::{self, Read};
 use std::sync::mpsc;
@@ -132,10 +132,9 @@ impl Hasher {
     pub fn new(wanted: impl IntoIterator<Item = ContentHash>) -> Hasher {
         let mut states: Vec<HashState> = Vec::new();
         for way in wanted {
-            if states.iter().any(|state| state.way == way) {
-                continue;
-            }
-            if let Some(context) = way.algorithm.context() {
+            if states.iter().all(|state| state.way != way)
+                && let Some(context) = way.algorithm.context()
+            {
                 states.push(HashState { way, context, after_carriage_return: false });
             }
         }
@@ -285,10 +284,6 @@ impl Hashed {
 mod tests {
     use super::*;
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     #[test]
     fn the_trailer_follows_the_content() {
         let mut hasher = Hasher::new([ContentHash::SHA256]);
@@ -296,10 +291,8 @@ mod tests {
         hasher.update(b"b");
         let digest = hasher.finish().digest(ContentHash::SHA256, b"c").unwrap();
         // FIPS 180-2, appendix B.1: SHA-256 of "abc".
-        assert_eq!(
-            hex(&digest),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        let abc = "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD";
+        assert_eq!(super::super::ids::hex(&digest), abc);
     }
 
     #[test]
@@ -307,11 +300,7 @@ mod tests {
         let text = ContentHash { algorithm: HashAlgorithm::Sha256, text: true };
         let input = b"a\nb\r\nc\r\r\n\nd\r";
         let canonical = b"a\r\nb\r\nc\r\r\r\n\r\nd\r";
-        let expected = {
-            let mut hasher = Hasher::new([ContentHash::SHA256]);
-            hasher.update(canonical);
-            hasher.finish().digest(ContentHash::SHA256, b"").unwrap()
-        };
+        let expected = digest_of(HashAlgorithm::Sha256, &[canonical]).unwrap();
         for cut in 0..input.len() {
             let mut hasher = Hasher::new([text]);
             hasher.update(&input[..cut]);

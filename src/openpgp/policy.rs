@@ -16,9 +16,9 @@ use super::weakness::Weakness;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeySizeBits {
     /// 3072 bits, the default and the least that Mattermost asks for.
-    Rsa3072,
+    Rsa3072 = 3072,
     /// 4096 bits.
-    Rsa4096,
+    Rsa4096 = 4096,
 }
 
 impl KeySizeBits {
@@ -38,10 +38,7 @@ impl KeySizeBits {
 
     /// Returns the size in bits.
     pub fn bits(self) -> u32 {
-        match self {
-            KeySizeBits::Rsa3072 => 3072,
-            KeySizeBits::Rsa4096 => 4096,
-        }
+        self as u32
     }
 }
 

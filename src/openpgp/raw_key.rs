@@ -4,7 +4,7 @@
 
 use super::framing::{hashed_key, integer};
 use super::hash::sha1;
-use super::ids::{KeyId, hex};
+use super::ids::Fingerprint;
 
 pub(super) const RSA: [u8; 3] = [1, 2, 3];
 const ELGAMAL: [u8; 2] = [16, 20];
@@ -60,33 +60,18 @@ impl<'a> RawKey<'a> {
     }
 
     /// Returns the fingerprint.
-    pub(super) fn fingerprint(&self) -> Option<[u8; 20]> {
-        sha1(&[&self.hashed()]).ok()
-    }
-
-    /// Returns the fingerprint in hexadecimal digits.
-    pub(super) fn hex_fingerprint(&self) -> Option<String> {
-        Some(hex(&self.fingerprint()?))
+    pub(super) fn fingerprint(&self) -> Option<Fingerprint> {
+        let octets = sha1(&[&self.hashed()]).ok()?;
+        Some(Fingerprint(sequoia_openpgp::Fingerprint::V4(octets)))
     }
 
     /// Returns the key ID, the last octets of the fingerprint.
     pub(super) fn key_id(&self) -> Option<[u8; 8]> {
-        self.fingerprint()?.last_chunk::<8>().copied()
+        self.fingerprint()?.key_id_octets()
     }
 
     /// Returns how many bits the longest of its numbers has.
     pub(super) fn bits(&self) -> usize {
         self.numbers.iter().map(|number| 8 * number.len()).max().unwrap_or_default()
     }
-}
-
-/// Returns the ID of the key in a key packet's body.
-pub(super) fn key_id_of(body: &[u8]) -> Option<[u8; 8]> {
-    RawKey::read(body)?.key_id()
-}
-
-/// Returns key IDs as octets.
-pub(super) fn key_ids(keys: &[KeyId]) -> Vec<[u8; 8]> {
-    let octets = |key: &KeyId| u64::from_str_radix(&key.to_string(), 16).map(u64::to_be_bytes);
-    keys.iter().filter_map(|key| octets(key).ok()).collect()
 }

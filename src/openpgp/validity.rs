@@ -88,10 +88,8 @@ pub fn parse_time(text: &str) -> Result<SystemTime> {
 /// Reads a day, or a day with a time, without a zone. jiff ignores a zone here, so a text with one
 /// is refused: nothing written may be dropped silently.
 fn utc_time(text: &str) -> Option<i64> {
-    let (day, time) = match text.split_once(['T', 't', ' ']) {
-        Some((day, time)) => (day, Some(time)),
-        None => (text, None),
-    };
+    let parts = text.split_once(['T', 't', ' ']);
+    let (day, time) = parts.map_or((text, None), |(day, time)| (day, Some(time)));
     let is_made_of = |text: &str, more: &str| {
         text.chars().all(|character| character.is_ascii_digit() || more.contains(character))
     };

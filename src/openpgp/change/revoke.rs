@@ -16,8 +16,9 @@ use crate::openpgp::error::{Error, Result};
 use crate::openpgp::framing::{self, BadFrame, RawPacket, SIGNATURE};
 use crate::openpgp::ids::{Fingerprint, KeyId};
 use crate::openpgp::primary_key::PrimaryKey;
+use crate::openpgp::raw_signature::RawSignature;
 use crate::openpgp::revocation_reason::RevocationReason;
-use crate::openpgp::statements;
+use crate::openpgp::statements::KEY_REVOCATION;
 use crate::text::{Safe, is_unsafe};
 
 /// A revocation certificate: one signature, by a key about itself. Applying it shows which key made
@@ -30,7 +31,7 @@ pub struct Revocation {
 impl Revocation {
     /// Returns the key that claims to have made it.
     pub fn issuer(&self) -> Option<KeyId> {
-        let issuer = statements::issuers(&self.body).into_iter().next()?;
+        let issuer = RawSignature::read(&self.body)?.issuers().into_iter().next()?;
         Some(KeyId(openpgp::KeyID::from_bytes(&issuer)))
     }
 
@@ -56,7 +57,8 @@ pub(in crate::openpgp) fn begins_with_revocation(packets: &[u8]) -> bool {
 }
 
 fn is_key_revocation(packet: &RawPacket<'_>) -> bool {
-    packet.tag == SIGNATURE && statements::is_key_revocation(packet.body)
+    let is_one = |raw: RawSignature<'_>| raw.kind == KEY_REVOCATION;
+    packet.tag == SIGNATURE && RawSignature::read(packet.body).is_some_and(is_one)
 }
 
 /// Revokes a key.

@@ -35,7 +35,8 @@ pub fn add_user_id(
     }
     let standing = cert.userids().filter(|id| !certificate.is_revoked_id(id));
     let own = standing.flat_map(|id| id.self_signatures().collect::<Vec<_>>());
-    let model = newest(own).ok_or_else(no_user_id)?;
+    let model = newest(own);
+    let model = model.ok_or_else(|| Error::malformed("the key has no user ID to go by"))?;
     let user_id = UserID::from(user_id);
     let binding = renewed(model, now)?
         .set_type(SignatureType::PositiveCertification)
@@ -65,12 +66,8 @@ pub fn revoke_user_id(
 ) -> Result<Certificate> {
     check_changeable(certificate, primary, now)?;
     check_message(message)?;
-    let standing: Vec<_> = certificate
-        .cert()
-        .userids()
-        .filter(|id| !certificate.is_revoked_id(id))
-        .map(|id| id.userid())
-        .collect();
+    let ids = certificate.cert().userids().filter(|id| !certificate.is_revoked_id(id));
+    let standing: Vec<_> = ids.map(|id| id.userid()).collect();
     let shown = || String::from_utf8_lossy(user_id).into_owned();
     let Some(id) = standing.iter().find(|id| id.value() == user_id) else {
         return Err(Error::UnknownUserId(shown()));
@@ -83,8 +80,4 @@ pub fn revoke_user_id(
         .and_then(|builder| made::on_user_id(builder, primary, id))
         .map_err(Error::crypto("revoking the user ID"))?;
     with_packets(certificate, vec![Packet::from((*id).clone()), revocation.into()])
-}
-
-fn no_user_id() -> Error {
-    Error::malformed("the key has no user ID to go by")
 }

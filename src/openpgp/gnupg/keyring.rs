@@ -13,7 +13,7 @@ use super::super::certificate::Certificate;
 use super::super::change::{begins_with_revocation, read_revocations};
 use super::super::framing::{self, BadFrame, packets};
 use super::super::key_file::{Block, read_keys_within, revoke_those_of};
-use super::super::raw_key::{key_id_of, key_ids};
+use super::super::raw_key::RawKey;
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::KeyId;
 
@@ -107,8 +107,9 @@ pub fn read_keyring(
     gathered.read()
 }
 
-/// Reads the certificates of blocks of keys (see [`key_blocks`](super::super::key_file::key_blocks)), as [`read_keyring`] does. A block
-/// that is a revocation certificate counts for its certificate in another block.
+/// Reads the certificates of [`key_blocks`](super::super::key_file::key_blocks), as
+/// [`read_keyring`] does. A block that is a revocation certificate counts for its certificate in
+/// another block.
 pub fn read_key_blocks(
     blocks: &[Block<'_>],
     wanted: WantedKeys<'_>,
@@ -152,7 +153,9 @@ impl<'a> GatheredPackets<'a> {
     fn new(wanted: WantedKeys<'_>, budget: &'a Budget) -> GatheredPackets<'a> {
         let wanted = match wanted {
             WantedKeys::All => None,
-            WantedKeys::With(keys) => Some(key_ids(keys)),
+            WantedKeys::With(keys) => {
+                Some(keys.iter().filter_map(|key| key.0.as_bytes().try_into().ok()).collect())
+            }
         };
         let (certificates, places, errors) = Default::default();
         GatheredPackets { certificates, places, errors, wanted, budget, is_over: false }
@@ -186,7 +189,8 @@ impl<'a> GatheredPackets<'a> {
                 if !self.budget.pay(GLANCE) {
                     return self.stop(self.certificates.len());
                 }
-                has_wanted = key_id_of(packet.body).is_some_and(|id| wanted.contains(&id));
+                let id = RawKey::read(packet.body).and_then(|key| key.key_id());
+                has_wanted = id.is_some_and(|id| wanted.contains(&id));
             }
         }
         self.put(primary, bytes.get(start..end), has_wanted);
@@ -196,9 +200,8 @@ impl<'a> GatheredPackets<'a> {
     fn put(&mut self, primary: Option<&'a [u8]>, run: Option<&'a [u8]>, is_wanted: bool) {
         let Some(run) = run.filter(|run| !run.is_empty()) else { return };
         let known = primary.and_then(|primary| self.places.get(primary));
-        let is_new = known.is_none();
         let is_full = self.wanted.is_none() && self.certificates.len() >= MAX_CERTIFICATES;
-        if is_full && is_new || !self.budget.pay(GLANCE) {
+        if is_full && known.is_none() || !self.budget.pay(GLANCE) {
             return self.stop(self.certificates.len());
         }
         if let Some(copies) = known.and_then(|place| self.certificates.get_mut(*place)) {

@@ -166,16 +166,6 @@ impl Statements {
     }
 }
 
-/// Returns the key IDs that a signature claims to be made by.
-pub(in crate::openpgp) fn issuers(body: &[u8]) -> Vec<[u8; 8]> {
-    RawSignature::read(body).map(|raw| raw.issuers()).unwrap_or_default()
-}
-
-/// Returns whether a signature is of the type that revokes a key.
-pub(in crate::openpgp) fn is_key_revocation(body: &[u8]) -> bool {
-    RawSignature::read(body).is_some_and(|raw| raw.kind == KEY_REVOCATION)
-}
-
 /// The walk through one certificate.
 struct Walk {
     kept: Kept,
@@ -186,7 +176,7 @@ struct Walk {
 impl Walk {
     fn new(packet: &RawPacket<'_>) -> Option<(Fingerprint, Walk)> {
         let fingerprint = match packet.tag {
-            PUBLIC_KEY => Fingerprint::from_hex(&RawKey::read(packet.body)?.hex_fingerprint()?)?,
+            PUBLIC_KEY => RawKey::read(packet.body)?.fingerprint()?,
             _ => match Packet::from_bytes(packet.whole).ok()? {
                 Packet::SecretKey(key) => Fingerprint::of(&key),
                 _ => return None,

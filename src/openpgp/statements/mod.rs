@@ -9,6 +9,6 @@ mod kept;
 mod limits;
 mod statement;
 
-pub(super) use kept::{Statements, is_key_revocation, issuers};
+pub(super) use kept::Statements;
 pub(super) use limits::{Limits, limits_of_primary, limits_of_subkey};
-pub(super) use statement::{Statement, Subject};
+pub(super) use statement::{KEY_REVOCATION, Statement, Subject};

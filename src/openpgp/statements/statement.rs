@@ -9,7 +9,7 @@ use crate::openpgp::raw_signature::RawSignature;
 /// Types of signatures that a key makes about itself (RFC 9580, section 5.2.1).
 pub(super) const DIRECT_KEY: u8 = 0x1F;
 pub(super) const SUBKEY_BINDING: u8 = 0x18;
-pub(super) const KEY_REVOCATION: u8 = 0x20;
+pub(in crate::openpgp) const KEY_REVOCATION: u8 = 0x20;
 pub(super) const SUBKEY_REVOCATION: u8 = 0x28;
 pub(super) const CERTIFICATION_REVOCATION: u8 = 0x30;
 

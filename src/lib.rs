@@ -1,9 +1,9 @@
 //! A publisher's signing toolkit: make an organisation's key, keep it, hand out its certificate,
-//! sign release archives, verify them, on OpenPGP and without GnuPG.
+//! sign release archives, verify them. It works on OpenPGP and without GnuPG.
 //!
-//! This library computes; the program `plugsign` talks. Nothing here prints, prompts, reads the
-//! environment or a clock, or ends the process: readers, times and trust come in as arguments,
-//! values and errors come back.
+//! This library computes, and the program `plugsign` talks. Nothing here prints, prompts, reads the
+//! environment or a clock, or ends the process. Readers, times and trust come in as arguments.
+//! Values and errors come back.
 //!
 //! # Sign and verify
 //!
@@ -65,7 +65,7 @@
 //!
 //! # Where things are
 //!
-//! Each line may use those below it. Who wants to do what the program does calls
+//! Each line may use those below it. To do what the program does, call
 //! [`Publisher`](publisher::Publisher): it takes arguments and returns an outcome.
 //!
 //! | module | what it is |

@@ -192,7 +192,7 @@ impl Hasher {
         })
     }
 
-    /// Hashes one piece; tells whether there was one.
+    /// Hashes one piece. Returns whether there was one.
     fn read_piece(&mut self, content: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
         let n = read_some(content, buffer)?;
         self.update(buffer.get(..n).unwrap_or_default());
@@ -262,7 +262,7 @@ impl Hashed {
         context.into_digest()
     }
 
-    /// Returns whether other content is the same, by the ways in which both were hashed.
+    /// Returns whether other content is the same, by what both were hashed with.
     pub fn is_same(&self, other: &Hashed) -> bool {
         let is_same = |state: &HashState| {
             let digest = self.digest(state.way, b"");

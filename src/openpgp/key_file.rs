@@ -1,4 +1,4 @@
-//! Reading keys in every form in which people keep them.
+//! Reading keys in every form that people keep them in.
 //!
 //! gpg writes binary and armored files. Mail adds CR LF, and text around the armor. Secrets of CI
 //! systems arrive in base64, or with `\n` for every line end. All of these are read, also with many

@@ -40,7 +40,7 @@ pub struct KeyPlan {
     pub bits: KeySizeBits,
     /// Its user ID: UTF-8, 1 to 2048 bytes, see [`user_id`].
     pub user_id: String,
-    /// When it is made; sub-seconds are dropped.
+    /// When it is made. Parts of a second are dropped.
     pub created: SystemTime,
     /// How long it is valid, or for ever.
     pub validity: Option<Duration>,
@@ -60,8 +60,8 @@ pub struct NewKey {
 ///
 /// # Errors
 ///
-/// [`Error::Malformed`] says which part is not acceptable, and why: the rules of gpg's dialog,
-/// without its ban on short names and on names that begin with a digit.
+/// [`Error::Malformed`] says which part is not acceptable, and why. The rules are those of gpg's
+/// dialog, but names may be short or begin with a digit.
 pub fn user_id(name: &str, comment: &str, email: &str) -> Result<String> {
     let (name, comment, email) = (name.trim(), comment.trim(), email.trim());
     check_name(name)?;
@@ -147,8 +147,8 @@ pub fn parse_bits(text: &str) -> Result<KeySizeBits> {
 
 /// Makes a key.
 ///
-/// The certificate has what gpg's has and nothing that the server cannot read: version 4 RSA
-/// keys with e = 65537, SHA-256 self-signatures, key flags, validity.
+/// The certificate has what gpg's has, and nothing that the server cannot read. That is: version 4
+/// RSA keys with e = 65537, SHA-256 self-signatures, key flags, validity.
 /// Fails with [`Error::Malformed`] for a user ID or a time that OpenPGP cannot hold.
 pub fn generate(plan: &KeyPlan, passphrase: Option<&Passphrase>) -> Result<NewKey> {
     check_user_id(&plan.user_id)?;

@@ -49,9 +49,8 @@ pub(super) const ACCEPTED_HASHES: [HashAlgorithm; 3] =
 /// The most bits of an RSA modulus. sequoia's Rust backend verifies no larger ones.
 const MOST_BITS: usize = 4096;
 
-/// Checks a key's public part: version 4, RSA, 3072 to 4096 bits, a sound modulus, and an
-/// exponent from 65537 to 2^24, which is the most that the server reads (x/crypto,
-/// packet/public_key.go).
+/// Checks a key's public part: version 4, RSA, 3072 to 4096 bits, a sound modulus and exponent. The
+/// server reads exponents up to 2^24 (x/crypto, packet/public_key.go).
 pub(super) fn check_key<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Result<(), Weakness> {
     if key.version() != 4 {
         return Err(Weakness::Version(key.version()));
@@ -99,8 +98,8 @@ pub(super) fn modulus<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Option<&[u8]>
     }
 }
 
-/// Returns whether a modulus, big-endian, was made by the generator of CVE-2017-15361: modulo
-/// each of these primes it is a power of 65537, which happens by chance once in 2^27.
+/// Returns whether a modulus, big-endian, was made by the generator of CVE-2017-15361. Modulo each
+/// of these primes it is a power of 65537. By chance that happens once in 2^27.
 fn has_roca_mark(modulus: &[u8]) -> bool {
     // The product of four fits 32 bits, so the modulus is divided once for four of them.
     PRIMES.chunks(4).zip(POWERS.chunks(4)).all(|(primes, powers)| {

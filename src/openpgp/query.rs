@@ -30,8 +30,8 @@ enum Asks {
 }
 
 impl KeyQuery {
-    /// Reads a KEY: a fingerprint or 16-digit key ID (spaces, `0x` and a final `!` allowed), an
-    /// e-mail address or another part of a user ID.
+    /// Reads a KEY: a fingerprint, a 16-digit key ID, an e-mail address or another part of a user
+    /// ID. Fingerprints and key IDs may have spaces, `0x` and a final `!`.
     /// Fails with [`Error::ShortKeyId`] for eight digits, [`Error::Malformed`] for nothing at all.
     pub fn parse(text: &str) -> Result<KeyQuery> {
         let (body, exactly) = match text.trim().strip_suffix('!') {

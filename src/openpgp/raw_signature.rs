@@ -101,8 +101,8 @@ impl<'a> RawSignature<'a> {
         Some((prefix, integer(numbers)?.0))
     }
 
-    /// Returns what may be the RSA number by a key whose modulus has `octets` octets: the number by
-    /// its length, and the last octets of the packet.
+    /// Returns what may be the RSA number of a key with a modulus of `octets` octets. It may be the
+    /// number by its length, or the last octets of the packet.
     pub(super) fn numbers(&self, octets: usize) -> Vec<&'a [u8]> {
         let declared = self.end().map(|(_, number)| number);
         let last = self.body.len().checked_sub(octets).and_then(|start| self.body.get(start..));

@@ -179,7 +179,7 @@ impl SecretKey {
         self.parts_here().map(Fingerprint::of).collect()
     }
 
-    /// Adds what a certificate knows of this key; the secret parts stay as they are.
+    /// Adds what a certificate knows of this key. The secret parts stay as they are.
     pub fn merge(&self, certificate: &Certificate) -> Result<SecretKey> {
         let cert = self
             .cert
@@ -233,8 +233,8 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] says why there is none, or that its parts do not belong together;
-    /// [`Error::WrongPassphrase`] and [`Error::PassphraseNeeded`] speak for themselves.
+    /// [`Error::Refused`] says why there is none, or that its parts do not belong together. Also
+    /// [`Error::WrongPassphrase`] and [`Error::PassphraseNeeded`].
     pub fn unlock(
         &self,
         passphrase: Option<&Passphrase>,

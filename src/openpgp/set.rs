@@ -19,8 +19,8 @@ impl<T, C: Fn(&mut T) -> &mut Certificate> Gathered<T, C> {
         Gathered { items: Vec::new(), places: HashMap::new(), certificate }
     }
 
-    /// Adds a thing. If there is one with a copy of its certificate, that one stays, and gets what
-    /// the copy has beyond it, unless `check` refuses both together.
+    /// Adds a thing. If another thing has a copy of its certificate, only the certificates are
+    /// merged. `check` may refuse the merged one.
     /// Fails with [`Error::Crypto`] if copies cannot be joined, and as `check` does.
     pub fn add(&mut self, mut item: T, check: impl Fn(&Certificate) -> Result<()>) -> Result<()> {
         let copy = (self.certificate)(&mut item);
@@ -39,7 +39,7 @@ impl<T, C: Fn(&mut T) -> &mut Certificate> Gathered<T, C> {
         Ok(())
     }
 
-    /// Returns the things, in the order in which the first copies came.
+    /// Returns the things, each at the place of its first copy.
     pub fn into_vec(self) -> Vec<T> {
         self.items
     }

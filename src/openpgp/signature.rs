@@ -36,9 +36,8 @@ pub enum Texts {
     Taken,
 }
 
-/// A detached signature (RFC 9580, section 10.4): exactly one version 4 signature packet of type
-/// 0x00, or 0x01 with [`Texts::Taken`], with one creation time in its hashed area. It is not
-/// verified yet.
+/// A detached signature (RFC 9580, section 10.4), not verified yet. It is exactly one version 4
+/// packet of type 0x00, or 0x01 with [`Texts::Taken`]. Its hashed area has one creation time.
 #[derive(Clone, Debug)]
 pub struct DetachedSignature {
     signature: Signature,
@@ -157,8 +156,8 @@ impl DetachedSignature {
         Ok(DetachedSignature { signature, created })
     }
 
-    /// Checks what a parser may skip: a subpacket that may occur only once and occurs twice, and an
-    /// unknown critical subpacket, even in the unhashed area (RFC 9580, section 5.2.3.7).
+    /// Checks what a parser may skip (RFC 9580, section 5.2.3.7). Some subpackets may occur only
+    /// once. An unknown critical one is refused, even in the unhashed area.
     pub(super) fn check_subpackets(&self) -> Result<(), Bad> {
         let mut seen = Vec::new();
         for subpacket in self.signature.hashed_area().iter() {

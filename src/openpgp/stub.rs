@@ -40,7 +40,7 @@ impl From<SecretPlace> for Weakness {
 
 /// Reads where the secret part of a stub is.
 pub(super) fn place(key: &Key<SecretParts, UnspecifiedRole>) -> SecretPlace {
-    // The S2K's type, the hash that nothing uses, and GnuPG's mark; then its mode.
+    // The S2K's type, a hash that nothing uses, GnuPG's mark, and its mode.
     const TYPE: u8 = 101;
     const MARK: &[u8] = b"GNU";
     const CARD: u8 = 2;

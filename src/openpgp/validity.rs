@@ -85,8 +85,8 @@ pub fn parse_time(text: &str) -> Result<SystemTime> {
     Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(seconds)))
 }
 
-/// Reads a day, or a day with a time, without a zone. jiff ignores a zone here, so a text with one
-/// is refused: nothing written may be dropped silently.
+/// Reads a day, or a day with a time, without a zone. jiff would ignore a zone here, so a text with
+/// a zone is refused.
 fn utc_time(text: &str) -> Option<i64> {
     let parts = text.split_once(['T', 't', ' ']);
     let (day, time) = parts.map_or((text, None), |(day, time)| (day, Some(time)));

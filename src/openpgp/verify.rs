@@ -19,7 +19,7 @@ use super::verdict::{Bad, Reason, SignerKey};
 use super::weakness::Weakness;
 use super::words;
 
-/// A signature that is good, and by whom.
+/// A good signature and its signer.
 #[derive(Clone, Debug)]
 pub struct Good {
     signer: SignerKey,

@@ -45,8 +45,8 @@ impl Description {
         primary.into_iter().chain(key.expires).min()
     }
 
-    /// Returns what is wrong with the certificate as a whole: with its primary key, or with its
-    /// newest signing subkey if the primary key does not sign.
+    /// Returns what is wrong with the primary key. If it does not sign, the newest signing subkey
+    /// counts instead.
     pub fn weakness(&self) -> Option<&Weakness> {
         let weakness = self.keys.first()?.weakness.as_ref()?;
         if *weakness != Weakness::CannotSign {

@@ -161,9 +161,9 @@ impl Certificate {
 
     /// Returns the user ID that names the certificate, at any time. Not safe to show.
     ///
-    /// It is one that the certificate's own key signed and did not revoke: the newest that the key
-    /// calls primary, else the newest, as gpg has it. A signature over SHA-1 counts after all
-    /// others. Any other user ID only names a certificate that has no better one.
+    /// The certificate's own key signed it and did not revoke it. As in gpg, the newest that the key
+    /// calls primary goes first, then the newest. A signature over SHA-1 counts after all others.
+    /// Any other user ID only names a certificate that has no better one.
     pub fn name(&self) -> Option<Vec<u8>> {
         self.named_by(|_| true)
     }
@@ -267,8 +267,8 @@ impl Certificate {
         self.of_packets(packets)
     }
 
-    /// Drops the subkeys that a newer copy of this certificate does not have and that never count
-    /// here, because they are not RSA or too short. Revoked ones stay.
+    /// Drops the subkeys that a newer copy does not have, if they never count here: they are not RSA
+    /// or too short. Revoked ones stay.
     pub fn without_subkeys_gone_from(&self, newer: &Certificate) -> Certificate {
         let kept: HashSet<Fingerprint> = newer.fingerprints().into_iter().collect();
         let cert = self.cert.clone().retain_subkeys(|subkey| {

@@ -26,9 +26,9 @@ pub struct Extended {
 ///
 /// # Errors
 ///
-/// [`Error::Refused`] for a revoked key and for a clock before its birth, [`Error::ClockBehind`],
-/// [`Error::Malformed`] for an end that OpenPGP cannot hold, and the errors of unlocking a subkey
-/// whose back-signature is renewed.
+/// [`Error::Refused`] for a revoked key and for a clock before its birth. [`Error::ClockBehind`].
+/// [`Error::Malformed`] for an end that OpenPGP cannot hold. Also what unlocking a subkey says, if
+/// its back-signature is renewed.
 pub fn extend(
     certificate: &Certificate,
     maker: &Maker<'_>,

@@ -32,8 +32,8 @@ impl SecretKey {
     }
 
     /// Protects every secret part that has no protection or a weak one. The new protection is the
-    /// strongest that gpg reads: iterated and salted SHA-256 over 62 MiB, AES-256 in CFB mode and a
-    /// SHA-1 checksum (usage octet 254).
+    /// strongest that gpg reads, usage octet 254. It is iterated and salted SHA-256 over 62 MiB,
+    /// AES-256 in CFB mode, and a SHA-1 checksum.
     /// Fails as [`SecretKey::check`].
     pub fn protect(&self, passphrase: &Passphrase) -> Result<SecretKey> {
         self.with_secrets(|key| {
@@ -158,8 +158,8 @@ fn is_well_protected(secret: &SecretKeyMaterial) -> bool {
     derivation && checksum
 }
 
-/// GnuPG's stub for a secret part elsewhere: usage octet 255, no cipher, S2K specifier 101, hash 0,
-/// "GNU" and 1 (its doc/DETAILS, "GNU extensions to the S2K algorithm").
+/// GnuPG's stub for a secret part elsewhere (its doc/DETAILS, "GNU extensions to the S2K
+/// algorithm"). It is usage octet 255, no cipher, S2K specifier 101, hash 0, "GNU" and 1.
 fn dummy() -> SecretKeyMaterial {
     SecretKeyMaterial::Encrypted(Encrypted::new(
         S2K::Private { tag: 101, parameters: None },

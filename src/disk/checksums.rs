@@ -42,11 +42,8 @@ impl Checksums {
         self.entries.keys().map(PathBuf::as_path)
     }
 
-    /// Writes the list, sorted by the bytes of the names.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TooLarge`] for one that could not be read again.
+    /// Writes the list, sorted by the bytes of the names. One that could not be read again is
+    /// [`Error::TooLarge`].
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         // Paths are ordered by their components, which is another order.
         let mut entries: Vec<_> = self
@@ -61,10 +58,7 @@ impl Checksums {
             if escaped != name {
                 text.push(b'\\');
             }
-            text.extend(hex(digest).bytes());
-            text.extend(b"  ");
-            text.extend(escaped);
-            text.push(b'\n');
+            text.extend([hex(digest).as_bytes(), b"  ", &escaped, b"\n"].concat());
         }
         if text.len() as u64 > MAX_CHECKSUMS {
             let (name, what) = (CHECKSUMS.into(), "a list of checksums");
@@ -73,12 +67,8 @@ impl Checksums {
         Ok(text)
     }
 
-    /// Reads a list, text or binary mode (`DIGEST *NAME`).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Malformed`] for a malformed line, a name that is listed twice, and a name that
-    /// leads out of the folder.
+    /// Reads a list, text or binary mode (`DIGEST *NAME`). A malformed line, a name that is listed
+    /// twice, and a name that leads out of the folder are [`Error::Malformed`].
     pub fn read(text: &[u8]) -> Result<Checksums> {
         let mut checksums = Checksums::default();
         for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
@@ -102,13 +92,10 @@ impl Checksums {
 
 fn read_line(line: &[u8]) -> Option<(PathBuf, Sha256)> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let (escaped, line) = match line.strip_prefix(b"\\") {
-        Some(line) => (true, line),
-        None => (false, line),
-    };
-    let (digest, name) = line.split_at_checked(64)?;
+    let escaped = line.strip_prefix(b"\\");
+    let (digest, name) = escaped.unwrap_or(line).split_at_checked(64)?;
     let name = name.strip_prefix(b"  ").or_else(|| name.strip_prefix(b" *"))?;
-    let name = if escaped { unescape(name)? } else { name.to_vec() };
+    let name = if escaped.is_some() { unescape(name)? } else { name.to_vec() };
     let name = PathBuf::from(std::ffi::OsString::from_vec(name));
     // `sha256sum` in the folder itself may write `./NAME`.
     let name = name.strip_prefix("./").map(Path::to_path_buf).unwrap_or(name);
@@ -116,16 +103,13 @@ fn read_line(line: &[u8]) -> Option<(PathBuf, Sha256)> {
 }
 
 fn escape(name: &[u8]) -> Vec<u8> {
-    let mut escaped = Vec::with_capacity(name.len());
-    for &byte in name {
-        match byte {
-            b'\\' => escaped.extend(b"\\\\"),
-            b'\n' => escaped.extend(b"\\n"),
-            b'\r' => escaped.extend(b"\\r"),
-            _ => escaped.push(byte),
-        }
-    }
-    escaped
+    let escape = |byte: &u8| match byte {
+        b'\\' => b"\\\\".to_vec(),
+        b'\n' => b"\\n".to_vec(),
+        b'\r' => b"\\r".to_vec(),
+        byte => vec![*byte],
+    };
+    name.iter().flat_map(escape).collect()
 }
 
 fn unescape(name: &[u8]) -> Option<Vec<u8>> {

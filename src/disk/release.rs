@@ -55,11 +55,7 @@ pub struct Selection {
 impl Selection {
     /// Takes release archives, or what `include` names instead, without what `exclude` names.
     /// Patterns match base names. Signatures, checksums, hidden and temporary files are never
-    /// taken.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Malformed`] for a pattern that is not one, or that no base name can match.
+    /// taken. A pattern that is none, or that no base name can match, is [`Error::Malformed`].
     pub fn new(include: &[String], exclude: &[String]) -> Result<Selection> {
         let include = match include.is_empty() {
             true => globs(&ARCHIVES)?,
@@ -79,13 +75,12 @@ fn globs(patterns: &[impl AsRef<str>]) -> Result<GlobSet> {
     };
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        if pattern.as_ref().contains('/') {
-            let pattern = Safe::text(pattern.as_ref());
-            return Err(Error::Malformed(format!(
-                "a pattern matches the names of files, without their folders: {pattern}"
-            )));
+        let pattern = pattern.as_ref();
+        if pattern.contains('/') {
+            let why = "a pattern matches the names of files, without their folders";
+            return Err(Error::Malformed(format!("{why}: {}", Safe::text(pattern))));
         }
-        set.add(Glob::new(pattern.as_ref()).map_err(malformed)?);
+        set.add(Glob::new(pattern).map_err(malformed)?);
     }
     set.build().map_err(malformed)
 }
@@ -128,11 +123,8 @@ struct Walked {
 impl Walked {
     /// Returns the signatures, and the files or links that they sign, if those are there.
     fn pairs(&self) -> BTreeSet<PathBuf> {
-        let is_there = |path: &PathBuf| {
-            [&self.files, &self.unpacked, &self.links]
-                .iter()
-                .any(|it| it.binary_search(path).is_ok())
-        };
+        let all = [&self.files, &self.unpacked, &self.links];
+        let is_there = |path: &PathBuf| all.iter().any(|it| it.binary_search(path).is_ok());
         let mut pairs = BTreeSet::new();
         for signature in self.files.iter().chain(&self.unpacked) {
             let of = signed_by(signature).filter(is_there);
@@ -156,19 +148,18 @@ impl Release {
     pub fn to_sign(paths: &[PathBuf], selection: &Selection) -> Release {
         let mut release = Release::default();
         for path in paths {
-            match fs::metadata(path) {
-                Ok(metadata) if metadata.is_dir() => {
-                    let Walked { files, unpacked, links } = release.walk(path);
-                    release.pass_over(unpacked.into_iter().chain(links), selection);
-                    for file in files {
-                        match selection.takes(base_name(&file)) {
-                            true => release.add(Artifact::found(file, path)),
-                            false if signed_by(&file).is_none() => release.passed_over += 1,
-                            false => {}
-                        }
-                    }
+            if !path.is_dir() {
+                release.add(Artifact::named(path.clone()));
+                continue;
+            }
+            let Walked { files, unpacked, links } = release.walk(path);
+            release.pass_over(unpacked.into_iter().chain(links), selection);
+            for file in files {
+                match selection.takes(base_name(&file)) {
+                    true => release.add(Artifact::found(file, path)),
+                    false if signed_by(&file).is_none() => release.passed_over += 1,
+                    false => {}
                 }
-                _ => release.add(Artifact::named(path.clone())),
             }
         }
         release.without_doubles()
@@ -179,15 +170,10 @@ impl Release {
     pub fn to_verify(paths: &[PathBuf]) -> Result<Release> {
         let mut release = Release::default();
         for path in paths {
-            match fs::metadata(path) {
-                Ok(metadata) if metadata.is_dir() => {
-                    release.add_folder(path, &Selection::new(&[], &[])?);
-                }
-                _ => {
-                    if let Err(error) = release.add_named(path) {
-                        release.unreadable.push((path.clone(), error));
-                    }
-                }
+            if path.is_dir() {
+                release.add_folder(path, &Selection::new(&[], &[])?);
+            } else if let Err(error) = release.add_named(path) {
+                release.unreadable.push((path.clone(), error));
             }
         }
         Ok(release.without_doubles())
@@ -304,9 +290,7 @@ impl Release {
             return Walked::default();
         }
         self.folders.push(folder.to_owned());
-        let mut links = Vec::new();
-        let mut files = Vec::new();
-        let mut plugins = BTreeSet::new();
+        let (mut links, mut files, mut plugins) = (Vec::new(), Vec::new(), BTreeSet::new());
         let is_walked = |entry: &DirEntry| {
             entry.depth() == 0 || !entry.file_type().is_dir() || !is_hidden(entry)
         };
@@ -326,9 +310,8 @@ impl Release {
                 Ok(_) => self.passed_over += 1,
                 Err(error) => {
                     let path = error.path().unwrap_or(folder).to_owned();
-                    let source = error
-                        .into_io_error()
-                        .unwrap_or_else(|| io::Error::other("the folders loop"));
+                    let source = error.into_io_error();
+                    let source = source.unwrap_or_else(|| io::Error::other("the folders loop"));
                     self.unreadable.push((path.clone(), Error::io("read", &path)(source)));
                 }
             }

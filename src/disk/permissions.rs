@@ -11,10 +11,6 @@ use crate::disk::error::{Error, Result};
 
 /// Returns the files and folders below `folder`, and itself, that others than their owner can
 /// read or write. A folder that is not there has none.
-///
-/// # Errors
-///
-/// [`Error::Io`] for what cannot be examined.
 pub fn exposed(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.try_exists().map_err(Error::io("read", folder))? {
         return Ok(Vec::new());
@@ -33,15 +29,11 @@ pub fn exposed(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// Returns whether others than its owner can read or write a file.
 pub fn is_exposed(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
+    fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
 }
 
 /// Refuses a file that somebody else can write to or that belongs to another user. Root does not
 /// count.
-///
-/// # Errors
-///
-/// [`Error::UnsafeFile`].
 pub(super) fn check_own(path: &Path, metadata: &fs::Metadata) -> Result<()> {
     let problem = match metadata.uid() {
         owner if owner != 0 && owner != rustix::process::geteuid().as_raw() => {
@@ -53,11 +45,7 @@ pub(super) fn check_own(path: &Path, metadata: &fs::Metadata) -> Result<()> {
     Err(Error::UnsafeFile { path: path.to_owned(), problem })
 }
 
-/// Returns whether this process may make files in a folder.
-///
-/// # Errors
-///
-/// Why it may not.
+/// Returns why this process may not make files in a folder, if so.
 pub fn check_writable(folder: &Path) -> io::Result<()> {
     use rustix::fs::Access;
     if !fs::metadata(folder)?.is_dir() {

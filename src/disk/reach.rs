@@ -5,7 +5,7 @@
 //! opened and held. A link may only lead where its maker could write.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -30,11 +30,7 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    /// Goes to the folder that a path's last component is in.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ForeignLink`], or [`Error::Io`].
+    /// Goes to the folder that a path's last component is in, or fails with [`Error::ForeignLink`].
     pub(super) fn of(path: &Path) -> Result<Reach> {
         let start = Reach { folder: open_start(".").map_err(failed(path))?, guide: None };
         let (place, _) = start.walk(folder_of(path), false).map_err(failed(path))?;
@@ -48,10 +44,6 @@ impl Reach {
 
     /// Goes through links, if there are any, to the file of this name, which need not be there.
     /// Returns its folder, and its path for messages.
-    ///
-    /// # Errors
-    ///
-    /// As [`Reach::of`].
     pub(super) fn file(&self, path: &Path) -> Result<(Folder, PathBuf)> {
         let (place, name) = self.clone().walk(name_of(path), true).map_err(failed(path))?;
         let path = path.with_file_name(name.unwrap_or_default());
@@ -112,15 +104,12 @@ impl Reach {
             return Ok(());
         }
         let is_one = link.uid() == folder.uid() && self.guide.is_none();
-        match self.guide == Some(link.uid()) || is_one {
-            true => self.guide = Some(link.uid()),
-            false => return Err(foreign()),
-        }
         // The link's target starts in this folder, so its maker must be able to enter it.
-        match lets(&folder, link.uid(), 0o1) {
-            true => Ok(()),
-            false => Err(foreign()),
+        if !(self.guide == Some(link.uid()) || is_one) || !lets(&folder, link.uid(), 0o1) {
+            return Err(foreign());
         }
+        self.guide = Some(link.uid());
+        Ok(())
     }
 
     /// Makes sure that the user whose link led here could have written here.
@@ -151,8 +140,8 @@ const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
 const STEP: OFlags = OFlags::DIRECTORY;
 
 fn open_start(folder: &str) -> io::Result<Folder> {
-    let open = OpenOptions::new().read(true).custom_flags(STEP.bits() as i32).open(folder);
-    open.map(|folder: File| Folder::new(folder))
+    let opened = OpenOptions::new().read(true).custom_flags(STEP.bits() as i32).open(folder);
+    opened.map(Folder::new)
 }
 
 /// Returns the components of a path, the last one first.

@@ -52,11 +52,8 @@ impl ConfigAccess {
     }
 
     /// Writes a key file. If the server runs as the owner, only the owner can read it. Otherwise
-    /// all who may read the configuration can. A certificate is not secret.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OwnerNeeded`] if only its owner or root could do that, and as [`Folder::write`].
+    /// all who may read the configuration can. A certificate is not secret. If only the owner or
+    /// root could write it, that is [`Error::OwnerNeeded`].
     pub(super) fn write_key(
         &self,
         folder: &Folder,
@@ -70,10 +67,6 @@ impl ConfigAccess {
     }
 
     /// Writes the configuration or its backup, with the same readers as before.
-    ///
-    /// # Errors
-    ///
-    /// As [`ConfigAccess::write_key`].
     pub(super) fn write_configuration(
         &self,
         folder: &Folder,
@@ -93,21 +86,22 @@ impl ConfigAccess {
         modes: [u32; 2],
         existing: Existing,
     ) -> Result<()> {
-        let access = |user, mode| Access::Exactly { mode, owner: (user, self.group) };
-        let written = folder.write(path, bytes, access(self.user, modes[0]), existing);
+        let write = |user, mode| {
+            let access = Access::Exactly { mode, owner: (user, self.group) };
+            folder.write(path, bytes, access, existing).map_err(|error| match error {
+                Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                    Error::OwnerNeeded { path: path.to_owned(), source }
+                }
+                other => other,
+            })
+        };
         let us = rustix::process::geteuid().as_raw();
-        match written {
-            Err(error) if is_denied(&error) && self.goes_without_owner() && us != self.user => {
-                folder.write(path, bytes, access(us, modes[1]), existing)
+        match write(self.user, modes[0]) {
+            Err(Error::OwnerNeeded { .. }) if self.goes_without_owner() && us != self.user => {
+                write(us, modes[1])
             }
-            other => other,
+            written => written,
         }
-        .map_err(|error| match error {
-            Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Error::OwnerNeeded { path: path.to_owned(), source }
-            }
-            other => other,
-        })
     }
 
     /// Returns whether the owner has all access to a file by its group or as others. Then another
@@ -118,10 +112,6 @@ impl ConfigAccess {
         let is_covered = |bits: u32| bits & owner == owner;
         self.user == 0 || is_covered(self.mode) || self.is_own_group && is_covered(self.mode >> 3)
     }
-}
-
-fn is_denied(error: &Error) -> bool {
-    matches!(error, Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// Returns the group that a user of this machine has of its own.

@@ -19,12 +19,8 @@ use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 /// Up to this length a file is read twice, which is faster than any disk.
 const SHORT: u64 = 1024 * 1024;
 
-/// Hashes the rest of an open file. `read` counts the bytes as they are read. If it is not a
-/// regular file, it is only read.
-///
-/// # Errors
-///
-/// [`Error::Changed`] if the file changes meanwhile, [`Error::Io`] with `path`.
+/// Hashes the rest of an open file, or fails with [`Error::Changed`]. `read` counts the bytes as
+/// they are read. If it is not a regular file, it is only read.
 pub fn hash_still(
     file: &mut File,
     path: &Path,

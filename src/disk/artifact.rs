@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::beneath;
 use super::checksums::Sha256;
-use super::file::{Links, Stamp, folder_of, metadata_of, open_regular, read_small};
+use super::file::{Links, Stamp, folder_of, is_there, open_regular, read_small, with_ending};
 use super::folder::Folder;
 use super::still::{Counted, hash_still};
 use crate::disk::error::{Error, Result};
@@ -49,23 +49,20 @@ impl Artifact {
 
     /// Returns where its signature goes: `FILE.sig`, or `FILE.asc` if armored.
     pub fn signature_path(&self, armored: bool) -> PathBuf {
-        let mut name = self.path.as_os_str().to_owned();
-        name.push(if armored { ".asc" } else { ".sig" });
-        PathBuf::from(name)
+        with_ending(&self.path, if armored { ".asc" } else { ".sig" })
     }
 
     /// Returns where a further signer's signature goes: `FILE.KEYID.sig`, or `.asc` if armored,
     /// with the key ID of the certificate. The server reads `FILE.sig` alone.
     pub fn further_signature_path(&self, signer: &Fingerprint, armored: bool) -> PathBuf {
-        let mut name = self.path.as_os_str().to_owned();
-        name.push(format!(".{}", signer.key_id()));
-        Artifact::named(PathBuf::from(name)).signature_path(armored)
+        let ending = if armored { "asc" } else { "sig" };
+        with_ending(&self.path, &format!(".{}.{ending}", signer.key_id()))
     }
 
     /// Returns its signature file: `FILE.sig`, else `FILE.asc`, else none.
     pub(super) fn find_signature(&self) -> Result<Option<PathBuf>> {
         for path in [false, true].map(|armored| self.signature_path(armored)) {
-            if metadata_of(&path)?.is_some() {
+            if is_there(&path)? {
                 return Ok(Some(path));
             }
         }
@@ -89,10 +86,6 @@ impl Artifact {
     }
 
     /// Hashes it for a signature. `read` counts the bytes as they are read.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Changed`] if it changes meanwhile, and why it cannot be read.
     pub(crate) fn hash_still(&self, read: &AtomicU64) -> Result<Hashed> {
         let (mut file, _) = self.open()?;
         hash_still(&mut file, &self.path, &[ContentHash::SHA256], read)
@@ -121,14 +114,8 @@ impl Artifact {
         }
         Ok(value)
     }
-}
 
-impl Artifact {
-    /// Hashes it in these ways, in one pass.
-    ///
-    /// # Errors
-    ///
-    /// That it cannot be read, or changes meanwhile.
+    /// Hashes it in these ways, in one pass. `read` counts the bytes as they are read.
     pub fn hash(
         &self,
         ways: impl IntoIterator<Item = ContentHash>,
@@ -137,21 +124,13 @@ impl Artifact {
         self.read_once(|file| Hasher::new(ways).read_ahead(Counted { reader: file, count: read }))
     }
 
-    /// Returns its digest.
-    ///
-    /// # Errors
-    ///
-    /// As [`Artifact::hash`].
+    /// Returns its digest. `read` counts the bytes as they are read.
     pub fn digest(&self, read: &AtomicU64) -> Result<Sha256> {
         let content = self.hash([ContentHash::SHA256], read)?;
         Ok(sha256(&content).ok_or_else(|| openpgp::Error::crypto("hashing")("no SHA-256"))?)
     }
 
     /// Reads the signature file that was named, or the one beside it.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
     pub fn read_signature(&self) -> Result<SignatureFile> {
         let named = self.signature.clone().map(|path| Ok(Some(path)));
         match named.unwrap_or_else(|| self.find_signature())? {
@@ -182,11 +161,7 @@ pub enum SignatureFile {
 }
 
 impl SignatureFile {
-    /// Returns its bytes and the signature that they are.
-    ///
-    /// # Errors
-    ///
-    /// Why it is not good, for any content.
+    /// Returns its bytes and the signature that they are, or why it is good for no content.
     pub fn parse(&self) -> Result<(&[u8], DetachedSignature), Bad> {
         match self {
             SignatureFile::Read(bytes) => {
@@ -200,10 +175,6 @@ impl SignatureFile {
 }
 
 /// Reads a signature file. A file that is too large is bad.
-///
-/// # Errors
-///
-/// Whatever the disk says.
 pub fn read_signature(path: &Path) -> Result<SignatureFile> {
     match read_small(path, "a signature", MAX_SIGNATURE_FILE) {
         Ok(bytes) => Ok(SignatureFile::Read(bytes)),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::file::{Links, Stamp, metadata_of, open_regular, read_small};
+use super::file::{Links, Stamp, is_there, open_regular, read_small, with_ending};
 use crate::disk::error::{Error, Result};
 use crate::judge::{Judge, consequence, policy_words};
 use crate::mattermost::bundle::{self, Bundle};
@@ -60,10 +60,6 @@ pub enum Beside {
 
 impl BundleFile {
     /// Opens a bundle.
-    ///
-    /// # Errors
-    ///
-    /// As [`open_regular`].
     pub fn open(path: &Path, links: Links) -> Result<BundleFile> {
         let (file, metadata) = open_regular(path, links)?;
         let (before, size) = (Stamp::from(&metadata), metadata.len());
@@ -81,39 +77,23 @@ impl BundleFile {
     }
 
     /// Looks at it as the server does.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`], or [`Error::Changed`].
     pub fn inspect(&mut self) -> Result<Bundle> {
         let name = self.name();
         self.pass(|file| bundle::inspect(file, &name))
     }
 
     /// Reads a file in it.
-    ///
-    /// # Errors
-    ///
-    /// As [`BundleFile::inspect`].
     pub fn read_file(&mut self, path: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         self.pass(|file| bundle::read_file(file, path, limit))
     }
 
     /// Judges a signature over it.
-    ///
-    /// # Errors
-    ///
-    /// As [`BundleFile::inspect`].
     pub fn verify(&mut self, signature: &[u8], judge: &Judge) -> Result<Verdict> {
         self.pass(|file| judge.verify(signature, file))
     }
 
     /// Judges a signature over it. If the publisher's policy refuses it, also asks what a server
     /// with the same keys does.
-    ///
-    /// # Errors
-    ///
-    /// As [`BundleFile::inspect`].
     pub fn verify_and_ask(&mut self, signature: &[u8], judge: &Judge) -> Result<BundleVerdict> {
         Ok(match self.verify(signature, judge)? {
             Verdict::Good(good) => BundleVerdict::Good(good),
@@ -125,21 +105,16 @@ impl BundleFile {
     }
 
     /// Reads the signature beside it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TooLarge`], or [`Error::Io`].
     pub fn signature(&self) -> Result<Beside> {
-        let beside = |ending: &str| {
-            let mut name = self.path.as_os_str().to_owned();
-            name.push(ending);
-            PathBuf::from(name)
-        };
-        let (sig, asc) = (beside(".sig"), beside(".asc"));
-        if metadata_of(&sig)?.is_some() {
-            return read_small(&sig, "a signature", MAX_SIGNATURE_FILE).map(Beside::Signature);
+        let signature = with_ending(&self.path, ".sig");
+        if is_there(&signature)? {
+            return read_small(&signature, "a signature", MAX_SIGNATURE_FILE)
+                .map(Beside::Signature);
         }
-        Ok(if metadata_of(&asc)?.is_some() { Beside::OnlyArmored } else { Beside::Nothing })
+        match is_there(&with_ending(&self.path, ".asc"))? {
+            true => Ok(Beside::OnlyArmored),
+            false => Ok(Beside::Nothing),
+        }
     }
 
     fn pass<T>(&mut self, read: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> Result<T> {

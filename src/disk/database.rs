@@ -22,11 +22,7 @@ pub struct DatabaseFile {
     _lock: Option<FolderLock>,
 }
 
-/// Reads a database.
-///
-/// # Errors
-///
-/// [`Error::BadDocument`], [`Error::TooLarge`], or [`Error::Io`].
+/// Reads a database. One with the wrong content is [`Error::BadDocument`].
 pub fn read_database(path: &Path) -> Result<Database> {
     parse(path, &read_small(path, WHAT, MAX_DATABASE)?)
 }
@@ -43,21 +39,16 @@ fn bad(path: &Path, why: String) -> Error {
 
 impl DatabaseFile {
     /// Locks a database for a change. If there is no file, it is empty. Waits up to `patience` for
-    /// another command.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Busy`], and as [`read_database`].
+    /// another command, then fails with [`Error::Busy`].
     pub fn change(path: &Path, umask: u32, patience: Duration) -> Result<DatabaseFile> {
         // A link stays a link. The file that it leads to is replaced.
         let (folder, path) = Reach::of(path)?.file(path)?;
         let lock = lock(&folder, &path, patience)?;
         let (database, access) = match folder.open_regular(&path) {
-            Ok((file, metadata)) => {
-                let owner = (metadata.uid(), metadata.gid());
-                let access = Access::Exactly { mode: metadata.mode(), owner };
-                let bytes = read_opened((file, metadata), &path, WHAT, MAX_DATABASE)?;
-                (parse(&path, &bytes)?, access)
+            Ok(opened) => {
+                let owner = (opened.1.uid(), opened.1.gid());
+                let access = Access::Exactly { mode: opened.1.mode(), owner };
+                (parse(&path, &read_opened(opened, &path, WHAT, MAX_DATABASE)?)?, access)
             }
             Err(error) if error.is_not_found() => (Database::default(), Access::Public { umask }),
             Err(error) => return Err(error),
@@ -66,10 +57,6 @@ impl DatabaseFile {
     }
 
     /// Writes the database, whole or not at all.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`].
     pub fn commit(self) -> Result<()> {
         let text = self.database.into_text().map_err(|error| bad(&self.path, error.to_string()))?;
         self.folder.write(&self.path, text.as_bytes(), self.access, Existing::Replace)

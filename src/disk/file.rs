@@ -1,10 +1,9 @@
-//! Reading files within bounds, and waiting for locks.
+//! Reading files within bounds, and what a path says.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
@@ -24,12 +23,8 @@ pub enum Links<'a> {
     RefuseBeneath(&'a Path),
 }
 
-/// Opens a regular file for reading. Anything else is refused at once, without waiting for a
-/// FIFO's other end or touching a device.
-///
-/// # Errors
-///
-/// [`Error::NotAFile`], or [`Error::Io`].
+/// Opens a regular file for reading. Anything else is [`Error::NotAFile`] at once, without waiting
+/// for a FIFO's other end or touching a device.
 pub fn open_regular(path: &Path, links: Links<'_>) -> Result<(File, fs::Metadata)> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let open =
@@ -53,22 +48,19 @@ pub(super) fn regular(
     follows_links: bool,
     look: impl Fn(bool) -> io::Result<fs::Metadata>,
 ) -> Result<(File, fs::Metadata)> {
+    let not_a_file = |kind| Error::NotAFile { path: path.to_owned(), kind };
     let is_link = || look(false).is_ok_and(|metadata| metadata.is_symlink());
     let file = opened.map_err(|error| match look(true) {
-        _ if !follows_links && is_link() => {
-            Error::NotAFile { path: path.to_owned(), kind: "a link" }
-        }
+        _ if !follows_links && is_link() => not_a_file("a link"),
         // A socket cannot be opened at all.
-        Ok(metadata) if !metadata.is_file() => {
-            Error::NotAFile { path: path.to_owned(), kind: kind(&metadata) }
-        }
+        Ok(metadata) if !metadata.is_file() => not_a_file(kind(&metadata)),
         _ => Error::io("read", path)(error),
     })?;
     let metadata = file.metadata().map_err(Error::io("read", path))?;
-    if !metadata.is_file() {
-        return Err(Error::NotAFile { path: path.to_owned(), kind: kind(&metadata) });
+    match metadata.is_file() {
+        true => Ok((file, metadata)),
+        false => Err(not_a_file(kind(&metadata))),
     }
-    Ok((file, metadata))
 }
 
 pub(super) fn kind(metadata: &fs::Metadata) -> &'static str {
@@ -86,31 +78,19 @@ pub(super) fn kind(metadata: &fs::Metadata) -> &'static str {
     }
 }
 
-/// Reads a small file whole.
-///
-/// # Errors
-///
-/// [`Error::TooLarge`] if it has more than `limit` bytes, and as [`open_regular`].
+/// Reads a small file whole, or fails with [`Error::TooLarge`] if it has more than `limit` bytes.
 pub fn read_small(path: &Path, what: &'static str, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
     read_opened(open_regular(path, Links::Follow)?, path, what, limit)
 }
 
 /// Reads a small file of the home whole. Nobody else may be able to write it.
-///
-/// # Errors
-///
-/// [`Error::UnsafeFile`], and as [`read_small`].
 pub(super) fn read_own(path: &Path, what: &'static str, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
     let opened = open_regular(path, Links::Follow)?;
     check_own(path, &opened.1)?;
     read_opened(opened, path, what, limit)
 }
 
-/// Reads an opened small file whole.
-///
-/// # Errors
-///
-/// As [`read_small`].
+/// Reads an opened file as [`read_small`] does.
 pub(super) fn read_opened(
     (file, metadata): (File, fs::Metadata),
     path: &Path,
@@ -127,11 +107,8 @@ pub(super) fn read_opened(
     })
 }
 
-/// Reads at most `limit` bytes to the end. The buffer is wiped when dropped.
-///
-/// # Errors
-///
-/// [`Error::TooLarge`] if there are more, [`Error::Io`] with `name` as the path.
+/// Reads to the end, or fails with [`Error::TooLarge`] if there are more than `limit` bytes. Errors
+/// call the reader `name`. The buffer is wiped when dropped.
 pub fn read_bounded(
     reader: impl Read,
     name: &str,
@@ -179,11 +156,7 @@ pub(crate) fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>> {
     }
 }
 
-/// Returns whether something has a name, without following links.
-///
-/// # Errors
-///
-/// [`Error::Io`] if it cannot be examined.
+/// Returns whether something has a name, without following links, or why it cannot be examined.
 pub fn is_there(path: &Path) -> Result<bool> {
     Ok(metadata_of(path)?.is_some())
 }
@@ -218,24 +191,20 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Takes the lock on an open file for a folder, waiting up to `patience` for it.
-///
-/// # Errors
-///
-/// [`Error::Busy`], or [`Error::Io`].
-pub(super) fn take(lock: File, folder: &Path, patience: Duration) -> Result<File> {
-    const STEP: Duration = Duration::from_millis(50);
-    let mut waited = Duration::ZERO;
-    loop {
-        match lock.try_lock() {
-            Ok(()) => return Ok(lock),
-            Err(TryLockError::WouldBlock) if waited < patience => {
-                std::thread::sleep(STEP);
-                waited += STEP;
-            }
-            Err(TryLockError::WouldBlock) => return Err(Error::Busy(folder.to_owned())),
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", folder)(error)),
-        }
-    }
+/// Returns a path with something added to its end: `FILE.sig` for `FILE` and `.sig`.
+pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// Lists a folder, sorted. A folder that is not there is empty.
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let list = || fs::read_dir(folder)?.map(|entry| entry.map(|it| it.path())).collect();
+    let mut paths: Vec<PathBuf> = match list() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listed => listed.map_err(Error::io("list", folder))?,
+    };
+    paths.sort();
+    Ok(paths)
 }

@@ -10,9 +10,8 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
-use zeroize::Zeroizing;
 
-use super::file::{folder_of, read_opened, regular};
+use super::file::{folder_of, regular};
 use crate::disk::error::{Error, Result};
 
 /// A folder that is held open.
@@ -22,25 +21,16 @@ use crate::disk::error::{Error, Result};
 pub(crate) struct Folder(Arc<File>);
 
 impl Folder {
-    /// Takes an open folder.
     pub(super) fn new(folder: File) -> Folder {
         Folder(Arc::new(folder))
     }
 
     /// Opens the folder that a path's last component is in.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`], which names `path`.
     pub(crate) fn of(path: &Path) -> Result<Folder> {
         Folder::open(folder_of(path), OFlags::empty()).map_err(Error::io("write", path))
     }
 
     /// Opens the folder that a path's last component is in, only to examine files in it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`], which names `path`.
     pub(super) fn to_look_in(path: &Path) -> Result<Folder> {
         Folder::open(folder_of(path), LOOK).map_err(Error::io("read", path))
     }
@@ -52,7 +42,6 @@ impl Folder {
         Ok(Folder::new(folder))
     }
 
-    /// Returns the descriptor.
     pub(super) fn file(&self) -> &Arc<File> {
         &self.0
     }
@@ -63,61 +52,26 @@ impl Folder {
         Ok(File::from(retry_on_intr(open)?))
     }
 
+    /// Makes a file with this name, 0600. It must not be there.
+    pub(super) fn create_new(&self, name: &OsStr) -> Result<File, Errno> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let open = || openat(&self.0, name, flags, Mode::from_raw_mode(0o600));
+        retry_on_intr(open).map(File::from)
+    }
+
     /// Opens a regular file for reading, as [`open_regular`](super::file::open_regular) does. A
     /// link is refused.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotAFile`], or [`Error::Io`].
     pub(super) fn open_regular(&self, path: &Path) -> Result<(File, Metadata)> {
-        self.open_checked(name_of(path), path, false)
+        let name = name_of(path);
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
+        regular(self.open_name(name, flags), path, false, |through| self.look(name, through))
     }
 
-    fn open_checked(&self, name: &Path, path: &Path, follow: bool) -> Result<(File, Metadata)> {
-        let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-        if !follow {
-            flags |= OFlags::NOFOLLOW;
-        }
-        regular(self.open_name(name, flags), path, follow, |through| self.look(name, through))
-    }
-
-    /// Reads a small file whole, whose name may be a path that starts in this folder. Links are
-    /// followed.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_small`](super::file::read_small).
-    pub(super) fn read_through_links(
-        &self,
-        name: &Path,
-        path: &Path,
-        what: &'static str,
-        limit: u64,
-    ) -> Result<Zeroizing<Vec<u8>>> {
-        read_opened(self.open_checked(name, path, true)?, path, what, limit)
-    }
-
-    /// Opens a regular file for reading, through links.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotAFile`], or [`Error::Io`].
-    pub(super) fn open_through_links(&self, path: &Path) -> Result<(File, Metadata)> {
-        self.open_checked(name_of(path), path, true)
-    }
-
-    /// Reads a small file whole. A link is refused.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_small`](super::file::read_small).
-    pub(super) fn read_small(
-        &self,
-        path: &Path,
-        what: &'static str,
-        limit: u64,
-    ) -> Result<Zeroizing<Vec<u8>>> {
-        read_opened(self.open_regular(path)?, path, what, limit)
+    /// Opens a regular file for reading, through links. Its name may be a path that starts in this
+    /// folder.
+    pub(super) fn open_through_links(&self, name: &Path, path: &Path) -> Result<(File, Metadata)> {
+        let opened = self.open_name(name, OFlags::NONBLOCK | OFlags::NOCTTY);
+        regular(opened, path, true, |through| self.look(name, through))
     }
 
     /// Examines what has this name, which may be a path that starts in this folder.
@@ -126,11 +80,8 @@ impl Folder {
         self.open_name(name, LOOK | follow)?.metadata()
     }
 
-    /// Returns what has a name, without following links.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] if it cannot be examined. It may be there then.
+    /// Returns what has a name, without following links. What cannot be examined is an error,
+    /// because it may be there.
     pub(crate) fn metadata(&self, path: &Path) -> Result<Option<Metadata>> {
         match self.look(name_of(path), false) {
             Ok(metadata) => Ok(Some(metadata)),
@@ -140,19 +91,11 @@ impl Folder {
     }
 
     /// Removes a file, if it is there, and makes that durable.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`].
     pub(super) fn remove(&self, path: &Path) -> Result<()> {
         self.remove_all(&[path.to_owned()])
     }
 
-    /// Removes files of it durably.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`].
+    /// Removes the files that are there, and makes that durable.
     pub(crate) fn remove_all(&self, paths: &[PathBuf]) -> Result<()> {
         let Some(last) = paths.last() else { return Ok(()) };
         for path in paths {
@@ -166,10 +109,6 @@ impl Folder {
     }
 
     /// Makes the names in it durable, that of `path` among them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`], which names the folder of `path`.
     pub(crate) fn sync(&self, path: &Path) -> Result<()> {
         self.0.sync_all().map_err(Error::io("sync", folder_of(path)))
     }

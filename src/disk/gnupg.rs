@@ -10,12 +10,11 @@
 //! ```
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::file::{is_there, metadata_of, read_small};
+use super::file::{entries, is_there, metadata_of, read_small};
 use crate::disk::error::{Error, Result};
 use crate::openpgp;
 use crate::openpgp::bounds::{Budget, check_bounds};
@@ -33,6 +32,7 @@ pub const PRIVATE_KEYS: &str = "private-keys-v1.d";
 const MAX_FILES: usize = 10_000;
 
 /// What a GnuPG home holds.
+#[derive(Default)]
 pub struct GnupgHome {
     /// Its certificates, each once.
     pub certificates: Vec<Certificate>,
@@ -45,19 +45,11 @@ pub struct GnupgHome {
 }
 
 impl GnupgHome {
-    /// Reads a home. A file that cannot be read hides no other.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] if there is no such folder, [`openpgp::Error::GnupgFile`] if it has no keys.
+    /// Reads a home. A file that cannot be read hides no other. A folder without keys is
+    /// [`openpgp::Error::GnupgFile`].
     pub fn read(folder: &Path) -> Result<GnupgHome> {
         let folder = fs::canonicalize(folder).map_err(Error::io("read", folder))?;
-        let mut home = GnupgHome {
-            certificates: Vec::new(),
-            private_keys: Vec::new(),
-            unreadable: Vec::new(),
-            old: Vec::new(),
-        };
+        let mut home = GnupgHome::default();
         let mut seen = 0;
         let budget = Budget::new();
         let mut certificates = Gathered::new(|certificate: &mut Certificate| certificate);
@@ -88,17 +80,15 @@ impl GnupgHome {
         if is_there(&database)? {
             seen += 1;
             let why = "it is the database of keyboxd, which only gpg reads".into();
-            home.unreadable.push((database, Error::OpenPgp(openpgp::Error::GnupgFile(why))));
+            home.unreadable.push((database, openpgp::Error::GnupgFile(why).into()));
         }
         seen += home.read_private_keys(&folder)?;
         let old = folder.join("secring.gpg");
         if metadata_of(&old)?.is_some_and(|metadata| metadata.len() > 0) {
             home.old.push(old);
         } else if seen == 0 {
-            return Err(Error::OpenPgp(openpgp::Error::GnupgFile(format!(
-                "{} has neither a keyring nor private keys",
-                folder.display()
-            ))));
+            let why = format!("{} has neither a keyring nor private keys", folder.display());
+            return Err(openpgp::Error::GnupgFile(why).into());
         }
         Ok(home)
     }
@@ -106,17 +96,8 @@ impl GnupgHome {
     /// Reads the private keys and returns how many files there are.
     fn read_private_keys(&mut self, folder: &Path) -> Result<usize> {
         let private = folder.join(PRIVATE_KEYS);
-        let listing = match fs::read_dir(&private) {
-            Ok(listing) => listing,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-            Err(error) => return Err(Error::io("list", &private)(error)),
-        };
-        let mut names: Vec<PathBuf> = listing
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<io::Result<_>>()
-            .map_err(Error::io("list", &private))?;
+        let mut names = entries(&private)?;
         names.retain(|path| keygrip(path).is_some());
-        names.sort();
         for path in names.iter().take(MAX_FILES) {
             let grip = keygrip(path).unwrap_or_default();
             let key = read_inside(folder, path, "a private key", MAX_PRIVATE_KEY)
@@ -128,7 +109,7 @@ impl GnupgHome {
         }
         if names.len() > MAX_FILES {
             let why = format!("only its first {MAX_FILES} files were read");
-            self.unreadable.push((private, Error::OpenPgp(openpgp::Error::GnupgFile(why))));
+            self.unreadable.push((private, openpgp::Error::GnupgFile(why).into()));
         }
         Ok(names.len())
     }

@@ -13,7 +13,7 @@
 //! name. So readers need no lock, and a crash leaves the old state or the new one.
 
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -22,9 +22,11 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::file::{folder_of, read_own, read_small, take};
+use super::file::{entries, folder_of, read_own, read_small};
+use super::folder::Folder;
+use super::lock::take;
 use super::shelf::{HomeKey, Shelf, TrustedKey, check_primes, file_name, incomplete, is_named_by};
-use super::write::{Access, Existing, remove_all, sync_folder, write_all_or_none, write_new};
+use super::write::{Access, Existing, sync_folder, write_all_or_none, write_new};
 use crate::disk::error::{Error, Result};
 use crate::openpgp;
 use crate::openpgp::bounds::check_bounds;
@@ -65,15 +67,10 @@ impl Home {
         &self.root
     }
 
-    /// Refuses a home that others can write to, or that belongs to somebody else. They could
-    /// replace its keys by theirs.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnsafeHome`], or [`Error::Io`] if it cannot be examined.
+    /// Refuses a home that others can write to, or that belongs to somebody else, as
+    /// [`Error::UnsafeHome`]. They could replace its keys by theirs.
     pub fn check(&self) -> Result<()> {
-        for folder in ["", KEYS, CERTIFICATES, TRUSTED, REVOCATIONS] {
-            let path = if folder.is_empty() { self.root.clone() } else { self.root.join(folder) };
+        for path in self.folders() {
             match fs::metadata(&path) {
                 Ok(metadata) => check_folder(&path, &metadata)?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -83,53 +80,41 @@ impl Home {
         Ok(())
     }
 
+    fn folders(&self) -> [PathBuf; 5] {
+        let [keys, certificates, trusted, revocations] =
+            [KEYS, CERTIFICATES, TRUSTED, REVOCATIONS].map(|folder| self.root.join(folder));
+        [self.root.clone(), keys, certificates, trusted, revocations]
+    }
+
     /// Makes the home if it is missing, takes the lock, and removes what a killed command left.
-    /// Waits for another command up to `patience`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Busy`], [`Error::UnsafeHome`], or [`Error::Io`].
+    /// Waits for another command up to `patience`, then fails with [`Error::Busy`].
     pub fn lock(&self, patience: Duration) -> Result<Lock> {
         self.check()?;
         self.make_folders()?;
         // If others can write to a folder above, one of them may have been faster.
         self.check()?;
         let path = self.root.join("lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(Error::io("lock", &path))?;
-        let file = take(file, &self.root, patience)?;
+        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+        let file = take(opened.map_err(Error::io("lock", &path))?, &self.root, patience)?;
         self.sweep();
         Ok(Lock { _file: file })
     }
 
     fn make_folders(&self) -> Result<()> {
-        for folder in ["", KEYS, CERTIFICATES, TRUSTED, REVOCATIONS] {
-            let path = if folder.is_empty() { self.root.clone() } else { self.root.join(folder) };
-            if path.is_dir() {
-                continue;
-            }
-            DirBuilder::new()
-                .mode(0o700)
-                .recursive(true)
-                .create(&path)
-                .map_err(Error::io("create", &path))?;
-            sync_folder(folder_of(&path))?;
+        for path in self.folders().iter().filter(|path| !path.is_dir()) {
+            let made = DirBuilder::new().mode(0o700).recursive(true).create(path);
+            made.map_err(Error::io("create", path))?;
+            sync_folder(folder_of(path))?;
         }
         Ok(())
     }
 
     /// Removes temporary files. Only the holder of the lock writes, so nobody uses them.
     fn sweep(&self) {
-        for folder in [KEYS, CERTIFICATES, TRUSTED, REVOCATIONS] {
-            for path in entries(&self.root.join(folder)).unwrap_or_default() {
-                if is_temporary(&path) {
-                    let _ = fs::remove_file(path);
-                }
+        for folder in &self.folders()[1..] {
+            let found = entries(folder).unwrap_or_default();
+            for path in found.iter().filter(|path| is_temporary(path)) {
+                let _ = fs::remove_file(path);
             }
         }
     }
@@ -147,17 +132,14 @@ impl Home {
     }
 
     /// Reads the files that are named by these keys, and no others.
-    ///
-    /// # Errors
-    ///
-    /// As [`Home::keys`].
     pub fn keys_of(&self, keys: &[Fingerprint]) -> Result<Shelf<HomeKey>> {
         self.check()?;
         let files = |folder: &str| -> Vec<PathBuf> {
             let folder = self.root.join(folder);
             let paths = keys.iter().map(|key| folder.join(file_name(key)));
             // A file that cannot be examined may be there.
-            paths.filter(|path| !matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound)).collect()
+            let is_missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+            paths.filter(|path| !fs::symlink_metadata(path).is_err_and(is_missing)).collect()
         };
         self.narrowed(read_keys_of(files(KEYS), files(CERTIFICATES))?)
     }
@@ -171,44 +153,31 @@ impl Home {
     /// Reads the keys that a KEY may mean, or all secret ones. Files are named by their primary
     /// keys. For any other KEY plugsign looks into the files, and reads only those that may match.
     /// A file that cannot be opened is among the unreadable ones.
-    ///
-    /// # Errors
-    ///
-    /// As [`Home::keys`].
     pub fn keys_like(&self, query: Option<&KeyQuery>) -> Result<Shelf<HomeKey>> {
         self.check()?;
         let [secrets, certificates] = self.key_files()?;
-        let Some(query) = query else {
-            let names: HashSet<Option<&OsStr>> = secrets.iter().map(|it| it.file_name()).collect();
-            let is_asked = |path: &&PathBuf| names.contains(&path.file_name());
-            let certificates = certificates.iter().filter(is_asked).cloned().collect();
-            return self.narrowed(read_keys_of(secrets.clone(), certificates)?);
-        };
         let all = || secrets.iter().chain(&certificates);
-        let is_named = |path: &&PathBuf| name_of(path).is_some_and(|name| query.names(&name));
-        let mut asked: HashSet<OsString> = all()
-            .filter(is_named)
-            .filter_map(|path| path.file_name().map(OsStr::to_owned))
-            .collect();
-        if asked.is_empty() {
+        let mut asked: HashSet<Option<&OsStr>> = match query {
+            None => secrets.iter().map(|path| path.file_name()).collect(),
+            Some(query) => {
+                let is_named = |path: &&PathBuf| name_of(path).is_some_and(|it| query.names(&it));
+                all().filter(is_named).map(|path| path.file_name()).collect()
+            }
+        };
+        if let (Some(query), true) = (query, asked.is_empty()) {
             let may_match = |path: &&PathBuf| {
                 let read = read_small(path, "a key file", MAX_KEY_FILE);
                 let bytes = read.as_deref().map_or(&[][..], Vec::as_slice);
                 Glance::at(bytes).is_none_or(|glance| query.may_match(&glance))
             };
-            let paths = all().filter(may_match);
-            asked = paths.filter_map(|path| path.file_name().map(OsStr::to_owned)).collect();
+            asked = all().filter(may_match).map(|path| path.file_name()).collect();
         }
-        let is_asked = |path: &PathBuf| path.file_name().is_some_and(|name| asked.contains(name));
-        let pick = |paths: &[PathBuf]| paths.iter().filter(|it| is_asked(it)).cloned().collect();
+        let is_asked = |path: &&PathBuf| asked.contains(&path.file_name());
+        let pick = |paths: &[PathBuf]| paths.iter().filter(is_asked).cloned().collect();
         self.narrowed(read_keys_of(pick(&secrets), pick(&certificates))?)
     }
 
     /// Returns the moduli of all keys, to compare new keys with them.
-    ///
-    /// # Errors
-    ///
-    /// As [`Home::keys`].
     pub fn moduli(&self) -> Result<Moduli> {
         let mut moduli = Moduli::default();
         for path in self.key_files()?.iter().flatten() {
@@ -222,23 +191,20 @@ impl Home {
     }
 
     fn key_files(&self) -> Result<[Vec<PathBuf>; 2]> {
-        Ok([entries(&self.root.join(KEYS))?, entries(&self.root.join(CERTIFICATES))?])
+        let files = |folder: &str| -> Result<Vec<PathBuf>> {
+            let mut files = entries(&self.root.join(folder))?;
+            files.retain(|path| !is_temporary(path));
+            Ok(files)
+        };
+        Ok([files(KEYS)?, files(CERTIFICATES)?])
     }
 
     /// Reads the trusted certificates.
-    ///
-    /// # Errors
-    ///
-    /// As [`Home::keys`].
     pub fn trusted(&self) -> Result<Shelf<TrustedKey>> {
         self.trusted_if(|_| true)
     }
 
     /// Reads the trusted certificates with these names and the copies of these keys, and no others.
-    ///
-    /// # Errors
-    ///
-    /// As [`Home::keys`].
     pub fn trusted_of(&self, names: &[String], keys: &[Fingerprint]) -> Result<Shelf<TrustedKey>> {
         self.trusted_if(|path| match trusted_name(path) {
             Some((name, fingerprint)) => names.contains(&name) || keys.contains(&fingerprint),
@@ -278,29 +244,15 @@ impl Home {
         write_all_or_none(&files, Access::Secret)
     }
 
-    /// Stores a secret key. It replaces an older copy.
-    ///
-    /// # Errors
-    ///
-    /// [`openpgp::Error::NoKey`] for a key that could not be read again, [`Error::Io`].
+    /// Stores a secret key, unless it could not be read again. It replaces an older copy.
     pub fn put_secret(&self, _: &Lock, secret: &SecretKey) -> Result<()> {
-        let path = self.key_path(&secret.fingerprint());
-        let bytes = secret.to_bytes()?;
-        check_bounds(&bytes)?;
-        write_new(&path, &bytes, Access::Secret, Existing::Replace)
+        put(&self.key_path(&secret.fingerprint()), &secret.to_bytes()?)
     }
 
-    /// Stores a certificate. It replaces an older copy.
-    ///
-    /// # Errors
-    ///
-    /// As [`Home::put_secret`].
+    /// Stores a certificate as [`Home::put_secret`] does a secret key.
     pub fn put_certificate(&self, _: &Lock, certificate: &Certificate) -> Result<()> {
         let name = file_name(&certificate.fingerprint());
-        let path = self.root.join(CERTIFICATES).join(name);
-        let bytes = certificate.to_bytes()?;
-        check_bounds(&bytes)?;
-        write_new(&path, &bytes, Access::Secret, Existing::Replace)
+        put(&self.root.join(CERTIFICATES).join(name), &certificate.to_bytes()?)
     }
 
     /// Adds a trusted certificate under a name. It replaces an older copy and keeps what older
@@ -310,8 +262,8 @@ impl Home {
     /// # Errors
     ///
     /// [`Error::BadName`], [`Error::Exists`] if another certificate has the name and stays,
-    /// [`Error::PartUnreadable`] if an older copy cannot be read, or [`openpgp::Error::Refused`] if it
-    /// shares a prime with another trusted one. Then the others are trusted as before.
+    /// [`Error::PartUnreadable`] if an older copy cannot be read, or [`openpgp::Error::Refused`] if
+    /// it shares a prime with another trusted one. Then the others are trusted as before.
     pub fn trust(
         &self,
         _: &Lock,
@@ -324,8 +276,7 @@ impl Home {
         let mut whole = certificate.proven();
         let mut others = Vec::new();
         let mut replaced = Vec::new();
-        let folder = self.root.join(TRUSTED);
-        for path in entries(&folder)? {
+        for path in entries(&self.root.join(TRUSTED))? {
             if let Some((taken, other)) = trusted_name(&path)
                 && taken == name
                 && other != fingerprint
@@ -351,14 +302,10 @@ impl Home {
         let path = self.trusted_path(name, &fingerprint);
         write_new(&path, &whole.to_bytes()?, Access::Secret, Existing::Replace)?;
         // If a command is killed before this, two files have one name. They are removed together.
-        remove_all(&folder, &replaced)
+        remove_all(&replaced)
     }
 
     /// Returns whether there is a file of this key or of a trusted copy.
-    ///
-    /// # Errors
-    ///
-    /// As [`Home::keys`].
     pub fn knows(&self, key: &Fingerprint) -> Result<bool> {
         let key = std::slice::from_ref(key);
         let (own, trusted) = (self.keys_of(key)?, self.trusted_of(&[], key)?);
@@ -367,10 +314,6 @@ impl Home {
 
     /// Stores a revocation from a copy of a known certificate, even if the copy itself is not
     /// stored. Returns whether anything was new.
-    ///
-    /// # Errors
-    ///
-    /// [`openpgp::Error::NoKey`] for more than could be read again, [`Error::Io`].
     pub fn heed(&self, lock: &Lock, copy: &Certificate) -> Result<bool> {
         let fingerprint = [copy.fingerprint()];
         let narrowed = |known: &Certificate| {
@@ -398,18 +341,14 @@ impl Home {
         self.root.join(TRUSTED).join(format!("{name}.{fingerprint}.pgp"))
     }
 
-    /// Removes the trusted certificate of this name, readable or not.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownName`], or [`Error::Io`].
+    /// Removes the trusted certificate of this name, readable or not. If there is none, that is
+    /// [`Error::UnknownName`].
     pub fn distrust(&self, _: &Lock, name: &str) -> Result<()> {
-        let folder = self.root.join(TRUSTED);
-        let mut named = entries(&folder)?;
+        let mut named = entries(&self.root.join(TRUSTED))?;
         named.retain(|path| trusted_name(path).is_some_and(|(taken, _)| taken == name));
         match named.is_empty() {
             true => Err(Error::UnknownName(name.to_string())),
-            false => remove_all(&folder, &named),
+            false => remove_all(&named),
         }
     }
 
@@ -426,10 +365,6 @@ impl Home {
     }
 
     /// Reads the stored revocation certificate for a reason, with its guard, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_small`], and [`Error::UnsafeFile`].
     pub fn revocation(
         &self,
         fingerprint: &Fingerprint,
@@ -456,22 +391,27 @@ impl Home {
     }
 }
 
+fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+    check_bounds(bytes)?;
+    write_new(path, bytes, Access::Secret, Existing::Replace)
+}
+
+/// Removes files of one folder durably.
+fn remove_all(files: &[PathBuf]) -> Result<()> {
+    files.first().map_or(Ok(()), |first| Folder::of(first)?.remove_all(files))
+}
+
 /// Reads the files of secret keys, and those of certificates.
 fn read_keys_of(secrets: Vec<PathBuf>, certificates: Vec<PathBuf>) -> Result<Shelf<HomeKey>> {
     let mut keys = Gathered::new(|key: &mut HomeKey| &mut key.certificate);
     let mut unreadable = Vec::new();
-    let secrets = secrets.into_iter().map(|path| (path, secret_of as fn(Key) -> Result<HomeKey>));
+    let secrets = secrets.into_iter().map(|path| (read_named(&path).and_then(secret_of), path));
     let certificates = certificates.into_iter().map(|path| {
-        let of = |key| Ok(HomeKey { certificate: certificate_of(key)?, secret: None });
-        (path, of as fn(Key) -> Result<HomeKey>)
+        let certificate = read_named(&path).and_then(certificate_of);
+        (certificate.map(|certificate| HomeKey { certificate, secret: None }), path)
     });
-    for (path, of) in secrets.chain(certificates) {
-        let read = read_named(&path).and_then(|key| key.map(of).transpose());
-        let added = read.and_then(|key| match key {
-            Some(key) => Ok(keys.add(key, |_| Ok(()))?),
-            None => Ok(()),
-        });
-        if let Err(error) = added {
+    for (key, path) in secrets.chain(certificates) {
+        if let Err(error) = key.and_then(|key| Ok(keys.add(key, |_| Ok(()))?)) {
             unreadable.push((path, error));
         }
     }
@@ -485,32 +425,13 @@ fn name_of(path: &Path) -> Option<Fingerprint> {
 }
 
 fn check_folder(path: &Path, metadata: &fs::Metadata) -> Result<()> {
-    let unsafe_home = |problem| Err(Error::UnsafeHome { path: path.to_owned(), problem });
-    if !metadata.is_dir() {
-        return unsafe_home("is not a folder");
-    }
-    if metadata.mode() & 0o022 != 0 {
-        return unsafe_home("can be written to by others");
-    }
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return unsafe_home("belongs to another user");
-    }
-    Ok(())
-}
-
-/// Lists a folder, sorted. A folder that is not there is empty.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let listing = match fs::read_dir(folder) {
-        Ok(listing) => listing,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io("list", folder)(error)),
+    let problem = match metadata {
+        it if !it.is_dir() => "is not a folder",
+        it if it.mode() & 0o022 != 0 => "can be written to by others",
+        it if it.uid() != rustix::process::geteuid().as_raw() => "belongs to another user",
+        _ => return Ok(()),
     };
-    let mut paths = listing
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<io::Result<Vec<_>>>()
-        .map_err(Error::io("list", folder))?;
-    paths.sort();
-    Ok(paths)
+    Err(Error::UnsafeHome { path: path.to_owned(), problem })
 }
 
 fn is_temporary(path: &Path) -> bool {
@@ -522,13 +443,10 @@ fn no_key(why: impl Into<String>) -> Error {
     openpgp::Error::NoKey(why.into()).into()
 }
 
-/// Reads a file that is named by the fingerprint of its only key. Temporary files are skipped.
-fn read_named(path: &Path) -> Result<Option<Key>> {
-    if is_temporary(path) {
-        return Ok(None);
-    }
+/// Reads a file that is named by the fingerprint of its only key.
+fn read_named(path: &Path) -> Result<Key> {
     let named = name_of(path).ok_or_else(|| no_key("its name is not a fingerprint and .pgp"))?;
-    read_as(path, &named).map(Some)
+    read_as(path, &named)
 }
 
 fn read_as(path: &Path, named: &Fingerprint) -> Result<Key> {
@@ -541,14 +459,12 @@ fn read_as(path: &Path, named: &Fingerprint) -> Result<Key> {
     let found = match &key {
         Key::Certificate(certificate) => certificate.fingerprint(),
         Key::Secret(secret) => secret.fingerprint(),
-        Key::Revocation(_) => {
-            return Err(no_key("it is a revocation certificate, and no key"));
-        }
+        Key::Revocation(_) => return Err(no_key("it is a revocation certificate, and no key")),
     };
-    if found != *named {
-        return Err(no_key(format!("it has another key than it is named for: {found}")));
+    match found == *named {
+        true => Ok(key),
+        false => Err(no_key(format!("it has another key than it is named for: {found}"))),
     }
-    Ok(key)
 }
 
 fn secret_of(key: Key) -> Result<HomeKey> {
@@ -585,10 +501,10 @@ fn trusted_name(path: &Path) -> Option<(String, Fingerprint)> {
 /// Checks that a name can be a part of a file name: 1 to 200 bytes, no slash, no dot in front, no
 /// character that has to be escaped.
 pub(super) fn check_name(name: &str) -> Result<()> {
-    let shown = crate::text::Safe::text(name).to_string();
-    let sound = (1..=200).contains(&name.len())
-        && !name.starts_with('.')
-        && !name.contains('/')
-        && shown == name;
-    if sound { Ok(()) } else { Err(Error::BadName(name.to_string())) }
+    let is_shown_as_it_is = crate::text::Safe::text(name).to_string() == name;
+    let is_plain = !name.starts_with('.') && !name.contains('/') && is_shown_as_it_is;
+    match is_plain && (1..=200).contains(&name.len()) {
+        true => Ok(()),
+        false => Err(Error::BadName(name.to_string())),
+    }
 }

@@ -10,8 +10,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags, openat};
-use rustix::io::retry_on_intr;
+use rustix::fs::OFlags;
 
 use super::file::{folder_of, kind};
 use super::folder::{Folder, name_of};
@@ -25,40 +24,49 @@ pub(super) struct FolderLock {
     _file: File,
 }
 
-/// The result of a try.
-enum Try {
-    Taken(FolderLock),
-    /// Another command has it.
-    Busy,
-    /// This user may not make files here.
-    Readonly,
-}
-
 /// Locks a file in a folder for changes. Waits for another command up to `patience`. Returns none
 /// if this user may not write in the folder.
-///
-/// # Errors
-///
-/// [`Error::Busy`], [`Error::NotAFile`], or [`Error::Io`].
 pub(super) fn lock(folder: &Folder, path: &Path, patience: Duration) -> Result<Option<FolderLock>> {
-    const STEP: Duration = Duration::from_millis(50);
     let path = lock_path(path);
+    wait(patience, || try_lock(folder, &path))
+}
+
+/// Takes the lock on an open file for a folder, waiting up to `patience` for it.
+pub(super) fn take(file: File, folder: &Path, patience: Duration) -> Result<File> {
+    wait(patience, || try_take(&file, folder, folder))?;
+    Ok(file)
+}
+
+/// Tries until it succeeds, or until `patience` is over.
+fn wait<T>(patience: Duration, attempt: impl Fn() -> Result<T>) -> Result<T> {
+    const STEP: Duration = Duration::from_millis(50);
     let mut waited = Duration::ZERO;
     loop {
-        match try_lock(folder, &path) {
-            Ok(Try::Taken(lock)) => return Ok(Some(lock)),
-            Ok(Try::Readonly) => return Ok(None),
-            Ok(Try::Busy) if waited >= patience => {
-                return Err(Error::Busy(folder_of(&path).to_owned()));
-            }
-            // Before it is shared, only its maker can open it.
-            Err(Error::Io { source, .. })
-                if source.kind() == io::ErrorKind::PermissionDenied && waited < patience => {}
-            Err(error) => return Err(error),
-            Ok(Try::Busy) => {}
+        match attempt() {
+            Err(error) if waited < patience && may_pass(&error) => {}
+            tried => return tried,
         }
         std::thread::sleep(STEP);
         waited += STEP;
+    }
+}
+
+fn may_pass(error: &Error) -> bool {
+    match error {
+        Error::Busy(_) => true,
+        // Before the lock's file is shared, only its maker can open it.
+        Error::Io { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+        _ => false,
+    }
+}
+
+fn try_take(file: &File, path: &Path, folder: &Path) -> Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Interrupted => {
+            Err(Error::io("lock", path)(error))
+        }
+        Err(_) => Err(Error::Busy(folder.to_owned())),
     }
 }
 
@@ -69,53 +77,43 @@ fn lock_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn try_lock(folder: &Folder, path: &Path) -> Result<Try> {
-    let name = name_of(path).as_os_str();
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
-    let file = match folder.open_name(Path::new(name), flags) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match make(folder, name) {
-            Ok(file) => file,
-            Err(error) => {
-                return match error.kind() {
-                    io::ErrorKind::AlreadyExists => Ok(Try::Busy),
-                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                        Ok(Try::Readonly)
-                    }
-                    _ => Err(Error::io("lock", path)(error)),
-                };
-            }
-        },
-        opened => opened.map_err(Error::io("lock", path))?,
+fn try_lock(folder: &Folder, path: &Path) -> Result<Option<FolderLock>> {
+    use io::ErrorKind::{
+        AlreadyExists, NotFound, PermissionDenied, ReadOnlyFilesystem, WouldBlock,
     };
-    let metadata = file.metadata().map_err(Error::io("lock", path))?;
+    let name = name_of(path);
+    let failed = |error: io::Error| match error.kind() {
+        AlreadyExists | WouldBlock => Error::Busy(folder_of(path).to_owned()),
+        _ => Error::io("lock", path)(error),
+    };
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
+    let file = match folder.open_name(name, flags) {
+        Err(error) if error.kind() == NotFound => match make(folder, name.as_os_str()) {
+            Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => {
+                return Ok(None);
+            }
+            made => made,
+        },
+        opened => opened,
+    }
+    .map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() {
         return Err(Error::NotAFile { path: path.to_owned(), kind: kind(&metadata) });
     }
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(Try::Busy),
-        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {
-            return Ok(Try::Busy);
-        }
-        Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
-    }
+    try_take(&file, path, folder_of(path))?;
     // The last holder has removed it, and the next one may have made another.
-    let taken = Registered::making(folder, name, || match is_named(&file, folder, name)? {
+    let still_named = || match is_named(&file, folder, name.as_os_str())? {
         true => Ok(()),
-        false => Err(io::ErrorKind::WouldBlock.into()),
-    });
-    match taken {
-        Ok(((), name)) => Ok(Try::Taken(FolderLock { _name: name, _file: file })),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Try::Busy),
-        Err(error) => Err(Error::io("lock", path)(error)),
-    }
+        false => Err(WouldBlock.into()),
+    };
+    let ((), name) = Registered::making(folder, name.as_os_str(), still_named).map_err(failed)?;
+    Ok(Some(FolderLock { _name: name, _file: file }))
 }
 
 /// Makes the lock's file for all users who may write in the folder, and for nobody else.
 fn make(folder: &Folder, name: &OsStr) -> io::Result<File> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let mode = Mode::from_raw_mode(0o600);
-    let file = File::from(retry_on_intr(|| openat(folder.file(), name, flags, mode))?);
+    let file = folder.create_new(name)?;
     // If this fails, the others wait and then say which file they cannot open.
     let _ = share(&file, &folder.file().metadata()?);
     Ok(file)

@@ -4,7 +4,6 @@
 //! between may leave an unlisted file, but never a name without its file.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -13,8 +12,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::file::{Stamp, folder_of, read_opened};
-use super::folder::Folder;
+use super::file::{Stamp, folder_of, read_opened, with_ending};
+use super::folder::{Folder, name_of};
 use super::home::check_name;
 use super::lock::{FolderLock, lock};
 use super::reach::Reach;
@@ -59,18 +58,11 @@ pub enum KeyBytes {
 }
 
 impl ServerConfig {
-    /// Reads a configuration.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ConfigInDatabase`] if the path is a data source name, [`Error::BadDocument`], or
-    /// what the disk says.
+    /// Reads a configuration. A path that is a data source name is [`Error::ConfigInDatabase`].
     pub fn open(path: &Path) -> Result<ServerConfig> {
-        if let Some(database) = database_of(&path.to_string_lossy()) {
-            return Err(Error::ConfigInDatabase(database));
-        }
+        check_is_file(path)?;
         let folder = Folder::to_look_in(path)?;
-        let opened = folder.open_through_links(path)?;
+        let opened = folder.open_through_links(name_of(path), path)?;
         ServerConfig::read(path, folder, opened)
     }
 
@@ -103,27 +95,22 @@ impl ServerConfig {
             let identity = metadata.ok().map(|metadata| (metadata.dev(), metadata.ino()));
             let file = match identity.is_some_and(|identity| !seen.insert(identity)) {
                 true => Ok(KeyBytes::Repeated),
-                false => self
-                    .folder
-                    .read_through_links(Path::new(name), &path, "a key file", MAX_KEY_FILE)
-                    .and_then(|bytes| {
+                false => {
+                    self.folder.open_through_links(Path::new(name), &path).and_then(|opened| {
+                        let bytes = read_opened(opened, &path, "a key file", MAX_KEY_FILE)?;
                         left = left.checked_sub(bytes.len() as u64).ok_or_else(too_much)?;
                         Ok(KeyBytes::New(bytes.to_vec()))
-                    }),
+                    })
+                }
             };
             ListedKeyFile { name: name.to_owned(), path, file, is_readable }
         })
     }
 
-    /// Locks the configuration for a change. Waits up to `patience` for another command.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Busy`], and as [`ServerConfig::open`].
+    /// Locks the configuration for a change. Waits up to `patience` for another command, then fails
+    /// with [`Error::Busy`].
     pub fn change(path: &Path, patience: Duration) -> Result<Change> {
-        if let Some(database) = database_of(&path.to_string_lossy()) {
-            return Err(Error::ConfigInDatabase(database));
-        }
+        check_is_file(path)?;
         let place = Reach::of(path)?;
         // A link stays a link. The file that it leads to is replaced.
         let (folder, real) = place.file(path)?;
@@ -145,6 +132,11 @@ pub fn database_of(path: &str) -> Option<&'static str> {
         "mysql" => Some("MySQL"),
         _ => None,
     }
+}
+
+fn check_is_file(path: &Path) -> Result<()> {
+    database_of(&path.to_string_lossy())
+        .map_or(Ok(()), |database| Err(Error::ConfigInDatabase(database)))
 }
 
 const WHAT: &str = "a server configuration";
@@ -279,12 +271,8 @@ impl Change {
     }
 
     /// Writes the configuration and its backup if anything changed. Then removes the key files that
-    /// are not listed any more. Returns where the backup is.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Changed`] if somebody else wrote the configuration meanwhile. Then the key files
-    /// that this change wrote are removed again.
+    /// are not listed any more. Returns where the backup is. If somebody else wrote the
+    /// configuration meanwhile, that is [`Error::Changed`], and the new key files are removed again.
     pub fn commit(mut self) -> Result<Option<PathBuf>> {
         if self.edited.text() == self.server.config.text() {
             return self.remove_doomed().map(|()| None);
@@ -325,7 +313,9 @@ impl Change {
     /// Returns whether the configuration still has its old text. Writing may have failed after the
     /// new one was in place.
     fn is_as_before(&self) -> bool {
-        let now = self.real.0.read_small(&self.real.1, WHAT, MAX_CONFIG);
+        let (folder, real) = &self.real;
+        let opened = folder.open_regular(real);
+        let now = opened.and_then(|opened| read_opened(opened, real, WHAT, MAX_CONFIG));
         now.is_ok_and(|now| *now == self.server.config.text().as_bytes())
     }
 
@@ -366,7 +356,5 @@ fn is_missing(error: &io::Error) -> bool {
 
 /// Returns where the configuration before the last change is kept. There is one backup.
 fn backup_path(path: &Path) -> PathBuf {
-    let mut name: OsString = path.as_os_str().to_owned();
-    name.push(".bak");
-    PathBuf::from(name)
+    with_ending(path, ".bak")
 }

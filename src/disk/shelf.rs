@@ -21,11 +21,7 @@ pub struct HomeKey {
 }
 
 impl HomeKey {
-    /// Returns its secret key.
-    ///
-    /// # Errors
-    ///
-    /// [`openpgp::Error::NoSecret`] if the home has none.
+    /// Returns its secret key, or [`openpgp::Error::NoSecret`].
     pub fn secret(&self) -> openpgp::Result<&SecretKey> {
         let no_secret = || openpgp::Error::NoSecret(self.certificate.fingerprint());
         self.secret.as_ref().ok_or_else(no_secret)
@@ -51,27 +47,17 @@ pub struct Shelf<T> {
 
 impl<T> Shelf<T> {
     /// Makes sure that a missing key is not in a file that plugsign does not believe.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnsafeFile`].
-    pub fn check_believed(&self) -> Result<()> {
-        let unsafe_file = |(_, error): &(PathBuf, Error)| match error {
-            Error::UnsafeFile { path, problem } => Some((path.clone(), *problem)),
-            _ => None,
-        };
-        match self.unreadable.iter().find_map(unsafe_file) {
-            Some((path, problem)) => Err(Error::UnsafeFile { path, problem }),
-            None => Ok(()),
+    fn check_believed(&self) -> Result<()> {
+        for (_, error) in &self.unreadable {
+            if let Error::UnsafeFile { path, problem } = error {
+                return Err(Error::UnsafeFile { path: path.clone(), problem });
+            }
         }
+        Ok(())
     }
 
-    /// Makes sure that every file about a key could be read. An unreadable file that is named by
-    /// the key may revoke it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::PartUnreadable`].
+    /// Makes sure that every file about a key could be read, or fails with
+    /// [`Error::PartUnreadable`]. An unreadable file that is named by the key may revoke it.
     pub fn check_complete(&self, key: &Fingerprint) -> Result<()> {
         match self.unreadable.iter().find(|(path, _)| is_named_by(path, key)) {
             Some((path, error)) => Err(incomplete(key, path, error)),
@@ -95,11 +81,7 @@ pub(super) fn incomplete(key: &Fingerprint, path: &Path, error: &Error) -> Error
 }
 
 impl Shelf<HomeKey> {
-    /// Makes sure that a new key does not share a prime with one here.
-    ///
-    /// # Errors
-    ///
-    /// [`openpgp::Error::Refused`] for [`Weakness::SharedPrime`].
+    /// Refuses a new key that shares a prime with one here, for [`Weakness::SharedPrime`].
     pub fn check_primes(&self, certificate: &Certificate) -> Result<()> {
         check_primes(certificate, self.items.iter().map(|key| &key.certificate))
     }
@@ -131,39 +113,29 @@ impl Shelf<HomeKey> {
         self.one(matching, query.text())
     }
 
-    /// Returns the one key with a secret part that matches, or the only one there is.
-    ///
-    /// # Errors
-    ///
-    /// [`openpgp::Error::NoSecret`] if only certificates match, else as [`Shelf::find`].
+    /// Returns the one key with a secret part that matches, or the only one there is. If only
+    /// certificates match, that is [`openpgp::Error::NoSecret`].
     pub fn find_secret(&self, query: Option<&KeyQuery>) -> Result<&HomeKey> {
         let secrets = self.items.iter().filter(|key| key.secret.is_some());
         let Some(query) = query else { return self.one(secrets, "") };
         let mut matching = secrets.filter(|key| query.matches(&key.certificate)).peekable();
         if matching.peek().is_none() {
-            return Err(Error::OpenPgp(openpgp::Error::NoSecret(
-                self.find(query)?.certificate.fingerprint(),
-            )));
+            return Err(
+                openpgp::Error::NoSecret(self.find(query)?.certificate.fingerprint()).into()
+            );
         }
         self.one(matching, query.text())
     }
 
-    /// Returns the one key that matches, for an act on the key as a whole.
-    ///
-    /// # Errors
-    ///
-    /// [`openpgp::Error::NamesSubkey`] if a subkey was named, else as [`Shelf::find`].
+    /// Returns what [`Shelf::find`] does, for an act on the key as a whole. A KEY that names a subkey
+    /// is [`openpgp::Error::NamesSubkey`].
     pub fn find_whole(&self, query: &KeyQuery) -> Result<&HomeKey> {
         let key = self.find(query)?;
         query.check_whole(&key.certificate)?;
         Ok(key)
     }
 
-    /// Returns the one key with a secret part that matches, for an act on the key as a whole.
-    ///
-    /// # Errors
-    ///
-    /// [`openpgp::Error::NamesSubkey`] if a subkey was named, else as [`Shelf::find_secret`].
+    /// Returns what [`Shelf::find_secret`] does, as [`Shelf::find_whole`].
     pub fn find_secret_whole(&self, query: &KeyQuery) -> Result<&HomeKey> {
         let key = self.find_secret(Some(query))?;
         query.check_whole(&key.certificate)?;
@@ -186,11 +158,7 @@ pub(super) fn check_primes<'a>(
     certificate: &Certificate,
     others: impl IntoIterator<Item = &'a Certificate>,
 ) -> Result<()> {
-    match sharer(certificate, others) {
-        Some(other) => Err(Error::OpenPgp(openpgp::Error::Refused {
-            key: certificate.fingerprint().to_string(),
-            weakness: Weakness::SharedPrime(other.fingerprint()),
-        })),
-        None => Ok(()),
-    }
+    let Some(other) = sharer(certificate, others) else { return Ok(()) };
+    let weakness = Weakness::SharedPrime(other.fingerprint());
+    Err(openpgp::Error::Refused { key: certificate.fingerprint().to_string(), weakness }.into())
 }

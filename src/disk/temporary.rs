@@ -30,29 +30,15 @@ const SLOTS: usize = 32;
 
 /// A file that is complete and synced, but does not have its name yet. Dropping it removes it.
 pub(crate) struct Prepared<'a> {
-    temporary: Temporary<'a>,
-    path: PathBuf,
-    bytes: &'a [u8],
-    access: Access,
-    existing: Existing,
+    pub(super) temporary: Temporary<'a>,
+    pub(super) path: PathBuf,
+    pub(super) bytes: &'a [u8],
+    pub(super) access: Access,
+    pub(super) existing: Existing,
 }
 
-impl<'a> Prepared<'a> {
-    pub(super) fn new(
-        temporary: Temporary<'a>,
-        path: &Path,
-        bytes: &'a [u8],
-        access: Access,
-        existing: Existing,
-    ) -> Prepared<'a> {
-        Prepared { temporary, path: path.to_owned(), bytes, access, existing }
-    }
-
-    /// Gives the file its name.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Exists`] with [`Existing::Keep`], [`Error::Io`] else.
+impl Prepared<'_> {
+    /// Gives the file its name. With [`Existing::Keep`] it fails with [`Error::Exists`].
     pub(crate) fn appear(self) -> Result<()> {
         let Prepared { temporary, path, bytes, access, existing } = self;
         let name = path.file_name().unwrap_or_default();
@@ -93,11 +79,9 @@ impl Temporary<'_> {
     }
 
     fn create_named<'a>(folder: &'a Folder, name: &OsStr) -> io::Result<Temporary<'a>> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(0o600);
         let (file, name) = claim(folder, name, |slot| {
-            let file = File::from(retry_on_intr(|| openat(folder.file(), slot, flags, mode))?);
-            match is_ours(&file, folder, slot)? {
+            let file = folder.create_new(slot)?;
+            match take_lock(&file) && is_named(&file, folder, slot)? {
                 true => Ok(file),
                 // Another command swept at this moment and took it for an old one.
                 false => Err(io::ErrorKind::AlreadyExists.into()),
@@ -141,13 +125,13 @@ impl Temporary<'_> {
         }
         let registered = match self.name.take() {
             Some(registered) => registered,
-            None => {
-                lock_own(&self.file)?;
+            None if take_lock(&self.file) => {
                 claim(folder, name, |slot| link_nameless(&self.file, folder, slot))?.1
             }
+            None => return Err(io::ErrorKind::WouldBlock.into()),
         };
         Ok(registered.end(|from| match existing {
-            Existing::Keep => rename_unless_there(folder.file(), from, name),
+            Existing::Keep => rename_unless_there(folder, from, name),
             Existing::Replace => renameat(folder.file(), from, folder.file(), name),
         })?)
     }
@@ -242,20 +226,10 @@ fn remove_if_left(file: &File, folder: &Folder, name: &OsStr) {
     }
 }
 
-/// Takes the lock of a new file, and returns whether the file still has its name.
-fn is_ours(file: &File, folder: &Folder, name: &OsStr) -> io::Result<bool> {
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Ok(false),
-        // Some file systems have no locks. There nobody sweeps.
-        Ok(()) | Err(TryLockError::Error(_)) => is_named(file, folder, name),
-    }
-}
-
-fn lock_own(file: &File) -> io::Result<()> {
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
-    }
+/// Takes the lock of a file of ours, unless a sweep has it. Some file systems have no locks. There
+/// nobody sweeps.
+fn take_lock(file: &File) -> bool {
+    !matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 
 /// Returns whether an open file has a name in a folder.
@@ -269,7 +243,8 @@ pub(super) fn is_named(file: &File, folder: &Folder, name: &OsStr) -> io::Result
 }
 
 /// Renames a file within a folder, unless the new name is taken.
-fn rename_unless_there(folder: &File, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+fn rename_unless_there(opened: &Folder, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+    let folder = opened.file();
     #[cfg(any(target_os = "linux", target_os = "macos"))]
     match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
         // Kernels before 3.15, and file systems without this flag.
@@ -279,7 +254,7 @@ fn rename_unless_there(folder: &File, from: &OsStr, to: &OsStr) -> Result<(), Er
     match linkat(folder, from, folder, to, AtFlags::empty()) {
         // File systems without hard links: FAT, exFAT.
         Err(Errno::PERM | Errno::NOSYS | Errno::INVAL | Errno::NOTSUP | Errno::MLINK) => {
-            return rename_over_own(folder, from, to);
+            return rename_over_own(opened, from, to);
         }
         linked => linked?,
     }
@@ -290,10 +265,9 @@ fn rename_unless_there(folder: &File, from: &OsStr, to: &OsStr) -> Result<(), Er
 
 /// Takes the new name with an empty file, which fails if the name is taken. Then renames over it. A
 /// command that is killed in between leaves the empty file.
-fn rename_over_own(folder: &File, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let open = || openat(folder, to, flags, Mode::from_raw_mode(0o600));
-    drop(retry_on_intr(open)?);
+fn rename_over_own(opened: &Folder, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+    drop(opened.create_new(to)?);
+    let folder = opened.file();
     renameat(folder, from, folder, to).inspect_err(|_| {
         let _ = unlinkat(folder, to, AtFlags::empty());
     })

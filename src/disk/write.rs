@@ -33,10 +33,6 @@ pub fn write_new(path: &Path, bytes: &[u8], access: Access, existing: Existing) 
 
 /// Writes new files as [`write_new`] does, in this order. If one fails, none of them stays.
 /// Everything that needs disk space is done before the first file gets its name.
-///
-/// # Errors
-///
-/// As [`write_new`] with [`Existing::Keep`].
 pub(super) fn write_all_or_none(files: &[(PathBuf, &[u8])], access: Access) -> Result<()> {
     let open = |(path, _): &(PathBuf, &[u8])| Folder::of(path);
     let folders = files.iter().map(open).collect::<Result<Vec<Folder>>>()?;
@@ -45,31 +41,20 @@ pub(super) fn write_all_or_none(files: &[(PathBuf, &[u8])], access: Access) -> R
         .map(|((path, bytes), folder)| folder.prepare(path, bytes, access, Existing::Keep))
         .collect::<Result<Vec<Prepared<'_>>>>()?;
     let mut there = Vec::new();
-    let mut written = Ok(());
-    for (((path, _), folder), prepared) in both().zip(prepared) {
-        written = prepared.appear();
-        if written.is_ok() {
-            there.push((path, folder));
-            written = folder.sync(path);
-        }
-        if written.is_err() {
-            break;
-        }
-    }
-    if written.is_err() {
+    let written = both().zip(prepared).try_for_each(|(((path, _), folder), prepared)| {
+        prepared.appear()?;
+        there.push((path, folder));
+        folder.sync(path)
+    });
+    written.inspect_err(|_| {
         for (path, folder) in there {
             let _ = folder.remove(path);
         }
-    }
-    written
+    })
 }
 
 impl Folder {
     /// Writes a file as [`write_new`] does.
-    ///
-    /// # Errors
-    ///
-    /// As [`write_new`].
     pub(super) fn write(
         &self,
         path: &Path,
@@ -77,33 +62,13 @@ impl Folder {
         access: Access,
         existing: Existing,
     ) -> Result<()> {
-        self.write_one_of_many(path, bytes, access, existing)?;
+        self.prepare(path, bytes, access, existing)?.appear()?;
         self.sync(path)
     }
 
-    /// Writes a file as [`Folder::write`] does, but does not sync the folder. The caller does that
-    /// with [`sync_folder`], once for many files and before it reports success. Until then the
-    /// whole file may be lost in a power cut.
-    ///
-    /// # Errors
-    ///
-    /// As [`Folder::write`].
-    pub(crate) fn write_one_of_many(
-        &self,
-        path: &Path,
-        bytes: &[u8],
-        access: Access,
-        existing: Existing,
-    ) -> Result<()> {
-        self.prepare(path, bytes, access, existing)?.appear()
-    }
-
-    /// Does the part of [`Folder::write_one_of_many`] that needs disk space. The file is there, but
-    /// without its name.
-    ///
-    /// # Errors
-    ///
-    /// As [`Folder::write`].
+    /// Does the part of [`Folder::write`] that needs disk space. The file is there, but without its
+    /// name. [`Prepared::appear`] does not sync the folder. The caller does that with
+    /// [`Folder::sync`] or [`sync_folder`], once for many files and before it reports success.
     pub(crate) fn prepare<'a>(
         &'a self,
         path: &Path,
@@ -120,13 +85,13 @@ impl Folder {
             check_replaceable(self, path)?;
         }
         self.sweep(path);
-        let temporary =
-            Temporary::create(self, name_of(path).as_os_str()).map_err(Error::io("write", path))?;
+        let name = name_of(path).as_os_str();
+        let temporary = Temporary::create(self, name).map_err(Error::io("write", path))?;
         if access == Access::Secret && !temporary.is_private().map_err(Error::io("read", path))? {
             return Err(Error::Exposed(path.to_owned()));
         }
         temporary.fill(bytes, access).map_err(Error::io("write", path))?;
-        Ok(Prepared::new(temporary, path, bytes, access, existing))
+        Ok(Prepared { temporary, path: path.to_owned(), bytes, access, existing })
     }
 
     /// Removes what killed commands left while they wrote this file.
@@ -137,19 +102,16 @@ impl Folder {
 
 /// Refuses to replace a device, a FIFO or a socket, or a link to one. Root could rename over
 /// /dev/null.
-pub(super) fn check_replaceable(folder: &Folder, path: &Path) -> Result<()> {
+fn check_replaceable(folder: &Folder, path: &Path) -> Result<()> {
     let name = name_of(path);
-    match folder.look(name, true) {
-        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
-            Err(Error::NotAFile { path: path.to_owned(), kind: kind(&metadata) })
-        }
+    let kind = match folder.look(name, true) {
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => kind(&metadata),
         // /dev/stdout is a link to one. It leads to a regular file if standard output is
         // redirected.
-        _ if is_link_to_descriptor(folder, name, path) => {
-            Err(Error::NotAFile { path: path.to_owned(), kind: "a name for an open file" })
-        }
-        _ => Ok(()),
-    }
+        _ if is_link_to_descriptor(folder, name, path) => "a name for an open file",
+        _ => return Ok(()),
+    };
+    Err(Error::NotAFile { path: path.to_owned(), kind })
 }
 
 fn is_link_to_descriptor(folder: &Folder, name: &Path, path: &Path) -> bool {
@@ -160,20 +122,16 @@ fn is_link_to_descriptor(folder: &Folder, name: &Path, path: &Path) -> bool {
 }
 
 /// Writes a file as [`write_new`] does with [`Existing::Keep`], unless the same file is there. So a
-/// command that was killed after its last write can run again.
-///
-/// # Errors
-///
-/// [`Error::Exists`] for any other file, also for the same bytes that more users can read.
-/// Otherwise [`Error::Io`].
+/// command that was killed after its last write can run again. Any other file is
+/// [`Error::Exists`], also one with the same bytes that more users can read.
 pub fn write_unless_same(path: &Path, bytes: &[u8], access: Access) -> Result<()> {
-    match is_same(path, bytes, access) {
-        true => sync_folder(folder_of(path)),
-        false => match write_new(path, bytes, access, Existing::Keep) {
-            // Another run may have been faster.
-            Err(Error::Exists(_)) if is_same(path, bytes, access) => sync_folder(folder_of(path)),
-            written => written,
-        },
+    if is_same(path, bytes, access) {
+        return sync_folder(folder_of(path));
+    }
+    match write_new(path, bytes, access, Existing::Keep) {
+        // Another run may have been faster.
+        Err(Error::Exists(_)) if is_same(path, bytes, access) => sync_folder(folder_of(path)),
+        written => written,
     }
 }
 
@@ -191,10 +149,6 @@ pub fn is_same(path: &Path, bytes: &[u8], access: Access) -> bool {
 
 /// Makes a folder for everybody, and those above it, within this umask. The process's own umask may
 /// be tighter.
-///
-/// # Errors
-///
-/// [`Error::Io`].
 pub fn make_folder(folder: &Path, umask: u32) -> Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -213,21 +167,6 @@ pub fn make_folder(folder: &Path, umask: u32) -> Result<()> {
 }
 
 /// Makes the names in a folder durable.
-///
-/// # Errors
-///
-/// [`Error::Io`].
 pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
-}
-
-/// Removes files of a folder durably.
-pub(super) fn remove_all(folder: &Path, files: &[PathBuf]) -> Result<()> {
-    if files.is_empty() {
-        return Ok(());
-    }
-    for path in files {
-        fs::remove_file(path).map_err(Error::io("remove", path))?;
-    }
-    sync_folder(folder)
 }

@@ -145,7 +145,8 @@ impl Signing<'_> {
             return Ok(State::WouldSign);
         }
         let access = Access::Public { umask: self.umask };
-        match folder.write_one_of_many(output, &signature, access, self.existing) {
+        let prepared = folder.prepare(output, &signature, access, self.existing);
+        match prepared.and_then(|prepared| prepared.appear()) {
             // Another run may have been faster.
             Err(Error::Exists(_)) if self.is_up_to_date(signer, content, output)? => {
                 Ok(State::UpToDate)

@@ -4,28 +4,24 @@ use std::io::{self, Read};
 
 use super::contents::{Contents, clean, extract};
 use super::finding::Findings;
-use super::gzip::MAX_MEMBERS;
-use super::stream::{EntryKind, MAX_ENTRIES, MAX_UNPACKED, Meter, Stop, walk};
+use super::stream::{EntryKind, MAX_ENTRIES, MAX_MEMBERS, MAX_UNPACKED, Meter, Stop, walk};
 
 /// Reads a bundle to its end and notes down what the server would extract.
 pub(super) fn read(bundle: impl Read, findings: &mut Findings) -> io::Result<Contents> {
     let meter = Meter::default();
     let mut contents = Contents::default();
-    let stop = walk(bundle, &meter, |entry, body| extract(entry, body, &mut contents, findings));
+    let walked = walk(bundle, &meter, |entry, body| extract(entry, body, &mut contents, findings));
     if let Some(error) = meter.source.take() {
         return Err(error);
     }
-    contents.cut_short = true;
-    match stop {
-        Ok(Ok(())) => contents.cut_short = false,
-        Ok(Err(why)) => {
-            contents.cut_short = false;
-            findings.warning(
-                "damaged-end",
-                format!("there is something wrong behind the last file: {why}"),
-                "the server does not read so far, but other programs do",
-            );
-        }
+    contents.cut_short = !matches!(walked, Ok(()) | Err(Stop::DamagedEnd(_)));
+    match walked {
+        Ok(()) => {}
+        Err(Stop::DamagedEnd(why)) => findings.warning(
+            "damaged-end",
+            format!("there is something wrong behind the last file: {why}"),
+            "the server does not read so far, but other programs do",
+        ),
         Err(Stop::Damaged(why)) if !meter.exceeded.get() => findings.error(
             "damaged",
             format!("it is no gzip tar, or it is damaged: {why}"),
@@ -52,11 +48,7 @@ pub(super) fn read(bundle: impl Read, findings: &mut Findings) -> io::Result<Con
 }
 
 /// Returns the last file with this path, if there is one and it has at most `limit` bytes. The
-/// path is cleaned as Go cleans it.
-///
-/// # Errors
-///
-/// Only the reader's own.
+/// path is cleaned as Go cleans it. Errors are the reader's.
 pub fn read_file(bundle: impl Read, path: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let meter = Meter::default();
     let wanted = clean(path.as_bytes());
@@ -71,7 +63,7 @@ pub fn read_file(bundle: impl Read, path: &str, limit: u64) -> io::Result<Option
     });
     match (meter.source.take(), walked) {
         (Some(error), _) => Err(error),
-        (None, Ok(_)) => Ok(found),
+        (None, Ok(()) | Err(Stop::DamagedEnd(_))) => Ok(found),
         (None, Err(_)) => Ok(None),
     }
 }

@@ -21,6 +21,7 @@ pub(super) struct Contents {
     name_bytes: usize,
     /// The contents of the manifests that are small enough.
     captured: BTreeMap<String, Vec<u8>>,
+    /// Whether reading ended early. Then a missing file may just not have been seen.
     pub(super) cut_short: bool,
 }
 
@@ -66,11 +67,6 @@ impl Contents {
         self.captured.get(path).map(Vec::as_slice)
     }
 
-    /// Returns whether reading ended early. Then a missing file may just not have been seen.
-    pub(super) fn is_cut_short(&self) -> bool {
-        self.cut_short
-    }
-
     /// Remembers a path. Fails when there is no room for more.
     fn insert(&mut self, path: &str, node: Node) -> Result<(), Stop> {
         if !self.nodes.contains_key(path) {
@@ -107,13 +103,11 @@ pub(super) fn extract(
     contents: &mut Contents,
     findings: &mut Findings,
 ) -> Result<(), Stop> {
-    let shown = || String::from_utf8_lossy(&entry.name).into_owned();
+    let shown = String::from_utf8_lossy(&entry.name);
+    let cannot_make = "the server cannot make it";
     if let EntryKind::Other(kind) = entry.kind {
-        findings.warning(
-            "dropped-entry",
-            format!("{} is {kind}", shown()),
-            "the server leaves it out",
-        );
+        let what = format!("{shown} is {kind}");
+        findings.warning("dropped-entry", what, "the server leaves it out");
         return Ok(());
     }
     if entry.kind == EntryKind::Global {
@@ -122,25 +116,17 @@ pub(super) fn extract(
     let Some(path) = clean(&entry.name) else {
         findings.error(
             "unsafe-path",
-            format!("{} leads out of the plugin's folder", shown()),
+            format!("{shown} leads out of the plugin's folder"),
             "the server installs nothing of it: \"failed to sanitize path\"",
         );
         return Ok(());
     };
     if path.len() > MAX_PATH || path.split('/').any(|part| part.len() > MAX_COMPONENT) {
-        findings.error(
-            "long-path",
-            format!("{} is too long", shown()),
-            "the server cannot make it",
-        );
+        findings.error("long-path", format!("{shown} is too long"), cannot_make);
         return Ok(());
     }
     if entry.name.contains(&0) {
-        findings.error(
-            "bad-name",
-            format!("{} has a zero byte", shown()),
-            "the server cannot make it",
-        );
+        findings.error("bad-name", format!("{shown} has a zero byte"), cannot_make);
         return Ok(());
     }
     match entry.kind {
@@ -157,22 +143,20 @@ fn folder(path: &str, contents: &mut Contents, findings: &mut Findings) -> Resul
     let parent = path.rsplit_once('/').map(|(parent, _)| parent);
     match parent.map(|parent| contents.nodes.get(parent)) {
         None | Some(Some(Node::Folder)) => {}
-        Some(None) => findings.error(
-            "missing-parent",
-            format!("the folder {path} comes before the one that it is in"),
-            "the server cannot make it, and installs nothing",
-        ),
+        Some(None) => {
+            let what = format!("the folder {path} comes before the one that it is in");
+            findings.error("missing-parent", what, INSTALLS_NOTHING);
+        }
         Some(Some(Node::File { .. })) => not_a_folder(path, findings),
     }
     contents.insert(path, Node::Folder)
 }
 
+const INSTALLS_NOTHING: &str = "the server cannot make it, and installs nothing";
+
 fn not_a_folder(path: &str, findings: &mut Findings) {
-    findings.error(
-        "not-a-folder",
-        format!("{path} is in something that is a file"),
-        "the server cannot make it, and installs nothing",
-    );
+    let what = format!("{path} is in something that is a file");
+    findings.error("not-a-folder", what, INSTALLS_NOTHING);
 }
 
 /// The server makes a file and the folders above it (os.MkdirAll). It empties a file that exists.
@@ -184,11 +168,8 @@ fn file(
     findings: &mut Findings,
 ) -> Result<(), Stop> {
     if path.is_empty() || matches!(contents.nodes.get(&path), Some(Node::Folder)) {
-        findings.error(
-            "not-a-file",
-            format!("\"{path}\" is a folder and a file"),
-            "the server cannot make it, and installs nothing",
-        );
+        let what = format!("\"{path}\" is a folder and a file");
+        findings.error("not-a-file", what, INSTALLS_NOTHING);
         return Ok(());
     }
     for (end, _) in path.match_indices('/') {
@@ -228,14 +209,7 @@ fn file(
 /// Returns whether the manifest may be at this path: at the top, or in the first folder there. So
 /// at most six files are kept.
 fn is_manifest(path: &str, contents: &Contents) -> bool {
-    match path.split_once('/') {
-        None => MANIFEST_NAMES.contains(&path),
-        Some((folder, name)) => {
-            MANIFEST_NAMES.contains(&name)
-                && contents
-                    .captured
-                    .keys()
-                    .all(|kept| kept.split_once('/').is_none_or(|(other, _)| other == folder))
-        }
-    }
+    let Some((folder, name)) = path.split_once('/') else { return MANIFEST_NAMES.contains(&path) };
+    let mut folders = contents.captured.keys().filter_map(|kept| kept.split_once('/'));
+    MANIFEST_NAMES.contains(&name) && folders.all(|(other, _)| other == folder)
 }

@@ -22,13 +22,8 @@ pub struct Bundle {
     pub findings: Findings,
 }
 
-/// Looks at a bundle as the server does. Reads it once, as a stream.
-///
-/// `name` is the bundle's file name. It says for which platform the bundle is.
-///
-/// # Errors
-///
-/// Only the reader's own. What is wrong with the bytes is a finding.
+/// Looks at a bundle as the server does. Reads it once, as a stream. Its file name says for which
+/// platform it is. Errors are the reader's. What is wrong with the bytes is a finding.
 pub fn inspect(bundle: impl Read, name: &str) -> io::Result<Bundle> {
     let mut findings = Findings::default();
     let contents = archive::read(bundle, &mut findings)?;
@@ -40,7 +35,7 @@ pub fn inspect(bundle: impl Read, name: &str) -> io::Result<Bundle> {
     });
     let findings = &mut bundle.findings;
     let Some((file, mode, bytes)) = found else {
-        if !contents.is_cut_short() {
+        if !contents.cut_short {
             rules::no_manifest(&contents, findings);
         }
         return Ok(bundle);
@@ -64,7 +59,7 @@ pub fn inspect(bundle: impl Read, name: &str) -> io::Result<Bundle> {
     match Manifest::read(file, bytes) {
         Ok(manifest) => {
             rules::check_manifest(&manifest, findings);
-            if !contents.is_cut_short() {
+            if !contents.cut_short {
                 rules::check_parts(&manifest, &contents, Platform::of_file(name), findings);
             }
             rules::check_name(name, &manifest, findings);

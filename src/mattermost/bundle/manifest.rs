@@ -72,17 +72,13 @@ pub struct ServerPart {
 }
 
 impl Manifest {
-    /// Reads a manifest as the server does.
-    ///
-    /// # Errors
-    ///
-    /// Why the server cannot read it.
+    /// Reads a manifest as the server does, or says why the server cannot.
     pub fn read(file: &'static str, bytes: &[u8]) -> Result<Manifest, String> {
         let json = match file.ends_with(".json") {
             true => fold_keys(json::first(bytes).map_err(|error| error.to_string())?),
             false => yaml::read(bytes)?,
         };
-        if !matches!(json, Value::Object(_)) {
+        if !json.is_object() {
             return Err(format!("it is {}, not an object", json::kind(&json)));
         }
         let text = |name| string(&json, name);
@@ -143,15 +139,14 @@ impl Manifest {
 
 impl ServerPart {
     fn json(&self) -> Value {
-        let mut members = Map::new();
-        if !self.executables.is_empty() {
-            let mut sorted = self.executables.clone();
-            sorted.sort();
-            let executables = sorted.into_iter().map(|(name, path)| (name, path.into()));
-            members.insert("executables".into(), Value::Object(executables.collect()));
+        if self.executables.is_empty() {
+            return json!({"executable": self.executable});
         }
-        members.insert("executable".into(), self.executable.as_str().into());
-        Value::Object(members)
+        let mut sorted = self.executables.clone();
+        sorted.sort();
+        let executables: Map<_, _> =
+            sorted.into_iter().map(|(name, path)| (name, path.into())).collect();
+        json!({"executables": executables, "executable": self.executable})
     }
 }
 

@@ -8,7 +8,6 @@
 mod archive;
 mod contents;
 mod finding;
-mod gzip;
 mod inspect;
 mod manifest;
 mod platform;

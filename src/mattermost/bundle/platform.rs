@@ -9,27 +9,23 @@ pub struct Platform {
     pub name: &'static str,
 }
 
-const PLATFORMS: [Platform; 7] = {
-    const fn platform(in_file_names: &'static str, name: &'static str) -> Platform {
-        Platform { in_file_names, name }
-    }
-    [
-        platform("linux-amd64", "linux-amd64"),
-        platform("linux-arm64", "linux-arm64"),
-        platform("osx-amd64", "darwin-amd64"),
-        platform("osx-arm64", "darwin-arm64"),
-        platform("darwin-amd64", "darwin-amd64"),
-        platform("darwin-arm64", "darwin-arm64"),
-        platform("windows-amd64", "windows-amd64"),
-    ]
-};
+const PLATFORMS: [(&str, &str); 7] = [
+    ("linux-amd64", "linux-amd64"),
+    ("linux-arm64", "linux-arm64"),
+    ("osx-amd64", "darwin-amd64"),
+    ("osx-arm64", "darwin-arm64"),
+    ("darwin-amd64", "darwin-amd64"),
+    ("darwin-arm64", "darwin-arm64"),
+    ("windows-amd64", "windows-amd64"),
+];
 
 impl Platform {
     /// Returns the platform that a file name has before `.tar.gz`.
     pub fn of_file(name: &str) -> Option<Platform> {
         let stem = name.strip_suffix(".tar.gz")?;
-        PLATFORMS.into_iter().find(|platform| {
-            stem.strip_suffix(platform.in_file_names).is_some_and(|rest| rest.ends_with('-'))
-        })
+        let found = PLATFORMS.into_iter().find(|(in_file_names, _)| {
+            stem.strip_suffix(in_file_names).is_some_and(|rest| rest.ends_with('-'))
+        });
+        found.map(|(in_file_names, name)| Platform { in_file_names, name })
     }
 }

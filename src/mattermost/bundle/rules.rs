@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use super::contents::Contents;
+use super::contents::{Contents, clean};
 use super::finding::Findings;
 use super::manifest::{MANIFEST_NAMES, Manifest, ServerPart};
 use super::platform::Platform;
@@ -10,7 +10,6 @@ use crate::mattermost::valid::{is_valid_id, is_web_address};
 
 /// Says that the server finds no manifest, and where there is one.
 pub(super) fn no_manifest(contents: &Contents, findings: &mut Findings) {
-    let consequence = "the server does not install it";
     let elsewhere = contents
         .files()
         .find(|path| MANIFEST_NAMES.contains(&path.rsplit('/').next().unwrap_or_default()));
@@ -27,28 +26,22 @@ pub(super) fn no_manifest(contents: &Contents, findings: &mut Findings) {
             format!("{path} is not where the server looks: {why}")
         }
     };
-    findings.error("no-manifest", what, consequence);
+    findings.error("no-manifest", what, "the server does not install it");
 }
 
 /// Checks what the manifest says. The identifier decides whether the server installs it. Then
 /// comes what decides whether it starts, then what the marketplace asks (`Manifest.IsValid`).
 pub(super) fn check_manifest(manifest: &Manifest, findings: &mut Findings) {
     if !is_valid_id(&manifest.id) {
-        findings.error(
-            "bad-id",
-            format!(
-                "the id \"{}\" is not 3 to 190 letters, digits, dots, hyphens and underscores",
-                manifest.id
-            ),
-            "the server does not install it",
-        );
+        let wanted = "3 to 190 letters, digits, dots, hyphens and underscores";
+        let what = format!("the id \"{}\" is not {wanted}", manifest.id);
+        findings.error("bad-id", what, "the server does not install it");
     }
-    if !manifest.min_server_version.is_empty()
-        && Version::parse(&manifest.min_server_version).is_err()
-    {
+    let oldest = &manifest.min_server_version;
+    if !oldest.is_empty() && Version::parse(oldest).is_err() {
         findings.error(
             "bad-min-server-version",
-            format!("min_server_version \"{}\" is not like 9.0.0", manifest.min_server_version),
+            format!("min_server_version \"{oldest}\" is not like 9.0.0"),
             "no server can start it: \"failed to parse MinServerVersion\"",
         );
     }
@@ -89,14 +82,9 @@ pub(super) fn check_manifest(manifest: &Manifest, findings: &mut Findings) {
         "username",
         "custom",
     ];
-    for kind in &manifest.setting_types {
-        if !TYPES.contains(&kind.as_str()) {
-            findings.warning(
-                "bad-setting",
-                format!("there is no type \"{kind}\" of settings"),
-                invalid,
-            );
-        }
+    for kind in manifest.setting_types.iter().filter(|kind| !TYPES.contains(&kind.as_str())) {
+        let what = format!("there is no type \"{kind}\" of settings");
+        findings.warning("bad-setting", what, invalid);
     }
 }
 
@@ -118,32 +106,26 @@ pub(super) fn check_parts(
     if let Some(server) = &manifest.server {
         check_executables(server, contents, platform, findings);
     }
+    let find = |clean: &str| contents.file(&format!("{}{clean}", contents.root()));
     if let Some(path) = &manifest.webapp {
-        match relative(path) {
-            Some(clean)
-                if !clean.starts_with('.')
-                    && contents.file(&format!("{}{clean}", contents.root())).is_some() => {}
-            Some(clean) if !clean.starts_with('.') => findings.error(
+        match relative(path).filter(|clean| !clean.starts_with('.')) {
+            Some(clean) if find(&clean).is_some() => {}
+            Some(clean) => findings.error(
                 "missing-webapp",
                 format!("webapp.bundle_path names {clean}, which is not there"),
                 "the server cannot start it: \"unable to read webapp bundle\"",
             ),
-            _ => findings.error(
+            None => findings.error(
                 "bad-webapp-path",
                 format!("webapp.bundle_path \"{path}\" is no path within the plugin"),
                 "the server cannot start it: \"invalid webapp bundle path\"",
             ),
         }
     }
-    if !manifest.icon_path.is_empty() {
-        let icon = relative(&manifest.icon_path).map(|icon| format!("{}{icon}", contents.root()));
-        if icon.is_none_or(|icon| contents.file(&icon).is_none()) {
-            findings.warning(
-                "missing-icon",
-                format!("icon_path names {}, which is not there", manifest.icon_path),
-                "the marketplace's generator refuses it",
-            );
-        }
+    let icon = &manifest.icon_path;
+    if !icon.is_empty() && relative(icon).and_then(|clean| find(&clean)).is_none() {
+        let what = format!("icon_path names {icon}, which is not there");
+        findings.warning("missing-icon", what, "the marketplace's generator refuses it");
     }
 }
 
@@ -155,9 +137,7 @@ fn check_executables(
 ) {
     let mut executables: Vec<(&str, &str)> =
         server.executables.iter().map(|(name, path)| (name.as_str(), path.as_str())).collect();
-    if !server.executable.is_empty() {
-        executables.push(("any platform", &server.executable));
-    }
+    executables.push(("any platform", &server.executable));
     if executables.iter().all(|(_, path)| path.is_empty()) {
         findings.error(
             "no-executable",
@@ -198,17 +178,7 @@ fn check_executables(
 
 /// Cleans a path of the manifest. Returns nothing if the path is empty or leads out of the plugin.
 fn relative(path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    (!parts.is_empty()).then(|| parts.join("/"))
+    clean(path.as_bytes()).filter(|clean| !clean.is_empty())
 }
 
 /// Checks that the bundle's name is `<id>-<version>[-platform].tar.gz`.

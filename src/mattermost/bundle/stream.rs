@@ -5,11 +5,10 @@
 //! differently (sparse files, sizes that disagree) is an error.
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
+use flate2::bufread::GzDecoder;
 use tar::Archive;
-
-use super::gzip::{MAX_MEMBERS, Members};
 
 /// The most bytes that a bundle may unpack to.
 pub const MAX_UNPACKED: u64 = 512 * 1024 * 1024;
@@ -20,12 +19,18 @@ pub const MAX_ENTRIES: usize = 50_000;
 /// The most bytes of an extension header: Go's limit too (archive/tar, maxSpecialFileSize).
 const MAX_EXTENSION: u64 = 1024 * 1024;
 
+/// The most gzip files in a row that are read. An empty one costs as much as some KiB. Programs
+/// that compress in blocks make one for every 64 KiB.
+pub(super) const MAX_MEMBERS: usize = 20_000;
+
 /// Why reading ended early.
 pub(super) enum Stop {
     /// The source failed; the error is in the meter.
     Source,
     /// The stream is no gzip tar, or damaged.
     Damaged(String),
+    /// The stream is damaged behind the archive.
+    DamagedEnd(String),
     TooLarge,
     TooMany,
     TooManyMembers,
@@ -57,6 +62,33 @@ impl<R: Read> Read for MeteredSource<'_, R> {
     }
 }
 
+/// Reads gzip files in a row as one stream (RFC 1952, section 2.2), and counts them.
+struct Members<'a, R> {
+    /// `None` after the last one.
+    member: Option<GzDecoder<R>>,
+    meter: &'a Meter,
+}
+
+impl<R: BufRead> Read for Members<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let n = member.read(buffer)?;
+            if n > 0 || buffer.is_empty() {
+                return Ok(n);
+            }
+            if member.get_mut().fill_buf()?.is_empty() {
+                return Ok(0);
+            }
+            self.meter.members.update(|count| count + 1);
+            if self.meter.members.get() > MAX_MEMBERS {
+                return Err(io::Error::other("too many members"));
+            }
+            self.member = self.member.take().map(|member| GzDecoder::new(member.into_inner()));
+        }
+        Ok(0)
+    }
+}
+
 struct Unpacked<'a, R> {
     reader: R,
     left: u64,
@@ -66,13 +98,11 @@ struct Unpacked<'a, R> {
 impl<R: Read> Read for Unpacked<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.reader.read(buffer)?;
-        match self.left.checked_sub(n as u64) {
-            Some(left) => self.left = left,
-            None => {
-                self.meter.exceeded.set(true);
-                return Err(io::Error::other("too large"));
-            }
-        }
+        let Some(left) = self.left.checked_sub(n as u64) else {
+            self.meter.exceeded.set(true);
+            return Err(io::Error::other("too large"));
+        };
+        self.left = left;
         Ok(n)
     }
 }
@@ -108,34 +138,36 @@ pub(super) enum EntryKind {
     Global,
 }
 
-/// Calls `each` for every entry, then reads to the end of the gzip stream. The inner error is
-/// about what follows the archive.
+/// Calls `each` for every entry, then reads to the end of the gzip stream.
 pub(super) fn walk(
     bundle: impl Read,
     meter: &Meter,
     mut each: impl FnMut(&TarEntry, &mut dyn Read) -> Result<(), Stop>,
-) -> Result<Result<(), String>, Stop> {
-    let source = io::BufReader::with_capacity(64 * 1024, MeteredSource { reader: bundle, meter });
-    let unpacked =
-        Unpacked { reader: Members::new(source, &meter.members), left: MAX_UNPACKED, meter };
-    let mut archive = Archive::new(io::BufReader::with_capacity(64 * 1024, unpacked));
+) -> Result<(), Stop> {
+    const BUFFER: usize = 64 * 1024;
+    let source = BufReader::with_capacity(BUFFER, MeteredSource { reader: bundle, meter });
+    meter.members.set(1);
+    let reader = Members { member: Some(GzDecoder::new(source)), meter };
+    let unpacked = Unpacked { reader, left: MAX_UNPACKED, meter };
+    let mut archive = Archive::new(BufReader::with_capacity(BUFFER, unpacked));
     let mut long_name: Option<Vec<u8>> = None;
     let mut pax = Pax::default();
-    let entries = archive.entries().map_err(|error| meter.stop(&error))?.raw(true);
+    let stop = |error: io::Error| meter.stop(&error);
+    let entries = archive.entries().map_err(stop)?.raw(true);
     for (count, entry) in entries.enumerate() {
-        let mut entry = entry.map_err(|error| meter.stop(&error))?;
+        let mut entry = entry.map_err(stop)?;
         if count >= MAX_ENTRIES {
             return Err(Stop::TooMany);
         }
         let header = entry.header();
         let flag = header.as_bytes().get(156).copied().unwrap_or_default();
-        let size = header.entry_size().map_err(|error| meter.stop(&error))?;
+        let size = header.entry_size().map_err(stop)?;
         if matches!(flag, b'x' | b'L' | b'K') {
             if size > MAX_EXTENSION {
                 return Err(Stop::Damaged("an extension header is too long".into()));
             }
             let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes).map_err(|error| meter.stop(&error))?;
+            entry.read_to_end(&mut bytes).map_err(stop)?;
             match flag {
                 b'x' => pax = Pax::read(&bytes).ok_or_else(|| damaged("an extension header"))?,
                 b'L' => long_name = Some(until_nul(&bytes).to_vec()),
@@ -146,19 +178,17 @@ pub(super) fn walk(
         let pax = std::mem::take(&mut pax);
         let name = long_name.take().or(pax.path).unwrap_or_else(|| header.path_bytes().into());
         if pax.sparse || flag == b'S' {
-            return Err(Stop::Damaged(
-                "it has sparse files, which tar programs read differently".into(),
-            ));
+            let why = "it has sparse files, which tar programs read differently";
+            return Err(Stop::Damaged(why.into()));
         }
         if pax.size.is_some_and(|said| said != size) || (size > 0 && (b'1'..=b'6').contains(&flag))
         {
             return Err(damaged("the size of an entry"));
         }
         let kind = match flag {
-            b'0' => EntryKind::File,
             // Old archives mark folders by a slash at the end.
             0 if name.ends_with(b"/") => EntryKind::Folder,
-            0 => EntryKind::File,
+            0 | b'0' => EntryKind::File,
             b'1' => EntryKind::Other("a hard link"),
             b'2' => EntryKind::Other("a symbolic link"),
             b'3' | b'4' => EntryKind::Other("a device"),
@@ -167,16 +197,13 @@ pub(super) fn walk(
             b'g' => EntryKind::Global,
             _ => EntryKind::Other("of an unknown kind"),
         };
-        let mode = header.mode().map_err(|error| meter.stop(&error))? & 0o777;
+        let mode = header.mode().map_err(stop)? & 0o777;
         each(&TarEntry { name, kind, mode }, &mut entry)?;
     }
-    let mut rest = archive.into_inner();
-    match io::copy(&mut rest, &mut io::sink()) {
-        Ok(_) => Ok(Ok(())),
-        Err(error) => match meter.stop(&error) {
-            Stop::Damaged(why) => Ok(Err(why)),
-            stop => Err(stop),
-        },
+    match io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(stop) {
+        Ok(_) => Ok(()),
+        Err(Stop::Damaged(why)) => Err(Stop::DamagedEnd(why)),
+        Err(stop) => Err(stop),
     }
 }
 

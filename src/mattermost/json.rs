@@ -4,11 +4,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Reads the first value of some bytes, as Go's decoder does: it ignores what follows, and
-/// replaces what is not UTF-8. Of two members with one name the last one counts.
-///
-/// # Errors
-///
-/// The parser's. Nesting is limited to 128 levels.
+/// replaces what is not UTF-8. Of two members with one name the last one counts. The parser takes
+/// at most 128 levels.
 pub(super) fn first(bytes: &[u8]) -> serde_json::Result<Value> {
     let text = String::from_utf8_lossy(bytes);
     Value::deserialize(&mut serde_json::Deserializer::from_str(&text))
@@ -42,10 +39,6 @@ pub(super) fn kind(value: &Value) -> &'static str {
 
 /// Checks, before a text is parsed, that it has no more values and names than `most`: each costs
 /// some hundred bytes of memory, however short it is.
-///
-/// # Errors
-///
-/// That it has more.
 pub(super) fn check_values(text: &[u8], most: usize) -> Result<(), String> {
     let (mut values, mut is_string, mut is_escaped) = (0usize, false, false);
     for byte in text {

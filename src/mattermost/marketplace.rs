@@ -86,17 +86,11 @@ pub fn entry(
         format!("data:image/svg+xml;base64,{}", STANDARD.encode(icon))
     });
     let label = |name: &String| json!({"name": name, "description": "", "url": "", "color": ""});
-    let platform = |name: &str| {
-        let bundle = platforms.iter().find(|(platform, _)| platform.name == name);
-        bundle.map_or_else(
-            || json!({}),
-            |(_, download)| {
-                json!({
-                    "download_url": download.url,
-                    "signature": STANDARD.encode(&download.signature),
-                })
-            },
-        )
+    let platform = |name: &str| match platforms.iter().find(|(it, _)| it.name == name) {
+        Some((_, Download { url, signature })) => {
+            json!({"download_url": url, "signature": STANDARD.encode(signature)})
+        }
+        None => json!({}),
     };
     let platforms: Map<_, _> =
         PLATFORMS.map(|name| (name.to_string(), platform(name))).into_iter().collect();
@@ -143,13 +137,13 @@ pub fn file_of_url(url: &str) -> Option<String> {
     let mut name = Vec::new();
     let mut bytes = encoded.bytes();
     while let Some(byte) = bytes.next() {
-        match byte {
+        name.push(match byte {
             b'%' => {
                 let digits = [bytes.next()?, bytes.next()?];
-                name.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
             }
-            byte => name.push(byte),
-        }
+            byte => byte,
+        });
     }
     let name = String::from_utf8(name).ok()?;
     let is_name = !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\0']);
@@ -163,12 +157,8 @@ pub struct Database {
 }
 
 impl Database {
-    /// Reads a database.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it. Something after the list is wrong too: when a file shrinks, the
-    /// generator leaves the end of the older one behind it.
+    /// Reads a database, or says what is wrong with it. Something after the list is wrong too: when
+    /// a file shrinks, the generator leaves the end of the older one behind it.
     pub fn read(bytes: &[u8]) -> Result<Database, String> {
         check_values(bytes, MOST_VALUES)?;
         match serde_json::from_slice(bytes).map_err(|error| error.to_string())? {
@@ -203,25 +193,17 @@ impl Database {
     /// left as it is otherwise. Returns whether there was one.
     pub fn put(&mut self, entry: Value, replace: bool) -> bool {
         let new = identity(&entry);
-        match self.entries.iter_mut().find(|known| identity(known) == new) {
-            Some(known) => {
-                if replace {
-                    *known = entry;
-                }
-                true
-            }
-            None => {
-                self.entries.push(entry);
-                false
-            }
+        let known = self.entries.iter_mut().find(|known| identity(known) == new);
+        let is_known = known.is_some();
+        match known {
+            Some(known) if replace => *known = entry,
+            Some(_) => {}
+            None => self.entries.push(entry),
         }
+        is_known
     }
 
     /// Returns the file's text, sorted as the generator sorts it.
-    ///
-    /// # Errors
-    ///
-    /// None that an entry has.
     pub fn into_text(mut self) -> serde_json::Result<String> {
         self.entries.sort_by_cached_key(order);
         json::pretty(&Value::Array(self.entries))
@@ -258,14 +240,11 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 
 /// Returns every download of an entry: its platform, its address, and its signature in base64.
 pub fn downloads(entry: &Value) -> Vec<(Option<&str>, &str, &str)> {
-    let mut downloads = vec![(None, text(entry, "download_url"), text(entry, "signature"))];
-    for (name, platform) in members(entry.get("platforms").unwrap_or(&Value::Null)) {
-        if members(platform).next().is_some() {
-            let (url, signature) = (text(platform, "download_url"), text(platform, "signature"));
-            downloads.push((Some(name.as_str()), url, signature));
-        }
-    }
-    downloads
+    let download = |name, of| (name, text(of, "download_url"), text(of, "signature"));
+    let platforms = members(entry.get("platforms").unwrap_or(&Value::Null));
+    let filled = platforms.filter(|(_, platform)| members(platform).next().is_some());
+    let filled = filled.map(|(name, platform)| download(Some(name.as_str()), platform));
+    std::iter::once(download(None, entry)).chain(filled).collect()
 }
 
 /// Decodes a signature as servers do.
@@ -318,16 +297,13 @@ fn check_entry(entry: &Value, mut say: impl FnMut(String)) {
         } else if !url.starts_with("https://") {
             say(format!("{whose}servers do not download from \"{url}\", which is not https"));
         }
-        match decode_signature(signature) {
+        match decode_signature(signature).map(|bytes| shape(&bytes).problem()) {
             _ if signature.is_empty() => {
                 say(format!("{whose}it has no signature, and servers do not install it"));
             }
             None => say(format!("{whose}its signature is not base64")),
-            Some(bytes) => {
-                if let Some((what, consequence)) = shape(&bytes).problem() {
-                    say(format!("{whose}{what}; {consequence}"));
-                }
-            }
+            Some(Some((what, consequence))) => say(format!("{whose}{what}; {consequence}")),
+            Some(None) => {}
         }
     }
 }

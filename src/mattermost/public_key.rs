@@ -34,21 +34,15 @@ impl Unfit {
 
 impl From<Refusal> for Unfit {
     fn from(refusal: Refusal) -> Unfit {
-        Unfit::new(refusal.words.clone(), refusal.advice)
+        Unfit::new(refusal.words, refusal.advice)
     }
 }
 
 /// Checks that the server reads everything in a key file. What it cannot read it passes over, and
 /// then every signature is "made by unknown entity".
-///
-/// # Errors
-///
-/// [`Unfit`] says what the server cannot read.
 pub fn check_readable(file: &[u8]) -> Result<(), Unfit> {
-    match KeyRing::read(file)?.passed_over() {
-        Some(refusal) => Err(refusal.clone().into()),
-        None => Ok(()),
-    }
+    KeyRing::read_whole(file)?;
+    Ok(())
 }
 
 /// Names the command that makes a readable key file of this certificate, if there is one.
@@ -86,38 +80,11 @@ pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfi
             "this looks like a server's configuration, and is no key",
             "Name it with --config: plugsign trust add --config CONFIG.JSON FILE.",
         ),
-        Err(_) => Unfit::new(
-            error.to_string(),
-            "Export the certificate again: plugsign export KEY -o FILE.",
-        ),
+        Err(_) => Unfit::new(error.to_string(), EXPORT_AGAIN),
     })?;
-    let mut certificates = Vec::new();
-    for key in keys {
-        match key {
-            Ok(Key::Certificate(certificate)) => certificates.push(certificate),
-            Ok(Key::Revocation(_)) => {
-                return Err(Unfit::new(
-                    "it is a revocation certificate, and no key",
-                    "Apply it to the key, and export the key's certificate: plugsign import FILE, plugsign export KEY.",
-                ));
-            }
-            Ok(Key::Secret(_)) => {
-                return Err(Unfit::new(
-                    "it has a secret key, which nobody but its owner must have",
-                    "Export the certificate instead (plugsign export KEY), and treat this key as compromised if the file was handed out.",
-                ));
-            }
-            Err(error) => {
-                return Err(Unfit::new(
-                    error.to_string(),
-                    "Export the certificate again, as a version 4 RSA key.",
-                ));
-            }
-        }
-    }
-    let mut certificates = gather(certificates, |certificate| certificate).map_err(|error| {
-        Unfit::new(error.to_string(), "Export the certificate again: plugsign export KEY -o FILE.")
-    })?;
+    let certificates = keys.into_iter().map(certificate_of).collect::<Result<Vec<_>, _>>()?;
+    let mut certificates = gather(certificates, |certificate| certificate)
+        .map_err(|error| Unfit::new(error.to_string(), EXPORT_AGAIN))?;
     let (Some(certificate), true) = (certificates.pop(), certificates.is_empty()) else {
         return Err(Unfit::new(
             "it has several certificates",
@@ -132,4 +99,23 @@ pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfi
         )
     })?;
     Ok(certificate)
+}
+
+const EXPORT_AGAIN: &str = "Export the certificate again: plugsign export KEY -o FILE.";
+
+fn certificate_of(key: crate::openpgp::Result<Key>) -> Result<Certificate, Unfit> {
+    Err(match key {
+        Ok(Key::Certificate(certificate)) => return Ok(certificate),
+        Ok(Key::Revocation(_)) => Unfit::new(
+            "it is a revocation certificate, and no key",
+            "Apply it to the key, and export the key's certificate: plugsign import FILE, plugsign export KEY.",
+        ),
+        Ok(Key::Secret(_)) => Unfit::new(
+            "it has a secret key, which nobody but its owner must have",
+            "Export the certificate instead (plugsign export KEY), and treat this key as compromised if the file was handed out.",
+        ),
+        Err(error) => {
+            Unfit::new(error.to_string(), "Export the certificate again, as a version 4 RSA key.")
+        }
+    })
 }

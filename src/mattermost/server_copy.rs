@@ -16,17 +16,15 @@ pub struct ServerCopy {
 
 impl ServerCopy {
     /// Leaves out the subkeys that the server cannot read and that never sign. One Curve25519
-    /// subkey for encryption makes the whole certificate unreadable to the server.
-    ///
-    /// # Errors
-    ///
-    /// Why the server cannot read it all the same.
+    /// subkey for encryption makes the whole certificate unreadable to the server. Fails if the
+    /// server cannot read it all the same.
     pub fn of(certificate: &Certificate) -> Result<ServerCopy, Refusal> {
         if let Ok(key_ring) = read(certificate) {
             return ServerCopy::without_revoked(certificate.clone(), Vec::new(), key_ring);
         }
         let candidates = certificate.subkeys_that_never_sign();
-        let left_out = match cost(certificate, &candidates) <= MOST_READ {
+        let cost = certificate.packet_count().saturating_mul(candidates.len());
+        let left_out = match cost <= MOST_READ {
             true => unreadable(certificate, candidates),
             false => candidates,
         };
@@ -49,10 +47,8 @@ impl ServerCopy {
         if certificate.revoked().is_some() && certificate.fingerprints().iter().any(is_taken) {
             return Err(Refusal::not_heeded());
         }
-        let is_unheeded =
-            |key: &Fingerprint| certificate.revoked_subkey(key).is_some() && is_taken(key);
-        let unheeded: Vec<Fingerprint> =
-            certificate.fingerprints().into_iter().filter(is_unheeded).collect();
+        let mut unheeded = certificate.fingerprints();
+        unheeded.retain(|key| certificate.revoked_subkey(key).is_some() && is_taken(key));
         if unheeded.is_empty() {
             return Ok(ServerCopy { certificate, left_out, key_ring });
         }
@@ -67,31 +63,17 @@ impl ServerCopy {
 /// more. One that does loses all subkeys that never sign.
 const MOST_READ: usize = 4_000;
 
-/// Returns how many packets are read if each candidate is tried on its own.
-fn cost(certificate: &Certificate, candidates: &[Fingerprint]) -> usize {
-    certificate.packet_count().saturating_mul(candidates.len())
-}
-
 /// Returns the candidates that make the certificate unreadable on their own.
-fn unreadable(certificate: &Certificate, candidates: Vec<Fingerprint>) -> Vec<Fingerprint> {
+fn unreadable(certificate: &Certificate, mut candidates: Vec<Fingerprint>) -> Vec<Fingerprint> {
     let subkeys: Vec<Fingerprint> = certificate.fingerprints().into_iter().skip(1).collect();
-    let mut unreadable = Vec::new();
-    for candidate in candidates {
-        let others: Vec<Fingerprint> =
-            subkeys.iter().filter(|subkey| **subkey != candidate).cloned().collect();
-        if read(&certificate.without_subkeys(&others)).is_err() {
-            unreadable.push(candidate);
-        }
-    }
-    unreadable
+    candidates.retain(|candidate| {
+        let others = subkeys.iter().filter(|subkey| *subkey != candidate).cloned();
+        read(&certificate.without_subkeys(&others.collect::<Vec<_>>())).is_err()
+    });
+    candidates
 }
 
 /// Reads one certificate as the server does.
 fn read(certificate: &Certificate) -> Result<KeyRing, Refusal> {
-    let bytes = certificate.to_bytes().map_err(|error| Refusal::not_written(&error))?;
-    let ring = KeyRing::read(&bytes)?;
-    match ring.passed_over() {
-        Some(refusal) => Err(refusal.clone()),
-        None => Ok(ring),
-    }
+    KeyRing::read_whole(&certificate.to_bytes().map_err(|error| Refusal::not_written(&error))?)
 }

@@ -33,11 +33,8 @@ impl Shape {
                 refused_by_policy(bad),
                 "a Mattermost server that has the signer's key may accept it all the same".into(),
             )),
-            (_, Err(refusal)) => Some((
-                format!(
-                    "the signature is refused by every server: {}: {}",
-                    refusal.words, refusal.advice
-                ),
+            (_, Err(Refusal { words, advice, .. })) => Some((
+                format!("the signature is refused by every server: {words}: {advice}"),
                 "no server installs it: \"Unable to verify plugin signature.\"".into(),
             )),
         }

@@ -18,7 +18,7 @@ impl Standing {
     /// Judges a key file and the certificate in it.
     pub fn of(file: &[u8], certificate: &Certificate, policy: &Policy) -> Standing {
         Standing {
-            policy: check(certificate, policy),
+            policy: certificate.describe(policy).weakness().cloned().map_or(Ok(()), Err),
             server: KeyRing::read(file).and_then(|ring| ring.check_signers()),
         }
     }
@@ -46,15 +46,14 @@ impl Standing {
 
     /// Returns what is wrong with it, and what the server does.
     pub fn problem(&self) -> Option<String> {
-        let weakness = match (&self.policy, &self.server) {
-            (Ok(()), Ok(())) => return None,
+        let server = self.server_words();
+        match (&self.policy, &self.server) {
+            (Ok(()), Ok(())) => None,
             (Ok(()), Err(refusal)) => {
-                let server = self.server_words();
-                return Some(format!("{server}: {}: {}", refusal.words, refusal.advice));
+                Some(format!("{server}: {}: {}", refusal.words, refusal.advice))
             }
-            (Err(weakness), _) => weakness,
-        };
-        Some(format!("{weakness}; {}", self.server_words()))
+            (Err(weakness), _) => Some(format!("{weakness}; {server}")),
+        }
     }
 
     fn server_words(&self) -> &'static str {
@@ -69,12 +68,5 @@ impl Standing {
             (Err(_), Ok(())) => "the server accepts no signature by it",
             (Err(_), Err(_)) => "the server refuses its signatures too",
         }
-    }
-}
-
-fn check(certificate: &Certificate, policy: &Policy) -> Result<(), Weakness> {
-    match certificate.describe(policy).weakness() {
-        Some(weakness) => Err(weakness.clone()),
-        None => Ok(()),
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn with(text: &str, list: &List, name: &str) -> Option<String> {
             let outer = text.get(indent.clone())?;
             let inner = before_members(text, members, outer)?;
             let member = format!("\"{KEY}\": {}", array(&name, &inner, outer));
-            insert(text, section, members, &inner, outer, &member)
+            Some(insert(text, section, members, &inner, outer, &member))
         }
         ListPlace::NoSection { object, members } => {
             let inner = before_members(text, members, "")?;
@@ -43,7 +43,7 @@ pub(super) fn with(text: &str, list: &List, name: &str) -> Option<String> {
             let close = if inner.contains('\n') { inner.as_str() } else { "" };
             let member = format!("\"{SECTION}\": {{{deeper}\"{KEY}\": {list}{close}}}");
             let outer = if inner.contains('\n') { "\n" } else { "" };
-            insert(text, object, members, &inner, outer, &member)
+            Some(insert(text, object, members, &inner, outer, &member))
         }
     }
 }
@@ -97,10 +97,8 @@ fn deeper(inner: &str, outer: &str) -> String {
 fn before_members(text: &str, members: &[Member], outer: &str) -> Option<String> {
     match members.last() {
         Some(member) => text.get(member.before.clone()).map(str::to_string),
-        None => Some(match outer.contains('\n') {
-            true => deeper(outer, ""),
-            false => String::new(),
-        }),
+        None if outer.contains('\n') => Some(deeper(outer, "")),
+        None => Some(String::new()),
     }
 }
 
@@ -112,14 +110,12 @@ fn insert(
     inner: &str,
     outer: &str,
     member: &str,
-) -> Option<String> {
-    match members.last() {
-        Some(last) => {
-            Some(replaced(text, last.value.end..last.value.end, &format!(",{inner}{member}")))
-        }
+) -> String {
+    match members.last().map(|last| last.value.end) {
+        Some(end) => replaced(text, end..end, &format!(",{inner}{member}")),
         None => {
             let close = if inner.contains('\n') { outer } else { "" };
-            Some(replaced(text, object.clone(), &format!("{{{inner}{member}{close}}}")))
+            replaced(text, object.clone(), &format!("{{{inner}{member}{close}}}"))
         }
     }
 }

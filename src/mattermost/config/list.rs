@@ -60,27 +60,27 @@ impl List {
         let members = items(text, start, b"{}").ok_or("it is not a JSON object")?;
         let Some(section) = only(&members, SECTION)? else {
             let object = start..end_of_value(text, start).ok_or("it does not end")?;
-            return Ok(List {
-                place: ListPlace::NoSection { object, members },
-                entries: Vec::new(),
-            });
+            return Ok(List::empty(ListPlace::NoSection { object, members }));
         };
         let (indent, section) = (section.before.clone(), section.value.clone());
         let inner = items(text, section.start, b"{}")
             .ok_or_else(|| format!("{SECTION} is not a JSON object"))?;
         let Some(key) = only(&inner, KEY)? else {
-            let place = ListPlace::NoKey { section, members: inner, indent };
-            return Ok(List { place, entries: Vec::new() });
+            return Ok(List::empty(ListPlace::NoKey { section, members: inner, indent }));
         };
         let span = key.value.clone();
         if text.get(span.clone()) == Some("null") {
-            return Ok(List { place: ListPlace::Null(span), entries: Vec::new() });
+            return Ok(List::empty(ListPlace::Null(span)));
         }
         let string = |item: Member| Some((string(text, &item.value)?, item.value));
         let entries = items(text, span.start, b"[]")
             .and_then(|items| items.into_iter().map(string).collect())
             .ok_or_else(|| format!("{SECTION}.{KEY} is not a list of strings"))?;
         Ok(List { place: ListPlace::Array { span, indent: (key.before.clone(), indent) }, entries })
+    }
+
+    fn empty(place: ListPlace) -> List {
+        List { place, entries: Vec::new() }
     }
 
     pub(super) fn names(&self) -> Vec<&str> {
@@ -133,11 +133,9 @@ fn after(bytes: &[u8], at: usize, expected: u8) -> Option<usize> {
     (bytes.get(at) == Some(&expected)).then_some(at + 1)
 }
 
-fn skip_space(bytes: &[u8], mut at: usize) -> usize {
-    while bytes.get(at).is_some_and(|byte| b" \t\r\n".contains(byte)) {
-        at += 1;
-    }
-    at
+fn skip_space(bytes: &[u8], at: usize) -> usize {
+    let ahead = bytes.get(at..).unwrap_or_default();
+    at + ahead.iter().take_while(|byte| b" \t\r\n".contains(byte)).count()
 }
 
 /// Returns the end of the value that starts here.

@@ -52,21 +52,16 @@ pub struct Settings {
 pub const DEFAULT_MARKETPLACE: &str = "https://api.integrations.mattermost.com";
 
 impl Config {
-    /// Reads a configuration.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it: it is no JSON object, or a section or list has the wrong type or
-    /// appears twice. With most of these the server cannot start either.
+    /// Reads a configuration, or says what is wrong with it: it is no JSON object, or a section or
+    /// list has the wrong type or appears twice. With most of these the server cannot start either.
     pub fn read(bytes: &[u8]) -> Result<Config, String> {
         check_values(bytes, MOST_VALUES)?;
         let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
         let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let list = List::find(text)?;
         if list.entries.len() > MOST_KEY_FILES {
-            return Err(format!(
-                "{SECTION}.{KEY} has more than {MOST_KEY_FILES} names, the most that plugsign reads"
-            ));
+            let most = format!("{MOST_KEY_FILES} names, the most that plugsign reads");
+            return Err(format!("{SECTION}.{KEY} has more than {most}"));
         }
         Ok(Config { text: text.to_owned(), value, list })
     }
@@ -95,16 +90,14 @@ impl Config {
         let is =
             |key, default| self.setting(SECTION, key).and_then(Value::as_bool).unwrap_or(default);
         let url = self.setting(SECTION, "MarketplaceURL").and_then(Value::as_str);
+        let url = url.filter(|url| !url.is_empty()).unwrap_or(DEFAULT_MARKETPLACE);
         Settings {
             enable: is("Enable", true),
             require_signature: is("RequirePluginSignature", false),
             enable_uploads: is("EnableUploads", false),
             enable_marketplace: is("EnableMarketplace", true),
             enable_remote_marketplace: is("EnableRemoteMarketplace", true),
-            marketplace_url: url
-                .filter(|url| !url.is_empty())
-                .unwrap_or(DEFAULT_MARKETPLACE)
-                .into(),
+            marketplace_url: url.into(),
             automatic_prepackaged: is("AutomaticPrepackagedPlugins", true),
         }
     }
@@ -120,10 +113,7 @@ impl Config {
     }
 
     /// Returns the configuration with a key file added at the end of the list, if it is not in it.
-    ///
-    /// # Errors
-    ///
-    /// If anything but the list would change.
+    /// Fails if anything but the list would change.
     pub fn with_key_file(&self, name: &str) -> Result<Config, String> {
         if self.key_files().contains(&name) {
             return Ok(self.clone());
@@ -133,11 +123,8 @@ impl Config {
         self.checked(edit::with(&self.text, &self.list, name), &names)
     }
 
-    /// Returns the configuration without a name, however often it is in the list.
-    ///
-    /// # Errors
-    ///
-    /// As [`Config::with_key_file`].
+    /// Returns the configuration without a name, however often it is in the list. Fails as
+    /// [`Config::with_key_file`] does.
     pub fn without_key_file(&self, name: &str) -> Result<Config, String> {
         let mut names = self.key_files();
         names.retain(|listed| *listed != name);
@@ -153,19 +140,14 @@ impl Config {
         let edited = Config::read(text.ok_or_else(failed)?.as_bytes())?;
         let without_list = |config: &Config| {
             let mut value = config.value.clone();
-            let section = value
-                .as_object_mut()
-                .and_then(|object| object.iter_mut().find(|(key, _)| is(key, SECTION)))
-                .and_then(|(_, section)| section.as_object_mut());
-            if let Some(section) = section {
+            value.as_object_mut()?.retain(|key, section| {
+                let Some(section) = section.as_object_mut().filter(|_| is(key, SECTION)) else {
+                    return true;
+                };
                 section.retain(|key, _| !is(key, KEY));
-                if section.is_empty()
-                    && let Some(object) = value.as_object_mut()
-                {
-                    object.retain(|key, _| !is(key, SECTION));
-                }
-            }
-            value
+                !section.is_empty()
+            });
+            Some(value)
         };
         if edited.key_files() != names || without_list(&edited) != without_list(self) {
             return Err(failed());

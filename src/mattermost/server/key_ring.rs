@@ -86,6 +86,12 @@ impl KeyRing {
         key_files.iter().map(|file| KeyRing::read_within(file, &mut allowance)).collect()
     }
 
+    /// Reads a key file as [`KeyRing::read`] does, or says what the server passes over in it.
+    pub(crate) fn read_whole(key_file: &[u8]) -> Result<KeyRing, Refusal> {
+        let ring = KeyRing::read(key_file)?;
+        ring.passed_over.clone().map_or(Ok(ring), Err)
+    }
+
     fn read_within(key_file: &[u8], allowance: &mut Allowance) -> Result<KeyRing, Refusal> {
         let (certificates, passed_over) = entity::read(key_file, allowance)?;
         Ok(KeyRing { certificates, passed_over: passed_over.map(Refusal::from) })

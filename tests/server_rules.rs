@@ -6,7 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use plugsign::mattermost::server::{Cause, KeyRing, Refusal, ServerVerdict, verdict};
+use plugsign::judge::ask_server;
+use plugsign::mattermost::server::{Cause, KeyRing, Refusal, ServerVerdict};
 
 #[path = "parity/certificate.rs"]
 mod certificate;
@@ -60,7 +61,7 @@ fn over_data(key: &MadeKey) -> Vec<u8> {
 }
 
 fn says(key: &[u8], signature: &[u8]) -> ServerVerdict {
-    verdict(key, signature, DATA).unwrap()
+    ask_server(&[key.to_vec()], signature, DATA).unwrap()
 }
 
 /// Asks for our verdict, and holds it against the library's.

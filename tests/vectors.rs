@@ -5,7 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plugsign::mattermost::server::{self, KeyRing, ServerVerdict};
+use plugsign::judge::ask_server;
+use plugsign::mattermost::server::{KeyRing, ServerVerdict};
 use plugsign::openpgp::hash::Hasher;
 
 mod common;
@@ -85,7 +86,8 @@ fn the_servers_verdicts_are_reproduced() {
 fn one_pass_gives_the_same_verdict() {
     let data = message();
     for case in cases() {
-        let verdict = server::verdict(&case.key, &case.signature, data.as_slice()).unwrap();
+        let verdict =
+            ask_server(std::slice::from_ref(&case.key), &case.signature, data.as_slice()).unwrap();
         let (word, words) = match verdict {
             ServerVerdict::Accepts { key_id } => ("ACCEPT", format!("accepted by {key_id:016X}")),
             ServerVerdict::Refuses(refusal) => ("REFUSE", refusal.words),

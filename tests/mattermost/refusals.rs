@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use plugsign::mattermost::server::{self, ServerVerdict};
+use plugsign::judge::ask_server;
+use plugsign::mattermost::server::ServerVerdict;
 
 use super::common::peers::{Question, go_verdict};
 use super::common::sandbox::Sandbox;
@@ -25,7 +26,7 @@ fn every_cause_of_a_refusal_is_named() {
         let [case, key, signature, "REFUSE", _] = fields[..] else { continue };
         let (key_file, signature_file) = (file(key), file(signature));
         let ServerVerdict::Refuses(refusal) =
-            server::verdict(&key_file, &signature_file, &plugin[..]).unwrap()
+            ask_server(std::slice::from_ref(&key_file), &signature_file, &plugin[..]).unwrap()
         else {
             panic!("{case} is accepted");
         };

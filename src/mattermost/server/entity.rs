@@ -6,7 +6,7 @@ use super::key::PublicKey;
 use super::numbers::Allowance;
 use super::packet::{Packet, Packets};
 use super::refusal::{Cause, Fault, FaultKind};
-use super::signature::Signature;
+use super::signature::{Signature, is_available};
 use super::verify::SignedData;
 
 /// A certificate: a primary key that signs, and what its own signatures bind to it.
@@ -35,20 +35,16 @@ pub(super) fn read(
     let mut certificates = Vec::new();
     let mut passed_over = None;
     loop {
-        let fault = match read_certificate(&mut packets, allowance) {
-            Ok(certificate) => {
-                certificates.push(certificate);
-                continue;
+        match read_certificate(&mut packets, allowance) {
+            Ok(certificate) => certificates.push(certificate),
+            Err(fault) if fault.kind == FaultKind::End => break,
+            Err(fault) if matches!(fault.kind, FaultKind::Unsupported | FaultKind::Structural) => {
+                passed_over = Some(fault);
+                if !skip_to_public_key(&mut packets)? {
+                    break;
+                }
             }
-            Err(fault) => fault,
-        };
-        match fault.kind {
-            FaultKind::End => break,
-            FaultKind::Unsupported | FaultKind::Structural => passed_over = Some(fault),
-            FaultKind::Fatal | FaultKind::UnknownPacket => return Err(fault),
-        }
-        if !skip_to_public_key(&mut packets)? {
-            break;
+            Err(fault) => return Err(fault),
         }
     }
     match passed_over {
@@ -99,10 +95,7 @@ fn read_certificate(packets: &mut Packets<'_>, allowance: &mut Allowance) -> Res
                 }
             }
             Packet::Signature(signature) if signature.kind == 0x20 => revocations.push(signature),
-            Packet::PublicKey(key) if key.is_subkey => {
-                subkeys.push(read_subkey(packets, &primary, key, allowance)?);
-            }
-            Packet::SecretKey(key) if key.is_subkey => {
+            Packet::PublicKey(key) | Packet::SecretKey(key) if key.is_subkey => {
                 subkeys.push(read_subkey(packets, &primary, key, allowance)?);
             }
             key @ (Packet::PublicKey(_) | Packet::SecretKey(_)) => {
@@ -120,12 +113,10 @@ fn read_certificate(packets: &mut Packets<'_>, allowance: &mut Allowance) -> Res
     }
     let mut data = SignedData::new(vec![&primary.hashed_form]);
     for revocation in &revocations {
+        let foreign = "revocation signature signed by alternate key";
         data.verify(&primary, revocation, allowance).map_err(|fault| match fault.cause {
             Cause::Excessive => fault,
-            _ => Fault::structural(
-                Cause::ForeignRevocation,
-                "revocation signature signed by alternate key",
-            ),
+            _ => Fault::structural(Cause::ForeignRevocation, foreign),
         })?;
     }
     let is_revoked = !revocations.is_empty();
@@ -208,7 +199,7 @@ fn verify_subkey(
         return Err(Fault::structural(Cause::NoBackSignature, what));
     };
     data.verify(subkey, back, allowance).map_err(|fault| {
-        fault.within(match super::signature::is_available(back.hash) {
+        fault.within(match is_available(back.hash) {
             true => "error while verifying cross-signature",
             false => "error while hashing for cross-signature",
         })
@@ -227,11 +218,9 @@ fn binding(place: &str, fault: Fault) -> Fault {
 /// Returns the next packet if it is a version 4 signature.
 fn next_signature(packets: &mut Packets<'_>) -> Result<Option<Box<Signature>>, Fault> {
     match packets.next_or_end()? {
-        Some(Packet::Signature(signature)) => Ok(Some(signature)),
-        Some(other) => {
-            packets.unread(other);
-            Ok(None)
-        }
-        None => Ok(None),
+        Some(Packet::Signature(signature)) => return Ok(Some(signature)),
+        Some(other) => packets.unread(other),
+        None => {}
     }
+    Ok(None)
 }

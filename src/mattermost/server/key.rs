@@ -1,7 +1,7 @@
 //! Public keys as the server reads them (golang.org/x/crypto/openpgp/packet, public_key.go,
 //! public_key_v3.go).
 
-use super::elliptic::{Curve, Point};
+use super::elliptic::Point;
 use super::refusal::{Cause, Fault};
 use super::source::ByteSource;
 use crate::openpgp::hash::{ContentHash, HashAlgorithm, Hasher};
@@ -33,12 +33,8 @@ pub(super) enum Material {
         n: Vec<u8>,
         e: u32,
     },
-    Dsa {
-        p: Vec<u8>,
-        q: Vec<u8>,
-        g: Vec<u8>,
-        y: Vec<u8>,
-    },
+    /// p, q, g and y.
+    Dsa([Vec<u8>; 4]),
     Ecdsa(Point),
     /// ElGamal and ECDH, which sign nothing.
     Encryption,
@@ -58,7 +54,7 @@ impl PublicKey {
             }
             algorithm::DSA => {
                 let mut number = || number(body, &mut canonical);
-                Material::Dsa { p: number()?, q: number()?, g: number()?, y: number()? }
+                Material::Dsa([number()?, number()?, number()?, number()?])
             }
             algorithm::ELGAMAL => {
                 for _ in 0..3 {
@@ -66,7 +62,10 @@ impl PublicKey {
                 }
                 Material::Encryption
             }
-            algorithm::ECDSA => Material::Ecdsa(RawPoint::parse(body, &mut canonical)?.on_curve()?),
+            algorithm::ECDSA => {
+                let (oid, point) = raw_point(body, &mut canonical)?;
+                Material::Ecdsa(Point::on_curve(&oid, &point)?)
+            }
             algorithm::ECDH => parse_ecdh(body, &mut canonical)?,
             unknown => {
                 let what = format_args!("public key type: {unknown}");
@@ -88,8 +87,7 @@ impl PublicKey {
             let what = format_args!("public key type: {algorithm}");
             return Err(Fault::unsupported(Cause::KeyAlgorithm, what));
         }
-        let (_, n) = body.mpi()?;
-        let (_, e) = body.mpi()?;
+        let ((_, n), (_, e)) = (body.mpi()?, body.mpi()?);
         if n.len() < 8 {
             let what = "v3 public key modulus is too short";
             return Err(Fault::structural(Cause::MalformedKey, what));
@@ -136,53 +134,37 @@ fn exponent(octets: &[u8]) -> Result<u32, Fault> {
     Ok(octets.iter().fold(0, |e, &octet| e << 8 | u32::from(octet)))
 }
 
-/// A curve's object identifier and a point, before either is checked.
-struct RawPoint {
-    oid: Vec<u8>,
-    point: Vec<u8>,
-}
-
-impl RawPoint {
-    fn parse(body: &mut impl ByteSource, canonical: &mut Vec<u8>) -> Result<RawPoint, Fault> {
-        const LONGEST_OID: u8 = 8;
-        let length = body.octet()?;
-        if length > LONGEST_OID {
-            let what = format_args!("invalid oid length: {length}");
-            return Err(Fault::unsupported(Cause::KeyAlgorithm, what));
-        }
-        let oid = body.octets(length.into())?;
-        canonical.push(length);
-        canonical.extend(&oid);
-        let point = number(body, canonical)?;
-        Ok(RawPoint { oid, point })
+/// Reads a curve's object identifier and a point, before either is checked.
+fn raw_point(
+    body: &mut impl ByteSource,
+    canonical: &mut Vec<u8>,
+) -> Result<(Vec<u8>, Vec<u8>), Fault> {
+    const LONGEST_OID: u8 = 8;
+    let length = body.octet()?;
+    if length > LONGEST_OID {
+        let what = format_args!("invalid oid length: {length}");
+        return Err(Fault::unsupported(Cause::KeyAlgorithm, what));
     }
-
-    fn on_curve(self) -> Result<Point, Fault> {
-        let curve = Curve::from_oid(&self.oid).ok_or_else(|| {
-            let hex: String = self.oid.iter().map(|octet| format!("{octet:02x}")).collect();
-            Fault::unsupported(Cause::KeyAlgorithm, format_args!("unsupported oid: {hex}"))
-        })?;
-        curve
-            .point(&self.point)
-            .ok_or_else(|| Fault::unsupported(Cause::MalformedKey, "failed to parse EC point"))
-    }
+    let oid = body.octets(length.into())?;
+    canonical.push(length);
+    canonical.extend(&oid);
+    Ok((oid, number(body, canonical)?))
 }
 
 /// Reads an ECDH key. Its point is checked last, after the key derivation parameters.
 fn parse_ecdh(body: &mut impl ByteSource, canonical: &mut Vec<u8>) -> Result<Material, Fault> {
-    let point = RawPoint::parse(body, canonical)?;
+    let (oid, point) = raw_point(body, canonical)?;
+    let malformed = |what: String| Err(Fault::unsupported(Cause::MalformedKey, what));
     let length = body.octet()?;
     if length < 3 {
-        let what = format_args!("Unsupported ECDH KDF length: {length}");
-        return Err(Fault::unsupported(Cause::MalformedKey, what));
+        return malformed(format!("Unsupported ECDH KDF length: {length}"));
     }
     let [reserved, hash, cipher] = body.array()?;
     body.octets(u16::from(length) - 3)?;
     if reserved != 1 {
-        let what = format_args!("Unsupported KDF reserved field: {reserved}");
-        return Err(Fault::unsupported(Cause::MalformedKey, what));
+        return malformed(format!("Unsupported KDF reserved field: {reserved}"));
     }
     // Longer parameters are cut off, in the fingerprint too.
     canonical.extend([3, 1, hash, cipher]);
-    point.on_curve().map(|_| Material::Encryption)
+    Point::on_curve(&oid, &point).map(|_| Material::Encryption)
 }

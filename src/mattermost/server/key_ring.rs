@@ -1,8 +1,6 @@
 //! Key files as the server has them, and its verdict on a signature (golang.org/x/crypto/openpgp,
 //! read.go).
 
-use std::io;
-
 use super::entity::{self, Entity};
 use super::key::PublicKey;
 use super::numbers::Allowance;
@@ -10,11 +8,12 @@ use super::packet::{Packet, Packets};
 use super::refusal::{Cause, Refusal};
 use super::signature::{Signature, Subpackets, is_available};
 use super::verify;
-use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
+use crate::openpgp::hash::{ContentHash, Hashed};
 
 /// What the server makes of a key file.
 pub struct KeyRing {
     certificates: Vec<Entity>,
+    /// Why the server cannot read the last certificate that it passes over. It does not say so.
     passed_over: Option<Refusal>,
 }
 
@@ -48,32 +47,9 @@ pub struct Pending<'a> {
     keys: Vec<(&'a PublicKey, &'a Entity)>,
 }
 
-/// Returns the server's verdict on an artifact. Reads it at most once.
-///
-/// Both files may be armored or binary. The caller limits their size, because memory grows with it.
-///
-/// # Errors
-///
-/// Only the reader's.
-pub fn verdict(
-    key_file: &[u8],
-    signature_file: &[u8],
-    artifact: impl io::Read,
-) -> io::Result<ServerVerdict> {
-    let ring = match KeyRing::read(key_file) {
-        Ok(ring) => ring,
-        Err(refusal) => return Ok(ServerVerdict::Refuses(refusal)),
-    };
-    let pending = match ring.choose(signature_file) {
-        Ok(pending) => pending,
-        Err(refusal) => return Ok(ServerVerdict::Refuses(refusal)),
-    };
-    let content = Hasher::new([pending.content_hash()]).read(artifact)?;
-    Ok(pending.finish(&content))
-}
-
 impl KeyRing {
-    /// Reads a key file, armored (the first block alone) or binary.
+    /// Reads a key file, armored (the first block alone) or binary. The caller limits its size,
+    /// because memory grows with it.
     ///
     /// An empty file is an empty key ring, not an error (golang.org/x/crypto/openpgp, keys.go).
     pub fn read(key_file: &[u8]) -> Result<KeyRing, Refusal> {
@@ -95,17 +71,6 @@ impl KeyRing {
     fn read_within(key_file: &[u8], allowance: &mut Allowance) -> Result<KeyRing, Refusal> {
         let (certificates, passed_over) = entity::read(key_file, allowance)?;
         Ok(KeyRing { certificates, passed_over: passed_over.map(Refusal::from) })
-    }
-
-    /// Returns the key IDs of the primary keys, in the file's order.
-    pub fn key_ids(&self) -> impl Iterator<Item = u64> + '_ {
-        self.certificates.iter().map(|certificate| certificate.primary.id)
-    }
-
-    /// Returns why the server cannot read the last certificate that it passes over. The server
-    /// itself does not say.
-    pub fn passed_over(&self) -> Option<&Refusal> {
-        self.passed_over.as_ref()
     }
 
     /// Returns whether the server may accept signatures by a key with this ID.
@@ -270,13 +235,9 @@ impl Pending<'_> {
     /// Returns whether the other verdict depends on the same key, so that both are the same for any
     /// content.
     pub fn is_up_to_the_same(&self, other: &Pending<'_>) -> bool {
-        match (&self.keys[..], &other.keys[..]) {
-            ([(key, _)], [(others, _)]) => {
-                self.signature.trailer == other.signature.trailer
-                    && key.hashed_form == others.hashed_form
-            }
-            _ => false,
-        }
+        let ([(key, _)], [(others, _)]) = (&self.keys[..], &other.keys[..]) else { return false };
+        let trailer = &other.signature.trailer;
+        self.signature.trailer == *trailer && key.hashed_form == others.hashed_form
     }
 
     /// Returns the verdict on content that was hashed in this way, and maybe in others.

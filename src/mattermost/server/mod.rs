@@ -44,5 +44,5 @@ mod signature;
 mod source;
 mod verify;
 
-pub use self::key_ring::{KeyRing, Pending, ServerVerdict, check_signature_file, verdict};
+pub use self::key_ring::{KeyRing, Pending, ServerVerdict, check_signature_file};
 pub use self::refusal::{Cause, Refusal};

@@ -18,13 +18,9 @@ impl Allowance {
 
     /// Pays for a verification, if there is enough left.
     pub(super) fn pay(&mut self, price: u64) -> bool {
-        match self.0.checked_sub(price) {
-            Some(left) => {
-                self.0 = left;
-                true
-            }
-            None => false,
-        }
+        let left = self.0.checked_sub(price);
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
     }
 }
 
@@ -70,18 +66,15 @@ impl Rsa {
             return true;
         }
         let length = self.n.bits_vartime().div_ceil(8) as usize;
-        let Some(expected) = encode(hash, digest, length) else { return false };
         // Shorter signatures are padded. Longer ones are refused, even if they begin with zeros.
-        if signature.len() > length {
+        let Some(expected) = encode(hash, digest, length).filter(|_| signature.len() <= length)
+        else {
             return false;
-        }
-        let precision = self.n.bits_precision();
-        let signature = BoxedUint::from_be_slice_truncated(signature, precision);
-        if signature >= *self.n.as_ref() {
-            return false;
-        }
-        let expected = BoxedUint::from_be_slice_truncated(&expected, precision);
-        power(&self.n, signature, &BoxedUint::from(self.e)) == expected
+        };
+        let number = |octets| BoxedUint::from_be_slice_truncated(octets, self.n.bits_precision());
+        let signature = number(signature);
+        signature < *self.n.as_ref()
+            && power(&self.n, signature, &BoxedUint::from(self.e)) == number(&expected)
     }
 }
 

@@ -20,13 +20,6 @@ pub(super) struct Signature {
     pub(super) subpackets: Subpackets,
 }
 
-/// What a signature's own fields say before its subpackets are read.
-struct Head {
-    kind: u8,
-    algorithm: u8,
-    hash: HashAlgorithm,
-}
-
 impl Signature {
     /// How deep signatures may be embedded in each other. An honest one is at depth 1.
     const DEEPEST: u8 = 16;
@@ -63,7 +56,6 @@ impl Signature {
             return Err(unsupported_algorithm(algorithm));
         }
         let hash = HashAlgorithm::from_id(hash).ok_or_else(|| unsupported_hash(hash))?;
-        let head = Head { kind, algorithm, hash };
 
         let hashed = body.octets(u16::from_be_bytes([high, low]))?;
         let mut subpackets = Subpackets::default();
@@ -72,7 +64,9 @@ impl Signature {
         let unhashed = body.octets(length)?;
         subpackets.parse(&unhashed, false, depth)?;
 
-        Signature::parse_numbers(body, head, trailer(fields, &hashed), subpackets)
+        let trailer = trailer(fields, &hashed);
+        let (digest_prefix, numbers) = numbers(body, algorithm)?;
+        Ok(Signature { kind, algorithm, hash, trailer, digest_prefix, numbers, subpackets })
     }
 
     /// Reads a signature packet of version 2 or 3.
@@ -94,24 +88,20 @@ impl Signature {
         }
         // The library's message shows an octet of the issuer where it means the hash.
         let hash = HashAlgorithm::from_id(hash).ok_or_else(|| unsupported_hash(issuer[2]))?;
-        let head = Head { kind, algorithm, hash };
-        let subpackets = Subpackets::with_issuer(u64::from_be_bytes(issuer));
-        Signature::parse_numbers(body, head, trailer.to_vec(), subpackets)
-    }
-
-    fn parse_numbers(
-        body: &mut impl ByteSource,
-        head: Head,
-        trailer: Vec<u8>,
-        subpackets: Subpackets,
-    ) -> Result<Signature, Fault> {
-        let Head { kind, algorithm, hash } = head;
-        let digest_prefix = body.array()?;
-        let first = body.mpi()?.1;
-        let second = if matches!(algorithm, 1 | 3) { Vec::new() } else { body.mpi()?.1 };
-        let numbers = [first, second];
+        let issuer = Some(u64::from_be_bytes(issuer));
+        let subpackets = Subpackets { issuer, ..Subpackets::default() };
+        let (digest_prefix, numbers) = numbers(body, algorithm)?;
+        let trailer = trailer.to_vec();
         Ok(Signature { kind, algorithm, hash, trailer, digest_prefix, numbers, subpackets })
     }
+}
+
+/// Reads the beginning of the digest, and one number for RSA or two for DSA and ECDSA.
+fn numbers(body: &mut impl ByteSource, algorithm: u8) -> Result<([u8; 2], [Vec<u8>; 2]), Fault> {
+    let digest_prefix = body.array()?;
+    let first = body.mpi()?.1;
+    let second = if matches!(algorithm, 1 | 3) { Vec::new() } else { body.mpi()?.1 };
+    Ok((digest_prefix, [first, second]))
 }
 
 /// What a signature's subpackets say, as far as the server looks at them. It ignores when a
@@ -130,11 +120,6 @@ pub(super) struct Subpackets {
 }
 
 impl Subpackets {
-    /// Returns what a signature of version 2 or 3 says in fields of its own.
-    fn with_issuer(issuer: u64) -> Subpackets {
-        Subpackets { issuer: Some(issuer), ..Subpackets::default() }
-    }
-
     /// Tells whether there is a signing flag (RFC 9580, section 5.2.3.29).
     pub(super) fn has_signing_flag(&self) -> bool {
         const SIGN: u8 = 0x02;
@@ -155,20 +140,7 @@ impl Subpackets {
                 .split_first()
                 .ok_or_else(|| malformed("zero length signature subpacket"))?;
             area = rest;
-            match id & 0x7f {
-                32 => self.parse_embedded(value, depth)?,
-                // These count in the unhashed area too.
-                2 | 16 => self.parse_either(id & 0x7f, value, hashed)?,
-                3 | 9 | 11 | 21 | 22 | 25 | 27 | 29 if hashed => {
-                    self.parse_hashed(id & 0x7f, value)?;
-                }
-                3 | 9 | 11 | 21 | 22 | 25 | 27 | 29 | 30 => {}
-                unknown if id & 0x80 != 0 => {
-                    let what = format_args!("unknown critical signature subpacket type {unknown}");
-                    return Err(Fault::unsupported(Cause::CriticalSubpacket, what));
-                }
-                _ => {}
-            }
+            self.read(id, value, hashed, depth)?;
         }
         match self.created {
             Some(_) => Ok(()),
@@ -176,55 +148,47 @@ impl Subpackets {
         }
     }
 
-    /// Reads a creation time or an issuer key ID.
-    fn parse_either(&mut self, id: u8, value: &[u8], hashed: bool) -> Result<(), Fault> {
-        if id == 16 {
-            let issuer =
-                value.try_into().map_err(|_| malformed("issuer subpacket with bad length"))?;
-            self.issuer = Some(u64::from_be_bytes(issuer));
-            return Ok(());
-        }
-        if !hashed {
-            return Err(malformed("signature creation time in non-hashed area"));
-        }
-        let time =
-            value.try_into().map_err(|_| malformed("signature creation time not four bytes"))?;
-        self.created = Some(u32::from_be_bytes(time));
-        Ok(())
-    }
-
-    fn parse_hashed(&mut self, id: u8, value: &[u8]) -> Result<(), Fault> {
-        match (id, value) {
-            (3, value) if value.len() != 4 => {
-                Err(malformed("expiration subpacket with bad length"))
+    /// Reads one subpacket. The issuer and the embedded signature count in the unhashed area too.
+    fn read(&mut self, id: u8, value: &[u8], hashed: bool, depth: u8) -> Result<(), Fault> {
+        match (id & 0x7f, value) {
+            (2, _) if !hashed => {
+                return Err(malformed("signature creation time in non-hashed area"));
             }
-            (9, value) if value.len() != 4 => {
-                Err(malformed("key expiration subpacket with bad length"))
+            (2, &[a, b, c, d]) => self.created = Some(u32::from_be_bytes([a, b, c, d])),
+            (2, _) => return Err(malformed("signature creation time not four bytes")),
+            (16, _) => {
+                let issuer =
+                    value.try_into().map_err(|_| malformed("issuer subpacket with bad length"))?;
+                self.issuer = Some(u64::from_be_bytes(issuer));
             }
-            (25, &[primary]) => {
-                self.is_primary_user_id = primary > 0;
-                Ok(())
+            (32, _) if self.embedded.is_some() => {
+                return Err(malformed("Cannot have multiple embedded signatures"));
             }
-            (25, _) => Err(malformed("primary user id subpacket with bad length")),
-            (27, []) => Err(malformed("empty key flags subpacket")),
+            (32, _) => {
+                self.embedded = Some(Box::new(Signature::parse_embedded(value, depth + 1)?));
+            }
+            (3 | 9 | 25 | 27 | 29, _) if !hashed => {}
+            (3, _) if value.len() != 4 => {
+                return Err(malformed("expiration subpacket with bad length"));
+            }
+            (9, _) if value.len() != 4 => {
+                return Err(malformed("key expiration subpacket with bad length"));
+            }
+            (25, &[primary]) => self.is_primary_user_id = primary > 0,
+            (25, _) => return Err(malformed("primary user id subpacket with bad length")),
+            (27, []) => return Err(malformed("empty key flags subpacket")),
             (27, &[flags, ..]) => {
                 self.key_flags = Some(self.key_flags.unwrap_or_default() | flags);
-                Ok(())
             }
-            (29, []) => Err(malformed("empty revocation reason subpacket")),
-            (29, _) => {
-                self.has_revocation_reason = true;
-                Ok(())
+            (29, []) => return Err(malformed("empty revocation reason subpacket")),
+            (29, _) => self.has_revocation_reason = true,
+            (3 | 9 | 11 | 21 | 22 | 30, _) => {}
+            (unknown, _) if id & 0x80 != 0 => {
+                let what = format_args!("unknown critical signature subpacket type {unknown}");
+                return Err(Fault::unsupported(Cause::CriticalSubpacket, what));
             }
-            _ => Ok(()),
+            _ => {}
         }
-    }
-
-    fn parse_embedded(&mut self, value: &[u8], depth: u8) -> Result<(), Fault> {
-        if self.embedded.is_some() {
-            return Err(malformed("Cannot have multiple embedded signatures"));
-        }
-        self.embedded = Some(Box::new(Signature::parse_embedded(value, depth + 1)?));
         Ok(())
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn verify(
 fn price(material: &Material) -> u64 {
     match material {
         Material::Rsa { n, .. } => numbers::rsa_price(n),
-        Material::Dsa { p, q, .. } => numbers::dsa_price(p, q),
+        Material::Dsa([p, q, ..]) => numbers::dsa_price(p, q),
         Material::Ecdsa(_) => numbers::CURVE_PRICE,
         Material::Encryption => 0,
     }
@@ -88,8 +88,9 @@ fn verify_numbers(material: &Material, signature: &Signature, digest: &[u8]) -> 
             let key = Rsa::new(n, *e).ok_or_else(|| Fault::signature(Cause::WeakKey, what))?;
             (key.verifies(signature.hash, digest, first), what)
         }
-        Material::Dsa { p, q, g, y } => {
-            let good = numbers::dsa_verifies([p, q, g, y], digest, [first, second]);
+        Material::Dsa(key) => {
+            let key = key.each_ref().map(Vec::as_slice);
+            let good = numbers::dsa_verifies(key, digest, [first, second]);
             (good.unwrap_or(false), "DSA verification failure")
         }
         Material::Ecdsa(point) => {

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::OnceLock;
 
-use crate::mattermost::server::{self, Cause, KeyRing, Pending, Refusal};
+use crate::mattermost::server::{Cause, KeyRing, Pending, Refusal, ServerVerdict};
 use crate::mattermost::server_copy::ServerCopy;
 use crate::mattermost::shape::refused_by_policy;
 use crate::openpgp::Result;
@@ -34,11 +34,7 @@ pub struct Judge {
 
 impl Judge {
     /// Makes a judge that accepts signatures by these certificates. Copies of a certificate are
-    /// merged, so that a revocation in any copy counts.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Crypto`](crate::openpgp::Error::Crypto) if copies cannot be joined.
+    /// merged, so that a revocation in any copy counts. Fails if copies cannot be merged.
     pub fn new(certificates: Vec<Certificate>, policy: Policy) -> Result<Judge> {
         let accepted = gather(certificates, |certificate| certificate)?;
         let key_rings = accepted.iter().map(|_| OnceLock::new()).collect();
@@ -64,11 +60,7 @@ impl Judge {
     }
 
     /// Judges a signature file over everything that the reader yields. If no content could make the
-    /// signature good, nothing is read.
-    ///
-    /// # Errors
-    ///
-    /// Only the reader's.
+    /// signature good, nothing is read. Errors are the reader's.
     pub fn verify(&self, signature_file: &[u8], artifact: impl Read) -> io::Result<Verdict> {
         match DetachedSignature::read(signature_file).and_then(|it| Ok((it.content_hash()?, it))) {
             Ok((way, signature)) => {
@@ -124,10 +116,8 @@ impl Judge {
         let key_ring = made(key_ring, certificate).as_ref().map_err(refused)?;
         let pending = key_ring.choose(signature_file).map_err(|refusal| refused(&refusal))?;
         let refusal = pending.finish(content).refusal();
-        match refusal.or_else(|| self.ask_given(&pending, signature_file, content)) {
-            Some(refusal) => Err(refused(&refusal)),
-            None => Ok(()),
-        }
+        let refusal = refusal.or_else(|| self.ask_given(&pending, signature_file, content));
+        refusal.map_or(Ok(()), |refusal| Err(refused(&refusal)))
     }
 
     /// Returns why the server refuses a signature with one of the key files as they were given. It
@@ -151,16 +141,12 @@ impl Judge {
     }
 
     /// Asks only the server, with the accepted certificates as its key files. The publisher's
-    /// policy does not count.
-    ///
-    /// # Errors
-    ///
-    /// Only the reader's.
+    /// policy does not count. Errors are the reader's.
     pub fn ask_server(
         &self,
         signature_file: &[u8],
         artifact: impl Read,
-    ) -> io::Result<server::ServerVerdict> {
+    ) -> io::Result<ServerVerdict> {
         let asked = self.accepted.iter().zip(&self.key_rings);
         let rings = asked.map(|(certificate, key_ring)| made(key_ring, certificate));
         ask_key_rings(rings, signature_file, artifact)
@@ -168,12 +154,12 @@ impl Judge {
 }
 
 /// Returns what the server does with a signature that the publisher's policy refuses.
-pub fn consequence(server: &server::ServerVerdict) -> String {
+pub fn consequence(server: &ServerVerdict) -> String {
     match server {
-        server::ServerVerdict::Accepts { .. } => {
+        ServerVerdict::Accepts { .. } => {
             "a Mattermost server with the signer's key accepts it all the same, and installs the plugin".into()
         }
-        server::ServerVerdict::Refuses(Refusal { words, advice, .. }) => format!(
+        ServerVerdict::Refuses(Refusal { words, advice, .. }) => format!(
             "a Mattermost server with these keys does not install it: \"Unable to verify plugin signature.\" ({words}: {advice})"
         ),
     }
@@ -190,18 +176,13 @@ pub fn policy_words(bad: &Bad) -> String {
 }
 
 /// Asks only the server, with these key files in the order of its configuration. The first one that
-/// accepts decides. One that cannot be read is skipped.
-///
-/// # Errors
-///
-/// Only the reader's.
+/// accepts decides. One that cannot be read is skipped. Errors are the reader's.
 pub fn ask_server(
     key_files: &[Vec<u8>],
     signature_file: &[u8],
     artifact: impl Read,
-) -> io::Result<server::ServerVerdict> {
-    let rings = KeyRing::read_all(key_files);
-    ask_key_rings(rings.iter(), signature_file, artifact)
+) -> io::Result<ServerVerdict> {
+    ask_key_rings(KeyRing::read_all(key_files).iter(), signature_file, artifact)
 }
 
 /// Returns what the server reads of a certificate's [`ServerCopy`].
@@ -216,20 +197,18 @@ fn ask_key_rings<'a>(
     rings: impl Iterator<Item = &'a Result<KeyRing, Refusal>>,
     signature_file: &[u8],
     artifact: impl Read,
-) -> io::Result<server::ServerVerdict> {
-    let pending: Vec<_> = rings
-        .map(|ring| match ring {
-            Ok(ring) => ring.choose(signature_file),
-            Err(refusal) => Err(refusal.clone()),
-        })
-        .collect();
+) -> io::Result<ServerVerdict> {
+    let choose = |ring: &'a Result<KeyRing, Refusal>| {
+        ring.as_ref().map_err(Refusal::clone)?.choose(signature_file)
+    };
+    let pending: Vec<_> = rings.map(choose).collect();
     let ways = pending.iter().flatten().map(Pending::content_hash);
     let content = Hasher::new(ways).read(artifact)?;
     let mut telling: Option<Refusal> = None;
     for pending in pending {
         let refusal = match pending.map(|pending| pending.finish(&content)) {
-            Ok(accepts @ server::ServerVerdict::Accepts { .. }) => return Ok(accepts),
-            Ok(server::ServerVerdict::Refuses(refusal)) | Err(refusal) => refusal,
+            Ok(accepts @ ServerVerdict::Accepts { .. }) => return Ok(accepts),
+            Ok(ServerVerdict::Refuses(refusal)) | Err(refusal) => refusal,
         };
         // "Unknown entity" only says that the signer is in another key file.
         let says_more = |told: &Refusal| {
@@ -239,7 +218,7 @@ fn ask_key_rings<'a>(
             telling = Some(refusal);
         }
     }
-    Ok(server::ServerVerdict::Refuses(telling.unwrap_or_else(|| Refusal {
+    Ok(ServerVerdict::Refuses(telling.unwrap_or_else(|| Refusal {
         cause: Cause::NoKey,
         words: "no key files".into(),
         advice: "Configure a key file.",

@@ -39,12 +39,8 @@ pub enum BundleVerdict {
 impl BundleVerdict {
     /// Returns what is wrong with it: what the policy says, and what the server does.
     pub fn problem(&self) -> Option<(String, String)> {
-        match self {
-            BundleVerdict::Good(_) => None,
-            BundleVerdict::Bad { policy, server } => {
-                Some((policy_words(policy), consequence(server)))
-            }
-        }
+        let BundleVerdict::Bad { policy, server } = self else { return None };
+        Some((policy_words(policy), consequence(server)))
     }
 }
 
@@ -95,13 +91,13 @@ impl BundleFile {
     /// Judges a signature over it. If the publisher's policy refuses it, also asks what a server
     /// with the same keys does.
     pub fn verify_and_ask(&mut self, signature: &[u8], judge: &Judge) -> Result<BundleVerdict> {
-        Ok(match self.verify(signature, judge)? {
-            Verdict::Good(good) => BundleVerdict::Good(good),
-            Verdict::Bad(bad) => {
+        match self.verify(signature, judge)? {
+            Verdict::Good(good) => Ok(BundleVerdict::Good(good)),
+            Verdict::Bad(policy) => {
                 let server = self.pass(|file| judge.ask_server(signature, file))?;
-                BundleVerdict::Bad { policy: bad, server }
+                Ok(BundleVerdict::Bad { policy, server })
             }
-        })
+        }
     }
 
     /// Reads the signature beside it.

@@ -32,7 +32,7 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// A regular file is needed, and this is none.
+    /// This is no regular file.
     #[error("{} is {kind}, not a file", Safe::path(path))]
     NotAFile {
         /// What was named.

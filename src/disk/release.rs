@@ -55,7 +55,7 @@ pub struct Selection {
 impl Selection {
     /// Takes release archives, or what `include` names instead, without what `exclude` names.
     /// Patterns match base names. Signatures, checksums, hidden and temporary files are never
-    /// taken. A pattern that is none, or that no base name can match, is [`Error::Malformed`].
+    /// taken. A broken pattern is [`Error::Malformed`], and so is one that no base name can match.
     pub fn new(include: &[String], exclude: &[String]) -> Result<Selection> {
         let include = match include.is_empty() {
             true => globs(&ARCHIVES)?,

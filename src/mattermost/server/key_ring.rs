@@ -32,10 +32,8 @@ pub enum ServerVerdict {
 impl ServerVerdict {
     /// Returns why it is not good, if it is not.
     pub fn refusal(self) -> Option<Refusal> {
-        match self {
-            ServerVerdict::Accepts { .. } => None,
-            ServerVerdict::Refuses(refusal) => Some(refusal),
-        }
+        let ServerVerdict::Refuses(refusal) = self else { return None };
+        Some(refusal)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
 use serde_json::{Map, Number, Value};
 
 /// How deep lists and objects may be nested.
@@ -42,7 +42,7 @@ const STRINGS: [&str; 24] = [
 /// Reads the first document.
 pub(super) fn read(bytes: &[u8]) -> Result<Value, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-    let mut reader = YamlReader { parser: Parser::new_from_str(text) };
+    let mut reader = YamlReader(Parser::new_from_str(text));
     loop {
         match reader.next()? {
             Event::StreamStart | Event::DocumentStart(_) | Event::Nothing => {}
@@ -52,18 +52,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, String> {
     }
 }
 
-struct YamlReader<'a> {
-    parser: Parser<'a, StrInput<'a>>,
-}
+struct YamlReader<'a>(Parser<'a, StrInput<'a>>);
 
 impl<'a> YamlReader<'a> {
     fn next(&mut self) -> Result<Event<'a>, String> {
-        let next: Option<Result<(Event<'a>, Span), ScanError>> = self.parser.next_event();
-        match next {
-            Some(Ok((event, _))) => Ok(event),
-            Some(Err(error)) => Err(error.to_string()),
-            None => Err("it ends too early".into()),
-        }
+        let (event, _) =
+            self.0.next_event().ok_or("it ends too early")?.map_err(|error| error.to_string())?;
+        Ok(event)
     }
 
     /// Reads the value that begins with this event. `name` is the name of its field.
@@ -134,10 +129,7 @@ fn scalar(
         "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
             Value::Bool(false)
         }
-        _ => match number(&text) {
-            Some(number) => Value::Number(number),
-            None => Value::String(text),
-        },
+        _ => number(&text).map_or(Value::String(text), Value::Number),
     }
 }
 

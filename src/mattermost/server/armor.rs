@@ -30,11 +30,8 @@ impl<'a> Armored<'a> {
             text.skip_to_begin()?;
             if text.skip_headers()? {
                 let lines = Lines { text, pending: &[], ended: false, checksum: None };
-                return Some(Armored {
-                    lines,
-                    decoder: base64::Decoder::default(),
-                    checksum: CRC24_INIT,
-                });
+                let decoder = base64::Decoder::default();
+                return Some(Armored { lines, decoder, checksum: CRC24_INIT });
             }
         }
     }
@@ -93,10 +90,9 @@ impl<'a> ArmorText<'a> {
         let mut inside_long_line = false;
         loop {
             let (line, goes_on) = self.line()?;
-            let part_of_long_line = inside_long_line || goes_on;
-            inside_long_line = goes_on;
+            let is_part = std::mem::replace(&mut inside_long_line, goes_on) || goes_on;
             let line = trim(line);
-            if !part_of_long_line && line.len() > BEGIN.len() + DASHES && line.starts_with(BEGIN) {
+            if !is_part && line.len() > BEGIN.len() + DASHES && line.starts_with(BEGIN) {
                 return Some(());
             }
         }
@@ -190,25 +186,12 @@ fn crc24(mut crc: u32, octets: &[u8]) -> u32 {
 }
 
 /// Removes white space at both ends, that of Unicode too (Go's `bytes.TrimSpace`).
-fn trim(mut line: &[u8]) -> &[u8] {
-    let space = |octets: &[u8]| {
-        std::str::from_utf8(octets).is_ok_and(|text| {
-            let mut characters = text.chars();
-            characters.next().is_some_and(char::is_whitespace) && characters.next().is_none()
-        })
-    };
-    while let Some((_, rest)) =
-        (1..=3).filter_map(|n| line.split_at_checked(n)).find(|(first, _)| space(first))
-    {
-        line = rest;
-    }
-    while let Some((rest, _)) = (1..=3)
-        .filter_map(|n| line.split_at_checked(line.len().checked_sub(n)?))
-        .find(|(_, last)| space(last))
-    {
-        line = rest;
-    }
-    line
+fn trim(line: &[u8]) -> &[u8] {
+    let first = line.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let line = line.get(first.len() - first.trim_start().len()..).unwrap_or_default();
+    let last = line.utf8_chunks().last().filter(|chunk| chunk.invalid().is_empty());
+    let last = last.map_or("", |chunk| chunk.valid());
+    line.get(..line.len() - last.len() + last.trim_end().len()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! the pieces end. They end where the library's do: at the end of a line, or where the reader wants
 //! no more.
 
-use std::io::Read;
+use std::io::{Cursor, Read};
 
 use super::refusal::{Cause, Fault};
 
@@ -15,9 +15,8 @@ const INPUT: usize = 1024;
 pub(super) struct Decoder {
     /// Base64 not yet decoded.
     input: Vec<u8>,
-    /// Decoded octets, and how many of them are taken.
-    output: Vec<u8>,
-    taken: usize,
+    /// Decoded octets.
+    output: Cursor<Vec<u8>>,
     input_ended: Option<Option<Fault>>,
     ended: Option<Option<Fault>>,
 }
@@ -31,8 +30,9 @@ impl Decoder {
         mut next: impl FnMut(usize) -> Result<Option<&'a [u8]>, Fault>,
     ) -> Result<usize, Fault> {
         loop {
-            if self.taken < self.output.len() || buffer.is_empty() {
-                return Ok(self.take(buffer));
+            let n = self.output.read(buffer).unwrap_or_default();
+            if n > 0 || buffer.is_empty() {
+                return Ok(n);
             }
             if let Some(end) = &self.ended {
                 return end.clone().map_or(Ok(0), Err);
@@ -71,18 +71,11 @@ impl Decoder {
             return;
         }
         let digits: Vec<u8> = self.input.drain(..whole).collect();
-        self.output.clear();
-        self.taken = 0;
-        if let Err(fault) = decode(&digits, &mut self.output) {
+        let mut output = Vec::new();
+        if let Err(fault) = decode(&digits, &mut output) {
             self.ended = Some(Some(fault));
         }
-    }
-
-    fn take(&mut self, buffer: &mut [u8]) -> usize {
-        let mut left = self.output.get(self.taken..).unwrap_or_default();
-        let n = left.read(buffer).unwrap_or_default();
-        self.taken += n;
-        n
+        self.output = Cursor::new(output);
     }
 }
 

@@ -262,7 +262,7 @@ impl Pending<'_> {
                 }
             }
         }
-        let none = || Refusal::unknown_entity(Cause::UnknownIssuer);
-        ServerVerdict::Refuses(refusal.unwrap_or_else(none))
+        let unknown = || Refusal::unknown_entity(Cause::UnknownIssuer);
+        ServerVerdict::Refuses(refusal.unwrap_or_else(unknown))
     }
 }

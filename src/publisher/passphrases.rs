@@ -8,14 +8,14 @@ use super::failure::Failure;
 use super::keys::Found;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
+use crate::openpgp::primary_key::PrimaryKey;
 use crate::openpgp::secret_key::{Passphrase, Protection, SecretKey, SigningKey};
 
+/// All of these also fail as [`Ask`](super::ask::Ask) does. A person who gives a wrong passphrase
+/// may try three times. If a wrong one was given otherwise, the failure says where.
 impl Publisher<'_> {
     /// Gets a new key's passphrase: as given, or asked for twice. None if it shall have none.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::EmptyPassphrase`], and what [`Ask`](super::ask::Ask) says.
+    /// Fails with [`Failure::EmptyPassphrase`].
     pub fn passphrase_for_new_key(
         &self,
         no_passphrase: bool,
@@ -27,11 +27,7 @@ impl Publisher<'_> {
         }
     }
 
-    /// Gets the passphrase that a key has from now on.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::EmptyNewPassphrase`], and what [`Ask`](super::ask::Ask) says.
+    /// Gets the passphrase that a key has from now on. Fails with [`Failure::EmptyNewPassphrase`].
     pub fn new_passphrase(&self, what: &str) -> Result<Arc<Passphrase>, Failure> {
         self.chosen(Which::New, what, Failure::EmptyNewPassphrase)
     }
@@ -50,10 +46,6 @@ impl Publisher<'_> {
     }
 
     /// Gets the passphrase of a key, and asks for it if need be. None if the key needs none.
-    ///
-    /// # Errors
-    ///
-    /// What [`Ask`](super::ask::Ask) says.
     pub fn passphrase_of(
         &self,
         secret: &SecretKey,
@@ -68,43 +60,41 @@ impl Publisher<'_> {
     }
 
     /// Gets the passphrase of a key that needs one.
-    ///
-    /// # Errors
-    ///
-    /// What [`Ask`](super::ask::Ask) says.
     pub fn passphrase_of_protected(
         &self,
         certificate: &Certificate,
     ) -> Result<Arc<Passphrase>, Failure> {
-        match self.ask.given(Which::Key)? {
-            Some(passphrase) => Ok(passphrase),
-            None => self.ask.passphrase_of(certificate, "Passphrase").map(Arc::new),
-        }
+        self.given_or_asked(&[Which::Key], certificate, "Passphrase")
     }
 
-    /// Gets the passphrase of a lent primary key: its own, else the home's, else asked for.
-    ///
-    /// # Errors
-    ///
-    /// What [`Ask`](super::ask::Ask) says.
-    pub fn passphrase_of_lent(&self, lent: &SecretKey) -> Result<Option<Arc<Passphrase>>, Failure> {
-        if lent.protection() == Protection::None {
-            return Ok(None);
-        }
-        for which in [Which::Lent, Which::Key] {
-            if let Some(given) = self.ask.given(which)? {
-                return Ok(Some(given));
+    fn given_or_asked(
+        &self,
+        sources: &[Which],
+        certificate: &Certificate,
+        words: &str,
+    ) -> Result<Arc<Passphrase>, Failure> {
+        for which in sources {
+            if let Some(given) = self.ask.given(*which)? {
+                return Ok(given);
             }
         }
-        let asked = self.ask.passphrase_of(lent.certificate(), "Passphrase of the primary key");
-        asked.map(|passphrase| Some(Arc::new(passphrase)))
+        self.ask.passphrase_of(certificate, words).map(Arc::new)
     }
 
-    /// Gets the passphrase of a key, and proves it. A person may try three times.
-    ///
-    /// # Errors
-    ///
-    /// A wrong passphrase, and what [`Ask`](super::ask::Ask) says.
+    /// Unlocks a lent primary key: with its own passphrase, else with the home's, else asked for.
+    pub(super) fn unlock_lent(&self, lent: &SecretKey) -> Result<PrimaryKey, Failure> {
+        const SOURCES: [Which; 2] = [Which::Lent, Which::Key];
+        let words = "Passphrase of the primary key";
+        self.until_right_from(&SOURCES, || {
+            let passphrase = match lent.protection() {
+                Protection::None => None,
+                _ => Some(self.given_or_asked(&SOURCES, lent.certificate(), words)?),
+            };
+            Ok(lent.unlock_primary(passphrase.as_deref())?)
+        })
+    }
+
+    /// Gets the passphrase of a key, and proves it.
     pub fn proven_passphrase(
         &self,
         secret: &SecretKey,
@@ -117,17 +107,13 @@ impl Publisher<'_> {
         })
     }
 
-    /// Unlocks a key for signing. A person may try three times.
-    ///
-    /// # Errors
-    ///
-    /// Whatever speaks against the key, a wrong passphrase, and what [`Ask`](super::ask::Ask) says.
+    /// Unlocks a key for signing. Whatever speaks against the key is said before a passphrase is
+    /// asked for.
     pub fn unlock(&self, found: &Found) -> Result<SigningKey, Failure> {
         let Found { secret, exactly, .. } = found;
         let exactly = exactly.as_ref();
         let policy = self.policy();
         let certificate = secret.certificate();
-        // Whatever speaks against the key is said before a passphrase is asked for.
         secret.check_can_sign(exactly, &policy)?;
         self.until_right(|| {
             let passphrase = self.passphrase_of(secret, certificate)?;
@@ -142,13 +128,14 @@ impl Publisher<'_> {
         })
     }
 
-    /// Does what takes a passphrase. A person who gives a wrong one may try three times.
-    ///
-    /// # Errors
-    ///
-    /// Those of `work`. A wrong passphrase that was given says where it was given.
-    pub fn until_right<T>(
+    /// Does what takes the key's passphrase.
+    pub fn until_right<T>(&self, work: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+        self.until_right_from(&[Which::Key], work)
+    }
+
+    fn until_right_from<T>(
         &self,
+        sources: &[Which],
         mut work: impl FnMut() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let mut tries = 3;
@@ -158,7 +145,7 @@ impl Publisher<'_> {
                 Err(Failure::OpenPgp(openpgp::Error::WrongPassphrase(key))) => key,
                 result => return result,
             };
-            match self.ask.source(Which::Key) {
+            match sources.iter().find_map(|which| self.ask.source(*which)) {
                 Some(source) => return Err(Failure::WrongPassphrase(key, source)),
                 None if tries == 0 => return Err(openpgp::Error::WrongPassphrase(key).into()),
                 None => self.watch.warn("that is not the passphrase, try again"),

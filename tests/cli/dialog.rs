@@ -267,6 +267,33 @@ fn a_wrong_passphrase_may_be_tried_three_times() {
 }
 
 #[test]
+fn a_wrong_passphrase_of_a_lent_primary_key_may_be_tried_three_times() {
+    let sandbox = Sandbox::new();
+    let run = |line: &str| {
+        let said = sandbox.call(line.split(' ')).env("PLUGSIGN_PASSPHRASE", "right").run().exits(0);
+        said.out().trim().to_string()
+    };
+    let key = run("keygen --name T");
+    run(&format!("rotate {key}"));
+    run(&format!("export --offline-primary vault {key}"));
+    let extend = format!("extend {key} --expires 1y --primary vault/{key}.secret.asc");
+    let mut person = Person::starts(&sandbox, &extend);
+    person.whispers("Passphrase of the primary key for ", b"wrong");
+    person.sees("try again");
+    person.whispers("Passphrase of the primary key for ", b"right");
+    assert_eq!(person.ends().1, 0);
+    let mut person = Person::starts(&sandbox, &extend);
+    for _ in 0..3 {
+        person.whispers("Passphrase of the primary key for ", b"wrong");
+    }
+    let (rest, code) = person.ends();
+    assert!(code == 3 && rest.contains("wrong passphrase"), "{code}: {rest}");
+    sandbox.write("pass", "wrong");
+    let given = sandbox.run(&format!("{extend} --primary-passphrase-file pass")).exits(3);
+    given.says("wrong passphrase").says("it came from pass (--primary-passphrase-file)");
+}
+
+#[test]
 fn binary_data_does_not_go_to_a_terminal() {
     let sandbox = Sandbox::new();
     sandbox.import(&secret(alice()));

@@ -76,8 +76,7 @@ impl<'a> Opened<'a> {
         check(certificate, needs, &publisher.policy())?;
         let (primary, passphrase) = match (read_lent(subject, &fingerprint)?, &key.secret) {
             (Some(lent), home) => {
-                let passphrase = publisher.passphrase_of_lent(&lent)?;
-                let primary = lent.unlock_primary(passphrase.as_deref())?;
+                let primary = publisher.unlock_lent(&lent)?;
                 let passphrase = match home {
                     Some(home) if needs == Needs::Subkeys => {
                         publisher.proven_passphrase(home, certificate)?

@@ -118,15 +118,15 @@ impl Source {
     }
 
     /// Says where the passphrase comes from.
-    fn words(&self, variable: &str, world: &World) -> Option<String> {
+    fn words(&self, option: &str, variable: &str, world: &World) -> Option<String> {
         let rule = match self.by_line {
             true => "its first line counts, without the line end",
             false => "one line end at its end is dropped, nothing else is changed",
         };
         let place = match &self.given {
-            Some(Given::Descriptor(number)) => format!("descriptor {number} (--passphrase-fd)"),
-            Some(Given::File(path)) => format!("{} (--passphrase-file)", Safe::path(path)),
-            Some(Given::CommandLine(_)) => return Some("--passphrase".into()),
+            Some(Given::Descriptor(number)) => format!("descriptor {number} ({option}-fd)"),
+            Some(Given::File(path)) => format!("{} ({option}-file)", Safe::path(path)),
+            Some(Given::CommandLine(_)) => return Some(option.into()),
             None => world.variable(variable).map(|_| variable.to_string())?,
         };
         Some(format!("{place}; {rule}"))
@@ -194,18 +194,19 @@ impl<'a> Asking<'a> {
         self
     }
 
-    fn place(&self, which: Which) -> (&Source, &'static str) {
+    /// Returns where it may be given: on the command line, with which option, and in which variable.
+    fn place(&self, which: Which) -> (&Source, &'static str, &'static str) {
         match which {
-            Which::Key => (&self.key, "PLUGSIGN_PASSPHRASE"),
-            Which::New => (&self.new, "PLUGSIGN_NEW_PASSPHRASE"),
-            Which::Lent => (&self.lent, "PLUGSIGN_PRIMARY_PASSPHRASE"),
+            Which::Key => (&self.key, "--passphrase", "PLUGSIGN_PASSPHRASE"),
+            Which::New => (&self.new, "--new-passphrase", "PLUGSIGN_NEW_PASSPHRASE"),
+            Which::Lent => (&self.lent, "--primary-passphrase", "PLUGSIGN_PRIMARY_PASSPHRASE"),
         }
     }
 }
 
 impl Ask for Asking<'_> {
     fn given(&self, which: Which) -> Result<Option<Arc<Passphrase>>, Failure> {
-        let (source, variable) = self.place(which);
+        let (source, _, variable) = self.place(which);
         if let Some(read) = source.read.get() {
             return Ok(Some(Arc::clone(read)));
         }
@@ -214,8 +215,8 @@ impl Ask for Asking<'_> {
     }
 
     fn source(&self, which: Which) -> Option<String> {
-        let (source, variable) = self.place(which);
-        source.words(variable, self.world)
+        let (source, option, variable) = self.place(which);
+        source.words(option, variable, self.world)
     }
 
     fn passphrase_of(&self, certificate: &Certificate, words: &str) -> Result<Passphrase, Failure> {

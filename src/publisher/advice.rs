@@ -13,6 +13,10 @@ use crate::text::{Safe, quoted};
 /// What to do about a key whose certificate the server does not take.
 pub const UNREADABLE: &str = "take out of the key what the server cannot read (gpg --edit-key KEY: key N, delkey, save), export its secret key and the certificate again, and: plugsign import --replace FILE; or make a key for releases alone: plugsign keygen";
 
+/// Where a passphrase can be given.
+pub(super) const PASSPHRASE: &str =
+    "give it with --passphrase-fd N, --passphrase-file FILE or PLUGSIGN_PASSPHRASE";
+
 /// Says what to try next about a key or a signature.
 pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
     use openpgp::Error;
@@ -25,14 +29,9 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
         }
         Error::UnknownKey(_) | Error::NoSecret(_) => "see which keys there are: plugsign list".into(),
         Error::AmbiguousKey { candidates, query } => {
-            let mut hint = match query.is_empty() {
-                true => "choose one with -u and its fingerprint:".to_string(),
-                false => "name one by its fingerprint:".to_string(),
-            };
-            for (fingerprint, user_id) in candidates {
-                hint.push_str(&format!("\n  {fingerprint}  {}", Safe::text(user_id)));
-            }
-            hint
+            let choose = if query.is_empty() { "choose one with -u and" } else { "name one by" };
+            let line = |(key, user_id): &(_, String)| format!("\n  {key}  {}", Safe::text(user_id));
+            format!("{choose} its fingerprint:{}", candidates.iter().map(line).collect::<String>())
         }
         Error::NamesSubkey { subkey, key } => {
             format!("name the key as a whole: {key}; a subkey alone can only be revoked: plugsign revoke {key} --subkey {subkey} --reason REASON")
@@ -54,9 +53,7 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
         }
         Error::UnknownUserId(_) => "see the user IDs: plugsign list; give one as it is written".into(),
         Error::LastUserId(_) => "add another one first: plugsign adduid KEY; or end the key: plugsign revoke KEY".into(),
-        Error::PassphraseNeeded(_) => {
-            "give it with --passphrase-fd N, --passphrase-file FILE or PLUGSIGN_PASSPHRASE".into()
-        }
+        Error::PassphraseNeeded(_) => PASSPHRASE.into(),
         Error::GnupgFile(_) => {
             "have gpg write the key to a file, gpg --export-secret-keys KEY > FILE, and: plugsign import FILE".into()
         }
@@ -140,14 +137,11 @@ pub(super) fn of_disk(error: &disk::Error) -> Option<String> {
         Error::UnsafeFile { path, problem: "belongs to another user" } => {
             format!("make sure that nobody changed it; then make it yours: chown $(id -u) {}", quoted(path))
         }
-        Error::PartUnreadable { path, why, .. } if why.ends_with("can be written to by others") => {
-            format!("make sure that nobody changed it; then: chmod go-w {}", quoted(path))
-        }
-        Error::UnsafeFile { path, .. } => {
-            format!("make sure that nobody changed it; then: chmod go-w {}", quoted(path))
-        }
-        Error::PartUnreadable { .. } => {
+        Error::PartUnreadable { why, .. } if !why.ends_with("can be written to by others") => {
             "it may revoke the key, or hold its secret part: make the file readable, or move it out of the home if nothing can be done".into()
+        }
+        Error::UnsafeFile { path, .. } | Error::PartUnreadable { path, .. } => {
+            format!("make sure that nobody changed it; then: chmod go-w {}", quoted(path))
         }
         Error::Busy(_) => "try again when it is done".into(),
         Error::Changed(_) => "try again when nothing writes to it any more".into(),

@@ -19,27 +19,18 @@ pub enum Which {
 
 /// Answers an act's questions.
 pub trait Ask {
-    /// Returns the passphrase that the caller gives without asking anybody, if it gives one.
-    ///
-    /// # Errors
-    ///
-    /// That its source cannot be read.
+    /// Returns the passphrase that the caller gives without asking anybody, if it gives one. Fails
+    /// if its source cannot be read.
     fn given(&self, which: Which) -> Result<Option<Arc<Passphrase>>, Failure>;
 
     /// Returns where that one comes from, for messages. Nothing if a person is asked.
     fn source(&self, which: Which) -> Option<String>;
 
-    /// Asks a person for the passphrase of a key. `words` begin the question.
-    ///
-    /// # Errors
-    ///
-    /// That nobody is there, or that the person left.
+    /// Asks a person for the passphrase of a key. `words` begin the question. Fails if nobody is
+    /// there, or if the person leaves.
     fn passphrase_of(&self, certificate: &Certificate, words: &str) -> Result<Passphrase, Failure>;
 
-    /// Asks a person for a new passphrase for `what`, until it is the same twice.
-    ///
-    /// # Errors
-    ///
-    /// As [`Ask::passphrase_of`].
+    /// Asks a person for a new passphrase for `what`, until it is the same twice. Fails as
+    /// [`Ask::passphrase_of`].
     fn new_passphrase(&self, which: Which, what: &str) -> Result<Passphrase, Failure>;
 }

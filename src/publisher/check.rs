@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Publisher;
 use super::failure::{EXIT_COULD_NOT, EXIT_NO, Failure};
 use super::outcome::Outcome;
-use super::show::{path_text, shown_user_id};
+use super::show::shown_user_id;
 use super::watch::Watch;
 use crate::disk;
 use crate::disk::bundle::{Beside, BundleFile, BundleVerdict};
@@ -21,7 +21,7 @@ use crate::mattermost::shape::shape;
 use crate::openpgp::ids::{Fingerprint, KeyId};
 use crate::openpgp::times::show_time;
 use crate::openpgp::verdict::Reason;
-use crate::text::Safe;
+use crate::text::{Safe, path_text};
 
 /// What there is to say of each bundle.
 #[derive(Serialize)]

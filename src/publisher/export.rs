@@ -149,22 +149,18 @@ impl Exported {
             true => write_new(file.path, &self.bytes, access, Existing::Replace),
             false => write_unless_same(file.path, &self.bytes, access),
         };
-        written.map_err(|error| match self.secret {
-            true => secret_not_written(error),
-            false => error.into(),
-        })?;
+        match written {
+            Err(error) if self.secret => return Err(secret_not_written(error)),
+            written => written?,
+        }
         self.output = Some(file.path.to_owned());
         Ok(self)
     }
 }
 
 impl Publisher<'_> {
-    /// Hands out keys of the home.
-    ///
-    /// # Errors
-    ///
-    /// That a name does not name a key or names a subkey of one, that a file of the key cannot be
-    /// read, that a secret key has no passphrase, or that the output cannot be written.
+    /// Hands out keys of the home. Fails if a name does not name a key or names a subkey of one, if a
+    /// file of the key or the output is in the way, or if a secret key has no passphrase.
     pub fn export(&self, export: &Export<'_>) -> Result<Exported, Failure> {
         let mut exported = Exported::new(Vec::new(), export.part.name());
         let shelf = match export.names {
@@ -310,21 +306,15 @@ impl Export<'_> {
 
 /// Refuses to let a secret key without a passphrase leave, unless it may.
 pub(super) fn check_may_leave(secret: &SecretKey, unprotected: bool) -> openpgp::Result<()> {
-    match secret.protection() {
-        Protection::None if !unprotected => Err(openpgp::Error::Refused {
-            key: secret.fingerprint().to_string(),
-            weakness: Weakness::Unprotected,
-        }),
-        _ => Ok(()),
+    if unprotected || secret.protection() != Protection::None {
+        return Ok(());
     }
+    let key = secret.fingerprint().to_string();
+    Err(openpgp::Error::Refused { key, weakness: Weakness::Unprotected })
 }
 
-/// Returns the copy of a certificate that a server can read.
-///
-/// # Errors
-///
-/// [`Error::NotForServer`] if there is none.
-pub fn for_server(certificate: &Certificate) -> Result<ServerCopy, Error> {
+/// Returns the copy of a certificate that a server can read, or [`Error::NotForServer`].
+pub(super) fn for_server(certificate: &Certificate) -> Result<ServerCopy, Error> {
     ServerCopy::of(certificate).map_err(|refusal| Error::NotForServer {
         key: certificate.fingerprint(),
         words: refusal.words,

@@ -27,7 +27,7 @@ pub const EXIT_REFUSED: u8 = 4;
 pub enum Failure {
     /// A key or a signature is in the way.
     #[error(transparent)]
-    OpenPgp(openpgp::Error),
+    OpenPgp(#[from] openpgp::Error),
     /// A file is in the way.
     #[error(transparent)]
     Disk(disk::Error),
@@ -105,13 +105,12 @@ impl From<Unfit> for Failure {
     }
 }
 
-impl From<openpgp::Error> for Failure {
-    fn from(error: openpgp::Error) -> Failure {
-        Failure::OpenPgp(error)
-    }
-}
-
 impl Failure {
+    /// Gives other advice than the usual.
+    pub(super) fn advised(failure: impl Into<Failure>, advice: impl Into<String>) -> Failure {
+        Failure::Advised(Box::new(failure.into()), advice.into())
+    }
+
     /// Returns the message: what happened, to what.
     pub fn message(&self) -> String {
         self.to_string()
@@ -127,40 +126,37 @@ impl Failure {
 
     /// Returns what to try next.
     pub fn hint(&self) -> Option<String> {
-        match self {
-            Failure::OpenPgp(error) => advice::of_openpgp(error),
-            Failure::Disk(error) => advice::of_disk(error),
-            Failure::Unfit(unfit) => Some(unfit.advice.clone()),
-            Failure::Advised(_, advice) => Some(advice.clone()),
-            Failure::NoPassphrase(_) => Some(
-                "give it with --passphrase-fd N, --passphrase-file FILE or PLUGSIGN_PASSPHRASE".into(),
-            ),
-            Failure::NoNewPassphrase(_) => Some(
-                "give it with --new-passphrase-fd N, --new-passphrase-file FILE or PLUGSIGN_NEW_PASSPHRASE".into(),
-            ),
-            Failure::EmptyPassphrase => {
-                Some("say --no-passphrase if the key shall have no protection".into())
+        let words = match self {
+            Failure::OpenPgp(error) => return advice::of_openpgp(error),
+            Failure::Disk(error) => return advice::of_disk(error),
+            Failure::Unfit(unfit) => &unfit.advice,
+            Failure::Advised(_, advice) => advice,
+            Failure::NoPassphrase(_) => advice::PASSPHRASE,
+            Failure::NoNewPassphrase(_) => {
+                "give it with --new-passphrase-fd N, --new-passphrase-file FILE or PLUGSIGN_NEW_PASSPHRASE"
             }
-            Failure::EmptyKey => Some(
-                "a secret may be kept from this job, or have another name; unset PLUGSIGN_KEY to sign with a key of the home".into(),
-            ),
-            Failure::EmptyNewPassphrase => Some(
-                "give one with --new-passphrase-fd N, --new-passphrase-file FILE or PLUGSIGN_NEW_PASSPHRASE; only passwd leaves a key without one".into(),
-            ),
-            Failure::BinaryToTerminal => Some("write to a file with -o FILE, or armor it with -a".into()),
-            Failure::WrongPassphrase(_, source) => Some(format!("it came from {source}")),
+            Failure::EmptyPassphrase => "say --no-passphrase if the key shall have no protection",
+            Failure::EmptyKey => {
+                "a secret may be kept from this job, or have another name; unset PLUGSIGN_KEY to sign with a key of the home"
+            }
+            Failure::EmptyNewPassphrase => {
+                "give one with --new-passphrase-fd N, --new-passphrase-file FILE or PLUGSIGN_NEW_PASSPHRASE; only passwd leaves a key without one"
+            }
+            Failure::BinaryToTerminal => "write to a file with -o FILE, or armor it with -a",
+            Failure::WrongPassphrase(_, source) => return Some(format!("it came from {source}")),
             Failure::NeitherFileNorKey(_) => {
-                Some("see what is known here: plugsign list, plugsign trust list".into())
+                "see what is known here: plugsign list, plugsign trust list"
             }
             Failure::NoKeyFile(_) => {
-                Some("write a key of the home to one: plugsign export --for-server KEY -o FILE".into())
+                "write a key of the home to one: plugsign export --for-server KEY -o FILE"
             }
-            Failure::NobodyTrusted => Some(
-                "name the signer's certificate with --key FILE, or trust it once with: plugsign trust add FILE".into(),
-            ),
-            Failure::NoHome => Some("name a folder with --home DIR or PLUGSIGN_HOME".into()),
-            _ => None,
-        }
+            Failure::NobodyTrusted => {
+                "name the signer's certificate with --key FILE, or trust it once with: plugsign trust add FILE"
+            }
+            Failure::NoHome => "name a folder with --home DIR or PLUGSIGN_HOME",
+            _ => return None,
+        };
+        Some(words.into())
     }
 
     /// Returns the exit code.
@@ -180,20 +176,14 @@ impl Failure {
     /// `SUBKEY` stand in them for the fingerprints.
     pub fn or_of_subkey(self, whole: &str, alone: &str) -> Failure {
         match self {
-            Failure::OpenPgp(openpgp::Error::NamesSubkey { subkey, key }) => {
+            Failure::OpenPgp(openpgp::Error::NamesSubkey { ref subkey, ref key }) => {
                 let advice = format!("for this subkey: {alone}; for the key as a whole: {whole}")
                     .replace("SUBKEY", &subkey.to_string())
                     .replace("KEY", &key.to_string());
-                let failure = Failure::OpenPgp(openpgp::Error::NamesSubkey { subkey, key });
-                Failure::Advised(Box::new(failure), advice)
+                Failure::advised(self, advice)
             }
             other => other,
         }
-    }
-
-    /// Returns the failure as a JSON value, for reports about several things.
-    pub fn error_json(&self) -> Value {
-        json!({ "message": self.message(), "causes": self.causes(), "hint": self.hint() })
     }
 
     /// Returns the message and its causes on one line.
@@ -203,25 +193,20 @@ impl Failure {
 
     /// Returns the failure as a JSON document.
     pub fn json(&self, command: &str) -> Value {
-        let mut error = self.error_json();
+        let mut error = json!(self);
         if let Failure::OpenPgp(openpgp::Error::AmbiguousKey { candidates, .. }) = self {
-            let fingerprints: Vec<String> =
-                candidates.iter().map(|(fingerprint, _)| fingerprint.to_string()).collect();
-            error["candidates"] = json!(fingerprints);
+            let fingerprints = candidates.iter().map(|(fingerprint, _)| json!(fingerprint));
+            error["candidates"] = fingerprints.collect();
         }
-        json!({
-            "schema": 1,
-            "command": command,
-            "ok": false,
-            "exit": self.exit(),
-            "error": error,
-        })
+        let exit = self.exit();
+        json!({"schema": 1, "command": command, "ok": false, "exit": exit, "error": error})
     }
 }
 
 impl Serialize for Failure {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.error_json().serialize(serializer)
+        json!({ "message": self.message(), "causes": self.causes(), "hint": self.hint() })
+            .serialize(serializer)
     }
 }
 
@@ -271,9 +256,9 @@ fn exit_of_openpgp(error: &openpgp::Error) -> u8 {
 /// Adds advice to why a secret key could not be written.
 pub fn secret_not_written(error: disk::Error) -> Failure {
     match error {
-        disk::Error::NotAFile { .. } => Failure::Advised(
-            Box::new(error.into()),
-            "a secret key goes into a new file or to standard output: -o NEWFILE, or -o -".into(),
+        disk::Error::NotAFile { .. } => Failure::advised(
+            error,
+            "a secret key goes into a new file or to standard output: -o NEWFILE, or -o -",
         ),
         error => error.into(),
     }

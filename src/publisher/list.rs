@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Publisher;
 use super::failure::{EXIT_COULD_NOT, Failure, one_line};
 use super::keys::{Found, Origin};
-use super::outcome::{Outcome, Unread, as_text};
+use super::outcome::{Outcome, Unread};
 use super::show::{CertificateView, as_texts, expiry_notice};
 use crate::disk::shelf::{HomeKey, Shelf};
 use crate::mattermost::server_copy::ServerCopy;
@@ -59,8 +59,7 @@ pub struct Elsewhere {
     /// The key.
     pub key: Fingerprint,
     /// The place.
-    #[serde(serialize_with = "as_text")]
-    pub place: SecretPlace,
+    pub place: String,
 }
 
 impl Outcome for Listing {
@@ -71,11 +70,8 @@ impl Outcome for Listing {
 
 impl Publisher<'_> {
     /// Lists the keys of the home: those that are named, else all. `secret` leaves out those
-    /// whose secret part is not here.
-    ///
-    /// # Errors
-    ///
-    /// That the home cannot be read, or that a name does not name exactly one of the keys.
+    /// whose secret part is not here. Fails if the home cannot be read, or if a name does not name
+    /// exactly one of the keys.
     pub fn list(&self, names: &[String], secret: bool) -> Result<Listing, Failure> {
         let mut shelf = self.home()?.keys()?;
         shelf.items.retain(|key| !secret || key.secret.is_some());
@@ -160,13 +156,11 @@ pub fn matching<'a>(
 
 /// Returns the keys whose secret parts are not here: the file says so, or has nothing of them.
 fn missing(secret: &SecretKey, certificate: &Certificate) -> Vec<Elsewhere> {
-    let here = secret.secret_fingerprints();
-    let named = secret.elsewhere();
+    let (here, named) = (secret.secret_fingerprints(), secret.elsewhere());
     let missing = certificate.fingerprints().into_iter().filter(|it| !here.contains(it));
-    missing
-        .map(|key| {
-            let place = named.iter().find(|(other, _)| *other == key).map(|(_, place)| place);
-            Elsewhere { place: place.cloned().unwrap_or(SecretPlace::Unknown), key }
-        })
-        .collect()
+    let elsewhere = missing.map(|key| {
+        let place = named.iter().find(|(other, _)| *other == key).map(|(_, place)| place);
+        Elsewhere { place: place.unwrap_or(&SecretPlace::Unknown).to_string(), key }
+    });
+    elsewhere.collect()
 }

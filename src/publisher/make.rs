@@ -46,34 +46,23 @@ impl Outcome for Made {}
 
 impl Publisher<'_> {
     /// Checks, before anybody is asked for anything, that a key could be kept and its summary
-    /// written. Later would be too late: the key would be there, and its sheet not.
-    ///
-    /// # Errors
-    ///
-    /// That others can write to the home, or that there is no place for the summary.
+    /// written. Later would be too late: the key would be there, and its sheet not. Fails if others
+    /// can write to the home, or if there is no place for the summary.
     pub fn check_before_making(&self, summary: Option<&Path>) -> Result<(), Failure> {
         self.home()?.check()?;
         let Some(path) = summary else { return Ok(()) };
         if fs::symlink_metadata(path).is_ok() {
-            let error = Box::new(Error::Exists(path.to_owned()).into());
-            return Err(Failure::Advised(error, "name another file for --summary".into()));
+            let error = Error::Exists(path.to_owned());
+            return Err(Failure::advised(error, "name another file for --summary"));
         }
-        check_writable(folder_of(path)).map_err(|error| {
-            Failure::Advised(
-                Box::new(Error::io("write", path)(error).into()),
-                "no key was made: name a file in a folder that is there and can be written to"
-                    .into(),
-            )
-        })
+        let advice = "no key was made: name a file in a folder that is there and can be written to";
+        let written = check_writable(folder_of(path)).map_err(Error::io("write", path));
+        written.map_err(|error| Failure::advised(error, advice))
     }
 
     /// Makes a key and stores it with its revocation certificates. `sheet` names the file for the
-    /// summary of an organisation's key.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::OpenPgp`] for a plan that OpenPGP cannot hold, [`Failure::Disk`] for a home that
-    /// cannot be written to. A summary that cannot be written is a warning, for the key is there.
+    /// summary of an organisation's key. If that cannot be written, it is a warning, for the key is
+    /// there. Fails if OpenPGP cannot hold the plan, or if the home cannot be written to.
     pub fn make(
         &self,
         plan: &KeyPlan,

@@ -74,20 +74,13 @@ pub struct Publisher<'a> {
 }
 
 impl<'a> Publisher<'a> {
-    /// Returns the home. Acts that need none work without.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::NoHome`] if there is no place for one.
+    /// Returns the home, or [`Failure::NoHome`]. Acts that need none work without.
     pub fn home(&self) -> Result<&'a Home, Failure> {
         self.home.ok_or(Failure::NoHome)
     }
 
-    /// Takes the home's lock, and waits for it for ten seconds.
-    ///
-    /// # Errors
-    ///
-    /// That another command keeps it for longer, or that the home cannot be written to.
+    /// Takes the home's lock. Fails if another command keeps it for more than ten seconds, or if
+    /// the home cannot be written to.
     pub fn lock(&self) -> Result<Lock, Failure> {
         Ok(self.home()?.lock(PATIENCE)?)
     }

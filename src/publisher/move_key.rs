@@ -23,12 +23,9 @@ pub const WHOLE: &str = "whole secret key";
 
 impl Publisher<'_> {
     /// Hands out one signing subkey for a CI's secret store, under a new passphrase: the newest,
-    /// or the one that `SUBKEY!` names. It is one line of base64, unless it is armored.
-    ///
-    /// # Errors
-    ///
-    /// That the name does not name a key or names a subkey of one, that no subkey can sign, or
-    /// that the file cannot be written. What [`Ask`](super::ask::Ask) says.
+    /// or the one that `SUBKEY!` names. It is one line of base64, unless it is armored. Fails if the
+    /// name does not name a key or names a subkey of one, if no subkey can sign, if the file cannot
+    /// be written, or as [`Ask`](super::ask::Ask) does.
     pub fn export_for_ci(
         &self,
         name: &str,
@@ -63,13 +60,9 @@ impl Publisher<'_> {
     }
 
     /// Moves the primary key out of the home: the whole key goes into a file of the folder first,
-    /// durably, and is read back; then the home's copy loses the primary's secret part.
-    ///
-    /// # Errors
-    ///
-    /// That the name does not name a key or names a subkey of one, that the primary key is not
-    /// here or alone can sign, or that the file cannot be written. What
-    /// [`Ask`](super::ask::Ask) says.
+    /// durably, and is read back; then the home's copy loses the primary's secret part. Fails if the
+    /// name does not name a key or names a subkey of one, if the primary key is not here or alone can
+    /// sign, if the file cannot be written, or as [`Ask`](super::ask::Ask) does.
     pub fn move_primary(
         &self,
         name: &str,
@@ -84,9 +77,9 @@ impl Publisher<'_> {
         let key = of_home(home, &fingerprint)?;
         let secret = key.secret()?;
         secret.without_primary(&policy).map_err(|error| match error {
-            openpgp::Error::PrimaryElsewhere(_) => Failure::Advised(
-                Box::new(error.into()),
-                "it was taken off this machine already: copy the file that was written then".into(),
+            openpgp::Error::PrimaryElsewhere(_) => Failure::advised(
+                error,
+                "it was taken off this machine already: copy the file that was written then",
             ),
             error => error.into(),
         })?;
@@ -155,10 +148,9 @@ fn store_whole(path: &Path, whole: &SecretKey, access: Access) -> Result<(), Fai
     };
     match same {
         true => Ok(()),
-        false => Err(Failure::Advised(
-            Box::new(Error::Exists(path.to_owned()).into()),
-            "it may be the only copy of a primary key, and is never replaced: name another folder"
-                .into(),
+        false => Err(Failure::advised(
+            Error::Exists(path.to_owned()),
+            "it may be the only copy of a primary key, and is never replaced: name another folder",
         )),
     }
 }

@@ -1,6 +1,6 @@
 //! What comes of an act: one value for people, scripts and the exit code.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
@@ -15,43 +15,12 @@ pub trait Outcome: Serialize {
     }
 }
 
-/// Serializes what has a text of its own by that.
-///
-/// # Errors
-///
-/// Those of the serializer.
-pub fn as_text<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&value.to_string())
-}
-
 /// Serializes a path, or a path that may not be there, as [`path_text`] does.
-///
-/// # Errors
-///
-/// Those of the serializer.
-pub fn as_path<'a, S: Serializer>(
-    path: impl Into<MaybePath<'a>>,
+pub(super) fn as_path<'a, S: Serializer>(
+    path: impl Into<Option<&'a PathBuf>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    match path.into().0 {
-        Some(path) => serializer.serialize_str(&path_text(path)),
-        None => serializer.serialize_none(),
-    }
-}
-
-/// A path that may not be there.
-pub struct MaybePath<'a>(Option<&'a Path>);
-
-impl<'a> From<&'a PathBuf> for MaybePath<'a> {
-    fn from(path: &'a PathBuf) -> MaybePath<'a> {
-        MaybePath(Some(path))
-    }
-}
-
-impl<'a> From<&'a Option<PathBuf>> for MaybePath<'a> {
-    fn from(path: &'a Option<PathBuf>) -> MaybePath<'a> {
-        MaybePath(path.as_deref())
-    }
+    path.into().map(|path| path_text(path)).serialize(serializer)
 }
 
 /// A file that could not be read, and why.

@@ -13,7 +13,6 @@ use crate::openpgp::policy::Policy;
 use crate::openpgp::times::show_time;
 use crate::openpgp::weakness::Weakness;
 use crate::text::Safe;
-pub use crate::text::path_text;
 
 /// Returns the user ID to show for a certificate, made safe.
 pub fn first_user_id(certificate: &Certificate) -> String {
@@ -139,11 +138,7 @@ fn word(weakness: Option<&Weakness>) -> &'static str {
 }
 
 /// Serializes foreign texts. What is no UTF-8 in them is replaced.
-///
-/// # Errors
-///
-/// Those of the serializer.
-pub fn as_texts<S: Serializer>(texts: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_texts<S: Serializer>(texts: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(texts.iter().map(|text| String::from_utf8_lossy(text)))
 }
 

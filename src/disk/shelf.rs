@@ -103,6 +103,11 @@ impl Shelf<HomeKey> {
         }
     }
 
+    /// Returns the key of this fingerprint, if it is here.
+    pub fn get(&self, key: &Fingerprint) -> Option<&HomeKey> {
+        self.items.iter().find(|it| it.certificate.fingerprint() == *key)
+    }
+
     /// Returns the one key that matches.
     ///
     /// # Errors

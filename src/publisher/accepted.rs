@@ -48,11 +48,7 @@ pub enum OfHome<'a> {
 }
 
 impl Accepted {
-    /// Makes the judge that accepts their signatures.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::NobodyTrusted`] if there is nobody.
+    /// Makes the judge that accepts their signatures, or [`Failure::NobodyTrusted`].
     pub fn judge(self, policy: Policy) -> Result<Judge, Failure> {
         if self.certificates.is_empty() {
             return Err(Failure::NobodyTrusted);
@@ -71,11 +67,8 @@ impl Accepted {
 
 impl Publisher<'_> {
     /// Returns whose signatures count: the named key files and the named keys of the home. If none
-    /// is named, the trusted certificates and the home's own keys count.
-    ///
-    /// # Errors
-    ///
-    /// That a file has no key, or that a KEY is unknown or ambiguous.
+    /// is named, the trusted certificates and the home's own keys count. Fails if a file has no key,
+    /// or if a KEY is unknown or ambiguous.
     pub fn accepted(&self, keys: &[String]) -> Result<Accepted, Failure> {
         let (mut read, mut files, mut of_home) = (Vec::new(), Vec::new(), Vec::new());
         for key in keys {
@@ -89,11 +82,12 @@ impl Publisher<'_> {
             }
         }
         let named: Vec<Certificate> = read.iter().flat_map(|(_, all)| all).cloned().collect();
-        let accepted = match (keys, &of_home[..]) {
-            ([], _) => self.signers(named, keys, &OfHome::TrustedAndOwn),
-            (_, []) => self.signers(named, keys, &OfHome::Nobody),
-            (_, of_home) => self.signers(named, keys, &OfHome::Named(of_home)),
-        }?;
+        let of_home = match (keys, &of_home[..]) {
+            ([], _) => OfHome::TrustedAndOwn,
+            (_, []) => OfHome::Nobody,
+            (_, of_home) => OfHome::Named(of_home),
+        };
+        let accepted = self.signers(named, keys, &of_home)?;
         read.iter().for_each(|(name, all)| accepted.known.warn_of_shadow(name, all, self.watch));
         Ok(Accepted { files, ..accepted })
     }
@@ -102,12 +96,8 @@ impl Publisher<'_> {
     ///
     /// A revocation or an earlier end counts, whichever copy of a certificate has it. The home never
     /// widens a certificate from a file. The trusted certificates of these `names` are read even if
-    /// nobody of the home counts.
-    ///
-    /// # Errors
-    ///
-    /// That the home is needed and cannot be read, or that an unreadable file of it may revoke a
-    /// certificate.
+    /// nobody of the home counts. Fails if the home is needed and cannot be read, or if an unreadable
+    /// file of it may revoke a certificate.
     pub fn signers(
         &self,
         from_files: Vec<Certificate>,
@@ -116,18 +106,11 @@ impl Publisher<'_> {
     ) -> Result<Accepted, Failure> {
         let is_asked = !matches!(of_home, OfHome::Nobody);
         let known = match is_asked {
-            true => self.known(),
-            false => self.known_of(names, &from_files),
-        };
-        let known = match known {
-            Ok(known) => known,
-            Err(Failure::NoHome) if !matches!(of_home, OfHome::Named(_)) => Known::default(),
-            Err(failure) if is_asked => return Err(failure),
-            Err(failure) => {
-                let why = failure.message();
-                self.watch.warn(&format!("the home was not asked about these keys: {why}"));
-                Known::default()
-            }
+            false => self.or_unasked(self.known_of(names, &from_files)),
+            true => match self.known() {
+                Err(Failure::NoHome) if !matches!(of_home, OfHome::Named(_)) => Known::default(),
+                known => known?,
+            },
         };
         let narrowed = from_files.iter().map(|certificate| known.narrow(certificate));
         let mut certificates = narrowed.collect::<Result<Vec<_>, _>>()?;
@@ -147,14 +130,25 @@ impl Publisher<'_> {
         Ok(Accepted { certificates, files: Vec::new(), known })
     }
 
-    /// Reads everything that the home knows.
-    ///
-    /// # Errors
-    ///
-    /// That the home cannot be read, see [`Home::keys`](crate::disk::home::Home::keys).
+    /// Reads everything that the home knows. Fails if the home cannot be read.
     pub fn known(&self) -> Result<Known, Failure> {
         let home = self.home()?;
         Known::gather(home.keys()?, home.trusted()?)
+    }
+
+    /// Returns what the home knows, for an act that can do without. Such an act works without a home,
+    /// and warns if the home cannot be read.
+    pub(super) fn or_unasked(&self, known: Result<Known, Failure>) -> Known {
+        known.unwrap_or_else(|failure| {
+            if !matches!(failure, Failure::NoHome) {
+                self.warn_of_home("these keys", &failure);
+            }
+            Known::default()
+        })
+    }
+
+    pub(super) fn warn_of_home(&self, keys: &str, failure: &Failure) {
+        self.watch.warn(&format!("the home was not asked about {keys}: {failure}"));
     }
 
     /// Reads what the home knows of these certificates, and the trusted ones of these names.
@@ -197,11 +191,6 @@ impl Known {
         Ok(Known { keys, trusted: names })
     }
 
-    /// Returns what the home has of a certificate.
-    pub fn get(&self, fingerprint: &Fingerprint) -> Option<&HomeKey> {
-        self.keys.items.iter().find(|key| key.certificate.fingerprint() == *fingerprint)
-    }
-
     /// Returns the trusted certificate of this name.
     fn trusted_as(&self, name: &str) -> Option<&Fingerprint> {
         let mut trusted = self.trusted.iter();
@@ -221,7 +210,7 @@ impl Known {
     /// Finds a trusted certificate by its name, or any by a KEY.
     fn find(&self, key: &str) -> Result<&HomeKey, Failure> {
         use openpgp::Error::UnknownKey;
-        if let Some(found) = self.trusted_as(key).and_then(|trusted| self.get(trusted)) {
+        if let Some(found) = self.trusted_as(key).and_then(|trusted| self.keys.get(trusted)) {
             return Ok(found);
         }
         match self.keys.find(&KeyQuery::parse(key)?) {
@@ -238,7 +227,7 @@ impl Known {
     fn narrow(&self, certificate: &Certificate) -> Result<Certificate, Failure> {
         let fingerprint = certificate.fingerprint();
         self.keys.check_complete(&fingerprint)?;
-        Ok(match self.get(&fingerprint) {
+        Ok(match self.keys.get(&fingerprint) {
             Some(copy) => certificate.narrowed_by(&copy.certificate),
             None => certificate.clone(),
         })

@@ -110,11 +110,7 @@ impl Outcome for Checkup {
 
 impl Publisher<'_> {
     /// Checks a server's key files. `environment` is its `MM_CONFIG`; a key must be valid for so
-    /// many days.
-    ///
-    /// # Errors
-    ///
-    /// That the configuration cannot be read.
+    /// many days. Fails if the configuration cannot be read.
     pub fn check_server(
         &self,
         config: &Path,
@@ -124,12 +120,9 @@ impl Publisher<'_> {
         check_environment(environment)?;
         let server = ServerConfig::open(config)?;
         let files: Vec<KeyFile> = server.keys().map(|key| read(key, self)).collect();
-        let known: Vec<Certificate> = files
-            .iter()
-            .filter_map(|file| file.certificate.clone())
-            .chain(self.home_copies())
-            .collect();
-        let judged = files.into_iter().map(|file| file.judge(min_days, &known, self));
+        let certificates = files.iter().filter_map(|(_, good)| Some(good.as_ref()?.0.clone()));
+        let known: Vec<Certificate> = certificates.chain(self.home_copies()).collect();
+        let judged = files.into_iter().map(|file| judge(file, min_days, &known, self));
         let keys: Vec<KeyCheckup> = judged.collect();
         let settings = server.config().settings();
         Ok(Checkup {
@@ -141,74 +134,57 @@ impl Publisher<'_> {
     }
 }
 
-/// A key file that was read.
-struct KeyFile {
-    name: String,
-    state: KeyState,
-    detail: String,
-    certificate: Option<Certificate>,
-    standing: Option<Standing>,
-    /// What the server makes of a file that the publisher's policy refuses.
-    server_accepts: Option<bool>,
+/// A key file that was read. If the policy takes it, its certificate and what that is worth.
+type KeyFile = (KeyCheckup, Option<(Certificate, Standing)>);
+
+/// Judges a key file by its certificate, and by what other copies of that know.
+fn judge(
+    (mut key, good): KeyFile,
+    min_days: u32,
+    known: &[Certificate],
+    publisher: &Publisher<'_>,
+) -> KeyCheckup {
+    let Some((certificate, standing)) = good else { return key };
+    let standing = narrowed(standing, &certificate, known);
+    let description = certificate.describe(&publisher.policy());
+    (key.state, key.detail) = match standing.problem() {
+        Some(problem) => (KeyState::Ended(standing.word()), problem),
+        None => expiry(end(&description), publisher.now, min_days),
+    };
+    key.certificate = Some(CertificateView::described(&certificate, description));
+    key
 }
 
-impl KeyFile {
-    /// Judges the file by its certificate, and by what other copies of that know.
-    fn judge(self, min_days: u32, known: &[Certificate], publisher: &Publisher<'_>) -> KeyCheckup {
-        let mut key = KeyCheckup {
-            name: self.name,
-            state: self.state,
-            detail: self.detail,
-            certificate: None,
-            server_accepts: self.server_accepts,
-        };
-        let (Some(certificate), Some(standing)) = (self.certificate, self.standing) else {
-            return key;
-        };
-        let standing = narrowed(standing, &certificate, known);
-        let description = certificate.describe(&publisher.policy());
-        (key.state, key.detail) = match standing.problem() {
-            Some(problem) => (KeyState::Ended(standing.word()), problem),
-            None => expiry(end(&description), publisher.now, min_days),
-        };
-        key.certificate = Some(CertificateView::described(&certificate, description));
-        key
-    }
-}
-
-fn read(key: ListedKeyFile, publisher: &Publisher<'_>) -> KeyFile {
-    let file = |state, detail| KeyFile {
-        name: key.name.clone(),
+fn read(file: ListedKeyFile, publisher: &Publisher<'_>) -> KeyFile {
+    let ListedKeyFile { name, path, file, is_readable } = file;
+    let line = |state, detail, server_accepts| KeyCheckup {
+        name,
         state,
         detail,
         certificate: None,
-        standing: None,
-        server_accepts: None,
+        server_accepts,
     };
-    let bytes = match &key.file {
+    let bytes = match &file {
         Ok(KeyBytes::New(bytes)) => bytes,
         Ok(KeyBytes::Repeated) => {
-            return file(KeyState::Repeated, "an entry before leads to the same file".into());
+            let words = "an entry before leads to the same file";
+            return (line(KeyState::Repeated, words.into(), None), None);
         }
         Err(error) => {
-            let is_missing = matches!(key.path.try_exists(), Ok(false));
+            let is_missing = matches!(path.try_exists(), Ok(false));
             let state = if is_missing { KeyState::Missing } else { KeyState::Unreadable };
-            return file(state, one_line(error));
+            return (line(state, one_line(error), None), None);
         }
     };
-    if !key.is_readable {
+    if !is_readable {
         let words = "the server may not read it: give it the owner, group and mode of config.json";
-        return file(KeyState::Unreadable, words.into());
+        return (line(KeyState::Unreadable, words.into(), None), None);
     }
     match read_public_key(bytes, &publisher.policy()) {
         Ok(certificate) => {
             let standing = Standing::of(bytes, &certificate, &publisher.policy());
-            KeyFile {
-                server_accepts: Some(standing.server.is_ok()),
-                certificate: Some(certificate),
-                standing: Some(standing),
-                ..file(KeyState::Good, String::new())
-            }
+            let key = line(KeyState::Good, String::new(), Some(standing.server.is_ok()));
+            (key, Some((certificate, standing)))
         }
         Err(unfit) => {
             let accepts = KeyRing::read(bytes).is_ok_and(|ring| ring.check_signers().is_ok());
@@ -216,10 +192,7 @@ fn read(key: ListedKeyFile, publisher: &Publisher<'_>) -> KeyFile {
                 true => " The server accepts its signatures all the same.",
                 false => "",
             };
-            KeyFile {
-                server_accepts: Some(accepts),
-                ..file(KeyState::Unfit, format!("{unfit}{all_the_same}"))
-            }
+            (line(KeyState::Unfit, format!("{unfit}{all_the_same}"), Some(accepts)), None)
         }
     }
 }
@@ -243,10 +216,8 @@ fn expiry(end: Option<SystemTime>, now: SystemTime, min_days: u32) -> (KeyState,
 fn meaning(settings: &Settings, keys: &[KeyCheckup]) -> Vec<String> {
     let accepted = || keys.iter().filter(|key| key.server_accepts == Some(true));
     let is_good = |key: &&KeyCheckup| matches!(key.state, KeyState::Good | KeyState::Expiring);
-    let refused: Vec<String> = accepted()
-        .filter(|key| !is_good(key))
-        .map(|key| Safe::text(&key.name).to_string())
-        .collect();
+    let refused = accepted().filter(|key| !is_good(key));
+    let refused: Vec<String> = refused.map(|key| Safe::text(&key.name).to_string()).collect();
     let mut lines = meaning_of(settings, accepted().count(), accepted().filter(is_good).count());
     if !refused.is_empty() {
         lines.push(format!(

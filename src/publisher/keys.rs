@@ -56,24 +56,19 @@ pub struct KeyText {
 impl Publisher<'_> {
     /// Finds the keys: those named, in their order, else the only one there is. At least one.
     /// A key that is named is looked for in a file always, in the environment if it is there, else
-    /// in the home.
-    ///
-    /// # Errors
-    ///
-    /// That a name is no KEY, that none or several match, or that one is named twice.
+    /// in the home. Fails if a name is no KEY, if none or several match, or if one is named twice.
     pub fn find_keys(
         &self,
         names: &[String],
         text: Option<&KeyText>,
     ) -> Result<Vec<Found>, Failure> {
-        let parsed = names.iter().map(|name| KeyQuery::parse(name).map(Some));
-        let mut queries = parsed.collect::<openpgp::Result<Vec<_>>>()?;
-        if queries.is_empty() {
-            queries.push(None);
+        if names.is_empty() {
+            return Ok(vec![self.find_key(None, text)?]);
         }
+        let queries = names.iter().map(|name| KeyQuery::parse(name));
         let mut found: Vec<Found> = Vec::new();
-        for query in &queries {
-            let one = self.find_key(query.as_ref(), text)?;
+        for query in queries.collect::<openpgp::Result<Vec<_>>>()? {
+            let one = self.find_key(Some(&query), text)?;
             let fingerprint = one.secret.fingerprint();
             if found.iter().any(|other| other.secret.fingerprint() == fingerprint) {
                 return Err(Failure::Usage(format!("-u names {fingerprint} twice")));
@@ -84,10 +79,6 @@ impl Publisher<'_> {
     }
 
     /// Finds one key, as [`Publisher::find_keys`] does.
-    ///
-    /// # Errors
-    ///
-    /// That none or several match.
     pub fn find_key(
         &self,
         query: Option<&KeyQuery>,
@@ -135,10 +126,7 @@ impl Publisher<'_> {
                 }
             }
             Err(Failure::NoHome) => {}
-            Err(failure) => {
-                let why = failure.message();
-                self.watch.warn(&format!("the home was not asked about this key: {why}"));
-            }
+            Err(failure) => self.warn_of_home("this key", &failure),
         }
         Ok(Found { secret, exactly, origin: text.origin })
     }
@@ -157,36 +145,29 @@ impl KeyText {
     fn read(&self, query: Option<&KeyQuery>) -> Result<SecretKey, Failure> {
         const SECRET: &str = "that is a certificate, which cannot sign: where its secret key is, export that with plugsign export --secret KEY -a, or for a CI with plugsign export --ci KEY";
         const NAMED: &str = "that takes the secret key itself; to name a key of the home: -u KEY";
-        let keys = read_keys(&self.bytes).map_err(|error| match error {
-            error @ openpgp::Error::NoKey(_) if names_a_key(&self.bytes) => {
-                Failure::Advised(Box::new(self.named(error).into()), NAMED.into())
-            }
-            error => self.named(error).into(),
-        })?;
+        let advice = || names_a_key(&self.bytes).then_some(NAMED);
+        let keys = read_keys(&self.bytes).map_err(|error| self.named(error, advice()))?;
         let is_certificate = keys.iter().any(|key| matches!(key, Ok(Key::Certificate(_))));
-        one_secret(keys, query).map_err(|failure| match failure {
-            Failure::OpenPgp(error @ openpgp::Error::NoKey(_)) if is_certificate => {
-                Failure::Advised(Box::new(self.named(error).into()), SECRET.into())
-            }
-            Failure::OpenPgp(error) => self.named(error).into(),
-            other => other,
-        })
+        let advice = is_certificate.then_some(SECRET);
+        one_secret(keys, query).map_err(|error| self.named(error, advice))
     }
 
-    /// Says where a text was that is no key.
-    fn named(&self, error: openpgp::Error) -> openpgp::Error {
-        match error {
-            openpgp::Error::NoKey(why) => openpgp::Error::NoKey(format!("{why} ({})", self.name)),
-            other => other,
+    /// Says where a text was that is no key, and what belongs there.
+    fn named(&self, error: openpgp::Error, advice: Option<&str>) -> Failure {
+        let openpgp::Error::NoKey(why) = error else { return error.into() };
+        let error = openpgp::Error::NoKey(format!("{why} ({})", self.name));
+        match advice {
+            Some(advice) => Failure::advised(error, advice),
+            None => error.into(),
         }
     }
 }
 
 /// Returns the one secret key of a file or a text, or the one that matches.
-pub fn one_secret(
+pub(super) fn one_secret(
     keys: Vec<openpgp::Result<Key>>,
     query: Option<&KeyQuery>,
-) -> Result<SecretKey, Failure> {
+) -> openpgp::Result<SecretKey> {
     let mut last = openpgp::Error::NoKey("it has no secret key".into());
     let mut found = Vec::new();
     for key in keys {
@@ -198,14 +179,14 @@ pub fn one_secret(
     }
     found.retain(|secret| query.is_none_or(|query| query.matches(secret.certificate())));
     match found.is_empty() {
-        true => Err(last.into()),
-        false => Ok(one(found, SecretKey::certificate, query.map_or("", KeyQuery::text))?),
+        true => Err(last),
+        false => one(found, SecretKey::certificate, query.map_or("", KeyQuery::text)),
     }
 }
 
 /// Returns the certificates in the bytes of a file that `--key` names. A revocation certificate in
 /// it counts for its certificate.
-pub fn certificates_of(
+pub(super) fn certificates_of(
     bytes: &[u8],
     path: &Path,
     publisher: &Publisher<'_>,

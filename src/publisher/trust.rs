@@ -11,7 +11,9 @@ use super::store::heed;
 use super::{PATIENCE, Publisher};
 use crate::disk::Error;
 use crate::disk::file::read_small;
-use crate::disk::server_config::{Added, KeyBytes, Removed, ServerConfig, database_of};
+use crate::disk::home::Home;
+use crate::disk::server_config::{Added, Change, KeyBytes, Removed, ServerConfig, database_of};
+use crate::disk::shelf::TrustedKey;
 use crate::disk::write::Existing;
 use crate::mattermost::public_key::{Unfit, read_public_key};
 use crate::mattermost::standing::Standing;
@@ -103,34 +105,31 @@ impl Outcome for Trust {
             TrustResult::Failed { error } => Some(error.exit()),
             TrustResult::Done { .. } => None,
         });
-        match worst.max() {
-            Some(code) => code,
-            None if !self.unreadable.is_empty() => EXIT_COULD_NOT,
-            None => 0,
-        }
+        let if_done = if self.unreadable.is_empty() { 0 } else { EXIT_COULD_NOT };
+        worst.max().unwrap_or(if_done)
     }
 }
 
 impl Wanted<'_> {
     /// Returns the name that a file is trusted under.
     fn name_of(&self, file: &Path) -> String {
-        match &self.name {
-            Some(name) => name.clone(),
-            None => file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        }
+        self.name.clone().unwrap_or_else(|| base_name(file))
     }
 
     /// Refuses parts of a fingerprint, which anybody can make another key for.
     fn check(&self) -> Result<(), Failure> {
-        let Some(fingerprint) = &self.fingerprint else { return Ok(()) };
-        let digits = fingerprint.replace(' ', "");
-        let digits = digits.trim_start_matches("0x").trim_start_matches("0X");
-        match digits.len() {
+        match self.digits().map_or(40, |digits| digits.len()) {
             40 => Ok(()),
             count => Err(Failure::Usage(format!(
                 "--fingerprint needs all 40 digits of the fingerprint, and {count} are given"
             ))),
         }
+    }
+
+    /// Returns the digits of the fingerprint that it must have.
+    fn digits(&self) -> Option<String> {
+        let digits = self.fingerprint.as_ref()?.replace(' ', "").to_uppercase();
+        Some(digits.trim_start_matches("0X").to_string())
     }
 
     /// Reads a key file that may be trusted, and its certificate.
@@ -144,80 +143,57 @@ impl Wanted<'_> {
             let read = read_certificates(&bytes, publisher.budget).unwrap_or_default();
             heed(&read.into_iter().flatten().collect::<Vec<_>>(), publisher);
         })?;
-        let asked = self.fingerprint.as_ref().map(|text| text.replace(' ', "").to_uppercase());
         let found = certificate.fingerprint().to_string();
-        match asked {
-            Some(asked) if asked.trim_start_matches("0X") != found => {
-                Err(Unfit::other_fingerprint(&found).into())
-            }
-            _ => Ok((bytes.to_vec(), certificate)),
+        match self.digits().is_none_or(|asked| asked == found) {
+            true => Ok((bytes.to_vec(), certificate)),
+            false => Err(Unfit::other_fingerprint(&found).into()),
         }
     }
 }
 
 impl Publisher<'_> {
     /// Trusts the certificates in key files. Refuses what the Mattermost server could not read, or
-    /// should not have.
-    ///
-    /// # Errors
-    ///
-    /// That the home or the configuration cannot be worked on. What speaks against one file is its
-    /// entry's to say.
+    /// should not have. What speaks against one file is its entry's to say. Fails if the home or the
+    /// configuration cannot be worked on.
     pub fn trust(&self, truster: Truster<'_>, wanted: &Wanted<'_>) -> Result<Trust, Failure> {
         wanted.check()?;
         let existing = if wanted.force { Existing::Replace } else { Existing::Keep };
+        let mut place = self.to_change(truster)?;
         let mut trust = Trust::new("added");
-        match truster {
-            Truster::Home => {
-                let home = self.home()?;
-                home.check()?;
-                let copies = self.home_copies();
-                for file in wanted.files {
-                    let name = wanted.name_of(file);
-                    let result = wanted.read(file, self).and_then(|(bytes, certificate)| {
+        let copies = self.home_copies();
+        for file in wanted.files {
+            let name = wanted.name_of(file);
+            let mut word = "added";
+            let result = wanted.read(file, self).and_then(|(bytes, certificate)| {
+                match &mut place {
+                    Place::Home(home) => {
                         home.trust(&self.lock()?, &name, &certificate, existing)?;
-                        Ok((bytes, certificate))
-                    });
-                    trust.entries.push(self.entry(name, "added", result, &copies));
-                }
-            }
-            Truster::Server(config, environment) => {
-                check_environment(environment)?;
-                let mut change = ServerConfig::change(config, PATIENCE)?;
-                let copies = self.home_copies();
-                for file in wanted.files {
-                    let name = wanted.name_of(file);
-                    let mut word = "added";
-                    let result = wanted.read(file, self).and_then(|(bytes, certificate)| {
+                    }
+                    Place::Server(_, change) => {
                         if change.add(&name, &bytes, existing)? == Added::Unchanged {
                             word = "unchanged";
                         }
-                        Ok((bytes, certificate))
-                    });
-                    trust.entries.push(self.entry(name, word, result, &copies));
+                    }
                 }
-                trust.server = Some(ChangedConfig::new(config, change.commit()?));
-            }
+                Ok((bytes, certificate))
+            });
+            trust.entries.push(self.entry(name, Some(word), result, &copies));
         }
+        trust.server = place.commit()?;
         Ok(trust)
     }
 
-    /// Lists what is trusted.
-    ///
-    /// # Errors
-    ///
-    /// That the home or the configuration cannot be read.
+    /// Lists what is trusted. Fails if the home or the configuration cannot be read.
     pub fn list_trusted(&self, truster: Truster<'_>) -> Result<Trust, Failure> {
         let mut trust = Trust::new("trusted");
         let copies = self.home_copies();
         match truster {
             Truster::Home => {
                 let shelf = self.home()?.trusted()?;
-                for trusted in shelf.items {
-                    let bytes = trusted.certificate.to_bytes();
-                    let result = bytes.map(|bytes| (bytes, trusted.certificate));
-                    let result = result.map_err(Failure::from);
-                    trust.entries.push(self.listed(trusted.name, result, &copies));
+                for TrustedKey { name, certificate } in shelf.items {
+                    let bytes = certificate.to_bytes().map_err(Failure::from);
+                    let result = bytes.map(|bytes| (bytes, certificate));
+                    trust.entries.push(self.entry(name, None, result, &copies));
                 }
                 trust.unreadable = Unread::all(shelf.unreadable);
             }
@@ -235,7 +211,7 @@ impl Publisher<'_> {
                         }
                         Err(error) => Err(error.into()),
                     };
-                    let mut entry = self.listed(key.name, result, &copies);
+                    let mut entry = self.entry(key.name, None, result, &copies);
                     if matches!(entry.result, TrustResult::Failed { .. }) {
                         entry.outcome = "unusable";
                     }
@@ -248,81 +224,59 @@ impl Publisher<'_> {
     }
 
     /// Trusts these names no more. Those that `trust` was given are taken, and the paths of the
-    /// files that they came from.
-    ///
-    /// # Errors
-    ///
-    /// That the home or the configuration cannot be worked on.
+    /// files that they came from. Fails if the home or the configuration cannot be worked on.
     pub fn distrust(&self, truster: Truster<'_>, names: &[String]) -> Result<Trust, Failure> {
+        let mut place = self.to_change(truster)?;
         let mut trust = Trust::new("removed");
+        for name in names {
+            let (name, result) = match &mut place {
+                Place::Home(home) => {
+                    let base = base_name(Path::new(name));
+                    let result = self.lock().and_then(|lock| Ok(home.distrust(&lock, &base)?));
+                    (base, result.map(|()| "removed"))
+                }
+                Place::Server(_, change) => match change.remove(name) {
+                    Ok((entry, Removed::WithFile)) => (entry, Ok("removed")),
+                    Ok((entry, Removed::FileMissing)) => (entry, Ok("removed (no file)")),
+                    Ok((entry, Removed::FileKept)) => (entry, Ok("removed (file kept)")),
+                    Err(error) => (name.clone(), Err(error.into())),
+                },
+            };
+            trust.entries.push(match result {
+                Ok(word) => TrustEntry::without_key(name, word),
+                Err(error) => TrustEntry::failed(name, error),
+            });
+        }
+        trust.server = place.commit()?;
+        Ok(trust)
+    }
+
+    fn to_change<'p>(&'p self, truster: Truster<'p>) -> Result<Place<'p>, Failure> {
         match truster {
             Truster::Home => {
                 let home = self.home()?;
                 home.check()?;
-                for name in names {
-                    let base = Path::new(name).file_name().unwrap_or_default();
-                    let base = base.to_string_lossy().into_owned();
-                    let result = self.lock().and_then(|lock| Ok(home.distrust(&lock, &base)?));
-                    trust.entries.push(match result {
-                        Ok(()) => TrustEntry::without_key(base, "removed"),
-                        Err(error) => TrustEntry::failed(base, error),
-                    });
-                }
+                Ok(Place::Home(home))
             }
             Truster::Server(config, environment) => {
                 check_environment(environment)?;
-                let mut change = ServerConfig::change(config, PATIENCE)?;
-                for name in names {
-                    trust.entries.push(match change.remove(name) {
-                        Ok((entry, removed)) => {
-                            let word = match removed {
-                                Removed::WithFile => "removed",
-                                Removed::FileMissing => "removed (no file)",
-                                Removed::FileKept => "removed (file kept)",
-                            };
-                            TrustEntry::without_key(entry, word)
-                        }
-                        Err(error) => TrustEntry::failed(name.clone(), error),
-                    });
-                }
-                trust.server = Some(ChangedConfig::new(config, change.commit()?));
+                Ok(Place::Server(config, ServerConfig::change(config, PATIENCE)?))
             }
         }
-        Ok(trust)
     }
 
     /// Returns the certificates that the home knows: one of them may be revoked there.
     pub(super) fn home_copies(&self) -> Vec<Certificate> {
-        let Ok(home) = self.home() else { return Vec::new() };
-        let own = home.keys().map(|shelf| shelf.items).unwrap_or_default();
-        let trusted = home.trusted().map(|shelf| shelf.items).unwrap_or_default();
-        let own = own.into_iter().map(|key| key.certificate);
-        own.chain(trusted.into_iter().map(|key| key.certificate)).collect()
+        let known = self.or_unasked(self.known());
+        known.keys.items.into_iter().map(|key| key.certificate).collect()
     }
 
-    /// Makes the entry of a key file that is listed: only what is good is called trusted.
-    fn listed(
-        &self,
-        name: String,
-        result: Result<(Vec<u8>, Certificate), Failure>,
-        copies: &[Certificate],
-    ) -> TrustEntry {
-        let policy = self.policy();
-        let standing = result.as_ref().ok().map(|(bytes, certificate)| {
-            narrowed(Standing::of(bytes, certificate, &policy), certificate, copies)
-        });
-        let word = match standing {
-            Some(standing) if standing.problem().is_some() => standing.word(),
-            _ => "trusted",
-        };
-        self.entry(name, word, result, copies)
-    }
-
-    /// Makes the entry of a key file, from its bytes and the certificate in it.
+    /// Makes the entry of a key file, from its bytes and the certificate in it. Without a word it is
+    /// listed: only what is good is called trusted.
     fn entry(
         &self,
         name: String,
-        word: &'static str,
+        word: Option<&'static str>,
         result: Result<(Vec<u8>, Certificate), Failure>,
         copies: &[Certificate],
     ) -> TrustEntry {
@@ -331,13 +285,32 @@ impl Publisher<'_> {
             Err(error) => return TrustEntry::failed(name, error),
         };
         let policy = self.policy();
-        let standing = Standing::of(&bytes, &certificate, &policy);
-        let result = TrustResult::Done {
-            warning: narrowed(standing, &certificate, copies).problem(),
-            certificate: Some(CertificateView::new(&certificate, &policy)),
-        };
-        TrustEntry { name, outcome: word, result }
+        let standing = narrowed(Standing::of(&bytes, &certificate, &policy), &certificate, copies);
+        let warning = standing.problem();
+        let listed = if warning.is_some() { standing.word() } else { "trusted" };
+        let certificate = Some(CertificateView::new(&certificate, &policy));
+        let result = TrustResult::Done { certificate, warning };
+        TrustEntry { name, outcome: word.unwrap_or(listed), result }
     }
+}
+
+/// Where trust is changed.
+enum Place<'a> {
+    Home(&'a Home),
+    Server(&'a Path, Change),
+}
+
+impl Place<'_> {
+    fn commit(self) -> Result<Option<ChangedConfig>, Failure> {
+        match self {
+            Place::Home(_) => Ok(None),
+            Place::Server(config, change) => Ok(Some(ChangedConfig::new(config, change.commit()?))),
+        }
+    }
+}
+
+fn base_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Takes in what the home's copies of a certificate know: a revocation above all.

@@ -347,7 +347,7 @@ impl Telling<'_> {
 
     fn trust_in(&self, primary: &Fingerprint) -> OwnerTrust {
         let known = (!self.session.options.no_default_keyring).then_some(self.known);
-        let key = known.and_then(|known| Some((known.get(primary)?, &known.trusted)));
+        let key = known.and_then(|known| Some((known.keys.get(primary)?, &known.trusted)));
         key.map_or(OwnerTrust::Unknown, |(key, trusted)| trust_in(key, trusted))
     }
 }

@@ -12,7 +12,8 @@ use super::change::settle;
 use super::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure};
 use super::outcome::Outcome;
 use super::show::first_user_id;
-use super::store::{Keeping, Stored, Storing, apply_revocation, check, keep, store_secret};
+pub use super::store::Fate;
+use super::store::{Keeping, Storing, apply_revocation, check, heed, keep, store_secret};
 use crate::disk::Error;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
@@ -55,34 +56,6 @@ pub struct Imported {
     pub keys: Vec<ImportedKey>,
 }
 
-/// What became of a key.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fate {
-    /// It was not here.
-    New,
-    /// Something was added to it.
-    Updated,
-    /// All of it was here.
-    Unchanged,
-    /// There is nothing in it to take over, and nothing wrong with it.
-    Skipped,
-    /// Something speaks against it.
-    Refused,
-    /// The file, or a part of it, is no key.
-    Unreadable,
-}
-
-impl From<Stored> for Fate {
-    fn from(stored: Stored) -> Fate {
-        match stored {
-            Stored::New => Fate::New,
-            Stored::Updated => Fate::Updated,
-            Stored::Unchanged => Fate::Unchanged,
-        }
-    }
-}
-
 /// What became of one key.
 #[derive(Serialize)]
 pub struct ImportedKey {
@@ -120,10 +93,10 @@ impl ImportedKey {
     pub(super) fn of(
         certificate: &Certificate,
         kind: &'static str,
-        stored: Result<Stored, Failure>,
+        stored: Result<Fate, Failure>,
     ) -> ImportedKey {
         let (outcome, error) = match stored {
-            Ok(stored) => (stored.into(), None),
+            Ok(fate) => (fate, None),
             Err(failure) => (Fate::Refused, Some(failure)),
         };
         ImportedKey {
@@ -184,11 +157,7 @@ pub struct Importer<'a> {
 }
 
 impl<'a> Importer<'a> {
-    /// Starts with nothing imported.
-    ///
-    /// # Errors
-    ///
-    /// That the home cannot be used.
+    /// Starts with nothing imported. Fails if the home cannot be used.
     pub fn new(publisher: &'a Publisher<'a>, taking: Taking<'a>) -> Result<Importer<'a>, Failure> {
         publisher.home()?.check()?;
         let (imported, storing) = (Imported::default(), Storing::default());
@@ -239,11 +208,15 @@ impl<'a> Importer<'a> {
     }
 
     pub(super) fn certificate(&mut self, certificate: &Certificate) -> ImportedKey {
-        let (publisher, storing) = (self.publisher, &mut self.storing);
-        let stored = check(certificate, &publisher.policy())
-            .map_err(Failure::from)
-            .inspect_err(|_| storing.heed(certificate, publisher))
-            .and_then(|()| storing.certificate(certificate, publisher));
+        let publisher = self.publisher;
+        let stored = match check(certificate, &publisher.policy()) {
+            Ok(()) => self.storing.certificate(certificate, publisher),
+            Err(error) => {
+                self.storing.pause();
+                heed(std::slice::from_ref(certificate), publisher);
+                Err(error.into())
+            }
+        };
         ImportedKey::of(certificate, CERTIFICATE, stored)
     }
 
@@ -266,7 +239,7 @@ impl<'a> Importer<'a> {
         &self,
         secret: &SecretKey,
         certificate: &Certificate,
-    ) -> Result<Stored, Failure> {
+    ) -> Result<Fate, Failure> {
         let publisher = self.publisher;
         let (primary, passphrase) = publisher.until_right(|| {
             let passphrase = publisher.passphrase_of(secret, certificate)?;
@@ -279,7 +252,7 @@ impl<'a> Importer<'a> {
         self.take(&secret.merge(&renewed)?, &renewed)
     }
 
-    fn take(&self, secret: &SecretKey, certificate: &Certificate) -> Result<Stored, Failure> {
+    fn take(&self, secret: &SecretKey, certificate: &Certificate) -> Result<Fate, Failure> {
         let publisher = self.publisher;
         if secret.secret_fingerprints().is_empty() {
             // No passphrase would change that.

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::failure::Failure;
-use super::import::{ImportedKey, Importer, SECRET_KEY, prove};
-use super::store::{Keeping, Stored, check, keep};
+use super::import::{CERTIFICATE, ImportedKey, Importer, SECRET_KEY, prove};
+use super::store::{Fate, Keeping, check, keep};
 use crate::disk::gnupg::GnupgHome;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
@@ -14,11 +14,7 @@ use crate::openpgp::weakness::Weakness;
 
 impl Importer<'_> {
     /// Takes over the keys of a GnuPG home. Each key goes its own way: one that cannot come over
-    /// keeps no other from it.
-    ///
-    /// # Errors
-    ///
-    /// That the folder is no GnuPG home, or cannot be read.
+    /// keeps no other from it. Fails if the folder is no GnuPG home, or cannot be read.
     pub fn gnupg_home(&mut self, folder: &Path) -> Result<(), Failure> {
         let gnupg = GnupgHome::read(folder)?;
         let mut owned = vec![false; gnupg.private_keys.len()];
@@ -50,7 +46,7 @@ impl Importer<'_> {
     fn take_over(&mut self, certificate: &Certificate, found: &GnupgKey<'_>) {
         let policy = self.publisher.policy();
         if let Err(error) = check(certificate, &policy) {
-            let kind = if found.is_secret() { SECRET_KEY } else { super::import::CERTIFICATE };
+            let kind = if found.is_secret() { SECRET_KEY } else { CERTIFICATE };
             self.imported.keys.push(ImportedKey::of(certificate, kind, Err(error.into())));
             return;
         }
@@ -77,11 +73,7 @@ impl Importer<'_> {
         }
     }
 
-    fn take_found(
-        &self,
-        certificate: &Certificate,
-        found: &GnupgKey<'_>,
-    ) -> Result<Stored, Failure> {
+    fn take_found(&self, certificate: &Certificate, found: &GnupgKey<'_>) -> Result<Fate, Failure> {
         let publisher = self.publisher;
         let (secret, passphrase) = if found.is_protected() {
             publisher.until_right(|| {

@@ -1,11 +1,12 @@
 //! Keys on their way into the home.
 
+use serde::Serialize;
+
 use super::Publisher;
 use super::advice::UNREADABLE;
 use super::failure::Failure;
-use crate::disk::Error;
 use crate::disk::home::Lock;
-use crate::disk::shelf::{HomeKey, Shelf};
+use crate::disk::shelf::HomeKey;
 use crate::mattermost::server_copy::ServerCopy;
 use crate::openpgp;
 use crate::openpgp::bounds::Budget;
@@ -17,21 +18,28 @@ use crate::openpgp::shared_primes::Moduli;
 use crate::openpgp::weakness::Weakness;
 
 /// What became of a key on its way into the home.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stored {
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
     /// It was not there.
     New,
     /// Something was added to it.
     Updated,
     /// All of it was there.
     Unchanged,
+    /// There is nothing in it to take over, and nothing wrong with it.
+    Skipped,
+    /// Something speaks against it.
+    Refused,
+    /// The file, or a part of it, is no key.
+    Unreadable,
 }
 
 /// Applies a revocation certificate to the key of the home that made it, if it has that key.
 pub fn apply_revocation(
     revocation: &Revocation,
     publisher: &Publisher<'_>,
-) -> Result<(Certificate, Result<Stored, Failure>), Failure> {
+) -> Result<(Certificate, Result<Fate, Failure>), Failure> {
     let home = publisher.home()?;
     let lock = publisher.lock()?;
     let shelf = home.keys()?;
@@ -44,13 +52,13 @@ pub fn apply_revocation(
     let apply = || {
         shelf.check_complete(&key.certificate.fingerprint())?;
         let revoked = revoke_by(&key.certificate, revocation)?;
-        match revoked.same_as(&key.certificate) {
-            true => Ok(Stored::Unchanged),
-            false => home.put_certificate(&lock, &revoked).map(|()| Stored::Updated),
+        if revoked.same_as(&key.certificate) {
+            return Ok(Fate::Unchanged);
         }
+        home.put_certificate(&lock, &revoked)?;
+        Ok(Fate::Updated)
     };
-    let stored = apply().map_err(|error: Error| error.into());
-    Ok((key.certificate.clone(), stored))
+    Ok((key.certificate.clone(), apply()))
 }
 
 /// Makes sure that a certificate is one of a signer that the policy takes.
@@ -74,18 +82,12 @@ impl Storing {
         self.open = None;
     }
 
-    /// Takes over the revocation of a certificate that is refused, if the home knows its key.
-    pub fn heed(&mut self, certificate: &Certificate, publisher: &Publisher<'_>) {
-        self.pause();
-        heed(std::slice::from_ref(certificate), publisher);
-    }
-
     /// Stores a certificate, with what is there of it already.
     pub fn certificate(
         &mut self,
         certificate: &Certificate,
         publisher: &Publisher<'_>,
-    ) -> Result<Stored, Failure> {
+    ) -> Result<Fate, Failure> {
         let certificate = &certificate.proven();
         let home = publisher.home()?;
         let (lock, moduli) = match &mut self.open {
@@ -98,18 +100,19 @@ impl Storing {
         let shelf = home.keys_of(&[certificate.fingerprint()])?;
         shelf.check_complete(&certificate.fingerprint())?;
         check_primes(certificate, moduli, publisher.budget)?;
-        let Some(key) = known(&shelf, certificate) else {
-            home.put_certificate(lock, certificate)?;
-            moduli.add(certificate);
-            return Ok(Stored::New);
+        let (merged, fate) = match shelf.get(&certificate.fingerprint()) {
+            None => (certificate.clone(), Fate::New),
+            Some(key) => {
+                let merged = key.certificate.merge(certificate)?;
+                if merged.same_as(&key.certificate) {
+                    return Ok(Fate::Unchanged);
+                }
+                (merged, Fate::Updated)
+            }
         };
-        let merged = key.certificate.merge(certificate)?;
-        if merged.same_as(&key.certificate) {
-            return Ok(Stored::Unchanged);
-        }
         home.put_certificate(lock, &merged)?;
         moduli.add(&merged);
-        Ok(Stored::Updated)
+        Ok(fate)
     }
 }
 
@@ -130,8 +133,7 @@ pub fn heed(certificates: &[Certificate], publisher: &Publisher<'_>) {
         match heeded {
             Ok(true) => publisher.watch.warn(&format!("{key} is revoked in it, and so here now")),
             Ok(false) => {}
-            Err(failure) => {
-                let why = failure.message();
+            Err(why) => {
                 publisher.watch.warn(&format!("a revocation of {key} was not taken over: {why}"));
             }
         }
@@ -153,12 +155,6 @@ fn check_primes(
     }
 }
 
-/// Returns what the home has of a certificate.
-pub fn known<'a>(shelf: &'a Shelf<HomeKey>, certificate: &Certificate) -> Option<&'a HomeKey> {
-    let fingerprint = certificate.fingerprint();
-    shelf.items.iter().find(|key| key.certificate.fingerprint() == fingerprint)
-}
-
 /// How a secret key goes into the home.
 pub struct Keeping<'a> {
     /// Whether it goes in the place of what is there.
@@ -173,7 +169,7 @@ pub fn keep(
     certificate: &Certificate,
     keeping: &Keeping<'_>,
     publisher: &Publisher<'_>,
-) -> Result<Stored, Failure> {
+) -> Result<Fate, Failure> {
     let outcome = store_secret(secret, certificate, keeping, publisher)?;
     warn_of_server(certificate, publisher);
     Ok(outcome)
@@ -201,16 +197,16 @@ pub fn store_secret(
     certificate: &Certificate,
     keeping: &Keeping<'_>,
     publisher: &Publisher<'_>,
-) -> Result<Stored, Failure> {
+) -> Result<Fate, Failure> {
     let replace = keeping.replace;
     let home = publisher.home()?;
     let lock = publisher.lock()?;
     let shelf = home.keys_of(&[certificate.fingerprint()])?;
     shelf.check_complete(&certificate.fingerprint())?;
     check_primes(certificate, &home.moduli()?, publisher.budget)?;
-    let Some(key) = known(&shelf, certificate) else {
+    let Some(key) = shelf.get(&certificate.fingerprint()) else {
         home.put_secret(&lock, secret)?;
-        return Ok(Stored::New);
+        return Ok(Fate::New);
     };
     let merged = match replace {
         true => key.certificate.without_subkeys_gone_from(certificate).merge(certificate)?,
@@ -218,11 +214,11 @@ pub fn store_secret(
     };
     let publish = |outcome| match merged.same_as(&key.certificate) {
         true => Ok(outcome),
-        false => home.put_certificate(&lock, &merged).map(|()| Stored::Updated),
+        false => home.put_certificate(&lock, &merged).map(|()| Fate::Updated),
     };
     let whole = match &key.secret {
         Some(stored) if !replace && stored.has_all_secrets_of(secret) => {
-            return Ok(publish(Stored::Unchanged)?);
+            return Ok(publish(Fate::Unchanged)?);
         }
         Some(stored) if replace => join(secret, stored, &merged, keeping.passphrase)?,
         Some(stored) => {
@@ -234,7 +230,7 @@ pub fn store_secret(
         None => secret.merge(&merged)?,
     };
     home.put_secret(&lock, &whole)?;
-    Ok(publish(Stored::Updated)?)
+    Ok(publish(Fate::Updated)?)
 }
 
 /// Returns a secret key with what only another copy of it has. One passphrase must unlock the

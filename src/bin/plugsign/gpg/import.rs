@@ -13,7 +13,6 @@ use plugsign::openpgp::facts::signature_count;
 use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::import::{Fate, ImportedKey, Importer, ProtectedKeys, Taking};
-use plugsign::publisher::store::known;
 use plugsign::text::Safe;
 
 use super::input::Input;
@@ -156,7 +155,7 @@ impl ImportTelling<'_> {
 
     fn stored(&self, certificate: &Certificate) -> Result<Option<HomeBefore>, Failure> {
         let shelf = self.world.home()?.keys_of(&[certificate.fingerprint()])?;
-        Ok(known(&shelf, certificate).map(|key| HomeBefore {
+        Ok(shelf.get(&certificate.fingerprint()).map(|key| HomeBefore {
             user_ids: key.certificate.user_ids().len(),
             keys: key.certificate.fingerprints().len(),
             signatures: signature_count(&key.certificate),

@@ -12,6 +12,8 @@ pub mod check;
 pub mod check_marketplace;
 pub mod check_server;
 pub mod diagnose;
+mod diagnose_key;
+pub mod diagnosed;
 pub mod document;
 pub mod export;
 pub mod failure;

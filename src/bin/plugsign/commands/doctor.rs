@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use plugsign::publisher::diagnose::{Diagnosing, Diagnosis, Health, PassphraseFrom};
+use plugsign::publisher::diagnose::{Diagnosing, PassphraseFrom};
+use plugsign::publisher::diagnosed::{Diagnosis, Health};
 use plugsign::publisher::failure::Failure;
 
 use crate::edge::asking::{Asking, PassphraseSource};
@@ -69,13 +70,13 @@ fn origin(source: &PassphraseSource, world: &World) -> PassphraseFrom {
 impl Words for Diagnosis {
     fn results(&self, out: &mut dyn Write) -> io::Result<()> {
         for row in &self.checks {
-            match row.state {
+            match row.found.state {
                 Health::Ok => write!(out, "{GOOD}ok{GOOD:#}    ")?,
                 Health::Warn => write!(out, "{BAD}warn{BAD:#}  ")?,
                 Health::Fail => write!(out, "{BAD}FAIL{BAD:#}  ")?,
             }
-            write!(out, "{}: {}", row.name, row.detail)?;
-            match &row.mend {
+            write!(out, "{}: {}", row.name, row.found.detail)?;
+            match &row.found.mend {
                 // A list of keys goes on in lines of its own.
                 Some(mend) => writeln!(out, "; {}", mend.replace('\n', " "))?,
                 None => writeln!(out)?,

@@ -101,11 +101,8 @@ impl Serialize for Document {
 impl Outcome for Announced {}
 
 impl Publisher<'_> {
-    /// Makes the documents, and writes them if there is a folder for them.
-    ///
-    /// # Errors
-    ///
-    /// That a key is unknown, that nobody would accept it, or that a document is there already.
+    /// Makes the documents, and writes them if there is a folder for them. Fails if a key is unknown,
+    /// if nobody would accept it, or if a document is there already.
     pub fn announce(&self, announcing: &Announcing) -> Result<Announced, Failure> {
         check(announcing)?;
         let policy = self.policy();

@@ -91,12 +91,8 @@ const UPLOAD_LIMIT: u64 = 100 * 1024 * 1024;
 impl Publisher<'_> {
     /// Looks at bundles and the signatures beside them. The same signatures count as for
     /// [`Publisher::verify`]. If nobody's count, no signature is verified; `require_signature` makes
-    /// that an error.
-    ///
-    /// # Errors
-    ///
-    /// That it is unclear whose signatures count. The line of a bundle says what is wrong with the
-    /// bundle.
+    /// that an error. Fails if it is unclear whose signatures count. The line of a bundle says what
+    /// is wrong with the bundle.
     pub fn check(
         &self,
         bundles: Vec<PathBuf>,
@@ -119,11 +115,8 @@ impl Publisher<'_> {
     }
 }
 
-/// Looks at one bundle and the signature beside it.
-///
-/// # Errors
-///
-/// That one of the files cannot be read, or changes meanwhile.
+/// Looks at one bundle and the signature beside it. Fails if one of the files cannot be read, or
+/// changes meanwhile.
 pub fn look(path: &Path, judge: Option<&Judge>) -> disk::Result<Seen> {
     let mut file = BundleFile::open(path, Links::Follow)?;
     let mut bundle = file.inspect()?;

@@ -86,11 +86,7 @@ impl Outcome for CheckedDatabase {
 
 impl Publisher<'_> {
     /// Checks a database. With a folder of bundles, their signatures are verified too: `keys` says
-    /// whose count.
-    ///
-    /// # Errors
-    ///
-    /// That the database cannot be read.
+    /// whose count. Fails if the database cannot be read.
     pub fn check_marketplace(
         &self,
         database: &Path,

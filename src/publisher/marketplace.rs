@@ -87,11 +87,8 @@ impl Outcome for ChangedDatabase {
 }
 
 impl Publisher<'_> {
-    /// Adds signed bundles: all of them, or none.
-    ///
-    /// # Errors
-    ///
-    /// That an address is none, or the database cannot be changed. What speaks against a bundle is said in the outcome.
+    /// Adds signed bundles: all of them, or none. The outcome says what speaks against a bundle.
+    /// Fails if an address is none, or if the database cannot be changed.
     pub fn add_to_marketplace(&self, adding: &Adding<'_>) -> Result<ChangedDatabase, Failure> {
         adding.check()?;
         let judge = self.accepted(adding.keys)?.judge(self.policy())?;
@@ -140,11 +137,8 @@ impl Publisher<'_> {
         Ok(added)
     }
 
-    /// Takes a release out of a database.
-    ///
-    /// # Errors
-    ///
-    /// That it is not there, or that the database cannot be changed.
+    /// Takes a release out of a database. Fails if it is not there, or if the database cannot be
+    /// changed.
     pub fn remove_from_marketplace(
         &self,
         database: &Path,

@@ -61,12 +61,8 @@ pub enum What<'a> {
 }
 
 impl Publisher<'_> {
-    /// Signs files, or standard input. One file that fails stops none of the others.
-    ///
-    /// # Errors
-    ///
-    /// That no key was found or unlocked, or that the request makes no sense. What is wrong with
-    /// one file is in the outcome.
+    /// Signs files, or standard input. One file that fails stops none of the others: the outcome
+    /// says why. Fails if no key was found or unlocked, or if the request makes no sense.
     pub fn sign(&self, request: SignRequest<'_>) -> Result<Signed, Failure> {
         let SignRequest { output, dry_run, .. } = request;
         let release = match &request.what {

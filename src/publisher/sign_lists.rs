@@ -93,9 +93,7 @@ impl Signing<'_> {
     /// them. A run that ends too early leaves a list without some signatures, which the next run
     /// adds. Everything that needs room on the disk is done before anything goes.
     ///
-    /// # Errors
-    ///
-    /// Outside, that the list could not be written; inside, as for any other file.
+    /// The outer error is about the list, the inner ones are about its signatures.
     fn write_list(
         &self,
         list: &Path,

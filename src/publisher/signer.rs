@@ -41,11 +41,7 @@ pub struct UnlockedSigner {
 }
 
 impl Publisher<'_> {
-    /// Unlocks a key that was found, for signing.
-    ///
-    /// # Errors
-    ///
-    /// As [`Publisher::unlock`].
+    /// Unlocks a key that was found, for signing. Fails as [`Publisher::unlock`].
     pub fn signer(&self, found: &Found, form: Form) -> Result<UnlockedSigner, Failure> {
         self.signer_with(self.unlock(found)?, found.exactly.is_some(), form)
     }
@@ -64,11 +60,7 @@ impl Publisher<'_> {
 
 impl UnlockedSigner {
     /// Signs content that was hashed the way that the form says, and judges the signature before
-    /// anybody sees it.
-    ///
-    /// # Errors
-    ///
-    /// [`openpgp::Error::NotGood`] if the signature does not pass, and as [`sign_hashed_with`].
+    /// anybody sees it. Fails with [`openpgp::Error::NotGood`], or as [`sign_hashed_with`].
     pub fn sign(&self, content: &Hashed) -> openpgp::Result<Vec<u8>> {
         let Form { way, created, armored } = self.form;
         let signature = sign_hashed_with(content, way, &self.key, created)?;
@@ -80,10 +72,7 @@ impl UnlockedSigner {
     }
 
     /// Signs some bytes, unless a signature is `there` that does as well: then returns that one.
-    ///
-    /// # Errors
-    ///
-    /// As [`UnlockedSigner::sign`], and that the other signature cannot be read.
+    /// Fails as [`UnlockedSigner::sign`], or if the other signature cannot be read.
     pub fn sign_unless_signed(&self, bytes: &[u8], there: Option<&Path>) -> Result<Vec<u8>> {
         let content = self.hash(bytes);
         match there {

@@ -63,10 +63,6 @@ impl Signing<'_> {
     }
 
     /// Signs an open file or a stream.
-    ///
-    /// # Errors
-    ///
-    /// Whatever keeps it from being signed.
     pub fn sign_stream(&self, mut stream: File) -> Result<Vec<SignedFile>, Failure> {
         let name = Path::new("standard input");
         let content = hash_still(&mut stream, name, &[ContentHash::SHA256], &AtomicU64::new(0))?;

@@ -48,12 +48,8 @@ pub struct Verify<'a> {
 const KEY_FILE: &str = "it is a key file, and no signature: --key takes it";
 
 impl Publisher<'_> {
-    /// Verifies what is named, each artifact on some thread.
-    ///
-    /// # Errors
-    ///
-    /// That nobody's signatures count, or that it is unclear whose. The line of an artifact says
-    /// what is wrong with the artifact.
+    /// Verifies what is named, each artifact on some thread. The line of an artifact says what is
+    /// wrong with it. Fails if nobody's signatures count, or if it is unclear whose.
     pub fn verify(&self, request: &Verify<'_>) -> Result<Verified, Failure> {
         let release = match (request.signature, request.paths) {
             (Some(signature), [one]) => Release::of_one(one, signature),

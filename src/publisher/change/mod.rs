@@ -57,8 +57,8 @@ pub struct NewUserId(pub String);
 /// A key with a user ID that is revoked.
 pub struct RevokedUserId(pub Vec<u8>);
 
-/// The errors of all changes: [`Failure::OpenPgp`] for a key that cannot be found, unlocked or
-/// changed, [`Failure::Disk`] for a home that cannot be written to.
+/// All changes fail with [`Failure::OpenPgp`] if the key cannot be found, unlocked or changed, and
+/// with [`Failure::Disk`] if the home cannot be written to.
 impl Publisher<'_> {
     /// Makes a new signing subkey, of the primary key's size if none is given. The old ones stay
     /// for what they signed.
@@ -86,10 +86,6 @@ impl Publisher<'_> {
 
     /// Sets when a key ends, or that it never does. With subkeys, its newest signing and encryption
     /// subkeys get the same end.
-    ///
-    /// # Errors
-    ///
-    /// As said above, and for an end that OpenPGP cannot hold.
     pub fn extend(
         &self,
         subject: &KeyToChange<'_>,
@@ -117,11 +113,7 @@ impl Publisher<'_> {
         })
     }
 
-    /// Adds a user ID to a key.
-    ///
-    /// # Errors
-    ///
-    /// As said above, and for a user ID that it has already.
+    /// Adds a user ID to a key that does not have it yet.
     pub fn add_user_id(
         &self,
         subject: &KeyToChange<'_>,
@@ -136,11 +128,7 @@ impl Publisher<'_> {
     }
 
     /// Revokes a user ID: the one that is written so, or the only one with that part. The key
-    /// itself stays good. `message` is public.
-    ///
-    /// # Errors
-    ///
-    /// As said above, and for an unknown user ID and the last one.
+    /// itself stays good. `message` is public. The last user ID is not revoked.
     pub fn revoke_user_id(
         &self,
         subject: &KeyToChange<'_>,
@@ -156,10 +144,6 @@ impl Publisher<'_> {
     }
 
     /// Changes the passphrase of a key. Copies of it elsewhere keep theirs.
-    ///
-    /// # Errors
-    ///
-    /// As said above, and what [`Ask`](super::ask::Ask) says.
     pub fn change_passphrase(
         &self,
         key: &str,

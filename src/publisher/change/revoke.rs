@@ -36,12 +36,7 @@ pub enum Revoked {
 }
 
 impl Publisher<'_> {
-    /// Revokes a key, or a subkey of it, for good. `message` is public.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::OpenPgp`] for a key that cannot be found, unlocked or revoked,
-    /// [`Failure::Disk`] for a home that cannot be written to.
+    /// Revokes a key, or a subkey of it, for good. `message` is public. Fails as the other changes.
     pub fn revoke(
         &self,
         subject: &KeyToChange<'_>,
@@ -64,13 +59,9 @@ impl Publisher<'_> {
         })
     }
 
-    /// Revokes a key with what was made for the day when it is lost.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Usage`] if the home's is meant and `key` is not the whole fingerprint,
-    /// [`Failure::OpenPgp`] for a key that cannot be found and for the revocation certificate of
-    /// another key, [`Failure::Disk`] if there is none.
+    /// Revokes a key with what was made for the day when it is lost. Fails with [`Failure::Usage`] if
+    /// the home's is meant and `key` is not the whole fingerprint, with [`Failure::OpenPgp`] for an
+    /// unknown key and another key's revocation certificate, with [`Failure::Disk`] if there is none.
     pub fn revoke_with(
         &self,
         key: &str,

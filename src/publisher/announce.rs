@@ -12,7 +12,9 @@ use super::export::for_server;
 use super::failure::Failure;
 use super::keys::KeyText;
 use super::outcome::Outcome;
+use super::show::until;
 use super::signer::Form;
+use super::store::refused;
 use crate::disk::Error;
 use crate::disk::file::is_there;
 use crate::disk::shelf::{HomeKey, Shelf};
@@ -114,13 +116,9 @@ impl Publisher<'_> {
         let Some(new) = certificates.first().cloned() else {
             return Err(Failure::Usage("there is no key to announce".into()));
         };
-        let former = match &announcing.replaces {
-            Some(name) => Some(find(&shelf, name)?.certificate.clone()),
-            None => None,
-        };
-        if let Some(former) = &former {
-            add(&mut certificates, former);
-        }
+        let former = announcing.replaces.as_ref().map(|name| find(&shelf, name)).transpose()?;
+        let former = former.map(|former| former.certificate.clone());
+        former.iter().for_each(|former| add(&mut certificates, former));
         check_usable(&new, &policy)?;
         let copy = for_server(&new)?;
         if former.as_ref().is_some_and(|former| former.fingerprint() == new.fingerprint()) {
@@ -204,10 +202,7 @@ fn check_usable(certificate: &Certificate, policy: &Policy) -> Result<(), Failur
     let description = certificate.describe(policy);
     let weakness = certificate.check_signer(policy).err();
     match weakness.or_else(|| description.weakness().cloned()) {
-        Some(weakness) => {
-            let key = certificate.fingerprint().to_string();
-            Err(openpgp::Error::Refused { key, weakness }.into())
-        }
+        Some(weakness) => Err(refused(certificate, weakness).into()),
         None => Ok(()),
     }
 }
@@ -265,12 +260,9 @@ fn keys_file(
     for certificate in certificates {
         let description = certificate.describe(policy);
         text.push('\n');
-        for key in description.keys.iter().take(1) {
-            let expires = key
-                .expires
-                .map_or("never expires".into(), |end| format!("expires {}", show_time(end)));
-            let made = show_time(key.created);
-            text.push_str(&format!("pub   {}, made {made}, {expires}\n", key.algorithm));
+        if let Some(key) = description.keys.first() {
+            let (made, end) = (show_time(key.created), until(key.expires));
+            text.push_str(&format!("pub   {}, made {made}, {end}\n", key.algorithm));
             text.push_str(&format!("      {}\n", key.fingerprint.grouped()));
         }
         text.push_str(&format!("uid   {}\n\n", user_id(certificate)));
@@ -285,19 +277,16 @@ fn write(documents: &[Document], folder: &Path, force: bool, umask: u32) -> Resu
     let access = Access::Public { umask };
     let files = documents.iter().filter_map(|it| Some((it.path.as_ref()?, &it.bytes[..])));
     let files: Vec<(&PathBuf, &[u8])> = files.collect();
-    if force {
-        for (path, bytes) in files {
-            write_new(path, bytes, access, Existing::Replace)?;
-        }
-        return Ok(());
-    }
     for (path, bytes) in &files {
-        if is_there(path)? && !is_same(path, bytes, access) {
+        if !force && is_there(path)? && !is_same(path, bytes, access) {
             return Err(Error::Exists(path.to_path_buf()).into());
         }
     }
     for (path, bytes) in files {
-        write_unless_same(path, bytes, access)?;
+        match force {
+            true => write_new(path, bytes, access, Existing::Replace)?,
+            false => write_unless_same(path, bytes, access)?,
+        }
     }
     Ok(())
 }

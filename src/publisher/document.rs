@@ -6,19 +6,14 @@ use crate::openpgp::certificate::Certificate;
 /// Puts values in the places of `{{NAME}}`, in one pass: what looks like a place within a value
 /// is none.
 pub fn fill(template: &str, values: &[(&str, String)]) -> String {
-    let mut filled = String::with_capacity(template.len());
+    let mut filled = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
         filled.push_str(before);
-        let Some((name, tail)) = after.split_once("}}") else {
-            filled.push_str("{{");
-            rest = after;
-            continue;
-        };
-        match values.iter().find(|(known, _)| *known == name) {
-            Some((_, value)) => filled.push_str(value),
-            None => filled.push_str(&format!("{{{{{name}}}}}")),
-        }
+        let value = |name: &str| values.iter().find(|(known, _)| *known == name);
+        let named = after.split_once("}}").and_then(|(name, tail)| Some((value(name)?, tail)));
+        let (value, tail) = named.map_or(("{{", after), |((_, value), tail)| (value, tail));
+        filled.push_str(value);
         rest = tail;
     }
     filled.push_str(rest);

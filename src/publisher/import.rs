@@ -13,11 +13,11 @@ use super::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure};
 use super::outcome::Outcome;
 use super::show::first_user_id;
 pub use super::store::Fate;
-use super::store::{Keeping, Storing, apply_revocation, check, heed, keep, store_secret};
+use super::store::{Storing, apply_revocation, check, heed, store_secret, warn_of_server};
 use crate::disk::Error;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
-use crate::openpgp::change::{Maker, Revocation, refresh};
+use crate::openpgp::change::{Maker, refresh};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::key_file::{Key, read_keys_within};
 use crate::openpgp::policy::Policy;
@@ -95,17 +95,13 @@ impl ImportedKey {
         kind: &'static str,
         stored: Result<Fate, Failure>,
     ) -> ImportedKey {
-        let (outcome, error) = match stored {
-            Ok(fate) => (fate, None),
-            Err(failure) => (Fate::Refused, Some(failure)),
-        };
         ImportedKey {
             fingerprint: Some(certificate.fingerprint()),
             file: None,
             secret: kind == SECRET_KEY,
             kind: Some(kind),
-            outcome,
-            error,
+            outcome: *stored.as_ref().unwrap_or(&Fate::Refused),
+            error: stored.err(),
             user_id: Some(first_user_id(certificate)),
         }
     }
@@ -195,15 +191,11 @@ impl<'a> Importer<'a> {
             }
             Key::Revocation(revocation) => {
                 self.storing.pause();
-                self.revocation(revocation, file)
+                match apply_revocation(revocation, self.publisher) {
+                    Ok((certificate, fate)) => ImportedKey::of(&certificate, "revocation", fate),
+                    Err(failure) => ImportedKey::failed(file, failure),
+                }
             }
-        }
-    }
-
-    fn revocation(&self, revocation: &Revocation, file: &Path) -> ImportedKey {
-        match apply_revocation(revocation, self.publisher) {
-            Ok((certificate, stored)) => ImportedKey::of(&certificate, "revocation", stored),
-            Err(failure) => ImportedKey::failed(file, failure),
         }
     }
 
@@ -258,7 +250,6 @@ impl<'a> Importer<'a> {
             // No passphrase would change that.
             secret.check(None)?;
         }
-        let replace = self.taking.replace;
         let (protected, passphrase) = match (secret.protection(), self.taking.protected) {
             (Protection::None, _) => self.protect(secret, certificate)?,
             (Protection::Passphrase, ProtectedKeys::Unlocked) => {
@@ -275,13 +266,23 @@ impl<'a> Importer<'a> {
                 (None, given.cloned())
             }
         };
-        let secret = protected.as_ref().unwrap_or(secret);
-        let keeping = Keeping { replace, passphrase: passphrase.as_deref() };
-        match self.taking.protected {
-            ProtectedKeys::Unlocked => keep(secret, certificate, &keeping, publisher),
-            // What gpg's command lines sign is not for servers.
-            ProtectedKeys::AsItIs(_) => store_secret(secret, certificate, &keeping, publisher),
+        self.keep(protected.as_ref().unwrap_or(secret), certificate, passphrase.as_deref())
+    }
+
+    /// Stores a secret key, and warns of one that cannot sign here.
+    pub(super) fn keep(
+        &self,
+        secret: &SecretKey,
+        certificate: &Certificate,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Fate, Failure> {
+        let Taking { replace, protected, .. } = self.taking;
+        let fate = store_secret(secret, certificate, replace, passphrase, self.publisher)?;
+        // What gpg's command lines sign is not for servers.
+        if matches!(protected, ProtectedKeys::Unlocked) {
+            warn_of_server(certificate, self.publisher);
         }
+        Ok(fate)
     }
 
     /// Proves a key with unprotected parts, and returns it protected unless it shall not be.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::failure::Failure;
 use super::import::{CERTIFICATE, ImportedKey, Importer, SECRET_KEY, prove};
-use super::store::{Fate, Keeping, check, keep};
+use super::store::{Fate, check};
 use crate::disk::gnupg::GnupgHome;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
@@ -91,7 +91,6 @@ impl Importer<'_> {
             let (protected, passphrase) = self.protect(&open, certificate)?;
             (protected.unwrap_or(open), passphrase)
         };
-        let keeping = Keeping { replace: self.taking.replace, passphrase: passphrase.as_deref() };
-        keep(&secret, certificate, &keeping, publisher)
+        self.keep(&secret, certificate, passphrase.as_deref())
     }
 }

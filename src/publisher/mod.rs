@@ -37,7 +37,6 @@ pub mod signed;
 pub mod signer;
 mod signing;
 pub mod store;
-mod summary;
 pub mod trust;
 pub mod verified;
 pub mod verify;

@@ -63,10 +63,12 @@ pub fn apply_revocation(
 
 /// Makes sure that a certificate is one of a signer that the policy takes.
 pub fn check(certificate: &Certificate, policy: &Policy) -> openpgp::Result<()> {
-    certificate.check_signer(policy).map_err(|weakness| openpgp::Error::Refused {
-        key: certificate.fingerprint().to_string(),
-        weakness,
-    })
+    certificate.check_signer(policy).map_err(|weakness| refused(certificate, weakness))
+}
+
+/// Returns the error for a key that the policy does not take.
+pub(super) fn refused(certificate: &Certificate, weakness: Weakness) -> openpgp::Error {
+    openpgp::Error::Refused { key: certificate.fingerprint().to_string(), weakness }
 }
 
 /// Many certificates on their way into the home. It is locked once for all of them, and what the
@@ -122,15 +124,11 @@ pub fn heed(certificates: &[Certificate], publisher: &Publisher<'_>) {
     // Without a home there is nothing that a revocation could be about.
     let Ok(home) = publisher.home() else { return };
     for certificate in certificates {
-        let heeded = match home.knows(&certificate.fingerprint()) {
-            Ok(true) => {
-                publisher.lock().and_then(|lock| Ok(home.heed(&lock, &certificate.proven())?))
-            }
-            Ok(false) => Ok(false),
-            Err(error) => Err(error.into()),
-        };
         let key = certificate.fingerprint();
-        match heeded {
+        let heed = || -> Result<bool, Failure> {
+            Ok(home.knows(&key)? && home.heed(&publisher.lock()?, &certificate.proven())?)
+        };
+        match heed() {
             Ok(true) => publisher.watch.warn(&format!("{key} is revoked in it, and so here now")),
             Ok(false) => {}
             Err(why) => {
@@ -147,36 +145,13 @@ fn check_primes(
     budget: &Budget,
 ) -> openpgp::Result<()> {
     match moduli.sharer(certificate, budget)? {
-        Some(other) => Err(openpgp::Error::Refused {
-            key: certificate.fingerprint().to_string(),
-            weakness: Weakness::SharedPrime(other.clone()),
-        }),
+        Some(other) => Err(refused(certificate, Weakness::SharedPrime(other.clone()))),
         None => Ok(()),
     }
 }
 
-/// How a secret key goes into the home.
-pub struct Keeping<'a> {
-    /// Whether it goes in the place of what is there.
-    pub replace: bool,
-    /// What unlocks it.
-    pub passphrase: Option<&'a Passphrase>,
-}
-
-/// Stores a secret key that was proven, and warns of one that cannot sign here.
-pub fn keep(
-    secret: &SecretKey,
-    certificate: &Certificate,
-    keeping: &Keeping<'_>,
-    publisher: &Publisher<'_>,
-) -> Result<Fate, Failure> {
-    let outcome = store_secret(secret, certificate, keeping, publisher)?;
-    warn_of_server(certificate, publisher);
-    Ok(outcome)
-}
-
 /// Says what the server will make of a key that is to sign for it.
-fn warn_of_server(certificate: &Certificate, publisher: &Publisher<'_>) {
+pub(super) fn warn_of_server(certificate: &Certificate, publisher: &Publisher<'_>) {
     let fingerprint = certificate.fingerprint();
     match ServerCopy::of(certificate) {
         Ok(copy) if copy.left_out.is_empty() => {}
@@ -190,15 +165,15 @@ fn warn_of_server(certificate: &Certificate, publisher: &Publisher<'_>) {
     }
 }
 
-/// Puts a secret key into the home. No secret part that is there is ever lost, and none is
-/// replaced unasked: a part that only one of both has is kept with those of the other.
-pub fn store_secret(
+/// Puts a secret key into the home. No secret part that is there is ever lost. None is replaced
+/// unless `replace` says so: a part that only one of both has is kept with those of the other.
+pub(super) fn store_secret(
     secret: &SecretKey,
     certificate: &Certificate,
-    keeping: &Keeping<'_>,
+    replace: bool,
+    passphrase: Option<&Passphrase>,
     publisher: &Publisher<'_>,
 ) -> Result<Fate, Failure> {
-    let replace = keeping.replace;
     let home = publisher.home()?;
     let lock = publisher.lock()?;
     let shelf = home.keys_of(&[certificate.fingerprint()])?;
@@ -220,12 +195,12 @@ pub fn store_secret(
         Some(stored) if !replace && stored.has_all_secrets_of(secret) => {
             return Ok(publish(Fate::Unchanged)?);
         }
-        Some(stored) if replace => join(secret, stored, &merged, keeping.passphrase)?,
+        Some(stored) if replace => join(secret, stored, &merged, passphrase)?,
         Some(stored) => {
-            if keeping.passphrase.is_none() && secret.protection() == Protection::Passphrase {
+            if passphrase.is_none() && secret.protection() == Protection::Passphrase {
                 return Err(openpgp::Error::PassphraseNeeded(secret.fingerprint()).into());
             }
-            join(stored, secret, &merged, keeping.passphrase)?
+            join(stored, secret, &merged, passphrase)?
         }
         None => secret.merge(&merged)?,
     };

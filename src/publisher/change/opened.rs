@@ -24,6 +24,7 @@ use crate::openpgp::weakness::Weakness;
 use crate::publisher::Publisher;
 use crate::publisher::failure::Failure;
 use crate::publisher::keys::one_secret;
+use crate::publisher::store::refused;
 
 /// The key to change.
 #[derive(Clone, Copy)]
@@ -124,14 +125,8 @@ impl<'a> Opened<'a> {
         let lock = self.publisher.lock()?;
         let key = of_home(home, &self.fingerprint)?;
         let now = settle(&key.certificate, &self.publisher);
-        let nobody;
-        let secret = match &key.secret {
-            Some(secret) => secret,
-            None => {
-                nobody = key.certificate.without_secrets();
-                &nobody
-            }
-        };
+        let none = key.certificate.without_secrets();
+        let secret = key.secret.as_ref().unwrap_or(&none);
         let passphrase = self.passphrase.as_deref();
         let maker = Maker { primary: &self.primary, secret, passphrase };
         make(home, &lock, &key, &maker, now)
@@ -171,14 +166,12 @@ fn read_lent(
 }
 
 fn check(certificate: &Certificate, needs: Needs, policy: &Policy) -> openpgp::Result<()> {
-    let key = certificate.fingerprint().to_string();
     if let Some(reason) = certificate.revoked().filter(|_| needs != Needs::Revoking) {
-        return Err(openpgp::Error::Refused { key, weakness: Weakness::Revoked(reason) });
+        return Err(refused(certificate, Weakness::Revoked(reason)));
     }
     match certificate.describe(policy).keys.first() {
         Some(primary) if primary.created > policy.now() => {
-            let weakness = Weakness::NotYetValid(primary.created);
-            Err(openpgp::Error::Refused { key, weakness })
+            Err(refused(certificate, Weakness::NotYetValid(primary.created)))
         }
         _ => Ok(()),
     }
@@ -186,13 +179,12 @@ fn check(certificate: &Certificate, needs: Needs, policy: &Policy) -> openpgp::R
 
 /// Makes sure that the server can read a certificate after the change, if it could before.
 fn check_still_readable(old: &Certificate, new: &Certificate) -> Result<(), Failure> {
-    let Err(unfit) = check_readable(&new.to_bytes()?) else { return Ok(()) };
-    match check_readable(&old.to_bytes()?) {
-        Ok(_) => Err(disk::Error::Malformed(format!(
+    match (check_readable(&old.to_bytes()?), check_readable(&new.to_bytes()?)) {
+        (Ok(_), Err(unfit)) => Err(disk::Error::Malformed(format!(
             "nothing was changed, for the server could not read the certificate then: {unfit}"
         ))
         .into()),
-        Err(_) => Ok(()),
+        _ => Ok(()),
     }
 }
 

@@ -191,7 +191,6 @@ impl Known {
         Ok(Known { keys, trusted: names })
     }
 
-    /// Returns the trusted certificate of this name.
     fn trusted_as(&self, name: &str) -> Option<&Fingerprint> {
         let mut trusted = self.trusted.iter();
         trusted.find(|(_, names)| names.iter().any(|it| it == name)).map(|(trusted, _)| trusted)
@@ -223,7 +222,6 @@ impl Known {
         }
     }
 
-    /// Narrows a certificate by the home's copies of it.
     fn narrow(&self, certificate: &Certificate) -> Result<Certificate, Failure> {
         let fingerprint = certificate.fingerprint();
         self.keys.check_complete(&fingerprint)?;

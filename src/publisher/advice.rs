@@ -13,11 +13,9 @@ use crate::text::{Safe, quoted};
 /// What to do about a key whose certificate the server does not take.
 pub const UNREADABLE: &str = "take out of the key what the server cannot read (gpg --edit-key KEY: key N, delkey, save), export its secret key and the certificate again, and: plugsign import --replace FILE; or make a key for releases alone: plugsign keygen";
 
-/// Where a passphrase can be given.
 pub(super) const PASSPHRASE: &str =
     "give it with --passphrase-fd N, --passphrase-file FILE or PLUGSIGN_PASSPHRASE";
 
-/// Says what to try next about a key or a signature.
 pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
     use openpgp::Error;
     Some(match error {
@@ -102,7 +100,6 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
     })
 }
 
-/// Says what to try next about a file.
 pub(super) fn of_disk(error: &disk::Error) -> Option<String> {
     use disk::Error;
     Some(match error {

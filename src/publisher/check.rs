@@ -127,34 +127,25 @@ pub fn look(path: &Path, judge: Option<&Judge>) -> disk::Result<Seen> {
             "servers refuse to upload it unless FileSettings.MaxFileSize is raised",
         );
     }
-    let signature = match file.signature()? {
-        Beside::Nothing => {
-            bundle.findings.warning(
-                NO_SIGNATURE,
-                "there is no .sig file beside it",
-                "the marketplace and, since 10.11, prepackaged plugins need one",
-            );
-            BundleSignature::Missing
-        }
-        Beside::OnlyArmored => {
-            bundle.findings.warning(
-                NO_SIGNATURE,
-                "there is an .asc file beside it, but no .sig",
-                "the server looks for .sig only: rename it",
-            );
-            BundleSignature::Missing
-        }
-        Beside::Signature(bytes) => {
-            let (signature, problem) = match judge {
-                Some(judge) => judged(file.verify_and_ask(&bytes, judge)?),
-                None => shaped(&bytes),
-            };
-            if let Some((what, consequence)) = problem {
-                bundle.findings.error("bad-signature", what, consequence);
-            }
-            signature
-        }
+    let mut missing = |what, consequence| {
+        bundle.findings.warning(NO_SIGNATURE, what, consequence);
+        (BundleSignature::Missing, None)
     };
+    let (signature, problem) = match (file.signature()?, judge) {
+        (Beside::Nothing, _) => missing(
+            "there is no .sig file beside it",
+            "the marketplace and, since 10.11, prepackaged plugins need one",
+        ),
+        (Beside::OnlyArmored, _) => missing(
+            "there is an .asc file beside it, but no .sig",
+            "the server looks for .sig only: rename it",
+        ),
+        (Beside::Signature(bytes), Some(judge)) => judged(file.verify_and_ask(&bytes, judge)?),
+        (Beside::Signature(bytes), None) => shaped(&bytes),
+    };
+    if let Some((what, consequence)) = problem {
+        bundle.findings.error("bad-signature", what, consequence);
+    }
     Ok(Seen { bundle, signature })
 }
 

@@ -28,7 +28,7 @@ pub struct CheckedDatabase {
 }
 
 /// What there is to say of one entry.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub struct CheckedEntry {
     /// The plugin.
     pub id: String,
@@ -47,7 +47,6 @@ pub struct CheckedEntry {
 }
 
 impl CheckedEntry {
-    /// Adds a problem, by its name if not too many were named before.
     fn note(&mut self, problem: String, named: &mut usize) {
         *named += 1;
         match *named <= MOST_NAMED {
@@ -96,15 +95,7 @@ impl Publisher<'_> {
         let database = read_database(database)?;
         let empty = |entry| {
             let (id, version) = identity(entry);
-            CheckedEntry {
-                id,
-                version,
-                verdict: "unverified",
-                problems: Vec::new(),
-                more_problems: 0,
-                verified: 0,
-                unknown: Vec::new(),
-            }
+            CheckedEntry { id, version, ..CheckedEntry::default() }
         };
         let mut entries: Vec<CheckedEntry> = database.entries().iter().map(empty).collect();
         let mut named = 0;

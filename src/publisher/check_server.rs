@@ -212,7 +212,6 @@ fn expiry(end: Option<SystemTime>, now: SystemTime, min_days: u32) -> (KeyState,
     (state, format!("expires {}", show_time(end)))
 }
 
-/// Says what the settings mean together.
 fn meaning(settings: &Settings, keys: &[KeyCheckup]) -> Vec<String> {
     let accepted = || keys.iter().filter(|key| key.server_accepts == Some(true));
     let is_good = |key: &&KeyCheckup| matches!(key.state, KeyState::Good | KeyState::Expiring);

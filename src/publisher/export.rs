@@ -113,14 +113,12 @@ impl Part {
 }
 
 impl NewFile<'_> {
-    /// Returns who may read a secret in it.
     pub(super) fn secret_access(&self) -> Access {
         if self.readable_by_others { Access::SecretIfPossible } else { Access::Secret }
     }
 }
 
 impl Exported {
-    /// Starts with one key, or none, and no bytes.
     pub(super) fn new(fingerprints: Vec<Fingerprint>, what: &'static str) -> Exported {
         Exported {
             fingerprints,
@@ -199,7 +197,6 @@ impl Publisher<'_> {
 type Chosen<'a> = (&'a HomeKey, Vec<Fingerprint>);
 
 impl Export<'_> {
-    /// Finds the keys, each once.
     fn choose<'s>(&self, shelf: &'s Shelf<HomeKey>) -> Result<Vec<Chosen<'s>>, Failure> {
         let is_secret = self.part.is_secret();
         let mut chosen: Vec<Chosen<'s>> = Vec::new();
@@ -268,7 +265,6 @@ impl Export<'_> {
         Ok(if is_whole { Vec::new() } else { alone })
     }
 
-    /// Returns what leaves of a key.
     fn take(
         &self,
         key: &HomeKey,

@@ -106,7 +106,6 @@ impl From<Unfit> for Failure {
 }
 
 impl Failure {
-    /// Gives other advice than the usual.
     pub(super) fn advised(failure: impl Into<Failure>, advice: impl Into<String>) -> Failure {
         Failure::Advised(Box::new(failure.into()), advice.into())
     }

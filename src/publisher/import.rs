@@ -226,7 +226,6 @@ impl<'a> Importer<'a> {
         ImportedKey::of(certificate, SECRET_KEY, stored)
     }
 
-    /// Renews the self-signatures of a key, and takes it.
     fn take_refreshed(
         &self,
         secret: &SecretKey,

@@ -141,7 +141,6 @@ impl KeyText {
             || read_keys(&self.bytes).is_ok_and(|keys| keys.into_iter().any(is_it))
     }
 
-    /// Reads the one secret key.
     fn read(&self, query: Option<&KeyQuery>) -> Result<SecretKey, Failure> {
         const SECRET: &str = "that is a certificate, which cannot sign: where its secret key is, export that with plugsign export --secret KEY -a, or for a CI with plugsign export --ci KEY";
         const NAMED: &str = "that takes the secret key itself; to name a key of the home: -u KEY";

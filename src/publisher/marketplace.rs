@@ -12,7 +12,7 @@ use crate::disk::bundle::{Beside, BundleFile};
 use crate::disk::database::DatabaseFile;
 use crate::disk::file::Links;
 use crate::judge::Judge;
-use crate::mattermost::bundle::{Manifest, Platform};
+use crate::mattermost::bundle::{Finding, Manifest, Platform};
 use crate::mattermost::marketplace::{
     Download, EntryDetails, MAX_ICON, download_url, downloads, entry,
 };
@@ -36,7 +36,6 @@ pub struct Adding<'a> {
 }
 
 impl Adding<'_> {
-    /// Makes sure that all addresses are http or https.
     fn check(&self) -> Result<(), Failure> {
         let urls = [&self.details.homepage_url, &self.details.release_notes_url];
         let given = urls.into_iter().flatten().map(String::as_str);
@@ -106,24 +105,22 @@ impl Publisher<'_> {
                 Err(error) => added.refused.push(Unread { path: path.clone(), error }),
             }
         }
-        for group in group(items, &mut added.refused) {
-            let (id, version) = (group.manifest.id.clone(), group.manifest.version.clone());
-            let icon = group.icon.as_deref();
-            let platforms = group.platforms.iter().map(|(platform, _)| platform.name.into());
+        for Group { main, platforms } in group(items, &mut added.refused) {
+            let (id, version) = (main.manifest.id.clone(), main.manifest.version.clone());
             let mut line = ChangedEntry {
                 outcome: "unchanged",
                 id: id.clone(),
                 version: version.clone(),
-                download_url: group.main.url.clone(),
-                platforms: platforms.collect(),
+                download_url: main.download.url.clone(),
+                platforms: platforms.iter().map(|(platform, _)| platform.name.into()).collect(),
             };
-            let entry =
-                entry(&adding.details, &group.manifest, icon, &group.main, &group.platforms);
+            let icon = main.icon.as_deref();
+            let entry = entry(&adding.details, &main.manifest, icon, &main.download, &platforms);
             if !file.database.has_same(&entry) {
                 let was_there = file.database.put(entry, adding.replace);
                 if was_there && !adding.replace {
                     let error = Error::Duplicate { id, version }.into();
-                    added.refused.push(Unread { path: group.path, error });
+                    added.refused.push(Unread { path: main.path, error });
                     continue;
                 }
                 line.outcome = if was_there { "replaced" } else { "added" };
@@ -168,7 +165,6 @@ impl Publisher<'_> {
     }
 }
 
-/// A bundle that may be added.
 struct Item {
     path: PathBuf,
     manifest: Manifest,
@@ -178,85 +174,65 @@ struct Item {
 }
 
 fn read(path: &Path, judge: &Judge, base: &str) -> Result<Item, Failure> {
+    let no = |words: &str| Failure::No(words.into());
+    let because = |what: &str, consequence: &str| no(&format!("{what}; {consequence}"));
     let mut file = BundleFile::open(path, Links::Follow)?;
     let Beside::Signature(signature) = file.signature()? else {
-        return Err(Failure::No("there is no .sig file beside it".into()));
+        return Err(no("there is no .sig file beside it"));
     };
     if let Some((what, consequence)) = file.verify_and_ask(&signature, judge)?.problem() {
-        return Err(Failure::No(format!("{what}; {consequence}")));
+        return Err(because(&what, &consequence));
     }
     let bundle = file.inspect()?;
-    if let Some(finding) = bundle.findings.errors().next() {
-        return Err(Failure::No(format!("{}; {}", finding.what, finding.consequence)));
+    // The server takes a plugin without a version. A database has to name one.
+    let needed = |finding: &&Finding| ["no-version", "bad-version"].contains(&finding.code);
+    let found = bundle.findings.errors().next();
+    if let Some(found) = found.or_else(|| bundle.findings.iter().find(needed)) {
+        return Err(because(&found.what, &found.consequence));
     }
     let name = file.name();
-    let Some(manifest) = bundle.manifest else {
-        return Err(Failure::No("it has no manifest".into()));
-    };
-    let needed = ["no-version", "bad-version"];
-    if let Some(finding) = bundle.findings.iter().find(|found| needed.contains(&found.code)) {
-        return Err(Failure::No(format!("{}; {}", finding.what, finding.consequence)));
-    }
+    let manifest = bundle.manifest.ok_or_else(|| no("it has no manifest"))?;
     let icon = match manifest.icon_path.as_str() {
         "" => None,
         path => {
             let bytes = file.read_file(&format!("{}{path}", bundle.root), MAX_ICON)?;
             let is_svg = |bytes: &Vec<u8>| bytes.windows(4).any(|window| window == b"<svg");
             let words = "its icon is not there, or no SVG of 256 KiB at the most";
-            Some(bytes.filter(is_svg).ok_or_else(|| Failure::No(words.into()))?)
+            Some(bytes.filter(is_svg).ok_or_else(|| no(words))?)
         }
     };
     let download = Download { url: download_url(base, &name), signature: signature.to_vec() };
     Ok(Item { path: path.to_owned(), manifest, platform: Platform::of_file(&name), icon, download })
 }
 
-fn refuse(path: PathBuf, words: &str) -> Unread {
-    Unread { path, error: Failure::No(words.into()) }
-}
-
 /// The bundles of one plugin in one version.
 struct Group {
-    path: PathBuf,
-    manifest: Manifest,
-    icon: Option<Vec<u8>>,
-    main: Download,
+    main: Item,
     platforms: Vec<(Platform, Download)>,
 }
 
-fn group(items: Vec<Item>, refused: &mut Vec<Unread>) -> Vec<Group> {
+fn group(mut items: Vec<Item>, refused: &mut Vec<Unread>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    let same = |group: &Group, manifest: &Manifest| {
-        (&group.manifest.id, &group.manifest.version) == (&manifest.id, &manifest.version)
-    };
-    let (mains, others): (Vec<Item>, Vec<Item>) =
-        items.into_iter().partition(|item| item.platform.is_none());
-    for item in mains {
-        if groups.iter().any(|group| same(group, &item.manifest)) {
-            let words = "another bundle of this plugin and version is given, too";
-            refused.push(refuse(item.path, words));
-            continue;
-        }
-        groups.push(Group {
-            path: item.path,
-            manifest: item.manifest,
-            icon: item.icon,
-            main: item.download,
-            platforms: Vec::new(),
-        });
-    }
-    for item in others {
-        let Some(platform) = item.platform else { continue };
-        let why = match groups.iter_mut().find(|group| same(group, &item.manifest)) {
-            None => "the main bundle of this plugin and version is not given",
-            Some(group) if group.platforms.iter().any(|(known, _)| known.name == platform.name) => {
+    items.sort_by_key(|item| item.platform.is_some());
+    for mut item in items {
+        let id = |item: &Item| (item.manifest.id.clone(), item.manifest.version.clone());
+        let group = groups.iter_mut().find(|group| id(&group.main) == id(&item));
+        let why = match (group, item.platform.take()) {
+            (None, None) => {
+                groups.push(Group { main: item, platforms: Vec::new() });
+                continue;
+            }
+            (Some(_), None) => "another bundle of this plugin and version is given, too",
+            (None, Some(_)) => "the main bundle of this plugin and version is not given",
+            (Some(group), Some(new)) if group.platforms.iter().any(|it| it.0.name == new.name) => {
                 "another bundle for this platform is given, too"
             }
-            Some(group) => {
+            (Some(group), Some(platform)) => {
                 group.platforms.push((platform, item.download));
                 continue;
             }
         };
-        refused.push(refuse(item.path, why));
+        refused.push(Unread { path: item.path, error: Failure::No(why.into()) });
     }
     groups
 }

@@ -13,7 +13,6 @@ use crate::disk::artifact::Artifact;
 /// The most files at once, however many are asked for: more threads only get into each other's way.
 pub const MOST_THREADS: usize = 64;
 
-/// How often progress is reported.
 const PULSE: Duration = Duration::from_millis(100);
 
 /// Returns how many threads can compute at once.

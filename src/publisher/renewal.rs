@@ -17,7 +17,6 @@ pub struct Renewal<'a> {
     found: &'a Found,
     /// The key or subkey that signs, if one can.
     signer: Option<&'a Fingerprint>,
-    /// How many days it has to be valid from now on.
     days: u32,
 }
 

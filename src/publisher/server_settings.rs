@@ -14,7 +14,6 @@ pub struct Setting {
     pub is_default: bool,
 }
 
-/// Returns the settings that decide.
 pub(super) fn table(config: &Config, settings: &Settings) -> Vec<Setting> {
     let row = |name, value| Setting { name, value, is_default: config.is_default(name) };
     vec![

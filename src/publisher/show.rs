@@ -24,7 +24,6 @@ pub fn shown_user_id(name: Option<&[u8]>) -> String {
     name.map_or("(no user ID)".into(), |user_id| Safe::bytes(user_id).to_string())
 }
 
-/// Says when a key expires.
 pub(super) fn until(end: Option<SystemTime>) -> String {
     end.map_or("never expires".into(), |end| format!("expires {}", show_time(end)))
 }

@@ -1,6 +1,6 @@
 //! Signing files, and the release archives of folders.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::num::NonZero;
@@ -145,7 +145,6 @@ impl Publisher<'_> {
         Ok((signers, by))
     }
 
-    /// Warns of signatures that are named outright and signed as any other file.
     fn warn_of_signatures(&self, release: &Release) {
         let named = release.artifacts.iter().filter(|it| it.root.is_none());
         for artifact in named.filter(|it| is_signature(&it.path)) {
@@ -190,19 +189,15 @@ fn make_durable(files: &mut [SignedFile], jobs: NonZero<usize>) {
     let folders: BTreeSet<PathBuf> = folders.map(Path::to_owned).collect();
     let folders: Vec<PathBuf> = folders.into_iter().collect();
     let synced = each(&folders, jobs, |folder| sync_folder(folder));
-    let failed: BTreeMap<&Path, Error> = folders
-        .iter()
-        .zip(synced)
-        .filter_map(|(folder, synced)| Some((folder.as_path(), synced.err()?)))
-        .collect();
-    for file in files.iter_mut().filter(|file| file.error.is_none()) {
-        let Some(folder) = file.signature.as_deref().map(folder_of) else { continue };
-        if let Some(Error::Io { source, .. }) = failed.get(folder) {
+    for (folder, synced) in folders.iter().zip(synced) {
+        let Err(Error::Io { source, .. }) = synced else { continue };
+        let is_in = |path: &PathBuf| folder_of(path) == folder;
+        for file in files.iter_mut().filter(|file| file.signature.as_ref().is_some_and(is_in)) {
             // The system reports a failure once.
             let again = source.raw_os_error().map(io::Error::from_raw_os_error);
             let again = again.unwrap_or_else(|| source.kind().into());
             file.state = State::Failed;
-            file.error = Some(Error::io("sync", folder)(again).into());
+            file.error.get_or_insert_with(|| Error::io("sync", folder)(again).into());
         }
     }
 }

@@ -122,10 +122,7 @@ impl Signing<'_> {
         let prepare = |path: &Path, bytes| folder.prepare(path, bytes, access, self.existing);
         let mut prepared = Vec::new();
         for (output, new) in outputs.iter().zip(&new) {
-            prepared.push(match new {
-                Some(signature) => Some(prepare(output, signature)?),
-                None => None,
-            });
+            prepared.push(new.as_ref().map(|bytes| prepare(output, bytes)).transpose()?);
         }
         if !is_listed {
             let prepared = prepare(list, &bytes)?;

@@ -87,7 +87,6 @@ pub enum State {
 }
 
 impl SignedFile {
-    /// Returns what became of a file.
     pub(super) fn new(
         path: &Path,
         signature: Option<PathBuf>,

@@ -46,7 +46,6 @@ impl Publisher<'_> {
         self.signer_with(self.unlock(found)?, found.exactly.is_some(), form)
     }
 
-    /// Makes a signer of a key that is unlocked already.
     pub(super) fn signer_with(
         &self,
         key: SigningKey,
@@ -83,7 +82,6 @@ impl UnlockedSigner {
         }
     }
 
-    /// Hashes some bytes for a signature.
     pub(super) fn hash(&self, bytes: &[u8]) -> Hashed {
         let mut hasher = Hasher::new([self.form.way]);
         hasher.update(bytes);

@@ -62,7 +62,6 @@ impl Signing<'_> {
         }
     }
 
-    /// Signs an open file or a stream.
     pub fn sign_stream(&self, mut stream: File) -> Result<Vec<SignedFile>, Failure> {
         let name = Path::new("standard input");
         let content = hash_still(&mut stream, name, &[ContentHash::SHA256], &AtomicU64::new(0))?;

@@ -66,7 +66,6 @@ pub fn check(certificate: &Certificate, policy: &Policy) -> openpgp::Result<()> 
     certificate.check_signer(policy).map_err(|weakness| refused(certificate, weakness))
 }
 
-/// Returns the error for a key that the policy does not take.
 pub(super) fn refused(certificate: &Certificate, weakness: Weakness) -> openpgp::Error {
     openpgp::Error::Refused { key: certificate.fingerprint().to_string(), weakness }
 }

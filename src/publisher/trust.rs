@@ -111,7 +111,6 @@ impl Outcome for Trust {
 }
 
 impl Wanted<'_> {
-    /// Returns the name that a file is trusted under.
     fn name_of(&self, file: &Path) -> String {
         self.name.clone().unwrap_or_else(|| base_name(file))
     }
@@ -132,7 +131,6 @@ impl Wanted<'_> {
         Some(digits.trim_start_matches("0X").to_string())
     }
 
-    /// Reads a key file that may be trusted, and its certificate.
     fn read(
         &self,
         file: &Path,
@@ -294,7 +292,6 @@ impl Publisher<'_> {
     }
 }
 
-/// Where trust is changed.
 enum Place<'a> {
     Home(&'a Home),
     Server(&'a Path, Change),

@@ -190,7 +190,6 @@ impl Verify<'_> {
         Ok((answer, digest.and_then(|_| sha256(&content))))
     }
 
-    /// Returns a good answer if enough signers agree.
     fn enough(&self, first: Good, further: impl Iterator<Item = Verdict>) -> Answer {
         let further = further.filter_map(|verdict| match verdict {
             Verdict::Good(good) => Some(*good),

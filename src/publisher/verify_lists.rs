@@ -71,18 +71,17 @@ fn check_list(
     let from = places.range((plain(folder).to_owned(), 0)..);
     for (_, place) in from.take_while(|(path, _)| path.starts_with(plain(folder))) {
         let Some(line) = lines.get_mut(*place) else { continue };
-        there.extend(name_in(folder, &line.path).map(Path::to_owned));
-        if !line.is_good() || line.is_list() {
-            continue;
-        }
-        let Some(name) = name_in(folder, &line.path) else { continue };
-        match checksums.get(name) {
-            None => line.answer = mismatch("it is not on the signed SHA256SUMS"),
-            Some(digest) if Some(*digest) != line.sha256 => {
-                line.answer = mismatch("the signed SHA256SUMS has another file of this name");
+        let Some(name) = name_in(folder, &line.path).map(Path::to_owned) else { continue };
+        if line.is_good() && !line.is_list() {
+            match checksums.get(&name) {
+                None => line.answer = mismatch("it is not on the signed SHA256SUMS"),
+                Some(digest) if Some(*digest) != line.sha256 => {
+                    line.answer = mismatch("the signed SHA256SUMS has another file of this name");
+                }
+                Some(_) => {}
             }
-            Some(_) => {}
         }
+        there.insert(name);
     }
     let mut more = Vec::new();
     for name in checksums.names().filter(|name| !there.contains(*name)) {

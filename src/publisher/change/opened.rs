@@ -35,7 +35,6 @@ pub struct KeyToChange<'a> {
     pub primary: Option<&'a Path>,
 }
 
-/// What a change needs of a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Needs {
     /// The primary key's secret part.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::failure::Failure;
+use super::failure::{Failure, Result};
 use super::keys::certificates_of;
 use super::mistaken::looks_like_file;
 use super::watch::Watch;
@@ -49,15 +49,14 @@ pub enum OfHome<'a> {
 
 impl Accepted {
     /// Makes the judge that accepts their signatures, or [`Failure::NobodyTrusted`].
-    pub fn judge(self, policy: Policy) -> Result<Judge, Failure> {
+    pub fn judge(self, policy: Policy) -> Result<Judge> {
         if self.certificates.is_empty() {
             return Err(Failure::NobodyTrusted);
         }
         Ok(Judge::new(self.certificates, policy)?.with_key_files(self.files))
     }
 
-    /// Goes back to a time in the past. The server judges only as of now, so the key files are
-    /// dropped.
+    /// Goes back to a time in the past. The server knows only today, so the key files go.
     pub fn as_of(mut self, time: SystemTime) -> Accepted {
         self.certificates.iter_mut().for_each(|it| *it = it.as_of(time));
         self.files.clear();
@@ -66,10 +65,9 @@ impl Accepted {
 }
 
 impl Publisher<'_> {
-    /// Returns whose signatures count: the named key files and the named keys of the home. If none
-    /// is named, the trusted certificates and the home's own keys count. Fails if a file has no key,
-    /// or if a KEY is unknown or ambiguous.
-    pub fn accepted(&self, keys: &[String]) -> Result<Accepted, Failure> {
+    /// Returns whose signatures count: the named key files and keys of the home, else the trusted
+    /// certificates and the home's own keys. Fails for a file without a key, and an unclear KEY.
+    pub fn accepted(&self, keys: &[String]) -> Result<Accepted> {
         let (mut read, mut files, mut of_home) = (Vec::new(), Vec::new(), Vec::new());
         for key in keys {
             let path = Path::new(key);
@@ -103,7 +101,7 @@ impl Publisher<'_> {
         from_files: Vec<Certificate>,
         names: &[String],
         of_home: &OfHome<'_>,
-    ) -> Result<Accepted, Failure> {
+    ) -> Result<Accepted> {
         let is_asked = !matches!(of_home, OfHome::Nobody);
         let known = match is_asked {
             false => self.or_unasked(self.known_of(names, &from_files)),
@@ -131,14 +129,13 @@ impl Publisher<'_> {
     }
 
     /// Reads everything that the home knows. Fails if the home cannot be read.
-    pub fn known(&self) -> Result<Known, Failure> {
+    pub fn known(&self) -> Result<Known> {
         let home = self.home()?;
         Known::gather(home.keys()?, home.trusted()?)
     }
 
-    /// Returns what the home knows, for an act that can do without. Such an act works without a home,
-    /// and warns if the home cannot be read.
-    pub(super) fn or_unasked(&self, known: Result<Known, Failure>) -> Known {
+    /// Returns what the home knows. An unreadable home is a warning, none at all is nothing.
+    pub(super) fn or_unasked(&self, known: Result<Known>) -> Known {
         known.unwrap_or_else(|failure| {
             if !matches!(failure, Failure::NoHome) {
                 self.warn_of_home("these keys", &failure);
@@ -152,7 +149,7 @@ impl Publisher<'_> {
     }
 
     /// Reads what the home knows of these certificates, and the trusted ones of these names.
-    fn known_of(&self, names: &[String], of: &[Certificate]) -> Result<Known, Failure> {
+    fn known_of(&self, names: &[String], of: &[Certificate]) -> Result<Known> {
         let home = self.home()?;
         let asked: Vec<Fingerprint> = of.iter().map(Certificate::fingerprint).collect();
         Known::gather(home.keys_of(&asked)?, home.trusted_of(names, &asked)?)
@@ -175,7 +172,7 @@ impl Default for Known {
 }
 
 impl Known {
-    fn gather(mut keys: Shelf<HomeKey>, trusted: Shelf<TrustedKey>) -> Result<Known, Failure> {
+    fn gather(mut keys: Shelf<HomeKey>, trusted: Shelf<TrustedKey>) -> Result<Known> {
         let mut names: BTreeMap<Fingerprint, Vec<String>> = BTreeMap::new();
         for TrustedKey { name, certificate } in &trusted.items {
             names.entry(certificate.fingerprint()).or_default().push(name.clone());
@@ -207,7 +204,7 @@ impl Known {
     }
 
     /// Finds a trusted certificate by its name, or any by a KEY.
-    fn find(&self, key: &str) -> Result<&HomeKey, Failure> {
+    fn find(&self, key: &str) -> Result<&HomeKey> {
         use openpgp::Error::UnknownKey;
         if let Some(found) = self.trusted_as(key).and_then(|trusted| self.keys.get(trusted)) {
             return Ok(found);
@@ -222,7 +219,7 @@ impl Known {
         }
     }
 
-    fn narrow(&self, certificate: &Certificate) -> Result<Certificate, Failure> {
+    fn narrow(&self, certificate: &Certificate) -> Result<Certificate> {
         let fingerprint = certificate.fingerprint();
         self.keys.check_complete(&fingerprint)?;
         Ok(match self.keys.get(&fingerprint) {
@@ -231,8 +228,7 @@ impl Known {
         })
     }
 
-    /// Warns if a file hides a trusted certificate of its name. Whoever made the folder may have put
-    /// the file there.
+    /// Warns if a file of this folder, perhaps somebody else's, hides a trusted certificate.
     fn warn_of_shadow(&self, name: &str, file: &[Certificate], watch: &dyn Watch) {
         let is_it = |trusted: &Fingerprint| file.iter().any(|it| it.fingerprint() == *trusted);
         if let Some(trusted) = self.trusted_as(name).filter(|trusted| !is_it(trusted)) {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Publisher;
 use super::document::{fill, markdown, name_in, user_id};
 use super::export::for_server;
-use super::failure::Failure;
+use super::failure::{Failure, Result};
 use super::keys::KeyText;
 use super::outcome::Outcome;
 use super::show::until;
@@ -68,7 +68,7 @@ pub struct Announced {
     /// The key that is announced.
     pub fingerprint: Fingerprint,
     /// The key whose place it takes.
-    pub replaces: Option<String>,
+    pub replaces: Option<Fingerprint>,
     /// The documents, in their order.
     pub documents: Vec<Document>,
     /// The subkeys that servers do not get.
@@ -105,7 +105,7 @@ impl Outcome for Announced {}
 impl Publisher<'_> {
     /// Makes the documents, and writes them if there is a folder for them. Fails if a key is unknown,
     /// if nobody would accept it, or if a document is there already.
-    pub fn announce(&self, announcing: &Announcing) -> Result<Announced, Failure> {
+    pub fn announce(&self, announcing: &Announcing) -> Result<Announced> {
         check(announcing)?;
         let policy = self.policy();
         let shelf = self.home()?.keys()?;
@@ -135,7 +135,7 @@ impl Publisher<'_> {
         ];
         if let Some(former) = &announcing.replaces {
             let notice = fill(ROTATION, &values).into_bytes();
-            let signature = self.sign_by_former(&notice, former, announcing)?;
+            let signature = self.sign_by(former, &notice, announcing)?;
             documents.push(Document::new("ROTATION.md", notice));
             documents.push(Document::new(ROTATION_SIGNATURE, signature));
         }
@@ -147,18 +147,13 @@ impl Publisher<'_> {
         }
         Ok(Announced {
             fingerprint: new.fingerprint(),
-            replaces: former.map(|former| former.fingerprint().to_string()),
+            replaces: former.as_ref().map(Certificate::fingerprint),
             left_out: copy.left_out,
             documents,
         })
     }
 
-    fn sign_by_former(
-        &self,
-        notice: &[u8],
-        former: &str,
-        announcing: &Announcing,
-    ) -> Result<Vec<u8>, Failure> {
+    fn sign_by(&self, former: &str, notice: &[u8], announcing: &Announcing) -> Result<Vec<u8>> {
         let found = self.find_keys(&[former.to_string()], announcing.text.as_ref())?;
         let Some(found) = found.first() else {
             return Err(openpgp::Error::UnknownKey(former.to_string()).into());
@@ -172,7 +167,7 @@ impl Publisher<'_> {
 }
 
 /// The name of an archive and an address stand in commands and links of the documents.
-fn check(announcing: &Announcing) -> Result<(), Failure> {
+fn check(announcing: &Announcing) -> Result<()> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
     let artifact = &announcing.artifact;
     if artifact.is_empty() || artifact.starts_with('-') || !artifact.chars().all(is_name) {
@@ -187,7 +182,7 @@ fn check(announcing: &Announcing) -> Result<(), Failure> {
     }
 }
 
-fn find<'a>(shelf: &'a Shelf<HomeKey>, key: &str) -> Result<&'a HomeKey, Failure> {
+fn find<'a>(shelf: &'a Shelf<HomeKey>, key: &str) -> Result<&'a HomeKey> {
     Ok(shelf.find_whole(&KeyQuery::parse(key)?)?)
 }
 
@@ -198,7 +193,7 @@ fn add(certificates: &mut Vec<Certificate>, certificate: &Certificate) {
 }
 
 /// Refuses to tell the world of a key that nobody would accept.
-fn check_usable(certificate: &Certificate, policy: &Policy) -> Result<(), Failure> {
+fn check_usable(certificate: &Certificate, policy: &Policy) -> Result<()> {
     let description = certificate.describe(policy);
     let weakness = certificate.check_signer(policy).err();
     match weakness.or_else(|| description.weakness().cloned()) {
@@ -239,13 +234,12 @@ fn values(
     values
 }
 
-/// Writes a KEYS file as the Apache Software Foundation's releases have them: text, and a block
-/// for each certificate.
+/// Writes a KEYS file as Apache's releases have them: text, and a block for each certificate.
 fn keys_file(
     certificates: &[Certificate],
     values: &[(&'static str, String)],
     policy: &Policy,
-) -> Result<String, Failure> {
+) -> Result<String> {
     const HEAD: &str = "These keys sign releases. Use them with one of:\n\n    {{COMMAND}}\n    gpg --import KEYS\n\nCompare the fingerprints with those on {{SECOND_PLACE}}.\n";
     let mut values = values.to_vec();
     let artifact = values.iter().find(|(name, _)| *name == "ARTIFACT");
@@ -272,7 +266,7 @@ fn keys_file(
 }
 
 /// Writes all documents, or none if one of the names is taken by something else.
-fn write(documents: &[Document], folder: &Path, force: bool, umask: u32) -> Result<(), Failure> {
+fn write(documents: &[Document], folder: &Path, force: bool, umask: u32) -> Result<()> {
     make_folder(folder, umask)?;
     let access = Access::Public { umask };
     let files = documents.iter().filter_map(|it| Some((it.path.as_ref()?, &it.bytes[..])));

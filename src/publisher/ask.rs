@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::failure::Failure;
+use super::failure::Result;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::secret_key::Passphrase;
 
@@ -19,18 +19,15 @@ pub enum Which {
 
 /// Answers an act's questions.
 pub trait Ask {
-    /// Returns the passphrase that the caller gives without asking anybody, if it gives one. Fails
-    /// if its source cannot be read.
-    fn given(&self, which: Which) -> Result<Option<Arc<Passphrase>>, Failure>;
+    /// Returns the passphrase that the caller gives, if any. Fails if its source is unreadable.
+    fn given(&self, which: Which) -> Result<Option<Arc<Passphrase>>>;
 
     /// Returns where that one comes from, for messages. Nothing if a person is asked.
     fn source(&self, which: Which) -> Option<String>;
 
-    /// Asks a person for the passphrase of a key. `words` begin the question. Fails if nobody is
-    /// there, or if the person leaves.
-    fn passphrase_of(&self, certificate: &Certificate, words: &str) -> Result<Passphrase, Failure>;
+    /// Asks a person, with `words` first, for a key's passphrase. Fails if nobody answers.
+    fn passphrase_of(&self, certificate: &Certificate, words: &str) -> Result<Passphrase>;
 
-    /// Asks a person for a new passphrase for `what`, until it is the same twice. Fails as
-    /// [`Ask::passphrase_of`].
-    fn new_passphrase(&self, which: Which, what: &str) -> Result<Passphrase, Failure>;
+    /// Asks a person for a new passphrase until it is the same twice. Fails if nobody answers.
+    fn new_passphrase(&self, which: Which, what: &str) -> Result<Passphrase>;
 }

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::Publisher;
-use super::failure::{EXIT_COULD_NOT, EXIT_NO, Failure};
+use super::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, Result};
 use super::outcome::Outcome;
 use super::show::shown_user_id;
 use super::watch::Watch;
@@ -38,7 +38,7 @@ pub struct CheckedBundle {
     /// The bundle.
     pub path: PathBuf,
     /// What was seen, if it could be looked at.
-    pub result: Result<Seen, Failure>,
+    pub result: Result<Seen>,
 }
 
 /// A bundle that was looked at, and the signature beside it.
@@ -89,16 +89,15 @@ pub const NO_SIGNATURE: &str = "no-signature";
 const UPLOAD_LIMIT: u64 = 100 * 1024 * 1024;
 
 impl Publisher<'_> {
-    /// Looks at bundles and the signatures beside them. The same signatures count as for
-    /// [`Publisher::verify`]. If nobody's count, no signature is verified; `require_signature` makes
-    /// that an error. Fails if it is unclear whose signatures count. The line of a bundle says what
-    /// is wrong with the bundle.
+    /// Looks at bundles, and at signatures as [`Publisher::verify`] does. If nobody's count, none
+    /// is verified; `require_signature` makes that an error. A bundle's line says what is wrong
+    /// with it. Fails if it is unclear whose signatures count.
     pub fn check(
         &self,
         bundles: Vec<PathBuf>,
         keys: &[String],
         require_signature: bool,
-    ) -> Result<Checked, Failure> {
+    ) -> Result<Checked> {
         let judge = match self.accepted(keys)?.judge(self.policy()) {
             Err(Failure::NobodyTrusted) => None,
             judge => Some(judge?),
@@ -115,8 +114,7 @@ impl Publisher<'_> {
     }
 }
 
-/// Looks at one bundle and the signature beside it. Fails if one of the files cannot be read, or
-/// changes meanwhile.
+/// Looks at one bundle and its signature. Fails if one of them is unreadable, or changes meanwhile.
 pub fn look(path: &Path, judge: Option<&Judge>) -> disk::Result<Seen> {
     let mut file = BundleFile::open(path, Links::Follow)?;
     let mut bundle = file.inspect()?;
@@ -252,8 +250,7 @@ impl Serialize for CheckedBundle {
 const QUICK_SIZE: u64 = 32 * 1024 * 1024;
 const QUICK_TIME: Duration = Duration::from_secs(2);
 
-/// Warns of plugin bundles among these files that the server would not install. Bundles that take
-/// too long are skipped.
+/// Warns of plugins that the server would not install, unless looking at them takes too long.
 pub fn warn_of_bundles<'a>(paths: impl Iterator<Item = &'a Path>, watch: &dyn Watch) {
     let start = watch.now();
     for path in paths.filter(|path| path.as_os_str().as_encoded_bytes().ends_with(b".tar.gz")) {

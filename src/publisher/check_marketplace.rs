@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Publisher;
-use super::failure::{EXIT_COULD_NOT, EXIT_NO, Failure};
+use super::failure::{EXIT_COULD_NOT, EXIT_NO, Result};
 use super::outcome::{Outcome, Unread};
 use crate::disk::bundle::BundleFile;
 use crate::disk::database::read_database;
@@ -91,7 +91,7 @@ impl Publisher<'_> {
         database: &Path,
         bundles: Option<&Path>,
         keys: &[String],
-    ) -> Result<CheckedDatabase, Failure> {
+    ) -> Result<CheckedDatabase> {
         let database = read_database(database)?;
         let empty = |entry| {
             let (id, version) = identity(entry);
@@ -143,7 +143,7 @@ fn check_bundle(
     signature: &[u8],
     judge: &Judge,
     checked: &CheckedEntry,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<String>> {
     let mut file = BundleFile::open(path, Links::Follow)?;
     if let Some((what, consequence)) = file.verify_and_ask(signature, judge)?.problem() {
         return Ok(Some(format!("{what}; {consequence}")));

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::Publisher;
-use super::failure::{EXIT_NO, Failure, one_line};
+use super::failure::{EXIT_NO, Result, one_line};
 use super::outcome::{Outcome, as_path};
 use super::server_settings::{Setting, meaning_of, table};
 use super::show::CertificateView;
@@ -61,16 +60,10 @@ pub enum KeyState {
     Good,
     /// It ends soon.
     Expiring,
-    /// It is not there.
-    Missing,
-    /// It cannot be read.
-    Unreadable,
-    /// The policy refuses it.
-    Unfit,
     /// An entry before leads to the same file.
     Repeated,
-    /// It was good once: the word says what became of it.
-    Ended(&'static str),
+    /// It is "missing", "unreadable", "unfit", or no good any more: then the word is its standing's.
+    Bad(&'static str),
 }
 
 impl KeyState {
@@ -79,11 +72,8 @@ impl KeyState {
         match self {
             KeyState::Good => "good",
             KeyState::Expiring => "expiring",
-            KeyState::Missing => "missing",
-            KeyState::Unreadable => "unreadable",
-            KeyState::Unfit => "unfit",
             KeyState::Repeated => "repeated",
-            KeyState::Ended(word) => word,
+            KeyState::Bad(word) => word,
         }
     }
 }
@@ -93,12 +83,8 @@ fn as_word<S: Serializer>(state: &KeyState, serializer: S) -> Result<S::Ok, S::E
 }
 
 fn as_map<S: Serializer>(settings: &[Setting], serializer: S) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(settings.len()))?;
-    for setting in settings {
-        let value = json!({"value": setting.value, "default": setting.is_default});
-        map.serialize_entry(setting.name, &value)?;
-    }
-    map.end()
+    let value = |it: &Setting| json!({"value": it.value, "default": it.is_default});
+    serializer.collect_map(settings.iter().map(|it| (it.name, value(it))))
 }
 
 impl Outcome for Checkup {
@@ -111,12 +97,7 @@ impl Outcome for Checkup {
 impl Publisher<'_> {
     /// Checks a server's key files. `environment` is its `MM_CONFIG`; a key must be valid for so
     /// many days. Fails if the configuration cannot be read.
-    pub fn check_server(
-        &self,
-        config: &Path,
-        environment: &str,
-        min_days: u32,
-    ) -> Result<Checkup, Failure> {
+    pub fn check_server(&self, config: &Path, environment: &str, min_days: u32) -> Result<Checkup> {
         check_environment(environment)?;
         let server = ServerConfig::open(config)?;
         let files: Vec<KeyFile> = server.keys().map(|key| read(key, self)).collect();
@@ -148,7 +129,7 @@ fn judge(
     let standing = narrowed(standing, &certificate, known);
     let description = certificate.describe(&publisher.policy());
     (key.state, key.detail) = match standing.problem() {
-        Some(problem) => (KeyState::Ended(standing.word()), problem),
+        Some(problem) => (KeyState::Bad(standing.word()), problem),
         None => expiry(end(&description), publisher.now, min_days),
     };
     key.certificate = Some(CertificateView::described(&certificate, description));
@@ -172,13 +153,13 @@ fn read(file: ListedKeyFile, publisher: &Publisher<'_>) -> KeyFile {
         }
         Err(error) => {
             let is_missing = matches!(path.try_exists(), Ok(false));
-            let state = if is_missing { KeyState::Missing } else { KeyState::Unreadable };
-            return (line(state, one_line(error), None), None);
+            let word = if is_missing { "missing" } else { "unreadable" };
+            return (line(KeyState::Bad(word), one_line(error), None), None);
         }
     };
     if !is_readable {
         let words = "the server may not read it: give it the owner, group and mode of config.json";
-        return (line(KeyState::Unreadable, words.into(), None), None);
+        return (line(KeyState::Bad("unreadable"), words.into(), None), None);
     }
     match read_public_key(bytes, &publisher.policy()) {
         Ok(certificate) => {
@@ -192,7 +173,7 @@ fn read(file: ListedKeyFile, publisher: &Publisher<'_>) -> KeyFile {
                 true => " The server accepts its signatures all the same.",
                 false => "",
             };
-            (line(KeyState::Unfit, format!("{unfit}{all_the_same}"), Some(accepts)), None)
+            (line(KeyState::Bad("unfit"), format!("{unfit}{all_the_same}"), Some(accepts)), None)
         }
     }
 }

@@ -9,7 +9,7 @@ use super::check::{NO_SIGNATURE, look};
 pub use super::diagnose_key::PassphraseFrom;
 use super::diagnose_key::Subject;
 use super::diagnosed::{Diagnosis, Observation, Row, fail, ok, warn};
-use super::failure::Failure;
+use super::failure::{Failure, Result};
 use super::keys::{KeyText, Origin};
 use crate::disk::Error;
 use crate::disk::permissions::{check_writable, exposed};
@@ -24,7 +24,7 @@ pub struct Diagnosing<'a> {
     /// The KEY that would sign, if one is named.
     pub keys: &'a [String],
     /// The text with the key, or why there is none.
-    pub text: Result<Option<KeyText>, Failure>,
+    pub text: Result<Option<KeyText>>,
     /// The file that the text is from.
     pub key_file: Option<&'a Path>,
     /// Where its passphrase would come from.
@@ -34,13 +34,13 @@ pub struct Diagnosing<'a> {
     /// Bundles that would be signed.
     pub bundles: &'a [PathBuf],
     /// The time that signatures would be dated with.
-    pub created: Result<SystemTime, Failure>,
+    pub created: Result<SystemTime>,
 }
 
 impl Publisher<'_> {
     /// Looks at everything that signing needs. Writes nothing. Fails with [`Failure::Usage`] alone:
     /// what else is wrong is said in the checks.
-    pub fn diagnose(&self, diagnosing: Diagnosing<'_>) -> Result<Diagnosis, Failure> {
+    pub fn diagnose(&self, diagnosing: Diagnosing<'_>) -> Result<Diagnosis> {
         let Diagnosing { keys, text, key_file, passphrase, min_days, bundles, created } =
             diagnosing;
         let found = match text.and_then(|text| self.find_keys(keys, text.as_ref())) {
@@ -71,7 +71,7 @@ const EARLIEST: Duration = Duration::from_secs(1_793_491_200);
 
 fn clock(
     subject: Option<&Subject<'_>>,
-    created: &Result<SystemTime, Failure>,
+    created: &Result<SystemTime>,
     publisher: &Publisher<'_>,
 ) -> Observation {
     const MEND: &str = "set the clock, for example with: timedatectl set-ntp true";

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::Publisher;
 use super::advice::UNREADABLE;
 use super::diagnosed::{Health, Observation, Row, fail, ok, warn};
-use super::failure::Failure;
+use super::failure::{Failure, Result};
 use super::keys::{Found, Origin};
 use super::show::first_user_id;
 use super::signer::Form;
@@ -67,7 +67,7 @@ impl<'a> Subject<'a> {
         file: Option<&Path>,
         passphrase: &PassphraseFrom,
         min_days: Option<u32>,
-        created: Result<SystemTime, Failure>,
+        created: Result<SystemTime>,
     ) -> Vec<Row> {
         let passphrase = self.passphrase(passphrase);
         let is_hopeless = passphrase.state == Health::Fail;
@@ -124,7 +124,7 @@ impl<'a> Subject<'a> {
         ok(format!("{key} ({user_id}), from {origin}"))
     }
 
-    fn strength(&self) -> Result<Observation, Failure> {
+    fn strength(&self) -> Result<Observation> {
         check(self.certificate, &self.policy)?;
         // Other checks say what is wrong with the home.
         if let Some(shelf) = self.publisher.home().ok().and_then(|home| home.keys().ok()) {
@@ -220,7 +220,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    fn revocation_certificate(&self) -> Result<Observation, Failure> {
+    fn revocation_certificate(&self) -> Result<Observation> {
         let (home, key) = (self.publisher.home()?, self.certificate.fingerprint());
         for reason in [RevocationReason::Unspecified, RevocationReason::Compromised] {
             let path = home.revocation_path(&key, reason);
@@ -237,11 +237,7 @@ impl<'a> Subject<'a> {
     }
 
     /// Signs a few bytes in memory as `sign` does, with both judges looking at them.
-    fn trial(
-        &self,
-        key: SigningKey,
-        created: Result<SystemTime, Failure>,
-    ) -> Result<Observation, Failure> {
+    fn trial(&self, key: SigningKey, created: Result<SystemTime>) -> Result<Observation> {
         let form = Form { way: ContentHash::SHA256, created: created?, armored: false };
         let signer = self.publisher.signer_with(key, true, form)?;
         signer.sign(&signer.hash(b"plugsign doctor"))?;

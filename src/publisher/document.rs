@@ -3,8 +3,7 @@
 use super::show::first_user_id;
 use crate::openpgp::certificate::Certificate;
 
-/// Puts values in the places of `{{NAME}}`, in one pass: what looks like a place within a value
-/// is none.
+/// Puts values in the places of `{{NAME}}`, in one pass: a place within a value stays as it is.
 pub fn fill(template: &str, values: &[(&str, String)]) -> String {
     let mut filled = String::new();
     let mut rest = template;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::Publisher;
-use super::failure::{Failure, secret_not_written};
+use super::failure::{Result, secret_not_written};
 use super::list::matching;
 use super::outcome::{Outcome, as_path};
 use crate::disk::Error;
@@ -71,7 +71,7 @@ pub struct NewFile<'a> {
 }
 
 /// Keys that left.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub struct Exported {
     /// The keys.
     pub fingerprints: Vec<Fingerprint>,
@@ -120,24 +120,12 @@ impl NewFile<'_> {
 
 impl Exported {
     pub(super) fn new(fingerprints: Vec<Fingerprint>, what: &'static str) -> Exported {
-        Exported {
-            fingerprints,
-            left_out: Vec::new(),
-            secret: what != Part::Certificate.name(),
-            what,
-            output: None,
-            bytes: Zeroizing::new(Vec::new()),
-            unprotected: Vec::new(),
-            is_whole: true,
-        }
+        let secret = what != Part::Certificate.name();
+        Exported { fingerprints, secret, what, is_whole: true, ..Exported::default() }
     }
 
     /// Writes the bytes into a file, if there is one to write.
-    pub(super) fn written(
-        mut self,
-        output: Option<NewFile<'_>>,
-        umask: u32,
-    ) -> Result<Exported, Failure> {
+    pub(super) fn written(mut self, output: Option<NewFile<'_>>, umask: u32) -> Result<Exported> {
         let Some(file) = output else { return Ok(self) };
         let access = match self.secret {
             true => file.secret_access(),
@@ -159,7 +147,7 @@ impl Exported {
 impl Publisher<'_> {
     /// Hands out keys of the home. Fails if a name does not name a key or names a subkey of one, if a
     /// file of the key or the output is in the way, or if a secret key has no passphrase.
-    pub fn export(&self, export: &Export<'_>) -> Result<Exported, Failure> {
+    pub fn export(&self, export: &Export<'_>) -> Result<Exported> {
         let mut exported = Exported::new(Vec::new(), export.part.name());
         let shelf = match export.names {
             Names::One(_) => self.home()?.keys()?,
@@ -197,7 +185,7 @@ impl Publisher<'_> {
 type Chosen<'a> = (&'a HomeKey, Vec<Fingerprint>);
 
 impl Export<'_> {
-    fn choose<'s>(&self, shelf: &'s Shelf<HomeKey>) -> Result<Vec<Chosen<'s>>, Failure> {
+    fn choose<'s>(&self, shelf: &'s Shelf<HomeKey>) -> Result<Vec<Chosen<'s>>> {
         let is_secret = self.part.is_secret();
         let mut chosen: Vec<Chosen<'s>> = Vec::new();
         match self.names {
@@ -247,7 +235,7 @@ impl Export<'_> {
         &self,
         names: &[KeyQuery],
         certificate: &Certificate,
-    ) -> Result<Vec<Fingerprint>, Failure> {
+    ) -> Result<Vec<Fingerprint>> {
         let mut alone = Vec::new();
         let mut is_whole = false;
         for name in names.iter().filter(|name| name.matches(certificate)) {
@@ -270,7 +258,7 @@ impl Export<'_> {
         key: &HomeKey,
         alone: &[Fingerprint],
         exported: &mut Exported,
-    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    ) -> Result<Zeroizing<Vec<u8>>> {
         let certificate = &key.certificate;
         match self.part {
             Part::Certificate if alone.is_empty() => Ok(Zeroizing::new(certificate.to_bytes()?)),

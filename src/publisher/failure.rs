@@ -21,6 +21,9 @@ pub const EXIT_COULD_NOT: u8 = 3;
 /// The exit code of what the policy refuses.
 pub const EXIT_REFUSED: u8 = 4;
 
+/// What comes of an act, or why it could not be done.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
 /// Why an act could not be done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

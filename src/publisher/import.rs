@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::Publisher;
 use super::ask::Which;
 use super::change::settle;
-use super::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure};
+use super::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure, Result};
 use super::outcome::Outcome;
 use super::show::first_user_id;
 pub use super::store::Fate;
@@ -44,8 +44,7 @@ pub enum ProtectedKeys<'a> {
     /// The passphrase is asked for, to prove that the key is whole. A weak protection is replaced.
     #[default]
     Unlocked,
-    /// As with gpg, nobody is asked, and the key stays as it is. It is proven if its passphrase is
-    /// given.
+    /// As with gpg, nobody is asked, and the key stays. A given passphrase proves it.
     AsItIs(Option<&'a Arc<Passphrase>>),
 }
 
@@ -93,7 +92,7 @@ impl ImportedKey {
     pub(super) fn of(
         certificate: &Certificate,
         kind: &'static str,
-        stored: Result<Fate, Failure>,
+        stored: Result<Fate>,
     ) -> ImportedKey {
         ImportedKey {
             fingerprint: Some(certificate.fingerprint()),
@@ -106,8 +105,7 @@ impl ImportedKey {
         }
     }
 
-    /// A subkey whose secret part stays where it is. If its key came over, and signs, nothing of
-    /// it is refused.
+    /// A subkey whose secret part stays. If the key came over and signs, that is no refusal.
     pub(super) fn left_behind(
         certificate: &Certificate,
         subkey: &Fingerprint,
@@ -154,7 +152,7 @@ pub struct Importer<'a> {
 
 impl<'a> Importer<'a> {
     /// Starts with nothing imported. Fails if the home cannot be used.
-    pub fn new(publisher: &'a Publisher<'a>, taking: Taking<'a>) -> Result<Importer<'a>, Failure> {
+    pub fn new(publisher: &'a Publisher<'a>, taking: Taking<'a>) -> Result<Importer<'a>> {
         publisher.home()?.check()?;
         let (imported, storing) = (Imported::default(), Storing::default());
         Ok(Importer { publisher, taking, imported, storing })
@@ -226,11 +224,7 @@ impl<'a> Importer<'a> {
         ImportedKey::of(certificate, SECRET_KEY, stored)
     }
 
-    fn take_refreshed(
-        &self,
-        secret: &SecretKey,
-        certificate: &Certificate,
-    ) -> Result<Fate, Failure> {
+    fn take_refreshed(&self, secret: &SecretKey, certificate: &Certificate) -> Result<Fate> {
         let publisher = self.publisher;
         let (primary, passphrase) = publisher.until_right(|| {
             let passphrase = publisher.passphrase_of(secret, certificate)?;
@@ -243,7 +237,7 @@ impl<'a> Importer<'a> {
         self.take(&secret.merge(&renewed)?, &renewed)
     }
 
-    fn take(&self, secret: &SecretKey, certificate: &Certificate) -> Result<Fate, Failure> {
+    fn take(&self, secret: &SecretKey, certificate: &Certificate) -> Result<Fate> {
         let publisher = self.publisher;
         if secret.secret_fingerprints().is_empty() {
             // No passphrase would change that.
@@ -274,7 +268,7 @@ impl<'a> Importer<'a> {
         secret: &SecretKey,
         certificate: &Certificate,
         passphrase: Option<&Passphrase>,
-    ) -> Result<Fate, Failure> {
+    ) -> Result<Fate> {
         let Taking { replace, protected, .. } = self.taking;
         let fate = store_secret(secret, certificate, replace, passphrase, self.publisher)?;
         // What gpg's command lines sign is not for servers.
@@ -289,7 +283,7 @@ impl<'a> Importer<'a> {
         &self,
         secret: &SecretKey,
         certificate: &Certificate,
-    ) -> Result<(Option<SecretKey>, Option<Arc<Passphrase>>), Failure> {
+    ) -> Result<(Option<SecretKey>, Option<Arc<Passphrase>>)> {
         let no_passphrase = self.taking.no_passphrase;
         secret.check(None).or_else(|error| match error {
             // A protected part among unprotected ones: it is checked below.
@@ -311,8 +305,7 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// Unlocks a key, to prove that it is whole and belongs to its certificate, and returns it
-/// better protected if it needs to be.
+/// Proves that a key is whole and its certificate's. Returns it, better protected if need be.
 pub(super) fn prove(secret: &SecretKey, passphrase: &Passphrase) -> openpgp::Result<SecretKey> {
     secret.check(Some(passphrase))?;
     secret.protect(passphrase)

@@ -5,7 +5,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::Publisher;
-use super::failure::Failure;
+use super::failure::{Failure, Result};
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::ids::Fingerprint;
@@ -54,14 +54,10 @@ pub struct KeyText {
 }
 
 impl Publisher<'_> {
-    /// Finds the keys: those named, in their order, else the only one there is. At least one.
-    /// A key that is named is looked for in a file always, in the environment if it is there, else
-    /// in the home. Fails if a name is no KEY, if none or several match, or if one is named twice.
-    pub fn find_keys(
-        &self,
-        names: &[String],
-        text: Option<&KeyText>,
-    ) -> Result<Vec<Found>, Failure> {
+    /// Finds the keys that are named, in their order, else the only one there is. A file always has
+    /// them, the environment if they are there, else the home. Fails for an unclear name or a
+    /// repeated key.
+    pub fn find_keys(&self, names: &[String], text: Option<&KeyText>) -> Result<Vec<Found>> {
         if names.is_empty() {
             return Ok(vec![self.find_key(None, text)?]);
         }
@@ -79,11 +75,7 @@ impl Publisher<'_> {
     }
 
     /// Finds one key, as [`Publisher::find_keys`] does.
-    pub fn find_key(
-        &self,
-        query: Option<&KeyQuery>,
-        text: Option<&KeyText>,
-    ) -> Result<Found, Failure> {
+    pub fn find_key(&self, query: Option<&KeyQuery>, text: Option<&KeyText>) -> Result<Found> {
         match (text, query) {
             (Some(text), Some(query)) if !text.has(query) => self.find_in_home(Some(query)),
             (Some(text), query) => self.find_in_text(text, query),
@@ -91,7 +83,7 @@ impl Publisher<'_> {
         }
     }
 
-    fn find_in_home(&self, query: Option<&KeyQuery>) -> Result<Found, Failure> {
+    fn find_in_home(&self, query: Option<&KeyQuery>) -> Result<Found> {
         let home = match self.home() {
             // Who names no key has none at all.
             Err(Failure::NoHome) if query.is_none() => {
@@ -109,7 +101,7 @@ impl Publisher<'_> {
 
     /// Finds the one secret key of a text. What the home knows of it counts for it too: a
     /// revocation above all, also in a trusted copy.
-    fn find_in_text(&self, text: &KeyText, query: Option<&KeyQuery>) -> Result<Found, Failure> {
+    fn find_in_text(&self, text: &KeyText, query: Option<&KeyQuery>) -> Result<Found> {
         let mut secret = text.read(query)?;
         let exactly = query.and_then(|query| query.exactly(secret.certificate()));
         let fingerprint = secret.fingerprint();
@@ -133,15 +125,14 @@ impl Publisher<'_> {
 }
 
 impl KeyText {
-    /// Returns whether a key that was asked for is to be looked for here: in a file always, in the
-    /// environment if it is there.
+    /// Returns whether to look for a KEY here: in a file always, elsewhere if it is there.
     fn has(&self, query: &KeyQuery) -> bool {
         let is_it = |key: openpgp::Result<Key>| matches!(key, Ok(Key::Secret(secret)) if query.matches(secret.certificate()));
         self.origin == Origin::File
             || read_keys(&self.bytes).is_ok_and(|keys| keys.into_iter().any(is_it))
     }
 
-    fn read(&self, query: Option<&KeyQuery>) -> Result<SecretKey, Failure> {
+    fn read(&self, query: Option<&KeyQuery>) -> Result<SecretKey> {
         const SECRET: &str = "that is a certificate, which cannot sign: where its secret key is, export that with plugsign export --secret KEY -a, or for a CI with plugsign export --ci KEY";
         const NAMED: &str = "that takes the secret key itself; to name a key of the home: -u KEY";
         let advice = || names_a_key(&self.bytes).then_some(NAMED);
@@ -183,13 +174,12 @@ pub(super) fn one_secret(
     }
 }
 
-/// Returns the certificates in the bytes of a file that `--key` names. A revocation certificate in
-/// it counts for its certificate.
+/// Returns the certificates in a file that `--key` names, with the revocations in it.
 pub(super) fn certificates_of(
     bytes: &[u8],
     path: &Path,
     publisher: &Publisher<'_>,
-) -> Result<Vec<Certificate>, Failure> {
+) -> Result<Vec<Certificate>> {
     let mut last = None;
     // Of several files, it is named which one has no key.
     let named = |error| match error {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Publisher;
-use super::failure::{EXIT_COULD_NOT, Failure, one_line};
+use super::failure::{EXIT_COULD_NOT, Result, one_line};
 use super::keys::{Found, Origin};
 use super::outcome::{Outcome, Unread};
 use super::show::{CertificateView, as_texts, expiry_notice};
@@ -69,10 +69,9 @@ impl Outcome for Listing {
 }
 
 impl Publisher<'_> {
-    /// Lists the keys of the home: those that are named, else all. `secret` leaves out those
-    /// whose secret part is not here. Fails if the home cannot be read, or if a name does not name
-    /// exactly one of the keys.
-    pub fn list(&self, names: &[String], secret: bool) -> Result<Listing, Failure> {
+    /// Lists the keys of the home, or those that are named. `secret` leaves out keys without a
+    /// secret part. Fails if the home cannot be read, or if a name does not name exactly one key.
+    pub fn list(&self, names: &[String], secret: bool) -> Result<Listing> {
         let mut shelf = self.home()?.keys()?;
         shelf.items.retain(|key| !secret || key.secret.is_some());
         let mut chosen = Vec::new();

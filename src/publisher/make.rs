@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::Publisher;
-use super::failure::{Failure, one_line};
+use super::failure::{Failure, Result, one_line};
 use super::outcome::{Outcome, as_path};
 use super::show::{CertificateView, first_user_id, until};
 use super::store::check;
@@ -46,10 +46,9 @@ pub struct Made {
 impl Outcome for Made {}
 
 impl Publisher<'_> {
-    /// Checks, before anybody is asked for anything, that a key could be kept and its summary
-    /// written. Later would be too late: the key would be there, and its sheet not. Fails if others
-    /// can write to the home, or if there is no place for the summary.
-    pub fn check_before_making(&self, summary: Option<&Path>) -> Result<(), Failure> {
+    /// Checks, before anybody is asked, that a key could be kept and its summary written: a key
+    /// must not be there without its sheet. Fails for a home or a place that cannot be used.
+    pub fn check_before_making(&self, summary: Option<&Path>) -> Result<()> {
         self.home()?.check()?;
         let Some(path) = summary else { return Ok(()) };
         if fs::symlink_metadata(path).is_ok() {
@@ -61,15 +60,15 @@ impl Publisher<'_> {
         written.map_err(|error| Failure::advised(error, advice))
     }
 
-    /// Makes a key and stores it with its revocation certificates. `sheet` names the file for the
-    /// summary of an organisation's key. If that cannot be written, it is a warning, for the key is
-    /// there. Fails if OpenPGP cannot hold the plan, or if the home cannot be written to.
+    /// Makes a key and stores it with its revocation certificates. A summary that cannot be written
+    /// to `sheet` is a warning. Fails if OpenPGP cannot hold the plan, or if the home is not
+    /// writable.
     pub fn make(
         &self,
         plan: &KeyPlan,
         passphrase: Option<&Passphrase>,
         sheet: Option<&Path>,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Made> {
         let home = self.home()?;
         home.check()?;
         self.watch.detail(&format!("making {} RSA bits", plan.bits.bits()));
@@ -107,7 +106,7 @@ impl Publisher<'_> {
     }
 
     /// Says so if a key of the home has the user ID: neither is found by it any more.
-    fn warn_of_namesakes(&self, user_id: &str) -> Result<(), Failure> {
+    fn warn_of_namesakes(&self, user_id: &str) -> Result<()> {
         for key in self.home()?.keys()?.items {
             if key.certificate.standing_user_ids().iter().any(|id| id == user_id.as_bytes()) {
                 let fingerprint = key.certificate.fingerprint();
@@ -120,8 +119,7 @@ impl Publisher<'_> {
     }
 }
 
-/// Returns the sheet that goes into the safe with an organisation's key: what the key is, and what to
-/// keep where.
+/// Returns the sheet for the safe with an organisation's key: what it is, what to keep where.
 fn summary(
     certificate: &Certificate,
     description: &Description,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::failure::Failure;
+use super::failure::{Failure, Result};
 use super::outcome::{Outcome, Unread, as_path};
 use super::{PATIENCE, Publisher};
 use crate::disk::Error;
@@ -36,7 +36,7 @@ pub struct Adding<'a> {
 }
 
 impl Adding<'_> {
-    fn check(&self) -> Result<(), Failure> {
+    fn check(&self) -> Result<()> {
         let urls = [&self.details.homepage_url, &self.details.release_notes_url];
         let given = urls.into_iter().flatten().map(String::as_str);
         match given.chain([self.download_url_base]).find(|url| !is_web_address(url)) {
@@ -88,7 +88,7 @@ impl Outcome for ChangedDatabase {
 impl Publisher<'_> {
     /// Adds signed bundles: all of them, or none. The outcome says what speaks against a bundle.
     /// Fails if an address is none, or if the database cannot be changed.
-    pub fn add_to_marketplace(&self, adding: &Adding<'_>) -> Result<ChangedDatabase, Failure> {
+    pub fn add_to_marketplace(&self, adding: &Adding<'_>) -> Result<ChangedDatabase> {
         adding.check()?;
         let judge = self.accepted(adding.keys)?.judge(self.policy())?;
         let mut file = DatabaseFile::change(adding.database, self.umask, PATIENCE)?;
@@ -134,14 +134,13 @@ impl Publisher<'_> {
         Ok(added)
     }
 
-    /// Takes a release out of a database. Fails if it is not there, or if the database cannot be
-    /// changed.
+    /// Takes a release out of a database. Fails if it is not there, or on a disk error.
     pub fn remove_from_marketplace(
         &self,
         database: &Path,
         id: &str,
         version: &str,
-    ) -> Result<ChangedDatabase, Failure> {
+    ) -> Result<ChangedDatabase> {
         let mut file = DatabaseFile::change(database, self.umask, PATIENCE)?;
         let removed = file.database.remove(id, version);
         if removed.is_empty() {
@@ -173,7 +172,7 @@ struct Item {
     download: Download,
 }
 
-fn read(path: &Path, judge: &Judge, base: &str) -> Result<Item, Failure> {
+fn read(path: &Path, judge: &Judge, base: &str) -> Result<Item> {
     let no = |words: &str| Failure::No(words.into());
     let because = |what: &str, consequence: &str| no(&format!("{what}; {consequence}"));
     let mut file = BundleFile::open(path, Links::Follow)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::failure::Failure;
+use super::failure::{Failure, Result};
 use super::import::{CERTIFICATE, ImportedKey, Importer, SECRET_KEY, prove};
 use super::store::{Fate, check};
 use crate::disk::gnupg::GnupgHome;
@@ -15,7 +15,7 @@ use crate::openpgp::weakness::Weakness;
 impl Importer<'_> {
     /// Takes over the keys of a GnuPG home. Each key goes its own way: one that cannot come over
     /// keeps no other from it. Fails if the folder is no GnuPG home, or cannot be read.
-    pub fn gnupg_home(&mut self, folder: &Path) -> Result<(), Failure> {
+    pub fn gnupg_home(&mut self, folder: &Path) -> Result<()> {
         let gnupg = GnupgHome::read(folder)?;
         let mut owned = vec![false; gnupg.private_keys.len()];
         for certificate in &gnupg.certificates {
@@ -73,7 +73,7 @@ impl Importer<'_> {
         }
     }
 
-    fn take_found(&self, certificate: &Certificate, found: &GnupgKey<'_>) -> Result<Fate, Failure> {
+    fn take_found(&self, certificate: &Certificate, found: &GnupgKey<'_>) -> Result<Fate> {
         let publisher = self.publisher;
         let (secret, passphrase) = if found.is_protected() {
             publisher.until_right(|| {

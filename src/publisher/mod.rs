@@ -46,7 +46,7 @@ pub mod watch;
 use std::time::{Duration, SystemTime};
 
 use self::ask::Ask;
-use self::failure::{Failure, one_line};
+use self::failure::{Failure, Result, one_line};
 use self::watch::Watch;
 use crate::disk::home::{Home, Lock};
 use crate::disk::shelf::Shelf;
@@ -76,13 +76,13 @@ pub struct Publisher<'a> {
 
 impl<'a> Publisher<'a> {
     /// Returns the home, or [`Failure::NoHome`]. Acts that need none work without.
-    pub fn home(&self) -> Result<&'a Home, Failure> {
+    pub fn home(&self) -> Result<&'a Home> {
         self.home.ok_or(Failure::NoHome)
     }
 
     /// Takes the home's lock. Fails if another command keeps it for more than ten seconds, or if
     /// the home cannot be written to.
-    pub fn lock(&self) -> Result<Lock, Failure> {
+    pub fn lock(&self) -> Result<Lock> {
         Ok(self.home()?.lock(PATIENCE)?)
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::Publisher;
 use super::change::of_home;
 use super::export::{Exported, NewFile, check_may_leave};
-use super::failure::Failure;
+use super::failure::{Failure, Result};
 use super::keys::one_secret;
 use super::show::first_user_id;
 use crate::disk::Error;
@@ -22,16 +22,15 @@ use crate::openpgp::secret_key::SecretKey;
 pub const WHOLE: &str = "whole secret key";
 
 impl Publisher<'_> {
-    /// Hands out one signing subkey for a CI's secret store, under a new passphrase: the newest,
-    /// or the one that `SUBKEY!` names. It is one line of base64, unless it is armored. Fails if the
-    /// name does not name a key or names a subkey of one, if no subkey can sign, if the file cannot
-    /// be written, or as [`Ask`](super::ask::Ask) does.
+    /// Hands out one signing subkey for a CI, under a new passphrase: the newest, or the one that
+    /// `SUBKEY!` names. It is armored, or one line of base64. Fails if there is none, if the file
+    /// cannot be written, or as [`Ask`](super::ask::Ask) does.
     pub fn export_for_ci(
         &self,
         name: &str,
         armor: bool,
         output: Option<NewFile<'_>>,
-    ) -> Result<Exported, Failure> {
+    ) -> Result<Exported> {
         let query = KeyQuery::parse(name)?;
         let shelf = self.home()?.keys()?;
         let key = shelf.find_secret(Some(&query))?;
@@ -59,16 +58,15 @@ impl Publisher<'_> {
         exported.written(output, self.umask)
     }
 
-    /// Moves the primary key out of the home: the whole key goes into a file of the folder first,
-    /// durably, and is read back; then the home's copy loses the primary's secret part. Fails if the
-    /// name does not name a key or names a subkey of one, if the primary key is not here or alone can
-    /// sign, if the file cannot be written, or as [`Ask`](super::ask::Ask) does.
+    /// Moves the primary key out of the home. The whole key goes into a file first, durably, and is
+    /// read back; then the home's copy loses it. Fails if it is not here or alone can sign, if the
+    /// file cannot be written, or as [`Ask`](super::ask::Ask) does.
     pub fn move_primary(
         &self,
         name: &str,
         folder: NewFile<'_>,
         unprotected: bool,
-    ) -> Result<Exported, Failure> {
+    ) -> Result<Exported> {
         let query = KeyQuery::parse(name)?;
         let home = self.home()?;
         let shelf = home.keys()?;
@@ -103,7 +101,7 @@ impl Publisher<'_> {
     }
 }
 
-fn make_folder(folder: &Path) -> Result<(), Failure> {
+fn make_folder(folder: &Path) -> Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -111,8 +109,7 @@ fn make_folder(folder: &Path) -> Result<(), Failure> {
     Ok(sync_folder(folder_of(folder))?)
 }
 
-/// Removes what a killed run left half-written. Who has the home's lock is the only one who
-/// writes such files.
+/// Removes what a killed run left. Only who has the home's lock writes such files.
 fn remove_leftovers(folder: &Path, name: &str) {
     let prefix = format!(".{name}.");
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -124,7 +121,7 @@ fn remove_leftovers(folder: &Path, name: &str) {
 }
 
 /// Writes the whole key, or takes what an interrupted run wrote, if nothing is missing in it.
-fn store_whole(path: &Path, whole: &SecretKey, access: Access) -> Result<(), Failure> {
+fn store_whole(path: &Path, whole: &SecretKey, access: Access) -> Result<()> {
     let bytes = whole.to_armored()?;
     // An interrupted run may have left it, where a name cannot be taken in one step.
     let is_empty = |it: &fs::Metadata| it.is_file() && it.len() == 0;

@@ -20,8 +20,7 @@ pub fn cores() -> NonZero<usize> {
     thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
 }
 
-/// Returns how many threads keep the cores busy while some of them wait for the disk, which gains
-/// nothing from more at once.
+/// Returns how many threads keep the cores busy while some of them wait for the disk.
 pub fn threads_that_write() -> NonZero<usize> {
     const MOST_WAITING: usize = 8;
     cores().saturating_add((2 * cores().get()).min(MOST_WAITING))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Publisher;
 use super::ask::Which;
-use super::failure::Failure;
+use super::failure::{Failure, Result};
 use super::keys::Found;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
@@ -14,13 +14,12 @@ use crate::openpgp::secret_key::{Passphrase, Protection, SecretKey, SigningKey};
 /// All of these also fail as [`Ask`](super::ask::Ask) does. A person who gives a wrong passphrase
 /// may try three times. If a wrong one was given otherwise, the failure says where.
 impl Publisher<'_> {
-    /// Gets a new key's passphrase: as given, or asked for twice. None if it shall have none.
-    /// Fails with [`Failure::EmptyPassphrase`].
+    /// Gets a new key's passphrase, if it shall have one, or [`Failure::EmptyPassphrase`].
     pub fn passphrase_for_new_key(
         &self,
         no_passphrase: bool,
         what: &str,
-    ) -> Result<Option<Arc<Passphrase>>, Failure> {
+    ) -> Result<Option<Arc<Passphrase>>> {
         match no_passphrase {
             true => Ok(None),
             false => self.chosen(Which::Key, what, Failure::EmptyPassphrase).map(Some),
@@ -28,16 +27,11 @@ impl Publisher<'_> {
     }
 
     /// Gets the passphrase that a key has from now on. Fails with [`Failure::EmptyNewPassphrase`].
-    pub fn new_passphrase(&self, what: &str) -> Result<Arc<Passphrase>, Failure> {
+    pub fn new_passphrase(&self, what: &str) -> Result<Arc<Passphrase>> {
         self.chosen(Which::New, what, Failure::EmptyNewPassphrase)
     }
 
-    fn chosen(
-        &self,
-        which: Which,
-        what: &str,
-        if_empty: Failure,
-    ) -> Result<Arc<Passphrase>, Failure> {
+    fn chosen(&self, which: Which, what: &str, if_empty: Failure) -> Result<Arc<Passphrase>> {
         let passphrase = match self.ask.given(which)? {
             Some(passphrase) => passphrase,
             None => Arc::new(self.ask.new_passphrase(which, what)?),
@@ -50,7 +44,7 @@ impl Publisher<'_> {
         &self,
         secret: &SecretKey,
         certificate: &Certificate,
-    ) -> Result<Option<Arc<Passphrase>>, Failure> {
+    ) -> Result<Option<Arc<Passphrase>>> {
         match secret.protection() {
             Protection::None => Ok(None),
             // There is nothing to unlock, and where the parts are is said without one.
@@ -60,10 +54,7 @@ impl Publisher<'_> {
     }
 
     /// Gets the passphrase of a key that needs one.
-    pub fn passphrase_of_protected(
-        &self,
-        certificate: &Certificate,
-    ) -> Result<Arc<Passphrase>, Failure> {
+    pub fn passphrase_of_protected(&self, certificate: &Certificate) -> Result<Arc<Passphrase>> {
         self.given_or_asked(&[Which::Key], certificate, "Passphrase")
     }
 
@@ -72,7 +63,7 @@ impl Publisher<'_> {
         sources: &[Which],
         certificate: &Certificate,
         words: &str,
-    ) -> Result<Arc<Passphrase>, Failure> {
+    ) -> Result<Arc<Passphrase>> {
         for which in sources {
             if let Some(given) = self.ask.given(*which)? {
                 return Ok(given);
@@ -82,7 +73,7 @@ impl Publisher<'_> {
     }
 
     /// Unlocks a lent primary key: with its own passphrase, else with the home's, else asked for.
-    pub(super) fn unlock_lent(&self, lent: &SecretKey) -> Result<PrimaryKey, Failure> {
+    pub(super) fn unlock_lent(&self, lent: &SecretKey) -> Result<PrimaryKey> {
         const SOURCES: [Which; 2] = [Which::Lent, Which::Key];
         let words = "Passphrase of the primary key";
         self.until_right_from(&SOURCES, || {
@@ -99,7 +90,7 @@ impl Publisher<'_> {
         &self,
         secret: &SecretKey,
         certificate: &Certificate,
-    ) -> Result<Option<Arc<Passphrase>>, Failure> {
+    ) -> Result<Option<Arc<Passphrase>>> {
         self.until_right(|| {
             let passphrase = self.passphrase_of(secret, certificate)?;
             secret.check(passphrase.as_deref())?;
@@ -107,9 +98,8 @@ impl Publisher<'_> {
         })
     }
 
-    /// Unlocks a key for signing. Whatever speaks against the key is said before a passphrase is
-    /// asked for.
-    pub fn unlock(&self, found: &Found) -> Result<SigningKey, Failure> {
+    /// Unlocks a key for signing. What speaks against it is said before anybody is asked.
+    pub fn unlock(&self, found: &Found) -> Result<SigningKey> {
         let Found { secret, exactly, .. } = found;
         let exactly = exactly.as_ref();
         let policy = self.policy();
@@ -129,15 +119,15 @@ impl Publisher<'_> {
     }
 
     /// Does what takes the key's passphrase.
-    pub fn until_right<T>(&self, work: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+    pub fn until_right<T>(&self, work: impl FnMut() -> Result<T>) -> Result<T> {
         self.until_right_from(&[Which::Key], work)
     }
 
     fn until_right_from<T>(
         &self,
         sources: &[Which],
-        mut work: impl FnMut() -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+        mut work: impl FnMut() -> Result<T>,
+    ) -> Result<T> {
         let mut tries = 3;
         loop {
             tries -= 1;

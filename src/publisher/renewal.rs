@@ -1,5 +1,4 @@
-//! Builds the shell commands that hints suggest for a key that ends. None of them shortens a
-//! validity.
+//! Builds the shell commands that hints suggest for a key that ends. None shortens a validity.
 
 use std::time::{Duration, SystemTime};
 

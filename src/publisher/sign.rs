@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use super::Publisher;
 use super::check::warn_of_bundles;
-use super::failure::Failure;
+use super::failure::{Failure, Result};
 use super::keys::KeyText;
 use super::outcome::Unread;
 use super::parallel::{each, for_each, threads_that_write};
@@ -63,7 +63,7 @@ pub enum What<'a> {
 impl Publisher<'_> {
     /// Signs files, or standard input. One file that fails stops none of the others: the outcome
     /// says why. Fails if no key was found or unlocked, or if the request makes no sense.
-    pub fn sign(&self, request: SignRequest<'_>) -> Result<Signed, Failure> {
+    pub fn sign(&self, request: SignRequest<'_>) -> Result<Signed> {
         let SignRequest { output, dry_run, .. } = request;
         let release = match &request.what {
             What::Paths(paths, selection) => Release::to_sign(paths, selection),
@@ -117,7 +117,7 @@ impl Publisher<'_> {
     fn unlock_signers(
         &self,
         request: &SignRequest<'_>,
-    ) -> Result<(Vec<UnlockedSigner>, Vec<SignedBy>), Failure> {
+    ) -> Result<(Vec<UnlockedSigner>, Vec<SignedBy>)> {
         let found = self.find_keys(request.keys, request.key_text.as_ref())?;
         let SignRequest { created, armored, .. } = *request;
         let form = Form { way: ContentHash::SHA256, created, armored };
@@ -154,7 +154,7 @@ impl Publisher<'_> {
 }
 
 /// Makes sure that there is one signature where only one can go.
-fn check_output(request: &SignRequest<'_>, release: &Release) -> Result<(), Failure> {
+fn check_output(request: &SignRequest<'_>, release: &Release) -> Result<()> {
     let usage = |message: &str| Err(Failure::Usage(message.into()));
     let is_stream = matches!(request.what, What::Stream(_));
     if request.keys.len() > 1 && (is_stream || request.output != Destination::Beside) {

@@ -54,8 +54,7 @@ pub(super) fn warn_of_lists(folders: &[PathBuf], files: &Sorted<'_>, watch: &dyn
 }
 
 impl Signing<'_> {
-    /// Lists the signed files of a folder and signs the list. If one of them failed, there is no
-    /// list.
+    /// Lists a folder's signed files and signs the list. If one of them failed, there is none.
     pub fn sign_list(
         &self,
         folder: &Path,
@@ -153,8 +152,7 @@ impl Signing<'_> {
         Ok(states.collect())
     }
 
-    /// Returns whether the very same list is there. Another one is an error, unless it may be
-    /// replaced.
+    /// Returns whether the very same list is there. Another one must be replaceable.
     fn is_listed(&self, list: &Path, bytes: &[u8]) -> Result<bool> {
         match (read_small(list, "a list of checksums", MAX_CHECKSUMS), self.existing) {
             (Ok(there), _) if *there == bytes => Ok(true),

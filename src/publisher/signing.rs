@@ -150,8 +150,7 @@ impl Signing<'_> {
         }
     }
 
-    /// Returns whether a good signature is in the new one's place that does as well. Anything else
-    /// there is an error, unless it may be replaced.
+    /// Returns whether a signature is there that does as well. Another file must be replaceable.
     pub fn is_up_to_date(
         &self,
         signer: &UnlockedSigner,
@@ -179,8 +178,7 @@ impl Signing<'_> {
     }
 }
 
-/// Returns the signature in the other form beside a new one, if it is the signer's own and not good
-/// any more.
+/// Returns the signature in the other form beside a new one, if it is the signer's and stale.
 fn stale_beside(signer: &UnlockedSigner, content: &Hashed, output: &Path) -> Option<PathBuf> {
     let other = output.with_extension(if signer.form.armored { "sig" } else { "asc" });
     let is_file = other != output && fs::symlink_metadata(&other).is_ok_and(|it| it.is_file());

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Publisher;
 use super::advice::UNREADABLE;
-use super::failure::Failure;
+use super::failure::Result;
 use crate::disk::home::Lock;
 use crate::disk::shelf::HomeKey;
 use crate::mattermost::server_copy::ServerCopy;
@@ -39,7 +39,7 @@ pub enum Fate {
 pub fn apply_revocation(
     revocation: &Revocation,
     publisher: &Publisher<'_>,
-) -> Result<(Certificate, Result<Fate, Failure>), Failure> {
+) -> Result<(Certificate, Result<Fate>)> {
     let home = publisher.home()?;
     let lock = publisher.lock()?;
     let shelf = home.keys()?;
@@ -70,8 +70,7 @@ pub(super) fn refused(certificate: &Certificate, weakness: Weakness) -> openpgp:
     openpgp::Error::Refused { key: certificate.fingerprint().to_string(), weakness }
 }
 
-/// Many certificates on their way into the home. It is locked once for all of them, and what the
-/// others have is read once.
+/// Certificates on their way into the home, which is locked and read once for all of them.
 #[derive(Default)]
 pub struct Storing {
     open: Option<(Lock, Moduli)>,
@@ -88,7 +87,7 @@ impl Storing {
         &mut self,
         certificate: &Certificate,
         publisher: &Publisher<'_>,
-    ) -> Result<Fate, Failure> {
+    ) -> Result<Fate> {
         let certificate = &certificate.proven();
         let home = publisher.home()?;
         let (lock, moduli) = match &mut self.open {
@@ -117,14 +116,13 @@ impl Storing {
     }
 }
 
-/// Takes over the revocations of certificates that are refused: what is known to be revoked is so
-/// in every copy.
+/// Takes over the revocations of refused certificates: they count in every copy.
 pub fn heed(certificates: &[Certificate], publisher: &Publisher<'_>) {
     // Without a home there is nothing that a revocation could be about.
     let Ok(home) = publisher.home() else { return };
     for certificate in certificates {
         let key = certificate.fingerprint();
-        let heed = || -> Result<bool, Failure> {
+        let heed = || -> Result<bool> {
             Ok(home.knows(&key)? && home.heed(&publisher.lock()?, &certificate.proven())?)
         };
         match heed() {
@@ -172,7 +170,7 @@ pub(super) fn store_secret(
     replace: bool,
     passphrase: Option<&Passphrase>,
     publisher: &Publisher<'_>,
-) -> Result<Fate, Failure> {
+) -> Result<Fate> {
     let home = publisher.home()?;
     let lock = publisher.lock()?;
     let shelf = home.keys_of(&[certificate.fingerprint()])?;

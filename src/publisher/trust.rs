@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::failure::{EXIT_COULD_NOT, Failure};
+use super::failure::{EXIT_COULD_NOT, Failure, Result};
 use super::outcome::{Outcome, Unread, as_path};
 use super::show::CertificateView;
 use super::store::heed;
@@ -116,7 +116,7 @@ impl Wanted<'_> {
     }
 
     /// Refuses parts of a fingerprint, which anybody can make another key for.
-    fn check(&self) -> Result<(), Failure> {
+    fn check(&self) -> Result<()> {
         match self.digits().map_or(40, |digits| digits.len()) {
             40 => Ok(()),
             count => Err(Failure::Usage(format!(
@@ -131,11 +131,7 @@ impl Wanted<'_> {
         Some(digits.trim_start_matches("0X").to_string())
     }
 
-    fn read(
-        &self,
-        file: &Path,
-        publisher: &Publisher<'_>,
-    ) -> Result<(Vec<u8>, Certificate), Failure> {
+    fn read(&self, file: &Path, publisher: &Publisher<'_>) -> Result<(Vec<u8>, Certificate)> {
         let bytes = read_small(file, "a key file", MAX_KEY_FILE)?;
         let certificate = read_public_key(&bytes, &publisher.policy()).inspect_err(|_| {
             let read = read_certificates(&bytes, publisher.budget).unwrap_or_default();
@@ -153,7 +149,7 @@ impl Publisher<'_> {
     /// Trusts the certificates in key files. Refuses what the Mattermost server could not read, or
     /// should not have. What speaks against one file is its entry's to say. Fails if the home or the
     /// configuration cannot be worked on.
-    pub fn trust(&self, truster: Truster<'_>, wanted: &Wanted<'_>) -> Result<Trust, Failure> {
+    pub fn trust(&self, truster: Truster<'_>, wanted: &Wanted<'_>) -> Result<Trust> {
         wanted.check()?;
         let existing = if wanted.force { Existing::Replace } else { Existing::Keep };
         let mut place = self.to_change(truster)?;
@@ -182,7 +178,7 @@ impl Publisher<'_> {
     }
 
     /// Lists what is trusted. Fails if the home or the configuration cannot be read.
-    pub fn list_trusted(&self, truster: Truster<'_>) -> Result<Trust, Failure> {
+    pub fn list_trusted(&self, truster: Truster<'_>) -> Result<Trust> {
         let mut trust = Trust::new("trusted");
         let copies = self.home_copies();
         match truster {
@@ -223,7 +219,7 @@ impl Publisher<'_> {
 
     /// Trusts these names no more. Those that `trust` was given are taken, and the paths of the
     /// files that they came from. Fails if the home or the configuration cannot be worked on.
-    pub fn distrust(&self, truster: Truster<'_>, names: &[String]) -> Result<Trust, Failure> {
+    pub fn distrust(&self, truster: Truster<'_>, names: &[String]) -> Result<Trust> {
         let mut place = self.to_change(truster)?;
         let mut trust = Trust::new("removed");
         for name in names {
@@ -249,7 +245,7 @@ impl Publisher<'_> {
         Ok(trust)
     }
 
-    fn to_change<'p>(&'p self, truster: Truster<'p>) -> Result<Place<'p>, Failure> {
+    fn to_change<'p>(&'p self, truster: Truster<'p>) -> Result<Place<'p>> {
         match truster {
             Truster::Home => {
                 let home = self.home()?;
@@ -275,7 +271,7 @@ impl Publisher<'_> {
         &self,
         name: String,
         word: Option<&'static str>,
-        result: Result<(Vec<u8>, Certificate), Failure>,
+        result: Result<(Vec<u8>, Certificate)>,
         copies: &[Certificate],
     ) -> TrustEntry {
         let (bytes, certificate) = match result {
@@ -298,7 +294,7 @@ enum Place<'a> {
 }
 
 impl Place<'_> {
-    fn commit(self) -> Result<Option<ChangedConfig>, Failure> {
+    fn commit(self) -> Result<Option<ChangedConfig>> {
         match self {
             Place::Home(_) => Ok(None),
             Place::Server(config, change) => Ok(Some(ChangedConfig::new(config, change.commit()?))),
@@ -322,7 +318,7 @@ pub(super) fn narrowed(
 }
 
 /// Refuses to work on a file when the server's environment says that it does not read it.
-pub(super) fn check_environment(environment: &str) -> Result<(), Failure> {
+pub(super) fn check_environment(environment: &str) -> Result<()> {
     match database_of(environment) {
         Some(database) => Err(Error::ConfigInDatabase(database).into()),
         None => Ok(()),

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use super::failure::{EXIT_COULD_NOT, EXIT_NO, Failure};
 use super::outcome::{Outcome, as_path};
@@ -127,11 +127,12 @@ impl From<disk::Error> for Answer {
 
 impl Serialize for Good {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Good", 4)?;
-        fields.serialize_field("certificate", &self.signer().certificate)?;
-        fields.serialize_field("key", &self.signer().key)?;
-        fields.serialize_field("user_id", &shown_user_id(self.user_id()))?;
-        fields.serialize_field("created", &show_time(self.created()))?;
-        fields.end()
+        let fields = json!({
+            "certificate": self.signer().certificate,
+            "key": self.signer().key,
+            "user_id": shown_user_id(self.user_id()),
+            "created": show_time(self.created()),
+        });
+        fields.serialize(serializer)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use super::Publisher;
-use super::failure::Failure;
+use super::failure::{Failure, Result};
 use super::mistaken::is_key_file;
 use super::parallel::{cores, for_each};
 use super::show::warn_of_archives;
@@ -50,7 +50,7 @@ const KEY_FILE: &str = "it is a key file, and no signature: --key takes it";
 impl Publisher<'_> {
     /// Verifies what is named, each artifact on some thread. The line of an artifact says what is
     /// wrong with it. Fails if nobody's signatures count, or if it is unclear whose.
-    pub fn verify(&self, request: &Verify<'_>) -> Result<Verified, Failure> {
+    pub fn verify(&self, request: &Verify<'_>) -> Result<Verified> {
         let release = match (request.signature, request.paths) {
             (Some(signature), [one]) => Release::of_one(one, signature),
             _ => Release::to_verify(request.paths)?,
@@ -80,7 +80,7 @@ impl Publisher<'_> {
         Ok(Verified { lines, passed_over: release.passed_over, as_of: request.at.map(show_time) })
     }
 
-    fn judge(&self, request: &Verify<'_>, release: &Release) -> Result<Vec<Line>, Failure> {
+    fn judge(&self, request: &Verify<'_>, release: &Release) -> Result<Vec<Line>> {
         let accepted = self.accepted(request.keys)?;
         let judge = match request.at {
             Some(at) => accepted.as_of(at).judge(Policy::new(at))?,
@@ -103,7 +103,7 @@ impl Publisher<'_> {
         Ok(lines)
     }
 
-    fn ask_server(&self, request: &Verify<'_>, release: &Release) -> Result<Vec<Line>, Failure> {
+    fn ask_server(&self, request: &Verify<'_>, release: &Release) -> Result<Vec<Line>> {
         let read = |name: &String| match read_small(Path::new(name), "a key file", MAX_KEY_FILE) {
             Err(error) if error.is_not_found() => Err(Failure::NoKeyFile(name.clone())),
             other => Ok(other?.to_vec()),

@@ -31,8 +31,7 @@ pub(super) fn check_lists(folders: &[PathBuf], lines: &mut Vec<Line>) {
 /// The places of the lines about each file, by its path. The files of a folder are neighbours.
 type Places = BTreeSet<(PathBuf, usize)>;
 
-/// Warns of lists that nobody signed. A killed run may have left one, and then no signature covers
-/// the names.
+/// Warns of unsigned lists. A killed run may have left one, and then nothing covers the names.
 pub(super) fn warn_of_unsigned(folders: &[PathBuf], lines: &[Line], watch: &dyn Watch) {
     let judged: BTreeSet<&Path> = lines.iter().map(|line| plain(&line.path)).collect();
     for folder in folders {
@@ -49,9 +48,8 @@ pub(super) fn warn_of_unsigned(folders: &[PathBuf], lines: &[Line], watch: &dyn 
     }
 }
 
-/// Compares a folder with its signed list. Every artifact must be on the list under its name, and
-/// every listed file must be there. Lists do not list each other. Returns lines about the files
-/// that have none yet.
+/// Compares a folder with its signed list, both ways. Lists do not list each other. Returns lines
+/// about the files that have none yet.
 fn check_list(
     path: &Path,
     signed: Option<Sha256>,

@@ -1,5 +1,4 @@
-//! The changes of a key's life. Each is one file that is replaced: a kill leaves the old key or the
-//! new one.
+//! The changes of a key's life. Each replaces one file: a kill leaves the old key or the new one.
 
 mod changed;
 mod opened;
@@ -12,7 +11,7 @@ pub use self::opened::{KeyToChange, of_home, settle, whole_seconds};
 use self::opened::{Needs, Opened};
 pub use self::revoke::{KeptRevocation, Revoked};
 use super::Publisher;
-use super::failure::Failure;
+use super::failure::Result;
 use super::show::first_user_id;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
@@ -57,17 +56,15 @@ pub struct NewUserId(pub String);
 /// A key with a user ID that is revoked.
 pub struct RevokedUserId(pub Vec<u8>);
 
-/// All changes fail with [`Failure::OpenPgp`] if the key cannot be found, unlocked or changed, and
-/// with [`Failure::Disk`] if the home cannot be written to.
+/// All of these fail if the key cannot be found, unlocked or changed, or if the home is read-only.
 impl Publisher<'_> {
-    /// Makes a new signing subkey, of the primary key's size if none is given. The old ones stay
-    /// for what they signed.
+    /// Makes a new signing subkey, by default of the primary key's size. The old ones stay valid.
     pub fn rotate(
         &self,
         subject: &KeyToChange<'_>,
         bits: Option<KeySizeBits>,
         validity: Option<Duration>,
-    ) -> Result<Changed<NewSubkey>, Failure> {
+    ) -> Result<Changed<NewSubkey>> {
         let opened = Opened::open(self, subject, Needs::Subkeys)?;
         opened.in_home(|home, lock, key, maker, created| {
             let before = key.certificate.describe(&Policy::new(created));
@@ -91,7 +88,7 @@ impl Publisher<'_> {
         subject: &KeyToChange<'_>,
         end: Option<SystemTime>,
         with_subkeys: bool,
-    ) -> Result<Changed<NewEnd>, Failure> {
+    ) -> Result<Changed<NewEnd>> {
         let opened = Opened::open(self, subject, Needs::Primary)?;
         opened.change(|certificate, maker, now| {
             let before = certificate.describe(&Policy::new(now));
@@ -105,7 +102,7 @@ impl Publisher<'_> {
     }
 
     /// Renews self-signatures whose hash is too weak. They say what they said before.
-    pub fn refresh(&self, subject: &KeyToChange<'_>) -> Result<Changed<Refreshed>, Failure> {
+    pub fn refresh(&self, subject: &KeyToChange<'_>) -> Result<Changed<Refreshed>> {
         Opened::open(self, subject, Needs::Subkeys)?.change(|certificate, maker, now| {
             let refreshed = change::refresh(certificate, maker, now)?;
             let certificate = refreshed.unwrap_or_else(|| certificate.clone());
@@ -118,7 +115,7 @@ impl Publisher<'_> {
         &self,
         subject: &KeyToChange<'_>,
         user_id: String,
-    ) -> Result<Changed<NewUserId>, Failure> {
+    ) -> Result<Changed<NewUserId>> {
         let opened = Opened::open(self, subject, Needs::Primary)?;
         opened.change(|certificate, maker, now| {
             let certificate = change::add_user_id(certificate, maker.primary, &user_id, now)?;
@@ -134,7 +131,7 @@ impl Publisher<'_> {
         subject: &KeyToChange<'_>,
         user_id: &str,
         message: &str,
-    ) -> Result<Changed<RevokedUserId>, Failure> {
+    ) -> Result<Changed<RevokedUserId>> {
         Opened::open(self, subject, Needs::Primary)?.change(|certificate, maker, now| {
             let user_id = find_user_id(user_id, certificate)?;
             let certificate =
@@ -148,7 +145,7 @@ impl Publisher<'_> {
         &self,
         key: &str,
         no_passphrase: bool,
-    ) -> Result<Changed<PassphraseChange>, Failure> {
+    ) -> Result<Changed<PassphraseChange>> {
         let home = self.home()?;
         let shelf = home.keys()?;
         let key = shelf.find_secret_whole(&KeyQuery::parse(key)?)?;

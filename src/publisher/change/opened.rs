@@ -22,7 +22,7 @@ use crate::openpgp::revocation_reason::RevocationReason;
 use crate::openpgp::secret_key::{Passphrase, SecretKey};
 use crate::openpgp::weakness::Weakness;
 use crate::publisher::Publisher;
-use crate::publisher::failure::Failure;
+use crate::publisher::failure::Result;
 use crate::publisher::keys::one_secret;
 use crate::publisher::store::refused;
 
@@ -57,13 +57,12 @@ pub(super) struct Opened<'a> {
 }
 
 impl<'a> Opened<'a> {
-    /// Finds the key that changes and unlocks its primary key. Whatever speaks against that is
-    /// said before a passphrase is asked for.
+    /// Unlocks the key that changes. What speaks against it is said before anybody is asked.
     pub fn open(
         publisher: &Publisher<'a>,
         subject: &KeyToChange<'_>,
         needs: Needs,
-    ) -> Result<Opened<'a>, Failure> {
+    ) -> Result<Opened<'a>> {
         let query = KeyQuery::parse(subject.key)?;
         let shelf = publisher.home()?.keys()?;
         let is_lent = subject.primary.is_some();
@@ -98,8 +97,8 @@ impl<'a> Opened<'a> {
     /// after everything that the key said of itself.
     pub fn change<T>(
         &self,
-        make: impl FnOnce(&Certificate, &Maker<'_>, SystemTime) -> Result<Changed<T>, Failure>,
-    ) -> Result<Changed<T>, Failure> {
+        make: impl FnOnce(&Certificate, &Maker<'_>, SystemTime) -> Result<Changed<T>>,
+    ) -> Result<Changed<T>> {
         self.in_home(|home, lock, key, maker, now| {
             let changed = make(&key.certificate, maker, now)?;
             let certificate = &changed.certificate;
@@ -118,8 +117,8 @@ impl<'a> Opened<'a> {
     /// Does something with the key as it is under the home's lock.
     pub fn in_home<T>(
         &self,
-        make: impl FnOnce(&Home, &Lock, &HomeKey, &Maker<'_>, SystemTime) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+        make: impl FnOnce(&Home, &Lock, &HomeKey, &Maker<'_>, SystemTime) -> Result<T>,
+    ) -> Result<T> {
         let home = self.publisher.home()?;
         let lock = self.publisher.lock()?;
         let key = of_home(home, &self.fingerprint)?;
@@ -140,7 +139,7 @@ impl<'a> Opened<'a> {
         lock: &Lock,
         certificate: &Certificate,
         now: SystemTime,
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         for reason in RevocationReason::USUAL.into_iter().filter(|reason| !reason.is_hard()) {
             if home.revocation(&self.fingerprint, reason)?.is_some() {
                 let bytes = revocation(&self.primary, &certificate.name_text(), reason, now)?;
@@ -151,10 +150,7 @@ impl<'a> Opened<'a> {
     }
 }
 
-fn read_lent(
-    subject: &KeyToChange<'_>,
-    wanted: &Fingerprint,
-) -> Result<Option<SecretKey>, Failure> {
+fn read_lent(subject: &KeyToChange<'_>, wanted: &Fingerprint) -> Result<Option<SecretKey>> {
     let Some(path) = subject.primary else { return Ok(None) };
     let lent = one_secret(read_keys(&read_small(path, "a key file", MAX_KEY_FILE)?)?, None)?;
     let found = lent.fingerprint();
@@ -177,7 +173,7 @@ fn check(certificate: &Certificate, needs: Needs, policy: &Policy) -> openpgp::R
 }
 
 /// Makes sure that the server can read a certificate after the change, if it could before.
-fn check_still_readable(old: &Certificate, new: &Certificate) -> Result<(), Failure> {
+fn check_still_readable(old: &Certificate, new: &Certificate) -> Result<()> {
     match (check_readable(&old.to_bytes()?), check_readable(&new.to_bytes()?)) {
         (Ok(_), Err(unfit)) => Err(disk::Error::Malformed(format!(
             "nothing was changed, for the server could not read the certificate then: {unfit}"

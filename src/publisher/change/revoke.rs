@@ -17,7 +17,7 @@ use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys, unguarded};
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::revocation_reason::RevocationReason;
 use crate::publisher::Publisher;
-use crate::publisher::failure::Failure;
+use crate::publisher::failure::{Failure, Result};
 
 /// A revocation certificate that is kept for the day when its key is lost.
 pub enum KeptRevocation<'a> {
@@ -43,7 +43,7 @@ impl Publisher<'_> {
         subkey: Option<&str>,
         reason: RevocationReason,
         message: &str,
-    ) -> Result<Changed<Revoked>, Failure> {
+    ) -> Result<Changed<Revoked>> {
         Opened::open(self, subject, Needs::Revoking)?.change(|certificate, maker, now| {
             let primary = maker.primary;
             let subkey = subkey.map(|subkey| find_subkey(subkey, certificate)).transpose()?;
@@ -62,11 +62,7 @@ impl Publisher<'_> {
     /// Revokes a key with what was made for the day when it is lost. Fails with [`Failure::Usage`] if
     /// the home's is meant and `key` is not the whole fingerprint, with [`Failure::OpenPgp`] for an
     /// unknown key and another key's revocation certificate, with [`Failure::Disk`] if there is none.
-    pub fn revoke_with(
-        &self,
-        key: &str,
-        kept: &KeptRevocation<'_>,
-    ) -> Result<Changed<Revoked>, Failure> {
+    pub fn revoke_with(&self, key: &str, kept: &KeptRevocation<'_>) -> Result<Changed<Revoked>> {
         let home = self.home()?;
         let query = KeyQuery::parse(key)?;
         let shelf = home.keys()?;
@@ -133,7 +129,7 @@ fn one_revocation(bytes: &[u8]) -> openpgp::Result<Revocation> {
     Err(last)
 }
 
-fn find_subkey(text: &str, certificate: &Certificate) -> Result<Fingerprint, Failure> {
+fn find_subkey(text: &str, certificate: &Certificate) -> Result<Fingerprint> {
     let exact = format!("{}!", text.trim().trim_end_matches('!'));
     match KeyQuery::parse(&exact)?.exactly(certificate) {
         Some(found) if found != certificate.fingerprint() => Ok(found),

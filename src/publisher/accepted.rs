@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
+use super::Publisher;
 use super::failure::{Failure, Result};
 use super::keys::certificates_of;
 use super::mistaken::looks_like_file;
 use super::watch::Watch;
-use super::{Publisher, warn_of_unreadable};
 use crate::disk;
 use crate::disk::file::{is_there, read_small};
 use crate::disk::shelf::{HomeKey, Shelf, TrustedKey};
@@ -123,7 +123,7 @@ impl Publisher<'_> {
             certificates.push(key.certificate.clone());
         }
         if is_asked {
-            warn_of_unreadable(&known.keys, self.watch);
+            self.warn_of_unreadable(&known.keys);
         }
         Ok(Accepted { certificates, files: Vec::new(), known })
     }

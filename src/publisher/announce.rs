@@ -124,7 +124,7 @@ impl Publisher<'_> {
         if former.as_ref().is_some_and(|former| former.fingerprint() == new.fingerprint()) {
             return Err(Failure::Usage("--replaces names the very key that is announced".into()));
         }
-        self.readable(shelf);
+        self.warn_of_unreadable(&shelf);
         let values = values(&new, former.as_ref(), announcing);
         let mut documents = vec![
             Document::new("KEYS", keys_file(&certificates, &values, &policy)?),

@@ -43,12 +43,10 @@ impl Publisher<'_> {
     pub fn diagnose(&self, diagnosing: Diagnosing<'_>) -> Result<Diagnosis> {
         let Diagnosing { keys, text, key_file, passphrase, min_days, bundles, created } =
             diagnosing;
-        let found = match text.and_then(|text| self.find_keys(keys, text.as_ref())) {
-            Err(failure @ Failure::Usage(_)) => return Err(failure),
-            found => found.map(|mut found| found.pop()),
-        };
+        let found = text.and_then(|text| self.find_keys(keys, text.as_ref()));
         let (found, no_key) = match found {
-            Ok(found) => (found, None),
+            Ok(mut found) => (found.pop(), None),
+            Err(failure @ Failure::Usage(_)) => return Err(failure),
             Err(failure) => (None, Some(Row::new("key", Observation::from(Err(failure))))),
         };
         let subject = found.as_ref().map(|found| Subject::new(found, self));

@@ -162,7 +162,7 @@ impl Publisher<'_> {
             }
         }
         exported.is_whole = shelf.unreadable.is_empty();
-        self.readable(shelf);
+        self.warn_of_unreadable(&shelf);
         exported.bytes = match export.armor {
             true => armor_keys(&packets, export.part.is_secret())?,
             false => packets,

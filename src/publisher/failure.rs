@@ -222,13 +222,8 @@ fn joined(message: String, causes: Vec<String>) -> String {
 }
 
 fn causes(error: &dyn std::error::Error) -> Vec<String> {
-    let mut causes = Vec::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        causes.push(Safe::text(&cause.to_string()).to_string());
-        source = cause.source();
-    }
-    causes
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.map(|cause| Safe::text(&cause.to_string()).to_string()).collect()
 }
 
 fn exit_of_disk(error: &disk::Error) -> u8 {

@@ -95,7 +95,7 @@ impl Publisher<'_> {
         let key = shelf.find_secret(query)?;
         let exactly = query.and_then(|query| query.exactly(&key.certificate));
         let secret = key.secret()?.merge(&key.certificate)?;
-        self.readable(shelf);
+        self.warn_of_unreadable(&shelf);
         Ok(Found { secret, exactly, origin: Origin::Home })
     }
 

@@ -91,21 +91,10 @@ impl<'a> Publisher<'a> {
         Policy::new(self.now)
     }
 
-    /// Warns of the files of the home that cannot be read, and returns the others.
-    pub fn readable<T>(&self, shelf: Shelf<T>) -> Vec<T> {
-        readable(shelf, self.watch)
-    }
-}
-
-/// Warns of the files of the home that cannot be read, and returns the others.
-pub fn readable<T>(shelf: Shelf<T>, watch: &dyn Watch) -> Vec<T> {
-    warn_of_unreadable(&shelf, watch);
-    shelf.items
-}
-
-/// Warns of the files of the home that cannot be read.
-pub fn warn_of_unreadable<T>(shelf: &Shelf<T>, watch: &dyn Watch) {
-    for (path, error) in &shelf.unreadable {
-        watch.warn(&format!("{}: {}", Safe::path(path), one_line(error)));
+    /// Warns of the files of the home that cannot be read.
+    pub fn warn_of_unreadable<T>(&self, shelf: &Shelf<T>) {
+        for (path, error) in &shelf.unreadable {
+            self.watch.warn(&format!("{}: {}", Safe::path(path), one_line(error)));
+        }
     }
 }

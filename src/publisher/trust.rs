@@ -319,10 +319,8 @@ pub(super) fn narrowed(
 
 /// Refuses to work on a file when the server's environment says that it does not read it.
 pub(super) fn check_environment(environment: &str) -> Result<()> {
-    match database_of(environment) {
-        Some(database) => Err(Error::ConfigInDatabase(database).into()),
-        None => Ok(()),
-    }
+    let database = database_of(environment);
+    database.map_or(Ok(()), |database| Err(Error::ConfigInDatabase(database).into()))
 }
 
 impl Trust {

@@ -144,10 +144,8 @@ impl Verify<'_> {
         digest: Option<ContentHash>,
         read: &AtomicU64,
     ) -> Line {
-        let (answer, sha256) = match self.answer(artifact, judge, digest, read) {
-            Ok(answer) => answer,
-            Err(error) => (error.into(), None),
-        };
+        let answer = self.answer(artifact, judge, digest, read);
+        let (answer, sha256) = answer.unwrap_or_else(|error| (error.into(), None));
         let signature = artifact.signature.as_ref().filter(|_| artifact.root.is_some());
         let about = signature.unwrap_or(&artifact.path).clone();
         Line { about, sha256, ..Line::new(&artifact.path, answer) }

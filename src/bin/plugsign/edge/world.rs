@@ -6,14 +6,13 @@ use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
 use plugsign::disk::home::Home;
-use plugsign::disk::shelf::Shelf;
 use plugsign::openpgp;
 use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::policy::Policy;
+use plugsign::publisher::Publisher;
 use plugsign::publisher::ask::Ask;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::watch::Watch;
-use plugsign::publisher::{Publisher, readable};
 
 use super::progress;
 use crate::edge::global::Global;
@@ -65,11 +64,6 @@ impl World {
 
     pub fn policy(&self) -> Policy {
         Policy::new(self.now)
-    }
-
-    /// Says which files of the home could not be read, and returns the others.
-    pub fn readable<T>(&self, shelf: Shelf<T>) -> Vec<T> {
-        readable(shelf, self)
     }
 
     /// Returns whether nobody is there to be asked, by the word of the CI's own variable.

@@ -45,7 +45,7 @@ pub fn run(session: &mut Session, half: Half) -> Result<u8, Failure> {
             secrets: key.secret.as_ref().map(SecretKey::secret_fingerprints).unwrap_or_default(),
         })
         .collect();
-    session.world.readable(shelf);
+    session.world.publisher(&asking).warn_of_unreadable(&shelf);
     let of = if names.is_empty() && !listed.is_empty() { Of::Home } else { Of::Names };
     show(session, &listed, half, of)?;
     // As with gpg, a name that nobody has is no error beside one that somebody has.

@@ -194,9 +194,8 @@ fn add(certificates: &mut Vec<Certificate>, certificate: &Certificate) {
 
 /// Refuses to tell the world of a key that nobody would accept.
 fn check_usable(certificate: &Certificate, policy: &Policy) -> Result<()> {
-    let description = certificate.describe(policy);
     let weakness = certificate.check_signer(policy).err();
-    match weakness.or_else(|| description.weakness().cloned()) {
+    match weakness.or_else(|| certificate.describe(policy).weakness().cloned()) {
         Some(weakness) => Err(refused(certificate, weakness).into()),
         None => Ok(()),
     }
@@ -240,17 +239,13 @@ fn keys_file(
     values: &[(&'static str, String)],
     policy: &Policy,
 ) -> Result<String> {
-    const HEAD: &str = "These keys sign releases. Use them with one of:\n\n    {{COMMAND}}\n    gpg --import KEYS\n\nCompare the fingerprints with those on {{SECOND_PLACE}}.\n";
-    let mut values = values.to_vec();
-    let artifact = values.iter().find(|(name, _)| *name == "ARTIFACT");
-    let artifact = artifact.map(|(_, artifact)| artifact.as_str()).unwrap_or_default();
+    const HEAD: &str = "These keys sign releases. Use them with one of:\n\n    COMMAND\n    gpg --import KEYS\n\nCompare the fingerprints with those on {{SECOND_PLACE}}.\n";
     // Servers read the first block of a file alone, and so it is refused as one to trust.
     let command = match certificates.len() {
-        1 => "plugsign trust add KEYS".into(),
-        _ => format!("plugsign verify --key KEYS {artifact}"),
+        1 => "plugsign trust add KEYS",
+        _ => "plugsign verify --key KEYS {{ARTIFACT}}",
     };
-    values.push(("COMMAND", command));
-    let mut text = fill(HEAD, &values);
+    let mut text = fill(&HEAD.replace("COMMAND", command), values);
     for certificate in certificates {
         let description = certificate.describe(policy);
         text.push('\n');

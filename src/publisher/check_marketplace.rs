@@ -123,12 +123,11 @@ fn check_bundles(
     named: &mut usize,
 ) {
     for (_, url, signature) in downloads(entry) {
-        let (Some(name), Some(signature)) = (file_of_url(url), decode_signature(signature)) else {
-            if file_of_url(url).is_none() {
-                checked.note(format!("no file can be the one of \"{url}\""), named);
-            }
+        let Some(name) = file_of_url(url) else {
+            checked.note(format!("no file can be the one of \"{url}\""), named);
             continue;
         };
+        let Some(signature) = decode_signature(signature) else { continue };
         let path = folder.join(&name);
         match check_bundle(&path, &signature, judge, checked) {
             Ok(None) => checked.verified += 1,

@@ -178,7 +178,6 @@ fn read(file: ListedKeyFile, publisher: &Publisher<'_>) -> KeyFile {
     }
 }
 
-/// Returns when the first of its keys ends that count.
 fn end(description: &Description) -> Option<SystemTime> {
     let keys = description.keys.iter().enumerate();
     let counting = keys.filter(|(place, key)| *place == 0 || key.weakness.is_none());

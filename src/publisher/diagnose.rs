@@ -104,7 +104,6 @@ fn clock(
 
 const WITHOUT_MODES: &str =
     "if chmod changes nothing, the file system keeps no permissions: move the home to another one";
-
 const ANOTHER_HOME: &str = "name another folder with --home DIR or PLUGSIGN_HOME";
 
 fn home(origin: Option<Origin>, publisher: &Publisher<'_>) -> Observation {

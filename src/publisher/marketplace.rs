@@ -157,9 +157,8 @@ impl Publisher<'_> {
                 platforms: downloads.iter().filter_map(|it| it.0).map(String::from).collect(),
             }
         });
-        let entries = entries.collect();
+        let (database, entries) = (database.to_owned(), entries.collect());
         file.commit()?;
-        let database = database.to_owned();
         Ok(ChangedDatabase { database, entries, refused: Vec::new(), is_insecure: false })
     }
 }

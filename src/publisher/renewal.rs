@@ -35,13 +35,15 @@ impl Renewal<'_> {
     /// Returns what gives it enough days: a command, or what to do where the key is kept.
     pub fn words(&self, policy: &Policy) -> String {
         let description = self.found.secret.certificate().describe(policy);
-        let signer = self.signer.cloned().or_else(|| newest_signer(&description));
-        if let Some(signer) = &signer
+        let signing = description.keys.iter().filter(|key| key.usage.contains(&"sign"));
+        let newest = signing.max_by_key(|key| key.created).map(|key| &key.fingerprint);
+        let signer = self.signer.or(newest);
+        if let Some(signer) = signer
             && let Some(newer) = self.newer(signer, &description)
         {
             return format!("sign with the newer subkey: -u {newer}!");
         }
-        self.placed(self.command(signer.as_ref(), &description, policy.now()))
+        self.placed(self.command(signer, &description, policy.now()))
     }
 
     /// Returns what gives it a new signing subkey, in the same way.
@@ -133,9 +135,4 @@ impl Renewal<'_> {
             _ => format!("{days}d"),
         }
     }
-}
-
-fn newest_signer(description: &Description) -> Option<Fingerprint> {
-    let signing = description.keys.iter().filter(|key| key.usage.contains(&"sign"));
-    signing.max_by_key(|key| key.created).map(|key| key.fingerprint.clone())
 }

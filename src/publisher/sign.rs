@@ -161,8 +161,7 @@ fn check_output(request: &SignRequest<'_>, release: &Release) -> Result<()> {
         return usage("several keys sign files where they are, without -o and standard input");
     }
     match (request.output, &release.artifacts[..], release.unreadable.is_empty()) {
-        _ if is_stream => Ok(()),
-        (Destination::Beside, ..) => Ok(()),
+        _ if is_stream || request.output == Destination::Beside => Ok(()),
         (Destination::At(output), [artifact], true) if is_same_file(output, &artifact.path) => {
             usage("-o names the very file that is to be signed")
         }

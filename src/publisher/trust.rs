@@ -12,7 +12,9 @@ use super::{PATIENCE, Publisher};
 use crate::disk::Error;
 use crate::disk::file::read_small;
 use crate::disk::home::Home;
-use crate::disk::server_config::{Added, Change, KeyBytes, Removed, ServerConfig, database_of};
+use crate::disk::server_config::{
+    Added, Change, KeyBytes, ListedKeyFile, Removed, ServerConfig, database_of,
+};
 use crate::disk::shelf::TrustedKey;
 use crate::disk::write::Existing;
 use crate::mattermost::public_key::{Unfit, read_public_key};
@@ -111,10 +113,6 @@ impl Outcome for Trust {
 }
 
 impl Wanted<'_> {
-    fn name_of(&self, file: &Path) -> String {
-        self.name.clone().unwrap_or_else(|| base_name(file))
-    }
-
     /// Refuses parts of a fingerprint, which anybody can make another key for.
     fn check(&self) -> Result<()> {
         match self.digits().map_or(40, |digits| digits.len()) {
@@ -152,11 +150,11 @@ impl Publisher<'_> {
     pub fn trust(&self, truster: Truster<'_>, wanted: &Wanted<'_>) -> Result<Trust> {
         wanted.check()?;
         let existing = if wanted.force { Existing::Replace } else { Existing::Keep };
-        let mut place = self.to_change(truster)?;
+        let mut place = self.place(truster)?;
         let mut trust = Trust::new("added");
         let copies = self.home_copies();
         for file in wanted.files {
-            let name = wanted.name_of(file);
+            let name = wanted.name.clone().unwrap_or_else(|| base_name(file));
             let mut word = "added";
             let result = wanted.read(file, self).and_then(|(bytes, certificate)| {
                 match &mut place {
@@ -171,7 +169,10 @@ impl Publisher<'_> {
                 }
                 Ok((bytes, certificate))
             });
-            trust.entries.push(self.entry(name, Some(word), result, &copies));
+            trust.entries.push(match result {
+                Ok((bytes, it)) => self.entry(name, Some(word), &bytes, &it, &copies),
+                Err(error) => TrustEntry::failed(name, "refused", error),
+            });
         }
         trust.server = place.commit()?;
         Ok(trust)
@@ -185,31 +186,26 @@ impl Publisher<'_> {
             Truster::Home => {
                 let shelf = self.home()?.trusted()?;
                 for TrustedKey { name, certificate } in shelf.items {
-                    let bytes = certificate.to_bytes().map_err(Failure::from);
-                    let result = bytes.map(|bytes| (bytes, certificate));
-                    trust.entries.push(self.entry(name, None, result, &copies));
+                    trust.entries.push(match certificate.to_bytes() {
+                        Ok(bytes) => self.entry(name, None, &bytes, &certificate, &copies),
+                        Err(error) => TrustEntry::failed(name, "refused", error),
+                    });
                 }
                 trust.unreadable = Unread::all(shelf.unreadable);
             }
             Truster::Server(config, environment) => {
                 check_environment(environment)?;
-                for key in ServerConfig::open(config)?.keys() {
-                    let result = match key.file {
-                        Ok(KeyBytes::New(bytes)) => read_public_key(&bytes, &self.policy())
-                            .map(|certificate| (bytes, certificate))
-                            .map_err(Failure::from),
+                for ListedKeyFile { name, file, .. } in ServerConfig::open(config)?.keys() {
+                    trust.entries.push(match file {
+                        Ok(KeyBytes::New(bytes)) => match read_public_key(&bytes, &self.policy()) {
+                            Ok(it) => self.entry(name, None, &bytes, &it, &copies),
+                            Err(unfit) => TrustEntry::failed(name, "unusable", unfit),
+                        },
                         Ok(KeyBytes::Repeated) => {
-                            let word = "the same file again";
-                            trust.entries.push(TrustEntry::without_key(key.name, word));
-                            continue;
+                            TrustEntry::without_key(name, "the same file again")
                         }
-                        Err(error) => Err(error.into()),
-                    };
-                    let mut entry = self.entry(key.name, None, result, &copies);
-                    if matches!(entry.result, TrustResult::Failed { .. }) {
-                        entry.outcome = "unusable";
-                    }
-                    trust.entries.push(entry);
+                        Err(error) => TrustEntry::failed(name, "unusable", error),
+                    });
                 }
                 trust.server = Some(ChangedConfig::new(config, None));
             }
@@ -220,7 +216,7 @@ impl Publisher<'_> {
     /// Trusts these names no more. Those that `trust` was given are taken, and the paths of the
     /// files that they came from. Fails if the home or the configuration cannot be worked on.
     pub fn distrust(&self, truster: Truster<'_>, names: &[String]) -> Result<Trust> {
-        let mut place = self.to_change(truster)?;
+        let mut place = self.place(truster)?;
         let mut trust = Trust::new("removed");
         for name in names {
             let (name, result) = match &mut place {
@@ -238,14 +234,14 @@ impl Publisher<'_> {
             };
             trust.entries.push(match result {
                 Ok(word) => TrustEntry::without_key(name, word),
-                Err(error) => TrustEntry::failed(name, error),
+                Err(error) => TrustEntry::failed(name, "refused", error),
             });
         }
         trust.server = place.commit()?;
         Ok(trust)
     }
 
-    fn to_change<'p>(&'p self, truster: Truster<'p>) -> Result<Place<'p>> {
+    fn place<'p>(&'p self, truster: Truster<'p>) -> Result<Place<'p>> {
         match truster {
             Truster::Home => {
                 let home = self.home()?;
@@ -254,7 +250,8 @@ impl Publisher<'_> {
             }
             Truster::Server(config, environment) => {
                 check_environment(environment)?;
-                Ok(Place::Server(config, ServerConfig::change(config, PATIENCE)?))
+                let change = ServerConfig::change(config, PATIENCE)?;
+                Ok(Place::Server(config, Box::new(change)))
             }
         }
     }
@@ -271,18 +268,15 @@ impl Publisher<'_> {
         &self,
         name: String,
         word: Option<&'static str>,
-        result: Result<(Vec<u8>, Certificate)>,
+        bytes: &[u8],
+        certificate: &Certificate,
         copies: &[Certificate],
     ) -> TrustEntry {
-        let (bytes, certificate) = match result {
-            Ok(read) => read,
-            Err(error) => return TrustEntry::failed(name, error),
-        };
         let policy = self.policy();
-        let standing = narrowed(Standing::of(&bytes, &certificate, &policy), &certificate, copies);
+        let standing = narrowed(Standing::of(bytes, certificate, &policy), certificate, copies);
         let warning = standing.problem();
         let listed = if warning.is_some() { standing.word() } else { "trusted" };
-        let certificate = Some(CertificateView::new(&certificate, &policy));
+        let certificate = Some(CertificateView::new(certificate, &policy));
         let result = TrustResult::Done { certificate, warning };
         TrustEntry { name, outcome: word.unwrap_or(listed), result }
     }
@@ -290,7 +284,7 @@ impl Publisher<'_> {
 
 enum Place<'a> {
     Home(&'a Home),
-    Server(&'a Path, Change),
+    Server(&'a Path, Box<Change>),
 }
 
 impl Place<'_> {
@@ -335,9 +329,9 @@ impl TrustEntry {
         TrustEntry { name, outcome, result }
     }
 
-    fn failed(name: String, error: impl Into<Failure>) -> TrustEntry {
+    fn failed(name: String, outcome: &'static str, error: impl Into<Failure>) -> TrustEntry {
         let result = TrustResult::Failed { error: error.into() };
-        TrustEntry { name, outcome: "refused", result }
+        TrustEntry { name, outcome, result }
     }
 
     /// Says that nothing counts that its certificate signs, and why.

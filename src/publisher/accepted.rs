@@ -134,7 +134,7 @@ impl Publisher<'_> {
         Known::gather(home.keys()?, home.trusted()?)
     }
 
-    /// Returns what the home knows. An unreadable home is a warning, none at all is nothing.
+    /// Returns what the home knows: nothing without a home. An unreadable home is a warning.
     pub(super) fn or_unasked(&self, known: Result<Known>) -> Known {
         known.unwrap_or_else(|failure| {
             if !matches!(failure, Failure::NoHome) {

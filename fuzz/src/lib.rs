@@ -6,7 +6,7 @@ pub mod argv;
 pub mod dates;
 #[path = "../../src/bin/plugsign/gpg/parameters.rs"]
 pub mod parameters;
-#[path = "../../src/bin/plugsign/gpg/table/mod.rs"]
+#[path = "../../src/bin/plugsign/gpg/table.rs"]
 pub mod table;
 #[path = "../../tests/replay/targets.rs"]
 pub mod targets;

@@ -13,7 +13,7 @@ mod argv;
 mod dates;
 #[path = "../../src/bin/plugsign/gpg/parameters.rs"]
 mod parameters;
-#[path = "../../src/bin/plugsign/gpg/table/mod.rs"]
+#[path = "../../src/bin/plugsign/gpg/table.rs"]
 mod table;
 mod targets;
 

@@ -6,35 +6,37 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use plugsign::text::Safe;
 
+use super::table::{Kind, Opt, Table};
+
 /// An option or command that there is.
-pub struct Spec<I: 'static> {
+pub struct Spec {
+    /// The row of its table. Names in one row are the same option.
+    row: usize,
     pub long: &'static str,
-    pub short: Option<u8>,
-    pub takes_value: bool,
-    pub is: Kind<I>,
+    short: Option<u8>,
+    takes_value: bool,
+    is: Kind,
 }
 
-/// What becomes of an option.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind<I: 'static> {
-    /// It does what gpg's does.
-    Done(I),
-    /// It has no meaning here, and nobody misses it.
-    Silent,
-    /// It has no meaning here, which is said.
-    Told,
-    /// It would change what is signed, trusted or written, or asks for something that there is
-    /// not; and why.
-    Refused(&'static str),
+/// Returns all options of a table, one a name.
+pub fn specs(table: Table) -> impl Iterator<Item = Spec> {
+    table.iter().enumerate().flat_map(|(row, (names, is))| {
+        names.split_whitespace().map(move |name| {
+            let (name, takes_value) = match name.strip_suffix('=') {
+                Some(name) => (name, true),
+                None => (name, false),
+            };
+            let (long, short) = name.split_once('|').unwrap_or((name, ""));
+            Spec { row, long, short: short.bytes().next(), takes_value, is: *is }
+        })
+    })
 }
-
-/// All options that there are, in groups.
-pub type Table<I> = &'static [&'static [Spec<I>]];
 
 /// A command line taken apart.
-pub struct Parsed<I: 'static> {
+#[derive(Default)]
+pub struct Parsed {
     /// The options in their order, with their values.
-    pub options: Vec<(I, OsString)>,
+    pub options: Vec<(Opt, OsString)>,
     /// The options that were passed over and are worth a word.
     pub passed_over: Vec<&'static str>,
     /// Files and names.
@@ -43,23 +45,12 @@ pub struct Parsed<I: 'static> {
     pub late: Vec<OsString>,
 }
 
-/// An option as it stands on the command line.
-struct FoundOption<I: 'static> {
-    spec: &'static Spec<I>,
-    value: OsString,
-}
-
 /// Takes a command line apart. The message of an error is fit to show.
-pub fn parse<I: Copy + PartialEq>(
-    table: Table<I>,
+pub fn parse(
+    table: Table,
     arguments: impl IntoIterator<Item = OsString>,
-) -> Result<Parsed<I>, String> {
-    let mut parsed = Parsed {
-        options: Vec::new(),
-        passed_over: Vec::new(),
-        words: Vec::new(),
-        late: Vec::new(),
-    };
+) -> Result<Parsed, String> {
+    let mut parsed = Parsed::default();
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let bytes = argument.as_bytes();
@@ -80,9 +71,9 @@ pub fn parse<I: Copy + PartialEq>(
                 return Ok(parsed);
             }
         };
-        for FoundOption { spec, value } in found {
+        for (spec, value) in found {
             match spec.is {
-                Kind::Done(id) => parsed.options.push((id, value)),
+                Kind::Done(option) => parsed.options.push((option, value)),
                 Kind::Silent => {}
                 Kind::Told => parsed.passed_over.push(spec.long),
                 Kind::Refused(why) => return Err(format!("--{}: {why}", spec.long)),
@@ -93,27 +84,24 @@ pub fn parse<I: Copy + PartialEq>(
 }
 
 /// Reads `--long`, `--long=value` or `--long value`, abbreviated as far as it is clear.
-fn read_long<I: Copy + PartialEq>(
-    table: Table<I>,
+fn read_long(
+    table: Table,
     long: &[u8],
     rest: &mut impl Iterator<Item = OsString>,
-) -> Result<FoundOption<I>, String> {
+) -> Result<(Spec, OsString), String> {
     let (name, joined) = match long.iter().position(|byte| *byte == b'=') {
         Some(equals) => (&long[..equals], Some(&long[equals + 1..])),
         None => (long, None),
     };
     let shown = Safe::bytes(name);
-    let specs = || table.iter().copied().flatten();
-    let exact = specs().find(|spec| spec.long.as_bytes() == name);
-    let spec = match exact {
-        Some(spec) => spec,
+    let spec = match specs(table).find(|spec| spec.long.as_bytes() == name) {
+        Some(exact) => exact,
         None => {
-            let mut matching = specs().filter(|spec| spec.long.as_bytes().starts_with(name));
+            let mut matching = specs(table).filter(|spec| spec.long.as_bytes().starts_with(name));
             let first = matching.next().filter(|_| !name.is_empty());
             let first = first.ok_or_else(|| format!("invalid option \"--{shown}\""))?;
-            // One option may have several names.
-            if matching.any(|other| other.is != first.is || other.takes_value != first.takes_value)
-            {
+            let is_other = |it: Spec| (it.row, it.takes_value) != (first.row, first.takes_value);
+            if matching.any(is_other) {
                 return Err(format!("option \"--{shown}\" is ambiguous"));
             }
             first
@@ -127,34 +115,30 @@ fn read_long<I: Copy + PartialEq>(
             return Err(format!("option \"--{shown}\" does not expect an argument"));
         }
     };
-    Ok(FoundOption { spec, value })
+    Ok((spec, value))
 }
 
 /// Reads `-bsau VALUE` or `-bsauVALUE`.
-fn read_shorts<I: Copy>(
-    table: Table<I>,
+fn read_shorts(
+    table: Table,
     shorts: &[u8],
     rest: &mut impl Iterator<Item = OsString>,
-) -> Result<Vec<FoundOption<I>>, String> {
+) -> Result<Vec<(Spec, OsString)>, String> {
     let mut found = Vec::new();
     for (place, short) in shorts.iter().enumerate() {
         let shown = Safe::bytes(std::slice::from_ref(short));
-        let spec = table
-            .iter()
-            .copied()
-            .flatten()
+        let spec = specs(table)
             .find(|spec| spec.short == Some(*short))
             .ok_or_else(|| format!("invalid option \"-{shown}\""))?;
         if !spec.takes_value {
-            found.push(FoundOption { spec, value: OsString::new() });
+            found.push((spec, OsString::new()));
             continue;
         }
-        let joined = &shorts[place + 1..];
-        let value = match joined.is_empty() {
-            true => rest.next().ok_or_else(|| missing(&format!("-{shown}")))?,
-            false => OsStr::from_bytes(joined).to_owned(),
+        let value = match &shorts[place + 1..] {
+            [] => rest.next().ok_or_else(|| missing(&format!("-{shown}")))?,
+            joined => OsStr::from_bytes(joined).to_owned(),
         };
-        found.push(FoundOption { spec, value });
+        found.push((spec, value));
         break;
     }
     Ok(found)
@@ -166,72 +150,44 @@ fn missing(option: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::{GPG, Task};
     use super::*;
 
-    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    enum Id {
-        Detach,
-        Sign,
-        Armor,
-        User,
-        Output,
-        DetachOther,
-    }
+    const DETACH: Opt = Opt::Task(Task::DetachSign);
+    const SIGN: Opt = Opt::Task(Task::Sign);
 
-    const fn spec(long: &'static str, short: u8, takes_value: bool, is: Kind<Id>) -> Spec<Id> {
-        let short = if short == 0 { None } else { Some(short) };
-        Spec { long, short, takes_value, is }
-    }
-
-    static SPECS: &[Spec<Id>] = &[
-        spec("detach-sign", b'b', false, Kind::Done(Id::Detach)),
-        spec("detach-other", 0, false, Kind::Done(Id::DetachOther)),
-        spec("sign", b's', false, Kind::Done(Id::Sign)),
-        spec("armor", b'a', false, Kind::Done(Id::Armor)),
-        spec("local-user", b'u', true, Kind::Done(Id::User)),
-        spec("output", b'o', true, Kind::Done(Id::Output)),
-        spec("use-agent", 0, false, Kind::Silent),
-        spec("comment", 0, true, Kind::Told),
-        spec("clear-sign", 0, false, Kind::Refused("not here")),
-    ];
-
-    static TABLE: Table<Id> = &[SPECS];
-
-    fn read(line: &str) -> Result<Parsed<Id>, String> {
-        parse(TABLE, line.split(' ').map(OsString::from))
+    fn read(line: &str) -> Result<Parsed, String> {
+        parse(GPG, line.split(' ').map(OsString::from))
     }
 
     #[track_caller]
-    fn options(line: &str) -> Vec<(Id, String)> {
+    fn options(line: &str) -> Vec<(Opt, String)> {
         let parsed = read(line).unwrap_or_else(|error| panic!("{line}: {error}"));
-        parsed
-            .options
-            .into_iter()
-            .map(|(id, value)| (id, value.to_string_lossy().into_owned()))
-            .collect()
+        let shown = |(option, value): (Opt, OsString)| (option, value.into_string().unwrap());
+        parsed.options.into_iter().map(shown).collect()
     }
 
     #[test]
     fn joined_short_options_end_with_a_value() {
-        let all = [Id::Detach, Id::Sign, Id::Armor].map(|id| (id, String::new()));
+        let all = [DETACH, SIGN, Opt::Armor].map(|id| (id, String::new()));
         for line in ["-bsau KEY", "-bsauKEY"] {
             let mut expected = all.to_vec();
-            expected.push((Id::User, "KEY".into()));
+            expected.push((Opt::LocalUser, "KEY".into()));
             assert_eq!(options(line), expected, "{line}");
         }
         assert_eq!(
             options("-sbo SIG -- -FILE"),
-            [(Id::Sign, String::new()), (Id::Detach, String::new()), (Id::Output, "SIG".into())]
+            [(SIGN, String::new()), (DETACH, String::new()), (Opt::Output, "SIG".into())]
         );
         assert_eq!(read("-sbo SIG -- -FILE").unwrap().words, ["-FILE"]);
     }
 
     #[test]
     fn long_options_may_be_abbreviated_while_that_is_clear() {
-        assert_eq!(options("--detach-sig f"), [(Id::Detach, String::new())]);
-        assert_eq!(options("--local=a=b"), [(Id::User, "a=b".into())]);
-        assert_eq!(options("--local a"), [(Id::User, "a".into())]);
-        assert!(read("--detach f").err().unwrap().contains("ambiguous"));
+        assert_eq!(options("--detach-sig f"), [(DETACH, String::new())]);
+        assert_eq!(options("--local=a=b"), [(Opt::LocalUser, "a=b".into())]);
+        assert_eq!(options("--local a"), [(Opt::LocalUser, "a".into())]);
+        assert!(read("--list f").err().unwrap().contains("ambiguous"));
         assert!(read("--nonsense").err().unwrap().contains("invalid option"));
         assert!(read("--=x").is_err());
         assert!(read("--armor=x").is_err());
@@ -250,9 +206,9 @@ mod tests {
 
     #[test]
     fn what_has_no_meaning_here_is_passed_over_and_what_is_not_here_is_refused() {
-        let parsed = read("--use-agent --comment x --armor").unwrap();
-        assert_eq!(parsed.passed_over, ["comment"]);
+        let parsed = read("--use-agent --cipher-algo x --armor").unwrap();
+        assert_eq!(parsed.passed_over, ["cipher-algo"]);
         assert_eq!(parsed.options.len(), 1);
-        assert_eq!(read("--clear").err().unwrap(), "--clear-sign: not here");
+        assert!(read("--clear").err().unwrap().starts_with("--clear-sign: plugsign makes"));
     }
 }

@@ -35,7 +35,6 @@ use plugsign::publisher::export::Part;
 use plugsign::publisher::failure::{EXIT_USAGE, Failure};
 use plugsign::text::Safe;
 
-use self::argv::Table;
 use self::keygen::Questions;
 use self::known::Half;
 use self::log::Log;
@@ -43,7 +42,7 @@ use self::options::Options;
 use self::personality::Personality;
 use self::session::Session;
 use self::status::{Sink, Status};
-use self::table::{Opt, Task};
+use self::table::{Table, Task};
 use crate::edge::asking::Given;
 use crate::edge::global::Global;
 use crate::edge::terminal::Terminal;
@@ -242,8 +241,8 @@ fn list_config(session: &Session) -> Result<u8, Failure> {
 }
 
 /// What completions of shells ask for.
-fn dump_options(session: &Session, table: Table<Opt>) -> Result<u8, Failure> {
-    let all = table.iter().copied().flatten().filter(|spec| !spec.long.starts_with("plugsign-"));
+fn dump_options(session: &Session, table: Table) -> Result<u8, Failure> {
+    let all = argv::specs(table).filter(|spec| !spec.long.starts_with("plugsign-"));
     let text: String = all.map(|spec| format!("--{}\n", spec.long)).collect();
     session.world.terminal.write_bytes(text.as_bytes())?;
     Ok(0)

@@ -13,8 +13,9 @@ use super::table::{Opt, Task};
 use crate::edge::asking::Given;
 
 /// How key IDs are shown in listings.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub enum KeyidFormat {
+    #[default]
     None,
     Short,
     Long,
@@ -23,9 +24,10 @@ pub enum KeyidFormat {
 }
 
 /// What may be asked when no passphrase is given.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pinentry {
     /// Ask on the terminal.
+    #[default]
     Ask,
     /// Do not ask: `error` and `cancel`.
     Never,
@@ -34,6 +36,7 @@ pub enum Pinentry {
 }
 
 /// A command line that makes sense.
+#[derive(Default)]
 pub struct Options {
     pub task: Option<Task>,
     pub fingerprints: u8,
@@ -77,53 +80,10 @@ pub struct Options {
 }
 
 impl Options {
-    fn new(parsed: Parsed<Opt>) -> (Options, Vec<(Opt, OsString)>) {
-        let options = Options {
-            task: None,
-            fingerprints: 0,
-            armor: false,
-            comments: Vec::new(),
-            emit_version: false,
-            batch: false,
-            yes: false,
-            no: false,
-            no_tty: false,
-            quiet: false,
-            verbose: false,
-            always_trust: false,
-            with_colons: false,
-            with_keygrip: false,
-            with_secret: false,
-            with_subkey_fingerprint: false,
-            no_default_keyring: false,
-            special_filenames: false,
-            local_users: Vec::new(),
-            default_key: None,
-            asserted: Vec::new(),
-            keyrings: Vec::new(),
-            output: None,
-            digest: None,
-            preferred_digest: None,
-            other_keys: Vec::new(),
-            time: None,
-            homedir: None,
-            keyid_format: KeyidFormat::None,
-            passphrase: None,
-            pinentry: Pinentry::Ask,
-            status_fd: None,
-            status_file: None,
-            logger_fd: None,
-            logger_file: None,
-            words: parsed.words,
-            passed_over: parsed.passed_over,
-            late: parsed.late,
-        };
-        (options, parsed.options)
-    }
-
     /// Reads the values. The message of an error is fit to show.
-    pub fn read(parsed: Parsed<Opt>) -> Result<Options, String> {
-        let (mut options, list) = Options::new(parsed);
+    pub fn read(parsed: Parsed) -> Result<Options, String> {
+        let Parsed { options: list, words, passed_over, late } = parsed;
+        let mut options = Options { words, passed_over, late, ..Options::default() };
         for (option, value) in list {
             options.take(option, value)?;
         }
@@ -242,36 +202,30 @@ fn descriptor(text: &str) -> Result<u32, String> {
     text.trim().parse().map_err(|_| format!("\"{}\" is no descriptor", Safe::text(text)))
 }
 
+/// gpg's names of hashes. A hash has its first one.
+const DIGESTS: [(&str, HashAlgorithm); 8] = [
+    ("MD5", HashAlgorithm::Md5),
+    ("SHA1", HashAlgorithm::Sha1),
+    ("RIPEMD160", HashAlgorithm::Ripemd160),
+    ("RMD160", HashAlgorithm::Ripemd160),
+    ("SHA224", HashAlgorithm::Sha224),
+    ("SHA256", HashAlgorithm::Sha256),
+    ("SHA384", HashAlgorithm::Sha384),
+    ("SHA512", HashAlgorithm::Sha512),
+];
+
 /// Reads a hash by its name or, as gpg has it, its number behind an H.
 pub fn digest(name: &str) -> Option<HashAlgorithm> {
     let name = name.trim().to_ascii_uppercase().replace('-', "");
     let number = name.strip_prefix('H').unwrap_or(&name).parse().ok();
-    if let Some(algorithm) = number.and_then(HashAlgorithm::from_id) {
-        return Some(algorithm);
-    }
-    Some(match name.as_str() {
-        "MD5" => HashAlgorithm::Md5,
-        "SHA1" => HashAlgorithm::Sha1,
-        "RIPEMD160" | "RMD160" => HashAlgorithm::Ripemd160,
-        "SHA224" => HashAlgorithm::Sha224,
-        "SHA256" => HashAlgorithm::Sha256,
-        "SHA384" => HashAlgorithm::Sha384,
-        "SHA512" => HashAlgorithm::Sha512,
-        _ => return None,
+    number.and_then(HashAlgorithm::from_id).or_else(|| {
+        DIGESTS.iter().find(|(known, _)| *known == name).map(|(_, algorithm)| *algorithm)
     })
 }
 
 /// Returns gpg's name of a hash.
 pub fn digest_name(algorithm: HashAlgorithm) -> &'static str {
-    match algorithm {
-        HashAlgorithm::Md5 => "MD5",
-        HashAlgorithm::Sha1 => "SHA1",
-        HashAlgorithm::Ripemd160 => "RIPEMD160",
-        HashAlgorithm::Sha224 => "SHA224",
-        HashAlgorithm::Sha256 => "SHA256",
-        HashAlgorithm::Sha384 => "SHA384",
-        HashAlgorithm::Sha512 => "SHA512",
-    }
+    DIGESTS.iter().find(|(_, known)| *known == algorithm).map_or("?", |(name, _)| name)
 }
 
 fn is_strong(algorithm: &HashAlgorithm) -> bool {
@@ -347,59 +301,25 @@ fn trust_model(name: &str) -> Result<bool, String> {
 }
 
 /// What exports are anyhow: a certificate leaves without what others say of it.
-const EXPORT_OPTIONS: &[&str] = &[
-    "export-attributes",
-    "export-clean",
-    "export-minimal",
-    "export-local-sigs",
-    "no-export-attributes",
-    "no-export-local-sigs",
-    "no-export-sensitive-revkeys",
-];
+const EXPORT_OPTIONS: &str = "export-attributes export-clean export-minimal export-local-sigs \
+     no-export-attributes no-export-local-sigs no-export-sensitive-revkeys";
 
 /// What imports are anyhow, for the same reason.
-const IMPORT_OPTIONS: &[&str] = &[
-    "import-clean",
-    "import-local-sigs",
-    "import-minimal",
-    "keep-ownertrust",
-    "no-import-local-sigs",
-    "no-repair-keys",
-    "no-repair-pks-subkey-bug",
-    "no-self-sigs-only",
-    "repair-keys",
-    "repair-pks-subkey-bug",
-    "self-sigs-only",
-];
+const IMPORT_OPTIONS: &str = "import-clean import-local-sigs import-minimal keep-ownertrust \
+     no-import-local-sigs no-repair-keys no-repair-pks-subkey-bug no-self-sigs-only repair-keys \
+     repair-pks-subkey-bug self-sigs-only";
 
-/// What is shown to people, and nothing of what is believed.
-const VERIFY_OPTIONS: &[&str] = &[
-    "no-pka-lookups",
-    "no-pka-trust-increase",
-    "no-show-keyserver-urls",
-    "no-show-notations",
-    "no-show-photos",
-    "no-show-policy-urls",
-    "no-show-primary-uid-only",
-    "no-show-std-notations",
-    "no-show-uid-validity",
-    "no-show-unusable-uids",
-    "no-show-user-notations",
-    "pka-lookups",
-    "show-keyserver-urls",
-    "show-notations",
-    "show-photos",
-    "show-policy-urls",
-    "show-primary-uid-only",
-    "show-std-notations",
-    "show-uid-validity",
-    "show-unusable-uids",
-    "show-user-notations",
-];
+/// These change what people see. None changes what is believed.
+const VERIFY_OPTIONS: &str = "no-pka-lookups no-pka-trust-increase no-show-keyserver-urls \
+     no-show-notations no-show-photos no-show-policy-urls no-show-primary-uid-only \
+     no-show-std-notations no-show-uid-validity no-show-unusable-uids no-show-user-notations \
+     pka-lookups show-keyserver-urls show-notations show-photos show-policy-urls \
+     show-primary-uid-only show-std-notations show-uid-validity show-unusable-uids \
+     show-user-notations";
 
-fn only(list: &str, known: &[&str], what: &str) -> Result<(), String> {
+fn only(list: &str, known: &str, what: &str) -> Result<(), String> {
     let mut names = list.split([' ', ',']).filter(|name| !name.is_empty());
-    match names.find(|name| !known.contains(name)) {
+    match names.find(|name| !known.split_whitespace().any(|known| known == *name)) {
         None => Ok(()),
         Some(name) => Err(format!(
             "the {what} option '{}' would change what is {}, and is not supported",

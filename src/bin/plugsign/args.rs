@@ -19,8 +19,7 @@ use crate::edge::report::Report;
 use crate::edge::streams;
 use crate::edge::terminal::{say, write_json};
 use crate::edge::world::World;
-use crate::gpg;
-use crate::gpg::personality::Personality;
+use crate::gpg::{self, Personality};
 
 /// Make an organisation's key, keep it, hand out its certificate, sign releases, verify them
 #[derive(Parser)]

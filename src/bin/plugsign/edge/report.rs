@@ -1,8 +1,11 @@
 //! What a command has to say: one value for people, scripts and the exit code.
 
 use std::io::{self, Write};
+use std::path::Path;
 
+use plugsign::publisher::failure::Failure;
 use plugsign::publisher::outcome::Outcome;
+use plugsign::text::Safe;
 use serde_json::{Map, Value};
 
 /// The words for an outcome.
@@ -42,4 +45,15 @@ impl<T: Outcome + Words> Report for T {
     fn exit(&self) -> u8 {
         Outcome::exit(self)
     }
+}
+
+/// Fails because the command line makes no sense.
+pub fn usage<T>(why: impl Into<String>) -> Result<T, Failure> {
+    Err(Failure::Usage(why.into()))
+}
+
+/// Says what could not be done with a file, why, and what to try next.
+pub fn cannot(talk: &mut dyn Write, what: &str, path: &Path, why: &Failure) -> io::Result<()> {
+    writeln!(talk, "{what} {}: {}", Safe::path(path), why.one_line())?;
+    why.hint().map_or(Ok(()), |hint| writeln!(talk, "  hint: {hint}"))
 }

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use plugsign::openpgp::facts::{KeyFacts, UserIdFacts};
-use plugsign::text::is_unsafe;
 
+use super::dates::seconds;
 use super::known::{Half, Listed, OwnerTrust};
-use super::options::seconds;
 use super::session::Session;
+use super::status::escaped_with;
 
 /// Lists keys. The first record speaks of a whole ring, and of no key file.
 pub fn listing(session: &Session, listed: &[Listed], half: Half, of_file: bool) -> String {
@@ -46,12 +46,7 @@ fn key_record(
     half: Half,
     is_primary: bool,
 ) -> String {
-    let kind = match (is_primary, half) {
-        (true, Half::Public) => "pub",
-        (true, Half::Secret) => "sec",
-        (false, Half::Public) => "sub",
-        (false, Half::Secret) => "ssb",
-    };
+    let kind = half.record(is_primary);
     let is_here = listed.secrets.contains(&key.description.fingerprint);
     let token = match (half, is_here) {
         (Half::Secret, false) => "#",
@@ -136,36 +131,17 @@ fn overall(listed: &Listed) -> String {
         .collect()
 }
 
-/// Escapes as gpg does: C's escapes for colons, backslashes and control characters. Characters
-/// that a terminal obeys or hides and bytes that are no UTF-8 are escaped too.
+/// Escapes as gpg does: C's escapes for colons, backslashes and control characters.
 pub fn escaped(text: &[u8]) -> String {
-    let mut safe = String::with_capacity(text.len());
-    let byte = |safe: &mut String, byte: u8| {
-        let _ = write!(safe, "\\x{byte:02x}");
-    };
-    for chunk in text.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match character {
-                '\n' => safe.push_str("\\n"),
-                '\r' => safe.push_str("\\r"),
-                '\x0c' => safe.push_str("\\f"),
-                '\x0b' => safe.push_str("\\v"),
-                '\x08' => safe.push_str("\\b"),
-                '\0' => safe.push_str("\\0"),
-                ':' | '\\' => byte(&mut safe, character as u8),
-                _ if is_unsafe(character) => {
-                    for each in character.encode_utf8(&mut [0; 4]).bytes() {
-                        byte(&mut safe, each);
-                    }
-                }
-                _ => safe.push(character),
-            }
-        }
-        for each in chunk.invalid() {
-            byte(&mut safe, *each);
-        }
-    }
-    safe
+    escaped_with(text, &[':', '\\'], |byte| match byte {
+        b'\n' => "\\n".into(),
+        b'\r' => "\\r".into(),
+        b'\x0c' => "\\f".into(),
+        b'\x0b' => "\\v".into(),
+        b'\x08' => "\\b".into(),
+        b'\0' => "\\0".into(),
+        _ => format!("\\x{byte:02x}"),
+    })
 }
 
 #[cfg(test)]

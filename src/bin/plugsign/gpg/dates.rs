@@ -28,6 +28,11 @@ fn formatted(time: SystemTime, format: &str) -> String {
     }
 }
 
+/// Returns a time as OpenPGP and gpg write it: seconds since 1970.
+pub fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
 /// Reads a time as everywhere here, which has gpg's forms too: seconds, `20261122T120000`.
 pub fn faked_time(text: &str) -> Result<SystemTime, String> {
     // Frozen or not makes no difference: time is read once.

@@ -7,16 +7,14 @@ use super::output::{Output, with_headers};
 use super::session::Session;
 use crate::edge::asking::Asking;
 
-pub fn run(session: &mut Session, part: Part) -> Result<u8, Failure> {
-    let words = session.options.words.iter();
-    let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+pub fn run(session: &Session, part: Part) -> Result<u8, Failure> {
     let output = Output::new(session.options.output.as_deref(), None);
     let existing = output.check(session)?;
     let exported = session
         .world
         .publisher(&Asking::new(&session.world))
         .export(&Export {
-            names: Names::Matching(&words),
+            names: Names::Matching(&session.texts()),
             part,
             unprotected: true,
             armor: session.options.armor,

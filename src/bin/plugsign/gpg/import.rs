@@ -15,7 +15,6 @@ use plugsign::publisher::failure::Failure;
 use plugsign::publisher::import::{Fate, ImportedKey, Importer, ProtectedKeys, Taking};
 use plugsign::text::Safe;
 
-use super::input::Input;
 use super::log::Log;
 use super::secret::Secret;
 use super::session::Session;
@@ -55,27 +54,20 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
     let mut importer = Importer::new(&publisher, taking)?;
     let mut telling = ImportTelling { world, status, log, counts: Counts::default() };
     let mut failed = false;
-    let standard = ["-".into()];
-    let words = if options.words.is_empty() { &standard[..] } else { &options.words };
-    for word in words {
-        let input = Input::new(word, options.special_filenames);
+    for input in session.inputs(&options.words) {
         let keys = input
             .read("a key file", MAX_KEYRING)
             .and_then(|bytes| Ok(read_keys_within(&bytes, &world.budget)?));
-        let keys = match keys {
-            Ok(keys) => keys,
-            Err(error) => {
-                failed = true;
-                telling.no_keys(input.name(), error);
-                continue;
-            }
-        };
+        let keys = keys.unwrap_or_else(|error| {
+            failed = true;
+            telling.no_keys(input.name(), error);
+            Vec::new()
+        });
         for key in keys {
             telling.counts.read += 1;
-            let taken = match key {
-                Ok(key) => telling.take(&mut importer, &key, input.name()),
-                Err(error) => Err(error.into()),
-            };
+            let taken = key
+                .map_err(Failure::from)
+                .and_then(|key| telling.take(&mut importer, &key, input.name()));
             if let Err(failure) = taken {
                 failed = true;
                 telling.counts.not_imported += 1;

@@ -20,6 +20,7 @@ use super::secret::Secret;
 use super::session::Session;
 use crate::edge::asking::Asking;
 use crate::edge::dialog::{self, Asked};
+use crate::edge::report::usage;
 
 /// How long a key is valid where gpg does not ask: two years.
 const QUICK_VALIDITY: Duration = Duration::from_secs(730 * 24 * 60 * 60);
@@ -39,14 +40,15 @@ pub fn run(session: &Session, questions: Questions) -> Result<u8, Failure> {
         return from_parameters(session);
     }
     if !session.options.words.is_empty() {
-        return Err(Failure::Usage("a parameter file needs --batch".into()));
+        return usage("a parameter file needs --batch");
     }
     let secret = Secret::read(session)?;
-    let nobody = "there is no terminal to ask on: use --batch with a parameter file, or --quick-generate-key";
-    let mut person = (!session.options.no_tty)
-        .then(dialog::person)
-        .flatten()
-        .ok_or_else(|| Failure::Usage(nobody.into()))?;
+    let person = (!session.options.no_tty).then(dialog::person).flatten();
+    let Some(mut person) = person else {
+        return usage(
+            "there is no terminal to ask on: use --batch with a parameter file, or --quick-generate-key",
+        );
+    };
     let asked = match questions {
         Questions::All => Asked { kind: None, bits: None, validity: None, usual: KeyKind::RsaRsa },
         Questions::Few => Asked {
@@ -71,14 +73,10 @@ fn show(session: &Session, listed: &Listed) -> Result<u8, Failure> {
 
 /// `--quick-generate-key USER-ID [ALGO [USAGE [EXPIRE]]]`
 pub fn quick(session: &Session) -> Result<u8, Failure> {
-    let words: Vec<String> =
-        session.options.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let words = session.texts();
     let (user_id, rest) = match &words[..] {
         [user_id, rest @ ..] if rest.len() <= 3 => (user_id.trim().to_string(), rest),
-        _ => {
-            let usage = "--quick-generate-key USER-ID [ALGO [USAGE [EXPIRE]]]";
-            return Err(Failure::Usage(usage.into()));
-        }
+        _ => return usage("--quick-generate-key USER-ID [ALGO [USAGE [EXPIRE]]]"),
     };
     check_user_id(&user_id)?;
     let word = |place: usize| rest.get(place).map_or("", String::as_str);
@@ -100,7 +98,7 @@ pub fn quick(session: &Session) -> Result<u8, Failure> {
 }
 
 /// gpg's default is a key and a subkey for encryption; an algorithm that is named makes one key.
-fn quick_kind(algorithm: &str, usage: &str) -> Result<(KeyKind, KeySizeBits), Failure> {
+fn quick_kind(algorithm: &str, uses: &str) -> Result<(KeyKind, KeySizeBits), Failure> {
     let is_default = matches!(algorithm, "" | "-" | "default" | "future-default");
     let bits = match algorithm.to_ascii_lowercase().as_str() {
         _ if is_default => KeySizeBits::Rsa3072,
@@ -108,21 +106,20 @@ fn quick_kind(algorithm: &str, usage: &str) -> Result<(KeyKind, KeySizeBits), Fa
         other => match other.strip_prefix("rsa") {
             Some(bits) => parse_bits(bits)?,
             None => {
-                let shown = Safe::text(algorithm);
-                return Err(Failure::Usage(format!("{shown}: only RSA keys are made here")));
+                return usage(format!("{}: only RSA keys are made here", Safe::text(algorithm)));
             }
         },
     };
-    let usages: Vec<&str> = usage.split([',', ' ']).filter(|word| !word.is_empty()).collect();
+    let usages: Vec<&str> = uses.split([',', ' ']).filter(|word| !word.is_empty()).collect();
     let kind = match usages[..] {
         [] | ["default"] | ["-"] if is_default => KeyKind::RsaRsa,
         [] | ["default"] | ["-"] => KeyKind::Sign,
         _ if parameters::signs(usages.iter().copied()) => KeyKind::Sign,
         _ => {
-            let shown = Safe::text(usage);
-            return Err(Failure::Usage(format!(
-                "usage {shown}: the keys made here certify and sign; a primary key that only certifies, and a subkey that signs, with: plugsign keygen --kind org"
-            )));
+            return usage(format!(
+                "usage {}: the keys made here certify and sign; a primary key that only certifies, and a subkey that signs, with: plugsign keygen --kind org",
+                Safe::text(uses)
+            ));
         }
     };
     Ok((kind, bits))
@@ -156,7 +153,7 @@ fn refuse_double(session: &Session, user_id: &str) -> Result<(), Failure> {
     if exists && !session.options.yes {
         session.status.say("ERROR genkey 33554736");
         let shown = Safe::text(user_id);
-        return Err(Failure::Usage(format!("A key for \"{shown}\" already exists")));
+        return usage(format!("A key for \"{shown}\" already exists"));
     }
     Ok(())
 }
@@ -165,7 +162,7 @@ fn from_parameters(session: &Session) -> Result<u8, Failure> {
     let input = match &session.options.words[..] {
         [] => Input::Standard,
         [word] => Input::new(word, session.options.special_filenames),
-        _ => return Err(Failure::Usage("one parameter file at a time".into())),
+        _ => return usage("one parameter file at a time"),
     };
     // Standard input may begin with the passphrase.
     let secret = Secret::read(session)?;

@@ -25,11 +25,11 @@ pub struct Keyrings {
 
 impl Keyrings {
     /// Reads their files, and says which cannot be read.
-    pub fn open(session: &mut Session) -> Keyrings {
+    pub fn open(session: &Session) -> Keyrings {
         let mut keyrings = Keyrings { files: Vec::new(), failed: false };
         let mut room = MAX_KEYRING;
-        for name in session.options.keyrings.clone() {
-            let path = path_of(session, &name);
+        for name in &session.options.keyrings {
+            let path = path_of(session, name);
             match read_small(&path, "all keyrings together", room) {
                 Ok(bytes) => {
                     room = room.saturating_sub(bytes.len() as u64);
@@ -41,7 +41,7 @@ impl Keyrings {
         keyrings
     }
 
-    fn fail(&mut self, session: &mut Session, path: &Path, error: impl Into<Failure>) {
+    fn fail(&mut self, session: &Session, path: &Path, error: impl Into<Failure>) {
         self.failed = true;
         let failure: Failure = error.into();
         session.log.say(&format!("keyblock resource '{}':", Safe::path(path)));
@@ -51,17 +51,14 @@ impl Keyrings {
     }
 
     /// Reads the certificates that have one of these keys, and no others.
-    pub fn find(&mut self, session: &mut Session, issuers: &[KeyId]) -> Vec<Certificate> {
+    pub fn find(&mut self, session: &Session, issuers: &[KeyId]) -> Vec<Certificate> {
         let mut found = Vec::new();
         for (path, bytes) in std::mem::take(&mut self.files) {
-            let read = match certificates(&bytes, WantedKeys::With(issuers), &session.world.budget)
-            {
-                Ok(read) => read,
-                Err(error) => {
-                    self.fail(session, &path, error);
-                    continue;
-                }
-            };
+            let read = certificates(&bytes, WantedKeys::With(issuers), &session.world.budget);
+            let read = read.unwrap_or_else(|error| {
+                self.fail(session, &path, error);
+                Vec::new()
+            });
             for certificate in read {
                 match certificate {
                     Ok(certificate) => found.push(certificate),

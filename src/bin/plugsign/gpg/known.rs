@@ -17,6 +17,16 @@ pub enum OwnerTrust {
     Unknown,
 }
 
+impl OwnerTrust {
+    pub fn word(self) -> &'static str {
+        match self {
+            OwnerTrust::Ultimate => "ultimate",
+            OwnerTrust::Full => "full",
+            OwnerTrust::Unknown => "unknown",
+        }
+    }
+}
+
 /// A key in a listing.
 pub struct Listed {
     pub facts: CertificateFacts,
@@ -30,6 +40,18 @@ pub struct Listed {
 pub enum Half {
     Public,
     Secret,
+}
+
+impl Half {
+    /// Returns what gpg calls the record of a primary key or a subkey.
+    pub fn record(self, is_primary: bool) -> &'static str {
+        match (self, is_primary) {
+            (Half::Public, true) => "pub",
+            (Half::Public, false) => "sub",
+            (Half::Secret, true) => "sec",
+            (Half::Secret, false) => "ssb",
+        }
+    }
 }
 
 /// Returns how far a key of the home is trusted.

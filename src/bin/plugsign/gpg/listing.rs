@@ -13,7 +13,6 @@ use plugsign::text::Safe;
 
 use super::colons;
 use super::dates::day;
-use super::input::Input;
 use super::known::{Half, Listed, OwnerTrust, trust_in};
 use super::options::KeyidFormat;
 use super::session::Session;
@@ -31,11 +30,11 @@ pub enum Of {
 }
 
 /// `--list-keys` and `--list-secret-keys`: all of them, or those that match.
-pub fn run(session: &mut Session, half: Half) -> Result<u8, Failure> {
+pub fn run(session: &Session, half: Half) -> Result<u8, Failure> {
     let asking = Asking::new(&session.world);
     let Known { keys: shelf, trusted } = session.world.publisher(&asking).known()?;
-    let words = session.options.words.iter();
-    let names = words.map(|word| KeyQuery::parse_gnupg(&word.to_string_lossy()));
+    let names = session.texts();
+    let names = names.iter().map(|name| KeyQuery::parse_gnupg(name));
     let names = names.collect::<openpgp::Result<Vec<_>>>()?;
     let policy = session.world.policy();
     let listed: Vec<Listed> = matching(&shelf, &names, half == Half::Secret)
@@ -59,16 +58,12 @@ pub fn run(session: &mut Session, half: Half) -> Result<u8, Failure> {
 }
 
 /// `--show-keys`: what a file has, without taking it.
-pub fn show_files(session: &mut Session) -> Result<u8, Failure> {
+pub fn show_files(session: &Session) -> Result<u8, Failure> {
     let policy = session.world.policy();
-    let mut words = session.options.words.clone();
-    if words.is_empty() {
-        words.push("-".into());
-    }
     let mut listed = Vec::new();
     let mut failed = false;
-    for word in &words {
-        let bytes = Input::new(word, false).read("a key file", MAX_KEYRING)?;
+    for input in session.inputs(&session.options.words) {
+        let bytes = input.read("a key file", MAX_KEYRING)?;
         for key in read_keys_within(&bytes, &session.world.budget)? {
             let certificate = match key.map(Key::into_certificate) {
                 Ok(Some(certificate)) => certificate,
@@ -89,7 +84,7 @@ pub fn show_files(session: &mut Session) -> Result<u8, Failure> {
 }
 
 /// Shows keys on standard output.
-pub fn show(session: &mut Session, listed: &[Listed], half: Half, of: Of) -> Result<(), Failure> {
+pub fn show(session: &Session, listed: &[Listed], half: Half, of: Of) -> Result<(), Failure> {
     let mut text = String::new();
     if session.options.with_colons {
         text = colons::listing(session, listed, half, of == Of::File);
@@ -113,12 +108,7 @@ pub fn one(session: &Session, listed: &Listed, half: Half, of: Of) -> String {
     let mut text = String::new();
     for (place, key) in listed.facts.keys.iter().enumerate() {
         let is_primary = place == 0;
-        let name = match (is_primary, half) {
-            (true, Half::Public) => "pub",
-            (true, Half::Secret) => "sec",
-            (false, Half::Public) => "sub",
-            (false, Half::Secret) => "ssb",
-        };
+        let name = half.record(is_primary);
         let is_here = listed.secrets.contains(&key.description.fingerprint);
         let mark = if half == Half::Secret && !is_here { '#' } else { ' ' };
         text.push_str(&format!(
@@ -129,13 +119,16 @@ pub fn one(session: &Session, listed: &Listed, half: Half, of: Of) -> String {
             usage(key),
             validity(key),
         ));
-        let wants = is_primary || options.with_subkey_fingerprint || options.fingerprints > 1;
-        if wants {
-            text.push_str(&fingerprint(
-                &key.description.fingerprint,
-                options.fingerprints > 0,
-                options.keyid_format != KeyidFormat::None,
-            ));
+        if is_primary || options.with_subkey_fingerprint || options.fingerprints > 1 {
+            let label = match options.keyid_format {
+                KeyidFormat::None => "",
+                _ => "Key fingerprint = ",
+            };
+            let fingerprint = &key.description.fingerprint;
+            match options.fingerprints {
+                0 => text.push_str(&format!("      {fingerprint}\n")),
+                _ => text.push_str(&format!("      {label}{}\n", fingerprint.grouped())),
+            }
         }
         if options.with_keygrip
             && let Some(grip) = &key.grip
@@ -155,11 +148,14 @@ pub fn one(session: &Session, listed: &Listed, half: Half, of: Of) -> String {
                     (false, Of::File) => "          ",
                     (false, _) => trust_word(listed),
                 };
-                text.push_str(&format!(
-                    "uid{}{word} {}\n",
-                    " ".repeat(uid_indent(options.keyid_format)),
-                    Safe::bytes(&user_id.value),
-                ));
+                let indent = match options.keyid_format {
+                    KeyidFormat::Short => 9,
+                    KeyidFormat::None | KeyidFormat::HexShort => 11,
+                    KeyidFormat::Long => 17,
+                    KeyidFormat::HexLong => 19,
+                };
+                let shown = Safe::bytes(&user_id.value);
+                text.push_str(&format!("uid{:indent$}{word} {shown}\n", ""));
             }
         }
     }
@@ -206,14 +202,6 @@ fn validity(key: &KeyFacts) -> String {
     }
 }
 
-fn fingerprint(fingerprint: &Fingerprint, grouped: bool, labelled: bool) -> String {
-    match (grouped, labelled) {
-        (true, true) => format!("      Key fingerprint = {}\n", fingerprint.grouped()),
-        (true, false) => format!("      {}\n", fingerprint.grouped()),
-        (false, _) => format!("      {fingerprint}\n"),
-    }
-}
-
 fn trust_word(listed: &Listed) -> &'static str {
     let primary = listed.facts.keys.first();
     if primary.is_some_and(|key| key.revoked.is_some()) {
@@ -226,15 +214,5 @@ fn trust_word(listed: &Listed) -> &'static str {
         OwnerTrust::Ultimate => "[ultimate]",
         OwnerTrust::Full => "[  full  ]",
         OwnerTrust::Unknown => "[ unknown]",
-    }
-}
-
-fn uid_indent(format: KeyidFormat) -> usize {
-    match format {
-        KeyidFormat::None => 11,
-        KeyidFormat::Short => 9,
-        KeyidFormat::HexShort => 11,
-        KeyidFormat::Long => 17,
-        KeyidFormat::HexLong => 19,
     }
 }

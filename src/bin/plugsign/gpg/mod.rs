@@ -18,7 +18,6 @@ mod log;
 mod options;
 mod output;
 mod parameters;
-pub mod personality;
 mod print_digest;
 mod secret;
 mod session;
@@ -27,7 +26,8 @@ mod status;
 mod table;
 mod verify;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -39,12 +39,12 @@ use self::keygen::Questions;
 use self::known::Half;
 use self::log::Log;
 use self::options::Options;
-use self::personality::Personality;
 use self::session::Session;
 use self::status::{Sink, Status};
 use self::table::{Table, Task};
 use crate::edge::asking::Given;
 use crate::edge::global::Global;
+use crate::edge::report::usage;
 use crate::edge::terminal::Terminal;
 use crate::edge::world::{World, gnupg_home};
 
@@ -59,6 +59,24 @@ pub struct Arguments {
     pub arguments: Vec<OsString>,
 }
 
+/// Which of GnuPG's programs plugsign stands in for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Personality {
+    Gpg,
+    Gpgv,
+}
+
+impl Personality {
+    /// Returns the program of this name.
+    pub fn of(name: &OsStr) -> Option<Personality> {
+        match name.to_str()? {
+            "gpg" | "gpg2" => Some(Personality::Gpg),
+            "gpgv" | "gpgv2" => Some(Personality::Gpgv),
+            _ => None,
+        }
+    }
+}
+
 /// The folder of a GnuPG home that plugsign keeps its own home in: nothing else is touched.
 const INSIDE: &str = "plugsign";
 
@@ -69,52 +87,37 @@ pub fn run(
     whole: &[OsString],
     arguments: Vec<OsString>,
 ) -> ExitCode {
-    let name = personality.name();
-    let log = Log::new(Sink::Errors, name, false);
-    if let Err(error) = secret::hide_passphrase(whole) {
-        log.say(&format!("--passphrase cannot be taken: {error}"));
-        return ExitCode::from(EXIT_USAGE);
-    }
-    let table = match personality {
-        Personality::Gpg => table::GPG,
-        Personality::Gpgv => table::GPGV,
+    let (name, table) = match personality {
+        Personality::Gpg => ("gpg", table::GPG),
+        Personality::Gpgv => ("gpgv", table::GPGV),
     };
-    let options = match argv::parse(table, arguments).and_then(Options::read) {
-        Ok(options) => options,
-        Err(why) => {
-            log.say(&why);
-            return ExitCode::from(EXIT_USAGE);
-        }
-    };
-    let mut session = match open(options, name, global) {
+    let session = secret::hide_passphrase(whole)
+        .map_err(|error| format!("--passphrase cannot be taken: {error}"))
+        .and_then(|()| argv::parse(table, arguments))
+        .and_then(Options::read)
+        .and_then(|options| open(options, name, global));
+    let session = match session {
         Ok(session) => session,
         Err(why) => {
-            log.say(&why);
+            Log::new(Sink::Errors, name, false).say(&why);
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    warn(&mut session);
-    let code = match dispatch(&mut session, personality) {
-        Ok(code) => code,
-        Err(failure) => {
-            session.log.explain(&failure);
-            EXIT_USAGE
-        }
+    warn(&session);
+    let done = match personality {
+        Personality::Gpg => gpg(&session),
+        Personality::Gpgv => gpgv(&session),
     };
+    let code = done.unwrap_or_else(|failure| {
+        session.log.explain(&failure);
+        EXIT_USAGE
+    });
     ExitCode::from(if session.status.lost.get() { code.max(EXIT_USAGE) } else { code })
 }
 
 fn open(options: Options, name: &'static str, global: &Global) -> Result<Session, String> {
-    let status = match (&options.status_fd, &options.status_file) {
-        (Some(number), _) => Sink::descriptor(number).map_err(|why| format!("status-fd: {why}"))?,
-        (None, Some(path)) => Sink::file(path).map_err(|error| format!("status-file: {error}"))?,
-        (None, None) => Sink::Nowhere,
-    };
-    let words = match (&options.logger_fd, &options.logger_file) {
-        (Some(number), _) => Sink::descriptor(number).map_err(|why| format!("logger-fd: {why}"))?,
-        (None, Some(path)) => Sink::file(path).map_err(|error| format!("logger-file: {error}"))?,
-        (None, None) => Sink::Errors,
-    };
+    let status = sink("status", &options.status_fd, &options.status_file, Sink::Nowhere)?;
+    let words = sink("logger", &options.logger_fd, &options.logger_file, Sink::Errors)?;
     let inside = options.homedir.clone().or_else(gnupg_home).map(|home| home.join(INSIDE));
     let global = Global { home: global.home.clone().or(inside), ..global.clone() };
     let terminal = Terminal::new(&global);
@@ -130,53 +133,70 @@ fn open(options: Options, name: &'static str, global: &Global) -> Result<Session
     Ok(Session { options, world, status: Status::new(status), log })
 }
 
-fn warn(session: &mut Session) {
-    for option in std::mem::take(&mut session.options.passed_over) {
-        session.log.remark(&format!("Note: --{option} has no effect here"));
+/// Opens what `--status-fd` and `--logger-fd` name, else `--status-file` and `--logger-file`.
+fn sink(
+    what: &str,
+    descriptor: &Option<String>,
+    file: &Option<PathBuf>,
+    otherwise: Sink,
+) -> Result<Sink, String> {
+    match (descriptor, file) {
+        (Some(number), _) => Sink::descriptor(number).map_err(|why| format!("{what}-fd: {why}")),
+        (None, Some(path)) => Sink::file(path).map_err(|error| format!("{what}-file: {error}")),
+        (None, None) => Ok(otherwise),
     }
-    for word in std::mem::take(&mut session.options.late) {
-        let shown = Safe::bytes(word.as_encoded_bytes()).to_string();
-        session.log.remark(&format!("Note: '{shown}' is not considered an option"));
+}
+
+fn warn(session: &Session) {
+    let Session { options, log, world, .. } = session;
+    for option in &options.passed_over {
+        log.remark(&format!("Note: --{option} has no effect here"));
     }
-    if session.options.time.is_some() {
-        let time = dates::day_and_time(session.world.now);
-        session.log.say(&format!("WARNING: running with faked system time: {time}"));
+    for word in &options.late {
+        let shown = Safe::bytes(word.as_encoded_bytes());
+        log.remark(&format!("Note: '{shown}' is not considered an option"));
     }
-    if matches!(session.options.passphrase, Some(Given::CommandLine(_))) {
-        session.log.remark(
+    if options.time.is_some() {
+        let time = dates::day_and_time(world.now);
+        log.say(&format!("WARNING: running with faked system time: {time}"));
+    }
+    if matches!(options.passphrase, Some(Given::CommandLine(_))) {
+        log.remark(
             "WARNING: a passphrase on the command line can be seen by others; use --passphrase-file or --passphrase-fd",
         );
     }
 }
 
-fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failure> {
-    if personality == Personality::Gpgv {
-        return match session.options.task {
-            Some(Task::Version) => version(session, "gpgv"),
-            Some(Task::DumpOptions) => dump_options(session, table::GPGV),
-            Some(_) => help(session, GPGV_HELP),
-            None => verify::run(session, personality),
-        };
+fn gpgv(session: &Session) -> Result<u8, Failure> {
+    match session.options.task {
+        Some(Task::Version) => say(session, &version(session, "gpgv")),
+        Some(Task::DumpOptions) => say(session, &dump_options(table::GPGV)),
+        Some(_) => say(session, GPGV_HELP),
+        None => verify::run(session, true),
     }
-    let Some(task) = session.options.task else {
-        let why = "no command is given, and plugsign does not guess: --detach-sign, --verify, --import, --export or --list-keys?";
-        return Err(Failure::Usage(why.into()));
+}
+
+fn gpg(session: &Session) -> Result<u8, Failure> {
+    let options = &session.options;
+    let Some(task) = options.task else {
+        return usage(
+            "no command is given, and plugsign does not guess: --detach-sign, --verify, --import, --export or --list-keys?",
+        );
     };
     // What has no output of its own must not seem to write one.
-    if task == Task::Verify && session.options.output.is_some() {
-        return Err(Failure::Usage("--output: a detached signature has nothing to write".into()));
+    if task == Task::Verify && options.output.is_some() {
+        return usage("--output: a detached signature has nothing to write");
     }
-    let keyring = !session.options.keyrings.is_empty() || session.options.no_default_keyring;
-    if keyring && task != Task::Verify {
-        let why = "--keyring: keyrings are for --verify; plugsign keeps its keys in its home";
-        return Err(Failure::Usage(why.into()));
+    let has_keyring = !options.keyrings.is_empty() || options.no_default_keyring;
+    if has_keyring && task != Task::Verify {
+        return usage("--keyring: keyrings are for --verify; plugsign keeps its keys in its home");
     }
     match task {
         Task::DetachSign => sign::run(session),
-        Task::Sign => Err(Failure::Usage(
-            "plugsign makes detached signatures only, no signed messages; add --detach-sign".into(),
-        )),
-        Task::Verify => verify::run(session, personality),
+        Task::Sign => {
+            usage("plugsign makes detached signatures only, no signed messages; add --detach-sign")
+        }
+        Task::Verify => verify::run(session, false),
         Task::ListKeys | Task::Fingerprint => listing::run(session, Half::Public),
         Task::ListSecretKeys => listing::run(session, Half::Secret),
         Task::ShowKeys => listing::show_files(session),
@@ -189,19 +209,24 @@ fn dispatch(session: &mut Session, personality: Personality) -> Result<u8, Failu
         Task::QuickGenerateKey => keygen::quick(session),
         Task::PrintDigest => print_digest::run(session),
         Task::Nothing => Ok(0),
-        Task::ListConfig => list_config(session),
-        Task::Version => version(session, "gpg"),
-        Task::Help => help(session, GPG_HELP),
-        Task::DumpOptions => dump_options(session, table::GPG),
+        Task::ListConfig => say(session, &list_config(session)),
+        Task::Version => say(session, &version(session, "gpg")),
+        Task::Help => say(session, GPG_HELP),
+        Task::DumpOptions => say(session, &dump_options(table::GPG)),
     }
+}
+
+fn say(session: &Session, text: &str) -> Result<u8, Failure> {
+    session.world.terminal.write_bytes(text.as_bytes())?;
+    Ok(0)
 }
 
 /// The version of gpg that these command lines are those of: scripts compare it, and take other
 /// ways for much older ones.
 const LIKE: &str = "2.2.40";
 
-fn version(session: &Session, name: &str) -> Result<u8, Failure> {
-    let text = format!(
+fn version(session: &Session, name: &str) -> String {
+    format!(
         "{name} (GnuPG) {LIKE}\n\
          plugsign {}, in place of GnuPG\n\n\
          Home: {}\n\
@@ -212,14 +237,12 @@ fn version(session: &Session, name: &str) -> Result<u8, Failure> {
          Compression: Uncompressed\n",
         env!("CARGO_PKG_VERSION"),
         session.world.home().map(|home| Safe::path(home.root()).to_string()).unwrap_or_default(),
-    );
-    session.world.terminal.write_bytes(text.as_bytes())?;
-    Ok(0)
+    )
 }
 
 /// What programs ask before they begin: all of it, or the items that are named. Like gpg, it says
 /// nothing to people.
-fn list_config(session: &Session) -> Result<u8, Failure> {
+fn list_config(session: &Session) -> String {
     const ITEMS: [(&str, &str); 5] = [
         ("version", LIKE),
         ("pubkey", "1"),
@@ -227,25 +250,16 @@ fn list_config(session: &Session) -> Result<u8, Failure> {
         ("digest", "8;9;10"),
         ("digestname", "SHA256;SHA384;SHA512"),
     ];
-    if !session.options.with_colons {
-        return Ok(0);
-    }
-    let words = &session.options.words;
-    let wanted = |item: &str| words.is_empty() || words.iter().any(|word| word == item);
-    let mut text = String::new();
-    for (item, value) in ITEMS.iter().filter(|(item, _)| wanted(item)) {
-        text.push_str(&format!("cfg:{item}:{value}\n"));
-    }
-    session.world.terminal.write_bytes(text.as_bytes())?;
-    Ok(0)
+    let Options { with_colons, words, .. } = &session.options;
+    let is_wanted = |item: &str| words.is_empty() || words.iter().any(|word| word == item);
+    let wanted = ITEMS.iter().filter(|(item, _)| *with_colons && is_wanted(item));
+    wanted.map(|(item, value)| format!("cfg:{item}:{value}\n")).collect()
 }
 
 /// What completions of shells ask for.
-fn dump_options(session: &Session, table: Table) -> Result<u8, Failure> {
+fn dump_options(table: Table) -> String {
     let all = argv::specs(table).filter(|spec| !spec.long.starts_with("plugsign-"));
-    let text: String = all.map(|spec| format!("--{}\n", spec.long)).collect();
-    session.world.terminal.write_bytes(text.as_bytes())?;
-    Ok(0)
+    all.map(|spec| format!("--{}\n", spec.long)).collect()
 }
 
 const GPG_HELP: &str = "plugsign in place of gpg:\n\
@@ -261,8 +275,3 @@ const GPGV_HELP: &str = "plugsign in place of gpgv:\n\
     \x20 --status-fd N, --logger-fd N       where status lines and words go\n\
     \x20 --weak-digest NAME, -q, -v\n\
     It makes nothing, and believes nobody who is in no keyring.\n";
-
-fn help(session: &Session, text: &str) -> Result<u8, Failure> {
-    session.world.terminal.write_bytes(text.as_bytes())?;
-    Ok(0)
-}

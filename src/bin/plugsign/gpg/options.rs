@@ -328,8 +328,3 @@ fn only(list: &str, known: &str, what: &str) -> Result<(), String> {
         )),
     }
 }
-
-/// Returns a time as OpenPGP and gpg write it: seconds since 1970.
-pub fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
-}

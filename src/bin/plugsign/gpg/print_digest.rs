@@ -1,5 +1,7 @@
 //! `gpg --print-md ALGO FILE...`
 
+use std::path::Path;
+
 use plugsign::disk::Error;
 use plugsign::openpgp::hash::ContentHash;
 use plugsign::publisher::failure::Failure;
@@ -9,34 +11,33 @@ use super::colons;
 use super::input::Input;
 use super::options::digest;
 use super::session::Session;
+use crate::edge::report::usage;
 
-pub fn run(session: &mut Session) -> Result<u8, Failure> {
-    let words = session.options.words.clone();
-    let [name, files @ ..] = &words[..] else {
-        return Err(Failure::Usage("--print-md ALGO [FILE...]".into()));
+pub fn run(session: &Session) -> Result<u8, Failure> {
+    let [name, files @ ..] = &session.options.words[..] else {
+        return usage("--print-md ALGO [FILE...]");
     };
-    let algorithm = digest(&name.to_string_lossy())
-        .ok_or_else(|| Failure::Usage("invalid hash algorithm".into()))?;
+    let Some(algorithm) = digest(&name.to_string_lossy()) else {
+        return usage("invalid hash algorithm");
+    };
     let way = ContentHash { algorithm, text: false };
     let mut text = String::new();
-    let standard = [std::ffi::OsString::from("-")];
-    for word in if files.is_empty() { &standard[..] } else { files } {
-        let input = Input::new(word, session.options.special_filenames);
-        let content = input.hash([way])?;
-        let bytes = content
+    for input in session.inputs(files) {
+        let bytes = input
+            .hash([way])?
             .digest(way, b"")
             .ok_or_else(|| Error::Malformed("this hash cannot be computed here".into()))?;
-        let is_standard = matches!(input, Input::Standard);
+        let name = match &input {
+            Input::Standard => Path::new(""),
+            other => other.name(),
+        };
+        let name = name.as_os_str().as_encoded_bytes();
         if session.options.with_colons {
-            let name = if is_standard { b"" } else { word.as_encoded_bytes() };
             let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
             text.push_str(&format!("{}:{}:{hex}:\n", colons::escaped(name), algorithm.id()));
         } else {
-            let name = match is_standard {
-                true => String::new(),
-                false => format!("{}: ", Safe::bytes(word.as_encoded_bytes())),
-            };
-            text.push_str(&grouped(&name, &bytes));
+            let colon = if name.is_empty() { "" } else { ": " };
+            text.push_str(&grouped(&format!("{}{colon}", Safe::bytes(name)), &bytes));
         }
     }
     session.world.terminal.write_bytes(text.as_bytes())?;

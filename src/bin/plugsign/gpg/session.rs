@@ -1,9 +1,11 @@
 //! One command line of gpg's at work.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use plugsign::openpgp::certificate::Certificate;
 
+use super::input::Input;
 use super::log::Log;
 use super::options::Options;
 use super::status::Status;
@@ -29,9 +31,23 @@ impl Session {
     pub fn gnupg_home(&self) -> Option<PathBuf> {
         self.options.homedir.clone().or_else(|| self.world.gnupg_home())
     }
-}
 
-/// Returns the user ID that names a certificate, with gpg's word for none.
-pub fn primary_user_id(certificate: &Certificate, session: &Session) -> Vec<u8> {
-    certificate.name_at(session.world.now).unwrap_or_else(|| b"[?]".to_vec())
+    /// Returns the user ID that names a certificate, with gpg's word for none.
+    pub fn primary_user_id(&self, certificate: &Certificate) -> Vec<u8> {
+        certificate.name_at(self.world.now).unwrap_or_else(|| b"[?]".to_vec())
+    }
+
+    /// Returns the words of the command line as text.
+    pub fn texts(&self) -> Vec<String> {
+        self.options.words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+    }
+
+    /// Opens files by their names. Without any, standard input is meant.
+    pub fn inputs(&self, names: &[OsString]) -> Vec<Input> {
+        let special = self.options.special_filenames;
+        match names {
+            [] => vec![Input::Standard],
+            names => names.iter().map(|name| Input::new(name, special)).collect(),
+        }
+    }
 }

@@ -13,19 +13,22 @@ use plugsign::publisher::signer::Form;
 use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
+use super::dates::seconds;
 use super::input::Input;
-use super::options::{digest_name, seconds};
+use super::options::digest_name;
 use super::output::{Output, with_headers};
 use super::secret::Secret;
 use super::session::Session;
 use super::status::cause_of;
 use crate::edge::asking::Asking;
 use crate::edge::keys::key_of_environment;
+use crate::edge::report::usage;
 
 pub fn run(session: &Session) -> Result<u8, Failure> {
     if session.options.words.len() > 1 {
-        let why = "several files would be signed as one; sign them one by one, or with: plugsign sign FILE...";
-        return Err(Failure::Usage(why.into()));
+        return usage(
+            "several files would be signed as one; sign them one by one, or with: plugsign sign FILE...",
+        );
     }
     match sign(session) {
         Ok(()) => Ok(0),
@@ -121,7 +124,7 @@ fn choose(session: &Session) -> Result<Found, Failure> {
             }
         })?;
         if chosen.as_ref().is_some_and(|before| !before.is_same_as(&found)) {
-            return Err(Failure::Usage("one key signs, and several are named".into()));
+            return usage("one key signs, and several are named");
         }
         chosen = Some(found);
     }

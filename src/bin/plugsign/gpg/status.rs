@@ -1,7 +1,6 @@
 //! Status lines: what other programs read. The only place that writes `[GNUPG:] `.
 
 use std::cell::Cell;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -89,26 +88,24 @@ impl Status {
 }
 
 /// Escapes as gpg does (common/status.c, g10/cpr.c): percent signs and what is no printable
-/// ASCII become `%XX`, UTF-8 stays. Beyond that, characters that a terminal obeys or hides, and
-/// bytes that are no UTF-8, are escaped too; whoever unescapes gets the same bytes.
-pub fn escaped(text: &[u8]) -> String {
+/// ASCII become `%XX`, UTF-8 stays.
+fn escaped(text: &[u8]) -> String {
+    escaped_with(text, &['%'], |byte| format!("%{byte:02X}"))
+}
+
+/// Escapes some characters, and beyond what gpg does, those that a terminal obeys or hides and
+/// bytes that are no UTF-8. Whoever unescapes gets the same bytes.
+pub fn escaped_with(text: &[u8], special: &[char], escape: impl Fn(u8) -> String) -> String {
     let mut safe = String::with_capacity(text.len());
-    let percent = |safe: &mut String, byte: u8| {
-        let _ = write!(safe, "%{byte:02X}");
-    };
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {
-            if character == '%' || is_unsafe(character) {
-                for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-                    percent(&mut safe, byte);
-                }
+            if special.contains(&character) || is_unsafe(character) {
+                safe.extend(character.encode_utf8(&mut [0; 4]).bytes().map(&escape));
             } else {
                 safe.push(character);
             }
         }
-        for byte in chunk.invalid() {
-            percent(&mut safe, *byte);
-        }
+        safe.extend(chunk.invalid().iter().copied().map(&escape));
     }
     safe
 }

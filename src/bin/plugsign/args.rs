@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use plugsign::publisher::failure::{EXIT_COULD_NOT, EXIT_USAGE, Failure};
 use plugsign::text::{Safe, is_unsafe};
 use serde_json::json;
@@ -15,7 +15,7 @@ use crate::commands::{
     passwd, refresh, revoke, rotate, sign, trust, user_ids, verify,
 };
 use crate::edge::global::Global;
-use crate::edge::report::Report;
+use crate::edge::report::{Report, usage};
 use crate::edge::streams;
 use crate::edge::terminal::{say, write_json};
 use crate::edge::world::World;
@@ -64,32 +64,6 @@ pub enum Command {
 }
 
 impl Command {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Command::Keygen(_) => "keygen",
-            Command::List(_) => "list",
-            Command::Export(_) => "export",
-            Command::Import(_) => "import",
-            Command::Sign(_) => "sign",
-            Command::Verify(_) => "verify",
-            Command::Trust(_) => "trust",
-            Command::Check(_) => "check",
-            Command::Doctor(_) => "doctor",
-            Command::Announce(_) => "announce",
-            Command::Marketplace(_) => "marketplace",
-            Command::Rotate(_) => "rotate",
-            Command::Extend(_) => "extend",
-            Command::Revoke(_) => "revoke",
-            Command::Passwd(_) => "passwd",
-            Command::Adduid(_) => "adduid",
-            Command::RevokeUid(_) => "revoke-uid",
-            Command::Refresh(_) => "refresh",
-            Command::Gpg(_) => "gpg",
-            Command::Completions(_) => "completions",
-            Command::Man(_) => "man",
-        }
-    }
-
     pub fn run(self, world: &World) -> Result<Box<dyn Report>, Failure> {
         Ok(match self {
             Command::Keygen(arguments) => Box::new(keygen::run(arguments, world)?),
@@ -112,9 +86,7 @@ impl Command {
             Command::Refresh(arguments) => Box::new(refresh::run(arguments, world)?),
             // Its command lines never come this far, see `in_place_of_gpg`.
             Command::Gpg(_) => {
-                return Err(Failure::Usage(
-                    "of plugsign's own options, only --home goes before gpg".into(),
-                ));
+                return usage("of plugsign's own options, only --home goes before gpg");
             }
             Command::Completions(arguments) => {
                 Box::new(completions::run(&arguments, &mut Cli::command()))
@@ -124,50 +96,46 @@ impl Command {
     }
 }
 
-/// A command line for gpg or gpgv.
-pub struct InPlaceOfGpg {
-    pub personality: Personality,
-    pub global: Global,
-    pub arguments: Vec<OsString>,
-}
-
 /// Returns the command line as it is, the program's name first.
 pub fn whole() -> Vec<OsString> {
     std::env::args_os().collect()
 }
 
-/// Returns whether the command line is gpg's: by the program's name, or `plugsign [--home DIR]
-/// gpg`. What follows are gpg's options, of which clap must see none.
-pub fn in_place_of_gpg(whole: &[OsString]) -> Option<InPlaceOfGpg> {
-    let (program, rest) = whole.split_first()?;
-    if let Some(personality) = Path::new(program).file_name().and_then(Personality::of) {
-        let global = Global::default();
-        return Some(InPlaceOfGpg { personality, global, arguments: rest.to_vec() });
-    }
-    let mut place = 0;
+/// Returns whose command line it is, with its arguments, if it is gpg's or gpgv's: by the program's
+/// name, or `plugsign [--home DIR] gpg`. What follows are gpg's options. clap must see none of them.
+pub fn in_place_of_gpg(whole: &[OsString]) -> Option<(Personality, Global, Vec<OsString>)> {
+    let (program, mut rest) = whole.split_first()?;
     let mut global = Global::default();
+    if let Some(personality) = Path::new(program).file_name().and_then(Personality::of) {
+        return Some((personality, global, rest.to_vec()));
+    }
     loop {
-        let argument = rest.get(place)?;
-        if let Some(personality) = Personality::of(argument) {
-            let arguments = rest.get(place + 1..).unwrap_or_default().to_vec();
-            return Some(InPlaceOfGpg { personality, global, arguments });
+        match rest {
+            [option, home, after @ ..] if option == "--home" => {
+                global.home = Some(home.into());
+                rest = after;
+            }
+            [word, after @ ..] => {
+                if let Some(personality) = Personality::of(word) {
+                    return Some((personality, global, after.to_vec()));
+                }
+                global.home = Some(word.to_str()?.strip_prefix("--home=")?.into());
+                rest = after;
+            }
+            [] => return None,
         }
-        if argument == "--home" {
-            place += 1;
-            global.home = Some(rest.get(place)?.into());
-        } else {
-            global.home = Some(argument.to_str()?.strip_prefix("--home=")?.into());
-        }
-        place += 1;
     }
 }
 
-/// Parses a command line that is plugsign's own. `help --help` is help, which clap has no such word
-/// for.
-pub fn parse(whole: Vec<OsString>) -> Result<Cli, clap::Error> {
+/// Parses a command line that is plugsign's own, and returns its command's name with it. `help
+/// --help` is help, which clap has no such word for.
+pub fn parse(whole: Vec<OsString>) -> Result<(Cli, String), clap::Error> {
     let is_help = whole.get(1).is_some_and(|word| word == "help");
     let is_asked = |word: &OsString| word == "--help" || word == "-h";
-    Cli::try_parse_from(whole.into_iter().filter(|word| !(is_help && is_asked(word))))
+    let words = whole.into_iter().filter(|word| !(is_help && is_asked(word)));
+    let matches = Cli::command().try_get_matches_from(words)?;
+    let name = matches.subcommand_name().unwrap_or_default().to_string();
+    Ok((Cli::from_arg_matches(&matches)?, name))
 }
 
 /// Takes clap's advice away to pass an unknown option as the name of a file, which nobody means.

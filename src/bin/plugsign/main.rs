@@ -41,25 +41,21 @@ fn wipe_stack() {
 #[inline(never)]
 fn run() -> ExitCode {
     let whole = args::whole();
-    if let Some(call) = args::in_place_of_gpg(&whole) {
-        return gpg::run(call.personality, &call.global, &whole, call.arguments);
+    if let Some((personality, global, arguments)) = args::in_place_of_gpg(&whole) {
+        return gpg::run(personality, &global, &whole, arguments);
     }
-    let cli = match args::parse(whole) {
-        Ok(cli) => cli,
+    let (cli, command) = match args::parse(whole) {
+        Ok(parsed) => parsed,
         Err(error) => return args::explain(error),
     };
     let terminal = Terminal::new(&cli.global);
-    let command = cli.command.name();
-    if let Err(error) = edge::signals::install() {
-        return terminal.fail(command, &Failure::Stream("handle signals", error));
-    }
-    let world = match World::read(&cli.global, terminal.clone()) {
-        Ok(world) => world,
-        Err(failure) => return terminal.fail(command, &failure),
-    };
-    match cli.command.run(&world) {
-        Ok(report) => terminal.show(command, report.as_ref()),
-        Err(failure) => terminal.fail(command, &failure),
+    let report = edge::signals::install()
+        .map_err(|error| Failure::Stream("handle signals", error))
+        .and_then(|()| World::read(&cli.global, terminal.clone()))
+        .and_then(|world| cli.command.run(&world));
+    match report {
+        Ok(report) => terminal.show(&command, report.as_ref()),
+        Err(failure) => terminal.fail(&command, &failure),
     }
 }
 

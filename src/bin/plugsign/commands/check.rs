@@ -10,7 +10,7 @@ use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
 
 use crate::edge::asking::Asking;
-use crate::edge::report::Words;
+use crate::edge::report::{Words, cannot, usage};
 use crate::edge::streams::is_dash;
 use crate::edge::terminal::{BAD, GOOD};
 use crate::edge::world::World;
@@ -41,8 +41,7 @@ pub struct Arguments {
 pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
     let Arguments { bundles, keys, require_signature } = arguments;
     if bundles.iter().any(|path| is_dash(path)) {
-        let words = "check takes files, not standard input: a bundle's name counts too";
-        return Err(Failure::Usage(words.into()));
+        return usage("check takes files, not standard input: a bundle's name counts too");
     }
     world.publisher(&Asking::new(world)).check(bundles, &keys, require_signature)
 }
@@ -64,10 +63,13 @@ impl Words for Checked {
                 write!(out, "  {id} {version}")?;
             }
             writeln!(out, "  {}", signature_words(&seen.signature))?;
-            for finding in findings.iter() {
-                let (what, consequence) =
-                    (Safe::text(&finding.what), Safe::text(&finding.consequence));
-                writeln!(out, "  {}: {what}; {consequence}", level(finding))?;
+            for Finding { severity, what, consequence, .. } in findings.iter() {
+                let level = match severity {
+                    Severity::Error => "error",
+                    Severity::Warning => "warning",
+                };
+                let (what, consequence) = (Safe::text(what), Safe::text(consequence));
+                writeln!(out, "  {level}: {what}; {consequence}")?;
             }
             if findings.left_out() > 0 {
                 writeln!(out, "  and {} more of these", findings.left_out())?;
@@ -88,16 +90,10 @@ impl Words for Checked {
     }
 
     fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
-        for line in &self.bundles {
-            if let Err(failure) = &line.result {
-                let (path, why) = (Safe::path(&line.path), failure.one_line());
-                writeln!(talk, "cannot check {path}: {why}")?;
-                if let Some(hint) = failure.hint() {
-                    writeln!(talk, "  hint: {hint}")?;
-                }
-            }
-        }
-        Ok(())
+        self.bundles.iter().try_for_each(|line| match &line.result {
+            Ok(_) => Ok(()),
+            Err(failure) => cannot(talk, "cannot check", &line.path, failure),
+        })
     }
 }
 
@@ -112,12 +108,5 @@ fn signature_words(signature: &BundleSignature) -> String {
         }
         BundleSignature::Bad { .. } => "signature not good".into(),
         BundleSignature::Missing => "not signed".into(),
-    }
-}
-
-fn level(finding: &Finding) -> &'static str {
-    match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
     }
 }

@@ -10,7 +10,7 @@ use plugsign::publisher::failure::Failure;
 
 use crate::edge::asking::{Asking, PassphraseSource};
 use crate::edge::keys::KeySource;
-use crate::edge::report::Words;
+use crate::edge::report::{Words, usage};
 use crate::edge::terminal::{BAD, Conversation, GOOD};
 use crate::edge::world::World;
 
@@ -35,11 +35,10 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Diagnosis, Failure> {
     if arguments.key.keys.len() > 1 {
-        return Err(Failure::Usage("doctor looks at one key at a time".into()));
+        return usage("doctor looks at one key at a time");
     }
     if arguments.key.uses_stdin() && arguments.passphrase.uses_stdin() {
-        let words = "standard input cannot be both the key and the passphrase";
-        return Err(Failure::Usage(words.into()));
+        return usage("standard input cannot be both the key and the passphrase");
     }
     let asking = Asking::new(world).key(&arguments.passphrase);
     world.publisher(&asking).diagnose(Diagnosing {
@@ -70,12 +69,13 @@ fn origin(source: &PassphraseSource, world: &World) -> PassphraseFrom {
 impl Words for Diagnosis {
     fn results(&self, out: &mut dyn Write) -> io::Result<()> {
         for row in &self.checks {
-            match row.found.state {
-                Health::Ok => write!(out, "{GOOD}ok{GOOD:#}    ")?,
-                Health::Warn => write!(out, "{BAD}warn{BAD:#}  ")?,
-                Health::Fail => write!(out, "{BAD}FAIL{BAD:#}  ")?,
-            }
-            write!(out, "{}: {}", row.name, row.found.detail)?;
+            let (style, word) = match row.found.state {
+                Health::Ok => (GOOD, "ok"),
+                Health::Warn => (BAD, "warn"),
+                Health::Fail => (BAD, "FAIL"),
+            };
+            let gap = 6 - word.len();
+            write!(out, "{style}{word}{style:#}{:gap$}{}: {}", "", row.name, row.found.detail)?;
             match &row.found.mend {
                 // A list of keys goes on in lines of its own.
                 Some(mend) => writeln!(out, "; {}", mend.replace('\n', " "))?,

@@ -10,7 +10,7 @@ use plugsign::publisher::move_key::WHOLE;
 use plugsign::text::Safe;
 
 use crate::edge::asking::{Asking, NewPassphraseSource, PassphraseSource};
-use crate::edge::report::Words;
+use crate::edge::report::{Words, usage};
 use crate::edge::streams::is_dash;
 use crate::edge::world::World;
 
@@ -60,7 +60,7 @@ impl Arguments {
     fn one_key(&self) -> Result<&str, Failure> {
         match &self.keys[..] {
             [key] => Ok(key),
-            _ => Err(Failure::Usage("one KEY at a time goes with this option".into())),
+            _ => usage("one KEY at a time goes with this option"),
         }
     }
 
@@ -95,19 +95,16 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Exported, Failure> {
         return moved.map_err(of_subkey);
     }
     if unprotected && !arguments.secret {
-        return Err(Failure::Usage("--unprotected goes with --secret or --offline-primary".into()));
+        return usage("--unprotected goes with --secret or --offline-primary");
     }
     let output = arguments.output.as_deref().filter(|path| !is_dash(path));
     let output = output.map(|path| arguments.file(path));
     let is_secret = arguments.secret || arguments.ci;
     if arguments.readable_by_others && !(is_secret && output.is_some()) {
-        let why = "--readable-by-others goes with a secret key that is written to a file";
-        return Err(Failure::Usage(why.into()));
+        return usage("--readable-by-others goes with a secret key that is written to a file");
     }
     if output.is_none() && world.terminal.json() {
-        return Err(Failure::Usage(
-            "--json speaks on standard output, so the key needs a file: -o FILE".into(),
-        ));
+        return usage("--json speaks on standard output, so the key needs a file: -o FILE");
     }
     let armor = arguments.armor;
     let exported = match arguments.ci {

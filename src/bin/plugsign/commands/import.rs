@@ -10,9 +10,8 @@ use plugsign::publisher::failure::Failure;
 use plugsign::publisher::import::{Fate, Imported, ImportedKey, Importer, Taking};
 
 use crate::edge::asking::{Asking, PassphraseSource};
-use crate::edge::report::Words;
-use crate::edge::streams::is_dash;
-use crate::edge::streams::read_key_file;
+use crate::edge::report::{Words, usage};
+use crate::edge::streams::{is_dash, read_key_file};
 use crate::edge::world::World;
 
 /// Take certificates and secret keys into the home
@@ -44,9 +43,7 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
     if arguments.passphrase.uses_stdin() && arguments.files.iter().any(|file| is_dash(file)) {
-        return Err(Failure::Usage(
-            "standard input cannot be both a key file and the passphrase".into(),
-        ));
+        return usage("standard input cannot be both a key file and the passphrase");
     }
     let asking = Asking::new(world).key(&arguments.passphrase);
     let publisher = world.publisher(&asking);

@@ -17,7 +17,7 @@ use plugsign::text::Safe;
 use crate::edge::asking::{Asking, PassphraseSource};
 use crate::edge::dialog;
 use crate::edge::identity::Identity;
-use crate::edge::report::Words;
+use crate::edge::report::{Words, usage};
 use crate::edge::streams::is_dash;
 use crate::edge::world::World;
 
@@ -65,9 +65,16 @@ impl Arguments {
     /// Returns the key to make: as the options say, or a person.
     fn plan(&self, created: SystemTime) -> Result<KeyPlan, Failure> {
         let bits = self.bits.as_deref().map(parse_bits).transpose()?;
-        let kind = self.kind(created)?;
-        let validity =
-            self.expires.as_deref().map(|when| parse_validity(when, created)).transpose()?;
+        let kind = match self.kind {
+            None => None,
+            Some(KindArgument::Sign) => Some(KeyKind::Sign),
+            Some(KindArgument::RsaRsa) => Some(KeyKind::RsaRsa),
+            Some(KindArgument::Org) => Some(KeyKind::Organisation {
+                signing: parse_validity(&self.subkey_expires, created)?,
+            }),
+        };
+        let expires = self.expires.as_deref();
+        let validity = expires.map(|when| parse_validity(when, created)).transpose()?;
         if self.identity.is_given() {
             return Ok(KeyPlan {
                 kind: kind.unwrap_or(KeyKind::Sign),
@@ -77,35 +84,23 @@ impl Arguments {
                 validity: validity.flatten(),
             });
         }
-        let nobody =
-            "who is the key for? Say --name and --email, or --user-id; on a terminal you are asked";
-        let mut person = dialog::person().ok_or_else(|| Failure::Usage(nobody.into()))?;
+        let Some(mut person) = dialog::person() else {
+            return usage(
+                "who is the key for? Say --name and --email, or --user-id; on a terminal you are asked",
+            );
+        };
         let asked = dialog::Asked { kind, bits, validity, usual: KeyKind::Sign };
         dialog::plan(&mut person, asked, created)
-    }
-
-    /// Returns the kind of key, if it was said.
-    fn kind(&self, created: SystemTime) -> Result<Option<KeyKind>, Failure> {
-        Ok(match self.kind {
-            None => None,
-            Some(KindArgument::Sign) => Some(KeyKind::Sign),
-            Some(KindArgument::RsaRsa) => Some(KeyKind::RsaRsa),
-            Some(KindArgument::Org) => Some(KeyKind::Organisation {
-                signing: parse_validity(&self.subkey_expires, created)?,
-            }),
-        })
     }
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
     let sheet = arguments.summary.as_deref();
     if sheet.is_some() && !matches!(arguments.kind, Some(KindArgument::Org)) {
-        return Err(Failure::Usage("--summary goes with --kind org".into()));
+        return usage("--summary goes with --kind org");
     }
     if sheet.is_some_and(is_dash) {
-        return Err(Failure::Usage(
-            "--summary takes a file: on standard error the summary is shown anyway".into(),
-        ));
+        return usage("--summary takes a file: on standard error the summary is shown anyway");
     }
     let asking = Asking::new(world).key(&arguments.passphrase);
     let publisher = world.publisher(&asking);

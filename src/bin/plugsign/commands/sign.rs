@@ -15,7 +15,7 @@ use plugsign::text::Safe;
 
 use crate::edge::asking::{Asking, PassphraseSource};
 use crate::edge::keys::KeySource;
-use crate::edge::report::Words;
+use crate::edge::report::{Words, cannot, usage};
 use crate::edge::streams::{input_file, is_dash};
 use crate::edge::world::World;
 
@@ -109,7 +109,6 @@ fn is_stream(arguments: &Arguments) -> bool {
 }
 
 fn check_arguments(arguments: &Arguments, world: &World) -> Result<(), Failure> {
-    let usage = |message: &str| Err(Failure::Usage(message.into()));
     let stdin_users = arguments.paths.iter().filter(|path| is_dash(path)).count()
         + usize::from(arguments.key.uses_stdin())
         + usize::from(arguments.passphrase.uses_stdin());
@@ -148,9 +147,7 @@ impl Words for Signed {
     }
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
-        if let [file] = &self.files[..]
-            && file.signature.is_none()
-        {
+        if matches!(&self.files[..], [file] if file.signature.is_none()) {
             return Ok(());
         }
         let verb = if self.dry_run { "would be signed" } else { "signed" };
@@ -171,10 +168,7 @@ impl Words for Signed {
 
     fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
         for (path, failure) in self.failures() {
-            writeln!(talk, "failed: {}: {}", Safe::path(path), failure.one_line())?;
-            if let Some(hint) = failure.hint() {
-                writeln!(talk, "  hint: {hint}")?;
-            }
+            cannot(talk, "failed:", path, failure)?;
         }
         if self.is_empty() {
             writeln!(

@@ -3,16 +3,17 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use anstyle::Style;
 use clap::{Args, Subcommand};
 use plugsign::publisher::check_server::{Checkup, KeyState};
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::show::CertificateView;
-use plugsign::publisher::trust::{Trust, TrustResult, Truster, Wanted};
+use plugsign::publisher::trust::{Trust, TrustEntry, TrustResult, Truster, Wanted};
 use plugsign::text::Safe;
 use serde_json::Value;
 
 use crate::edge::asking::Asking;
-use crate::edge::report::{Report, Words};
+use crate::edge::report::{Report, Words, usage};
 use crate::edge::streams::is_dash;
 use crate::edge::terminal::{BAD, GOOD};
 use crate::edge::world::World;
@@ -81,13 +82,12 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
     Ok(match arguments.action {
         TrustAction::Add { files, name, fingerprint, force } => {
             if (name.is_some() || fingerprint.is_some()) && files.len() > 1 {
-                let words = "--name and --fingerprint go with exactly one file";
-                return Err(Failure::Usage(words.into()));
+                return usage("--name and --fingerprint go with exactly one file");
             }
             if files.iter().any(|file| is_dash(file)) {
-                let words =
-                    "trust add takes files, not standard input: their names are what is listed";
-                return Err(Failure::Usage(words.into()));
+                return usage(
+                    "trust add takes files, not standard input: their names are what is listed",
+                );
             }
             let wanted = Wanted { files: &files, name, fingerprint, force };
             Box::new(publisher.trust(truster, &wanted)?)
@@ -96,7 +96,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
         TrustAction::Remove { names } => Box::new(publisher.distrust(truster, &names)?),
         TrustAction::Check { min_days } => match &arguments.config {
             Some(config) => Box::new(publisher.check_server(config, &environment, min_days)?),
-            None => return Err(Failure::Usage("trust check needs --config CONFIG.JSON".into())),
+            None => return usage("trust check needs --config CONFIG.JSON"),
         },
     })
 }
@@ -138,14 +138,12 @@ impl Words for Trust {
                 writeln!(talk, "warning: no signature by {name} is good: {why}")?;
             }
         }
-        let mut hints: Vec<String> = Vec::new();
-        for entry in &self.entries {
-            if let TrustResult::Failed { error } = &entry.result
-                && !matches!(error, Failure::Unfit(_))
-            {
-                hints.extend(error.hint());
-            }
-        }
+        let hint = |entry: &TrustEntry| match &entry.result {
+            TrustResult::Failed { error: Failure::Unfit(_) } => None,
+            TrustResult::Failed { error } => error.hint(),
+            TrustResult::Done { .. } => None,
+        };
+        let mut hints: Vec<String> = self.entries.iter().filter_map(hint).collect();
         hints.dedup();
         hints.iter().try_for_each(|hint| writeln!(talk, "hint: {hint}"))
     }
@@ -174,24 +172,17 @@ impl Words for Trust {
 impl Words for Checkup {
     fn results(&self, out: &mut dyn Write) -> io::Result<()> {
         for key in &self.keys {
-            let name = Safe::text(&key.name);
-            let word = key.state.name();
-            let detail = &key.detail;
-            match (key.certificate.as_ref().map(CertificateView::names), key.state) {
-                (Some((fingerprint, user_id)), KeyState::Good) => {
-                    writeln!(
-                        out,
-                        "{GOOD}{word}{GOOD:#}  {name}  {fingerprint}  {user_id}  {detail}"
-                    )?;
+            let style = match key.state {
+                KeyState::Good => GOOD,
+                KeyState::Repeated => Style::new(),
+                _ => BAD,
+            };
+            write!(out, "{style}{}{style:#}  {}", key.state.name(), Safe::text(&key.name))?;
+            match key.certificate.as_ref().map(CertificateView::names) {
+                Some((fingerprint, user_id)) => {
+                    writeln!(out, "  {fingerprint}  {user_id}  {}", key.detail)?;
                 }
-                (Some((fingerprint, user_id)), _) => {
-                    writeln!(
-                        out,
-                        "{BAD}{word}{BAD:#}  {name}  {fingerprint}  {user_id}  {detail}"
-                    )?;
-                }
-                (None, KeyState::Repeated) => writeln!(out, "{word}  {name}: {detail}")?,
-                (None, _) => writeln!(out, "{BAD}{word}{BAD:#}  {name}: {detail}")?,
+                None => writeln!(out, ": {}", key.detail)?,
             }
         }
         for setting in &self.settings {

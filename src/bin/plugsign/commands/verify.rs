@@ -17,7 +17,7 @@ use plugsign::publisher::verify::Verify;
 use plugsign::text::Safe;
 
 use crate::edge::asking::Asking;
-use crate::edge::report::Words;
+use crate::edge::report::{Words, cannot, usage};
 use crate::edge::terminal::{BAD, GOOD};
 use crate::edge::world::World;
 
@@ -53,11 +53,9 @@ pub struct Arguments {
 
 /// Returns the time to judge as of. The future has revocations that nobody knows of yet.
 fn past(at: Option<&str>, world: &World) -> Result<Option<SystemTime>, Failure> {
-    let at = at.map(parse_time).transpose()?;
-    match at {
+    match at.map(parse_time).transpose()? {
         Some(at) if at > world.now => {
-            let words = format!("--at judges the past, and {} is yet to come", show_time(at));
-            Err(Failure::Usage(words))
+            usage(format!("--at judges the past, and {} is yet to come", show_time(at)))
         }
         at => Ok(at),
     }
@@ -67,7 +65,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Verified, Failure> {
     let at = past(arguments.at.as_deref(), world)?;
     let is_one = arguments.paths.len() == 1 && !arguments.paths[0].is_dir();
     if arguments.signature.is_some() && !is_one {
-        return Err(Failure::Usage("--signature goes with exactly one artifact".into()));
+        return usage("--signature goes with exactly one artifact");
     }
     world.publisher(&Asking::new(world)).verify(&Verify {
         paths: &arguments.paths,
@@ -132,10 +130,7 @@ impl Words for Verified {
     fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
         for line in &self.lines {
             if let Answer::Unknown { error } = &line.answer {
-                writeln!(talk, "cannot verify {}: {}", Safe::path(&line.about), error.one_line())?;
-                if let Some(hint) = error.hint() {
-                    writeln!(talk, "  hint: {hint}")?;
-                }
+                cannot(talk, "cannot verify", &line.about, error)?;
             }
         }
         if self.lines.is_empty() {

@@ -4,6 +4,8 @@ use clap::Args;
 use plugsign::openpgp::keygen::{check_user_id, user_id};
 use plugsign::publisher::failure::Failure;
 
+use super::report::usage;
+
 /// Whose key it is.
 #[derive(Args)]
 pub struct Identity {
@@ -38,7 +40,7 @@ impl Identity {
             return Ok(user_id.clone());
         }
         if self.comment.is_some() && !self.is_named() {
-            return Err(Failure::Usage("--comment goes with --name or --email".into()));
+            return usage("--comment goes with --name or --email");
         }
         let [name, comment, email] =
             [&self.name, &self.comment, &self.email].map(|it| it.as_deref().unwrap_or_default());

@@ -119,7 +119,8 @@ impl Terminal {
     /// Shows why there is no report and returns the exit code.
     pub fn fail(&self, command: &str, failure: &Failure) -> ExitCode {
         if self.json {
-            print_json(&failure.json(command));
+            // If even that fails, the exit code must do.
+            let _ = write_json(&failure.json(command));
         } else {
             self.explain(failure);
         }
@@ -155,11 +156,6 @@ impl Terminal {
 /// Says a line before there is a [`Terminal`].
 pub fn say(words: &str) {
     let _ = writeln!(io::stderr(), "{words}");
-}
-
-/// Prints a JSON document; if even that fails, the exit code must do.
-pub fn print_json(document: &Value) {
-    let _ = write_json(document);
 }
 
 /// Prints a JSON document, its members in the order of their names.

@@ -54,7 +54,9 @@ pub fn run(session: &Session, is_gpgv: bool) -> Result<u8, Failure> {
         [signature] => (signature, without_extension(log, signature)),
         [signature, data] => (signature, Some(data.clone())),
         _ => {
-            return usage("several files would be verified as one; name one file for one signature");
+            return usage(
+                "several files would be verified as one; name one file for one signature",
+            );
         }
     };
     let input = Input::new(signature_word, options.special_filenames);

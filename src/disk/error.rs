@@ -42,11 +42,11 @@ pub enum Error {
     },
 
     /// A symbolic link that leads out of its folder.
-    #[error("{} is a link to outside its folder", Safe::path(.0))]
+    #[error("{} is a link that leads outside its folder", Safe::path(.0))]
     LinkOutside(PathBuf),
 
     /// Another user's link leads to a place where that user could not write.
-    #[error("a link of another user leads {} elsewhere", Safe::path(.0))]
+    #[error("{} leads elsewhere through another user's link", Safe::path(.0))]
     ForeignLink(PathBuf),
 
     /// More bytes than allowed.
@@ -69,15 +69,15 @@ pub enum Error {
     Exists(PathBuf),
 
     /// A folder's list of checksums does not list the files as they are now.
-    #[error("{} is there already, and does not list the files as they are now", Safe::path(.0))]
+    #[error("{} exists already and does not list the files as they are now", Safe::path(.0))]
     OtherList(PathBuf),
 
     /// There is already a signature over other bytes or by another key.
-    #[error("{} is there already, and is no good signature by this key over these bytes", Safe::path(.0))]
+    #[error("{} exists already and is not a good signature by this key over this file", Safe::path(.0))]
     Stale(PathBuf),
 
     /// There is already a signature that claims to be by another key.
-    #[error("{} is there already, and says to be by {issuer}, not by this key", Safe::path(path))]
+    #[error("{} exists already and names {issuer} as its signer, not this key", Safe::path(path))]
     ByOther {
         /// The signature.
         path: PathBuf,
@@ -86,7 +86,7 @@ pub enum Error {
     },
 
     /// The list of checksums would lack a file that could not be signed.
-    #[error("{} is not written, as not every file could be signed", Safe::path(.0))]
+    #[error("{} was not written, because not every file could be signed", Safe::path(.0))]
     Incomplete(PathBuf),
 
     /// There is no stored revocation certificate for this reason.
@@ -119,7 +119,7 @@ pub enum Error {
     },
 
     /// A secret would be readable by others, because the file system keeps no modes.
-    #[error("{} would be readable by others: its file system keeps no permissions", Safe::path(.0))]
+    #[error("others could read {}: its file system keeps no permissions", Safe::path(.0))]
     Exposed(PathBuf),
 
     /// A file of the home about a key cannot be read. It may revoke the key.
@@ -170,7 +170,7 @@ pub enum Error {
     },
 
     /// A JSON file with the wrong content.
-    #[error("{} is no {what} that could be worked with: {}", Safe::path(path), Safe::text(why))]
+    #[error("{} is not a usable {what}: {}", Safe::path(path), Safe::text(why))]
     BadDocument {
         /// The file.
         path: PathBuf,

@@ -37,7 +37,7 @@ pub enum Error {
     NoKey(String),
 
     /// A key that was not read, because the command's budget is spent.
-    #[error("{} was not read: with all before it, it takes more time or memory than one command spends on keys", Safe::text(.0))]
+    #[error("{} was not read: together, these keys take more time or memory than one command may spend", Safe::text(.0))]
     NotRead(String),
 
     /// A file of GnuPG that is damaged, or in a form that plugsign does not read.
@@ -59,7 +59,7 @@ pub enum Error {
     PrimaryElsewhere(Fingerprint),
 
     /// A signing subkey is needed, and only the primary key signs.
-    #[error("{0} signs with its primary key, and has no signing subkey that could do so instead")]
+    #[error("{0} signs with its primary key and has no signing subkey")]
     OnlyPrimarySigns(Fingerprint),
 
     /// The secret key that was lent is another one.
@@ -72,7 +72,7 @@ pub enum Error {
     },
 
     /// A new self-signature would be older than the newest one.
-    #[error("the clock is wrong, or was: {key} has a self-signature of {}, which is not past", show_time(*newest))]
+    #[error("the clock is or was wrong: {key} has a self-signature from {}, which is in the future", show_time(*newest))]
     ClockBehind {
         /// The key.
         key: Fingerprint,
@@ -89,7 +89,7 @@ pub enum Error {
     UserIdExists(String),
 
     /// The text names no user ID of the key, or several.
-    #[error("\"{}\" is not one user ID of the key that is not revoked", Safe::text(.0))]
+    #[error("\"{}\" does not name exactly one valid user ID of the key", Safe::text(.0))]
     UnknownUserId(String),
 
     /// This is the last user ID, and a key needs one.
@@ -127,7 +127,7 @@ pub enum Error {
     },
 
     /// A subkey is named, but the command acts on the key as a whole.
-    #[error("{subkey} is a subkey of {key}, and this command acts on a key as a whole")]
+    #[error("{subkey} is a subkey of {key}, and this command acts on whole keys")]
     NamesSubkey {
         /// The subkey that was named.
         subkey: Fingerprint,
@@ -141,7 +141,7 @@ pub enum Error {
 
     /// Two copies of a secret key have parts that one passphrase does not unlock.
     #[error(
-        "the home and the file keep secret parts of {key} under different passphrases (not that of the file: {})",
+        "the home and the file keep secret parts of {key} under different passphrases (the file's does not unlock {})",
         list(parts)
     )]
     PassphrasesDiffer {

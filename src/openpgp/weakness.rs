@@ -58,7 +58,7 @@ pub enum Weakness {
     #[error("its subkey {0}: {1}")]
     Subkey(Fingerprint, Box<Weakness>),
     /// The secret part is not here. It is on a smart card or off-line.
-    #[error("its secret part is not here (kept off-line, perhaps)")]
+    #[error("its secret part is not here (perhaps off-line)")]
     SecretElsewhere,
     /// The secret part is on a smart card with this serial number, which may be empty.
     #[error("its secret part is {}", on_card(.0))]
@@ -67,10 +67,10 @@ pub enum Weakness {
     #[error("it is not protected by a passphrase")]
     Unprotected,
     /// Deriving the key from the passphrase would take more than is reasonable.
-    #[error("unlocking it would take {0}, which is refused")]
+    #[error("unlocking it would take {0}, which is too much")]
     CostlyPassphrase(String),
     /// It has more secret parts than are unlocked in reasonable time.
-    #[error("it would have {count} secret parts, and plugsign takes {most} at the most")]
+    #[error("it would have {count} secret parts, and plugsign accepts at most {most}")]
     ManySecretParts {
         /// How many it has, or would have.
         count: usize,

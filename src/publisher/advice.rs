@@ -11,7 +11,7 @@ use crate::openpgp::weakness::Weakness;
 use crate::text::{Safe, quoted};
 
 /// What to do about a key whose certificate the server does not take.
-pub const UNREADABLE: &str = "take out of the key what the server cannot read (gpg --edit-key KEY: key N, delkey, save), export its secret key and the certificate again, and: plugsign import --replace FILE; or make a key for releases alone: plugsign keygen";
+pub const UNREADABLE: &str = "remove from the key what the server cannot read (gpg --edit-key KEY: key N, delkey, save). Export its secret key again, then: plugsign import --replace FILE. Or make a key for releases only: plugsign keygen";
 
 pub(super) const PASSPHRASE: &str =
     "give it with --passphrase-fd N, --passphrase-file FILE or PLUGSIGN_PASSPHRASE";
@@ -20,10 +20,10 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
     use openpgp::Error;
     Some(match error {
         Error::UnknownKey(query) if query.is_empty() => {
-            "give one in PLUGSIGN_KEY or with --key-file FILE; or import one into the home: plugsign import FILE; or make one: plugsign keygen".into()
+            "give one in PLUGSIGN_KEY or with --key-file FILE, or import one: plugsign import FILE, or make one: plugsign keygen".into()
         }
         Error::UnknownKey(query) if looks_like_file(query) => {
-            "if that is a file: export writes one with -o FILE, sign uses one with --key-file FILE".into()
+            "if that is a file: export writes it with -o FILE, sign reads it with --key-file FILE".into()
         }
         Error::UnknownKey(_) | Error::NoSecret(_) => "see which keys there are: plugsign list".into(),
         Error::AmbiguousKey { candidates, query } => {
@@ -32,66 +32,66 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
             format!("{choose} its fingerprint:{}", candidates.iter().map(line).collect::<String>())
         }
         Error::NamesSubkey { subkey, key } => {
-            format!("name the key as a whole: {key}; a subkey alone can only be revoked: plugsign revoke {key} --subkey {subkey} --reason REASON")
+            format!("name the whole key: {key}. To revoke only this subkey: plugsign revoke {key} --subkey {subkey} --reason REASON")
         }
         Error::ShortKeyId(_) => {
-            "anybody can make a key with the same eight digits: give all 40 of the fingerprint, or 16".into()
+            "give all 40 digits of the fingerprint, or its last 16: anybody can make a key with the same eight".into()
         }
         Error::PassphrasesDiffer { key, .. } => {
-            format!("nothing was changed: give the home's the passphrase of the file first: plugsign passwd {key}; then import the file again")
+            format!("nothing was changed. Give the home's key the passphrase of the file: plugsign passwd {key}. Then import the file again")
         }
         Error::PrimaryElsewhere(key) => {
-            format!("lend it for this command: --primary FILE, with the file that export --offline-primary wrote; if it is lost, publish a stored revocation certificate: plugsign revoke {key} --stored --reason REASON")
+            format!("lend it to this command with --primary FILE: the file that export --offline-primary wrote. If it is lost, use a stored revocation certificate: plugsign revoke {key} --stored --reason REASON")
         }
         Error::OnlyPrimarySigns(key) => format!("make a signing subkey first: plugsign rotate {key}"),
-        Error::OtherKey { .. } => "--primary takes the file with the primary key of KEY".into(),
-        Error::ClockBehind { .. } => "set the clock right, or wait until that time is past".into(),
+        Error::OtherKey { .. } => "give --primary the file with the primary key of KEY".into(),
+        Error::ClockBehind { .. } => "set the clock right, or wait until that time has passed".into(),
         Error::ForeignRevocation(_) => {
-            "nothing was changed: a key is revoked by itself alone; import reads whose certificate it is".into()
+            "nothing was changed: only a key itself can revoke it. To see whose certificate this is: plugsign import FILE".into()
         }
-        Error::UnknownUserId(_) => "see the user IDs: plugsign list; give one as it is written".into(),
-        Error::LastUserId(_) => "add another one first: plugsign adduid KEY; or end the key: plugsign revoke KEY".into(),
+        Error::UnknownUserId(_) => "copy one from: plugsign list".into(),
+        Error::LastUserId(_) => "add another one first: plugsign adduid KEY. To end the key instead: plugsign revoke KEY".into(),
         Error::PassphraseNeeded(_) => PASSPHRASE.into(),
         Error::GnupgFile(_) => {
-            "have gpg write the key to a file, gpg --export-secret-keys KEY > FILE, and: plugsign import FILE".into()
+            "let gpg write the key to a file (gpg --export-secret-keys KEY > FILE), then: plugsign import FILE".into()
         }
         Error::NotRead(_) => {
-            "write the one key into a file of its own: gpg --export KEY > FILE".into()
+            "write only this key to a file: gpg --export KEY > FILE".into()
         }
         Error::NoKey(_) => {
-            "a key file is what `gpg --export` or `plugsign export` writes, armored or not".into()
+            "use a file that `gpg --export` or `plugsign export` writes, armored or not".into()
         }
         Error::NotGood(bad) if bad.reason() == Reason::ServerRefuses => {
-            format!("no signature was written; {UNREADABLE}")
+            format!("no signature was written: {UNREADABLE}")
         }
-        Error::NotGood(_) => "no signature was written; see the key with: plugsign list".into(),
+        Error::NotGood(_) => "no signature was written. To look at the key: plugsign list".into(),
         Error::Refused { key, weakness } => match weakness {
             Weakness::TooShort(_) | Weakness::Algorithm(_) | Weakness::Version(_) | Weakness::Modulus | Weakness::Exponent => {
-                "make a RSA key of 3072 bits: plugsign keygen".into()
+                "make an RSA key of 3072 bits: plugsign keygen".into()
             }
             Weakness::SharedPrime(_) => {
-                "both keys were made with too little chance: trust neither, and make new ones elsewhere: plugsign keygen".into()
+                "trust neither key: a bad random generator made both. Make new ones on another machine: plugsign keygen".into()
             }
             Weakness::Inconsistent => {
-                "do not use this key file: it was damaged or tampered with; restore it from a backup".into()
+                "do not use this key file, because somebody or something changed it. Restore it from a backup".into()
             }
             Weakness::Unprotected => {
-                "give it a passphrase, or say that it shall have none: --no-passphrase, or --unprotected for export".into()
+                "give it a passphrase. If it shall have none, say --no-passphrase, or --unprotected for export".into()
             }
             Weakness::Expired(_) => {
-                format!("see what has expired: plugsign list {key}; a subkey: plugsign rotate {key}; the key as a whole: plugsign extend {key} --expires 1y; or where it was made (gpg --quick-set-expire {key} 1y), export it and import it again; for a CI, do so where the key is kept, and export --ci again; or make a new one: plugsign keygen")
+                format!("see what has expired: plugsign list {key}. If a subkey: plugsign rotate {key}. If the whole key: plugsign extend {key} --expires 1y, or extend it where it was made (gpg --quick-set-expire {key} 1y), then export and import it again. For a CI, do this where you keep the key, then export --ci again. Or make a new key: plugsign keygen")
             }
             Weakness::Unbound(_) | Weakness::Hash(_) => {
-                format!("it needs a user ID and self-signatures with SHA-256 or stronger: renew them on the way in (plugsign import --refresh FILE) or in the home (plugsign refresh {key}); or where it was made (gpg --cert-digest-algo SHA256 --quick-set-expire {key} 0), export it and import it again")
+                format!("it needs a user ID, and self-signatures with SHA-256 or stronger. Renew them during the import (plugsign import --refresh FILE), or in the home (plugsign refresh {key}), or where the key was made (gpg --cert-digest-algo SHA256 --quick-set-expire {key} 0), then export and import it again")
             }
             Weakness::OnCard(_) => {
-                "plugsign uses no smart cards: sign with a key or subkey whose secret part is in a file; gpg --export gives the certificate of this one".into()
+                "plugsign uses no smart cards. Sign with a key or subkey that has its secret part in a file. For the certificate of this one, run gpg --export".into()
             }
             Weakness::NotYetValid(_) => {
-                "set the clock right, or unset SOURCE_DATE_EPOCH, or give a later --time".into()
+                "set the clock right, unset SOURCE_DATE_EPOCH, or give a later --time".into()
             }
             Weakness::ManySecretParts { .. } => {
-                "take the secret parts of ended subkeys out of a copy (gpg --edit-key KEY: key N, delkey, save), export that, and: plugsign import --replace FILE".into()
+                "remove the ended subkeys from a copy (gpg --edit-key KEY: key N, delkey, save). Export that copy, then: plugsign import --replace FILE".into()
             }
             Weakness::SecretElsewhere => "import the key with its secret part".into(),
             _ => return None,
@@ -104,43 +104,43 @@ pub(super) fn of_disk(error: &disk::Error) -> Option<String> {
     use disk::Error;
     Some(match error {
         Error::OpenPgp(error) => return of_openpgp(error),
-        Error::Stale(_) => "sign anew with --force, if the file is what it should be".into(),
+        Error::Stale(_) => "if the file is what it should be, sign it again with --force".into(),
         Error::OtherList(_) => {
-            "remove it and its signature first; or write both anew with --force, which also replaces signatures that are no good".into()
+            "remove it and its signature first, or write both again with --force, which also replaces bad signatures".into()
         }
         Error::ByOther { issuer, .. } => {
-            format!("to sign for both: -u {issuer} -u KEY, with yours beside it as FILE.KEYID.sig; or sign in its place with --force")
+            format!("to keep both signatures, say -u {issuer} -u KEY: yours becomes FILE.KEYID.sig. To replace this one, say --force")
         }
-        Error::Exists(_) => "write elsewhere, or replace it with --force".into(),
+        Error::Exists(_) => "write to another file, or replace this one with --force".into(),
         Error::NoRevocation { key, there, reason } => {
-            let own = format!("revoke with the key itself: plugsign revoke {key} --reason {reason}; or with a copy that is kept elsewhere: plugsign revoke {key} --certificate FILE");
+            let own = format!("revoke it with the key itself: plugsign revoke {key} --reason {reason}. Or use a copy from elsewhere: plugsign revoke {key} --certificate FILE");
             match there.iter().any(|reason| reason.is_hard()) {
-                true => format!("{own}; what is there takes back all that the key ever signed: plugsign revoke {key} --stored --reason compromised"),
+                true => format!("{own}. The stored one takes back everything that the key ever signed: plugsign revoke {key} --stored --reason compromised"),
                 false => own,
             }
         }
         Error::UnsafeHome { problem, .. } if problem.contains("another user") => {
-            "run plugsign as the user that the home belongs to, or choose a home of your own".into()
+            "run plugsign as the user that owns the home, or choose your own home".into()
         }
         Error::UnsafeHome { problem, .. } if problem.contains("not a folder") => {
             "choose a folder for the home".into()
         }
         Error::UnsafeHome { path, .. } => {
-            format!("make it yours alone: chmod 700 {}", quoted(path))
+            format!("keep others out: chmod 700 {}", quoted(path))
         }
         Error::Exposed(_) => {
-            "nothing was written: use a disk that keeps permissions; export also writes to another one if you say --readable-by-others".into()
+            "nothing was written. Use a disk that keeps permissions. To export to this one anyway, say --readable-by-others".into()
         }
         Error::UnsafeFile { path, problem: "belongs to another user" } => {
-            format!("make sure that nobody changed it; then make it yours: chown $(id -u) {}", quoted(path))
+            format!("make sure that nobody changed it. Then make it yours: chown $(id -u) {}", quoted(path))
         }
         Error::PartUnreadable { why, .. } if !why.ends_with("can be written to by others") => {
-            "it may revoke the key, or hold its secret part: make the file readable, or move it out of the home if nothing can be done".into()
+            "make the file readable: it may revoke the key or hold its secret part. If nothing helps, move it out of the home".into()
         }
         Error::UnsafeFile { path, .. } | Error::PartUnreadable { path, .. } => {
-            format!("make sure that nobody changed it; then: chmod go-w {}", quoted(path))
+            format!("make sure that nobody changed it. Then: chmod go-w {}", quoted(path))
         }
-        Error::Busy(_) => "try again when it is done".into(),
+        Error::Busy(_) => "try again when it has finished".into(),
         Error::Changed(_) => "try again when nothing writes to it any more".into(),
         Error::LinkOutside(_) => "name the file that the link leads to".into(),
         Error::ForeignLink(path) => {
@@ -149,15 +149,15 @@ pub(super) fn of_disk(error: &disk::Error) -> Option<String> {
         Error::UnknownName(_) => "see the names: plugsign trust list".into(),
         Error::NotForServer { .. } => UNREADABLE.into(),
         Error::ConfigInDatabase(_) => {
-            "plugsign edits config.json only: in a database, the key file is a row of the table ConfigurationFiles, and its name an entry of PluginSettings.SignaturePublicKeyFiles; if the server does read the file, unset MM_CONFIG".into()
+            "plugsign edits only config.json. In the database, add the key file as a row of the table ConfigurationFiles, and its name to PluginSettings.SignaturePublicKeyFiles. If the server does read the file, unset MM_CONFIG".into()
         }
         Error::OwnerNeeded { .. } => {
             "run it as the server's user or as root: sudo -u mattermost plugsign ...".into()
         }
-        Error::BadDocument { .. } => "nothing was changed; mend the file first".into(),
+        Error::BadDocument { .. } => "nothing was changed. Correct the file first".into(),
         Error::SamlFile(_) => "use another name: --name NAME".into(),
         Error::NotListed { .. } => "see what it has: plugsign marketplace check".into(),
-        Error::Duplicate { .. } => "take the new one in its place with --replace".into(),
+        Error::Duplicate { .. } => "replace it with --replace".into(),
         Error::NotAFile { kind: "a folder", path } if path.join(PRIVATE_KEYS).is_dir() => {
             format!("it is a GnuPG home: plugsign import --from-gnupg {}", quoted(path))
         }
@@ -168,7 +168,7 @@ pub(super) fn of_disk(error: &disk::Error) -> Option<String> {
         Error::Io { path, source, .. }
             if source.kind() == io::ErrorKind::NotFound && looks_like_key(path) =>
         {
-            "if that is a key: sign takes it with -u KEY, verify with --key KEY".into()
+            "if that is a key, name it with -u KEY for sign, with --key KEY for verify".into()
         }
         _ => return None,
     })

@@ -80,7 +80,7 @@ pub enum Failure {
     #[error("cannot read the passphrase from descriptor {0}")]
     Descriptor(u32, #[source] io::Error),
     /// What should be a file or a key is neither.
-    #[error("\"{}\" is neither a file nor a key that is known here", Safe::text(.0))]
+    #[error("\"{}\" is neither a file nor a known key", Safe::text(.0))]
     NeitherFileNorKey(String),
     /// What should be a key file is none, and a KEY does not do.
     #[error("there is no file \"{}\", and --as-server takes key files", Safe::text(.0))]
@@ -89,7 +89,7 @@ pub enum Failure {
     #[error("there is no signer to trust")]
     NobodyTrusted,
     /// Neither a folder for the home was named nor does the environment have one.
-    #[error("there is no place for the home")]
+    #[error("there is no folder for the home")]
     NoHome,
 }
 
@@ -137,12 +137,12 @@ impl Failure {
             Failure::NoNewPassphrase(_) => {
                 "give it with --new-passphrase-fd N, --new-passphrase-file FILE or PLUGSIGN_NEW_PASSPHRASE"
             }
-            Failure::EmptyPassphrase => "say --no-passphrase if the key shall have no protection",
+            Failure::EmptyPassphrase => "if the key shall have no passphrase, say --no-passphrase",
             Failure::EmptyKey => {
-                "a secret may be kept from this job, or have another name; unset PLUGSIGN_KEY to sign with a key of the home"
+                "check the secret's name, and whether this job may read it. To sign with a key of the home, unset PLUGSIGN_KEY"
             }
             Failure::EmptyNewPassphrase => {
-                "give one with --new-passphrase-fd N, --new-passphrase-file FILE or PLUGSIGN_NEW_PASSPHRASE; only passwd leaves a key without one"
+                "give one with --new-passphrase-fd N, --new-passphrase-file FILE or PLUGSIGN_NEW_PASSPHRASE. Only passwd can remove a passphrase"
             }
             Failure::BinaryToTerminal => "write to a file with -o FILE, or armor it with -a",
             Failure::WrongPassphrase(_, source) => return Some(format!("it came from {source}")),
@@ -150,10 +150,10 @@ impl Failure {
                 "see what is known here: plugsign list, plugsign trust list"
             }
             Failure::NoKeyFile(_) => {
-                "write a key of the home to one: plugsign export --for-server KEY -o FILE"
+                "write a key of the home to a file: plugsign export --for-server KEY -o FILE"
             }
             Failure::NobodyTrusted => {
-                "name the signer's certificate with --key FILE, or trust it once with: plugsign trust add FILE"
+                "name the signer's certificate with --key FILE, or trust it once and for all: plugsign trust add FILE"
             }
             Failure::NoHome => "name a folder with --home DIR or PLUGSIGN_HOME",
             _ => return None,
@@ -255,7 +255,7 @@ pub fn secret_not_written(error: disk::Error) -> Failure {
     match error {
         disk::Error::NotAFile { .. } => Failure::advised(
             error,
-            "a secret key goes into a new file or to standard output: -o NEWFILE, or -o -",
+            "write a secret key to a new file (-o NEWFILE) or to standard output (-o -)",
         ),
         error => error.into(),
     }

@@ -71,7 +71,7 @@ fn wrong_answers_are_asked_again_and_weak_sizes_refused_with_the_reason() {
     person.answers("Your selection? ", "9");
     person.sees("Invalid selection");
     person.answers("Your selection? ", "2");
-    person.sees("only RSA is");
+    person.sees("only RSA keys");
     person.answers("Your selection? ", "1");
     for size in ["1024", "2048"] {
         person.answers("keysize do you want? (3072) ", size);

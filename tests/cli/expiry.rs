@@ -120,7 +120,7 @@ fn a_time_in_the_future_is_refused() {
         .call(["verify", "--key", "signer", "--at", &tomorrow, "a.tar.gz"])
         .run()
         .exits(2)
-        .says("yet to come");
+        .says("is in the future");
     sandbox.run("verify --key signer --at 1 --as-server a.tar.gz").exits(2);
     sandbox.run("verify --key signer --at yesterday a.tar.gz").exits(2);
 }

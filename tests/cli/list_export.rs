@@ -141,7 +141,7 @@ fn a_secret_key_is_written_only_into_a_new_file() {
                 let line = format!("export {line} Own -o {place}{force}");
                 let call = sandbox.call(line.split_whitespace());
                 let done = call.env("PLUGSIGN_NEW_PASSPHRASE", "new").run().exits(3);
-                done.says(if force.is_empty() { "exists already" } else { "into a new file" });
+                done.says(if force.is_empty() { "exists already" } else { "to a new file" });
             }
         }
     }
@@ -353,7 +353,7 @@ fn certifications_by_others_are_dropped() {
 #[test]
 fn trust_adds_lists_and_removes() {
     let sandbox = Sandbox::new();
-    sandbox.run("trust list").exits(0).prints_nothing().says("nothing is trusted yet");
+    sandbox.run("trust list").exits(0).prints_nothing().says("nobody is trusted yet");
     assert!(!sandbox.has("home"));
     sandbox.write("alice-key", public(alice()));
     sandbox.write("keys/bob.asc", armor(Kind::PublicKey, &public(bob())));

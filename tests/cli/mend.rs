@@ -131,7 +131,7 @@ fn paths_in_commands_are_quoted_for_the_shell() {
     sandbox.chmod(odd, 0o777);
     let done = odd_home("doctor").exits(1);
     let line = done.out().lines().find(|line| line.contains("chmod 700 ")).unwrap().to_string();
-    let command = line.split_once("yours alone: ").unwrap().1;
+    let command = line.split_once("keep others out: ").unwrap().1;
     shell(&sandbox, command).exits(0);
     odd_home("doctor").exits(0);
 }

@@ -31,7 +31,7 @@ fn a_wrong_passphrase_names_where_it_came_from() {
     sandbox.write("pass", "wrong\n");
     sign(&sandbox, "wrong", "a.tar.gz")
         .exits(3)
-        .says("it came from PLUGSIGN_PASSPHRASE; one line end at its end is dropped");
+        .says("it came from PLUGSIGN_PASSPHRASE; plugsign drops one line end");
     sandbox
         .run("sign --passphrase-file pass a.tar.gz")
         .exits(3)
@@ -72,9 +72,9 @@ fn a_key_given_as_a_file_and_a_file_given_as_a_key_are_explained() {
     let sandbox = desk();
     sandbox.write("dist/b.tar.gz", DATA);
     for key in ["alice@example.org", "0123456789ABCDEF"] {
-        sign(&sandbox, "right", &format!("{key} dist")).exits(3).says("sign takes it with -u KEY");
+        sign(&sandbox, "right", &format!("{key} dist")).exits(3).says("name it with -u KEY for sign");
     }
-    sandbox.run("export alice alice.asc").exits(3).says("export writes one with -o FILE");
+    sandbox.run("export alice alice.asc").exits(3).says("export writes it with -o FILE");
     assert!(!sandbox.run("sign nothing").exits(3).err().contains("-u KEY"));
 }
 
@@ -83,7 +83,7 @@ fn mistakes_in_key_options_are_explained() {
     let sandbox = desk();
     sign(&sandbox, "right", "a.tar.gz").exits(0);
     let verify = |more: &str| sandbox.run(&format!("verify {more} a.tar.gz"));
-    verify("--key missing.asc").exits(3).says("\"missing.asc\" is neither a file nor a key");
+    verify("--key missing.asc").exits(3).says("\"missing.asc\" is neither a file nor a known key");
     sandbox.write("junk", "junk");
     verify("--key alice.asc --key junk").exits(3).says(": junk: ");
     let fingerprint = alice().fingerprint().to_hex();
@@ -136,7 +136,7 @@ fn a_signature_by_another_key_names_that_key() {
     sandbox
         .run("sign -u bob a.tar.gz")
         .exits(3)
-        .says(&format!("says to be by {id}"))
+        .says(&format!("names {id} as its signer"))
         .says(&format!("-u {id} -u KEY"));
     sandbox.run(&format!("sign -u {id} -u bob a.tar.gz")).exits(0).says("1 signed, 1 up to date");
 }

@@ -153,6 +153,6 @@ fn the_hint_for_a_home_of_another_user_is_not_chmod() {
     for line in ["list", "gpg --list-keys"] {
         let done = sandbox.run(line);
         assert!(!done.err().contains("chmod"), "{done:?}");
-        done.says("as the user that the home belongs to");
+        done.says("as the user that owns the home");
     }
 }

@@ -67,7 +67,7 @@ fn up_to_date_signatures_stay_and_other_files_are_replaced_only_by_force() {
     // The file changed.
     sandbox.write("a.tar.gz", "other bytes");
     let before = sandbox.snapshot();
-    sandbox.run("sign a.tar.gz").exits(3).says("is there already").says("--force");
+    sandbox.run("sign a.tar.gz").exits(3).says("exists already").says("--force");
     assert_eq!(before, sandbox.snapshot());
     sandbox.run("sign --force a.tar.gz").exits(0).prints("a.tar.gz.sig");
     sandbox.run("verify a.tar.gz").exits(0);

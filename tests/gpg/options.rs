@@ -104,7 +104,7 @@ fn options_that_would_change_the_result_are_refused() {
     desk.gpg_key("Acme <a@acme.test>");
     desk.write("data", "data");
     for (options, words) in [
-        ("--compliance de-vs -b data", "does not hold to that"),
+        ("--compliance de-vs -b data", "does not follow this standard"),
         ("--max-output 10 -b data", "what is written"),
         ("--list-only --verify data.sig data", "what is trusted"),
         ("--include-key-block -b data", "what is signed"),

@@ -121,7 +121,7 @@ fn a_secret_key_of_many_parts_is_refused() {
     let mut cases = 0;
     for (parts, passes, code, words) in [
         (15, 0, 0, "new"),
-        (16, 0, 4, "it would have 17 secret parts, and plugsign takes 16 at the most"),
+        (16, 0, 4, "it would have 17 secret parts, and plugsign accepts at most 16"),
         (1, 4, 0, "new"),
         (1, 5, 4, "Argon2"),
         (2, 4, 4, "Argon2"),

@@ -424,7 +424,7 @@ fn large_and_special_files_in_the_home_are_refused_by_name() {
     refuses(&gpg, "FIFO", 3, "is a FIFO");
     fresh();
     symlink(outside.path(), &file).unwrap();
-    refuses(&gpg, "link", 3, "is a link to outside its folder");
+    refuses(&gpg, "link", 3, "is a link that leads outside its folder");
     fresh();
     symlink(&file, &file).unwrap();
     refuses(&gpg, "endless link", 3, "cannot read");

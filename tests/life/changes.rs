@@ -121,7 +121,7 @@ fn the_secret_for_ci_has_nothing_of_the_primary_key_and_needs_its_own_passphrase
     sandbox.write("ci", &line);
     let call = sandbox.call(["--home", "other", "import", "ci"]);
     call.env("PLUGSIGN_PASSPHRASE", "ci").run().exits(0);
-    sandbox.run("--home other list").exits(0).prints("secret subkeys alone, protected");
+    sandbox.run("--home other list").exits(0).prints("secret subkeys only, protected");
     sandbox.run(&format!("--home other rotate {key}")).exits(3).says("--primary FILE");
 }
 
@@ -384,7 +384,7 @@ fn an_extension_names_the_encryption_subkey_that_it_leaves_alone() {
     let sandbox = Sandbox::with_passphrase();
     let fingerprint = sandbox.import_with(&key.secret, &[]);
     let done = sandbox.run(&format!("extend {fingerprint} --expires 3y --subkeys")).exits(0);
-    done.says("is left alone, for it is ECDH and not RSA");
+    done.says("plugsign changes no ECDH subkeys");
 }
 
 #[test]

@@ -241,7 +241,7 @@ fn another_signers_signature_in_a_folder_is_not_good_and_not_replaced() {
     assert!(said.out().contains("BAD   dist/b-1.0.0.zip  unknown-signer"), "{}", said.shown());
     let said = release.run("plugsign sign dist");
     assert_exit(&said, 3);
-    assert!(said.err().contains("dist/b-1.0.0.zip.sig is there already"), "{}", said.shown());
+    assert!(said.err().contains("dist/b-1.0.0.zip.sig exists already"), "{}", said.shown());
 }
 
 #[test]

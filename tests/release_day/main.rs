@@ -104,7 +104,7 @@ fn a_stale_signature_is_named_and_kept() {
     release.write("dist/b-1.0.0.zip", "built again");
     let said = release.run("plugsign sign dist");
     assert_eq!(said.code(), Some(3), "{}", said.shown());
-    assert!(said.err().contains("dist/b-1.0.0.zip.sig is there already"), "{}", said.err());
+    assert!(said.err().contains("dist/b-1.0.0.zip.sig exists already"), "{}", said.err());
     assert_eq!(fs::read(release.path("dist/b-1.0.0.zip.sig")).unwrap(), old);
     let forced = release.run("plugsign sign --force dist");
     assert_eq!(forced.out(), "dist/b-1.0.0.zip.sig\n", "{}", forced.shown());

@@ -21,7 +21,7 @@ use crate::edge::terminal::{say, write_json};
 use crate::edge::world::World;
 use crate::gpg::{self, Personality};
 
-/// Make an organisation's key, keep it, hand out its certificate, sign releases, verify them
+/// Make and keep a release key, sign releases with it, and verify them
 #[derive(Parser)]
 #[command(
     name = "plugsign",
@@ -86,7 +86,9 @@ impl Command {
             Command::Refresh(arguments) => Box::new(refresh::run(arguments, world)?),
             // Its command lines never come this far, see `in_place_of_gpg`.
             Command::Gpg(_) => {
-                return usage("of plugsign's own options, only --home goes before gpg");
+                return usage(
+                    "only --home may stand before gpg: what follows gpg are its own options",
+                );
             }
             Command::Completions(arguments) => {
                 Box::new(completions::run(&arguments, &mut Cli::command()))
@@ -102,7 +104,8 @@ pub fn whole() -> Vec<OsString> {
 }
 
 /// Returns whose command line it is, with its arguments, if it is gpg's or gpgv's: by the program's
-/// name, or `plugsign [--home DIR] gpg`. What follows are gpg's options. clap must see none of them.
+/// name, or `plugsign [--home DIR] gpg`. What follows are gpg's options. clap must see none of
+/// them.
 pub fn in_place_of_gpg(whole: &[OsString]) -> Option<(Personality, Global, Vec<OsString>)> {
     let (program, mut rest) = whole.split_first()?;
     let mut global = Global::default();

@@ -13,33 +13,33 @@ use crate::edge::keys::key_of_environment;
 use crate::edge::report::Words;
 use crate::edge::world::World;
 
-/// Write what tells the world of a key: KEYS, an announcement, and more
+/// Write the documents that announce a key
 ///
-/// KEYS with the certificates, for keeping beside releases; the certificate alone, as servers read
-/// it; an announcement; a section for SECURITY.md; steps for a server's administrator; and with
-/// --replaces a notice that the former key signs. Printed one after the other, or written to the
-/// files of a folder.
+/// These are: KEYS, with the certificates, to keep beside releases; the certificate alone, as
+/// servers read it; an announcement; a section for SECURITY.md; and steps for a server's
+/// administrator. --replaces adds a notice that the former key signs. Prints the documents one
+/// after the other, or writes them to a folder.
 #[derive(Args)]
 pub struct Arguments {
-    /// The key to announce; further ones are listed in KEYS too
+    /// The key to announce; KEYS also lists further ones
     #[arg(value_name = "KEY", required = true)]
     keys: Vec<String>,
     /// Write the documents to this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Replace documents that are there already
+    /// Replace existing documents
     #[arg(long, requires = "out")]
     force: bool,
-    /// Also write a notice that the key takes the place of this one, which signs it
+    /// Also write a notice, signed by OLDKEY, that KEY replaces it
     #[arg(long, value_name = "OLDKEY", requires = "out")]
     replaces: Option<String>,
-    /// Whose key it is, instead of the name in its user ID
+    /// Name this owner, instead of the one in the user ID
     #[arg(long, value_name = "NAME")]
     organisation: Option<String>,
-    /// Where else the fingerprint can be found, for comparing
+    /// Where readers can compare the fingerprint
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// The name of a release archive, for the examples
+    /// Use this release archive in the examples
     #[arg(long, value_name = "NAME", default_value = "com.example.plugin-1.2.0.tar.gz")]
     artifact: String,
     #[command(flatten)]
@@ -79,7 +79,7 @@ impl Words for Announced {
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
         for subkey in &self.left_out {
-            writeln!(talk, "{KEY_FILE} is without subkey {subkey}, which servers cannot read")?;
+            writeln!(talk, "{KEY_FILE} leaves out the subkey {subkey}: servers cannot read it")?;
         }
         Ok(())
     }

@@ -15,25 +15,24 @@ use crate::edge::streams::is_dash;
 use crate::edge::terminal::{BAD, GOOD};
 use crate::edge::world::World;
 
-/// Tell whether the Mattermost server would install these plugins, and could start them
+/// Tell whether the Mattermost server would install these plugins and could start them
 ///
-/// Looks at the archive, the manifest, the files that it names, the bundle's own name and the
-/// signature beside it. The same signatures count as in verify; without any signers, only the
-/// signature's shape is looked at. Says `good` only if the signature was verified, else `unsigned`,
-/// `unverified` or `BAD`. Of a bad signature it says why the publisher's policy refuses it, and what
-/// the server does with it: the server accepts more. Exits with 0 if nothing keeps a plugin from
-/// being installed and the policy refuses nothing, with 1 otherwise. With --require-signature, it
-/// exits with 0 only for `good`.
+/// Looks at the archive, the manifest, the files that it names, the bundle's name and the signature
+/// beside it. The same signers count as in verify. If there are none, check looks only at the
+/// signature's shape. Says `good` only if the signature was verified, else `unsigned`, `unverified`
+/// or `BAD`. For a bad signature, it says why plugsign refuses it and what the server does, which
+/// accepts more. Exits with 1 if the server would not install a plugin or plugsign refuses its
+/// signature, else with 0. With --require-signature, only `good` exits with 0.
 #[derive(Args)]
 pub struct Arguments {
     /// Plugin bundles: *.tar.gz
     #[arg(value_name = "BUNDLE", required = true)]
     bundles: Vec<PathBuf>,
-    /// Whose signatures count: a certificate file, or a key of the home. Else: trusted
-    /// certificates and the home's own secret keys
+    /// Accept signatures by this certificate file or key of the home. Without it, those by the
+    /// trusted certificates and the home's own secret keys count
     #[arg(long = "key", value_name = "FILE|KEY")]
     keys: Vec<String>,
-    /// Say no to a bundle without a signature, or with one whose signer is not known
+    /// Say no if a bundle has no signature or its signer is not known
     #[arg(long)]
     require_signature: bool,
 }
@@ -41,7 +40,9 @@ pub struct Arguments {
 pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
     let Arguments { bundles, keys, require_signature } = arguments;
     if bundles.iter().any(|path| is_dash(path)) {
-        return usage("check takes files, not standard input: a bundle's name counts too");
+        return usage(
+            "check takes files, not standard input, because it also checks a bundle's name",
+        );
     }
     world.publisher(&Asking::new(world)).check(bundles, &keys, require_signature)
 }
@@ -84,7 +85,10 @@ impl Words for Checked {
             seen.is_ok_and(|seen| matches!(seen.signature, BundleSignature::NotVerified { .. }))
         };
         if !self.has_signers && self.bundles.iter().any(is_unjudged) {
-            writeln!(talk, "nobody is trusted, so signatures were not verified: --key FILE")?;
+            writeln!(
+                talk,
+                "no signature was verified, because nobody is trusted: name a signer with --key FILE"
+            )?;
         }
         Ok(())
     }

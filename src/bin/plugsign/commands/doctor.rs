@@ -16,17 +16,17 @@ use crate::edge::world::World;
 
 /// Tell, before a long build, whether signing will work at its end
 ///
-/// Looks at the clock, the home, the key, the passphrase and where it comes from, what the
-/// Mattermost server reads, and signs and verifies a few bytes in memory. Takes the same options
-/// and variables as sign, writes nothing, and exits with 1 if a check failed.
+/// Checks the clock, the home, the key, the passphrase and its source, and what the Mattermost
+/// server reads. Then signs and verifies a few bytes in memory. Takes the same options and
+/// variables as sign, writes nothing, and exits with 1 if a check fails.
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
     key: KeySource,
-    /// Fail if the key is valid for fewer days; without this, fewer than 30 are a warning
+    /// Fail if the key expires in fewer days. Without it, warn if fewer than 30 are left
     #[arg(long, value_name = "N")]
     min_days: Option<u32>,
-    /// Also check this plugin bundle, as `plugsign check` does; that it has no signature yet is fine
+    /// Also check this plugin bundle, as `plugsign check` does. It need not have a signature yet
     #[arg(long = "bundle", value_name = "FILE")]
     bundles: Vec<PathBuf>,
     #[command(flatten)]

@@ -14,7 +14,7 @@ use crate::edge::report::{Words, usage};
 use crate::edge::streams::is_dash;
 use crate::edge::world::World;
 
-/// Hand out a certificate, or a secret key
+/// Write a certificate or a secret key to a file
 #[derive(Args)]
 pub struct Arguments {
     /// Which keys: fingerprint, key ID, e-mail address or part of a user ID
@@ -23,18 +23,17 @@ pub struct Arguments {
     /// Export the secret key, as protected as it is stored
     #[arg(long, conflicts_with_all = ["ci", "offline_primary"])]
     secret: bool,
-    /// Export the newest signing subkey, or KEY!, for a CI's secret store: without the primary
-    /// key, under a new passphrase, as one line of base64
+    /// Export the newest signing subkey, or KEY!, for a CI's secret store. It comes without the
+    /// primary key, under a new passphrase, as one line of base64
     #[arg(long, conflicts_with = "offline_primary")]
     ci: bool,
-    /// Move the primary key into this folder, to be kept off-line, and keep the rest here
+    /// Move the primary key into this folder, to keep it off-line. The rest stays in the home
     #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "armor"])]
     offline_primary: Option<PathBuf>,
-    /// Allow a secret key that has no passphrase to leave
+    /// Also export a secret key that has no passphrase
     #[arg(long)]
     unprotected: bool,
-    /// Write the secret key also where others can read it, because the file system keeps no
-    /// permissions, as on most USB sticks
+    /// Write the secret key even if others can read it there. Most USB sticks keep no permissions
     #[arg(long)]
     readable_by_others: bool,
     /// Leave out the encryption subkeys that the Mattermost server cannot read
@@ -60,7 +59,7 @@ impl Arguments {
     fn one_key(&self) -> Result<&str, Failure> {
         match &self.keys[..] {
             [key] => Ok(key),
-            _ => usage("one KEY at a time goes with this option"),
+            _ => usage("this option takes one KEY at a time"),
         }
     }
 
@@ -104,7 +103,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Exported, Failure> {
         return usage("--readable-by-others goes with a secret key that is written to a file");
     }
     if output.is_none() && world.terminal.json() {
-        return usage("--json speaks on standard output, so the key needs a file: -o FILE");
+        return usage("--json writes to standard output, so the key needs a file: -o FILE");
     }
     let armor = arguments.armor;
     let exported = match arguments.ci {
@@ -140,7 +139,7 @@ impl Words for Exported {
         for subkey in &self.left_out {
             writeln!(
                 talk,
-                "left out: subkey {subkey}, which the server cannot read or would take though it is revoked"
+                "left out: subkey {subkey}. The server cannot read it, or would accept it although it is revoked"
             )?;
         }
         let Some(output) = &self.output else { return Ok(()) };
@@ -150,8 +149,8 @@ impl Words for Exported {
             if self.what == WHOLE {
                 writeln!(
                     talk,
-                    "The home has its subkeys alone now. Copy that file to a second off-line place, and\n\
-                     take the folder off this machine. To lend the primary key for one command:\n  \
+                    "The home has only its subkeys now. Copy that file to a second off-line place. Then remove\n\
+                     the folder from this machine. To lend the primary key to one command:\n  \
                      plugsign rotate {fingerprint} --primary {output}"
                 )?;
             }

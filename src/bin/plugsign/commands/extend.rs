@@ -13,17 +13,17 @@ use crate::edge::world::World;
 
 /// Set when a key expires: later, sooner or never
 ///
-/// Signatures that were made are not touched. Whoever has the certificate sees the new end when
-/// they have the new certificate.
+/// Existing signatures do not change. Users see the new end once they have the new certificate.
 #[derive(Args)]
 pub struct Arguments {
     /// Which key
     #[arg(value_name = "KEY")]
     key: String,
-    /// How long it is valid from now: 0, N or Nd days, Nw, Nm, Ny, or YYYY-MM-DD
+    /// How long the key is valid from now: 0 for ever, N or Nd days, Nw, Nm, Ny, or until
+    /// YYYY-MM-DD
     #[arg(long, value_name = "WHEN")]
     expires: String,
-    /// Set the same end for its newest signing and encryption subkeys
+    /// Also set this end for the newest signing and encryption subkeys
     #[arg(long)]
     subkeys: bool,
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub struct Arguments {
 pub fn run(arguments: Arguments, world: &World) -> Result<Changed<NewEnd>, Failure> {
     let end = parse_validity(&arguments.expires, world.now)?.map(|validity| world.now + validity);
     let whole = format!("plugsign extend KEY --expires {}", arguments.expires.trim());
-    let alone = format!("{whole} --subkeys, which sets the key's end too");
+    let alone = format!("{whole} --subkeys (which also sets the key's end)");
     let asking = arguments.means.asking(world);
     let subject = arguments.means.of(&arguments.key);
     let extended = world.publisher(&asking).extend(&subject, end, arguments.subkeys);
@@ -66,12 +66,12 @@ impl Told for NewEnd {
                 let sooner = sooner(key).unwrap_or_default();
                 lines.push(format!("Its subkey {fingerprint} {until}.{sooner}"));
             } else if key.usage.contains(&"sign") {
-                let hint = if *with_subkeys { "" } else { "; --subkeys sets its end too" };
+                let hint = if *with_subkeys { "" } else { "; --subkeys also sets its end" };
                 lines.push(format!("Its subkey {fingerprint} still {until}{hint}."));
             } else if *with_subkeys && matches!(key.weakness, Some(Weakness::Algorithm(_))) {
                 let algorithm = &key.algorithm;
                 lines.push(format!(
-                    "Its subkey {fingerprint} is left alone, for it is {algorithm} and not RSA: it still {until}."
+                    "Its subkey {fingerprint} still {until}: plugsign changes no {algorithm} subkeys."
                 ));
             }
         }

@@ -14,27 +14,26 @@ use crate::edge::report::{Words, usage};
 use crate::edge::streams::{is_dash, read_key_file};
 use crate::edge::world::World;
 
-/// Take certificates and secret keys into the home
+/// Import certificates and secret keys into the home
 ///
-/// Reads what gpg and others export: binary, armored or base64, one or many to a file. A secret
-/// key is unlocked once, to prove that it is whole, and stored as protected as it came.
+/// Reads what gpg and others export: binary, armored or base64, one key or many in a file. Unlocks
+/// a secret key once, to prove that it is whole. Stores it under the passphrase that it has.
 #[derive(Args)]
 pub struct Arguments {
     /// Files with keys; - is standard input
     #[arg(value_name = "FILE", required_unless_present = "from_gnupg")]
     files: Vec<PathBuf>,
-    /// Take the keys over from a GnuPG home, without gpg and without changing anything in it;
-    /// $GNUPGHOME or ~/.gnupg if none is named
+    /// Import the keys of this GnuPG home; without DIR, of $GNUPGHOME or ~/.gnupg. Needs no gpg and
+    /// changes nothing there
     #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with = "files")]
     from_gnupg: Option<Option<PathBuf>>,
-    /// Take secret keys in the place of those that are here already, with their passphrase; parts
-    /// that are only here are kept
+    /// Replace secret keys of the home, and their passphrases. Parts that only the home has stay
     #[arg(long)]
     replace: bool,
-    /// Renew self-signatures over SHA-1 with SHA-256, which needs the primary key
+    /// Renew self-signatures over SHA-1 with SHA-256. This needs the primary key
     #[arg(long)]
     refresh: bool,
-    /// Store a secret key that comes without passphrase as it is
+    /// Store a secret key without a passphrase if it comes without one
     #[arg(long)]
     no_passphrase: bool,
     #[command(flatten)]
@@ -52,7 +51,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
         Importer::new(&publisher, Taking { replace, refresh, no_passphrase, ..Taking::default() })?;
     if let Some(folder) = &arguments.from_gnupg {
         let folder = folder.clone().or_else(|| world.gnupg_home()).ok_or_else(|| {
-            Failure::Usage("name GnuPG's home: --from-gnupg DIR, or with GNUPGHOME".into())
+            Failure::Usage("name GnuPG's home with --from-gnupg DIR or GNUPGHOME".into())
         })?;
         importer.gnupg_home(&folder)?;
     }
@@ -71,7 +70,7 @@ impl Words for Imported {
         if self.keys.iter().any(|key| key.secret && key.outcome == Fate::Unchanged) {
             writeln!(
                 talk,
-                "A secret key that was here already stays as it is, with its passphrase; --replace takes the new one."
+                "A secret key that the home already had stays as it is, with its passphrase. To take the new one: --replace"
             )?;
         }
         Ok(())

@@ -23,8 +23,8 @@ use crate::edge::world::World;
 
 /// Make a key
 ///
-/// Asks for everything on a terminal, unless an identity is given. Prints the fingerprint. The
-/// key stays in the home, with a revocation certificate for the day it is lost.
+/// Asks for everything on a terminal, unless you give an identity. Prints the fingerprint. Stores
+/// the key in the home, with a revocation certificate in case you lose the key.
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -35,16 +35,16 @@ pub struct Arguments {
     /// The size in bits: 3072 or 4096
     #[arg(long, value_name = "BITS")]
     bits: Option<String>,
-    /// How long it is valid: 0, N or Nd days, Nw, Nm, Ny, or YYYY-MM-DD
+    /// How long the key is valid: 0 for ever, N or Nd days, Nw, Nm, Ny, or until YYYY-MM-DD
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
     /// How long the signing subkey of --kind org is valid
     #[arg(long, value_name = "WHEN", default_value = "1y")]
     subkey_expires: String,
-    /// Write the summary of --kind org to this file, to be printed and kept with the paper copy
+    /// Write the summary of --kind org to this file. Print it and keep it with the paper copy
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
-    /// Leave the key unprotected: whoever has the file can sign
+    /// Make the key without a passphrase: anyone who has the file can sign
     #[arg(long)]
     no_passphrase: bool,
     #[command(flatten)]
@@ -55,9 +55,9 @@ pub struct Arguments {
 enum KindArgument {
     /// One RSA key that certifies and signs
     Sign,
-    /// The same with a RSA subkey for encryption
+    /// The same, with an RSA subkey for encryption
     RsaRsa,
-    /// An organisation's: a primary key that only certifies, and a signing subkey
+    /// For an organisation: a primary key that only certifies, and a signing subkey
     Org,
 }
 
@@ -86,7 +86,7 @@ impl Arguments {
         }
         let Some(mut person) = dialog::person() else {
             return usage(
-                "who is the key for? Say --name and --email, or --user-id; on a terminal you are asked",
+                "say who owns the key: --name and --email, or --user-id. On a terminal, plugsign asks you",
             );
         };
         let asked = dialog::Asked { kind, bits, validity, usual: KeyKind::Sign };
@@ -100,7 +100,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
         return usage("--summary goes with --kind org");
     }
     if sheet.is_some_and(is_dash) {
-        return usage("--summary takes a file: on standard error the summary is shown anyway");
+        return usage("--summary takes a file; standard error shows the summary anyway");
     }
     let asking = Asking::new(world).key(&arguments.passphrase);
     let publisher = world.publisher(&asking);
@@ -125,7 +125,10 @@ impl Words for Made {
             Some(expires) => writeln!(talk, "The key expires on {}.", show_time(expires))?,
             None => writeln!(talk, "The key does not expire.")?,
         }
-        writeln!(talk, "Hand out its certificate:  plugsign export {fingerprint} -o my-pub-key")?;
+        writeln!(
+            talk,
+            "Export its certificate:    plugsign export {fingerprint} -a -o release-key.asc"
+        )?;
         writeln!(talk, "Sign with it:              plugsign sign -u {fingerprint} FILE")?;
         writeln!(talk, "Keep a copy of its revocation certificate in a safe place:")?;
         writeln!(talk, "  {}", Safe::path(&self.revocation))

@@ -14,10 +14,10 @@ use crate::edge::world::World;
 
 /// List the keys of the home
 ///
-/// Exits with 3 if a file of the home could not be read; the others are listed all the same.
+/// Exits with 3 if a file of the home cannot be read, and still lists the others.
 #[derive(Args)]
 pub struct Arguments {
-    /// Only keys whose secret part is here
+    /// Only keys with a secret part in the home
     #[arg(long)]
     secret: bool,
     /// Only these keys
@@ -42,7 +42,10 @@ impl Words for Listing {
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
         if self.keys.is_empty() && self.unreadable.is_empty() {
-            writeln!(talk, "no keys yet: make one with plugsign keygen, or plugsign import FILE")?;
+            writeln!(
+                talk,
+                "there are no keys yet: make one with plugsign keygen, or import one with plugsign import FILE"
+            )?;
         }
         Ok(())
     }
@@ -65,8 +68,8 @@ fn show(key: &ListedKey, out: &mut dyn Write) -> io::Result<()> {
     let secret = match (key.protected, key.primary_secret) {
         (Some(true), true) => "secret key, protected",
         (Some(false), true) => "secret key, NOT protected",
-        (Some(true), false) => "secret subkeys alone, protected",
-        (Some(false), false) => "secret subkeys alone, NOT protected",
+        (Some(true), false) => "secret subkeys only, protected",
+        (Some(false), false) => "secret subkeys only, NOT protected",
         (None, _) => "certificate",
     };
     writeln!(out, "  {secret}: {}", dates(primary))?;

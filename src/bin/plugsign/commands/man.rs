@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 use crate::edge::report::Words;
 use crate::edge::world::World;
 
-/// Print the manual page, or write those of all commands to a folder
+/// Print the manual page, or write the pages of all commands to a folder
 #[derive(Args)]
 pub struct Arguments {
     /// Write plugsign.1, plugsign-sign.1 and so on into this folder

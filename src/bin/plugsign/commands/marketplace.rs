@@ -17,7 +17,7 @@ use crate::edge::report::{Report, Words};
 use crate::edge::terminal::{BAD, GOOD};
 use crate::edge::world::World;
 
-/// Write and check the database of a plugin marketplace of your own
+/// Write and check the database of your own plugin marketplace
 #[derive(Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -33,77 +33,77 @@ enum MarketplaceAction {
 
 /// Add signed bundles to a marketplace's database
 ///
-/// Only bundles that the server would install, with a signature that is good, are added: all of
-/// them, or none. What is there already, and the same, stays as it is. Bundles for one platform
-/// (-linux-amd64, -osx-amd64, -windows-amd64) go into the entry of the main bundle of the same
-/// version, which must be given, too.
+/// Adds all bundles or none. The server must be able to install each of them, and its signature
+/// must be good. An entry that is already there and the same stays as it is. A bundle for one
+/// platform (-linux-amd64, -osx-amd64, -windows-amd64) goes into the entry of its version's main
+/// bundle. Name that bundle too.
 #[derive(Args)]
 struct AddArguments {
-    /// Plugin bundles, their signatures beside them
+    /// Plugin bundles, with their signatures beside them
     #[arg(value_name = "BUNDLE", required = true)]
     bundles: Vec<PathBuf>,
-    /// The database; made if it is not there
+    /// The database. It is made if it does not exist
     #[arg(long, value_name = "FILE")]
     database: PathBuf,
-    /// Where the bundles will be downloaded from: this and their file names
+    /// The address that servers download from, without the bundle's file name
     #[arg(long, value_name = "URL")]
     download_url_base: String,
-    /// Where the plugin lives, instead of what its manifest says
+    /// The plugin's home page, instead of the one in its manifest
     #[arg(long, value_name = "URL")]
     homepage_url: Option<String>,
-    /// What is new, instead of what its manifest says
+    /// The release notes, instead of those in its manifest
     #[arg(long, value_name = "URL")]
     release_notes_url: Option<String>,
     /// Show this label
     #[arg(long = "label", value_name = "NAME")]
     labels: Vec<String>,
-    /// Whose plugins they are
+    /// Who makes the plugins
     #[arg(long, value_name = "WHO", default_value = "community", value_parser = AUTHOR_TYPES)]
     author_type: String,
-    /// How far they are
+    /// How mature the plugins are
     #[arg(long, value_name = "STAGE", default_value = "production", value_parser = RELEASE_STAGES)]
     release_stage: String,
-    /// They need a licence
+    /// The plugins need a licence
     #[arg(long)]
     enterprise: bool,
-    /// Show them on this kind of servers only
+    /// Show the plugins only on servers of this kind
     #[arg(long, value_name = "WHERE", value_parser = HOSTING)]
     hosting: Option<String>,
-    /// Replace what the database has of the same plugin and version
+    /// Replace the database's entry for the same plugin and version
     #[arg(long)]
     replace: bool,
-    /// Added at this time, instead of $SOURCE_DATE_EPOCH or now. ISO 8601, in UTC unless it names
-    /// a zone, or seconds since 1970
+    /// Date the entries with this time, instead of $SOURCE_DATE_EPOCH or now: ISO 8601, in UTC
+    /// unless it names a zone, or seconds since 1970
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
-    /// Whose signatures count: a certificate file, or a key of the home. Else: trusted
-    /// certificates and the home's own secret keys
+    /// Accept signatures by this certificate file or key of the home. Without it, those by the
+    /// trusted certificates and the home's own secret keys count
     #[arg(long = "key", value_name = "FILE|KEY")]
     keys: Vec<String>,
 }
 
 /// Check a marketplace's database
 ///
-/// Looks at every entry; with --bundles also at every bundle that is offered, and at its
-/// signature. Says `good` of an entry with verified signatures alone: without --bundles nothing is
-/// verified, and it says `unverified`. Exits with 0 if nothing is wrong, with 1 otherwise.
+/// Looks at every entry. With --bundles, also checks every offered bundle and its signature. Says
+/// `good` only if it verified the signatures. Without --bundles it verifies nothing and says
+/// `unverified`. Exits with 0 if nothing is wrong, else with 1.
 #[derive(Args)]
 struct CheckArguments {
     /// The database
     #[arg(long, value_name = "FILE")]
     database: PathBuf,
-    /// The folder with the bundles, under the file names of their addresses
+    /// The folder with the bundles, named as in their addresses
     #[arg(long, value_name = "DIR")]
     bundles: Option<PathBuf>,
-    /// Whose signatures count: a certificate file, or a key of the home. Else: trusted
-    /// certificates and the home's own secret keys
+    /// Accept signatures by this certificate file or key of the home. Without it, those by the
+    /// trusted certificates and the home's own secret keys count
     #[arg(long = "key", value_name = "FILE|KEY", requires = "bundles")]
     keys: Vec<String>,
 }
 
-/// Take a release out of a marketplace's database
+/// Remove a release from a marketplace's database
 ///
-/// Servers that have it installed keep it.
+/// Servers that have installed it keep it.
 #[derive(Args)]
 struct RemoveArguments {
     /// The database
@@ -112,7 +112,7 @@ struct RemoveArguments {
     /// The plugin
     #[arg(value_name = "ID")]
     id: String,
-    /// Which version of it
+    /// The plugin's version
     #[arg(value_name = "VERSION")]
     version: String,
 }
@@ -176,7 +176,7 @@ impl Words for ChangedDatabase {
             writeln!(talk, "nothing was added to {}", Safe::path(&self.database))?;
             let is_there = |it: &Unread| matches!(it.error, Failure::Disk(Error::Duplicate { .. }));
             if self.refused.iter().any(is_there) {
-                writeln!(talk, "  hint: take the new one in its place with --replace")?;
+                writeln!(talk, "  hint: replace it with --replace")?;
             }
         }
         Ok(())
@@ -186,7 +186,7 @@ impl Words for ChangedDatabase {
         if self.is_insecure {
             writeln!(
                 talk,
-                "servers download over https only, unless AllowInsecureDownloadURL is true"
+                "servers download only over https, unless AllowInsecureDownloadURL is true"
             )?;
         }
         Ok(())
@@ -233,7 +233,9 @@ impl Words for CheckedDatabase {
         let is_unverified = |line: &CheckedEntry| !line.is_bad() && line.verified == 0;
         match self.has_bundles || !self.entries.iter().any(is_unverified) {
             true => Ok(()),
-            false => writeln!(talk, "no signature was verified: --bundles DIR"),
+            false => {
+                writeln!(talk, "no signature was verified: name the bundles with --bundles DIR")
+            }
         }
     }
 }

@@ -10,13 +10,13 @@ use crate::edge::world::World;
 
 /// Change the passphrase of a key
 ///
-/// Copies of the key elsewhere, in backups or a CI's secret store, keep theirs.
+/// Other copies of the key, in backups or a CI's secret store, keep their passphrase.
 #[derive(Args)]
 pub struct Arguments {
     /// Which key
     #[arg(value_name = "KEY")]
     key: String,
-    /// Leave the key unprotected: whoever has the file can sign
+    /// Remove the passphrase: anyone who has the file can sign
     #[arg(long, conflicts_with_all = ["new_passphrase_fd", "new_passphrase_file"])]
     no_passphrase: bool,
     #[command(flatten)]
@@ -33,8 +33,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed<PassphraseChan
 impl Told for PassphraseChange {
     fn told(changed: &Changed<PassphraseChange>) -> Vec<String> {
         let told = match changed.how.has_passphrase {
-            true => "Its passphrase is changed here; copies elsewhere keep theirs.",
-            false => "It is NOT protected any more; copies elsewhere keep their passphrase.",
+            true => "The passphrase is changed here. Other copies of the key keep theirs.",
+            false => "The key has NO passphrase any more. Other copies of it keep theirs.",
         };
         vec![told.into()]
     }

@@ -9,7 +9,7 @@ use crate::edge::world::World;
 
 /// Renew self-signatures over SHA-1 with SHA-256
 ///
-/// They say what they said before. A key whose self-signatures are strong stays as it is.
+/// The new ones say what the old ones said. Strong self-signatures stay as they are.
 #[derive(Args)]
 pub struct Arguments {
     /// Which key
@@ -28,7 +28,7 @@ impl Told for Refreshed {
     fn told(changed: &Changed<Refreshed>) -> Vec<String> {
         let told = match changed.changed {
             true => "Its self-signatures use SHA-256 now.",
-            false => "All its self-signatures are strong: nothing was changed.",
+            false => "All its self-signatures are strong. Nothing was changed.",
         };
         vec![told.into()]
     }

@@ -10,29 +10,30 @@ use plugsign::publisher::failure::Failure;
 use crate::edge::change::{Means, Told};
 use crate::edge::world::World;
 
-/// End a key or a subkey, for good
+/// Revoke a key or a subkey for good
 ///
-/// `compromised` takes back everything that it ever signed; `superseded` and `retired` end it
-/// from now on. It takes effect where the new certificate arrives.
+/// `compromised` takes back everything that it ever signed. `superseded` and `retired` end it from
+/// now on. Others see the revocation once they have the new certificate.
 #[derive(Args)]
 pub struct Arguments {
     /// Which key
     #[arg(value_name = "KEY")]
     key: String,
-    /// Only this subkey of it: fingerprint or key ID
+    /// Revoke only this subkey: fingerprint or key ID
     #[arg(long, value_name = "SUBKEY")]
     subkey: Option<String>,
-    /// Why
+    /// Why you revoke it
     #[arg(long, required_unless_present = "certificate")]
     reason: Option<ReasonArgument>,
-    /// What to say about it, in public
+    /// A public remark in the revocation
     #[arg(long, value_name = "TEXT", default_value = "")]
     message: String,
-    /// Use the revocation certificate that the home keeps: the key is lost, or its passphrase. KEY
-    /// is the whole fingerprint then
+    /// Use the revocation certificate in the home, because the key or its passphrase is lost. KEY
+    /// must be the whole fingerprint
     #[arg(long, conflicts_with_all = ["subkey", "message", "primary"])]
     stored: bool,
-    /// Use the revocation certificate in this file, with its guarding colon or without
+    /// Use the revocation certificate in this file, with or without gpg's colon before its first
+    /// line
     #[arg(long, value_name = "FILE")]
     #[arg(conflicts_with_all = ["subkey", "message", "primary", "stored", "reason"])]
     certificate: Option<PathBuf>,
@@ -42,11 +43,11 @@ pub struct Arguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ReasonArgument {
-    /// Somebody else may have it
+    /// Somebody else may have the key
     Compromised,
-    /// Another key is in its place
+    /// Another key replaces it
     Superseded,
-    /// It is used no more
+    /// The key is no longer used
     Retired,
 }
 
@@ -89,17 +90,15 @@ impl Told for Revoked {
                     None => format!("The key {key}"),
                 };
                 let effect = match reason.is_hard() {
-                    true => {
-                        "Nothing that it ever signed is good any more, where the new certificate is known."
-                    }
+                    true => "Whoever has the new certificate accepts nothing that it ever signed.",
                     false => {
-                        "gpg and Sequoia still take what it signed before; plugsign and the Mattermost server take nothing of it."
+                        "gpg and Sequoia still accept its earlier signatures. plugsign and the Mattermost server accept none."
                     }
                 };
                 vec![format!("{what} is revoked ({reason})."), effect.into()]
             }
             Revoked::ByCertificate(_) if !changed.changed => {
-                vec![format!("The key {key} was revoked by it already.")]
+                vec![format!("This certificate had already revoked the key {key}.")]
             }
             Revoked::ByCertificate(why) => vec![format!("The key {key} is revoked ({why}).")],
         }

@@ -10,19 +10,19 @@ use plugsign::publisher::failure::Failure;
 use crate::edge::change::{Means, Told};
 use crate::edge::world::World;
 
-/// Make a new signing subkey; the old ones stay for what they signed
+/// Make a new signing subkey; old signatures stay good
 ///
-/// From now on the new one signs. Publish the certificate before the first release that it
-/// signs: who has the old certificate does not know it. Prints its fingerprint.
+/// The new subkey signs from now on. Publish the certificate before the first release that it
+/// signs, because the old certificate does not contain it. Prints the subkey's fingerprint.
 #[derive(Args)]
 pub struct Arguments {
     /// Which key
     #[arg(value_name = "KEY")]
     key: String,
-    /// How long the new subkey is valid: 0, N or Nd days, Nw, Nm, Ny, or YYYY-MM-DD
+    /// How long the new subkey is valid: 0 for ever, N or Nd days, Nw, Nm, Ny, or until YYYY-MM-DD
     #[arg(long, value_name = "WHEN", default_value = "1y")]
     expires: String,
-    /// Its size in bits, 3072 or 4096, instead of the primary key's
+    /// Its size in bits: 3072 or 4096. Without it, that of the primary key
     #[arg(long, value_name = "BITS")]
     bits: Option<String>,
     #[command(flatten)]
@@ -47,18 +47,18 @@ impl Told for NewSubkey {
             && end.is_none_or(|end| end > primary_end)
         {
             let when = show_time(primary_end);
-            lines.push(format!("The key as a whole expires before it, on {when}."));
+            lines.push(format!("The key as a whole expires before its subkey, on {when}."));
         }
         for old in before.keys.iter().filter(|old| old.weakness.is_none()) {
             let fingerprint = &old.fingerprint;
             let until =
                 old.expires.map_or("for ever".into(), |end| format!("until {}", show_time(end)));
             lines.push(format!(
-                "Overlap: {fingerprint} could sign before and stays valid {until}, and so long what it signed is good."
+                "Overlap: {fingerprint} signed until now. It stays valid {until}, and so long its signatures are good."
             ));
             if *fingerprint != key {
                 lines.push(format!(
-                    "When its signatures are no more needed: plugsign revoke {key} --subkey {fingerprint} --reason superseded"
+                    "When nobody needs its signatures any more: plugsign revoke {key} --subkey {fingerprint} --reason superseded"
                 ));
             }
         }

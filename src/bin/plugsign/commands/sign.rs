@@ -21,14 +21,14 @@ use crate::edge::world::World;
 
 /// Sign files, or the release archives of folders
 ///
-/// Writes FILE.sig for every FILE. A folder is walked without following links, and its release
-/// archives are taken: *.tar, *.tar.*, *.tgz, *.tbz2, *.txz, *.tzst, *.zip. Unpacked plugins and
-/// hidden folders in it are passed over. A signature that is good already is left alone, also one
-/// by an older subkey of the same key. Prints each signature that was written.
+/// Writes FILE.sig for every FILE. In a folder, signs the release archives: *.tar, *.tar.*, *.tgz,
+/// *.tbz2, *.txz, *.tzst, *.zip. Follows no links there, and passes over unpacked plugins and
+/// hidden folders. Leaves a good signature alone, even if an older subkey of the same key made it.
+/// Prints each signature that it writes.
 ///
-/// With several keys (-u A -u B), the first one signs FILE.sig, which is what servers read, and
-/// each other one FILE.KEYID.sig, by the key ID of its certificate. A passphrase that is given
-/// must be that of all of them.
+/// With several keys (-u A -u B), the first one signs FILE.sig, which servers read. Each other one
+/// signs FILE.KEYID.sig, named by the key ID of its certificate. If you give a passphrase, it must
+/// unlock all of them.
 #[derive(Args)]
 pub struct Arguments {
     /// Files and folders; - is standard input
@@ -42,27 +42,27 @@ pub struct Arguments {
     /// Write the one signature to this file; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Replace other files in the signatures' places; with --checksums also an old list, and then
-    /// all of its signatures
+    /// Replace other files that have the signatures' names. With --checksums, also replace an old
+    /// list with all its signatures
     #[arg(long)]
     force: bool,
-    /// Take files of this name from folders, instead of release archives
+    /// Sign the files of this name in folders, instead of release archives
     #[arg(long, value_name = "GLOB")]
     include: Vec<String>,
     /// Leave files of this name out
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
-    /// Sign so many files at once, up to 64
+    /// Sign this many files at once, up to 64
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZero<usize>>,
-    /// Sign as of this time, instead of $SOURCE_DATE_EPOCH or now. ISO 8601, in UTC unless it
-    /// names a zone, or seconds since 1970
+    /// Date the signatures with this time, instead of $SOURCE_DATE_EPOCH or now: ISO 8601, in UTC
+    /// unless it names a zone, or seconds since 1970
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
-    /// Also write and sign SHA256SUMS in every folder, so that names are covered too
+    /// Also write and sign SHA256SUMS in every folder, which protects the file names
     #[arg(long)]
     checksums: bool,
-    /// Do everything but write
+    /// Do everything except writing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -113,7 +113,7 @@ fn check_arguments(arguments: &Arguments, world: &World) -> Result<(), Failure> 
         + usize::from(arguments.key.uses_stdin())
         + usize::from(arguments.passphrase.uses_stdin());
     if stdin_users > 1 {
-        return usage("standard input can be one thing only: a file, the key or the passphrase");
+        return usage("standard input can be only one of these: a file, the key or the passphrase");
     }
     let stream = is_stream(arguments);
     if arguments.checksums && stream {
@@ -121,14 +121,14 @@ fn check_arguments(arguments: &Arguments, world: &World) -> Result<(), Failure> 
     }
     let is_no_folder = |path: &PathBuf| fs::metadata(path).is_ok_and(|it| !it.is_dir());
     if arguments.checksums && arguments.paths.iter().any(is_no_folder) {
-        return usage("--checksums goes with folders: SHA256SUMS lists all of one");
+        return usage("--checksums goes with folders: SHA256SUMS lists a whole folder");
     }
     if stream && arguments.paths.len() > 1 {
-        return usage("standard input is signed alone, without other files");
+        return usage("standard input can only be signed alone, without other files");
     }
     let to_stdout = arguments.output.as_deref().map_or(stream, is_dash);
     if to_stdout && world.terminal.json() {
-        return usage("--json speaks on standard output, so the signature needs a file: -o FILE");
+        return usage("--json writes to standard output, so the signature needs a file: -o FILE");
     }
     if to_stdout && !arguments.armor && world.terminal.out_is_terminal() {
         return Err(Failure::BinaryToTerminal);
@@ -173,7 +173,7 @@ impl Words for Signed {
         if self.is_empty() {
             writeln!(
                 talk,
-                "there is nothing to sign: no release archives here; --include GLOB takes others"
+                "there is nothing to sign: no release archives here. To sign other files: --include GLOB"
             )?;
         }
         Ok(())

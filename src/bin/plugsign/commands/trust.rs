@@ -20,13 +20,13 @@ use crate::edge::world::World;
 
 /// Choose whose signatures count
 ///
-/// The trusted certificates live in the home, each under the name of its key file. With --config
-/// they are a Mattermost server's: key files beside its config.json, and listed in it. Run it as
-/// the server's user or as root. A key file can be read by the owner of config.json alone, if that
-/// is an ordinary user in its own group, else by whoever can read config.json.
+/// The home keeps the trusted certificates, each under the name of its key file. With --config, a
+/// Mattermost server keeps them: as key files beside its config.json, which lists them. Run this as
+/// the server's user or as root. If an ordinary user in its own group owns config.json, only that
+/// user can read the key files. Otherwise, whoever can read config.json can read them.
 #[derive(Args)]
 pub struct Arguments {
-    /// Work on the server with this configuration file, instead of on the home
+    /// Work on the server that has this configuration file, instead of on the home
     #[arg(long, global = true, value_name = "CONFIG.JSON")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -37,7 +37,7 @@ pub struct Arguments {
 enum TrustAction {
     /// Trust the certificates in these files
     ///
-    /// Refuses what the Mattermost server could not read, or should not have, and says why.
+    /// Refuses a file that the Mattermost server cannot read or should not have, and says why.
     Add {
         /// Key files, as `plugsign export` writes them
         #[arg(value_name = "FILE", required = true)]
@@ -45,7 +45,7 @@ enum TrustAction {
         /// Use this name instead of the file's base name
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
-        /// Refuse any certificate but the one with this fingerprint
+        /// Refuse the certificate unless it has this fingerprint
         #[arg(long, value_name = "FINGERPRINT")]
         fingerprint: Option<String>,
         /// Replace another certificate of the same name
@@ -54,15 +54,15 @@ enum TrustAction {
     },
     /// List the trusted certificates
     List,
-    /// Trust these no more
+    /// Stop trusting these certificates
     Remove {
-        /// The names they were added under
+        /// The names that they were added under
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
     },
-    /// Check a server's key files, and the settings that go with them
+    /// Check a server's key files and the settings about them
     ///
-    /// Exits with 1 if a key file is missing, cannot be used, or expires soon.
+    /// Exits with 1 if a key file is missing, cannot be used or expires soon.
     Check {
         /// How many days a key must still be valid
         #[arg(long, value_name = "N", default_value_t = 30)]
@@ -86,7 +86,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
             }
             if files.iter().any(|file| is_dash(file)) {
                 return usage(
-                    "trust add takes files, not standard input: their names are what is listed",
+                    "trust add takes files, not standard input, because it lists their names",
                 );
             }
             let wanted = Wanted { files: &files, name, fingerprint, force };
@@ -102,8 +102,9 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
 }
 
 /// Why a certificate that ended is added all the same.
-const ADDED_TO_HOME: &str = "it was added all the same, for a revocation in it counts for other copies too; if you expected a good certificate, ask its owner";
-const ADDED_TO_SERVER: &str = "it was added all the same; an older copy beside it would keep the key alive on this server, so remove that";
+const ADDED_TO_HOME: &str = "plugsign still added it, because a revocation in it also counts for other copies. If you expected a good certificate, ask its owner";
+const ADDED_TO_SERVER: &str =
+    "plugsign still added it. Remove any older copy: it would keep the key alive on this server";
 
 impl Words for Trust {
     fn results(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -152,18 +153,20 @@ impl Words for Trust {
         let is_done = |result: &TrustResult| matches!(result, TrustResult::Done { .. });
         let any = self.entries.iter().any(|entry| is_done(&entry.result));
         if let Some(backup) = self.server.as_ref().and_then(|server| server.backup.as_ref()) {
-            writeln!(talk, "restart the server, or run `mmctl config reload`, for this to count")?;
-            writeln!(talk, "the configuration before: {}", Safe::path(backup))?;
+            writeln!(
+                talk,
+                "for this to take effect, restart the server or run `mmctl config reload`"
+            )?;
+            writeln!(talk, "the former configuration: {}", Safe::path(backup))?;
         }
         match (self.action, any) {
-            ("added", true) => writeln!(
-                talk,
-                "Compare the fingerprint with what the signer says in another place."
-            ),
-            ("trusted", false) if self.server.is_some() => {
-                writeln!(talk, "this server trusts Mattermost's own keys only")
+            ("added", true) => {
+                writeln!(talk, "Compare the fingerprint with one from a second place.")
             }
-            ("trusted", false) => writeln!(talk, "nothing is trusted yet: plugsign trust add FILE"),
+            ("trusted", false) if self.server.is_some() => {
+                writeln!(talk, "this server trusts only Mattermost's own keys")
+            }
+            ("trusted", false) => writeln!(talk, "nobody is trusted yet: plugsign trust add FILE"),
             _ => Ok(()),
         }
     }

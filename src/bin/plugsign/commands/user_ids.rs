@@ -21,16 +21,16 @@ pub struct AdduidArguments {
     means: Means,
 }
 
-/// Revoke a user ID that is true no more; the key stays good
+/// Revoke a user ID that is no longer true; the key stays good
 #[derive(Args)]
 pub struct RevokeUidArguments {
     /// Which key
     #[arg(value_name = "KEY")]
     key: String,
-    /// The user ID, or a part of it that only one has
+    /// The user ID, or a part that only this one has
     #[arg(value_name = "UID")]
     user_id: String,
-    /// What to say about it, in public
+    /// A public remark in the revocation
     #[arg(long, value_name = "TEXT", default_value = "")]
     message: String,
     #[command(flatten)]
@@ -55,7 +55,7 @@ pub fn revoke(
 impl Told for NewUserId {
     fn told(changed: &Changed<NewUserId>) -> Vec<String> {
         let user_id = Safe::text(&changed.how.0);
-        vec![format!("The key has the user ID \"{user_id}\" too.")]
+        vec![format!("The key now also has the user ID \"{user_id}\".")]
     }
 }
 
@@ -64,7 +64,7 @@ impl Told for RevokedUserId {
         let user_id = Safe::bytes(&changed.how.0);
         vec![
             format!("The user ID \"{user_id}\" is revoked."),
-            "The Mattermost server does not look at revocations of user IDs.".into(),
+            "The Mattermost server ignores revocations of user IDs.".into(),
         ]
     }
 }

@@ -23,30 +23,30 @@ use crate::edge::world::World;
 
 /// Verify files, signatures and folders
 ///
-/// Good means: exactly one detached signature by a signer that counts, over exactly these bytes,
-/// by a key that was valid then and is valid now, and the Mattermost server would accept it.
-/// Exits with 0 if every artifact is good, with 1 if one is not.
+/// An artifact is good if it has exactly one detached signature over exactly these bytes, by an
+/// accepted signer. The key must have been valid then and be valid now, and the Mattermost server
+/// must accept the signature. Exits with 0 if every artifact is good, else with 1.
 #[derive(Args)]
 pub struct Arguments {
     /// Artifacts, signatures, or folders
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
-    /// Whose signatures count: a certificate file, or a key of the home. Else: trusted
-    /// certificates and the home's own secret keys
+    /// Accept signatures by this certificate file or key of the home. Without it, those by the
+    /// trusted certificates and the home's own secret keys count
     #[arg(long = "key", value_name = "FILE|KEY")]
     keys: Vec<String>,
-    /// The signature of the one artifact
+    /// The signature of the artifact, if it is not beside it
     #[arg(long, value_name = "SIG")]
     signature: Option<PathBuf>,
-    /// Say only what the Mattermost server would, with exactly these key files in this order
+    /// Say only what the Mattermost server would say, with exactly these key files in this order
     #[arg(long, requires = "keys")]
     as_server: bool,
-    /// How many distinct certificates must have made a good signature: FILE.sig, and the
-    /// FILE.KEYID.sig of others. Two keys of one certificate count once
+    /// How many different certificates must have made a good signature: FILE.sig, and
+    /// FILE.KEYID.sig by others. Two keys of one certificate count once
     #[arg(long, value_name = "N", default_value = "1", conflicts_with = "as_server")]
     signers: NonZero<usize>,
-    /// Judge as of this time in the past: was it good then? ISO 8601, in UTC unless it names a
-    /// zone, or seconds since 1970
+    /// Judge whether it was good at this time in the past: ISO 8601, in UTC unless it names a zone,
+    /// or seconds since 1970
     #[arg(long, value_name = "TIME", conflicts_with = "as_server")]
     at: Option<String>,
 }
@@ -55,7 +55,7 @@ pub struct Arguments {
 fn past(at: Option<&str>, world: &World) -> Result<Option<SystemTime>, Failure> {
     match at.map(parse_time).transpose()? {
         Some(at) if at > world.now => {
-            usage(format!("--at judges the past, and {} is yet to come", show_time(at)))
+            usage(format!("--at takes a time in the past, and {} is in the future", show_time(at)))
         }
         at => Ok(at),
     }
@@ -112,13 +112,13 @@ impl Words for Verified {
             let (artifact, signature) = (Safe::path(&one.path), Safe::path(&other.path));
             writeln!(
                 talk,
-                "hint: if one is the other's signature: --signature {signature} {artifact}"
+                "hint: if one is the signature of the other: --signature {signature} {artifact}"
             )?;
         }
         if self.lines.iter().filter_map(Line::bad).any(Bad::made_while_valid) {
             writeln!(
                 talk,
-                "hint: ask the signer for a renewed certificate; --at TIME judges as of then, if you know by other means that the signature is from then"
+                "hint: ask the signer for a renewed certificate. If you know from elsewhere when the signature was made, judge as of that time: --at TIME"
             )?;
         }
         if let Some(at) = &self.as_of {

@@ -30,7 +30,7 @@ pub struct PassphraseSource {
     /// Read the passphrase from this file descriptor
     #[arg(long, value_name = "N")]
     pub passphrase_fd: Option<u32>,
-    /// Read the passphrase from this file; one line end at its end is dropped
+    /// Read the passphrase from this file, without the line end at its end
     #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
     pub passphrase_file: Option<PathBuf>,
 }
@@ -48,7 +48,7 @@ pub struct NewPassphraseSource {
     /// Read the new passphrase from this file descriptor
     #[arg(long, value_name = "N")]
     pub new_passphrase_fd: Option<u32>,
-    /// Read the new passphrase from this file; one line end at its end is dropped
+    /// Read the new passphrase from this file, without the line end at its end
     #[arg(long, value_name = "FILE", conflicts_with = "new_passphrase_fd")]
     pub new_passphrase_file: Option<PathBuf>,
 }
@@ -56,10 +56,10 @@ pub struct NewPassphraseSource {
 /// A primary key that is kept elsewhere, lent for one command.
 #[derive(Args, Clone)]
 pub struct LentPrimary {
-    /// Use the primary key in this file, for this command alone
+    /// Use the primary key in this file, for this command only
     #[arg(long, value_name = "FILE")]
     pub primary: Option<PathBuf>,
-    /// Read that file's passphrase from this descriptor, if it is another than the home's
+    /// Read that file's passphrase from this descriptor, if it differs from the home's
     #[arg(long, value_name = "N", requires = "primary")]
     pub primary_passphrase_fd: Option<u32>,
     /// Read that file's passphrase from this file
@@ -120,8 +120,8 @@ impl Source {
     /// Says where the passphrase comes from.
     fn words(&self, option: &str, variable: &str, world: &World) -> Option<String> {
         let rule = match self.by_line {
-            true => "its first line counts, without the line end",
-            false => "one line end at its end is dropped, nothing else is changed",
+            true => "only its first line counts, without the line end",
+            false => "plugsign drops one line end at its end and changes nothing else",
         };
         let place = match &self.given {
             Some(Given::Descriptor(number)) => format!("descriptor {number} ({option}-fd)"),

@@ -51,17 +51,17 @@ impl<T: Told> Words for Changed<T> {
         T::told(self).iter().try_for_each(|line| writeln!(talk, "{line}"))?;
         let user_id = &self.key.name;
         for command in &self.publish {
-            writeln!(talk, "Publish the certificate of {user_id} again, wherever it is:")?;
+            writeln!(talk, "Publish the certificate of {user_id} again, everywhere:")?;
             writeln!(talk, "  {command}")?;
         }
         if let Some(command) = &self.for_ci {
-            writeln!(talk, "If a CI has the signing subkey, export its secret again:")?;
+            writeln!(talk, "If a CI has the signing subkey, export it again:")?;
             writeln!(talk, "  {command}")?;
         }
         if let Some(command) = &self.off_line {
             writeln!(
                 talk,
-                "A copy of the key that is kept off-line lacks this. To write a new one:"
+                "If you keep a copy of the key off-line, it lacks this change. To write a new one:"
             )?;
             writeln!(talk, "  {command}")?;
         }

@@ -60,7 +60,7 @@ fn ask_kind(person: &mut Conversation, usual: KeyKind) -> Result<KeyKind, Failur
             "" => return Ok(usual),
             "4" => return Ok(KeyKind::Sign),
             "1" => return Ok(KeyKind::RsaRsa),
-            "2" | "3" => person.say("DSA is not accepted, only RSA is.\n"),
+            "2" | "3" => person.say("plugsign makes only RSA keys, no DSA keys.\n"),
             _ => person.say("Invalid selection.\n"),
         }
     }

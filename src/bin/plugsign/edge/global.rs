@@ -9,16 +9,16 @@ const GLOBAL: &str = "Global options";
 
 #[derive(Args, Clone, Default)]
 pub struct Global {
-    /// Use this folder as the home, instead of $PLUGSIGN_HOME or the user's data folder
+    /// Use this folder as the home, instead of $PLUGSIGN_HOME or your data folder
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR")]
     pub home: Option<PathBuf>,
     /// Print exactly one JSON document on standard output
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
-    /// Say only what went wrong
+    /// Print only results and problems
     #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say more
+    /// Print more details
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
     /// When to use colour

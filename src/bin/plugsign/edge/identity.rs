@@ -9,7 +9,7 @@ use super::report::usage;
 /// Whose key it is.
 #[derive(Args)]
 pub struct Identity {
-    /// The real name in the user ID, an organisation's for a release key
+    /// The real name in the user ID. For a release key, that of the organisation
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// The e-mail address in the user ID
@@ -18,7 +18,7 @@ pub struct Identity {
     /// The comment in the user ID
     #[arg(long, value_name = "COMMENT")]
     comment: Option<String>,
-    /// The user ID as a whole
+    /// The whole user ID
     #[arg(long, value_name = "UID", conflicts_with_all = ["name", "email", "comment"])]
     user_id: Option<String>,
 }

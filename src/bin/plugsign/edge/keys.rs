@@ -16,12 +16,12 @@ pub const KEY_VARIABLE: &str = "PLUGSIGN_KEY";
 
 #[derive(Args, Clone)]
 pub struct KeySource {
-    /// Sign with this key: fingerprint, key ID, e-mail address or part of a user ID. Of those in
-    /// --key-file, else in PLUGSIGN_KEY if it is there, else of the home's
+    /// Sign with this key: fingerprint, key ID, e-mail address or part of a user ID. It is looked
+    /// for in --key-file, else in PLUGSIGN_KEY, else in the home
     #[arg(short = 'u', long = "key", value_name = "KEY")]
     pub keys: Vec<String>,
-    /// Sign with the secret key in this file; - is standard input. Else with the one in
-    /// PLUGSIGN_KEY, else with the only one of the home
+    /// Sign with the secret key in this file; - is standard input. Without it, the key in
+    /// PLUGSIGN_KEY signs, else the only one in the home
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
 }

@@ -46,7 +46,7 @@ pub fn run(session: &Session, questions: Questions) -> Result<u8, Failure> {
     let person = (!session.options.no_tty).then(dialog::person).flatten();
     let Some(mut person) = person else {
         return usage(
-            "there is no terminal to ask on: use --batch with a parameter file, or --quick-generate-key",
+            "there is no terminal for questions: use --batch with a parameter file, or --quick-generate-key",
         );
     };
     let asked = match questions {
@@ -106,7 +106,7 @@ fn quick_kind(algorithm: &str, uses: &str) -> Result<(KeyKind, KeySizeBits), Fai
         other => match other.strip_prefix("rsa") {
             Some(bits) => parse_bits(bits)?,
             None => {
-                return usage(format!("{}: only RSA keys are made here", Safe::text(algorithm)));
+                return usage(format!("{}: plugsign makes only RSA keys", Safe::text(algorithm)));
             }
         },
     };
@@ -117,7 +117,7 @@ fn quick_kind(algorithm: &str, uses: &str) -> Result<(KeyKind, KeySizeBits), Fai
         _ if parameters::signs(usages.iter().copied()) => KeyKind::Sign,
         _ => {
             return usage(format!(
-                "usage {}: the keys made here certify and sign; a primary key that only certifies, and a subkey that signs, with: plugsign keygen --kind org",
+                "usage {}: plugsign makes keys that certify and sign; for a primary key that only certifies and a subkey that signs: plugsign keygen --kind org",
                 Safe::text(uses)
             ));
         }
@@ -134,7 +134,7 @@ fn validity(text: &str, created: SystemTime) -> Result<Option<Duration>, Failure
     }
     // With a time of day it is an end, `20271122T120000` above all.
     if text.contains('T') {
-        let past = || Failure::Usage(format!("{} is past", Safe::text(text)));
+        let past = || Failure::Usage(format!("{} is in the past", Safe::text(text)));
         let validity = parse_time(text)?.duration_since(created).map_err(|_| past())?;
         return Some(validity).filter(|it| !it.is_zero()).map(Some).ok_or_else(past);
     }

@@ -62,7 +62,9 @@ impl Log {
 /// What to try next, with the options of gpg's command lines.
 fn hint(failure: &Failure) -> Option<String> {
     match failure {
-        Failure::Disk(Error::Exists(_)) => Some("write elsewhere, or replace it with --yes".into()),
+        Failure::Disk(Error::Exists(_)) => {
+            Some("write to another file, or replace this one with --yes".into())
+        }
         Failure::OpenPgp(OpenPgp::UnknownKey(name)) if name.is_empty() => Some(
             "make a key with: gpg --full-generate-key; or import one with: gpg --import FILE"
                 .into(),

@@ -48,10 +48,10 @@ use crate::edge::report::usage;
 use crate::edge::terminal::Terminal;
 use crate::edge::world::{World, gnupg_home};
 
-/// Do what a gpg command line says, on plugsign's own home
+/// Run a gpg command line on plugsign's own home
 ///
-/// A link named gpg, gpg2 or gpgv to plugsign does the same. Signs, verifies, lists, exports,
-/// imports and makes keys; refuses to encrypt, to sign cleartext and to use the network.
+/// A link named gpg, gpg2 or gpgv to plugsign does the same. Signs, verifies, and lists, exports,
+/// imports and makes keys. Refuses to encrypt, to sign cleartext and to use the network.
 #[derive(Args)]
 pub struct Arguments {
     /// gpg's options, commands and files
@@ -92,7 +92,7 @@ pub fn run(
         Personality::Gpgv => ("gpgv", table::GPGV),
     };
     let session = secret::hide_passphrase(whole)
-        .map_err(|error| format!("--passphrase cannot be taken: {error}"))
+        .map_err(|error| format!("--passphrase cannot be used: {error}"))
         .and_then(|()| argv::parse(table, arguments))
         .and_then(Options::read)
         .and_then(|options| open(options, name, global));
@@ -162,7 +162,7 @@ fn warn(session: &Session) {
     }
     if matches!(options.passphrase, Some(Given::CommandLine(_))) {
         log.remark(
-            "WARNING: a passphrase on the command line can be seen by others; use --passphrase-file or --passphrase-fd",
+            "WARNING: other users can see a passphrase on the command line; use --passphrase-file or --passphrase-fd",
         );
     }
 }
@@ -180,21 +180,23 @@ fn gpg(session: &Session) -> Result<u8, Failure> {
     let options = &session.options;
     let Some(task) = options.task else {
         return usage(
-            "no command is given, and plugsign does not guess: --detach-sign, --verify, --import, --export or --list-keys?",
+            "name a command, because plugsign does not guess one: --detach-sign, --verify, --import, --export or --list-keys",
         );
     };
     // What has no output of its own must not seem to write one.
     if task == Task::Verify && options.output.is_some() {
-        return usage("--output: a detached signature has nothing to write");
+        return usage("--output: verifying a detached signature writes no file");
     }
     let has_keyring = !options.keyrings.is_empty() || options.no_default_keyring;
     if has_keyring && task != Task::Verify {
-        return usage("--keyring: keyrings are for --verify; plugsign keeps its keys in its home");
+        return usage(
+            "--keyring: only --verify reads keyrings; plugsign keeps its keys in its home",
+        );
     }
     match task {
         Task::DetachSign => sign::run(session),
         Task::Sign => {
-            usage("plugsign makes detached signatures only, no signed messages; add --detach-sign")
+            usage("plugsign makes only detached signatures, no signed messages; add --detach-sign")
         }
         Task::Verify => verify::run(session, false),
         Task::ListKeys | Task::Fingerprint => listing::run(session, Half::Public),
@@ -271,7 +273,7 @@ const GPG_HELP: &str = "plugsign in place of gpg:\n\
 
 const GPGV_HELP: &str = "plugsign in place of gpgv:\n\
     \x20 gpgv [OPTIONS] FILE.sig FILE       verify a detached signature\n\
-    \x20 --keyring FILE                     whose signatures count; else those of: plugsign trust\n\
+    \x20 --keyring FILE                     whose signatures count; without it, plugsign trust's\n\
     \x20 --status-fd N, --logger-fd N       where status lines and words go\n\
     \x20 --weak-digest NAME, -q, -v\n\
-    It makes nothing, and believes nobody who is in no keyring.\n";
+    It writes nothing and accepts only signers in a keyring.\n";

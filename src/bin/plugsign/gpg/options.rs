@@ -96,7 +96,7 @@ impl Options {
         );
         match options.other_keys.first() {
             Some(option) if makes => Err(format!(
-                "--{option}: keys are made with SHA-256, SHA-512 and SHA-384, in this order, and no other way"
+                "--{option}: plugsign makes keys only with SHA-256, SHA-512 and SHA-384, in this order"
             )),
             _ => Ok(options),
         }
@@ -138,7 +138,7 @@ impl Options {
             Opt::NoTty => self.no_tty = true,
             Opt::Output => self.output = Some(value.into()),
             // It never comes this far, see `secret`.
-            Opt::Passphrase => return Err("--passphrase cannot be taken here".into()),
+            Opt::Passphrase => return Err("--passphrase cannot be used here".into()),
             Opt::PassphraseFd => {
                 self.passphrase = Some(Given::Descriptor(descriptor(&text(value)?)?));
             }
@@ -199,7 +199,7 @@ fn text(value: OsString) -> Result<String, String> {
 }
 
 fn descriptor(text: &str) -> Result<u32, String> {
-    text.trim().parse().map_err(|_| format!("\"{}\" is no descriptor", Safe::text(text)))
+    text.trim().parse().map_err(|_| format!("\"{}\" is not a descriptor", Safe::text(text)))
 }
 
 /// gpg's names of hashes. A hash has its first one.
@@ -237,7 +237,7 @@ fn signing_digest(name: &str) -> Result<HashAlgorithm, String> {
         None => Err("selected digest algorithm is invalid".into()),
         Some(algorithm) if is_strong(&algorithm) => Ok(algorithm),
         Some(algorithm) => Err(format!(
-            "{} is refused for signatures: SHA256, SHA384 and SHA512 are accepted",
+            "{} is refused for signatures: use SHA256, SHA384 or SHA512",
             digest_name(algorithm)
         )),
     }
@@ -287,7 +287,10 @@ fn pinentry(name: &str) -> Result<Pinentry, String> {
 fn compliance(name: &str) -> Result<(), String> {
     match name.to_ascii_lowercase().as_str() {
         "gnupg" | "openpgp" | "rfc4880" | "rfc4880bis" | "rfc2440" => Ok(()),
-        _ => Err(format!("--compliance {}: plugsign does not hold to that", Safe::text(name))),
+        _ => Err(format!(
+            "--compliance {}: plugsign does not follow this standard",
+            Safe::text(name)
+        )),
     }
 }
 

@@ -44,7 +44,7 @@ pub fn read(text: &[u8]) -> Result<Vec<Step>, String> {
     }
     reader.commit();
     if !reader.steps.iter().any(|step| matches!(step, Step::Make(_))) {
-        return Err("it asks for no key: there is no Key-Type".into());
+        return Err("the file asks for no key: it has no Key-Type".into());
     }
     Ok(reader.steps)
 }
@@ -71,7 +71,7 @@ impl Reader {
         if let Some(control) = line.strip_prefix(b"%") {
             return self.control(&String::from_utf8_lossy(control));
         }
-        let colon = line.iter().position(|byte| *byte == b':').ok_or("there is no colon in it")?;
+        let colon = line.iter().position(|byte| *byte == b':').ok_or("there is no colon")?;
         let keyword = String::from_utf8_lossy(&line[..colon]).trim().to_ascii_lowercase();
         let value = line[colon + 1..].trim_ascii_start();
         if keyword == "passphrase" {
@@ -143,16 +143,16 @@ pub fn kind(wanted: &WantedKey) -> Result<KeyKind, String> {
     let primary = &wanted.primary;
     check_rsa(&primary.algorithm)?;
     if !primary.usage.is_empty() && !signs(primary.usage.iter().map(String::as_str)) {
-        return Err("Key-Usage: the keys made here certify and sign".into());
+        return Err("Key-Usage: plugsign makes keys that certify and sign".into());
     }
     let Some(subkey) = &wanted.subkey else { return Ok(KeyKind::Sign) };
     check_rsa(&subkey.algorithm)?;
     let is_encryption = |usage: &String| usage == "encrypt" || usage == "encr";
     if !subkey.usage.iter().all(is_encryption) {
-        return Err("Subkey-Usage: the subkeys made here encrypt".into());
+        return Err("Subkey-Usage: plugsign makes subkeys that encrypt".into());
     }
     if subkey.bits.is_some() && subkey.bits != primary.bits {
-        return Err("Subkey-Length: both keys are made of one length".into());
+        return Err("Subkey-Length: both keys must have the same length".into());
     }
     Ok(KeyKind::RsaRsa)
 }
@@ -166,14 +166,14 @@ pub fn signs<'a>(mut usages: impl Iterator<Item = &'a str> + Clone) -> bool {
 fn check_rsa(algorithm: &str) -> Result<(), String> {
     match algorithm.to_ascii_lowercase().as_str() {
         "rsa" | "1" | "default" => Ok(()),
-        _ => Err(format!("{}: only RSA keys are made here", Safe::text(algorithm))),
+        _ => Err(format!("{}: plugsign makes only RSA keys", Safe::text(algorithm))),
     }
 }
 
 /// Reads a point in time as parameter files have it.
 pub fn creation_date(text: &str) -> Result<SystemTime, String> {
     let text = text.strip_prefix("seconds=").unwrap_or(text);
-    super::dates::faked_time(text).map_err(|_| "Creation-Date is no time".to_string())
+    super::dates::faked_time(text).map_err(|_| "Creation-Date is not a time".to_string())
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use crate::edge::report::usage;
 pub fn run(session: &Session) -> Result<u8, Failure> {
     if session.options.words.len() > 1 {
         return usage(
-            "several files would be signed as one; sign them one by one, or with: plugsign sign FILE...",
+            "gpg signs several files as one; sign them one by one, or with: plugsign sign FILE...",
         );
     }
     match sign(session) {
@@ -124,7 +124,7 @@ fn choose(session: &Session) -> Result<Found, Failure> {
             }
         })?;
         if chosen.as_ref().is_some_and(|before| !before.is_same_as(&found)) {
-            return usage("one key signs, and several are named");
+            return usage("several keys are named, and only one can sign");
         }
         chosen = Some(found);
     }

@@ -190,15 +190,13 @@ pub static GPG: Table = &[
     ),
     (
         "clear-sign clearsign",
-        Refused(
-            "plugsign makes detached signatures only, no cleartext signed ones; use --detach-sign",
-        ),
+        Refused("plugsign makes only detached signatures, no cleartext ones; use --detach-sign"),
     ),
     (
         "decrypt|d decrypt-files encrypt|e encrypt-files symmetric|c hidden-recipient|R= \
          hidden-recipient-file= override-session-key= override-session-key-fd= recipient|r= \
          recipient-file= remote-user= show-session-key unwrap user=",
-        Refused("plugsign does not encrypt or decrypt, it signs"),
+        Refused("plugsign only signs; it does not encrypt or decrypt"),
     ),
     (
         "desig-revoke generate-designated-revocation lsign-key quick-lsign-key quick-revoke-sig \
@@ -208,7 +206,7 @@ pub static GPG: Table = &[
     (
         "edit-key key-edit",
         Refused(
-            "plugsign has no dialog for it; a key is changed with: plugsign extend (its end), plugsign passwd, plugsign adduid, plugsign revoke-uid, plugsign rotate (its subkey), plugsign revoke",
+            "plugsign has no such dialog; change a key with: plugsign extend (its end), plugsign passwd, plugsign adduid, plugsign revoke-uid, plugsign rotate (its subkey), plugsign revoke",
         ),
     ),
     (
@@ -246,12 +244,9 @@ pub static GPG: Table = &[
     ),
     (
         "command-fd=",
-        Refused("plugsign takes no answers from a descriptor; say --batch and give options"),
+        Refused("plugsign takes no answers from a descriptor; use --batch and options"),
     ),
-    (
-        "command-file=",
-        Refused("plugsign takes no answers from a file; say --batch and give options"),
-    ),
+    ("command-file=", Refused("plugsign takes no answers from a file; use --batch and options")),
     (
         "default-keyserver-url= default-new-key-algo= dry-run|n export-filter= forbid-gen-key \
          import-filter= max-output= merge-only primary-keyring=",

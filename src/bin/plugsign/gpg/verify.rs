@@ -1,8 +1,8 @@
 //! `gpg --verify` and gpgv: detached signatures, by the publisher's rules.
 //!
-//! gpg accepts more than plugsign does. A signature that only gpg would call good is an ERRSIG here,
-//! never a GOODSIG. Of several signatures in a file, each gets its own lines. The exit code is 0
-//! only if all of them are good.
+//! gpg accepts more than plugsign does. A signature that only gpg would call good is an ERRSIG
+//! here, never a GOODSIG. Of several signatures in a file, each gets its own lines. The exit code
+//! is 0 only if all of them are good.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -54,9 +54,7 @@ pub fn run(session: &Session, is_gpgv: bool) -> Result<u8, Failure> {
         [signature] => (signature, without_extension(log, signature)),
         [signature, data] => (signature, Some(data.clone())),
         _ => {
-            return usage(
-                "several files would be verified as one; name one file for one signature",
-            );
+            return usage("gpg verifies several files as one; name one file for one signature");
         }
     };
     let input = Input::new(signature_word, options.special_filenames);
@@ -112,7 +110,7 @@ pub fn run(session: &Session, is_gpgv: bool) -> Result<u8, Failure> {
         });
     }
     if !asserted {
-        log.say("the signer is none of those that --assert-signer names");
+        log.say("--assert-signer does not name this signer");
         codes.push(1);
     }
     // A bad signature weighs more than one that cannot be checked. No signature is not good.

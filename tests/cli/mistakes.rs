@@ -72,7 +72,9 @@ fn a_key_given_as_a_file_and_a_file_given_as_a_key_are_explained() {
     let sandbox = desk();
     sandbox.write("dist/b.tar.gz", DATA);
     for key in ["alice@example.org", "0123456789ABCDEF"] {
-        sign(&sandbox, "right", &format!("{key} dist")).exits(3).says("name it with -u KEY for sign");
+        sign(&sandbox, "right", &format!("{key} dist"))
+            .exits(3)
+            .says("name it with -u KEY for sign");
     }
     sandbox.run("export alice alice.asc").exits(3).says("export writes it with -o FILE");
     assert!(!sandbox.run("sign nothing").exits(3).err().contains("-u KEY"));

@@ -141,7 +141,7 @@ pub fn parse(whole: Vec<OsString>) -> Result<(Cli, String), clap::Error> {
     Ok((Cli::from_arg_matches(&matches)?, name))
 }
 
-/// Takes clap's advice away to pass an unknown option as the name of a file, which nobody means.
+/// Removes clap's advice to pass an unknown option as a file name. Nobody means that.
 fn without_bad_tips(mut error: clap::Error) -> clap::Error {
     let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) else {
         return error;
@@ -153,8 +153,8 @@ fn without_bad_tips(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Makes what clap repeats of the command line safe, for it may be the names of files. A line end
-/// in one would begin a line that seems to be ours.
+/// Makes safe what clap repeats of the command line. A line end in a file name would begin a line
+/// that seems to be ours.
 fn with_safe_words(mut error: clap::Error) -> clap::Error {
     let safe = |text: &String| Safe::text(text).to_string();
     let foreign: Vec<(ContextKind, ContextValue)> = error
@@ -173,8 +173,8 @@ fn with_safe_words(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Shows clap's message: without colour and line by line if, in spite of [`with_safe_words`], there
-/// is something in it that a terminal obeys.
+/// Shows clap's message. If a terminal would still obey something in it, shows it without colour,
+/// line by line.
 fn show(error: &clap::Error) {
     let text = error.render().to_string();
     let is_tame = |character: char| character == '\n' || !is_unsafe(character);
@@ -186,14 +186,14 @@ fn show(error: &clap::Error) {
     say(&lines.join("\n"));
 }
 
-/// Shows clap's message, or help and version, which are no errors. `--json` promises a document
-/// for all of them; the command line was not parsed, so it is looked for by its name.
+/// Shows clap's message, help or version. `--json` promises a document for all of them. The command
+/// line was not parsed, so this looks for the option by its name.
 pub fn explain(error: clap::Error) -> ExitCode {
     let error = with_safe_words(without_bad_tips(error));
     let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     let mut before_files = std::env::args_os().take_while(|argument| argument != "--");
     let is_json = before_files.any(|argument| {
-        // With a value, which it does not take, it was meant all the same.
+        // With a value it is wrong, but it was meant.
         argument == "--json" || argument.as_encoded_bytes().starts_with(b"--json=")
     });
     let text = || error.render().to_string().trim().to_string();

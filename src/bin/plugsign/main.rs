@@ -28,8 +28,8 @@ fn main() -> ExitCode {
     code
 }
 
-/// Overwrites what the calls that have returned left on this thread's stack: ciphers that unlock
-/// passphrases and keys spill what they compute, and nobody else wipes that.
+/// Overwrites what finished calls left on this thread's stack. Ciphers that unlock keys spill
+/// intermediate values there, and nothing else wipes them.
 #[inline(never)]
 fn wipe_stack() {
     // The deepest of them, RSA, takes a tenth of this.
@@ -59,8 +59,8 @@ fn run() -> ExitCode {
     }
 }
 
-/// No core dumps, no debugger of the same user, no memory in the swap where that is allowed.
-/// Each is done as far as the system lets us: SECURITY.md says what that is worth.
+/// Forbids core dumps, debuggers of the same user, and memory in the swap, as far as the system
+/// allows. SECURITY.md says what that is worth.
 fn harden() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
@@ -69,7 +69,7 @@ fn harden() {
         use rustix::mm::{MlockAllFlags, mlockall};
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-        // Beyond the limit, locking what is mapped later would make allocations fail.
+        // With a limit, locking later memory too would make allocations fail.
         let mut flags = MlockAllFlags::CURRENT | MlockAllFlags::ONFAULT;
         if getrlimit(Resource::Memlock).current.is_none() {
             flags |= MlockAllFlags::FUTURE;

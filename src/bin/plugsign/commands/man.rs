@@ -57,7 +57,7 @@ fn collect(command: clap::Command, name: &str, pages: &mut Vec<(String, clap::Co
     }
 }
 
-/// Hides `help`, which has no page that another one could refer to.
+/// Hides `help`, because it has no page.
 fn without_help(command: clap::Command) -> clap::Command {
     match command.find_subcommand("help").is_some() {
         true => command.mut_subcommand("help", |help| help.hide(true)),

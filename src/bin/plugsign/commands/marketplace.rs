@@ -122,15 +122,24 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
     let publisher = world.publisher(&asking);
     Ok(match arguments.action {
         MarketplaceAction::Add(arguments) => {
-            let adding = Adding {
+            let details = EntryDetails {
+                homepage_url: arguments.homepage_url,
+                release_notes_url: arguments.release_notes_url,
+                labels: arguments.labels,
+                hosting: arguments.hosting.unwrap_or_default(),
+                author_type: arguments.author_type,
+                release_stage: arguments.release_stage,
+                enterprise: arguments.enterprise,
+                updated_at: world.time(arguments.time.as_deref())?,
+            };
+            Box::new(publisher.add_to_marketplace(&Adding {
                 bundles: &arguments.bundles,
                 database: &arguments.database,
                 download_url_base: &arguments.download_url_base,
                 replace: arguments.replace,
-                details: details(&arguments, world)?,
+                details,
                 keys: &arguments.keys,
-            };
-            Box::new(publisher.add_to_marketplace(&adding)?)
+            })?)
         }
         MarketplaceAction::Check(CheckArguments { database, bundles, keys }) => {
             Box::new(publisher.check_marketplace(&database, bundles.as_deref(), &keys)?)
@@ -138,19 +147,6 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
         MarketplaceAction::Remove(RemoveArguments { database, id, version }) => {
             Box::new(publisher.remove_from_marketplace(&database, &id, &version)?)
         }
-    })
-}
-
-fn details(arguments: &AddArguments, world: &World) -> Result<EntryDetails, Failure> {
-    Ok(EntryDetails {
-        homepage_url: arguments.homepage_url.clone(),
-        release_notes_url: arguments.release_notes_url.clone(),
-        labels: arguments.labels.clone(),
-        hosting: arguments.hosting.clone().unwrap_or_default(),
-        author_type: arguments.author_type.clone(),
-        release_stage: arguments.release_stage.clone(),
-        enterprise: arguments.enterprise,
-        updated_at: world.time(arguments.time.as_deref())?,
     })
 }
 
@@ -199,7 +195,7 @@ impl Words for CheckedDatabase {
             let (id, version) = (Safe::text(&line.id), Safe::text(&line.version));
             match line.is_bad() {
                 false if !line.unknown.is_empty() => continue,
-                // Nothing is wrong with it, but nobody answers for it either.
+                // Nothing is wrong with it, but nothing is verified either.
                 false if line.verified == 0 => write!(out, "unverified  {id} {version}")?,
                 false => write!(out, "{GOOD}good{GOOD:#}  {id} {version}")?,
                 true => write!(out, "{BAD}BAD{BAD:#}   {id} {version}")?,

@@ -101,7 +101,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
     })
 }
 
-/// Why a certificate that ended is added all the same.
+/// Why `trust add` also adds a certificate that has ended.
 const ADDED_TO_HOME: &str = "plugsign still added it, because a revocation in it also counts for other copies. If you expected a good certificate, ask its owner";
 const ADDED_TO_SERVER: &str =
     "plugsign still added it. Remove any older copy: it would keep the key alive on this server";

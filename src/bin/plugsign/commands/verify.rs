@@ -51,7 +51,7 @@ pub struct Arguments {
     at: Option<String>,
 }
 
-/// Returns the time to judge as of. The future has revocations that nobody knows of yet.
+/// Returns the time to judge as of. It cannot be in the future: nobody knows its revocations yet.
 fn past(at: Option<&str>, world: &World) -> Result<Option<SystemTime>, Failure> {
     match at.map(parse_time).transpose()? {
         Some(at) if at > world.now => {

@@ -42,7 +42,7 @@ impl PassphraseSource {
     }
 }
 
-/// Where the passphrase comes from that a key shall have from now on.
+/// Where a key's new passphrase comes from.
 #[derive(Args, Clone)]
 pub struct NewPassphraseSource {
     /// Read the new passphrase from this file descriptor
@@ -75,7 +75,7 @@ pub enum Given {
     Descriptor(u32),
     /// In a file, or a FIFO: shells make them for `<(command)`.
     File(PathBuf),
-    /// On the command line. A pipe took it from there, see `gpg::secret`.
+    /// On the command line. By now it is in a pipe, see `gpg::secret`.
     CommandLine(u32),
 }
 
@@ -83,9 +83,9 @@ pub enum Given {
 #[derive(Default)]
 struct Source {
     given: Option<Given>,
-    /// Whether the first line alone counts, as with gpg.
+    /// Whether only the first line counts, as with gpg.
     by_line: bool,
-    /// What was read from there: a descriptor can be read once only.
+    /// What was read. A descriptor can be read only once.
     read: OnceLock<Arc<Passphrase>>,
 }
 
@@ -133,8 +133,8 @@ impl Source {
     }
 }
 
-/// Reads a passphrase to its end, or to the end of its first line and not a byte more: with gpg,
-/// the file to be signed may follow on standard input.
+/// Reads a passphrase to its end, or exactly its first line: with gpg, the file to sign may follow
+/// on standard input.
 fn read_passphrase(source: BorrowedFd<'_>, by_line: bool) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(256));
     let mut byte = Zeroizing::new([0u8; 1]);
@@ -186,8 +186,8 @@ impl<'a> Asking<'a> {
         self
     }
 
-    /// Takes the key's passphrase from what gpg's options give: of a descriptor or a file, the
-    /// first line.
+    /// Takes the key's passphrase from gpg's options. Of a descriptor or a file, the first line
+    /// counts.
     pub fn gpg(mut self, given: Option<Given>) -> Asking<'a> {
         let by_line = matches!(given, Some(Given::Descriptor(_) | Given::File(_)));
         self.key = Source { given, by_line, ..Source::default() };
@@ -237,7 +237,7 @@ impl Ask for Asking<'_> {
     }
 }
 
-/// Asks for a new passphrase until it is the same twice; three times at the most.
+/// Asks for a new passphrase until both entries are the same, at most three times.
 fn ask_twice(person: &mut Conversation, what: &str) -> Result<Passphrase, Failure> {
     for _ in 0..3 {
         let question = format!("New passphrase for {what}: ");

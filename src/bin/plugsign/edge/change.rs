@@ -36,7 +36,7 @@ pub trait Told: Sized {
     /// Returns lines about the change.
     fn told(changed: &Changed<Self>) -> Vec<String>;
 
-    /// Returns the result, for scripts: the key that was changed, if nothing else was made.
+    /// Returns the result for scripts: by default, the changed key.
     fn result(changed: &Changed<Self>) -> String {
         changed.certificate.fingerprint().to_string()
     }

@@ -6,9 +6,9 @@ use std::path::Path;
 
 /// Returns a descriptor that was open when the program began.
 ///
-/// It is the caller's very file, read or written from where that is: opened anew by its name in
-/// /dev/fd, a file would start at its beginning, and a socket or another user's file not at all.
-/// That is done, in the given way, only where the system has nothing better.
+/// The result is the caller's open file, at its position. Opened by its name in /dev/fd, a file
+/// would start at its beginning, and a socket or another user's file would not open. That is the
+/// last resort, in the given way, where the system has nothing better.
 ///
 /// # Errors
 ///
@@ -31,8 +31,8 @@ fn not_open(number: u32) -> io::Error {
     io::Error::new(ErrorKind::NotFound, format!("descriptor {number} is not open"))
 }
 
-/// A caller's descriptors outlive an exec, and those that this program opened do not: a number
-/// that nobody handed down may be one of them by now.
+/// Returns whether this program opened the descriptor. Its own descriptors do not survive an exec;
+/// a caller's do.
 fn is_our_own(number: u32) -> bool {
     const O_CLOEXEC: u32 = 0o2000000;
     let Ok(facts) = read_to_string(format!("/proc/self/fdinfo/{number}")) else { return false };

@@ -1,5 +1,5 @@
-//! The documented dialog of key generation: gpg's questions in gpg's order. Every answer is
-//! checked, and asked for again if need be.
+//! The documented dialog of key generation: gpg's questions in gpg's order. It checks every answer
+//! and asks again if it is wrong.
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, SystemTime};
@@ -19,7 +19,7 @@ use crate::edge::terminal::Conversation;
 pub struct Asked {
     pub kind: Option<KeyKind>,
     pub bits: Option<KeySizeBits>,
-    /// Outside: whether it was said; inside: for ever, or how long.
+    /// Outside: whether it was given. Inside: how long, or for ever.
     pub validity: Option<Option<Duration>>,
     /// The kind that an empty answer means. gpg's differs from plugsign's.
     pub usual: KeyKind,
@@ -134,7 +134,7 @@ fn ask_user_id(person: &mut Conversation) -> Result<String, Failure> {
     }
 }
 
-/// Asks until the answer is one.
+/// Asks until the answer is valid.
 fn ask_checked<T>(
     person: &mut Conversation,
     question: &str,

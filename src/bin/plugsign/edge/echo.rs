@@ -1,5 +1,5 @@
-//! The terminal while a passphrase is typed: without echo, and given back whenever the person, or
-//! the shell, gets it in between.
+//! The terminal while a passphrase is typed: without echo. It is given back whenever the shell gets
+//! it in between.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -105,8 +105,8 @@ pub fn lend(stop: impl FnOnce()) {
     stop();
 }
 
-/// Takes the terminal again after this process was stopped. What was typed before is forgotten,
-/// for nobody sees how far it went.
+/// Takes the terminal again after this process was stopped. Forgets what was typed before, because
+/// nobody sees how far it went.
 pub fn take_again() {
     if let Some(taken) = &*taken()
         && taken.is_ours()

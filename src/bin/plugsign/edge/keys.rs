@@ -45,8 +45,8 @@ impl KeySource {
     }
 }
 
-/// Returns the key in the environment. Where it is the only way to name a key, an empty variable is
-/// an error: the home's only key would sign what another was to sign.
+/// Returns the key in the environment. If nothing else names a key, an empty variable is an error:
+/// otherwise the home's only key would sign in place of another.
 pub fn key_of_environment(world: &World, is_needed: bool) -> Result<Option<KeyText>, Failure> {
     match world.variable(KEY_VARIABLE) {
         Some(text) => Ok(Some(KeyText {

@@ -13,8 +13,7 @@ pub trait Words {
     /// Writes the result itself, for standard output.
     fn results(&self, out: &mut dyn Write) -> io::Result<()>;
 
-    /// Writes what a person wants to know beside it, for standard error. Not shown with
-    /// `--quiet`.
+    /// Writes what a person also wants to know, for standard error. Not shown with `--quiet`.
     fn remarks(&self, _talk: &mut dyn Write) -> io::Result<()> {
         Ok(())
     }

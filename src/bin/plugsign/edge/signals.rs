@@ -1,5 +1,4 @@
-//! What the keyboard, the shell and the system tell a process: leave the terminal and the disk as
-//! they were, then stop or exit.
+//! Signals: the terminal and the disk get back their state, then the process stops or exits.
 
 use std::io;
 
@@ -12,8 +11,8 @@ use signal_hook::low_level::raise;
 
 use super::{echo, progress};
 
-/// Starts the thread that waits for them. What the caller ignores stays ignored: `nohup` does so
-/// with SIGHUP, a shell with the signal keys for its jobs in the background.
+/// Starts the thread that waits for signals. A signal that the caller ignores stays ignored:
+/// `nohup` ignores SIGHUP, a shell ignores the signal keys for its background jobs.
 pub fn install() -> io::Result<()> {
     let ignored = Ignored::read();
     let wanted = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT];
@@ -28,7 +27,7 @@ pub fn install() -> io::Result<()> {
             let heard: Vec<i32> = signals.wait().collect();
             for signal in &heard {
                 match *signal {
-                    // Continued at once: nobody would do so a second time.
+                    // It was continued at once. Nobody would continue it a second time.
                     SIGTSTP if heard.contains(&SIGCONT) => {}
                     SIGTSTP => echo::lend(|| stop(&ignored)),
                     SIGCONT => echo::take_again(),
@@ -40,8 +39,8 @@ pub fn install() -> io::Result<()> {
     Ok(())
 }
 
-/// Stops the process as SIGTSTP would, had nobody asked to hear of it. Its siblings do nothing
-/// either in a group that no shell could continue; SIGSTOP would stop that for ever.
+/// Stops the process as SIGTSTP does without a handler. SIGTTOU and SIGTTIN also do nothing in a
+/// group that no shell could continue. SIGSTOP would stop that for ever.
 fn stop(ignored: &Ignored) {
     let sibling = [SIGTTOU, SIGTTIN].into_iter().find(|signal| !ignored.has(*signal));
     let _ = raise(sibling.unwrap_or(SIGSTOP));
@@ -55,11 +54,11 @@ fn end(signal: i32) {
     std::process::exit(128 + signal);
 }
 
-/// The signals that whoever started this process had it ignore, a bit each.
+/// The signals that the caller had this process ignore, one bit each.
 struct Ignored(u64);
 
 impl Ignored {
-    /// Reads them where the system tells. Elsewhere there are none that we know of.
+    /// Reads them from /proc. Elsewhere, none are known.
     fn read() -> Ignored {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -42,8 +42,7 @@ pub fn input() -> io::Result<io::StdinLock<'static>> {
     }
 }
 
-/// Returns standard input as a file of its own, which may be a regular one. Nothing else may have
-/// read ahead of it.
+/// Returns standard input as a file. Nothing else may have read ahead of it.
 ///
 /// # Errors
 ///

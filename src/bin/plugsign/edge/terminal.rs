@@ -56,7 +56,7 @@ impl Terminal {
         }
     }
 
-    /// Says something that only the curious want to know.
+    /// Says a detail, with `--verbose` only.
     pub fn whisper(&self, words: &str) {
         if self.verbose && !self.json {
             let _ = writeln!(self.err(), "{words}");
@@ -97,7 +97,7 @@ impl Terminal {
         let written = self.write_text(&text);
         let mut talk = Vec::new();
         report.problems(&mut talk)?;
-        // Were the reader gone, a summary would only mislead; what went wrong is still so.
+        // If the reader is gone, a summary would mislead. Problems are still true.
         if written.is_ok() && !self.quiet {
             report.remarks(&mut talk)?;
         }
@@ -105,7 +105,7 @@ impl Terminal {
         written
     }
 
-    /// Writes text to standard output. Nothing can be lost where there is nothing to say.
+    /// Writes text to standard output. Without text, a closed output is no error.
     fn write_text(&self, text: &[u8]) -> io::Result<()> {
         if text.is_empty() {
             return Ok(());
@@ -170,8 +170,8 @@ pub fn write_json(document: &Value) -> io::Result<()> {
     out.flush()
 }
 
-/// Escapes what serde_json leaves raw although a terminal obeys or hides it, as `\uXXXX`: the
-/// document says the same. All of it stands within strings, except line ends.
+/// Escapes as `\uXXXX` what serde_json leaves raw although a terminal obeys or hides it. Except
+/// line ends, all of it stands within strings, so the document says the same.
 fn tame_json(text: &str) -> String {
     let mut tame = String::with_capacity(text.len());
     for character in text.chars() {
@@ -223,9 +223,9 @@ impl Conversation {
 
     /// Asks for a passphrase without showing it.
     ///
-    /// rpassword reads and edits the line. The terminal is ours to set: rpassword would turn
-    /// the signal keys off and raise SIGINT itself before the echo is back. What it would drop
-    /// or replace, controls and bytes that are no UTF-8, passes through it in disguise.
+    /// rpassword reads and edits the line, but does not set the terminal: it would turn the signal
+    /// keys off and raise SIGINT before the echo is back. Controls and bytes that are not UTF-8
+    /// pass through it in disguise, because it would drop or replace them.
     pub fn ask_passphrase(&mut self, question: &str) -> io::Result<Zeroizing<Vec<u8>>> {
         self.say(question);
         let keyboard = OpenOptions::new().read(true).write(true).open("/dev/tty")?;

@@ -46,7 +46,7 @@ impl World {
         })
     }
 
-    /// Returns the time by now: a prompt and another command's lock may have taken a while.
+    /// Returns the time now. A prompt or another command's lock may have taken a while.
     pub fn now_at_last(&self) -> SystemTime {
         self.now + self.started.elapsed()
     }
@@ -66,7 +66,7 @@ impl World {
         Policy::new(self.now)
     }
 
-    /// Returns whether nobody is there to be asked, by the word of the CI's own variable.
+    /// Returns whether this is a CI job, where nobody answers questions.
     pub fn is_ci(&self) -> bool {
         self.variable("CI").is_some_and(|value| value != "false" && value != "0")
     }
@@ -82,7 +82,7 @@ impl World {
         variable(name)
     }
 
-    /// Returns whether a variable is set to nothing: in a CI, because its secret is not there.
+    /// Returns whether a variable is set but empty, as in a CI job without its secret.
     pub fn is_empty(&self, name: &str) -> bool {
         env::var_os(name).is_some_and(|value| value.is_empty())
     }
@@ -138,7 +138,7 @@ impl Watch for World {
     }
 }
 
-/// Returns the folder that `GNUPGHOME` names, for whoever speaks in gpg's place.
+/// Returns the folder that `GNUPGHOME` names.
 pub fn gnupg_home() -> Option<PathBuf> {
     variable("GNUPGHOME").map(PathBuf::from)
 }

@@ -8,7 +8,7 @@ use plugsign::text::Safe;
 
 use super::table::{Kind, Opt, Table};
 
-/// An option or command that there is.
+/// One option or command, under one name.
 pub struct Spec {
     /// The row of its table. Names in one row are the same option.
     row: usize,

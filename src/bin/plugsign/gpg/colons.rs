@@ -9,7 +9,7 @@ use super::known::{Half, Listed, OwnerTrust};
 use super::session::Session;
 use super::status::escaped_with;
 
-/// Lists keys. The first record speaks of a whole ring, and of no key file.
+/// Lists keys. The first record is about a whole keyring, so a key file gets none.
 pub fn listing(session: &Session, listed: &[Listed], half: Half, of_file: bool) -> String {
     let mut text = String::new();
     if half == Half::Public && !of_file {

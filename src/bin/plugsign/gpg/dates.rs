@@ -33,9 +33,9 @@ pub fn seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Reads a time as everywhere here, which has gpg's forms too: seconds, `20261122T120000`.
+/// Reads a time in every form that plugsign and gpg know: seconds, `20261122T120000` and others.
 pub fn faked_time(text: &str) -> Result<SystemTime, String> {
-    // Frozen or not makes no difference: time is read once.
+    // A frozen time ends in `!`. That changes nothing here: plugsign reads the clock once.
     let text = text.strip_suffix('!').unwrap_or(text);
     parse_time(text).map_err(|error| format!("--faked-system-time: {error}"))
 }

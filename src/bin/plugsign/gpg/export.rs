@@ -45,6 +45,6 @@ pub fn run(session: &Session, part: Part) -> Result<u8, Failure> {
     }
     let secret = if exported.secret { count } else { 0 };
     session.status.say(&format!("EXPORT_RES {count} {secret} {count}"));
-    // gpg calls an export of nothing a success; one of what could not be read is none.
+    // For gpg, an export of nothing is a success. What could not be read is a failure.
     Ok(if exported.is_whole { 0 } else { 2 })
 }

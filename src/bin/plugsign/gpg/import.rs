@@ -1,8 +1,8 @@
 //! `gpg --import`
 //!
-//! Keys come in by the rules of `plugsign import`, with one difference. As with gpg, nobody is
-//! asked for the passphrase of a secret key, and the key stays as protected as it is. It is proven
-//! here if it has no passphrase or one is given, else when it is unlocked, before each signing.
+//! Keys come in by the rules of `plugsign import`, with one difference. As with gpg, this asks for
+//! no passphrase, and a secret key stays as protected as it is. A key is proven here if it has no
+//! passphrase or one is given. Otherwise it is proven when it is unlocked, before each signing.
 
 use std::path::Path;
 
@@ -98,7 +98,7 @@ impl ImportTelling<'_> {
         }
     }
 
-    /// Takes a key. Of a secret key, its certificate is told as one of its own.
+    /// Takes a key. The certificate of a secret key gets its own lines.
     fn take(&mut self, importer: &mut Importer<'_>, key: &Key, file: &Path) -> Result<(), Failure> {
         let (certificate, is_secret) = match key {
             Key::Certificate(certificate) => (certificate, false),
@@ -155,7 +155,7 @@ impl ImportTelling<'_> {
         }))
     }
 
-    /// Tells what became of a certificate, of which there was something before or nothing.
+    /// Tells what became of a certificate. `before` is what the home had of it.
     fn certificate(
         &mut self,
         certificate: &Certificate,

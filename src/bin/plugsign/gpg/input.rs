@@ -18,7 +18,7 @@ use crate::edge::streams;
 pub enum Input {
     Standard,
     Named(PathBuf),
-    /// With the name that it was given by.
+    /// With its name on the command line.
     Descriptor(u32, PathBuf),
 }
 
@@ -58,8 +58,7 @@ impl Input {
         }
     }
 
-    /// Hashes everything. FIFOs are as good as files here, and a regular file that changes while
-    /// it is read is an error.
+    /// Hashes everything, also of FIFOs. A regular file that changes meanwhile is an error.
     pub fn hash(&self, ways: impl IntoIterator<Item = ContentHash>) -> Result<Hashed> {
         let failed = |error| Error::io("read", self.name())(error);
         let mut file = self.open_to_hash()?;

@@ -97,7 +97,8 @@ pub fn quick(session: &Session) -> Result<u8, Failure> {
     }
 }
 
-/// gpg's default is a key and a subkey for encryption; an algorithm that is named makes one key.
+/// By default, gpg makes a key and a subkey for encryption. With a named algorithm, it makes one
+/// key.
 fn quick_kind(algorithm: &str, uses: &str) -> Result<(KeyKind, KeySizeBits), Failure> {
     let is_default = matches!(algorithm, "" | "-" | "default" | "future-default");
     let bits = match algorithm.to_ascii_lowercase().as_str() {
@@ -144,7 +145,7 @@ fn validity(text: &str, created: SystemTime) -> Result<Option<Duration>, Failure
     }
 }
 
-/// gpg makes a second key of the same user ID only when it is told to.
+/// gpg makes a second key of the same user ID only with `--yes`.
 fn refuse_double(session: &Session, user_id: &str) -> Result<(), Failure> {
     let shelf = session.world.home()?.keys()?;
     let exists = shelf.items.iter().any(|key| {

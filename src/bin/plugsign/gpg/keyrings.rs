@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::session::Session;
 use super::status::cause_of;
 
-/// Keyrings. An unreadable one may hold a revocation, so then no signature is good.
+/// Keyrings. If one is unreadable, no signature is good: it may hold a revocation.
 pub struct Keyrings {
     files: Vec<(PathBuf, Zeroizing<Vec<u8>>)>,
     failed: bool,
@@ -85,7 +85,7 @@ fn certificates(
     wanted: WantedKeys<'_>,
     budget: &Budget,
 ) -> openpgp::Result<Vec<openpgp::Result<Certificate>>> {
-    // As with gpgv, an empty one is one without keys.
+    // As with gpgv, an empty file has no keys.
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
@@ -95,7 +95,7 @@ fn certificates(
     Ok(read_key_blocks(&key_blocks(bytes)?, wanted, budget))
 }
 
-/// A name without a slash is a file of the GnuPG home, as gpg has it.
+/// As with gpg, a name without a slash is a file of the GnuPG home.
 fn path_of(session: &Session, name: &OsStr) -> PathBuf {
     let path = PathBuf::from(name);
     if path.components().count() > 1 || name.as_encoded_bytes().contains(&b'/') {

@@ -1,4 +1,4 @@
-//! `gpg --list-keys` and its kin, for people.
+//! `gpg --list-keys` and similar commands, for people.
 
 use plugsign::openpgp;
 use plugsign::openpgp::facts::{KeyFacts, UserIdFacts, certificate_facts};
@@ -25,7 +25,7 @@ pub enum Of {
     Home,
     /// The keys that were named.
     Names,
-    /// A key file, of whose trust nothing is said.
+    /// The keys of a file, without words about trust.
     File,
 }
 
@@ -47,7 +47,7 @@ pub fn run(session: &Session, half: Half) -> Result<u8, Failure> {
     session.world.publisher(&asking).warn_of_unreadable(&shelf);
     let of = if names.is_empty() && !listed.is_empty() { Of::Home } else { Of::Names };
     show(session, &listed, half, of)?;
-    // As with gpg, a name that nobody has is no error beside one that somebody has.
+    // As with gpg, an unknown name is an error only if no name is known.
     let is_missing = !names.is_empty() && listed.is_empty();
     if is_missing {
         let (what, code) = if half == Half::Secret { ("secret", 17) } else { ("public", 9) };
@@ -67,7 +67,7 @@ pub fn show_files(session: &Session) -> Result<u8, Failure> {
         for key in read_keys_within(&bytes, &session.world.budget)? {
             let certificate = match key.map(Key::into_certificate) {
                 Ok(Some(certificate)) => certificate,
-                // A revocation certificate: there is no key in it to be shown.
+                // A revocation certificate has no key to show.
                 Ok(None) => continue,
                 Err(error) => {
                     failed = true;

@@ -23,7 +23,7 @@ impl Log {
         Log { sink, name, quiet, home: None }
     }
 
-    /// Says from now on which home plugsign's own commands shall look at.
+    /// Names this home in the commands of hints from now on.
     pub fn at_home(&mut self, home: &Path) {
         self.home = Some(Safe::path(home).to_string());
     }
@@ -34,7 +34,7 @@ impl Log {
         let _ = self.sink.line(&line);
     }
 
-    /// Says a line that `--quiet` is there to suppress.
+    /// Says a line, unless `--quiet` is given.
     pub fn remark(&self, words: &str) {
         if !self.quiet {
             self.say(words);
@@ -49,7 +49,7 @@ impl Log {
         }
     }
 
-    /// Puts the home into the commands that a text names, which stand behind a colon or bracket.
+    /// Puts the home into the commands in a text. They stand behind a colon or a bracket.
     fn here(&self, text: &str) -> String {
         let Some(home) = &self.home else { return text.to_string() };
         [": ", "("].iter().fold(text.to_string(), |text, before| {

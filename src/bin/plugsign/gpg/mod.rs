@@ -1,8 +1,8 @@
 //! `plugsign gpg`: the command lines of gpg and gpgv that release scripts use, on plugsign's own
 //! home. No agent, no socket, no pinentry, and no file of GnuPG's is touched.
 //!
-//! What these programs print is a language that other programs parse; this folder speaks it, and
-//! leaves the work to the library and the commands beside it.
+//! Other programs parse what gpg and gpgv print. This folder speaks that language and leaves the
+//! work to the library.
 
 mod argv;
 mod colons;
@@ -223,8 +223,8 @@ fn say(session: &Session, text: &str) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// The version of gpg that these command lines are those of: scripts compare it, and take other
-/// ways for much older ones.
+/// The version of gpg that these command lines follow. Scripts compare it, and do other things with
+/// much older ones.
 const LIKE: &str = "2.2.40";
 
 fn version(session: &Session, name: &str) -> String {
@@ -242,8 +242,8 @@ fn version(session: &Session, name: &str) -> String {
     )
 }
 
-/// What programs ask before they begin: all of it, or the items that are named. Like gpg, it says
-/// nothing to people.
+/// What programs ask before they begin: all items, or the named ones. Without `--with-colons`, it
+/// is empty as with gpg.
 fn list_config(session: &Session) -> String {
     const ITEMS: [(&str, &str); 5] = [
         ("version", LIKE),
@@ -258,7 +258,7 @@ fn list_config(session: &Session) -> String {
     wanted.map(|(item, value)| format!("cfg:{item}:{value}\n")).collect()
 }
 
-/// What completions of shells ask for.
+/// Returns the names that completions of shells ask for.
 fn dump_options(table: Table) -> String {
     let all = argv::specs(table).filter(|spec| !spec.long.starts_with("plugsign-"));
     all.map(|spec| format!("--{}\n", spec.long)).collect()

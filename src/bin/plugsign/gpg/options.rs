@@ -253,7 +253,7 @@ fn preferred_digest(list: &str) -> Result<Option<HashAlgorithm>, String> {
     Ok(preferred)
 }
 
-/// Weak hashes never count here, whatever they are called.
+/// Weak hashes never count here, so only switching off a strong one is an error.
 fn weak_digest(name: &str) -> Result<(), String> {
     match digest(name) {
         Some(algorithm) if is_strong(&algorithm) => {
@@ -283,7 +283,7 @@ fn pinentry(name: &str) -> Result<Pinentry, String> {
     })
 }
 
-/// All of it is what is made and believed here, but for what only Germany's office approves.
+/// All of these allow what plugsign makes and accepts. The others, such as `de-vs`, do not.
 fn compliance(name: &str) -> Result<(), String> {
     match name.to_ascii_lowercase().as_str() {
         "gnupg" | "openpgp" | "rfc4880" | "rfc4880bis" | "rfc2440" => Ok(()),
@@ -294,7 +294,7 @@ fn compliance(name: &str) -> Result<(), String> {
     }
 }
 
-/// Returns whether nobody's trust is asked for.
+/// Returns whether every key is trusted.
 fn trust_model(name: &str) -> Result<bool, String> {
     match name.to_ascii_lowercase().as_str() {
         "always" => Ok(true),
@@ -303,11 +303,11 @@ fn trust_model(name: &str) -> Result<bool, String> {
     }
 }
 
-/// What exports are anyhow: a certificate leaves without what others say of it.
+/// Exports do these in any case: a certificate leaves without other people's signatures.
 const EXPORT_OPTIONS: &str = "export-attributes export-clean export-minimal export-local-sigs \
      no-export-attributes no-export-local-sigs no-export-sensitive-revkeys";
 
-/// What imports are anyhow, for the same reason.
+/// Imports do these in any case, for the same reason.
 const IMPORT_OPTIONS: &str = "import-clean import-local-sigs import-minimal keep-ownertrust \
      no-import-local-sigs no-repair-keys no-repair-pks-subkey-bug no-self-sigs-only repair-keys \
      repair-pks-subkey-bug self-sigs-only";

@@ -21,8 +21,8 @@ pub enum Output {
     Named(PathBuf),
 }
 
-/// Puts the lines that the command line asks for below the first one of an armored block, as gpg
-/// writes them: a line end in one must not end it.
+/// Puts the headers that the command line asks for below the first line of an armored block. As
+/// with gpg, a line end in a comment is escaped.
 pub fn with_headers(armored: Zeroizing<Vec<u8>>, options: &Options) -> Zeroizing<Vec<u8>> {
     let mut headers = String::new();
     if options.emit_version {
@@ -84,8 +84,8 @@ impl Output {
         Err(Error::Exists(path.clone()).into())
     }
 
-    /// Writes it. Devices and FIFOs are written to; a file is replaced in one step. A secret goes
-    /// to standard output or into a new file: who reads at a FIFO's other end is not known.
+    /// Writes bytes to a device or FIFO, or replaces a file in one step. A secret goes only to
+    /// standard output or into a new file, because anybody could read at a FIFO's other end.
     pub fn write(
         &self,
         session: &Session,

@@ -130,7 +130,7 @@ impl Reader {
             "expire-date" => wanted.expires = Some(value),
             "creation-date" => wanted.created = Some(value),
             "handle" => wanted.handle = Some(value),
-            // They say which ciphers others should use, and where the key may be fetched.
+            // These are advice to others: which ciphers to use, and where to fetch the key.
             "preferences" | "keyserver" => {}
             _ => return Err(format!("{} is not supported", Safe::text(keyword))),
         }

@@ -24,13 +24,13 @@ const MAX_PASSPHRASE: usize = 32 * 1024;
 /// What `--passphrase VALUE` becomes.
 const PIPE: &str = "--plugsign-passphrase-pipe";
 
-/// Replaces this process by one whose command line has no passphrase, and a pipe for it instead.
+/// Replaces this process by one that gets the passphrase through a pipe, not on its command line.
 ///
 /// Anybody can read a running program's arguments (`ps`, /proc/PID/cmdline). Programs in C write
-/// zeros over theirs; a new argument block without it is the same for whoever looks, and needs
-/// no unsafe code. As with gpg, it can be seen for the moment until then.
+/// zeros over theirs. A new argument block hides the passphrase as well and needs no unsafe code.
+/// As with gpg, others can see the passphrase until then.
 ///
-/// Returns the arguments as they are if there is none, and an error if it cannot be done.
+/// Does nothing if the command line has no passphrase.
 pub fn hide_passphrase(arguments: &[OsString]) -> io::Result<()> {
     let Some((place, value)) = find(arguments) else { return Ok(()) };
     if value.len() > MAX_PASSPHRASE {
@@ -39,7 +39,7 @@ pub fn hide_passphrase(arguments: &[OsString]) -> io::Result<()> {
     let (reader, mut writer) = io::pipe()?;
     writer.write_all(value.as_bytes())?;
     drop(writer);
-    // It shall survive what follows.
+    // The new process needs it.
     rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::empty())?;
     let mut rest = Vec::with_capacity(arguments.len());
     rest.extend_from_slice(&arguments[..place.start]);

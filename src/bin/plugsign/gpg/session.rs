@@ -27,7 +27,7 @@ impl Session {
         }
     }
 
-    /// The folder that a GnuPG would use. Only keyrings that are named are read from it.
+    /// Returns GnuPG's home. plugsign reads only named keyrings from it.
     pub fn gnupg_home(&self) -> Option<PathBuf> {
         self.options.homedir.clone().or_else(|| self.world.gnupg_home())
     }

@@ -60,7 +60,7 @@ impl Sink {
 /// Writes status lines.
 pub struct Status {
     sink: Sink,
-    /// Whether a line was lost: somebody decides by them, so that is an error in the end.
+    /// Whether a line was lost. Scripts decide by these lines, so a lost one is an error.
     pub lost: Cell<bool>,
 }
 
@@ -69,7 +69,7 @@ impl Status {
         Status { sink, lost: Cell::new(false) }
     }
 
-    /// Writes a line of a keyword and fields, none of which is foreign.
+    /// Writes a line of a keyword and fields, without foreign text.
     pub fn say(&self, line: &str) {
         self.say_of(line, b"");
     }

@@ -254,8 +254,7 @@ pub static GPG: Table = &[
     ),
     ("options=", Refused("plugsign reads no gpg.conf")),
     ("textmode|t", Refused("plugsign signs files as they are, not as text")),
-    // There is no agent, no keyring file, no trust database, no card, no network, no terminal to
-    // find and no encryption.
+    // plugsign has no agent, keyring file, trust database, card, network or encryption.
     (
         "agent-program= allow-freeform-uid allow-multiple-messages allow-multisig-verification \
          allow-secret-key-import attribute-fd= attribute-file= auto-check-trustdb \
@@ -285,7 +284,7 @@ pub static GPG: Table = &[
          use-only-openpgp-card utf8-strings xauthority=",
         Silent,
     ),
-    // The same, but somebody may wonder.
+    // The same, but users may expect an effect.
     (
         "ask-cert-expire ask-cert-level auto-key-import auto-key-retrieve bzip2-compress-level= \
          cipher-algo= completes-needed= compress-algo= compress-level|z= compression-algo= \

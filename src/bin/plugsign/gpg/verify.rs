@@ -129,7 +129,7 @@ fn without_extension(log: &Log, signature: &OsStr) -> Option<OsString> {
     Some(OsStr::from_bytes(name).to_owned())
 }
 
-/// Says why a file is no detached signature.
+/// Says why a file is not a detached signature.
 fn not_a_signature(session: &Session, bad: &Bad) -> u8 {
     let (words, numbers) = match bad.reason() {
         Reason::Malformed => ("no valid OpenPGP data found", &[1, 2][..]),

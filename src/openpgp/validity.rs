@@ -42,7 +42,7 @@ pub fn parse_validity(text: &str, now: SystemTime) -> Result<Option<Duration>> {
             Ok(Some(Duration::from_secs(validity.as_secs())))
         }
         Ok(_) => Err(too_long()),
-        Err(_) => Err(Error::Malformed(format!("{} is past", Safe::text(text)))),
+        Err(_) => Err(Error::Malformed(format!("{} is in the past", Safe::text(text)))),
     }
 }
 

@@ -140,7 +140,7 @@ fn expiries_in_iso_form_are_the_same_as_gpgs_to_the_second() {
         }
     }
     // gpg makes a key that is over.
-    ours.sh("gpg --batch --pinentry-mode loopback --passphrase '' --quick-generate-key Past rsa3072 sign 20200101T000000").exits(2).says("is past");
+    ours.sh("gpg --batch --pinentry-mode loopback --passphrase '' --quick-generate-key Past rsa3072 sign 20200101T000000").exits(2).says("is in the past");
 }
 
 #[test]

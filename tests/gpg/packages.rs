@@ -72,7 +72,7 @@ fn debsign_finds_the_key_but_gets_no_cleartext_signature() {
         match desk.who {
             Who::Plugsign => {
                 assert_ne!(said.exit(), 0, "{}", said.shown());
-                let words = "plugsign makes detached signatures only";
+                let words = "plugsign makes only detached signatures";
                 assert!(said.err().contains(words), "{}", said.shown());
                 assert_eq!(after, changes.as_bytes());
             }

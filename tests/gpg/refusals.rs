@@ -19,8 +19,8 @@ fn lines_that_would_change_the_result_are_refused_with_a_sentence_and_write_noth
     };
     let before = names();
     for (line, words) in [
-        ("--clearsign data", "detached signatures only"),
-        ("--clear-sign data", "detached signatures only"),
+        ("--clearsign data", "only detached signatures"),
+        ("--clear-sign data", "only detached signatures"),
         ("--sign data", "add --detach-sign"),
         ("-sa data", "add --detach-sign"),
         ("-se -r a@acme.test data", "does not encrypt"),
@@ -48,10 +48,10 @@ fn lines_that_would_change_the_result_are_refused_with_a_sentence_and_write_noth
         ("--export-options backup -o out --export", "what is written"),
         ("--options file -b data", "gpg.conf"),
         ("--command-fd 0 --gen-key", "no answers"),
-        ("--keyring ./x --import data", "keyrings are for --verify"),
+        ("--keyring ./x --import data", "only --verify reads keyrings"),
         ("--multifile --verify data.sig", "one file at a time"),
-        ("-o out --verify data.sig data", "nothing to write"),
-        ("-o out -b data data", "signed as one"),
+        ("-o out --verify data.sig data", "writes no file"),
+        ("-o out -b data data", "several files as one"),
         ("data", "does not guess"),
         ("--batch", "does not guess"),
         ("-u 12345678 -o out -b data", "short key ID"),
@@ -139,7 +139,7 @@ fn gpg_writes_a_secret_key_only_to_standard_output_or_a_new_file() {
                      rm -f place pipe; exit $code"
                 ));
                 assert_eq!(said.exit(), 2, "{kind} {options}: {}", said.shown());
-                let is_told = ["into a new file", "exists already"];
+                let is_told = ["to a new file", "exists already"];
                 assert!(
                     is_told.iter().any(|it| said.err().contains(it)),
                     "{kind}: {}",
@@ -180,7 +180,7 @@ fn hints_name_gpgs_options_and_the_right_home() {
     desk.sh("gpg --batch -b data").exits(2).says("gpg --full-generate-key");
     desk.gpg_key("Acme <a@acme.test>");
     desk.must("gpg --batch -b data");
-    let said = desk.sh("gpg --batch -b data").exits(2).says("replace it with --yes");
+    let said = desk.sh("gpg --batch -b data").exits(2).says("replace this one with --yes");
     assert!(!said.err().contains("--force"), "{}", said.shown());
     let said = desk.sh("gpg --batch -u nobody -o out -b data").exits(2);
     assert!(said.err().contains("gpg --list-secret-keys"), "{}", said.shown());

@@ -161,7 +161,7 @@ fn a_passphrase_disappears_from_the_command_line() {
          echo data > file; wait $job"
     ));
     let shown = said.shown();
-    let said = said.exits(0).says("WARNING: a passphrase on the command line");
+    let said = said.exits(0).says("WARNING: other users can see a passphrase on the command line");
     let arguments = said.out();
     assert!(arguments.contains("--plugsign-passphrase-pipe"), "{shown}");
     assert!(!shown.contains(secret), "{shown}");

@@ -140,7 +140,7 @@ fn a_lent_primary_key_changes_the_key_and_stays_where_it_is() {
         sandbox.run(&format!("{} {lent}", line.replace("KEY", &key))).exits(0);
     }
     assert_eq!(signer(&sandbox, ""), new);
-    sandbox.run("list").exits(0).prints("secret subkeys alone");
+    sandbox.run("list").exits(0).prints("secret subkeys only");
     assert_eq!(sandbox.read(format!("vault/{key}.secret.asc")), before);
 }
 
@@ -260,7 +260,10 @@ fn user_ids_come_and_go_and_the_last_one_stays() {
     sandbox.run(&format!("adduid {key}")).exits(2);
     sandbox.run(&format!("revoke-uid {key} Acme")).exits(4).says("adduid");
     sandbox.run(&format!("adduid {key} --name Acme --email r@acme.test")).exits(0);
-    sandbox.run(&format!("revoke-uid {key} acm")).exits(3).says("is not one user ID");
+    sandbox
+        .run(&format!("revoke-uid {key} acm"))
+        .exits(3)
+        .says("does not name exactly one valid user ID");
     sandbox.run(&format!("revoke-uid {key} Acme")).exits(0);
     let json = sandbox.run("--json list").exits(0).json();
     assert_eq!(json["keys"][0]["user_ids"][0], "Acme <r@acme.test>");

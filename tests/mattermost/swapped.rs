@@ -126,7 +126,7 @@ fn root_does_not_follow_a_link_of_the_servers_user() {
     let refused = |kind: &str| {
         for line in [ADD, REMOVE, MARKET] {
             let said = sandbox.sh(&format!("plugsign {line}")).exits(3);
-            assert!(said.err().contains("a link of another user"), "{kind}: {}", said.shown());
+            assert!(said.err().contains("another user's link"), "{kind}: {}", said.shown());
             assert_eq!(before, state(&sandbox, "roots"), "{kind} {line}");
         }
     };
@@ -161,7 +161,7 @@ fn root_does_not_follow_a_link_of_the_servers_user() {
     for line in [ADD, MARKET] {
         let said =
             sandbox.sh(&format!("plugsign {}", line.replace("opt/", "theirs/opt/"))).exits(3);
-        assert!(said.err().contains("a link of another user"), "{}", said.shown());
+        assert!(said.err().contains("another user's link"), "{}", said.shown());
     }
     assert_eq!(before_above, state(&sandbox, "above/config"));
 }

@@ -14,13 +14,13 @@ use crate::edge::report::{Words, usage};
 use crate::edge::streams::is_dash;
 use crate::edge::world::World;
 
-/// Write a certificate or a secret key to a file
+/// Export a certificate or a secret key
 #[derive(Args)]
 pub struct Arguments {
     /// Which keys: fingerprint, key ID, e-mail address or part of a user ID
     #[arg(value_name = "KEY", required = true)]
     keys: Vec<String>,
-    /// Export the secret key, as protected as it is stored
+    /// Export the secret key, under the passphrase that it has
     #[arg(long, conflicts_with_all = ["ci", "offline_primary"])]
     secret: bool,
     /// Export the newest signing subkey, or KEY!, for a CI's secret store. It comes without the

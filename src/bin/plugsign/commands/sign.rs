@@ -46,10 +46,10 @@ pub struct Arguments {
     /// list with all its signatures
     #[arg(long)]
     force: bool,
-    /// Sign the files of this name in folders, instead of release archives
+    /// In folders, sign files with these names instead of release archives
     #[arg(long, value_name = "GLOB")]
     include: Vec<String>,
-    /// Leave files of this name out
+    /// Leave out files with these names
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
     /// Sign this many files at once, up to 64

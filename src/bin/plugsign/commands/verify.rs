@@ -24,8 +24,9 @@ use crate::edge::world::World;
 /// Verify files, signatures and folders
 ///
 /// An artifact is good if it has exactly one detached signature over exactly these bytes, by an
-/// accepted signer. The key must have been valid then and be valid now, and the Mattermost server
-/// must accept the signature. Exits with 0 if every artifact is good, else with 1.
+/// accepted signer. The key must have been valid when it signed and be valid now, and the
+/// Mattermost server must accept the signature. Exits with 0 if every artifact is good, else with
+/// 1.
 #[derive(Args)]
 pub struct Arguments {
     /// Artifacts, signatures, or folders

@@ -9,6 +9,7 @@ use plugsign::disk::home::Home;
 use plugsign::openpgp;
 use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::policy::Policy;
+use plugsign::openpgp::validity::parse_time;
 use plugsign::publisher::Publisher;
 use plugsign::publisher::ask::Ask;
 use plugsign::publisher::failure::Failure;
@@ -89,22 +90,14 @@ impl World {
 
     /// Returns the time that `--time` or `SOURCE_DATE_EPOCH` fixes, else the clock's.
     pub fn time(&self, option: Option<&str>) -> Result<SystemTime, Failure> {
-        use plugsign::openpgp::validity::parse_time;
         if let Some(text) = option {
             return Ok(parse_time(text)?);
         }
-        match variable("SOURCE_DATE_EPOCH") {
-            Some(text) => {
-                let text = text.to_string_lossy();
-                parse_time(&text).map_err(|error| match error {
-                    openpgp::Error::Malformed(why) => {
-                        Failure::Usage(format!("SOURCE_DATE_EPOCH: {why}"))
-                    }
-                    other => other.into(),
-                })
-            }
-            None => Ok(self.now),
-        }
+        let Some(text) = variable("SOURCE_DATE_EPOCH") else { return Ok(self.now) };
+        parse_time(&text.to_string_lossy()).map_err(|error| match error {
+            openpgp::Error::Malformed(why) => Failure::Usage(format!("SOURCE_DATE_EPOCH: {why}")),
+            other => other.into(),
+        })
     }
 }
 

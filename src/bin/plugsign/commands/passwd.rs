@@ -34,7 +34,7 @@ impl Told for PassphraseChange {
     fn told(changed: &Changed<PassphraseChange>) -> Vec<String> {
         let told = match changed.how.has_passphrase {
             true => "The passphrase is changed here. Other copies of the key keep theirs.",
-            false => "The key has NO passphrase any more. Other copies of it keep theirs.",
+            false => "The key is NOT protected any more. Other copies of it keep their passphrase.",
         };
         vec![told.into()]
     }

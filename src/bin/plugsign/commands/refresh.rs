@@ -28,7 +28,7 @@ impl Told for Refreshed {
     fn told(changed: &Changed<Refreshed>) -> Vec<String> {
         let told = match changed.changed {
             true => "Its self-signatures use SHA-256 now.",
-            false => "All its self-signatures are strong. Nothing was changed.",
+            false => "All its self-signatures are strong: nothing was changed.",
         };
         vec![told.into()]
     }

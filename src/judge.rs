@@ -8,13 +8,14 @@ use crate::mattermost::server_copy::ServerCopy;
 use crate::mattermost::shape::refused_by_policy;
 use crate::openpgp::Result;
 use crate::openpgp::certificate::Certificate;
+use crate::openpgp::cleartext::Cleartext;
 use crate::openpgp::hash::{Hashed, Hasher};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::Policy;
 use crate::openpgp::set::gather;
 use crate::openpgp::signature::DetachedSignature;
 use crate::openpgp::verdict::{Bad, Reason};
-use crate::openpgp::verify::{Verdict, verify_hashed};
+use crate::openpgp::verify::{Good, Verdict, verify_hashed};
 
 /// Judges detached signatures by a list of certificates. A signature is good only if the
 /// publisher's policy accepts it *and* the server would. The server's key file is then the signer's
@@ -99,6 +100,31 @@ impl Judge {
     /// that it wants.
     pub fn judge_by_policy(&self, signature: &DetachedSignature, content: &Hashed) -> Verdict {
         verify_hashed(content, signature, &self.accepted, &self.policy)
+    }
+
+    /// Judges the signatures of a cleartext signed text by the publisher's policy alone: no server
+    /// reads one. The text is good if all of them are.
+    pub fn judge_cleartext(&self, cleartext: &Cleartext) -> Vec<Verdict> {
+        let content = cleartext.content();
+        let verdict = |signature: &Result<DetachedSignature, Bad>| match signature {
+            Ok(signature) => self.judge_by_policy(signature, &content),
+            Err(bad) => Verdict::Bad(bad.clone()),
+        };
+        cleartext.signatures().iter().map(verdict).collect()
+    }
+
+    /// Returns who signed a text, if all of its signatures are good. There is at least one.
+    ///
+    /// # Errors
+    ///
+    /// Why one is not good.
+    pub fn all_good(&self, cleartext: &Cleartext) -> Result<Vec<Good>, Bad> {
+        let verdicts = self.judge_cleartext(cleartext).into_iter();
+        let all = verdicts.map(|verdict| match verdict {
+            Verdict::Good(good) => Ok(*good),
+            Verdict::Bad(bad) => Err(bad),
+        });
+        all.collect()
     }
 
     /// Asks the server with the signer's certificate as its key file. The file has one packet, so

@@ -16,10 +16,12 @@ use openpgp::types::KeyFlags;
 use plugsign::disk::checksums::{Checksums, Sha256};
 use plugsign::judge::Judge;
 use plugsign::mattermost::config::Config;
+use plugsign::openpgp::cleartext::{Cleartext, Escaped};
+use plugsign::openpgp::hash::{ContentHash, HashAlgorithm};
 use plugsign::openpgp::key_file::{Key, read_keys};
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::secret_key::SigningKey;
-use plugsign::openpgp::sign::sign;
+use plugsign::openpgp::sign::{sign, sign_hashed_with};
 use plugsign::openpgp::signature::DetachedSignature;
 use plugsign::openpgp::verify::Verdict;
 
@@ -169,6 +171,75 @@ proptest! {
     }
 }
 
+/// Signs a text so that it carries its signature.
+fn sign_cleartext(text: &[u8]) -> Option<Vec<u8>> {
+    let escaped = Escaped::new(text, HashAlgorithm::Sha512).ok()?;
+    let way = ContentHash { algorithm: HashAlgorithm::Sha512, text: true };
+    let signature = sign_hashed_with(&escaped.content, way, alices_signing_key(), now()).unwrap();
+    Some(escaped.with_signature(&signature.to_armored().unwrap()))
+}
+
+/// Returns the text of a file whose signatures are all good.
+fn good_text(file: &[u8]) -> Option<Vec<u8>> {
+    let cleartext = Cleartext::read(file).ok()?;
+    let verdicts = judge().judge_cleartext(&cleartext);
+    let is_good = verdicts.iter().all(|verdict| matches!(verdict, Verdict::Good(_)));
+    (is_good && !verdicts.is_empty()).then(|| cleartext.text().to_vec())
+}
+
+/// A text as RFC 9580 signs it: no blanks at the ends of lines, and one kind of line end.
+fn canonical(text: &[u8]) -> Vec<Vec<u8>> {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    let trim = |line: &[u8]| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let end = line.iter().rposition(|byte| !b" \t".contains(byte)).map_or(0, |end| end + 1);
+        line[..end].to_vec()
+    };
+    text.split(|byte| *byte == b'\n').map(trim).collect()
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    /// What is read of a signed text is what was signed, apart from blanks that nobody sees.
+    #[test]
+    fn a_signed_text_is_the_text_that_was_given(
+        lines in vec("(-|- |From |-----BEGIN PGP SIGNATURE-----)?[ -~\t]{0,40}\r?", 0..20),
+        is_ended in any::<bool>(),
+    ) {
+        let mut text = lines.join("\n");
+        if is_ended {
+            text.push('\n');
+        }
+        let file = sign_cleartext(text.as_bytes()).expect("a plain text can be signed");
+        let read = good_text(&file).expect("what was signed is good");
+        prop_assert_eq!(canonical(&read), canonical(text.as_bytes()));
+        prop_assert!(Cleartext::read(&file).unwrap().is_of(text.as_bytes()));
+    }
+
+    /// A byte that is changed, put in or taken out leaves the text as it was, or nothing is good.
+    #[test]
+    fn a_changed_text_is_not_good(
+        lines in vec("-?[ -~\t]{0,20}", 1..6),
+        place in any::<Index>(),
+        byte in any::<u8>(),
+        how in 0..3,
+    ) {
+        let text = lines.join("\n");
+        let file = sign_cleartext(text.as_bytes()).unwrap();
+        let mut other = file.clone();
+        let at = place.index(other.len());
+        match how {
+            0 => other[at] = byte,
+            1 => other.insert(at, byte),
+            _ => { other.remove(at); }
+        }
+        if let Some(read) = good_text(&other) {
+            prop_assert_eq!(canonical(&read), canonical(text.as_bytes()), "{} {} {}", at, byte, how);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(cases(2_000))]
 
@@ -177,6 +248,10 @@ proptest! {
     fn any_bytes_give_a_value_and_no_panic(bytes in vec(any::<u8>(), 0..600)) {
         let _ = read_keys(&bytes);
         let _ = DetachedSignature::read(&bytes);
+        prop_assert!(Cleartext::read(&bytes).is_err());
+        if let Some(file) = sign_cleartext(&bytes[..bytes.len().min(60)]) {
+            prop_assert!(good_text(&file).is_some());
+        }
         prop_assert!(!is_good(&bytes, DATA));
         let _ = (Checksums::read(&bytes), Config::read(&bytes));
     }

@@ -1,7 +1,7 @@
 //! One file of a release and the signature beside it.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
@@ -15,6 +15,7 @@ use super::still::{Counted, hash_still};
 use crate::disk::error::{Error, Result};
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
+use crate::openpgp::cleartext::MAX_CLEARTEXT;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE};
@@ -29,6 +30,8 @@ pub struct Artifact {
     pub root: Option<PathBuf>,
     /// The signature file that was named for it.
     pub signature: Option<PathBuf>,
+    /// Whether it is a text with its signature in it, which stands for itself.
+    pub is_cleartext: bool,
 }
 
 /// Returns the digest among those that were computed.
@@ -39,12 +42,12 @@ pub fn sha256(content: &Hashed) -> Option<Sha256> {
 impl Artifact {
     /// Returns a file that was found when a folder was walked.
     pub fn found(path: PathBuf, root: &Path) -> Artifact {
-        Artifact { path, root: Some(root.to_owned()), signature: None }
+        Artifact { root: Some(root.to_owned()), ..Artifact::named(path) }
     }
 
     /// Returns a file that was named itself.
     pub fn named(path: PathBuf) -> Artifact {
-        Artifact { path, root: None, signature: None }
+        Artifact { path, root: None, signature: None, is_cleartext: false }
     }
 
     /// Returns where its signature goes: `FILE.sig`, or `FILE.asc` if armored.
@@ -122,6 +125,18 @@ impl Artifact {
         read: &AtomicU64,
     ) -> Result<Hashed> {
         self.read_once(|file| Hasher::new(ways).read_ahead(Counted { reader: file, count: read }))
+    }
+
+    /// Reads it as a text to sign, or with its signatures.
+    /// Fails if it cannot be read, is larger than such files may be, or changes meanwhile.
+    pub fn read_text(&self) -> Result<Vec<u8>> {
+        let mut text = Vec::new();
+        self.read_once(|file| file.take(MAX_CLEARTEXT + 1).read_to_end(&mut text))?;
+        if text.len() as u64 > MAX_CLEARTEXT {
+            let name = self.path.display().to_string();
+            return Err(Error::TooLarge { name, what: "a text", limit: MAX_CLEARTEXT });
+        }
+        Ok(text)
     }
 
     /// Returns its digest. `read` counts the bytes as they are read.

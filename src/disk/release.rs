@@ -12,6 +12,7 @@ use super::artifact::Artifact;
 use super::file::{Links, folder_of, is_there, open_regular};
 use crate::disk::error::{Error, Result};
 use crate::mattermost::bundle::MANIFEST_NAMES;
+use crate::openpgp::cleartext;
 use crate::text::Safe;
 
 /// The names of release archives.
@@ -181,6 +182,11 @@ impl Release {
 
     /// Adds a file that is named, or the file that a named signature signs.
     fn add_named(&mut self, path: &Path) -> Result<()> {
+        if is_cleartext_file(path) {
+            let artifact = Artifact::named(path.to_owned());
+            self.add(Artifact { is_cleartext: true, ..artifact });
+            return Ok(());
+        }
         let Some(artifact) = signed_by(path) else {
             self.add(Artifact::named(path.to_owned()));
             return Ok(());
@@ -237,6 +243,11 @@ impl Release {
         // With the other signature beside the preferred one, if there are two.
         let mut signed: BTreeMap<PathBuf, Option<PathBuf>> = BTreeMap::new();
         for signature in files.iter().filter(|file| signed_by(file).is_some()) {
+            if is_cleartext_file(signature) {
+                let artifact = artifact_at(signature.clone());
+                self.add(Artifact { is_cleartext: true, ..artifact });
+                continue;
+            }
             let first = signed_by(signature).filter(is_there);
             match (first, further_of(signature).filter(is_there)) {
                 (Some(artifact), _) => {
@@ -404,8 +415,17 @@ pub(crate) fn signatures_of(artifact: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Returns whether an `.asc` file is an armored certificate, as releases often have one.
 pub(crate) fn is_certificate(path: &Path) -> bool {
-    let Ok((file, _)) = open_regular(path, Links::Refuse) else { return false };
+    begins_with(path, b"-----BEGIN PGP PUBLIC KEY BLOCK-----", Links::Refuse)
+}
+
+/// Returns whether an `.asc` file is a text with its signature in it.
+fn is_cleartext_file(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "asc")
+        && begins_with(path, cleartext::BEGIN, Links::Follow)
+}
+
+fn begins_with(path: &Path, begin: &[u8], links: Links<'_>) -> bool {
+    let Ok((file, _)) = open_regular(path, links) else { return false };
     let mut start = Vec::new();
-    let begin = b"-----BEGIN PGP PUBLIC KEY BLOCK-----";
     file.take(begin.len() as u64).read_to_end(&mut start).is_ok() && start == begin
 }

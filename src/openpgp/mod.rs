@@ -6,6 +6,7 @@ mod armor;
 pub mod bounds;
 pub mod certificate;
 pub mod change;
+pub mod cleartext;
 mod error;
 pub mod facts;
 mod framing;

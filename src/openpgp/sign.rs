@@ -45,7 +45,7 @@ pub fn sign_hashed(
 }
 
 /// Signs content that was hashed with SHA-256, SHA-384 or SHA-512, as [`sign_hashed`] does with
-/// the first.
+/// the first. Content that was hashed as text gets a signature over text (type 0x01).
 /// Fails as [`sign_hashed`] does, or with [`Error::Crypto`] for any other hash.
 pub fn sign_hashed_with(
     content: &Hashed,
@@ -73,14 +73,15 @@ pub fn sign_hashed_with(
             .map_err(Error::crypto(failed))?;
     }
     let area = hashed_area.to_vec().map_err(Error::crypto(failed))?;
-    let head = [4, u8::from(SignatureType::Binary), u8::from(public.pk_algo()), u8::from(hash)];
+    let typ = if way.text { SignatureType::Text } else { SignatureType::Binary };
+    let head = [4, u8::from(typ), u8::from(public.pk_algo()), u8::from(hash)];
     let digest = content
         .digest(way, &trailer(head, &area))
         .ok_or_else(|| Error::crypto(failed)("the content was not hashed this way"))?;
     let value: mpi::Signature = signer.sign(hash, &digest).map_err(Error::crypto(failed))?;
     let prefix = [digest[0], digest[1]];
     let signature = Signature4::new(
-        SignatureType::Binary,
+        typ,
         public.pk_algo(),
         hash,
         hashed_area,

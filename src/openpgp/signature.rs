@@ -118,7 +118,7 @@ impl DetachedSignature {
     }
 
     pub(super) fn new(signature: Signature) -> Result<DetachedSignature, Bad> {
-        Self::checked(signature, Texts::Refused)
+        Self::checked(signature, Texts::Taken)
     }
 
     fn checked(signature: Signature, texts: Texts) -> Result<DetachedSignature, Bad> {
@@ -187,6 +187,11 @@ impl DetachedSignature {
         self.created
     }
 
+    /// Returns whether it signs lines of text (type 0x01).
+    pub fn is_over_text(&self) -> bool {
+        self.signature.typ() == SignatureType::Text
+    }
+
     /// Returns the key IDs that it claims to be made by.
     pub fn claimed_issuers(&self) -> Vec<KeyId> {
         let mut issuers: Vec<KeyId> = Vec::new();
@@ -206,7 +211,7 @@ impl DetachedSignature {
         match HashAlgorithm::from_id(algorithm.into()) {
             Some(
                 algorithm @ (HashAlgorithm::Sha256 | HashAlgorithm::Sha384 | HashAlgorithm::Sha512),
-            ) => Ok(ContentHash { algorithm, text: self.signature.typ() == SignatureType::Text }),
+            ) => Ok(ContentHash { algorithm, text: self.is_over_text() }),
             _ => {
                 let hash = words::hash(algorithm);
                 let why = format!("it uses {hash}, only SHA-256, SHA-384 and SHA-512 are accepted");

@@ -11,6 +11,7 @@ pub mod change;
 pub mod check;
 pub mod check_marketplace;
 pub mod check_server;
+mod cleartext;
 pub mod diagnose;
 mod diagnose_key;
 pub mod diagnosed;

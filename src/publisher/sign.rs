@@ -38,6 +38,8 @@ pub struct SignRequest<'a> {
     pub what: What<'a>,
     /// Whether signatures are armored.
     pub armored: bool,
+    /// Whether texts are signed so that each carries its signature: `FILE.asc` has both.
+    pub cleartext: bool,
     /// Where signatures go.
     pub output: Destination<'a>,
     /// Whether other files in the signatures' places are replaced, and old lists too.
@@ -79,9 +81,13 @@ impl Publisher<'_> {
         let jobs = request.jobs.unwrap_or_else(threads_that_write);
         let mut files = match request.what {
             What::Paths(..) => {
-                let sign = |artifact: &_, read: &_| signing.sign(artifact, read);
+                let sign = |artifact: &_, read: &_| match request.cleartext {
+                    true => signing.sign_text(artifact),
+                    false => signing.sign(artifact, read),
+                };
                 for_each(&release.artifacts, jobs, self.watch, sign).into_iter().flatten().collect()
             }
+            What::Stream(stream) if request.cleartext => signing.sign_text_stream(stream)?,
             What::Stream(stream) => signing.sign_stream(stream)?,
         };
         let new = files.iter().filter(|file| file.is_new()).map(|file| file.path.as_path());
@@ -119,7 +125,8 @@ impl Publisher<'_> {
         request: &SignRequest<'_>,
     ) -> Result<(Vec<UnlockedSigner>, Vec<SignedBy>)> {
         let found = self.find_keys(request.keys, request.key_text.as_ref())?;
-        let SignRequest { created, armored, .. } = *request;
+        let SignRequest { created, armored, cleartext, .. } = *request;
+        let armored = armored || cleartext;
         let form = Form { way: ContentHash::SHA256, created, armored };
         let mut signers = Vec::new();
         let mut by = Vec::new();
@@ -157,6 +164,12 @@ impl Publisher<'_> {
 fn check_output(request: &SignRequest<'_>, release: &Release) -> Result<()> {
     let usage = |message: &str| Err(Failure::Usage(message.into()));
     let is_stream = matches!(request.what, What::Stream(_));
+    if request.cleartext && request.keys.len() > 1 {
+        return usage("one key signs a text with --cleartext");
+    }
+    if request.cleartext && !release.folders.is_empty() {
+        return usage("--cleartext signs the text files that you name, and no folders");
+    }
     if request.keys.len() > 1 && (is_stream || request.output != Destination::Beside) {
         return usage("several keys sign files where they are, without -o and standard input");
     }

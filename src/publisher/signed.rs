@@ -8,6 +8,7 @@ use super::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure};
 use super::outcome::{Outcome, Unread, as_path};
 use crate::disk;
 use crate::disk::checksums::Sha256;
+use crate::openpgp;
 use crate::openpgp::ids::Fingerprint;
 
 /// What became of each file.
@@ -98,6 +99,21 @@ impl SignedFile {
         };
         let path = path.to_owned();
         SignedFile { path, signature, state, error, bytes: None, sha256: None, stale: None }
+    }
+
+    /// Returns what became of a file whose signature is returned.
+    pub(super) fn returned(
+        path: &Path,
+        signature: openpgp::Result<Vec<u8>>,
+        dry_run: bool,
+    ) -> SignedFile {
+        let state = if dry_run { State::WouldSign } else { State::Signed };
+        match signature {
+            Ok(bytes) => {
+                SignedFile { bytes: Some(bytes), ..SignedFile::new(path, None, Ok(state)) }
+            }
+            Err(error) => SignedFile::new(path, None, Err(error.into())),
+        }
     }
 
     /// Returns whether the signature is new, or would be.

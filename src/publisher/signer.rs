@@ -35,7 +35,7 @@ pub struct UnlockedSigner {
     /// What its signatures are like.
     pub form: Form,
     /// Judges every signature before it appears. It accepts the key's certificate alone.
-    judge: Judge,
+    pub(super) judge: Judge,
     /// Whether this very key was asked for, and not the newest of its certificate.
     is_exact: bool,
 }

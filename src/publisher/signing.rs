@@ -73,7 +73,7 @@ impl Signing<'_> {
     }
 
     /// Returns where each signer's signature goes. None of a file is a stream's.
-    fn outputs(&self, artifact: Option<&Artifact>) -> Vec<Option<PathBuf>> {
+    pub(super) fn outputs(&self, artifact: Option<&Artifact>) -> Vec<Option<PathBuf>> {
         match (self.output, artifact) {
             (Destination::Beside, Some(artifact)) => {
                 self.beside(artifact).into_iter().map(Some).collect()
@@ -92,13 +92,7 @@ impl Signing<'_> {
     ) -> Vec<SignedFile> {
         let signed = |(signer, output): (&UnlockedSigner, Option<PathBuf>)| {
             let Some(output) = output else {
-                let state = if self.dry_run { State::WouldSign } else { State::Signed };
-                return match signer.sign(content) {
-                    Ok(bytes) => {
-                        SignedFile { bytes: Some(bytes), ..SignedFile::new(path, None, Ok(state)) }
-                    }
-                    Err(error) => SignedFile::new(path, None, Err(error.into())),
-                };
+                return SignedFile::returned(path, signer.sign(content), self.dry_run);
             };
             let state =
                 folder_of(&output).and_then(|folder| self.place(signer, content, &folder, &output));

@@ -15,12 +15,13 @@ use super::verify_lists::{check_lists, warn_of_unsigned};
 use crate::disk;
 use crate::disk::artifact::{Artifact, SignatureFile, read_signature, sha256};
 use crate::disk::checksums::Sha256;
-use crate::disk::file::read_small;
+use crate::disk::file::{is_there, read_small};
 use crate::disk::release::Release;
 use crate::disk::still::Counted;
 use crate::judge::{Judge, ask_server, refused};
 use crate::mattermost::server;
 use crate::openpgp::certificate::Certificate;
+use crate::openpgp::cleartext::Cleartext;
 use crate::openpgp::hash::ContentHash;
 use crate::openpgp::key_file::MAX_KEY_FILE;
 use crate::openpgp::policy::Policy;
@@ -28,6 +29,7 @@ use crate::openpgp::signature::DetachedSignature;
 use crate::openpgp::times::show_time;
 use crate::openpgp::verdict::{Bad, Reason};
 use crate::openpgp::verify::{Good, Verdict, distinct_signers};
+use crate::text::Safe;
 
 /// What is to be verified, and how.
 pub struct Verify<'a> {
@@ -159,6 +161,9 @@ impl Verify<'_> {
         digest: Option<ContentHash>,
         read: &AtomicU64,
     ) -> disk::Result<(Answer, Option<Sha256>)> {
+        if artifact.is_cleartext {
+            return Ok((self.answer_of_text(artifact, judge)?, None));
+        }
         let file = artifact.read_signature()?;
         let first = match file.parse() {
             Ok(parsed) => parsed,
@@ -183,16 +188,45 @@ impl Verify<'_> {
             Verdict::Good(good) if self.signers.get() == 1 => {
                 Answer::Good { signer: By::Signer(*good), also: Vec::new() }
             }
-            Verdict::Good(good) => self.enough(*good, further.iter().map(verdict)),
+            Verdict::Good(good) => {
+                let further = further.iter().map(verdict).filter_map(|verdict| match verdict {
+                    Verdict::Good(good) => Some(*good),
+                    Verdict::Bad(_) => None,
+                });
+                self.enough(*good, further)
+            }
         };
         Ok((answer, digest.and_then(|_| sha256(&content))))
     }
 
-    fn enough(&self, first: Good, further: impl Iterator<Item = Verdict>) -> Answer {
-        let further = further.filter_map(|verdict| match verdict {
-            Verdict::Good(good) => Some(*good),
-            Verdict::Bad(_) => None,
-        });
+    /// Judges a text that carries its signatures. If a file lies beside it under the name without
+    /// `.asc`, that has to be the same text.
+    fn answer_of_text(&self, artifact: &Artifact, judge: &Judge) -> disk::Result<Answer> {
+        let judged = Cleartext::read(&artifact.read_text()?)
+            .and_then(|cleartext| Ok((judge.all_good(&cleartext)?, cleartext)));
+        let (all, cleartext) = match judged {
+            Ok(good) => good,
+            Err(bad) => return Ok(bad.into()),
+        };
+        let path = artifact.path.with_extension("");
+        let beside = Artifact { path, is_cleartext: false, ..artifact.clone() };
+        let is_other = match is_there(&beside.path)? {
+            false => false,
+            true => !beside.read_text().is_ok_and(|text| cleartext.is_of(&text)),
+        };
+        if is_other {
+            let beside = Safe::path(&beside.path);
+            let why = format!("it is a signed text, and {beside} beside it is another one");
+            return Ok(Bad::new(Reason::NotDetached, why).into());
+        }
+        let mut all = all.into_iter();
+        Ok(match all.next() {
+            Some(first) => self.enough(first, all),
+            None => Bad::new(Reason::MissingSignature, "it has no signature").into(),
+        })
+    }
+
+    fn enough(&self, first: Good, further: impl IntoIterator<Item = Good>) -> Answer {
         let all: Vec<Good> = std::iter::once(first.clone()).chain(further).collect();
         let distinct = distinct_signers(&all).into_iter();
         let also: Vec<Good> = distinct.filter(|it| !it.is_by_key_of(&first)).cloned().collect();

@@ -63,4 +63,15 @@ macro_rules! targets {
     };
 }
 
-targets!(certificate, secret_key, signature, armor, verify, bundle, config, gpg, marketplace);
+targets!(
+    cleartext,
+    certificate,
+    secret_key,
+    signature,
+    armor,
+    verify,
+    bundle,
+    config,
+    gpg,
+    marketplace
+);

@@ -20,6 +20,7 @@ use plugsign::mattermost::server_copy::ServerCopy;
 use plugsign::mattermost::shape::shape;
 use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::certificate::Certificate;
+use plugsign::openpgp::cleartext::Cleartext;
 use plugsign::openpgp::facts::{certificate_facts, signature_facts};
 use plugsign::openpgp::gnupg::PrivateKeyFile;
 use plugsign::openpgp::gnupg::{WantedKeys, read_keybox, read_keyring};
@@ -29,6 +30,7 @@ use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::secret_key::SecretKey;
 use plugsign::openpgp::sign::sign;
 use plugsign::openpgp::signature::{DetachedSignature, Texts};
+use plugsign::openpgp::verdict::Reason;
 use plugsign::openpgp::verify::Verdict;
 
 use super::argv::parse;
@@ -48,6 +50,34 @@ fn now() -> SystemTime {
 
 fn policy() -> Policy {
     Policy::new(now())
+}
+
+/// A text that carries its signature. What is good has the text that a plain reading of RFC 9580,
+/// section 7, finds: every line between the headers and the armor, unescaped.
+pub fn cleartext(input: &[u8]) {
+    let Ok(read) = Cleartext::read(input) else { return };
+    let lines = |text: &[u8]| -> Vec<Vec<u8>> {
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
+        let lines = text.split(|byte| *byte == b'\n');
+        lines.map(|line| line.trim_ascii_end().to_vec()).collect()
+    };
+    let body = input.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let body = body.skip_while(|line| !line.is_empty()).skip(1);
+    let body: Vec<Vec<u8>> = body
+        .take_while(|line| *line != b"-----BEGIN PGP SIGNATURE-----")
+        .map(|line| line.strip_prefix(b"- ").unwrap_or(line).trim_ascii_end().to_vec())
+        .collect();
+    assert!(body.iter().all(|line| !line.contains(&0)));
+    assert_eq!(lines(read.text()), if body.is_empty() { vec![vec![]] } else { body });
+    assert!(read.is_of(read.text()));
+    let judge = Judge::new(vec![signer().clone()], policy()).expect("one certificate");
+    let verdicts = judge.judge_cleartext(&read);
+    assert!(!verdicts.is_empty());
+    if verdicts.iter().all(|verdict| matches!(verdict, Verdict::Good(_))) {
+        assert!(
+            matches!(DetachedSignature::read(input), Err(bad) if bad.reason() == Reason::NotDetached)
+        );
+    }
 }
 
 /// A file of certificates, binary.

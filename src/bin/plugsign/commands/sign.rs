@@ -39,6 +39,9 @@ pub struct Arguments {
     /// Write ASCII armor, to FILE.asc
     #[arg(short, long)]
     armor: bool,
+    /// Sign text files so that text and signature are one file, FILE.asc
+    #[arg(long, conflicts_with_all = ["armor", "checksums"])]
+    cleartext: bool,
     /// Write the one signature to this file; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -83,6 +86,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Signed, Failure> {
             }
         },
         armored: arguments.armor,
+        cleartext: arguments.cleartext,
         output: match arguments.output.as_deref() {
             Some(path) if is_dash(path) => Destination::Returned,
             Some(path) => Destination::At(path),
@@ -130,7 +134,8 @@ fn check_arguments(arguments: &Arguments, world: &World) -> Result<(), Failure> 
     if to_stdout && world.terminal.json() {
         return usage("--json writes to standard output, so the signature needs a file: -o FILE");
     }
-    if to_stdout && !arguments.armor && world.terminal.out_is_terminal() {
+    let is_text = arguments.armor || arguments.cleartext;
+    if to_stdout && !is_text && world.terminal.out_is_terminal() {
         return Err(Failure::BinaryToTerminal);
     }
     Ok(())

@@ -165,7 +165,7 @@ fn a_configuration_that_is_missing_or_malformed_is_left_alone() {
     for text in ["", "{", "{\"PluginSettings\": 1}", "{} trailing"] {
         sandbox.write("server/config.json", text);
         let said = sandbox.sh(ADD).exits(3);
-        assert!(said.err().contains("no server configuration"), "{}", said.shown());
+        assert!(said.err().contains("is not a usable server configuration"), "{}", said.shown());
         assert_eq!(read(&sandbox, "server/config.json"), text);
         assert_eq!(files(&sandbox), ["config.json"]);
     }

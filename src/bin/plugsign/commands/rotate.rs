@@ -54,7 +54,7 @@ impl Told for NewSubkey {
             let until =
                 old.expires.map_or("for ever".into(), |end| format!("until {}", show_time(end)));
             lines.push(format!(
-                "Overlap: {fingerprint} signed until now. It and its signatures stay valid {until}."
+                "Overlap: {fingerprint} signed until now. It stays valid {until}, and so do its signatures."
             ));
             if *fingerprint != key {
                 lines.push(format!(

@@ -148,7 +148,8 @@ impl Escaped {
             signed.extend_from_slice(checked(content).map_err(refused)?);
             signed.push(b'\n');
             let start = before.len();
-            if line.starts_with(b"-") {
+            // Mail programs change lines that begin with "From ".
+            if line.starts_with(b"-") || line.starts_with(b"From ") {
                 before.extend_from_slice(b"- ");
             }
             before.extend_from_slice(line);

@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cleartext;
 mod descriptors;
 mod documentation;
 mod git;

@@ -19,8 +19,8 @@ fn lines_that_would_change_the_result_are_refused_with_a_sentence_and_write_noth
     };
     let before = names();
     for (line, words) in [
-        ("--clearsign data", "only detached signatures"),
-        ("--clear-sign data", "only detached signatures"),
+        ("--clearsign data data", "several files as one"),
+        ("-b --clearsign data", "conflicting commands"),
         ("--sign data", "add --detach-sign"),
         ("-sa data", "add --detach-sign"),
         ("-se -r a@acme.test data", "does not encrypt"),

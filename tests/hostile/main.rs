@@ -11,6 +11,7 @@ mod common;
 mod bounded;
 mod catalogue;
 mod certificates;
+mod cleartext;
 mod documents;
 mod gnupg;
 mod keys;

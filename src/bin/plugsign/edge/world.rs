@@ -1,8 +1,8 @@
 //! The world as a command finds it: clock, environment, umask, home.
 
 use std::env;
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use plugsign::disk::home::Home;
@@ -74,8 +74,7 @@ impl World {
 
     /// Returns GnuPG's home: `GNUPGHOME`, else `~/.gnupg`.
     pub fn gnupg_home(&self) -> Option<PathBuf> {
-        let default = || variable("HOME").map(|home| PathBuf::from(home).join(".gnupg"));
-        gnupg_home().or_else(default)
+        gnupg_home_or_default()
     }
 
     /// Returns a variable of the environment, if it is set and not empty.
@@ -134,6 +133,22 @@ impl Watch for World {
 /// Returns the folder that `GNUPGHOME` names.
 pub fn gnupg_home() -> Option<PathBuf> {
     variable("GNUPGHOME").map(PathBuf::from)
+}
+
+/// Returns GnuPG's home: `GNUPGHOME`, else `~/.gnupg`.
+pub fn gnupg_home_or_default() -> Option<PathBuf> {
+    let default = || variable("HOME").map(|home| PathBuf::from(home).join(".gnupg"));
+    gnupg_home().or_else(default)
+}
+
+/// Returns the folder that a program was called from: the one in its path, else the first on the
+/// PATH that has the program.
+pub fn program_folder(called: &OsStr, name: &str) -> Option<PathBuf> {
+    let path = Path::new(called);
+    if path.components().count() > 1 {
+        return std::path::absolute(path).ok()?.parent().map(Path::to_owned);
+    }
+    env::split_paths(&variable("PATH")?).find(|folder| folder.join(name).is_file())
 }
 
 fn variable(name: &str) -> Option<OsString> {

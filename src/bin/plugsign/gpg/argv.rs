@@ -209,6 +209,6 @@ mod tests {
         let parsed = read("--use-agent --cipher-algo x --armor").unwrap();
         assert_eq!(parsed.passed_over, ["cipher-algo"]);
         assert_eq!(parsed.options.len(), 1);
-        assert!(read("--clear").err().unwrap().starts_with("--clear-sign: plugsign makes"));
+        assert!(read("--encrypt").err().unwrap().starts_with("--encrypt: plugsign only signs"));
     }
 }

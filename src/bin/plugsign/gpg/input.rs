@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 use plugsign::disk::file::{Stamp, read_bounded};
 use plugsign::disk::still::hash_still;
 use plugsign::disk::{Error, Result};
+use plugsign::openpgp::cleartext::MAX_CLEARTEXT;
 use plugsign::openpgp::hash::{ContentHash, Hashed, Hasher};
 use zeroize::Zeroizing;
 
@@ -75,6 +76,20 @@ impl Input {
     /// changes.
     pub fn hash_still(&self, way: ContentHash) -> Result<Hashed> {
         hash_still(&mut self.open_to_hash()?, self.name(), &[way], &AtomicU64::new(0))
+    }
+
+    /// Reads a text, or another file that carries its signature, whole.
+    pub fn read_text(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let failed = |error| Error::io("read", self.name())(error);
+        let file = self.open_to_hash()?;
+        let before = file.metadata().map_err(failed)?;
+        let name = self.name().to_string_lossy();
+        let text = read_bounded(&file, &name, "a text", MAX_CLEARTEXT)?;
+        let after = file.metadata().map_err(failed)?;
+        match before.is_file() && Stamp::from(&before) != Stamp::from(&after) {
+            true => Err(Error::Changed(self.name().into())),
+            false => Ok(text),
+        }
     }
 
     /// Reads something small whole.

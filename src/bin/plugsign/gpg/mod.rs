@@ -8,6 +8,7 @@ mod argv;
 mod colons;
 mod dates;
 mod export;
+mod gpgconf;
 mod import;
 mod input;
 mod keygen;
@@ -24,6 +25,7 @@ mod session;
 mod sign;
 mod status;
 mod table;
+mod telling;
 mod verify;
 
 use std::ffi::{OsStr, OsString};
@@ -41,7 +43,7 @@ use self::log::Log;
 use self::options::Options;
 use self::session::Session;
 use self::status::{Sink, Status};
-use self::table::{Table, Task};
+use self::table::{LIKE, Table, Task};
 use crate::edge::asking::Given;
 use crate::edge::global::Global;
 use crate::edge::report::usage;
@@ -50,8 +52,8 @@ use crate::edge::world::{World, gnupg_home};
 
 /// Run a gpg command line on plugsign's own home
 ///
-/// A link named gpg, gpg2 or gpgv to plugsign does the same. Signs, verifies, and lists, exports,
-/// imports and makes keys. Refuses to encrypt, to sign cleartext and to use the network.
+/// A link named gpg, gpg2, gpgv or gpgconf to plugsign does the same. Signs, verifies, and lists, exports,
+/// imports and makes keys. Refuses to encrypt and to use the network.
 #[derive(Args)]
 pub struct Arguments {
     /// gpg's options, commands and files
@@ -64,6 +66,7 @@ pub struct Arguments {
 pub enum Personality {
     Gpg,
     Gpgv,
+    Gpgconf,
 }
 
 impl Personality {
@@ -72,6 +75,7 @@ impl Personality {
         match name.to_str()? {
             "gpg" | "gpg2" => Some(Personality::Gpg),
             "gpgv" | "gpgv2" => Some(Personality::Gpgv),
+            "gpgconf" => Some(Personality::Gpgconf),
             _ => None,
         }
     }
@@ -87,9 +91,10 @@ pub fn run(
     whole: &[OsString],
     arguments: Vec<OsString>,
 ) -> ExitCode {
-    let (name, table) = match personality {
-        Personality::Gpg => ("gpg", table::GPG),
-        Personality::Gpgv => ("gpgv", table::GPGV),
+    let (name, table) = match (personality, whole.first()) {
+        (Personality::Gpgconf, Some(program)) => return gpgconf::run(program, global, &arguments),
+        (Personality::Gpgv, _) => ("gpgv", table::GPGV),
+        _ => ("gpg", table::GPG),
     };
     let session = secret::hide_passphrase(whole)
         .map_err(|error| format!("--passphrase cannot be used: {error}"))
@@ -105,8 +110,8 @@ pub fn run(
     };
     warn(&session);
     let done = match personality {
-        Personality::Gpg => gpg(&session),
         Personality::Gpgv => gpgv(&session),
+        _ => gpg(&session),
     };
     let code = done.unwrap_or_else(|failure| {
         session.log.explain(&failure);
@@ -178,26 +183,19 @@ fn gpgv(session: &Session) -> Result<u8, Failure> {
 
 fn gpg(session: &Session) -> Result<u8, Failure> {
     let options = &session.options;
-    let Some(task) = options.task else {
-        return usage(
-            "name a command, because plugsign does not guess one: --detach-sign, --verify, --import, --export or --list-keys",
-        );
-    };
-    // What has no output of its own must not seem to write one.
-    if task == Task::Verify && options.output.is_some() {
-        return usage("--output: verifying a detached signature writes no file");
-    }
+    let Some(task) = options.task else { return verify::guess(session) };
     let has_keyring = !options.keyrings.is_empty() || options.no_default_keyring;
-    if has_keyring && task != Task::Verify {
+    if has_keyring && !matches!(task, Task::Verify | Task::Decrypt) {
         return usage(
             "--keyring: only --verify reads keyrings; plugsign keeps its keys in its home",
         );
     }
     match task {
-        Task::DetachSign => sign::run(session),
-        Task::Sign => {
-            usage("plugsign makes only detached signatures, no signed messages; add --detach-sign")
-        }
+        Task::DetachSign | Task::ClearSign => sign::run(session),
+        Task::Sign => usage(
+            "plugsign makes no signed messages; add --detach-sign, or say --clear-sign for a text",
+        ),
+        Task::Decrypt => verify::give_out(session),
         Task::Verify => verify::run(session, false),
         Task::ListKeys | Task::Fingerprint => listing::run(session, Half::Public),
         Task::ListSecretKeys => listing::run(session, Half::Secret),
@@ -222,10 +220,6 @@ fn say(session: &Session, text: &str) -> Result<u8, Failure> {
     session.world.terminal.write_bytes(text.as_bytes())?;
     Ok(0)
 }
-
-/// The version of gpg that these command lines follow. Scripts compare it, and do other things with
-/// much older ones.
-const LIKE: &str = "2.2.40";
 
 fn version(session: &Session, name: &str) -> String {
     format!(
@@ -266,13 +260,15 @@ fn dump_options(table: Table) -> String {
 
 const GPG_HELP: &str = "plugsign in place of gpg:\n\
     \x20 -b, --detach-sign [FILE]           --verify FILE.sig [FILE]\n\
+    \x20 --clear-sign [FILE]                -d, --decrypt FILE.asc (a signed text)\n\
     \x20 -k, --list-keys                    -K, --list-secret-keys\n\
     \x20 --export, --export-secret-keys     --import\n\
     \x20 --full-generate-key, --quick-generate-key, --batch --generate-key\n\
-    It does not encrypt, does not sign cleartext and never uses the network.\n";
+    It does not encrypt and never uses the network.\n";
 
 const GPGV_HELP: &str = "plugsign in place of gpgv:\n\
     \x20 gpgv [OPTIONS] FILE.sig FILE       verify a detached signature\n\
+    \x20 gpgv [OPTIONS] [-o OUT] FILE.asc   verify a signed text, and write the text\n\
     \x20 --keyring FILE                     whose signatures count; without it, plugsign trust's\n\
     \x20 --status-fd N, --logger-fd N       where status lines and words go\n\
     \x20 --weak-digest NAME, -q, -v\n\

@@ -56,6 +56,7 @@ pub struct Options {
     pub with_subkey_fingerprint: bool,
     pub no_default_keyring: bool,
     pub special_filenames: bool,
+    text_mode: bool,
     pub local_users: Vec<String>,
     pub default_key: Option<String>,
     pub asserted: Vec<OsString>,
@@ -89,6 +90,14 @@ impl Options {
         }
         if options.task.is_none() && options.fingerprints > 0 {
             options.task = Some(Task::ListKeys);
+        }
+        match options.task {
+            Some(Task::DetachSign | Task::Sign) if options.text_mode => {
+                return Err("--textmode: plugsign signs files as they are, not as text".into());
+            }
+            // Texts and their signatures are made of letters.
+            Some(Task::ClearSign | Task::Decrypt) => options.armor = true,
+            _ => {}
         }
         let makes = matches!(
             options.task,
@@ -154,6 +163,7 @@ impl Options {
             Opt::SpecialFilenames => self.special_filenames = true,
             Opt::StatusFd => self.status_fd = Some(text(value)?),
             Opt::StatusFile => self.status_file = Some(value.into()),
+            Opt::TextMode => self.text_mode = true,
             Opt::TrustModel => self.always_trust = trust_model(&text(value)?)?,
             Opt::VerifyOptions => only(&text(value)?, VERIFY_OPTIONS, "verify")?,
             Opt::Verbose => self.verbose = true,
@@ -169,7 +179,7 @@ impl Options {
         Ok(())
     }
 
-    /// `-s` and `-b` go together, `--fingerprint` goes with a listing; nothing else does.
+    /// `-s` goes with `-b` and `--clear-sign`, `--fingerprint` goes with a listing; nothing else does.
     fn set_task(&mut self, task: Task) -> Result<(), String> {
         if task == Task::Fingerprint {
             self.fingerprints = self.fingerprints.saturating_add(1);
@@ -180,6 +190,9 @@ impl Options {
             (Some(before), task) if before == task => task,
             (Some(Task::Sign), Task::DetachSign) | (Some(Task::DetachSign), Task::Sign) => {
                 Task::DetachSign
+            }
+            (Some(Task::Sign), Task::ClearSign) | (Some(Task::ClearSign), Task::Sign) => {
+                Task::ClearSign
             }
             _ => return Err("conflicting commands".into()),
         });

@@ -21,8 +21,8 @@ pub enum Output {
     Named(PathBuf),
 }
 
-/// Puts the headers that the command line asks for below the first line of an armored block. As
-/// with gpg, a line end in a comment is escaped.
+/// Puts the headers that the command line asks for below the first line of an armored block, or of
+/// the armor behind a text. As with gpg, a line end in a comment is escaped.
 pub fn with_headers(armored: Zeroizing<Vec<u8>>, options: &Options) -> Zeroizing<Vec<u8>> {
     let mut headers = String::new();
     if options.emit_version {
@@ -32,13 +32,22 @@ pub fn with_headers(armored: Zeroizing<Vec<u8>>, options: &Options) -> Zeroizing
         let line = comment.replace('\n', "\\n").replace('\r', "\\r").replace('\u{b}', "\\v");
         headers.push_str(&format!("Comment: {line}\n"));
     }
-    let Some(end) = armored.iter().position(|byte| *byte == b'\n') else { return armored };
+    // The text's own dashes are escaped.
+    let signature = armored.windows(SIGNATURE.len()).rposition(|part| part == SIGNATURE);
+    let start = signature.map_or(0, |before| before + 1);
+    let Some(line) = armored[start..].iter().position(|byte| *byte == b'\n') else {
+        return armored;
+    };
+    let end = start + line;
     let mut whole = Zeroizing::new(Vec::with_capacity(armored.len() + headers.len()));
     whole.extend_from_slice(&armored[..=end]);
     whole.extend_from_slice(headers.as_bytes());
     whole.extend_from_slice(&armored[end + 1..]);
     whole
 }
+
+/// How the armor behind a text begins.
+const SIGNATURE: &[u8] = b"\n-----BEGIN PGP SIGNATURE-----";
 
 /// Returns whether a path is the system's own name for standard output.
 fn is_standard(path: &Path) -> bool {

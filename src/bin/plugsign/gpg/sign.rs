@@ -1,4 +1,4 @@
-//! `gpg --detach-sign`
+//! `gpg --detach-sign` and `--clear-sign`
 
 use plugsign::disk::Error;
 use plugsign::disk::artifact::Artifact;
@@ -20,6 +20,7 @@ use super::output::{Output, with_headers};
 use super::secret::Secret;
 use super::session::Session;
 use super::status::cause_of;
+use super::table::Task;
 use crate::edge::asking::Asking;
 use crate::edge::keys::key_of_environment;
 use crate::edge::report::usage;
@@ -47,6 +48,7 @@ fn sign(session: &Session) -> Result<(), Failure> {
     let mut secret = Secret::read(session)?;
     let found = choose(session)?;
     let armored = session.options.armor;
+    let is_cleartext = session.options.task == Some(Task::ClearSign);
     let input = match session.options.words.first() {
         Some(word) => Input::new(word, session.options.special_filenames),
         None => Input::Standard,
@@ -76,10 +78,13 @@ fn sign(session: &Session) -> Result<(), Failure> {
         session.verbose(&format!("writing to '{}'", Safe::path(path)));
     }
     session.status.say(&format!("BEGIN_SIGNING H{}", way.algorithm.id()));
-    let signature = signer.sign(&input.hash_still(way)?)?;
+    let signature = Zeroizing::new(match is_cleartext {
+        true => signer.sign_cleartext(&input.read_text()?)?,
+        false => signer.sign(&input.hash_still(way)?)?,
+    });
     let signature = match armored {
-        true => with_headers(Zeroizing::new(signature), &session.options),
-        false => Zeroizing::new(signature),
+        true => with_headers(signature, &session.options),
+        false => signature,
     };
     output.write(session, &signature, false, existing)?;
     session.verbose(&format!(
@@ -88,8 +93,9 @@ fn sign(session: &Session) -> Result<(), Failure> {
         signer.key.fingerprint().key_id(),
         first_user_id(signer.key.certificate()),
     ));
+    let (kind, class) = if is_cleartext { ('C', 1) } else { ('D', 0) };
     session.status.say(&format!(
-        "SIG_CREATED D {RSA} {} 00 {} {}",
+        "SIG_CREATED {kind} {RSA} {} {class:02} {} {}",
         way.algorithm.id(),
         seconds(form.created),
         signer.key.fingerprint()

@@ -25,7 +25,10 @@ pub type Table = &'static [(&'static str, Kind)];
 pub enum Task {
     Sign,
     DetachSign,
+    ClearSign,
     Verify,
+    /// Gives out the text of a cleartext signed file. Nothing is decrypted.
+    Decrypt,
     ListKeys,
     ListSecretKeys,
     Fingerprint,
@@ -88,6 +91,7 @@ pub enum Opt {
     SpecialFilenames,
     StatusFd,
     StatusFile,
+    TextMode,
     TrustModel,
     VerifyOptions,
     Verbose,
@@ -101,6 +105,10 @@ pub enum Opt {
     Yes,
 }
 
+/// The version of gpg whose options these are. Scripts compare it, and do other things with much
+/// older ones.
+pub const LIKE: &str = "2.2.40";
+
 const NOT_HERE: &str = "plugsign has no such command";
 const NOT_WRITTEN: &str = "it would change what is written, and is not supported";
 
@@ -108,6 +116,8 @@ const NOT_WRITTEN: &str = "it would change what is written, and is not supported
 pub static GPG: Table = &[
     // Commands.
     ("check-trustdb rebuild-keydb-caches update-trustdb", Done(Opt::Task(Task::Nothing))),
+    ("clear-sign clearsign", Done(Opt::Task(Task::ClearSign))),
+    ("decrypt|d", Done(Opt::Task(Task::Decrypt))),
     ("detach-sign|b", Done(Opt::Task(Task::DetachSign))),
     ("dump-options", Done(Opt::Task(Task::DumpOptions))),
     ("export", Done(Opt::Task(Task::Export))),
@@ -167,6 +177,7 @@ pub static GPG: Table = &[
     ("quiet|q", Done(Opt::Quiet)),
     ("status-fd=", Done(Opt::StatusFd)),
     ("status-file=", Done(Opt::StatusFile)),
+    ("textmode|t", Done(Opt::TextMode)),
     ("trust-model=", Done(Opt::TrustModel)),
     ("verbose|v", Done(Opt::Verbose)),
     ("verify-options=", Done(Opt::VerifyOptions)),
@@ -189,11 +200,7 @@ pub static GPG: Table = &[
         Refused(NOT_HERE),
     ),
     (
-        "clear-sign clearsign",
-        Refused("plugsign makes only detached signatures, no cleartext ones; use --detach-sign"),
-    ),
-    (
-        "decrypt|d decrypt-files encrypt|e encrypt-files symmetric|c hidden-recipient|R= \
+        "decrypt-files encrypt|e encrypt-files symmetric|c hidden-recipient|R= \
          hidden-recipient-file= override-session-key= override-session-key-fd= recipient|r= \
          recipient-file= remote-user= show-session-key unwrap user=",
         Refused("plugsign only signs; it does not encrypt or decrypt"),
@@ -253,7 +260,6 @@ pub static GPG: Table = &[
         Refused(NOT_WRITTEN),
     ),
     ("options=", Refused("plugsign reads no gpg.conf")),
-    ("textmode|t", Refused("plugsign signs files as they are, not as text")),
     // plugsign has no agent, keyring file, trust database, card, network or encryption.
     (
         "agent-program= allow-freeform-uid allow-multiple-messages allow-multisig-verification \
@@ -316,7 +322,7 @@ pub static GPGV: Table = &[
     ("keyring=", Done(Opt::Keyring)),
     ("log-file=", Done(Opt::LoggerFile)),
     ("logger-fd=", Done(Opt::LoggerFd)),
-    ("output|o=", Refused(NOT_WRITTEN)),
+    ("output|o=", Done(Opt::Output)),
     ("quiet|q", Done(Opt::Quiet)),
     ("status-fd=", Done(Opt::StatusFd)),
     ("verbose|v", Done(Opt::Verbose)),

@@ -1,80 +1,83 @@
-//! `gpg --verify` and gpgv: detached signatures, by the publisher's rules.
-//!
-//! gpg accepts more than plugsign does. A signature that only gpg would call good is an ERRSIG
-//! here, never a GOODSIG. Of several signatures in a file, each gets its own lines. The exit code
-//! is 0 only if all of them are good.
+//! `gpg --verify`, `--decrypt` and gpgv: detached signatures, and texts that carry theirs, by the
+//! publisher's rules. Of several signatures in a file, each gets its own lines. The exit code is 0
+//! only if all of them are good.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::time::SystemTime;
+use std::path::{Path, PathBuf};
 
+use plugsign::disk;
+use plugsign::disk::file::is_there;
 use plugsign::judge::Judge;
-use plugsign::openpgp::certificate::Certificate;
-use plugsign::openpgp::facts::{
-    CertificateFacts, SignatureFacts, certificate_facts, signature_facts,
-};
-use plugsign::openpgp::hash::HashAlgorithm;
+use plugsign::openpgp::cleartext::{Cleartext, is_cleartext};
+use plugsign::openpgp::facts::signature_facts;
 use plugsign::openpgp::ids::{Fingerprint, KeyId};
 use plugsign::openpgp::signature::{DetachedSignature, MAX_SIGNATURE_FILE, Texts};
 use plugsign::openpgp::verdict::{Bad, Reason, SignerKey};
 use plugsign::openpgp::verify::Verdict;
-use plugsign::openpgp::weakness::Weakness;
-use plugsign::publisher::accepted::{Known, OfHome};
+use plugsign::publisher::accepted::{Accepted, OfHome};
 use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
+use zeroize::Zeroizing;
 
-use super::dates::{day, long_date, seconds};
 use super::input::Input;
 use super::keyrings::Keyrings;
-use super::known::{OwnerTrust, trust_in};
 use super::log::Log;
-use super::options::digest_name;
+use super::output::Output;
 use super::session::Session;
 use super::status::cause_of;
+use super::telling::Telling;
 use crate::edge::asking::Asking;
 use crate::edge::report::usage;
+
+type Signatures = [Result<DetachedSignature, Bad>];
 
 /// Verifies what the command line names. gpgv accepts the keys of its keyrings, or the trusted
 /// certificates. gpg accepts every key that it knows, and says how far each is trusted.
 pub fn run(session: &Session, is_gpgv: bool) -> Result<u8, Failure> {
-    let Session { options, log, world, .. } = session;
-    let of_home = match is_gpgv {
-        // gpgv's trustedkeys.kbx is what `plugsign trust add` fills here.
-        true if options.keyrings.is_empty() => OfHome::Trusted,
-        false if !options.no_default_keyring => OfHome::Everybody,
-        _ => OfHome::Nobody,
-    };
-    let mut keyrings = Keyrings::open(session);
+    let Session { options, log, .. } = session;
+    let mut signers = Signers::open(session, is_gpgv);
     let (signature_word, data_word) = match &options.words[..] {
-        [] => return usage(NOT_INLINE),
-        [_] if is_gpgv => {
-            log.say("no signed data: gpgv FILE.sig FILE");
-            return Ok(2);
-        }
-        [signature] => (signature, without_extension(log, signature)),
-        [signature, data] => (signature, Some(data.clone())),
+        [] => (OsStr::new("-"), None),
+        [signature] => (&signature[..], None),
+        [signature, data] => (&signature[..], Some(data.clone())),
         _ => {
             return usage("gpg verifies several files as one; name one file for one signature");
         }
     };
-    let input = Input::new(signature_word, options.special_filenames);
-    let bytes = match input.read("a signature", MAX_SIGNATURE_FILE) {
+    let bytes = match read(session, signature_word) {
         Ok(bytes) => bytes,
-        Err(error) => {
-            let failure = Failure::from(error);
-            let cause = cause_of(&failure);
-            log.explain(&failure);
-            log.say(&format!("verify signatures failed: {}", cause.words));
-            session.status.say(&format!("FAILURE verify {}", cause.code));
-            return Ok(2);
-        }
+        Err(error) => return Ok(cannot_read(session, error)),
     };
+    if data_word.is_none() && is_cleartext(&bytes) {
+        let output = options.output.as_deref().map(|path| Output::new(Some(path), None));
+        let code = inline(session, &mut signers, &bytes, output)?;
+        warn_of_file_beside(log, signature_word);
+        return Ok(code);
+    }
+    if options.output.is_some() {
+        return usage("--output: verifying a detached signature writes no file");
+    }
+    if is_gpgv && data_word.is_none() && !options.words.is_empty() {
+        log.say("no signed data: gpgv FILE.sig FILE");
+        return Ok(2);
+    }
+    if bytes.len() as u64 > MAX_SIGNATURE_FILE {
+        let name = signature_word.to_string_lossy().into_owned();
+        let (what, limit) = ("a signature", MAX_SIGNATURE_FILE);
+        return Ok(cannot_read(session, disk::Error::TooLarge { name, what, limit }));
+    }
     // Only gpgv gets signatures over text: apt takes InRelease apart for it.
     let texts = if is_gpgv { Texts::Taken } else { Texts::Refused };
     let signatures = match DetachedSignature::read_each(&bytes, texts) {
         Ok(signatures) => signatures,
         Err(bad) => return Ok(not_a_signature(session, &bad)),
     };
+    let data_word = data_word.or_else(|| {
+        let name = without_extension(signature_word)?;
+        log.remark(&format!("assuming signed data in '{}'", Safe::bytes(name.as_bytes())));
+        Some(name.to_owned())
+    });
     let Some(data_word) = data_word else { return usage(NOT_INLINE) };
     if signature_word == "-" && data_word == "-" {
         return usage("standard input cannot be both the signature and the file");
@@ -89,44 +92,185 @@ pub fn run(session: &Session, is_gpgv: bool) -> Result<u8, Failure> {
             return Ok(2);
         }
     };
-    let issuers = signatures.iter().flatten().flat_map(DetachedSignature::claimed_issuers);
-    let from_keyrings = keyrings.find(session, &issuers.collect::<Vec<KeyId>>());
-    let asking = Asking::new(world);
-    let publisher = world.publisher(&asking);
-    let accepted = publisher.signers(from_keyrings, &[], &of_home)?;
-    let (judge, known) = (&Judge::new(accepted.certificates, publisher.policy())?, &accepted.known);
-    let mut codes = Vec::new();
-    let mut asserted = options.asserted.is_empty();
-    for signature in &signatures {
-        codes.push(match signature {
-            Ok(signature) => {
-                let verdict = judge.judge_by_policy(signature, &content);
-                let facts = signature_facts(signature);
-                let code = Telling { session, judge, known, facts, is_gpgv }.tell(&verdict);
-                asserted = asserted || is_asserted(session, &verdict);
-                code
-            }
-            Err(bad) => not_a_signature(session, bad),
-        });
+    let (judge, accepted) = signers.judge(session, &signatures)?;
+    let verdict = |signature: &Result<_, Bad>| match signature {
+        Ok(signature) => judge.judge_by_policy(signature, &content),
+        Err(bad) => Verdict::Bad(bad.clone()),
+    };
+    let verdicts: Vec<Verdict> = signatures.iter().map(verdict).collect();
+    Ok(signers.tell(session, &judge, &accepted, &signatures, &verdicts))
+}
+
+/// `gpg --decrypt`: gives out the text of a cleartext signed file if it is good.
+pub fn give_out(session: &Session) -> Result<u8, Failure> {
+    let options = &session.options;
+    let word = match &options.words[..] {
+        [] => OsStr::new("-"),
+        [word] => word,
+        _ => return usage("name one file"),
+    };
+    let bytes = match read(session, word) {
+        Ok(bytes) => bytes,
+        Err(error) => return Ok(cannot_read(session, error)),
+    };
+    if !is_cleartext(&bytes) {
+        session.status.say("NODATA 4");
+        return usage(
+            "plugsign only signs; it does not encrypt or decrypt, and this is not a signed text",
+        );
     }
-    if !asserted {
-        log.say("--assert-signer does not name this signer");
-        codes.push(1);
-    }
-    // A bad signature weighs more than one that cannot be checked. No signature is not good.
-    let code = if codes.contains(&1) { Some(1) } else { codes.into_iter().max() };
-    Ok(keyrings.code(code.unwrap_or(2)))
+    let output = Output::new(options.output.as_deref(), None);
+    inline(session, &mut Signers::open(session, false), &bytes, Some(output))
+}
+
+/// No command: as with gpg, a signed text is verified and written to the file without `.asc`.
+pub fn guess(session: &Session) -> Result<u8, Failure> {
+    let options = &session.options;
+    let word = match &options.words[..] {
+        [] => Some(OsStr::new("-")),
+        [word] => Some(&word[..]),
+        _ => None,
+    };
+    let bytes = word.and_then(|word| read(session, word).ok()).filter(|bytes| is_cleartext(bytes));
+    let (Some(word), Some(bytes)) = (word, bytes) else {
+        return usage(
+            "name a command, because plugsign does not guess one: --detach-sign, --verify, --import, --export or --list-keys",
+        );
+    };
+    session.log.remark("WARNING: no command supplied.  Trying to guess what you mean ...");
+    let output = match (&options.output, word == "-", without_extension(word)) {
+        (None, false, None) => return usage("name the file for the text with --output FILE"),
+        (output, _, name) => Output::new(output.as_deref(), name.map(PathBuf::from)),
+    };
+    inline(session, &mut Signers::open(session, false), &bytes, Some(output))
 }
 
 const NOT_INLINE: &str =
     "plugsign verifies detached signatures: gpg --verify FILE.sig FILE, or - for standard input";
 
+fn read(session: &Session, word: &OsStr) -> disk::Result<Zeroizing<Vec<u8>>> {
+    Input::new(word, session.options.special_filenames).read_text()
+}
+
+/// Verifies a text that carries its signatures. It is given out only if all of them are good.
+fn inline(
+    session: &Session,
+    signers: &mut Signers,
+    bytes: &[u8],
+    output: Option<Output>,
+) -> Result<u8, Failure> {
+    let existing = output.as_ref().map(|output| output.check(session)).transpose()?;
+    let cleartext = match Cleartext::read(bytes) {
+        Ok(cleartext) => cleartext,
+        Err(bad) => {
+            session.log.say(&format!("not a signed text: {}", bad.detail()));
+            session.status.say("NODATA 4");
+            session.log.say("the signature could not be verified.");
+            return Ok(2);
+        }
+    };
+    let (judge, accepted) = signers.judge(session, cleartext.signatures())?;
+    let verdicts = judge.judge_cleartext(&cleartext);
+    let is_good = verdicts.iter().all(|verdict| matches!(verdict, Verdict::Good(_)));
+    if is_good && output.is_some() {
+        session.status.say("PLAINTEXT 74 0 ");
+    }
+    let code = signers.tell(session, &judge, &accepted, cleartext.signatures(), &verdicts);
+    if let (0, Some(output), Some(existing)) = (code, output, existing) {
+        output.write(session, cleartext.text(), false, existing)?;
+    }
+    Ok(code)
+}
+
+/// Whose signatures count.
+struct Signers {
+    is_gpgv: bool,
+    keyrings: Keyrings,
+}
+
+impl Signers {
+    fn open(session: &Session, is_gpgv: bool) -> Signers {
+        Signers { is_gpgv, keyrings: Keyrings::open(session) }
+    }
+
+    /// Makes the judge of signatures that claim to be by these.
+    fn judge(
+        &mut self,
+        session: &Session,
+        signatures: &Signatures,
+    ) -> Result<(Judge, Accepted), Failure> {
+        let options = &session.options;
+        let of_home = match self.is_gpgv {
+            // gpgv's trustedkeys.kbx is what `plugsign trust add` fills here.
+            true if options.keyrings.is_empty() => OfHome::Trusted,
+            false if !options.no_default_keyring => OfHome::Everybody,
+            _ => OfHome::Nobody,
+        };
+        let issuers = signatures.iter().flatten().flat_map(DetachedSignature::claimed_issuers);
+        let from_keyrings = self.keyrings.find(session, &issuers.collect::<Vec<KeyId>>());
+        let asking = Asking::new(&session.world);
+        let publisher = session.world.publisher(&asking);
+        let mut accepted = publisher.signers(from_keyrings, &[], &of_home)?;
+        let certificates = std::mem::take(&mut accepted.certificates);
+        Ok((Judge::new(certificates, publisher.policy())?, accepted))
+    }
+
+    /// Tells the verdicts. A bad signature weighs more than one that cannot be checked.
+    fn tell(
+        &self,
+        session: &Session,
+        judge: &Judge,
+        accepted: &Accepted,
+        signatures: &Signatures,
+        verdicts: &[Verdict],
+    ) -> u8 {
+        let (known, is_gpgv) = (&accepted.known, self.is_gpgv);
+        let mut codes = Vec::new();
+        let mut asserted = session.options.asserted.is_empty();
+        for (signature, verdict) in signatures.iter().zip(verdicts) {
+            codes.push(match signature {
+                Ok(signature) => {
+                    let facts = signature_facts(signature);
+                    let code = Telling { session, judge, known, facts, is_gpgv }.tell(verdict);
+                    asserted = asserted || is_asserted(session, verdict);
+                    code
+                }
+                Err(bad) => not_a_signature(session, bad),
+            });
+        }
+        if !asserted {
+            session.log.say("--assert-signer does not name this signer");
+            codes.push(1);
+        }
+        // No signature is not good.
+        let code = if codes.contains(&1) { Some(1) } else { codes.into_iter().max() };
+        self.keyrings.code(code.unwrap_or(2))
+    }
+}
+
 /// `gpg --verify FILE.sig` is about FILE.
-fn without_extension(log: &Log, signature: &OsStr) -> Option<OsString> {
+fn without_extension(signature: &OsStr) -> Option<&OsStr> {
     let bytes = signature.as_bytes();
     let name = [&b".sig"[..], b".asc", b".sign"].iter().find_map(|end| bytes.strip_suffix(*end))?;
-    log.remark(&format!("assuming signed data in '{}'", Safe::bytes(name)));
-    Some(OsStr::from_bytes(name).to_owned())
+    Some(OsStr::from_bytes(name))
+}
+
+/// Somebody who verifies FILE.asc may believe that FILE was looked at.
+fn warn_of_file_beside(log: &Log, word: &OsStr) {
+    let beside = without_extension(word).filter(|it| is_there(Path::new(it)).unwrap_or(true));
+    if let Some(beside) = beside {
+        let shown = Safe::bytes(beside.as_bytes());
+        log.say(&format!("WARNING: not a detached signature; file '{shown}' was NOT verified!"));
+    }
+}
+
+fn cannot_read(session: &Session, error: disk::Error) -> u8 {
+    let failure = Failure::from(error);
+    let cause = cause_of(&failure);
+    session.log.explain(&failure);
+    session.log.say(&format!("verify signatures failed: {}", cause.words));
+    session.status.say(&format!("FAILURE verify {}", cause.code));
+    2
 }
 
 /// Says why a file is not a detached signature.
@@ -139,200 +283,6 @@ fn not_a_signature(session: &Session, bad: &Bad) -> u8 {
     numbers.iter().for_each(|number| session.status.say(&format!("NODATA {number}")));
     session.log.say("the signature could not be verified.");
     2
-}
-
-/// Tells a verdict, line by line as gpg does.
-struct Telling<'a> {
-    session: &'a Session,
-    judge: &'a Judge,
-    known: &'a Known,
-    facts: SignatureFacts,
-    /// gpgv does not speak of trust: its keyring is the trust.
-    is_gpgv: bool,
-}
-
-impl Telling<'_> {
-    fn tell(&self, verdict: &Verdict) -> u8 {
-        let Session { status, log, .. } = self.session;
-        let facts = &self.facts;
-        let issuer = facts.signers_user_id.as_deref();
-        status.say_of("NEWSIG", issuer.unwrap_or_default());
-        log.remark(&format!("Signature made {}", long_date(facts.created)));
-        let named = facts.fingerprint.as_ref().map(Fingerprint::to_string);
-        let named = named.unwrap_or_else(|| facts.key_id.clone());
-        let algorithm = algorithm_name(facts.algorithm);
-        log.remark(&format!("               using {algorithm} key {named}"));
-        if let Some(issuer) = issuer {
-            log.remark(&format!("               issuer \"{}\"", Safe::bytes(issuer)));
-        }
-        let (signer, bad) = match verdict {
-            Verdict::Good(good) => (Some(good.signer()), None),
-            Verdict::Bad(bad) => (bad.signer(), Some(bad)),
-        };
-        let accepted = |signer: &SignerKey| {
-            self.judge.accepted().iter().find(|it| it.fingerprint() == signer.certificate)
-        };
-        let signer = signer.and_then(|signer| Some((accepted(signer)?, &signer.key)));
-        match (signer, bad) {
-            (Some((certificate, key)), None) => self.speak_well(certificate, key, None),
-            (Some((certificate, key)), Some(bad)) => match bad.reason() {
-                Reason::BadSignature => self.speak_ill(certificate, key),
-                Reason::ExpiredSignature | Reason::ExpiredKey | Reason::RevokedKey => {
-                    self.speak_well(certificate, key, Some((bad.reason(), bad.detail())))
-                }
-                _ => self.cannot_say(bad),
-            },
-            (None, bad) => bad.map_or(2, |bad| self.cannot_say(bad)),
-        }
-    }
-
-    /// Tells of a signature that its key made over these bytes. It is good, unless the key or the
-    /// signature is `over`: expired or revoked.
-    fn speak_well(
-        &self,
-        certificate: &Certificate,
-        key: &Fingerprint,
-        over: Option<(Reason, &str)>,
-    ) -> u8 {
-        let Session { status, log, .. } = self.session;
-        let facts = &self.facts;
-        let primary = certificate.fingerprint();
-        let created = (day(facts.created), seconds(facts.created));
-        let known_as = certificate_facts(certificate, &self.session.world.policy());
-        let trust = self.trust_in(&primary);
-        let (keyword, what, word) = match over {
-            None => ("GOODSIG", "Good", trust.word()),
-            Some((Reason::ExpiredSignature, _)) => ("EXPSIG", "Expired", trust.word()),
-            Some((Reason::ExpiredKey, _)) => ("EXPKEYSIG", "Good", "expired"),
-            Some(_) => ("REVKEYSIG", "Good", "revoked"),
-        };
-        status.say(&format!("KEY_CONSIDERED {primary} 0"));
-        if let (Some((Reason::ExpiredKey, _)), Some(end)) = (over, key_expiry(&known_as, key)) {
-            status.say(&format!("KEYEXPIRED {}", seconds(end)));
-        }
-        status.say(&format!("SIG_ID {} {} {}", facts.id, created.0, created.1));
-        status.say(&format!("KEY_CONSIDERED {primary} 0"));
-        let user_id = self.session.primary_user_id(certificate);
-        status.say_of(&format!("{keyword} {}", key.key_id()), &user_id);
-        let validity = if self.is_gpgv { String::new() } else { format!(" [{word}]") };
-        log.remark(&format!("{what} signature from \"{}\"{validity}", Safe::bytes(&user_id)));
-        let others = known_as.user_ids.iter();
-        for other in others.filter(|other| other.value != user_id && !other.revoked) {
-            let shown = Safe::bytes(&other.value);
-            log.remark(&format!("                aka \"{shown}\"{validity}"));
-        }
-        status.say(&format!(
-            "VALIDSIG {key} {} {} {} 4 0 {} {} {:02x} {primary}",
-            created.0,
-            created.1,
-            facts.expires.map_or(0, seconds),
-            facts.algorithm,
-            facts.hash,
-            facts.class,
-        ));
-        match self.is_gpgv {
-            true => over.iter().for_each(|(_, detail)| log.say(detail)),
-            false => self.speak_of_trust(&primary, trust, over),
-        }
-        if let Some(name) = HashAlgorithm::from_id(facts.hash).map(digest_name) {
-            let kind = if facts.class == 1 { "textmode" } else { "binary" };
-            self.session.verbose(&format!("{kind} signature, digest algorithm {name}"));
-        }
-        u8::from(over.is_some())
-    }
-
-    fn speak_of_trust(
-        &self,
-        primary: &Fingerprint,
-        trust: OwnerTrust,
-        over: Option<(Reason, &str)>,
-    ) {
-        let Session { status, log, options, .. } = self.session;
-        status.say(&format!("KEY_CONSIDERED {primary} 0"));
-        match over {
-            None | Some((Reason::ExpiredSignature, _)) => {}
-            Some((Reason::ExpiredKey, detail)) => {
-                log.say("Note: This key has expired!");
-                log.say(&format!("         {detail}"));
-                log.say(&format!("Primary key fingerprint: {}", primary.grouped()));
-                return;
-            }
-            Some((_, detail)) => {
-                status.say("KEYREVOKED");
-                log.say("WARNING: This key has been revoked by its owner!");
-                log.say("         This could mean that the signature is forged.");
-                log.say(&format!("         {detail}"));
-            }
-        }
-        if options.always_trust {
-            log.remark("WARNING: Using untrusted key!");
-            return;
-        }
-        match trust {
-            OwnerTrust::Ultimate => status.say("TRUST_ULTIMATE 0 pgp"),
-            OwnerTrust::Full => status.say("TRUST_FULLY 0 pgp"),
-            OwnerTrust::Unknown => {
-                status.say("TRUST_UNDEFINED 0 pgp");
-                log.remark("WARNING: This key is not certified with a trusted signature!");
-                log.remark(
-                    "         There is no indication that the signature belongs to the owner.",
-                );
-                log.remark(&format!("Primary key fingerprint: {}", primary.grouped()));
-            }
-        }
-        if let Some((Reason::ExpiredSignature, detail)) = over {
-            log.say(detail);
-        }
-    }
-
-    /// Tells of a signature that names a known key, but is not by that key over these bytes.
-    fn speak_ill(&self, certificate: &Certificate, key: &Fingerprint) -> u8 {
-        let primary = certificate.fingerprint();
-        let user_id = self.session.primary_user_id(certificate);
-        let Session { status, log, .. } = self.session;
-        status.say(&format!("KEY_CONSIDERED {primary} 0"));
-        status.say(&format!("KEY_CONSIDERED {primary} 0"));
-        status.say_of(&format!("BADSIG {}", key.key_id()), &user_id);
-        log.say(&format!("BAD signature from \"{}\"", Safe::bytes(&user_id)));
-        1
-    }
-
-    /// Tells of a signature by an unknown key, or of a kind that does not count here.
-    fn cannot_say(&self, bad: &Bad) -> u8 {
-        // RFC 9580 has no numbers for reasons; these are gpg's, of libgpg-error.
-        let code = match bad.reason() {
-            Reason::UnknownSigner => 9,
-            Reason::WeakHash => 5,
-            Reason::WeakKey => 4,
-            Reason::FutureSignature => 39,
-            Reason::NotASigningKey => 125,
-            _ => 1,
-        };
-        let facts = &self.facts;
-        let fingerprint = facts.fingerprint.as_ref().map_or("-".into(), Fingerprint::to_string);
-        let Session { status, log, .. } = self.session;
-        status.say(&format!(
-            "ERRSIG {} {} {} {:02x} {} {code} {fingerprint}",
-            facts.key_id,
-            facts.algorithm,
-            facts.hash,
-            facts.class,
-            seconds(facts.created),
-        ));
-        if bad.reason() == Reason::UnknownSigner {
-            status.say(&format!("NO_PUBKEY {}", facts.key_id));
-            log.say("Can't check signature: No public key");
-        } else {
-            log.say(&format!("Can't check signature: {}", bad.detail()));
-        }
-        2
-    }
-
-    fn trust_in(&self, primary: &Fingerprint) -> OwnerTrust {
-        let known = (!self.session.options.no_default_keyring).then_some(self.known);
-        let key = known.and_then(|known| Some((known.keys.get(primary)?, &known.trusted)));
-        key.map_or(OwnerTrust::Unknown, |(key, trusted)| trust_in(key, trusted))
-    }
 }
 
 /// Returns whether a signature is good and by a signer that `--assert-signer` names.
@@ -364,27 +314,4 @@ fn asserted_fingerprints(word: &OsStr) -> Vec<Fingerprint> {
         .lines()
         .filter_map(|line| read(line.split('#').next().unwrap_or_default()))
         .collect()
-}
-
-/// Returns when the key, or its certificate, expired.
-fn key_expiry(certificate: &CertificateFacts, key: &Fingerprint) -> Option<SystemTime> {
-    let of_key = certificate.keys.iter().find(|facts| facts.description.fingerprint == *key);
-    let mut ends = of_key.into_iter().chain(certificate.keys.first());
-    ends.find_map(|facts| match facts.description.weakness {
-        Some(Weakness::Expired(time)) => Some(time),
-        _ => None,
-    })
-}
-
-/// Returns gpg's name of a public-key algorithm.
-fn algorithm_name(number: u8) -> &'static str {
-    match number {
-        1..=3 => "RSA",
-        16 | 20 => "ELG",
-        17 => "DSA",
-        18 => "ECDH",
-        19 => "ECDSA",
-        22 => "EDDSA",
-        _ => "?",
-    }
 }

@@ -175,7 +175,7 @@ pub(super) fn one_secret(
 }
 
 /// Returns the certificates in a file that `--key` names, with the revocations in it.
-pub(super) fn certificates_of(
+pub fn certificates_of(
     bytes: &[u8],
     path: &Path,
     publisher: &Publisher<'_>,

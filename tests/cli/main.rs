@@ -26,6 +26,7 @@ mod mistakes;
 mod reasons;
 mod several;
 mod sign;
+mod sopv;
 mod streams;
 mod times;
 mod verify;

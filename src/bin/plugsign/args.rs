@@ -1,6 +1,6 @@
 //! The command line: one variant a subcommand.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::commands::{
     announce, check, completions, doctor, export, extend, import, keygen, list, man, marketplace,
-    passwd, refresh, revoke, rotate, sign, trust, user_ids, verify,
+    passwd, refresh, revoke, rotate, sign, sopv, trust, user_ids, verify,
 };
 use crate::edge::global::Global;
 use crate::edge::report::{Report, usage};
@@ -59,6 +59,7 @@ pub enum Command {
     RevokeUid(user_ids::RevokeUidArguments),
     Refresh(refresh::Arguments),
     Gpg(gpg::Arguments),
+    Sopv(sopv::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -84,8 +85,8 @@ impl Command {
             Command::Adduid(arguments) => Box::new(user_ids::add(arguments, world)?),
             Command::RevokeUid(arguments) => Box::new(user_ids::revoke(arguments, world)?),
             Command::Refresh(arguments) => Box::new(refresh::run(arguments, world)?),
-            // Its command lines never come this far, see `in_place_of_gpg`.
-            Command::Gpg(_) => {
+            // Its command lines never come this far, see `of_another`.
+            Command::Gpg(_) | Command::Sopv(_) => {
                 return usage(
                     "only --home may stand before gpg: what follows gpg are its own options",
                 );
@@ -103,14 +104,29 @@ pub fn whole() -> Vec<OsString> {
     std::env::args_os().collect()
 }
 
-/// Returns whose command line it is, with its arguments, if it is gpg's or gpgv's: by the program's
-/// name, or `plugsign [--home DIR] gpg`. What follows are gpg's options. clap must see none of
-/// them.
-pub fn in_place_of_gpg(whole: &[OsString]) -> Option<(Personality, Global, Vec<OsString>)> {
+/// Another program whose command lines plugsign takes.
+pub enum Other {
+    Gnupg(Personality),
+    Sopv,
+}
+
+impl Other {
+    fn of(name: &OsStr) -> Option<Other> {
+        match Personality::of(name) {
+            Some(personality) => Some(Other::Gnupg(personality)),
+            None => (name == "sopv").then_some(Other::Sopv),
+        }
+    }
+}
+
+/// Returns whose command line it is, with its arguments, if it is another program's: by the
+/// program's name, or `plugsign [--home DIR] gpg`. What follows are that program's options. clap
+/// must see none of them.
+pub fn of_another(whole: &[OsString]) -> Option<(Other, Global, Vec<OsString>)> {
     let (program, mut rest) = whole.split_first()?;
     let mut global = Global::default();
-    if let Some(personality) = Path::new(program).file_name().and_then(Personality::of) {
-        return Some((personality, global, rest.to_vec()));
+    if let Some(other) = Path::new(program).file_name().and_then(Other::of) {
+        return Some((other, global, rest.to_vec()));
     }
     loop {
         match rest {
@@ -119,8 +135,8 @@ pub fn in_place_of_gpg(whole: &[OsString]) -> Option<(Personality, Global, Vec<O
                 rest = after;
             }
             [word, after @ ..] => {
-                if let Some(personality) = Personality::of(word) {
-                    return Some((personality, global, after.to_vec()));
+                if let Some(other) = Other::of(word) {
+                    return Some((other, global, after.to_vec()));
                 }
                 global.home = Some(word.to_str()?.strip_prefix("--home=")?.into());
                 rest = after;

@@ -13,6 +13,8 @@ use std::process::ExitCode;
 use plugsign::publisher::failure::Failure;
 use zeroize::Zeroize;
 
+use crate::args::Other;
+use crate::commands::sopv;
 use crate::edge::terminal::Terminal;
 use crate::edge::world::World;
 
@@ -41,8 +43,11 @@ fn wipe_stack() {
 #[inline(never)]
 fn run() -> ExitCode {
     let whole = args::whole();
-    if let Some((personality, global, arguments)) = args::in_place_of_gpg(&whole) {
-        return gpg::run(personality, &global, &whole, arguments);
+    if let Some((other, global, arguments)) = args::of_another(&whole) {
+        return match other {
+            Other::Gnupg(personality) => gpg::run(personality, &global, &whole, arguments),
+            Other::Sopv => sopv::run(&global, arguments),
+        };
     }
     let (cli, command) = match args::parse(whole) {
         Ok(parsed) => parsed,

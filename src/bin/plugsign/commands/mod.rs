@@ -16,6 +16,7 @@ pub mod refresh;
 pub mod revoke;
 pub mod rotate;
 pub mod sign;
+pub mod sopv;
 pub mod trust;
 pub mod user_ids;
 pub mod verify;

@@ -152,8 +152,9 @@ impl Sweep {
             }
         }
         assert!(
-            // The fewest that a file takes: it is made, written, named, and its folder synced.
-            kills >= 4 && errors >= 30 && interrupted >= 5,
+            // The fewest that a file takes: it is made, written, named, and its folder synced. One
+            // that is removed is only opened less often.
+            kills >= 4 && errors >= 30 && interrupted >= 4,
             "{line}: a trace too short: {kills}, {errors}, {interrupted}"
         );
         let _ = writeln!(

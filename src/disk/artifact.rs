@@ -8,12 +8,11 @@ use std::sync::atomic::AtomicU64;
 use zeroize::Zeroizing;
 
 use super::beneath;
-use super::checksums::Sha256;
+use super::checksums::is_list;
 use super::file::{Links, Stamp, folder_of, is_there, open_regular, read_small, with_ending};
 use super::folder::Folder;
 use super::still::{Counted, hash_still};
 use crate::disk::error::{Error, Result};
-use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::cleartext::MAX_CLEARTEXT;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
@@ -34,11 +33,6 @@ pub struct Artifact {
     pub is_cleartext: bool,
 }
 
-/// Returns the digest among those that were computed.
-pub fn sha256(content: &Hashed) -> Option<Sha256> {
-    content.digest(ContentHash::SHA256, b"")?.try_into().ok()
-}
-
 impl Artifact {
     /// Returns a file that was found when a folder was walked.
     pub fn found(path: PathBuf, root: &Path) -> Artifact {
@@ -48,6 +42,14 @@ impl Artifact {
     /// Returns a file that was named itself.
     pub fn named(path: PathBuf) -> Artifact {
         Artifact { path, root: None, signature: None, is_cleartext: false }
+    }
+
+    /// Returns whether it is a list of checksums, by its name.
+    pub fn is_list(&self) -> bool {
+        match self.is_cleartext {
+            true => is_list(&self.path.with_extension("")),
+            false => is_list(&self.path),
+        }
     }
 
     /// Returns where its signature goes: `FILE.sig`, or `FILE.asc` if armored.
@@ -89,9 +91,9 @@ impl Artifact {
     }
 
     /// Hashes it for a signature. `read` counts the bytes as they are read.
-    pub(crate) fn hash_still(&self, read: &AtomicU64) -> Result<Hashed> {
+    pub(crate) fn hash_still(&self, ways: &[ContentHash], read: &AtomicU64) -> Result<Hashed> {
         let (mut file, _) = self.open()?;
-        hash_still(&mut file, &self.path, &[ContentHash::SHA256], read)
+        hash_still(&mut file, &self.path, ways, read)
     }
 
     /// Opens the folder that an output goes into. Beside a file that was found, that is the folder
@@ -130,19 +132,20 @@ impl Artifact {
     /// Reads it as a text to sign, or with its signatures.
     /// Fails if it cannot be read, is larger than such files may be, or changes meanwhile.
     pub fn read_text(&self) -> Result<Vec<u8>> {
-        let mut text = Vec::new();
-        self.read_once(|file| file.take(MAX_CLEARTEXT + 1).read_to_end(&mut text))?;
-        if text.len() as u64 > MAX_CLEARTEXT {
-            let name = self.path.display().to_string();
-            return Err(Error::TooLarge { name, what: "a text", limit: MAX_CLEARTEXT });
-        }
-        Ok(text)
+        self.read_within("a text", MAX_CLEARTEXT)
     }
 
-    /// Returns its digest. `read` counts the bytes as they are read.
-    pub fn digest(&self, read: &AtomicU64) -> Result<Sha256> {
-        let content = self.hash([ContentHash::SHA256], read)?;
-        Ok(sha256(&content).ok_or_else(|| openpgp::Error::crypto("hashing")("no SHA-256"))?)
+    /// Reads it whole. Fails as [`Artifact::read_text`] does.
+    pub(crate) fn read_within(&self, what: &'static str, limit: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read_once(|file| file.take(limit + 1).read_to_end(&mut bytes))?;
+        match bytes.len() as u64 > limit {
+            false => Ok(bytes),
+            true => {
+                let name = self.path.display().to_string();
+                Err(Error::TooLarge { name, what, limit })
+            }
+        }
     }
 
     /// Reads the signature file that was named, or the one beside it.

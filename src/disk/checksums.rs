@@ -1,40 +1,107 @@
-//! `SHA256SUMS`: the names of a release, covered by a signature too.
+//! Lists of checksums: the names of a release, covered by one signature.
 //!
 //! A signature covers bytes and not names. An old archive under a new version's name still
-//! verifies. A signed list of names and digests closes that gap. The format is that of coreutils.
-//! Each line is `DIGEST NAME` with two spaces. A line with an escaped name begins with a backslash.
+//! verifies. A signed list of names and digests closes that gap. Lists are written in coreutils'
+//! form: each line is `DIGEST NAME` with two spaces, and a line with an escaped name begins with a
+//! backslash. BSD's form (`SHA256 (NAME) = DIGEST`) is read, too.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
 use crate::disk::error::{Error, Result};
+use crate::openpgp::hash::{ContentHash, HashAlgorithm, Hashed};
+use crate::text::Safe;
 
-/// The name of the list.
-pub const CHECKSUMS: &str = "SHA256SUMS";
+/// The most bytes that a list may have: some 400,000 files.
+pub const MAX_CHECKSUMS: u64 = 32 * 1024 * 1024;
 
-/// The most bytes that a list may have: more than 20,000 files.
-pub const MAX_CHECKSUMS: u64 = 8 * 1024 * 1024;
+/// What a list's digests are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DigestKind {
+    /// SHA-256, of 32 bytes.
+    Sha256,
+    /// SHA-512, of 64 bytes.
+    Sha512,
+}
 
-/// A SHA-256 digest.
-pub type Sha256 = [u8; 32];
+impl DigestKind {
+    /// Returns how content is hashed for it.
+    pub fn way(self) -> ContentHash {
+        let algorithm = match self {
+            DigestKind::Sha256 => HashAlgorithm::Sha256,
+            DigestKind::Sha512 => HashAlgorithm::Sha512,
+        };
+        ContentHash { algorithm, text: false }
+    }
+
+    /// Returns the usual name of a list.
+    pub fn list_name(self) -> &'static str {
+        match self {
+            DigestKind::Sha256 => "SHA256SUMS",
+            DigestKind::Sha512 => "SHA512SUMS",
+        }
+    }
+
+    /// Returns the digest of content that was hashed this way.
+    pub fn of(self, content: &Hashed) -> Option<Box<[u8]>> {
+        content.digest(self.way(), b"").map(Vec::into_boxed_slice)
+    }
+
+    fn of_digits(digits: usize) -> Option<DigestKind> {
+        match digits {
+            64 => Some(DigestKind::Sha256),
+            128 => Some(DigestKind::Sha512),
+            _ => None,
+        }
+    }
+}
+
+/// Returns whether a file is a list of checksums, by its name.
+pub fn is_list(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_bytes().to_ascii_lowercase();
+    let has = |part: &[u8]| name.windows(part.len()).any(|it| it == part);
+    let is_sums = has(b"sha256sums") || has(b"sha512sums") || has(b"shasums256");
+    let is_other = [&b".sig"[..], b".asc", b".gpg", b".sign", b".minisig", b".sigstore"];
+    let ends = |end: &[u8]| name.ends_with(end);
+    (is_sums && !is_other.iter().any(|end| ends(end)))
+        || ends(b"checksums.txt")
+        || is_of_one_file(path)
+}
+
+/// Returns whether a list is of one file: `FILE.sha256` says nothing of its neighbours.
+pub fn is_of_one_file(list: &Path) -> bool {
+    list.extension().is_some_and(|ending| ending == "sha256" || ending == "sha512")
+}
 
 /// The digests of files, by their paths relative to the list's folder.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checksums {
-    entries: BTreeMap<PathBuf, Sha256>,
+    kind: DigestKind,
+    entries: BTreeMap<PathBuf, Box<[u8]>>,
 }
 
 impl Checksums {
+    /// Makes an empty list.
+    pub fn new(kind: DigestKind) -> Checksums {
+        Checksums { kind, entries: BTreeMap::new() }
+    }
+
+    /// Returns what the digests are.
+    pub fn kind(&self) -> DigestKind {
+        self.kind
+    }
+
     /// Adds a file.
-    pub fn insert(&mut self, name: PathBuf, digest: Sha256) {
+    pub fn insert(&mut self, name: PathBuf, digest: Box<[u8]>) {
         self.entries.insert(name, digest);
     }
 
     /// Returns a file's digest.
-    pub fn get(&self, name: &Path) -> Option<&Sha256> {
-        self.entries.get(name)
+    pub fn get(&self, name: &Path) -> Option<&[u8]> {
+        self.entries.get(name).map(|digest| &digest[..])
     }
 
     /// Returns all names.
@@ -61,45 +128,74 @@ impl Checksums {
             text.extend([hex(digest).as_bytes(), b"  ", &escaped, b"\n"].concat());
         }
         if text.len() as u64 > MAX_CHECKSUMS {
-            let (name, what) = (CHECKSUMS.into(), "a list of checksums");
+            let (name, what) = (self.kind.list_name().into(), "a list of checksums");
             return Err(Error::TooLarge { name, what, limit: MAX_CHECKSUMS });
         }
         Ok(text)
     }
 
-    /// Reads a list, text or binary mode (`DIGEST *NAME`). A malformed line, a name that is listed
-    /// twice, and a name that leads out of the folder are [`Error::Malformed`].
-    pub fn read(text: &[u8]) -> Result<Checksums> {
-        let mut checksums = Checksums::default();
+    /// Reads a list in coreutils' text and binary forms or BSD's, with either line end. `list` is
+    /// its file: FILE.sha256 may be a digest alone, which is FILE's. [`Error::Malformed`] are a
+    /// line that is none, two kinds of digests, a name that is listed twice, and a name that leads
+    /// out of the folder: half a list is none.
+    pub fn read(text: &[u8], list: &Path) -> Result<Checksums> {
+        let mut checksums = None;
+        let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
         for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
-            if line.is_empty() {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            let malformed =
-                |why: &str| Error::Malformed(format!("line {} of {CHECKSUMS} {why}", number + 1));
-            let (name, digest) = read_line(line).ok_or_else(|| malformed("is no checksum"))?;
+            let malformed = |why: &str| {
+                let list = Safe::path(list);
+                Error::Malformed(format!("line {} of {list} {why}", number + 1))
+            };
+            let (name, digits) =
+                read_line(line, list).ok_or_else(|| malformed("is no checksum"))?;
+            let (kind, digest) = DigestKind::of_digits(digits.len())
+                .and_then(|kind| Some((kind, unhex(digits)?)))
+                .ok_or_else(|| malformed("has no SHA-256 or SHA-512 digest"))?;
+            let checksums = checksums.get_or_insert_with(|| Checksums::new(kind));
             let inside = name.components().all(|part| matches!(part, Component::Normal(_)));
             if !inside || name.as_os_str().is_empty() {
                 return Err(malformed("names a file outside the folder"));
+            }
+            if checksums.kind != kind {
+                return Err(malformed("has another kind of digest than the lines before"));
             }
             if checksums.entries.insert(name, digest).is_some() {
                 return Err(malformed("names a file a second time"));
             }
         }
-        Ok(checksums)
+        Ok(checksums.unwrap_or_else(|| Checksums::new(DigestKind::Sha256)))
     }
 }
 
-fn read_line(line: &[u8]) -> Option<(PathBuf, Sha256)> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+/// Returns the name and the digits of a line.
+fn read_line<'a>(line: &'a [u8], list: &Path) -> Option<(PathBuf, &'a [u8])> {
     let escaped = line.strip_prefix(b"\\");
-    let (digest, name) = escaped.unwrap_or(line).split_at_checked(64)?;
-    let name = name.strip_prefix(b"  ").or_else(|| name.strip_prefix(b" *"))?;
+    let line = escaped.unwrap_or(line);
+    let bsd = [&b"SHA256 ("[..], b"SHA512 ("].iter().find_map(|tag| line.strip_prefix(*tag));
+    let (name, digits) = match bsd {
+        Some(rest) => {
+            let end = rest.windows(4).rposition(|part| part == b") = ")?;
+            (&rest[..end], &rest[end + 4..])
+        }
+        None => match line.iter().position(|byte| *byte == b' ') {
+            Some(end) => {
+                let (digits, name) = line.split_at(end);
+                (name.strip_prefix(b"  ").or_else(|| name.strip_prefix(b" *"))?, digits)
+            }
+            // A digest alone.
+            None if is_of_one_file(list) => (list.file_stem()?.as_bytes(), line),
+            None => return None,
+        },
+    };
     let name = if escaped.is_some() { unescape(name)? } else { name.to_vec() };
-    let name = PathBuf::from(std::ffi::OsString::from_vec(name));
+    let name = PathBuf::from(OsString::from_vec(name));
     // `sha256sum` in the folder itself may write `./NAME`.
     let name = name.strip_prefix("./").map(Path::to_path_buf).unwrap_or(name);
-    Some((name, unhex(digest)?))
+    Some((name, digits))
 }
 
 fn escape(name: &[u8]) -> Vec<u8> {
@@ -137,13 +233,12 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn unhex(digits: &[u8]) -> Option<Sha256> {
-    let mut digest = [0; 32];
-    for (place, pair) in digits.chunks_exact(2).enumerate() {
+fn unhex(digits: &[u8]) -> Option<Box<[u8]>> {
+    let pair = |pair: &[u8]| {
         let pair = std::str::from_utf8(pair).ok().filter(|pair| !pair.starts_with('+'))?;
-        *digest.get_mut(place)? = u8::from_str_radix(pair, 16).ok()?;
-    }
-    Some(digest)
+        u8::from_str_radix(pair, 16).ok()
+    };
+    digits.chunks_exact(2).map(pair).collect()
 }
 
 #[cfg(test)]
@@ -153,31 +248,31 @@ mod tests {
     const DIGITS: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
     fn read(text: &str) -> Result<Checksums> {
-        Checksums::read(text.as_bytes())
+        Checksums::read(text.as_bytes(), Path::new("SHA256SUMS"))
     }
 
     #[test]
     fn what_is_written_is_read_back_whatever_the_names_are() {
-        let mut checksums = Checksums::default();
+        let mut checksums = Checksums::new(DigestKind::Sha256);
         for name in [&b"a.tar.gz"[..], b"b\nc", b"d\\e", b"\xff.zip", b"sub/f.zip", b"-x", b" y"] {
-            checksums.insert(PathBuf::from(std::ffi::OsString::from_vec(name.to_vec())), [7; 32]);
+            checksums.insert(PathBuf::from(OsString::from_vec(name.to_vec())), Box::new([7; 32]));
         }
         let text = checksums.to_bytes().unwrap();
-        assert_eq!(Checksums::read(&text).unwrap(), checksums);
+        assert_eq!(Checksums::read(&text, Path::new("SHA256SUMS")).unwrap(), checksums);
     }
 
     #[test]
     fn names_that_have_to_be_escaped_mark_their_line() {
-        let mut checksums = Checksums::default();
+        let mut checksums = Checksums::new(DigestKind::Sha256);
         checksums.insert("a\nb".into(), unhex(DIGITS.as_bytes()).unwrap());
         assert_eq!(checksums.to_bytes().unwrap(), format!("\\{DIGITS}  a\\nb\n").as_bytes());
     }
 
     #[test]
     fn the_order_is_that_of_the_bytes() {
-        let mut checksums = Checksums::default();
+        let mut checksums = Checksums::new(DigestKind::Sha256);
         for name in ["a/b", "a-1", "a.zip", "B"] {
-            checksums.insert(name.into(), [7; 32]);
+            checksums.insert(name.into(), Box::new([7; 32]));
         }
         let text = String::from_utf8(checksums.to_bytes().unwrap()).unwrap();
         let names: Vec<&str> = text.lines().map(|line| &line[66..]).collect();
@@ -186,9 +281,9 @@ mod tests {
 
     #[test]
     fn a_list_that_would_not_be_read_is_not_written() {
-        let mut checksums = Checksums::default();
-        for number in 0..MAX_CHECKSUMS / 300 {
-            checksums.insert(format!("{number:0240}").into(), [7; 32]);
+        let mut checksums = Checksums::new(DigestKind::Sha256);
+        for number in 0..MAX_CHECKSUMS / 1000 {
+            checksums.insert(format!("{number:0950}").into(), Box::new([7; 32]));
         }
         assert!(matches!(checksums.to_bytes(), Err(Error::TooLarge { .. })));
     }
@@ -197,6 +292,38 @@ mod tests {
     fn both_modes_of_coreutils_are_read() {
         let checksums = read(&format!("{DIGITS} *a\r\n{DIGITS}  ./b\n")).unwrap();
         assert_eq!(checksums.names().collect::<Vec<_>>(), [Path::new("a"), Path::new("b")]);
+    }
+
+    #[test]
+    fn other_forms_are_read_and_a_digest_alone_is_that_of_the_file() {
+        let bsd = format!("\u{feff}# by hand\r\nSHA512 (a (1).zip) = {DIGITS}{DIGITS}\r\n");
+        let checksums = read(&bsd).unwrap();
+        assert_eq!(checksums.kind(), DigestKind::Sha512);
+        assert_eq!(checksums.names().collect::<Vec<_>>(), [Path::new("a (1).zip")]);
+        let alone = Checksums::read(DIGITS.as_bytes(), Path::new("d/a.zip.sha256")).unwrap();
+        assert!(alone.get(Path::new("a.zip")).is_some());
+        let escaped = read(&format!("\\SHA256 (a\\nb) = {DIGITS}")).unwrap();
+        assert!(escaped.get(Path::new("a\nb")).is_some());
+    }
+
+    #[test]
+    fn lists_are_known_by_their_names() {
+        for name in [
+            "SHA256SUMS",
+            "app_1.0_SHA256SUMS",
+            "sha512sums.txt",
+            "SHASUMS256.txt",
+            "checksums.txt",
+            "app_1.0_checksums.txt",
+            "a.zip.sha256",
+            "d/a.zip.sha512",
+        ] {
+            assert!(is_list(Path::new(name)), "{name}");
+        }
+        for name in ["SHA256SUMS.sig", "SHA256SUMS.asc", "a.zip", "checksums", "SHA1SUMS", "a.md5"]
+        {
+            assert!(!is_list(Path::new(name)), "{name}");
+        }
     }
 
     #[test]
@@ -210,6 +337,10 @@ mod tests {
             format!("{}  a", &DIGITS[1..]),
             format!("\\{DIGITS}  a\\x"),
             "hello".into(),
+            DIGITS.into(),
+            format!("{DIGITS}  a\n{DIGITS}{DIGITS}  b"),
+            format!("SHA256 (a) = {DIGITS}{DIGITS}x"),
+            format!("SHA1 (a) = {DIGITS}"),
         ] {
             assert!(read(&text).is_err(), "{text}");
         }

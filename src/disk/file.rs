@@ -192,7 +192,7 @@ pub fn folder_of(path: &Path) -> &Path {
 }
 
 /// Returns a path with something added to its end: `FILE.sig` for `FILE` and `.sig`.
-pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)

@@ -5,18 +5,57 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use walkdir::{DirEntry, WalkDir};
 
 use super::artifact::Artifact;
-use super::file::{Links, folder_of, is_there, open_regular};
+use super::checksums::{is_list, is_of_one_file};
+use super::file::{Links, folder_of, is_there, open_regular, with_ending};
 use crate::disk::error::{Error, Result};
 use crate::mattermost::bundle::MANIFEST_NAMES;
 use crate::openpgp::cleartext;
 use crate::text::Safe;
 
-/// The names of release archives.
-const ARCHIVES: [&str; 7] = ["*.tar", "*.tar.*", "*.tgz", "*.tbz2", "*.txz", "*.tzst", "*.zip"];
+/// The names of a release's artifacts, whatever the case of their letters: archives; packages and
+/// installers; packages of languages; images; lists of what is in them.
+const ARTIFACTS: [&str; 35] = [
+    "*.tar",
+    "*.tar.*",
+    "*.tgz",
+    "*.tbz2",
+    "*.txz",
+    "*.tzst",
+    "*.zip",
+    "*.7z",
+    "*.deb",
+    "*.rpm",
+    "*.apk",
+    "*.aab",
+    "*.msi",
+    "*.exe",
+    "*.dmg",
+    "*.pkg",
+    "*.appimage",
+    "*.snap",
+    "*.flatpak",
+    "*.jar",
+    "*.war",
+    "*.whl",
+    "*.gem",
+    "*.crate",
+    "*.nupkg",
+    "*.vsix",
+    "*.xpi",
+    "*.crx",
+    "*.iso",
+    "*.img",
+    "*.qcow2",
+    // As image-1.0.img.xz and disk.qcow2.zst.
+    "*.{iso,img,qcow2}.{gz,xz,bz2,zst,lz4,lzma}",
+    "*.spdx.json",
+    "*.cdx.json",
+    "*.spdx",
+];
 
 /// The names of files that are never artifacts: signatures, checksums, unfinished files.
 const NEVER: [&str; 20] = [
@@ -54,23 +93,35 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Takes release archives, or what `include` names instead, without what `exclude` names.
-    /// Patterns match base names. Signatures, checksums, hidden and temporary files are never
-    /// taken. A broken pattern is [`Error::Malformed`], and so is one that no base name can match.
+    /// Takes artifacts by their usual names, or what `include` names instead, without what
+    /// `exclude` names. Patterns match base names. Signatures, lists of checksums, hidden and
+    /// temporary files are never taken. A broken pattern is [`Error::Malformed`], and so is one
+    /// that no base name can match.
     pub fn new(include: &[String], exclude: &[String]) -> Result<Selection> {
         let include = match include.is_empty() {
-            true => globs(&ARCHIVES)?,
-            false => globs(include)?,
+            true => globs(&ARTIFACTS, true)?,
+            false => globs(include, false)?,
         };
-        Ok(Selection { include, exclude: globs(exclude)?, never: globs(&NEVER)? })
+        let (exclude, never) = (globs(exclude, false)?, globs(&NEVER, false)?);
+        Ok(Selection { include, exclude, never })
+    }
+
+    /// Takes all files but those that `exclude` names, and those that are never taken.
+    pub fn all(exclude: &[String]) -> Result<Selection> {
+        Selection::new(&["*".into()], exclude)
     }
 
     fn takes(&self, name: &Path) -> bool {
-        self.include.is_match(name) && !self.exclude.is_match(name) && !self.never.is_match(name)
+        self.include.is_match(name) && self.may_take(name)
+    }
+
+    /// Returns whether nothing but its name keeps a file from being taken.
+    fn may_take(&self, name: &Path) -> bool {
+        !self.exclude.is_match(name) && !self.never.is_match(name) && !is_list(name)
     }
 }
 
-fn globs(patterns: &[impl AsRef<str>]) -> Result<GlobSet> {
+fn globs(patterns: &[impl AsRef<str>], any_case: bool) -> Result<GlobSet> {
     let malformed = |error: globset::Error| {
         Error::Malformed(format!("not a pattern: {}", Safe::text(&error.to_string())))
     };
@@ -81,7 +132,8 @@ fn globs(patterns: &[impl AsRef<str>]) -> Result<GlobSet> {
             let why = "a pattern matches the names of files, without their folders";
             return Err(Error::Malformed(format!("{why}: {}", Safe::text(pattern))));
         }
-        set.add(Glob::new(pattern).map_err(malformed)?);
+        let glob = GlobBuilder::new(pattern).case_insensitive(any_case).build();
+        set.add(glob.map_err(malformed)?);
     }
     set.build().map_err(malformed)
 }
@@ -96,14 +148,18 @@ pub struct Release {
     pub orphans: Vec<PathBuf>,
     /// The files in folders with the signatures of further signers: `FILE.KEYID.sig`.
     pub further: Vec<Artifact>,
-    /// How many files in folders were skipped, without signatures.
-    pub passed_over: usize,
-    /// The skipped files with the name of an archive: links, and files in unpacked plugins.
+    /// The files in folders that were skipped, without signatures.
+    pub passed_over: Vec<PathBuf>,
+    /// The skipped files with the name of an artifact: links, and files in unpacked plugins.
     pub archives_passed_over: Vec<PathBuf>,
+    /// The files that were skipped only because they have other names than artifacts.
+    pub unusual: Vec<PathBuf>,
     /// What could not be examined.
     pub unreadable: Vec<(PathBuf, Error)>,
     /// The folders among the paths.
     pub folders: Vec<PathBuf>,
+    /// The lists of checksums with a signature that lie beside named files.
+    pub lists_beside: Vec<Artifact>,
     /// The place in the list of an artifact with its signature.
     places: BTreeMap<(PathBuf, Option<PathBuf>), usize>,
     /// The folders that were walked, the files found there, and orphans that were named.
@@ -158,8 +214,7 @@ impl Release {
             for file in files {
                 match selection.takes(base_name(&file)) {
                     true => release.add(Artifact::found(file, path)),
-                    false if signed_by(&file).is_none() => release.passed_over += 1,
-                    false => {}
+                    false => release.pass_over_by_name(file, selection),
                 }
             }
         }
@@ -177,6 +232,7 @@ impl Release {
                 release.unreadable.push((path.clone(), error));
             }
         }
+        release.add_lists_beside();
         Ok(release.without_doubles())
     }
 
@@ -210,6 +266,29 @@ impl Release {
             }
         }
         Ok(())
+    }
+
+    /// Finds the signed lists in the folders of named files.
+    fn add_lists_beside(&mut self) {
+        let named = self.artifacts.iter().filter(|it| it.root.is_none() && !it.is_list());
+        let named: Vec<PathBuf> = named.map(|it| it.path.clone()).collect();
+        let folders: BTreeSet<&Path> = named.iter().map(|path| folder_of(path)).collect();
+        let of_several = folders.into_iter().flat_map(lists_in);
+        let of_one = named
+            .iter()
+            .flat_map(|path| [".sha256", ".sha512"].map(|ending| with_ending(path, ending)));
+        for list in of_several.chain(of_one) {
+            let signature = with_ending(&list, ".asc");
+            let artifact = match is_cleartext_file(&signature) {
+                true => Artifact { is_cleartext: true, ..Artifact::named(signature) },
+                false => Artifact::named(list),
+            };
+            let is_signed = || artifact.find_signature().is_ok_and(|signature| signature.is_some());
+            let is_known = self.artifacts.iter().any(|it| plain(&it.path) == plain(&artifact.path));
+            if !is_known && (artifact.is_cleartext || is_signed()) {
+                self.lists_beside.push(artifact);
+            }
+        }
     }
 
     /// Files that were skipped in one folder, and found in another or named, count as found.
@@ -256,7 +335,9 @@ impl Release {
                         .is_ok_and(|preferred| preferred.is_some_and(|it| it != *signature));
                     let second = signed.entry(artifact).or_default();
                     match is_second {
-                        true if is_certificate(signature) => self.passed_over += 1,
+                        true if is_certificate(signature) => {
+                            self.passed_over.push(signature.clone());
+                        }
                         true => *second = Some(signature.clone()),
                         false => {}
                     }
@@ -266,7 +347,9 @@ impl Release {
                     let signature = Some(signature.clone());
                     self.further.push(Artifact { signature, ..artifact_at(artifact) });
                 }
-                (None, None) if is_certificate(signature) => self.passed_over += 1,
+                (None, None) if is_certificate(signature) => {
+                    self.passed_over.push(signature.clone());
+                }
                 (None, None) => self.orphans.push(signature.clone()),
             }
         }
@@ -278,8 +361,8 @@ impl Release {
                 if let Some(signature) = second.flatten() {
                     self.add(Artifact { signature: Some(signature), ..artifact });
                 }
-            } else if signed_by(&file).is_none() {
-                self.passed_over += 1;
+            } else {
+                self.pass_over_by_name(file, selection);
             }
         }
     }
@@ -287,11 +370,32 @@ impl Release {
     /// Counts files that are skipped, without signatures.
     fn pass_over(&mut self, files: impl Iterator<Item = PathBuf>, selection: &Selection) {
         for file in files.filter(|file| signed_by(file).is_none()) {
-            self.passed_over += 1;
             if selection.takes(base_name(&file)) {
-                self.archives_passed_over.push(file);
+                self.archives_passed_over.push(file.clone());
             }
+            self.passed_over.push(file);
         }
+    }
+
+    /// Skips a file that has no artifact's name, unless it is a signature.
+    fn pass_over_by_name(&mut self, file: PathBuf, selection: &Selection) {
+        if signed_by(&file).is_none() {
+            if selection.may_take(base_name(&file)) {
+                self.unusual.push(file.clone());
+            }
+            self.passed_over.push(file);
+        }
+    }
+
+    /// Returns skipped files that seem to be of the same release as these: they are in the same
+    /// folder, and have the same version in their names.
+    pub fn neighbours_of<'a>(&self, files: impl Iterator<Item = &'a Path>) -> Vec<&Path> {
+        let place = |file: &Path, version: &[u8]| (folder_of(file).to_owned(), version.to_vec());
+        let places = files.flat_map(|file| versions(file).map(move |it| place(file, it)));
+        let places: BTreeSet<(PathBuf, Vec<u8>)> = places.collect();
+        let is_neighbour =
+            |file: &&Path| versions(file).any(|it| places.contains(&place(file, it)));
+        self.unusual.iter().map(PathBuf::as_path).filter(is_neighbour).collect()
     }
 
     /// Lists the files of a folder that no other walk has listed. Devices, FIFOs and the like are
@@ -318,7 +422,7 @@ impl Release {
                 }
                 Ok(entry) if entry.file_type().is_dir() => {}
                 Ok(entry) if entry.path_is_symlink() => links.push(entry.into_path()),
-                Ok(_) => self.passed_over += 1,
+                Ok(entry) => self.passed_over.push(entry.into_path()),
                 Err(error) => {
                     let path = error.path().unwrap_or(folder).to_owned();
                     let source = error.into_io_error();
@@ -374,6 +478,18 @@ pub fn is_signature(path: &Path) -> bool {
         && !is_certificate(path)
 }
 
+/// Returns the versions in a file's name: digits with dots between them, as in `app-1.0.2.zip`.
+fn versions(file: &Path) -> impl Iterator<Item = &[u8]> {
+    let name = base_name(file).as_os_str().as_encoded_bytes();
+    let is_part = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let words = name.split(move |byte| !is_part(byte));
+    words.filter_map(|word| {
+        let start = word.iter().position(u8::is_ascii_digit)?;
+        let end = word.iter().rposition(u8::is_ascii_digit)?;
+        word.get(start..=end).filter(|version| version.contains(&b'.'))
+    })
+}
+
 fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
 }
@@ -411,6 +527,22 @@ pub(crate) fn signatures_of(artifact: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     Ok(found)
+}
+
+/// Returns the lists of checksums in a folder that are about several files, by their names.
+pub(crate) fn lists_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| folder.join(entry.file_name()));
+    let is_of_several = |path: &PathBuf| is_list(path) && !is_of_one_file(path) && !path.is_dir();
+    // A text with its signature in it is a list that may be there without another copy.
+    let of_text = |path: PathBuf| match is_cleartext_file(&path) {
+        true => path.with_extension(""),
+        false => path,
+    };
+    let mut lists: Vec<PathBuf> = names.map(of_text).filter(is_of_several).collect();
+    lists.sort();
+    lists.dedup();
+    lists
 }
 
 /// Returns whether an `.asc` file is an armored certificate, as releases often have one.

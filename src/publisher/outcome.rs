@@ -23,6 +23,11 @@ pub(super) fn as_path<'a, S: Serializer>(
     path.into().map(|path| path_text(path)).serialize(serializer)
 }
 
+/// Serializes paths, as [`path_text`] does.
+pub(super) fn as_paths<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().map(|path| path_text(path)))
+}
+
 /// A file that could not be read, and why.
 #[derive(Serialize)]
 pub struct Unread {

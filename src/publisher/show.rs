@@ -1,5 +1,6 @@
 //! How keys, paths and ends are shown, in words and in JSON.
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
@@ -144,6 +145,24 @@ fn word(weakness: Option<&Weakness>) -> &'static str {
 /// Serializes foreign texts. What is no UTF-8 in them is replaced.
 pub(super) fn as_texts<S: Serializer>(texts: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(texts.iter().map(|text| String::from_utf8_lossy(text)))
+}
+
+/// Warns of files that were passed over, though files of the same version beside them were not.
+pub(super) fn warn_of_neighbours<'a>(
+    release: &Release,
+    taken: impl Iterator<Item = &'a Path>,
+    what: &str,
+    watch: &dyn Watch,
+) {
+    const MOST_NAMED: usize = 10;
+    let found = release.neighbours_of(taken);
+    for file in found.iter().take(MOST_NAMED) {
+        let file = Safe::path(file);
+        watch.warn(&format!("{file} {what}, and seems to be of the same release"));
+    }
+    if let Some(more @ 1..) = found.len().checked_sub(MOST_NAMED) {
+        watch.warn(&format!("{more} files more are passed over in the same way"));
+    }
 }
 
 /// Names archives that are passed over, so that nobody takes them for signed or verified.

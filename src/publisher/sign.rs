@@ -1,6 +1,7 @@
 //! Signing files, and the release archives of folders.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::num::NonZero;
@@ -14,13 +15,14 @@ use super::failure::{Failure, Result};
 use super::keys::KeyText;
 use super::outcome::Unread;
 use super::parallel::{each, for_each, threads_that_write};
-use super::show::{expiry_notice, first_user_id, warn_of_archives};
+use super::show::{expiry_notice, first_user_id, warn_of_archives, warn_of_neighbours};
 use super::sign_lists::{Sorted, warn_of_lists};
 use super::signed::{Signed, SignedBy, SignedFile, State};
 use super::signer::{Form, UnlockedSigner};
 pub use super::signing::Destination;
 use super::signing::Signing;
 use crate::disk::Error;
+use crate::disk::checksums::DigestKind;
 use crate::disk::file::folder_of;
 use crate::disk::release::{Release, Selection, is_signature};
 use crate::disk::write::{Existing, sync_folder};
@@ -48,10 +50,20 @@ pub struct SignRequest<'a> {
     pub jobs: Option<NonZero<usize>>,
     /// The time of every signature.
     pub created: SystemTime,
-    /// Whether every folder gets a signed list of checksums.
-    pub checksums: bool,
+    /// Whether every folder gets a signed list of checksums, and which.
+    pub checksums: Option<ListRequest>,
     /// Whether nothing is written.
     pub dry_run: bool,
+}
+
+/// A list of checksums that is written and signed.
+pub struct ListRequest {
+    /// Its name in each folder.
+    pub name: OsString,
+    /// What it has.
+    pub kind: DigestKind,
+    /// Whether the list alone is signed: one signature for all files.
+    pub is_alone: bool,
 }
 
 /// What is signed.
@@ -74,12 +86,22 @@ impl Publisher<'_> {
         check_output(&request, &release)?;
         self.warn_of_signatures(&release);
         warn_of_archives(&release, self.watch);
+        for file in &release.passed_over {
+            self.watch.detail(&format!("passed over: {}", Safe::path(file)));
+        }
         let (signers, by) = self.unlock_signers(&request)?;
         let existing = if request.force { Existing::Replace } else { Existing::Keep };
         let umask = self.umask;
-        let signing = Signing { signers, output, existing, umask, dry_run };
+        let kind = request.checksums.as_ref().map_or(DigestKind::Sha256, |list| list.kind);
+        let signing = Signing { signers, output, existing, umask, dry_run, kind };
+        let mut listed = Vec::new();
         let jobs = request.jobs.unwrap_or_else(threads_that_write);
         let mut files = match request.what {
+            What::Paths(..) if request.checksums.as_ref().is_some_and(|list| list.is_alone) => {
+                let list = |artifact: &_, read: &_| signing.list(artifact, read);
+                listed = for_each(&release.artifacts, jobs, self.watch, list);
+                Vec::new()
+            }
             What::Paths(..) => {
                 let sign = |artifact: &_, read: &_| match request.cleartext {
                     true => signing.sign_text(artifact),
@@ -96,15 +118,22 @@ impl Publisher<'_> {
             let stale = Safe::path(stale);
             self.watch.warn(&format!("{stale} is an older signature, no good any more: remove it"));
         }
-        let sorted = Sorted::new(&files);
-        if request.checksums {
-            let lists = each(&release.folders, jobs, |folder| {
-                signing.sign_list(folder, &sorted, &release.unreadable)
-            });
-            files.extend(lists.into_iter().flatten());
-        } else {
-            warn_of_lists(&release.folders, &sorted, self.watch);
+        let all = || files.iter().chain(&listed);
+        let sorted = Sorted::new(all());
+        let taken = all().filter(|file| file.error.is_none()).map(|file| file.path.as_path());
+        warn_of_neighbours(&release, taken, "was not signed", self.watch);
+        match &request.checksums {
+            Some(list) => {
+                let lists = each(&release.folders, jobs, |folder| {
+                    signing.sign_list(folder, &list.name, &sorted, &release.unreadable)
+                });
+                files.extend(lists.into_iter().flatten());
+            }
+            None => warn_of_lists(&release.folders, &sorted, kind, self.watch),
         }
+        let (listed, unlisted): (Vec<_>, Vec<_>) =
+            listed.into_iter().partition(|file| file.error.is_none());
+        files.extend(unlisted);
         if !dry_run {
             make_durable(&mut files, jobs);
         }
@@ -114,7 +143,9 @@ impl Publisher<'_> {
             created: show_time(request.created),
             dry_run,
             files,
-            passed_over: release.passed_over,
+            passed_over: release.passed_over.len(),
+            passed_over_files: release.passed_over,
+            listed: listed.len(),
             unreadable: Unread::all(release.unreadable),
         })
     }

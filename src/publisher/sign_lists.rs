@@ -1,15 +1,17 @@
-//! `SHA256SUMS`: the lists of what was signed.
+//! Lists of checksums of what was signed.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::signed::{SignedFile, State};
 use super::signing::Signing;
 use super::watch::Watch;
 use crate::disk::artifact::Artifact;
-use crate::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS};
+use crate::disk::checksums::{Checksums, DigestKind, MAX_CHECKSUMS};
 use crate::disk::file::{folder_of, read_small};
 use crate::disk::folder::Folder;
-use crate::disk::release::{name_in, plain, signatures_of};
+use crate::disk::release::{lists_in, name_in, plain, signatures_of};
 use crate::disk::write::{Access, Existing};
 use crate::disk::{Error, Result};
 use crate::text::{Safe, quoted};
@@ -18,8 +20,8 @@ use crate::text::{Safe, quoted};
 pub(super) struct Sorted<'a>(Vec<&'a SignedFile>);
 
 impl<'a> Sorted<'a> {
-    pub fn new(files: &'a [SignedFile]) -> Sorted<'a> {
-        let mut files: Vec<&SignedFile> = files.iter().collect();
+    pub fn new(files: impl Iterator<Item = &'a SignedFile>) -> Sorted<'a> {
+        let mut files: Vec<&SignedFile> = files.collect();
         files.sort_by_key(|file| plain(&file.path));
         Sorted(files)
     }
@@ -35,22 +37,44 @@ impl<'a> Sorted<'a> {
 }
 
 /// Warns of lists of checksums that lack files signed now: such a folder does not verify.
-pub(super) fn warn_of_lists(folders: &[PathBuf], files: &Sorted<'_>, watch: &dyn Watch) {
-    for folder in folders {
-        let path = folder.join(CHECKSUMS);
+pub(super) fn warn_of_lists(
+    folders: &[PathBuf],
+    files: &Sorted<'_>,
+    kind: DigestKind,
+    watch: &dyn Watch,
+) {
+    for (folder, path) in
+        folders.iter().flat_map(|folder| lists_in(folder).into_iter().map(move |it| (folder, it)))
+    {
         let Ok(text) = read_small(&path, "a list of checksums", MAX_CHECKSUMS) else { continue };
-        let list = Checksums::read(&text).unwrap_or_default();
-        let is_listed = |(name, file): (&Path, &SignedFile)| {
-            file.sha256.as_ref().is_none_or(|sha256| list.get(name) == Some(sha256))
+        let list = Checksums::read(&text, &path).unwrap_or_else(|_| Checksums::new(kind));
+        let is_listed = |(name, file): (&Path, &SignedFile)| match (&file.digest, list.get(name)) {
+            (None, _) => true,
+            (Some(digest), Some(listed)) => list.kind() != kind || listed == &digest[..],
+            (Some(_), None) => false,
         };
-        if !files.within(folder).all(is_listed) {
-            watch.warn(&format!(
-                "{} does not list the files as they are now; write it anew: plugsign sign --checksums --force {}",
-                Safe::path(&path),
-                quoted(folder)
-            ));
+        if files.within(folder).all(is_listed) {
+            continue;
         }
+        // A list that somebody made by hand may have more than would be written here.
+        let signed: BTreeSet<&Path> = files.within(folder).map(|(name, _)| name).collect();
+        let mend = match list.names().all(|name| signed.contains(name)) {
+            true => format!(
+                "Write it anew: plugsign sign --checksums={} --force {}",
+                shown_name(&path),
+                quoted(folder)
+            ),
+            false => format!("Bring it up to date, then sign it: plugsign sign {}", quoted(&path)),
+        };
+        watch.warn(&format!(
+            "{} does not list the files as they are now. {mend}",
+            Safe::path(&path)
+        ));
     }
+}
+
+fn shown_name(path: &Path) -> String {
+    quoted(Path::new(path.file_name().unwrap_or_default()))
 }
 
 impl Signing<'_> {
@@ -58,15 +82,16 @@ impl Signing<'_> {
     pub fn sign_list(
         &self,
         folder: &Path,
+        name: &OsStr,
         files: &Sorted<'_>,
         unreadable: &[(PathBuf, Error)],
     ) -> Vec<SignedFile> {
-        let path = folder.join(CHECKSUMS);
-        let mut checksums = Checksums::default();
+        let path = folder.join(name);
+        let mut checksums = Checksums::new(self.kind);
         let mut complete = unreadable.iter().all(|(path, _)| name_in(folder, path).is_none());
         for (name, file) in files.within(folder) {
-            match file.sha256 {
-                Some(sha256) => checksums.insert(name.to_owned(), sha256),
+            match &file.digest {
+                Some(digest) => checksums.insert(name.to_owned(), digest.clone()),
                 None => complete = false,
             }
         }

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure};
-use super::outcome::{Outcome, Unread, as_path};
+use super::outcome::{Outcome, Unread, as_path, as_paths};
 use crate::disk;
-use crate::disk::checksums::Sha256;
 use crate::openpgp;
 use crate::openpgp::ids::Fingerprint;
 
@@ -27,6 +26,11 @@ pub struct Signed {
     pub unreadable: Vec<Unread>,
     /// How many files of folders were passed over.
     pub passed_over: usize,
+    /// Which ones.
+    #[serde(serialize_with = "as_paths")]
+    pub passed_over_files: Vec<PathBuf>,
+    /// How many files were only listed.
+    pub listed: usize,
     /// Whether nothing was written.
     #[serde(skip)]
     pub dry_run: bool,
@@ -66,7 +70,7 @@ pub struct SignedFile {
     pub bytes: Option<Vec<u8>>,
     /// The file's digest, from the same pass over its bytes, if it was signed where it is.
     #[serde(skip)]
-    pub(super) sha256: Option<Sha256>,
+    pub(super) digest: Option<Box<[u8]>>,
     /// The signature in the other form beside the new one, `.asc` beside `.sig`, if it is the
     /// signer's own and not good any more: verifying will say so.
     #[serde(skip)]
@@ -83,6 +87,8 @@ pub enum State {
     WouldSign,
     /// A good signature by this signer was there.
     UpToDate,
+    /// It was only hashed for a list.
+    Listed,
     /// There is no signature.
     Failed,
 }
@@ -98,7 +104,7 @@ impl SignedFile {
             Err(error) => (State::Failed, Some(error.into())),
         };
         let path = path.to_owned();
-        SignedFile { path, signature, state, error, bytes: None, sha256: None, stale: None }
+        SignedFile { path, signature, state, error, bytes: None, digest: None, stale: None }
     }
 
     /// Returns what became of a file whose signature is returned.

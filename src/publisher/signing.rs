@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicU64;
 use super::failure::Failure;
 use super::signed::{SignedFile, State};
 use super::signer::UnlockedSigner;
-use crate::disk::artifact::{Artifact, sha256};
+use crate::disk::artifact::Artifact;
+use crate::disk::checksums::DigestKind;
 use crate::disk::file::metadata_of;
 use crate::disk::folder::Folder;
 use crate::disk::release::is_certificate;
@@ -41,6 +42,8 @@ pub(super) struct Signing<'a> {
     pub umask: u32,
     /// Whether nothing is written.
     pub dry_run: bool,
+    /// What lists of checksums have.
+    pub kind: DigestKind,
 }
 
 impl Signing<'_> {
@@ -50,7 +53,7 @@ impl Signing<'_> {
     /// ([`sync_folder`](crate::disk::write::sync_folder)) before saying that it is there.
     pub fn sign(&self, artifact: &Artifact, read: &AtomicU64) -> Vec<SignedFile> {
         let outputs = self.outputs(Some(artifact));
-        match artifact.hash_still(read) {
+        match artifact.hash_still(&[ContentHash::SHA256, self.kind.way()], read) {
             Ok(content) => {
                 let folder_of = |output: &Path| artifact.folder_for(output);
                 self.put(&artifact.path, &content, outputs, folder_of)
@@ -59,6 +62,16 @@ impl Signing<'_> {
                 let output = outputs.into_iter().next().flatten();
                 vec![SignedFile::new(&artifact.path, output, Err(error))]
             }
+        }
+    }
+
+    /// Hashes a file for a list, and signs it not.
+    pub fn list(&self, artifact: &Artifact, read: &AtomicU64) -> SignedFile {
+        let content = artifact.hash_still(&[self.kind.way()], read);
+        let digest = content.as_ref().ok().and_then(|content| self.kind.of(content));
+        SignedFile {
+            digest,
+            ..SignedFile::new(&artifact.path, None, content.map(|_| State::Listed))
         }
     }
 
@@ -100,8 +113,8 @@ impl Signing<'_> {
                 Ok(State::Signed | State::WouldSign) => stale_beside(signer, content, &output),
                 _ => None,
             };
-            let sha256 = state.is_ok().then(|| sha256(content)).flatten();
-            SignedFile { sha256, stale, ..SignedFile::new(path, Some(output), state) }
+            let digest = state.is_ok().then(|| self.kind.of(content)).flatten();
+            SignedFile { digest, stale, ..SignedFile::new(path, Some(output), state) }
         };
         self.signers.iter().zip(outputs).map(signed).collect()
     }

@@ -1,18 +1,21 @@
 //! What comes of verifying: a line about each artifact.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::failure::{EXIT_COULD_NOT, EXIT_NO, Failure};
-use super::outcome::{Outcome, as_path};
+use super::outcome::{Outcome, as_path, as_paths};
 use super::show::shown_user_id;
 use crate::disk;
-use crate::disk::checksums::{CHECKSUMS, Sha256};
+use crate::disk::file::folder_of;
 use crate::openpgp::times::show_time;
-use crate::openpgp::verdict::Bad;
+use crate::openpgp::verdict::{Bad, Reason};
 use crate::openpgp::verify::Good;
+use crate::text::Safe;
+use crate::text::path_text;
 
 /// The verdict on each artifact.
 #[derive(Serialize)]
@@ -22,6 +25,9 @@ pub struct Verified {
     pub lines: Vec<Line>,
     /// How many files of folders were passed over.
     pub passed_over: usize,
+    /// Which ones.
+    #[serde(serialize_with = "as_paths")]
+    pub passed_over_files: Vec<PathBuf>,
     /// The time in the past that the verdicts are about.
     pub as_of: Option<String>,
 }
@@ -38,9 +44,9 @@ pub struct Line {
     /// The verdict.
     #[serde(flatten)]
     pub answer: Answer,
-    /// The artifact's digest, if it was asked for and the artifact was read.
-    #[serde(skip)]
-    pub sha256: Option<Sha256>,
+    /// The signed list of checksums that it is good by, if it has no signature of its own.
+    #[serde(serialize_with = "as_list", skip_serializing_if = "Option::is_none")]
+    pub list: Option<Arc<Path>>,
 }
 
 /// A verdict of either judge.
@@ -52,7 +58,7 @@ pub enum Answer {
         /// Who made it.
         signer: By,
         /// Good signatures by other keys, each of its own certificate, if they were asked for.
-        also: Vec<Good>,
+        also: Vec<By>,
     },
     /// It is not.
     Bad(Bad),
@@ -64,11 +70,11 @@ pub enum Answer {
 }
 
 /// Who made a good signature.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(untagged)]
 pub enum By {
-    /// Somebody whose signatures count.
-    Signer(Good),
+    /// Somebody whose signatures count. All files of a list share the list's.
+    Signer(#[serde(serialize_with = "as_shared")] Arc<Good>),
     /// A key that the server accepts, if only the server was asked.
     Server {
         /// The key ID of the signer's primary key.
@@ -92,11 +98,21 @@ impl Outcome for Verified {
 
 impl Line {
     pub(super) fn new(path: &Path, answer: impl Into<Answer>) -> Line {
-        Line { about: path.into(), path: path.into(), answer: answer.into(), sha256: None }
+        Line { about: path.into(), path: path.into(), answer: answer.into(), list: None }
     }
 
-    pub(super) fn is_list(&self) -> bool {
-        self.path.file_name().is_some_and(|name| name == CHECKSUMS)
+    /// Adds to a missing signature that a list beside the file could not stand in for it.
+    pub(super) fn tell_of_lists(&mut self, beside: &[Line]) {
+        let Some(bad) = self.bad().filter(|it| it.reason() == Reason::MissingSignature) else {
+            return;
+        };
+        let of_folder = |line: &&Line| folder_of(&line.path) == folder_of(&self.path);
+        let list = beside.iter().filter(of_folder).find_map(|line| Some((line, line.bad()?)));
+        if let Some((list, why)) = list {
+            let name = Safe::path(&list.path);
+            let detail = format!("{}; {name} is not good: {}", bad.detail(), why.reason());
+            self.answer = Bad::new(Reason::MissingSignature, detail).into();
+        }
     }
 
     /// Returns whether the verdict is a good one.
@@ -123,6 +139,14 @@ impl From<disk::Error> for Answer {
     fn from(error: disk::Error) -> Answer {
         Answer::Unknown { error: error.into() }
     }
+}
+
+fn as_list<S: Serializer>(list: &Option<Arc<Path>>, serializer: S) -> Result<S::Ok, S::Error> {
+    list.as_deref().map(path_text).serialize(serializer)
+}
+
+fn as_shared<S: Serializer>(good: &Arc<Good>, serializer: S) -> Result<S::Ok, S::Error> {
+    good.serialize(serializer)
 }
 
 impl Serialize for Good {

@@ -2,6 +2,7 @@
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
@@ -9,12 +10,12 @@ use super::Publisher;
 use super::failure::{Failure, Result};
 use super::mistaken::is_key_file;
 use super::parallel::{cores, for_each};
-use super::show::warn_of_archives;
+use super::show::{warn_of_archives, warn_of_neighbours};
 use super::verified::{Answer, By, Line, Verified};
-use super::verify_lists::{check_lists, warn_of_unsigned};
+use super::verify_lists::{List, Listing, Lists, warn_of_unsigned};
 use crate::disk;
-use crate::disk::artifact::{Artifact, SignatureFile, read_signature, sha256};
-use crate::disk::checksums::Sha256;
+use crate::disk::artifact::{Artifact, SignatureFile, read_signature};
+use crate::disk::checksums::{Checksums, MAX_CHECKSUMS};
 use crate::disk::file::{is_there, read_small};
 use crate::disk::release::Release;
 use crate::disk::still::Counted;
@@ -22,7 +23,7 @@ use crate::judge::{Judge, ask_server, refused};
 use crate::mattermost::server;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::cleartext::Cleartext;
-use crate::openpgp::hash::ContentHash;
+use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
 use crate::openpgp::key_file::MAX_KEY_FILE;
 use crate::openpgp::policy::Policy;
 use crate::openpgp::signature::DetachedSignature;
@@ -45,6 +46,8 @@ pub struct Verify<'a> {
     pub signers: NonZero<usize>,
     /// The time in the past that the verdicts are about.
     pub at: Option<SystemTime>,
+    /// Whether files that are on a list and not here are left out.
+    pub ignore_missing: bool,
 }
 
 const KEY_FILE: &str = "it is a key file, and no signature: --key takes it";
@@ -62,6 +65,8 @@ impl Publisher<'_> {
             true => self.ask_server(request, &release)?,
             false => self.judge(request, &release)?,
         };
+        let good = lines.iter().filter(|line| line.is_good()).map(|line| line.path.as_path());
+        warn_of_neighbours(&release, good, "has no signature", self.watch);
         for path in release.orphans {
             let why = match is_key_file(&path) {
                 true => KEY_FILE,
@@ -79,7 +84,12 @@ impl Publisher<'_> {
         }
         let unreadable = release.unreadable.into_iter();
         lines.extend(unreadable.map(|(path, error)| Line::new(&path, error)));
-        Ok(Verified { lines, passed_over: release.passed_over, as_of: request.at.map(show_time) })
+        Ok(Verified {
+            lines,
+            passed_over: release.passed_over.len(),
+            passed_over_files: release.passed_over,
+            as_of: request.at.map(show_time),
+        })
     }
 
     fn judge(&self, request: &Verify<'_>, release: &Release) -> Result<Vec<Line>> {
@@ -88,15 +98,39 @@ impl Publisher<'_> {
             Some(at) => accepted.as_of(at).judge(Policy::new(at))?,
             None => accepted.judge(self.policy())?,
         };
-        let digest = (!release.folders.is_empty()).then_some(ContentHash::SHA256);
-        let mut lines = for_each(&release.artifacts, cores(), self.watch, |artifact, read| {
-            request.line(artifact, &judge, digest, read)
+        // Lists come first, because files are compared with them.
+        let (mut lists, mut lines) = (Lists::default(), Vec::new());
+        for artifact in &release.artifacts {
+            lines.push(
+                artifact
+                    .is_list()
+                    .then(|| request.line_of_list(artifact, &judge, true, &mut lists)),
+            );
+        }
+        let beside = release.lists_beside.iter();
+        let beside: Vec<Line> =
+            beside.map(|list| request.line_of_list(list, &judge, false, &mut lists)).collect();
+        let judged = for_each(&release.artifacts, cores(), self.watch, |artifact, read| {
+            (!artifact.is_list()).then(|| request.line(artifact, &judge, &lists, read))
         });
-        if release.folders.is_empty() {
-            return Ok(lines);
+        let both = lines.into_iter().zip(judged);
+        let mut lines: Vec<Line> = both.filter_map(|(list, other)| list.or(other)).collect();
+        for line in &mut lines {
+            line.tell_of_lists(&beside);
         }
         // The server knows of no lists, and reads one signature.
-        check_lists(&release.folders, &mut lines);
+        let listed = lists.further(release.artifacts.iter().map(|it| it.path.as_path()));
+        let listed = for_each(&listed, cores(), self.watch, |artifact, read| {
+            match request.look(artifact, &judge, &lists, read) {
+                Ok(line) => Some(line),
+                Err(error) if error.is_not_found() && request.ignore_missing => None,
+                Err(error) if error.is_not_found() => {
+                    Some(Line::new(&artifact.path, lists.not_here(&artifact.path)))
+                }
+                Err(error) => Some(Line::new(&artifact.path, error)),
+            }
+        });
+        lines.extend(listed.into_iter().flatten());
         let further = for_each(&release.further, cores(), self.watch, |file, read| {
             further(file, &judge, read)
         });
@@ -139,34 +173,101 @@ fn servers_answer(artifact: &Artifact, keys: &[Vec<u8>], read: &AtomicU64) -> di
 }
 
 impl Verify<'_> {
-    fn line(
+    fn line(&self, artifact: &Artifact, judge: &Judge, lists: &Lists, read: &AtomicU64) -> Line {
+        let line = self.look(artifact, judge, lists, read);
+        let line = line.unwrap_or_else(|error| Line::new(&artifact.path, error));
+        match artifact.signature.as_ref().filter(|_| artifact.root.is_some()) {
+            Some(signature) => Line { about: signature.clone(), ..line },
+            None => line,
+        }
+    }
+
+    /// Judges an artifact by its own signature and by the signed lists. It is read once.
+    fn look(
         &self,
         artifact: &Artifact,
         judge: &Judge,
-        digest: Option<ContentHash>,
+        lists: &Lists,
         read: &AtomicU64,
-    ) -> Line {
-        let answer = self.answer(artifact, judge, digest, read);
-        let (answer, sha256) = answer.unwrap_or_else(|error| (error.into(), None));
-        let signature = artifact.signature.as_ref().filter(|_| artifact.root.is_some());
-        let about = signature.unwrap_or(&artifact.path).clone();
-        Line { about, sha256, ..Line::new(&artifact.path, answer) }
+    ) -> disk::Result<Line> {
+        let path = &artifact.path;
+        if artifact.is_cleartext {
+            return Ok(Line::new(path, self.answer_of_text(artifact, judge)?.0));
+        }
+        let of_lists = lists.ways(path);
+        let hash = |mut ways: Vec<ContentHash>| {
+            ways.extend(&of_lists);
+            artifact.hash(ways, read)
+        };
+        let (answer, content) = self.answer(artifact, judge, !of_lists.is_empty(), hash)?;
+        let is_missing =
+            matches!(&answer, Answer::Bad(bad) if bad.reason() == Reason::MissingSignature);
+        let listing = content.map_or(Listing::Unlisted, |content| lists.find(path, &content));
+        Ok(match (listing, &answer) {
+            (Listing::Listed(list), _) if is_missing => list.line(path),
+            (Listing::Other(bad), _) if is_missing => Line::new(path, bad),
+            (Listing::Missing(bad), Answer::Bad(missing)) if is_missing => {
+                let both = format!("{}, and {}", missing.detail(), bad.detail());
+                Line::new(path, Bad::new(Reason::MissingSignature, both))
+            }
+            (Listing::Other(bad) | Listing::Missing(bad), Answer::Good { .. }) => {
+                Line::new(path, bad)
+            }
+            _ => Line::new(path, answer),
+        })
     }
 
-    /// Judges an artifact by its signature. The artifact is read once for all its signatures.
+    /// Judges a list of checksums, and adds it to the others if it is good.
+    fn line_of_list(
+        &self,
+        artifact: &Artifact,
+        judge: &Judge,
+        is_whole: bool,
+        lists: &mut Lists,
+    ) -> Line {
+        let path = &artifact.path;
+        let judged = || -> disk::Result<(Answer, Vec<u8>)> {
+            if artifact.is_cleartext {
+                return self.answer_of_text(artifact, judge);
+            }
+            let text = artifact.read_within("a list of checksums", MAX_CHECKSUMS)?;
+            let hash = |ways| {
+                let mut hasher = Hasher::new(ways);
+                hasher.update(&text);
+                Ok(hasher.finish())
+            };
+            Ok((self.answer(artifact, judge, false, hash)?.0, text))
+        };
+        let (signer, also, text) = match judged() {
+            Ok((Answer::Good { signer, also }, text)) => (signer, also, text),
+            Ok((answer, _)) => return Line::new(path, answer),
+            Err(error) => return Line::new(path, error),
+        };
+        let list = if artifact.is_cleartext { path.with_extension("") } else { path.clone() };
+        let by = (signer.clone(), also.clone());
+        let added = match Checksums::read(&text, &list) {
+            Ok(checksums) => List::new(&list, checksums, by, is_whole).map(|it| lists.push(it)),
+            Err(error) => return Line::new(path, error),
+        };
+        match added {
+            Ok(()) => Line::new(path, Answer::Good { signer, also }),
+            Err(bad) => Line::new(path, bad),
+        }
+    }
+
+    /// Judges an artifact by its signature. `hash` hashes it once for all its signatures; without
+    /// a signature, only if that `is_asked` for all the same.
     fn answer(
         &self,
         artifact: &Artifact,
         judge: &Judge,
-        digest: Option<ContentHash>,
-        read: &AtomicU64,
-    ) -> disk::Result<(Answer, Option<Sha256>)> {
-        if artifact.is_cleartext {
-            return Ok((self.answer_of_text(artifact, judge)?, None));
-        }
+        is_asked: bool,
+        hash: impl FnOnce(Vec<ContentHash>) -> disk::Result<Hashed>,
+    ) -> disk::Result<(Answer, Option<Hashed>)> {
         let file = artifact.read_signature()?;
         let first = match file.parse() {
             Ok(parsed) => parsed,
+            Err(bad) if is_asked => return Ok((bad.into(), Some(hash(Vec::new())?))),
             Err(bad) => {
                 artifact.open()?;
                 return Ok((bad.into(), None));
@@ -179,15 +280,12 @@ impl Verify<'_> {
         let further: Vec<_> = further.iter().filter_map(|file| file.parse().ok()).collect();
         let signatures = std::iter::once(&first).chain(&further);
         let ways = signatures.filter_map(|(_, signature)| signature.content_hash().ok());
-        let content = artifact.hash(ways.chain(digest), read)?;
+        let content = hash(ways.collect())?;
         let verdict = |(bytes, signature): &(&[u8], DetachedSignature)| {
             judge.judge(signature, bytes, &content)
         };
         let answer = match verdict(&first) {
             Verdict::Bad(bad) => bad.into(),
-            Verdict::Good(good) if self.signers.get() == 1 => {
-                Answer::Good { signer: By::Signer(*good), also: Vec::new() }
-            }
             Verdict::Good(good) => {
                 let further = further.iter().map(verdict).filter_map(|verdict| match verdict {
                     Verdict::Good(good) => Some(*good),
@@ -196,17 +294,21 @@ impl Verify<'_> {
                 self.enough(*good, further)
             }
         };
-        Ok((answer, digest.and_then(|_| sha256(&content))))
+        Ok((answer, Some(content)))
     }
 
     /// Judges a text that carries its signatures. If a file lies beside it under the name without
     /// `.asc`, that has to be the same text.
-    fn answer_of_text(&self, artifact: &Artifact, judge: &Judge) -> disk::Result<Answer> {
+    fn answer_of_text(
+        &self,
+        artifact: &Artifact,
+        judge: &Judge,
+    ) -> disk::Result<(Answer, Vec<u8>)> {
         let judged = Cleartext::read(&artifact.read_text()?)
             .and_then(|cleartext| Ok((judge.all_good(&cleartext)?, cleartext)));
         let (all, cleartext) = match judged {
             Ok(good) => good,
-            Err(bad) => return Ok(bad.into()),
+            Err(bad) => return Ok((bad.into(), Vec::new())),
         };
         let path = artifact.path.with_extension("");
         let beside = Artifact { path, is_cleartext: false, ..artifact.clone() };
@@ -214,25 +316,32 @@ impl Verify<'_> {
             false => false,
             true => !beside.read_text().is_ok_and(|text| cleartext.is_of(&text)),
         };
-        if is_other {
-            let beside = Safe::path(&beside.path);
-            let why = format!("it is a signed text, and {beside} beside it is another one");
-            return Ok(Bad::new(Reason::NotDetached, why).into());
-        }
         let mut all = all.into_iter();
-        Ok(match all.next() {
-            Some(first) => self.enough(first, all),
-            None => Bad::new(Reason::MissingSignature, "it has no signature").into(),
-        })
+        let answer = match (is_other, all.next()) {
+            (false, Some(first)) => self.enough(first, all),
+            (false, None) => Bad::new(Reason::MissingSignature, "it has no signature").into(),
+            (true, _) => {
+                let beside = Safe::path(&beside.path);
+                let why = format!("it is a signed text, and {beside} beside it is another one");
+                Bad::new(Reason::NotDetached, why).into()
+            }
+        };
+        Ok((answer, cleartext.text().to_vec()))
     }
 
+    /// Returns a good answer if enough signers agree.
     fn enough(&self, first: Good, further: impl IntoIterator<Item = Good>) -> Answer {
+        let shared = |good: Good| By::Signer(Arc::new(good));
+        if self.signers.get() == 1 {
+            return Answer::Good { signer: shared(first), also: Vec::new() };
+        }
         let all: Vec<Good> = std::iter::once(first.clone()).chain(further).collect();
         let distinct = distinct_signers(&all).into_iter();
         let also: Vec<Good> = distinct.filter(|it| !it.is_by_key_of(&first)).cloned().collect();
         let (count, needed) = (1 + also.len(), self.signers.get());
         if count >= needed {
-            return Answer::Good { signer: By::Signer(first), also };
+            let also = also.into_iter().map(shared).collect();
+            return Answer::Good { signer: shared(first), also };
         }
         let good = std::iter::once(&first).chain(&also);
         let names: Vec<String> = good.map(|it| it.signer().certificate.to_string()).collect();

@@ -1,110 +1,150 @@
-//! Compares folders with their signed lists of checksums.
+//! Signed lists of checksums: one signature for any number of files.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
 
-use super::verified::{Answer, Line};
+use super::verified::{Answer, By, Line};
 use super::watch::Watch;
-use crate::disk::artifact::{Artifact, sha256};
-use crate::disk::checksums::{CHECKSUMS, Checksums, MAX_CHECKSUMS, Sha256};
-use crate::disk::file::{folder_of, is_there, read_small};
-use crate::disk::release::{name_in, plain};
-use crate::disk::{Error, Result};
-use crate::openpgp::hash::{ContentHash, Hasher};
+use crate::disk::artifact::Artifact;
+use crate::disk::checksums::{Checksums, is_list, is_of_one_file};
+use crate::disk::file::{folder_of, with_ending};
+use crate::disk::release::{lists_in, name_in, plain};
+use crate::openpgp::hash::{ContentHash, Hashed};
 use crate::openpgp::verdict::{Bad, Reason};
 use crate::text::{Safe, quoted};
 
-/// Compares the folders, and the folders in them, with their signed lists.
-pub(super) fn check_lists(folders: &[PathBuf], lines: &mut Vec<Line>) {
-    let is_walked = |line: &Line| folders.iter().any(|it| name_in(it, &line.path).is_some());
-    let is_signed = |line: &&Line| line.is_good() && line.is_list() && is_walked(line);
-    let lists: BTreeMap<PathBuf, Option<Sha256>> =
-        lines.iter().filter(is_signed).map(|line| (line.path.clone(), line.sha256)).collect();
-    let place = |(place, line): (usize, &Line)| (plain(&line.path).to_owned(), place);
-    let places: Places = lines.iter().enumerate().map(place).collect();
-    let more = lists.iter().flat_map(|(list, signed)| check_list(list, *signed, &places, lines));
-    let more: Vec<Line> = more.collect();
-    lines.extend(more);
+/// A list with a good signature.
+pub(super) struct List {
+    path: Arc<Path>,
+    checksums: Checksums,
+    /// Who signed it.
+    by: (By, Vec<By>),
+    /// Whether all files on it are compared, and not only one beside it.
+    is_whole: bool,
 }
 
-/// The places of the lines about each file, by its path. The files of a folder are neighbours.
-type Places = BTreeSet<(PathBuf, usize)>;
+/// What the signed lists say of a file.
+pub(super) enum Listing<'a> {
+    /// No list is about it.
+    Unlisted,
+    /// It is on this list with these bytes.
+    Listed(&'a List),
+    /// A list is about its neighbours and not about it.
+    Missing(Bad),
+    /// It is on a list with other bytes.
+    Other(Bad),
+}
+
+/// All signed lists.
+#[derive(Default)]
+pub(super) struct Lists(Vec<List>);
+
+impl List {
+    /// Takes a list with a good signature. One that lists nothing is not good: it would pass for a
+    /// release.
+    pub fn new(
+        path: &Path,
+        checksums: Checksums,
+        by: (By, Vec<By>),
+        is_whole: bool,
+    ) -> Result<List, Bad> {
+        if checksums.names().next().is_none() {
+            return Err(mismatch("it lists no file"));
+        }
+        Ok(List { path: path.into(), checksums, by, is_whole })
+    }
+
+    /// Returns the line of a file that is good because it is on the list.
+    pub fn line(&self, artifact: &Path) -> Line {
+        let (signer, also) = self.by.clone();
+        let answer = Answer::Good { signer, also };
+        Line { list: Some(self.path.clone()), ..Line::new(artifact, answer) }
+    }
+
+    fn name(&self) -> Safe<'_> {
+        Safe::bytes(self.path.file_name().unwrap_or_default().as_encoded_bytes())
+    }
+}
+
+impl Lists {
+    pub fn push(&mut self, list: List) {
+        self.0.push(list);
+    }
+
+    /// Returns how files are hashed for the lists that may name them.
+    pub fn ways(&self, artifact: &Path) -> Vec<ContentHash> {
+        self.about(artifact).map(|(list, _)| list.checksums.kind().way()).collect()
+    }
+
+    /// Returns the lists of the folders that a file is in, with its name as seen from there.
+    fn about<'a>(&'a self, file: &'a Path) -> impl Iterator<Item = (&'a List, &'a Path)> {
+        self.0.iter().filter_map(move |list| Some((list, name_in(folder_of(&list.path), file)?)))
+    }
+
+    /// Looks a file up, by its name and its content.
+    pub fn find(&self, artifact: &Path, content: &Hashed) -> Listing<'_> {
+        let (mut found, mut missing) = (None, None);
+        for (list, name) in
+            self.0.iter().filter_map(|list| Some((list, name_in(folder_of(&list.path), artifact)?)))
+        {
+            match (list.checksums.get(name), list.checksums.kind().of(content)) {
+                (None, _) if is_of_one_file(&list.path) || is_list(artifact) => {}
+                (None, _) => {
+                    missing = Some(mismatch(&format!("it is not on the signed {}", list.name())));
+                }
+                (Some(listed), Some(digest)) if *listed == *digest => found = Some(list),
+                (Some(_), _) => {
+                    let why = format!("the signed {} has another file of this name", list.name());
+                    return Listing::Other(mismatch(&why));
+                }
+            }
+        }
+        match (found, missing) {
+            (Some(list), _) => Listing::Listed(list),
+            (None, Some(bad)) => Listing::Missing(bad),
+            (None, None) => Listing::Unlisted,
+        }
+    }
+
+    /// Returns the files that are on the lists and not among these.
+    pub fn further<'a>(&self, artifacts: impl Iterator<Item = &'a Path>) -> Vec<Artifact> {
+        let mut known: BTreeSet<PathBuf> = artifacts.map(|it| plain(it).to_owned()).collect();
+        let mut further = Vec::new();
+        for list in self.0.iter().filter(|list| list.is_whole) {
+            let folder = folder_of(&list.path);
+            for path in list.checksums.names().map(|name| folder.join(name)) {
+                if known.insert(plain(&path).to_owned()) {
+                    further.push(Artifact::found(path, folder));
+                }
+            }
+        }
+        further
+    }
+
+    /// Says that a listed file is not there.
+    pub fn not_here(&self, artifact: &Path) -> Bad {
+        let list = self.about(artifact).find(|(list, name)| list.checksums.get(name).is_some());
+        let list = list.map_or_else(|| "list".into(), |(list, _)| list.name().to_string());
+        mismatch(&format!("it is on the signed {list}, but not here"))
+    }
+}
+
+fn mismatch(detail: &str) -> Bad {
+    Bad::new(Reason::ChecksumMismatch, detail)
+}
 
 /// Warns of unsigned lists. A killed run may have left one, and then nothing covers the names.
 pub(super) fn warn_of_unsigned(folders: &[PathBuf], lines: &[Line], watch: &dyn Watch) {
     let judged: BTreeSet<&Path> = lines.iter().map(|line| plain(&line.path)).collect();
-    for folder in folders {
-        let list = folder.join(CHECKSUMS);
-        // A list that cannot be looked at counts as one.
-        let may_be_there = is_there(&list).unwrap_or(true);
-        if may_be_there && !list.is_dir() && !judged.contains(plain(&list)) {
+    for list in folders.iter().flat_map(|folder| lists_in(folder)) {
+        let signed = [list.clone(), with_ending(&list, ".asc")];
+        if !signed.iter().any(|path| judged.contains(plain(path))) {
             watch.warn(&format!(
-                "{} is not signed, so nothing covers the names: plugsign sign --checksums --force {}",
+                "{} is not signed, so nothing covers the names. If it is right, sign it: plugsign sign {}",
                 Safe::path(&list),
-                quoted(folder)
+                quoted(&list)
             ));
         }
-    }
-}
-
-/// Compares a folder with its signed list, both ways. Lists do not list each other. Returns lines
-/// about the files that have none yet.
-fn check_list(
-    path: &Path,
-    signed: Option<Sha256>,
-    places: &Places,
-    lines: &mut [Line],
-) -> Vec<Line> {
-    let folder = folder_of(path);
-    let mismatch = |detail: &str| Answer::from(Bad::new(Reason::ChecksumMismatch, detail));
-    let checksums = match read_list(path, signed) {
-        Ok(checksums) if checksums.names().next().is_none() => {
-            return vec![Line::new(path, mismatch("it lists no file"))];
-        }
-        Ok(checksums) => checksums,
-        Err(error) => return vec![Line::new(path, error)],
-    };
-    let mut there = HashSet::new();
-    let from = places.range((plain(folder).to_owned(), 0)..);
-    for (_, place) in from.take_while(|(path, _)| path.starts_with(plain(folder))) {
-        let Some(line) = lines.get_mut(*place) else { continue };
-        let Some(name) = name_in(folder, &line.path).map(Path::to_owned) else { continue };
-        if line.is_good() && !line.is_list() {
-            match checksums.get(&name) {
-                None => line.answer = mismatch("it is not on the signed SHA256SUMS"),
-                Some(digest) if Some(*digest) != line.sha256 => {
-                    line.answer = mismatch("the signed SHA256SUMS has another file of this name");
-                }
-                Some(_) => {}
-            }
-        }
-        there.insert(name);
-    }
-    let mut more = Vec::new();
-    for name in checksums.names().filter(|name| !there.contains(*name)) {
-        let listed = folder.join(name);
-        let artifact = Artifact::found(listed.clone(), folder);
-        let answer = match artifact.digest(&AtomicU64::new(0)) {
-            Ok(digest) if checksums.get(name) == Some(&digest) => continue,
-            Ok(_) => mismatch("its bytes are not those on the signed SHA256SUMS"),
-            Err(error) if error.is_not_found() => {
-                mismatch("it is on the signed SHA256SUMS, but not here")
-            }
-            Err(error) => error.into(),
-        };
-        more.push(Line::new(&listed, answer));
-    }
-    more
-}
-
-/// Reads the list again, and makes sure that its signature was about these bytes.
-fn read_list(path: &Path, signed: Option<Sha256>) -> Result<Checksums> {
-    let bytes = read_small(path, "a list of checksums", MAX_CHECKSUMS)?;
-    let mut hasher = Hasher::new([ContentHash::SHA256]);
-    hasher.update(&bytes);
-    match sha256(&hasher.finish()) == signed {
-        true => Checksums::read(&bytes),
-        false => Err(Error::Changed(path.to_owned())),
     }
 }

@@ -7,6 +7,7 @@ mod common;
 
 mod folders;
 mod incomplete;
+mod lists;
 mod midway;
 
 use std::ffi::OsStr;

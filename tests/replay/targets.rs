@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
@@ -315,9 +315,10 @@ pub fn marketplace(input: &[u8]) {
             }
         }
     }
-    if let Ok(checksums) = Checksums::read(input) {
+    if let Ok(checksums) = Checksums::read(input, Path::new("SHA256SUMS")) {
         let text = checksums.to_bytes().expect("what was read can be written");
-        let again = Checksums::read(&text).expect("what was written can be read");
+        let again =
+            Checksums::read(&text, Path::new("SHA256SUMS")).expect("what was written can be read");
         assert_eq!(again.to_bytes().expect("and written"), text);
         let names: Vec<PathBuf> = checksums.names().map(PathBuf::from).collect();
         assert!(names.iter().all(|name| again.get(name) == checksums.get(name)));

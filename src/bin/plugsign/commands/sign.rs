@@ -1,15 +1,17 @@
 //! `plugsign sign`
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use plugsign::disk::Error;
+use plugsign::disk::checksums::{DigestKind, is_list, is_of_one_file};
 use plugsign::disk::release::Selection;
 use plugsign::publisher::failure::Failure;
-use plugsign::publisher::sign::{Destination, SignRequest, What};
+use plugsign::publisher::sign::{Destination, ListRequest, SignRequest, What};
 use plugsign::publisher::signed::{Signed, State};
 use plugsign::text::Safe;
 
@@ -19,12 +21,18 @@ use crate::edge::report::{Words, cannot, usage};
 use crate::edge::streams::{input_file, is_dash};
 use crate::edge::world::World;
 
-/// Sign files, or the release archives of folders
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Digest {
+    Sha256,
+    Sha512,
+}
+
+/// Sign files, or the release artifacts of folders
 ///
-/// Writes FILE.sig for every FILE. In a folder, signs the release archives: *.tar, *.tar.*, *.tgz,
-/// *.tbz2, *.txz, *.tzst, *.zip. Follows no links there, and passes over unpacked plugins and
-/// hidden folders. Leaves a good signature alone, even if an older subkey of the same key made it.
-/// Prints each signature that it writes.
+/// Writes FILE.sig for every FILE. In a folder, signs the release artifacts: archives, packages,
+/// installers, disk images and SBOMs, by the endings of their names. Follows no links there, and
+/// passes over unpacked plugins and hidden folders. Leaves a good signature alone, even if an older
+/// subkey of the same key made it. Prints each signature that it writes.
 ///
 /// With several keys (-u A -u B), the first one signs FILE.sig, which servers read. Each other one
 /// signs FILE.KEYID.sig, named by the key ID of its certificate. If you give a passphrase, it must
@@ -40,7 +48,7 @@ pub struct Arguments {
     #[arg(short, long)]
     armor: bool,
     /// Sign text files so that text and signature are one file, FILE.asc
-    #[arg(long, conflicts_with_all = ["armor", "checksums"])]
+    #[arg(long, conflicts_with_all = ["armor", "checksums", "list_only"])]
     cleartext: bool,
     /// Write the one signature to this file; - is standard output
     #[arg(short, long, value_name = "FILE")]
@@ -49,7 +57,11 @@ pub struct Arguments {
     /// list with all its signatures
     #[arg(long)]
     force: bool,
-    /// In folders, sign files with these names instead of release archives
+    /// In folders, sign every file. Signatures, lists of checksums, hidden and temporary files
+    /// are left out
+    #[arg(long, conflicts_with = "include")]
+    all: bool,
+    /// In folders, sign files with these names instead of release artifacts
     #[arg(long, value_name = "GLOB")]
     include: Vec<String>,
     /// Leave out files with these names
@@ -62,9 +74,16 @@ pub struct Arguments {
     /// unless it names a zone, or seconds since 1970
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
-    /// Also write and sign SHA256SUMS in every folder, which protects the file names
+    /// Also write and sign a list of checksums in every folder, so that it covers the names:
+    /// SHA256SUMS, or NAME
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    checksums: Option<OsString>,
+    /// Which checksums the list has
+    #[arg(long, value_name = "HASH")]
+    digest: Option<Digest>,
+    /// Sign only the list of checksums: one signature for any number of files
     #[arg(long)]
-    checksums: bool,
+    list_only: bool,
     /// Do everything except writing
     #[arg(long)]
     dry_run: bool,
@@ -81,8 +100,11 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Signed, Failure> {
         what: match is_stream(&arguments) {
             true => What::Stream(input_file().map_err(Error::io("read", stdin))?),
             false => {
-                let selection = Selection::new(&arguments.include, &arguments.exclude)?;
-                What::Paths(&arguments.paths, selection)
+                let selection = match arguments.all {
+                    true => Selection::all(&arguments.exclude),
+                    false => Selection::new(&arguments.include, &arguments.exclude),
+                };
+                What::Paths(&arguments.paths, selection?)
             }
         },
         armored: arguments.armor,
@@ -95,7 +117,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Signed, Failure> {
         force: arguments.force,
         jobs: arguments.jobs,
         created: world.time(arguments.time.as_deref())?,
-        checksums: arguments.checksums,
+        checksums: list(&arguments)?,
         dry_run: arguments.dry_run,
     };
     let asking = Asking::new(world).key(&arguments.passphrase);
@@ -106,6 +128,34 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Signed, Failure> {
         }
     }
     Ok(signed)
+}
+
+/// Returns which list is written, if one is.
+fn list(arguments: &Arguments) -> Result<Option<ListRequest>, Failure> {
+    let is_alone = arguments.list_only;
+    if arguments.checksums.is_none() && !is_alone && arguments.digest.is_none() {
+        return Ok(None);
+    }
+    if arguments.digest.is_some() && arguments.checksums.is_none() && !is_alone {
+        return usage("--digest goes with --checksums or --list-only");
+    }
+    let name = arguments.checksums.clone().unwrap_or_default();
+    let says_512 = name.to_string_lossy().to_ascii_lowercase().contains("512");
+    let kind = match arguments.digest {
+        Some(Digest::Sha256) => DigestKind::Sha256,
+        Some(Digest::Sha512) => DigestKind::Sha512,
+        None if says_512 => DigestKind::Sha512,
+        None => DigestKind::Sha256,
+    };
+    let name = if name.is_empty() { kind.list_name().into() } else { name };
+    let path = Path::new(&name);
+    if path.components().count() != 1 || !is_list(path) || is_of_one_file(path) {
+        return usage(format!(
+            "--checksums={}: a list is known by its name, such as app_1.0_SHA256SUMS or checksums.txt",
+            Safe::path(path)
+        ));
+    }
+    Ok(Some(ListRequest { name, kind, is_alone }))
 }
 
 fn is_stream(arguments: &Arguments) -> bool {
@@ -120,11 +170,12 @@ fn check_arguments(arguments: &Arguments, world: &World) -> Result<(), Failure> 
         return usage("standard input can be only one of these: a file, the key or the passphrase");
     }
     let stream = is_stream(arguments);
-    if arguments.checksums && stream {
+    let has_list = arguments.checksums.is_some() || arguments.list_only;
+    if has_list && stream {
         return usage("--checksums goes with folders, not with standard input");
     }
     let is_no_folder = |path: &PathBuf| fs::metadata(path).is_ok_and(|it| !it.is_dir());
-    if arguments.checksums && arguments.paths.iter().any(is_no_folder) {
+    if has_list && arguments.paths.iter().any(is_no_folder) {
         return usage("--checksums goes with folders: SHA256SUMS lists a whole folder");
     }
     if stream && arguments.paths.len() > 1 {
@@ -160,6 +211,9 @@ impl Words for Signed {
         let current = self.files.iter().filter(|file| file.state == State::UpToDate).count();
         let failed = self.failures().count();
         write!(talk, "{new} {verb}, {current} up to date")?;
+        if self.listed > 0 {
+            write!(talk, ", {} listed", self.listed)?;
+        }
         if failed > 0 {
             write!(talk, ", {failed} failed")?;
         }
@@ -178,7 +232,7 @@ impl Words for Signed {
         if self.is_empty() {
             writeln!(
                 talk,
-                "there is nothing to sign: no release archives here. To sign other files: --include GLOB"
+                "there is nothing to sign: no release artifacts here. To sign other files: --include GLOB, or --all"
             )?;
         }
         Ok(())

@@ -9,7 +9,6 @@ use clap::Args;
 use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_time;
 use plugsign::openpgp::verdict::{Bad, Reason};
-use plugsign::openpgp::verify::Good;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::show::shown_user_id;
 use plugsign::publisher::verified::{Answer, By, Line, Verified};
@@ -25,8 +24,10 @@ use crate::edge::world::World;
 ///
 /// An artifact is good if it has exactly one detached signature over exactly these bytes, by an
 /// accepted signer. The key must have been valid when it signed and be valid now, and the
-/// Mattermost server must accept the signature. Exits with 0 if every artifact is good, else with
-/// 1.
+/// Mattermost server must accept the signature. Without a signature of its own, an artifact is
+/// good if it stands in a list of checksums (SHA256SUMS and the like) that has a good signature. A
+/// list that is named is compared with its files. Exits with 0 if every artifact is good, else
+/// with 1.
 #[derive(Args)]
 pub struct Arguments {
     /// Artifacts, signatures, or folders
@@ -50,6 +51,9 @@ pub struct Arguments {
     /// or seconds since 1970
     #[arg(long, value_name = "TIME", conflicts_with = "as_server")]
     at: Option<String>,
+    /// Leave out files that are on a list of checksums and not here
+    #[arg(long, conflicts_with = "as_server")]
+    ignore_missing: bool,
 }
 
 /// Returns the time to judge as of. It cannot be in the future: nobody knows its revocations yet.
@@ -75,6 +79,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Verified, Failure> {
         as_server: arguments.as_server,
         signers: arguments.signers,
         at,
+        ignore_missing: arguments.ignore_missing,
     })
 }
 
@@ -84,7 +89,11 @@ impl Words for Verified {
             let path = Safe::path(&line.about);
             match &line.answer {
                 Answer::Good { signer, also } => {
-                    writeln!(out, "{GOOD}good{GOOD:#}  {path}  {}", by_words(signer, also))?;
+                    write!(out, "{GOOD}good{GOOD:#}  {path}  {}", by_words(signer, also))?;
+                    match &line.list {
+                        Some(list) => writeln!(out, "  by the list {}", Safe::path(list))?,
+                        None => writeln!(out)?,
+                    }
                 }
                 Answer::Bad(bad) => {
                     let (reason, detail) = (bad.reason(), bad.detail());
@@ -135,22 +144,21 @@ impl Words for Verified {
             }
         }
         if self.lines.is_empty() {
-            writeln!(talk, "there is nothing to verify: no release archives and no signatures")?;
+            writeln!(talk, "there is nothing to verify: no release artifacts and no signatures")?;
         }
         Ok(())
     }
 }
 
-fn by_words(signer: &By, also: &[Good]) -> String {
-    let words = |good: &Good| {
-        let (certificate, user_id) = (&good.signer().certificate, shown_user_id(good.user_id()));
-        format!("{certificate}  {user_id}  {}", show_time(good.created()))
-    };
-    match signer {
+fn by_words(signer: &By, also: &[By]) -> String {
+    let words = |by: &By| match by {
         By::Signer(good) => {
-            let all: Vec<String> = std::iter::once(good).chain(also).map(words).collect();
-            all.join("  and  ")
+            let certificate = &good.signer().certificate;
+            let user_id = shown_user_id(good.user_id());
+            format!("{certificate}  {user_id}  {}", show_time(good.created()))
         }
         By::Server { key_id } => format!("the server accepts it, by {key_id}"),
-    }
+    };
+    let all: Vec<String> = std::iter::once(signer).chain(also).map(words).collect();
+    all.join("  and  ")
 }

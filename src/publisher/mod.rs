@@ -19,6 +19,7 @@ pub mod document;
 pub mod export;
 pub mod failure;
 pub mod import;
+pub mod inspect;
 pub mod keys;
 pub mod list;
 pub mod make;

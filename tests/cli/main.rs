@@ -18,6 +18,7 @@ mod doctor;
 mod expiry;
 mod for_server;
 mod home;
+mod inspect;
 mod jobs;
 mod keygen;
 mod list_export;

@@ -11,8 +11,8 @@ use plugsign::text::{Safe, is_unsafe};
 use serde_json::json;
 
 use crate::commands::{
-    announce, check, completions, doctor, export, extend, import, keygen, list, man, marketplace,
-    passwd, refresh, revoke, rotate, sign, sopv, trust, user_ids, verify,
+    announce, check, completions, doctor, export, extend, import, inspect, keygen, list, man,
+    marketplace, passwd, refresh, revoke, rotate, sign, sopv, trust, user_ids, verify,
 };
 use crate::edge::global::Global;
 use crate::edge::report::{Report, usage};
@@ -45,6 +45,7 @@ pub enum Command {
     Import(import::Arguments),
     Sign(sign::Arguments),
     Verify(verify::Arguments),
+    Inspect(inspect::Arguments),
     Trust(trust::Arguments),
     Check(check::Arguments),
     Doctor(doctor::Arguments),
@@ -73,6 +74,7 @@ impl Command {
             Command::Import(arguments) => Box::new(import::run(arguments, world)?),
             Command::Sign(arguments) => Box::new(sign::run(arguments, world)?),
             Command::Verify(arguments) => Box::new(verify::run(arguments, world)?),
+            Command::Inspect(arguments) => Box::new(inspect::run(arguments, world)?),
             Command::Trust(arguments) => trust::run(arguments, world)?,
             Command::Check(arguments) => Box::new(check::run(arguments, world)?),
             Command::Doctor(arguments) => Box::new(doctor::run(arguments, world)?),

@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod export;
 pub mod extend;
 pub mod import;
+pub mod inspect;
 pub mod keygen;
 pub mod list;
 pub mod man;

@@ -23,6 +23,8 @@ pub enum KeyKind {
     Sign,
     /// The same with a RSA subkey for encryption: gpg's "RSA and RSA".
     RsaRsa,
+    /// One RSA key that only certifies. It signs nothing before it has a signing subkey.
+    Certify,
     /// An organisation's key: a primary key that only certifies and is kept off-line, and a subkey
     /// that signs.
     Organisation {
@@ -66,6 +68,19 @@ pub fn user_id(name: &str, comment: &str, email: &str) -> Result<String> {
     let (name, comment, email) = (name.trim(), comment.trim(), email.trim());
     check_name(name)?;
     check_comment(comment)?;
+    joined(name, comment, email)
+}
+
+/// Puts a user ID together from a parameter file of gpg's, which may have parentheses anywhere.
+/// Fails as [`user_id`] does.
+pub fn user_id_of_parameters(name: &str, comment: &str, email: &str) -> Result<String> {
+    if [name, comment].iter().any(|part| part.contains(['<', '>'])) {
+        return Err(Error::malformed("a name or a comment has no angle brackets"));
+    }
+    joined(name.trim(), comment.trim(), email.trim())
+}
+
+fn joined(name: &str, comment: &str, email: &str) -> Result<String> {
     check_email(email)?;
     let comment = if comment.is_empty() { String::new() } else { format!(" ({comment})") };
     let user_id = match format!("{name}{comment}") {
@@ -161,7 +176,7 @@ pub fn generate(plan: &KeyPlan, passphrase: Option<&Passphrase>) -> Result<NewKe
     let mut packets: Vec<Packet> = vec![key.into(), user_id.into(), binding.into()];
     let mut reasons = vec![RevocationReason::Unspecified];
     match plan.kind {
-        KeyKind::Sign => {}
+        KeyKind::Sign | KeyKind::Certify => {}
         KeyKind::RsaRsa => packets.extend(encryption_subkey(&primary, plan, passphrase)?),
         KeyKind::Organisation { signing } => {
             let subkey = SubkeyPlan { bits: plan.bits, created: plan.created, validity: signing };
@@ -215,7 +230,7 @@ fn check_times(plan: &KeyPlan) -> Result<()> {
 
 fn certification(plan: &KeyPlan) -> Result<SignatureBuilder> {
     let flags = match plan.kind {
-        KeyKind::Organisation { .. } => KeyFlags::empty().set_certification(),
+        KeyKind::Certify | KeyKind::Organisation { .. } => KeyFlags::empty().set_certification(),
         KeyKind::Sign | KeyKind::RsaRsa => KeyFlags::empty().set_certification().set_signing(),
     };
     let hashes = vec![HashAlgorithm::SHA256, HashAlgorithm::SHA512, HashAlgorithm::SHA384];

@@ -10,7 +10,7 @@ use super::Publisher;
 use super::failure::{Failure, Result, one_line};
 use super::outcome::{Outcome, as_path};
 use super::show::{CertificateView, first_user_id, until};
-use super::store::check;
+use super::store::{check, refused};
 use crate::disk::Error;
 use crate::disk::file::folder_of;
 use crate::disk::permissions::check_writable;
@@ -75,7 +75,12 @@ impl Publisher<'_> {
         let key = generate(plan, passphrase)?;
         // What was made passes the same rules as what is imported.
         let certificate = key.secret.certificate().clone();
-        check(&certificate, &Policy::new(plan.created))?;
+        match plan.kind {
+            KeyKind::Certify => {
+                certificate.check_primary().map_err(|weakness| refused(&certificate, weakness))?;
+            }
+            _ => check(&certificate, &Policy::new(plan.created))?,
+        }
         let lock = self.lock()?;
         self.warn_of_namesakes(&plan.user_id)?;
         home.add_new_key(&lock, &key.secret, &key.revocations)?;

@@ -13,12 +13,15 @@ mod revoke;
 mod rotate;
 mod user_ids;
 
-pub use extend::{Extended, extend};
+pub use extend::{Ends, Extended, extend};
 pub use refresh::refresh;
 pub(super) use renew::self_signature;
 pub use renew::{Maker, extendable_subkeys};
 pub(super) use revoke::begins_with_revocation;
-pub use revoke::{Revocation, read_revocations, revocation, revoke_by, revoke_key, revoke_subkey};
+pub use revoke::{
+    Revocation, armored_revocation, read_revocations, revocation, revoke_by, revoke_key,
+    revoke_subkey,
+};
 pub(super) use rotate::signing_subkey;
 pub use rotate::{Rotated, SubkeyPlan, rotate};
 pub use user_ids::{add_user_id, revoke_user_id};

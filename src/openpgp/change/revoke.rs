@@ -121,9 +121,6 @@ pub fn revocation(
     reason: RevocationReason,
     now: SystemTime,
 ) -> Result<Vec<u8>> {
-    let signature = key_revocation(primary, reason, "", now)?;
-    let packet = Packet::from(signature).to_vec();
-    let packet = packet.map_err(Error::crypto("writing the revocation certificate"))?;
     let when = match reason {
         RevocationReason::Unspecified => "do so when the key is lost or in\nsomebody else's hands",
         RevocationReason::Compromised => {
@@ -144,8 +141,22 @@ pub fn revocation(
         Safe::text(user_id),
     )
     .into_bytes();
-    text.extend(armored(openpgp::armor::Kind::PublicKey, &packet)?);
+    text.extend(armored_revocation(primary, reason, "", now)?);
     Ok(text)
+}
+
+/// Makes a revocation certificate without a guard: whoever imports it ends the key. `message` is
+/// public.
+/// Fails as [`revoke_key`].
+pub fn armored_revocation(
+    primary: &PrimaryKey,
+    reason: RevocationReason,
+    message: &str,
+    now: SystemTime,
+) -> Result<Vec<u8>> {
+    let packet = Packet::from(key_revocation(primary, reason, message, now)?).to_vec();
+    let packet = packet.map_err(Error::crypto("writing the revocation certificate"))?;
+    armored(openpgp::armor::Kind::PublicKey, &packet)
 }
 
 fn key_revocation(

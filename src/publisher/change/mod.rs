@@ -16,7 +16,7 @@ use super::show::first_user_id;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::certificate::description::Description;
-use crate::openpgp::change::{self, SubkeyPlan};
+use crate::openpgp::change::{self, Ends, SubkeyPlan};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::{KeySizeBits, Policy};
 use crate::openpgp::query::KeyQuery;
@@ -81,19 +81,19 @@ impl Publisher<'_> {
         })
     }
 
-    /// Sets when a key ends, or that it never does. With subkeys, its newest signing and encryption
-    /// subkeys get the same end.
+    /// Sets when a key ends or its subkeys do, or that they never do.
     pub fn extend(
         &self,
         subject: &KeyToChange<'_>,
         end: Option<SystemTime>,
-        with_subkeys: bool,
+        ends: Ends<'_>,
     ) -> Result<Changed<NewEnd>> {
         let opened = Opened::open(self, subject, Needs::Primary)?;
         opened.change(|certificate, maker, now| {
             let before = certificate.describe(&Policy::new(now));
-            let extended = change::extend(certificate, maker, end, with_subkeys, now)?;
+            let extended = change::extend(certificate, maker, end, ends, now)?;
             let after = extended.certificate.describe(&Policy::new(now));
+            let with_subkeys = !matches!(ends, Ends::Key);
             let how = NewEnd { before, after, with_subkeys };
             let changed = Changed::new(extended.certificate, now, how).older_in_ci();
             let subkeys = extended.subkeys;

@@ -59,6 +59,19 @@ impl Publisher<'_> {
         })
     }
 
+    /// Makes a revocation certificate for the day when the key is lost. Nothing is revoked by it yet.
+    /// `message` is public. Fails as the other changes.
+    pub fn make_revocation(
+        &self,
+        subject: &KeyToChange<'_>,
+        reason: RevocationReason,
+        message: &str,
+    ) -> Result<Vec<u8>> {
+        Opened::open(self, subject, Needs::Revoking)?.in_home(|_, _, _, maker, now| {
+            Ok(change::armored_revocation(maker.primary, reason, message, now)?)
+        })
+    }
+
     /// Revokes a key with what was made for the day when it is lost. Fails with [`Failure::Usage`] if
     /// the home's is meant and `key` is not the whole fingerprint, with [`Failure::OpenPgp`] for an
     /// unknown key and another key's revocation certificate, with [`Failure::Disk`] if there is none.

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use plugsign::openpgp::certificate::description::KeyDescription;
+use plugsign::openpgp::change::Ends;
 use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_validity;
 use plugsign::openpgp::weakness::Weakness;
@@ -36,7 +37,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed<NewEnd>, Failu
     let alone = format!("{whole} --subkeys (which also sets the key's end)");
     let asking = arguments.means.asking(world);
     let subject = arguments.means.of(&arguments.key);
-    let extended = world.publisher(&asking).extend(&subject, end, arguments.subkeys);
+    let ends = if arguments.subkeys { Ends::KeyAndSubkeys } else { Ends::Key };
+    let extended = world.publisher(&asking).extend(&subject, end, ends);
     extended.map_err(|failure| failure.or_of_subkey(&whole, &alone))
 }
 

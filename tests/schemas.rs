@@ -94,6 +94,7 @@ fn every_document_follows_its_schema_and_every_schema_has_a_document() {
         "export --ci Acme -o ci.asc --new-passphrase-file new-passphrase",
         "export --ci Acme -o ci.asc --new-passphrase-file new-passphrase",
         "passwd Acme --no-passphrase",
+        "delete $(plugsign list Another | head -n 1) --yes",
         "export --offline-primary vault --unprotected Acme",
         "rotate Acme",
         "list",

@@ -255,6 +255,26 @@ impl Home {
         put(&self.root.join(CERTIFICATES).join(name), &certificate.to_bytes()?)
     }
 
+    /// Removes the secret part of a key that was read under this lock. Its certificate is stored
+    /// before, with everything that the secret key's file knew.
+    pub fn delete_secret(&self, lock: &Lock, key: &HomeKey) -> Result<()> {
+        self.put_certificate(lock, &key.certificate)?;
+        remove_all(&[self.key_path(&key.certificate.fingerprint())])
+    }
+
+    /// Removes a key that was read under this lock. The file that goes last has everything that the
+    /// others knew, so a kill leaves the key whole or gone.
+    pub fn delete_key(&self, lock: &Lock, key: &HomeKey) -> Result<()> {
+        let fingerprint = key.certificate.fingerprint();
+        let certificate = [self.root.join(CERTIFICATES).join(file_name(&fingerprint))];
+        let Some(secret) = &key.secret else { return remove_all(&certificate) };
+        if fs::symlink_metadata(&certificate[0]).is_ok() {
+            self.put_secret(lock, &secret.merge(&key.certificate)?)?;
+            remove_all(&certificate)?;
+        }
+        remove_all(&[self.key_path(&fingerprint)])
+    }
+
     /// Adds a trusted certificate under a name. It replaces an older copy and keeps what older
     /// copies know, above all a revocation. Only what the certificate's own key signed is stored,
     /// see [`Certificate::proven`].

@@ -70,8 +70,8 @@ pub enum Failure {
     /// Binary output would go to a terminal.
     #[error("binary data would go to the terminal")]
     BinaryToTerminal,
-    /// The person left the dialog.
-    #[error("cancelled, nothing was made")]
+    /// The person left the dialog, or said no.
+    #[error("cancelled, nothing was done")]
     Cancelled,
     /// The passphrase that was given does not unlock the key, and where it was given.
     #[error("wrong passphrase for {0}")]

@@ -168,7 +168,7 @@ fn leaving_the_dialog_leaves_nothing() {
     person.answers("Comment: ", "");
     person.answers("(O)kay/(Q)uit? ", "q");
     let (rest, code) = person.ends();
-    assert!(code == 3 && rest.contains("nothing was made"), "{code}: {rest}");
+    assert!(code == 3 && rest.contains("nothing was done"), "{code}: {rest}");
     // Ctrl-D.
     let mut person = Person::starts(&sandbox, "keygen");
     person.sees("Your selection? ");

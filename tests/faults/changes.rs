@@ -112,6 +112,31 @@ fn changes_of_user_ids_survive_every_fault() {
 }
 
 #[test]
+fn a_deleted_key_is_whole_or_gone_after_every_fault() {
+    fn extended(sandbox: &Sandbox) -> String {
+        let key = org(sandbox);
+        sandbox.run(&format!("extend {key} --expires 2y")).exits(0);
+        key
+    }
+    fn is_whole_or_gone(sandbox: &Sandbox, key: &str) {
+        let keys = sandbox.run("--json list").exits(0).json()["keys"].clone();
+        let is_whole = |it: &serde_json::Value| it["can_sign"] == true && !it["expires"].is_null();
+        assert!(keys.as_array().unwrap().iter().all(is_whole), "{key}: {keys:#}");
+    }
+    Task::new("delete KEY --yes", extended, |sandbox, _| sandbox.names("home/keys").is_empty())
+        .again(&["no key matches"])
+        .ends_keys()
+        .always(is_whole_or_gone)
+        .sweep();
+    Task::new("delete KEY --secret --yes", org, |sandbox, _| {
+        sandbox.names("home/keys").is_empty() && !sandbox.names("home/certificates").is_empty()
+    })
+    .again(&["has no secret key here"])
+    .ends_keys()
+    .sweep();
+}
+
+#[test]
 fn passwd_survives_every_fault() {
     Task::new("passwd KEY", org, |sandbox, _| key(sandbox)["protected"] == true).sweep();
 }

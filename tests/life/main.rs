@@ -12,6 +12,7 @@
 mod common;
 
 mod changes;
+mod delete;
 mod peers;
 mod refusals;
 mod secret_parts;

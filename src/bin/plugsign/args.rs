@@ -11,7 +11,7 @@ use plugsign::text::{Safe, is_unsafe};
 use serde_json::json;
 
 use crate::commands::{
-    announce, check, completions, doctor, export, extend, import, inspect, keygen, list, man,
+    announce, check, completions, delete, doctor, export, extend, import, inspect, keygen, list, man,
     marketplace, passwd, refresh, revoke, rotate, sign, sopv, trust, user_ids, verify,
 };
 use crate::edge::global::Global;
@@ -59,6 +59,7 @@ pub enum Command {
     #[command(name = "revoke-uid")]
     RevokeUid(user_ids::RevokeUidArguments),
     Refresh(refresh::Arguments),
+    Delete(delete::Arguments),
     Gpg(gpg::Arguments),
     Sopv(sopv::Arguments),
     Completions(completions::Arguments),
@@ -87,6 +88,7 @@ impl Command {
             Command::Adduid(arguments) => Box::new(user_ids::add(arguments, world)?),
             Command::RevokeUid(arguments) => Box::new(user_ids::revoke(arguments, world)?),
             Command::Refresh(arguments) => Box::new(refresh::run(arguments, world)?),
+            Command::Delete(arguments) => Box::new(delete::run(arguments, world)?),
             // Its command lines never come this far, see `of_another`.
             Command::Gpg(_) | Command::Sopv(_) => {
                 return usage(

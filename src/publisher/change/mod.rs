@@ -1,12 +1,14 @@
 //! The changes of a key's life. Each replaces one file: a kill leaves the old key or the new one.
 
 mod changed;
+mod delete;
 mod opened;
 mod revoke;
 
 use std::time::{Duration, SystemTime};
 
 pub use self::changed::Changed;
+pub use self::delete::{Deleted, Doomed};
 pub use self::opened::{KeyToChange, of_home, settle, whole_seconds};
 use self::opened::{Needs, Opened};
 pub use self::revoke::{KeptRevocation, Revoked};

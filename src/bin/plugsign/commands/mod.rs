@@ -3,6 +3,7 @@
 pub mod announce;
 pub mod check;
 pub mod completions;
+pub mod delete;
 pub mod doctor;
 pub mod export;
 pub mod extend;

@@ -101,7 +101,8 @@ fn ask_validity(
     }
 }
 
-fn is_yes(answer: &str) -> bool {
+/// Returns whether an answer is yes.
+pub fn is_yes(answer: &str) -> bool {
     answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes")
 }
 

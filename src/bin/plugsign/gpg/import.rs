@@ -55,12 +55,15 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
     let mut telling = ImportTelling { world, status, log, counts: Counts::default() };
     let mut failed = false;
     for input in session.inputs(&options.words) {
-        let keys = input
-            .read("a key file", MAX_KEYRING)
-            .and_then(|bytes| Ok(read_keys_within(&bytes, &world.budget)?));
+        let mut is_packets = false;
+        let keys = input.read("a key file", MAX_KEYRING).and_then(|bytes| {
+            // RFC 9580, section 4.2: every packet begins so, and no text does.
+            is_packets = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
+            keys_in(read_keys_within(&bytes, &world.budget)?)
+        });
         let keys = keys.unwrap_or_else(|error| {
             failed = true;
-            telling.no_keys(input.name(), error);
+            telling.no_keys(input.name(), error, is_packets);
             Vec::new()
         });
         for key in keys {
@@ -79,6 +82,19 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
     Ok(if failed { 2 } else { 0 })
 }
 
+/// Returns the keys of a file, or why it has none at all: words may look like base64.
+fn keys_in(keys: Vec<openpgp::Result<Key>>) -> Result<Vec<openpgp::Result<Key>>, Error> {
+    let is_none = |key: &openpgp::Result<Key>| matches!(key, Err(openpgp::Error::NoKey(_)));
+    match keys.first() {
+        Some(_) if keys.iter().all(is_none) => {
+            // The first of these errors stands for all.
+            let keys: openpgp::Result<Vec<Key>> = keys.into_iter().collect();
+            Ok(keys?.into_iter().map(Ok).collect())
+        }
+        _ => Ok(keys),
+    }
+}
+
 /// Tells what becomes of keys, as gpg does.
 struct ImportTelling<'a> {
     world: &'a World,
@@ -88,11 +104,11 @@ struct ImportTelling<'a> {
 }
 
 impl ImportTelling<'_> {
-    fn no_keys(&mut self, file: &Path, error: Error) {
+    fn no_keys(&mut self, file: &Path, error: Error, is_packets: bool) {
         let is_data = matches!(error, Error::OpenPgp(openpgp::Error::NoKey(_)));
         self.log.say(&format!("{}:", Safe::path(file)));
         self.log.explain(&error.into());
-        if is_data {
+        if is_data && !is_packets {
             self.log.say("no valid OpenPGP data found.");
             self.status.say("NODATA 1");
         }

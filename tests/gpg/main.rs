@@ -11,7 +11,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod change;
 mod cleartext;
+mod delete;
 mod descriptors;
 mod documentation;
 mod git;
@@ -22,6 +24,7 @@ mod keys;
 mod lines;
 mod listing;
 mod options;
+mod ownertrust;
 mod packages;
 mod python;
 mod refusals;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use plugsign::openpgp::facts::certificate_facts;
-use plugsign::openpgp::keygen::{KeyKind, KeyPlan, check_user_id, parse_bits, user_id};
+use plugsign::openpgp::keygen::{
+    KeyKind, KeyPlan, check_user_id, parse_bits, user_id_of_parameters,
+};
 use plugsign::openpgp::policy::KeySizeBits;
 use plugsign::openpgp::secret_key::Passphrase;
 use plugsign::openpgp::validity::{parse_time, parse_validity};
@@ -51,12 +53,11 @@ pub fn run(session: &Session, questions: Questions) -> Result<u8, Failure> {
     };
     let asked = match questions {
         Questions::All => Asked { kind: None, bits: None, validity: None, usual: KeyKind::RsaRsa },
-        Questions::Few => Asked {
-            kind: Some(KeyKind::RsaRsa),
-            bits: Some(KeySizeBits::Rsa3072),
-            validity: Some(Some(QUICK_VALIDITY)),
-            usual: KeyKind::RsaRsa,
-        },
+        Questions::Few => {
+            let (kind, bits) = default_new_key(session)?;
+            let validity = Some(Some(QUICK_VALIDITY));
+            Asked { kind: Some(kind), bits: Some(bits), validity, usual: kind }
+        }
     };
     let plan = dialog::plan(&mut person, asked, whole_seconds(session.world.now))?;
     let passphrase = secret.for_new_key(&Safe::text(&plan.user_id).to_string())?;
@@ -80,7 +81,7 @@ pub fn quick(session: &Session) -> Result<u8, Failure> {
     };
     check_user_id(&user_id)?;
     let word = |place: usize| rest.get(place).map_or("", String::as_str);
-    let (kind, bits) = quick_kind(word(0), word(1))?;
+    let (kind, bits) = quick_kind(session, word(0), word(1))?;
     refuse_double(session, &user_id)?;
     let created = whole_seconds(session.world.now);
     let validity = match word(2) {
@@ -99,34 +100,65 @@ pub fn quick(session: &Session) -> Result<u8, Failure> {
 
 /// By default, gpg makes a key and a subkey for encryption. With a named algorithm, it makes one
 /// key.
-fn quick_kind(algorithm: &str, uses: &str) -> Result<(KeyKind, KeySizeBits), Failure> {
-    let is_default = matches!(algorithm, "" | "-" | "default" | "future-default");
-    let bits = match algorithm.to_ascii_lowercase().as_str() {
-        _ if is_default => KeySizeBits::Rsa3072,
-        "rsa" => KeySizeBits::Rsa3072,
-        other => match other.strip_prefix("rsa") {
-            Some(bits) => parse_bits(bits)?,
-            None => {
-                return usage(format!("{}: plugsign makes only RSA keys", Safe::text(algorithm)));
-            }
-        },
+fn quick_kind(
+    session: &Session,
+    algorithm: &str,
+    uses: &str,
+) -> Result<(KeyKind, KeySizeBits), Failure> {
+    let (kind, bits) = match algorithm {
+        "" | "-" | "default" | "future-default" => default_new_key(session)?,
+        named => (KeyKind::Sign, bits(named)?),
     };
-    let usages: Vec<&str> = uses.split([',', ' ']).filter(|word| !word.is_empty()).collect();
-    let kind = match usages[..] {
-        [] | ["default"] | ["-"] if is_default => KeyKind::RsaRsa,
-        [] | ["default"] | ["-"] => KeyKind::Sign,
-        _ if parameters::signs(usages.iter().copied()) => KeyKind::Sign,
-        _ => {
-            return usage(format!(
-                "usage {}: plugsign makes keys that certify and sign; for a primary key that only certifies and a subkey that signs: plugsign keygen --kind org",
-                Safe::text(uses)
-            ));
-        }
-    };
-    Ok((kind, bits))
+    Ok((kind_for(uses)?.unwrap_or(kind), bits))
 }
 
-fn validity(text: &str, created: SystemTime) -> Result<Option<Duration>, Failure> {
+/// What `--default-new-key-algo` says, `rsa4096` or `rsa3072/cert,sign+rsa3072/encr`, else gpg's
+/// default.
+fn default_new_key(session: &Session) -> Result<(KeyKind, KeySizeBits), Failure> {
+    let Some(named) = &session.options.default_new_key_algo else {
+        return Ok((KeyKind::RsaRsa, KeySizeBits::Rsa3072));
+    };
+    let (primary, subkey) = match named.split_once('+') {
+        Some((primary, subkey)) => (primary, Some(subkey)),
+        None => (named.as_str(), None),
+    };
+    let (algorithm, uses) = primary.split_once('/').unwrap_or((primary, ""));
+    let (kind, bits) = (kind_for(uses)?.unwrap_or(KeyKind::Sign), bits(algorithm)?);
+    let is_same = |subkey: &str| subkey.strip_suffix("/encr").is_some_and(|it| it == algorithm);
+    match subkey {
+        None => Ok((kind, bits)),
+        Some(subkey) if kind == KeyKind::Sign && is_same(subkey) => Ok((KeyKind::RsaRsa, bits)),
+        Some(_) => usage(format!(
+            "--default-new-key-algo {}: plugsign makes RSA keys, with or without one RSA subkey of the same size that encrypts",
+            Safe::text(named)
+        )),
+    }
+}
+
+/// Reads gpg's name of an algorithm: `rsa3072`, `rsa4096`, or `rsa`.
+pub fn bits(algorithm: &str) -> Result<KeySizeBits, Failure> {
+    match algorithm.to_ascii_lowercase().strip_prefix("rsa") {
+        Some("") => Ok(KeySizeBits::Rsa3072),
+        Some(bits) => Ok(parse_bits(bits)?),
+        None => usage(format!("{}: plugsign makes only RSA keys", Safe::text(algorithm))),
+    }
+}
+
+/// Returns the kind of one key for these uses, if there are any.
+fn kind_for(uses: &str) -> Result<Option<KeyKind>, Failure> {
+    let words: Vec<&str> = uses.split([',', ' ']).filter(|word| !word.is_empty()).collect();
+    match words[..] {
+        [] | ["default"] | ["-"] => Ok(None),
+        ["cert"] => Ok(Some(KeyKind::Certify)),
+        _ if parameters::signs(words.iter().copied()) => Ok(Some(KeyKind::Sign)),
+        _ => {
+            usage(format!("usage {}: plugsign makes keys that certify and sign", Safe::text(uses)))
+        }
+    }
+}
+
+/// Reads how long a key is valid, or until when.
+pub fn validity(text: &str, created: SystemTime) -> Result<Option<Duration>, Failure> {
     let text = text.trim();
     if let Some(seconds) = text.strip_prefix("seconds=") {
         let seconds =
@@ -185,6 +217,12 @@ fn from_parameters(session: &Session) -> Result<u8, Failure> {
 }
 
 fn make_wanted(session: &Session, wanted: WantedKey, secret: &Secret<'_>) -> Result<(), Failure> {
+    let is_default = wanted.primary.algorithm.eq_ignore_ascii_case("default");
+    if is_default && session.options.default_new_key_algo.is_some() {
+        return usage(
+            "--default-new-key-algo: say it in the parameter file, as Key-Type and Key-Length",
+        );
+    }
     let kind = parameters::kind(&wanted).map_err(Failure::Usage)?;
     let created = match &wanted.created {
         Some(text) => parameters::creation_date(text).map_err(Failure::Usage)?,
@@ -196,7 +234,7 @@ fn make_wanted(session: &Session, wanted: WantedKey, secret: &Secret<'_>) -> Res
             Some(bits) => parse_bits(bits)?,
             None => KeySizeBits::Rsa3072,
         },
-        user_id: user_id(&wanted.name, &wanted.comment, &wanted.email)?,
+        user_id: user_id_of_parameters(&wanted.name, &wanted.comment, &wanted.email)?,
         created,
         validity: validity(wanted.expires.as_deref().unwrap_or_default(), created)?,
     };

@@ -5,8 +5,10 @@
 //! work to the library.
 
 mod argv;
+mod change;
 mod colons;
 mod dates;
+mod delete;
 mod export;
 mod gpgconf;
 mod import;
@@ -18,6 +20,7 @@ mod listing;
 mod log;
 mod options;
 mod output;
+mod ownertrust;
 mod parameters;
 mod print_digest;
 mod secret;
@@ -37,6 +40,7 @@ use plugsign::publisher::export::Part;
 use plugsign::publisher::failure::{EXIT_USAGE, Failure};
 use plugsign::text::Safe;
 
+use self::delete::Halves;
 use self::keygen::Questions;
 use self::known::Half;
 use self::log::Log;
@@ -207,6 +211,18 @@ fn gpg(session: &Session) -> Result<u8, Failure> {
         Task::GenerateKey => keygen::run(session, Questions::Few),
         Task::FullGenerateKey => keygen::run(session, Questions::All),
         Task::QuickGenerateKey => keygen::quick(session),
+        Task::QuickAddKey => change::add_key(session),
+        Task::QuickSetExpire => change::set_expire(session),
+        Task::QuickAddUserId => change::add_user_id(session),
+        Task::QuickRevokeUserId => change::revoke_user_id(session),
+        Task::ChangePassphrase => change::passphrase(session),
+        Task::GenerateRevocation => change::generate_revocation(session),
+        Task::EditKey => change::edit_key(session),
+        Task::DeleteKeys => delete::run(session, Halves::Public),
+        Task::DeleteSecretKeys => delete::run(session, Halves::Secret),
+        Task::DeleteSecretAndPublicKeys => delete::run(session, Halves::Both),
+        Task::ImportOwnerTrust => ownertrust::import(session),
+        Task::ExportOwnerTrust => ownertrust::export(session),
         Task::PrintDigest => print_digest::run(session),
         Task::Nothing => Ok(0),
         Task::ListConfig => say(session, &list_config(session)),

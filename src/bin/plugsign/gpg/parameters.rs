@@ -142,6 +142,10 @@ impl Reader {
 pub fn kind(wanted: &WantedKey) -> Result<KeyKind, String> {
     let primary = &wanted.primary;
     check_rsa(&primary.algorithm)?;
+    let only_certifies = primary.usage.iter().all(|it| it == "cert" || it == "certify");
+    if !primary.usage.is_empty() && only_certifies && wanted.subkey.is_none() {
+        return Ok(KeyKind::Certify);
+    }
     if !primary.usage.is_empty() && !signs(primary.usage.iter().map(String::as_str)) {
         return Err("Key-Usage: plugsign makes keys that certify and sign".into());
     }
@@ -211,7 +215,7 @@ mod tests {
         for text in [
             "Key-Type: DSA",
             "Key-Type: EDDSA\nKey-Curve: ed25519",
-            "Key-Type: RSA\nKey-Usage: cert",
+            "Key-Type: RSA\nKey-Usage: cert\nSubkey-Type: RSA",
             "Key-Type: RSA\nKey-Usage: sign,encrypt",
             "Key-Type: RSA\nSubkey-Type: RSA\nSubkey-Usage: sign",
             "Key-Type: RSA\nKey-Length: 3072\nSubkey-Type: RSA\nSubkey-Length: 4096",

@@ -75,6 +75,8 @@ pub struct Secret<'a> {
     pub named: Option<Arc<Passphrase>>,
     /// The very key that is to be unlocked, if it was asked for by itself.
     pub exactly: Option<Fingerprint>,
+    /// Whether that passphrase is the new one of a key that has none.
+    pub gives_new: bool,
 }
 
 impl<'a> Secret<'a> {
@@ -83,7 +85,7 @@ impl<'a> Secret<'a> {
         let given = &session.options.passphrase;
         let asking = Asking::new(&session.world).gpg(given.clone());
         let named = if given.is_some() { asking.given(Which::Key)? } else { None };
-        Ok(Secret { session, asking, named, exactly: None })
+        Ok(Secret { session, asking, named, exactly: None, gives_new: false })
     }
 
     /// Gets the passphrase of a new key: none if an empty one was given.
@@ -106,7 +108,7 @@ impl<'a> Secret<'a> {
 
 impl Ask for Secret<'_> {
     fn given(&self, which: Which) -> Result<Option<Arc<Passphrase>>, Failure> {
-        self.asking.given(which)
+        self.asking.given(if self.gives_new { Which::Key } else { which })
     }
 
     fn source(&self, which: Which) -> Option<String> {
@@ -126,7 +128,10 @@ impl Ask for Secret<'_> {
     }
 
     fn new_passphrase(&self, which: Which, what: &str) -> Result<Passphrase, Failure> {
-        self.check_may_ask(what)?;
+        self.check_may_ask(what).map_err(|failure| match which {
+            Which::New => Failure::NoNewPassphrase(what.to_string()),
+            _ => failure,
+        })?;
         self.asking.new_passphrase(which, what)
     }
 }

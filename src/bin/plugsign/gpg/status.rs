@@ -136,6 +136,9 @@ pub fn cause_of(failure: &Failure) -> GpgCause {
             | OpenPgp::Refused { weakness: Weakness::SecretElsewhere, .. } => {
                 cause(17, "No secret key")
             }
+            OpenPgp::UnknownUserId(_) => cause(GPG | 16, "No user ID"),
+            OpenPgp::UserIdExists(_) => cause(GPG | 304, "User ID already exists"),
+            OpenPgp::LastUserId(_) => cause(GPG | 37, "Invalid user ID"),
             OpenPgp::AmbiguousKey { .. } | OpenPgp::ShortKeyId(_) => cause(107, "Ambiguous name"),
             OpenPgp::Refused { .. } => cause(54, "Unusable secret key"),
             _ => cause(GPG | 1, "General error"),

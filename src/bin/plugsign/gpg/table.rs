@@ -40,6 +40,18 @@ pub enum Task {
     GenerateKey,
     FullGenerateKey,
     QuickGenerateKey,
+    QuickAddKey,
+    QuickSetExpire,
+    QuickAddUserId,
+    QuickRevokeUserId,
+    ChangePassphrase,
+    GenerateRevocation,
+    EditKey,
+    DeleteKeys,
+    DeleteSecretKeys,
+    DeleteSecretAndPublicKeys,
+    ImportOwnerTrust,
+    ExportOwnerTrust,
     PrintDigest,
     Nothing,
     ListConfig,
@@ -63,6 +75,7 @@ pub enum Opt {
     NoComments,
     Compliance,
     DefaultKey,
+    DefaultNewKeyAlgo,
     DefaultPreferenceList,
     DigestAlgo,
     EmitVersion,
@@ -115,24 +128,36 @@ const NOT_WRITTEN: &str = "it would change what is written, and is not supported
 /// gpg's.
 pub static GPG: Table = &[
     // Commands.
+    ("change-passphrase passwd", Done(Opt::Task(Task::ChangePassphrase))),
     ("check-trustdb rebuild-keydb-caches update-trustdb", Done(Opt::Task(Task::Nothing))),
     ("clear-sign clearsign", Done(Opt::Task(Task::ClearSign))),
     ("decrypt|d", Done(Opt::Task(Task::Decrypt))),
+    ("delete-keys", Done(Opt::Task(Task::DeleteKeys))),
+    ("delete-secret-and-public-keys", Done(Opt::Task(Task::DeleteSecretAndPublicKeys))),
+    ("delete-secret-keys", Done(Opt::Task(Task::DeleteSecretKeys))),
     ("detach-sign|b", Done(Opt::Task(Task::DetachSign))),
     ("dump-options", Done(Opt::Task(Task::DumpOptions))),
+    ("edit-key key-edit", Done(Opt::Task(Task::EditKey))),
     ("export", Done(Opt::Task(Task::Export))),
+    ("export-ownertrust", Done(Opt::Task(Task::ExportOwnerTrust))),
     ("export-secret-keys", Done(Opt::Task(Task::ExportSecretKeys))),
     ("export-secret-subkeys", Done(Opt::Task(Task::ExportSecretSubkeys))),
     ("fast-import import", Done(Opt::Task(Task::Import))),
     ("fingerprint", Done(Opt::Task(Task::Fingerprint))),
     ("full-gen-key full-generate-key", Done(Opt::Task(Task::FullGenerateKey))),
     ("gen-key generate-key", Done(Opt::Task(Task::GenerateKey))),
+    ("gen-revoke generate-revocation", Done(Opt::Task(Task::GenerateRevocation))),
     ("help|h", Done(Opt::Task(Task::Help))),
+    ("import-ownertrust", Done(Opt::Task(Task::ImportOwnerTrust))),
     ("list-config", Done(Opt::Task(Task::ListConfig))),
     ("list-key list-keys|k list-public-keys", Done(Opt::Task(Task::ListKeys))),
     ("list-secret-keys|K", Done(Opt::Task(Task::ListSecretKeys))),
     ("print-md", Done(Opt::Task(Task::PrintDigest))),
+    ("quick-add-key quick-addkey", Done(Opt::Task(Task::QuickAddKey))),
+    ("quick-add-uid quick-adduid", Done(Opt::Task(Task::QuickAddUserId))),
     ("quick-gen-key quick-generate-key", Done(Opt::Task(Task::QuickGenerateKey))),
+    ("quick-revoke-uid quick-revuid", Done(Opt::Task(Task::QuickRevokeUserId))),
+    ("quick-set-expire", Done(Opt::Task(Task::QuickSetExpire))),
     ("show-key show-keys", Done(Opt::Task(Task::ShowKeys))),
     ("sign|s", Done(Opt::Task(Task::Sign))),
     ("verify", Done(Opt::Task(Task::Verify))),
@@ -147,6 +172,7 @@ pub static GPG: Table = &[
     ("compliance=", Done(Opt::Compliance)),
     ("default-comment no-comments", Done(Opt::NoComments)),
     ("default-key=", Done(Opt::DefaultKey)),
+    ("default-new-key-algo=", Done(Opt::DefaultNewKeyAlgo)),
     ("default-preference-list=", Done(Opt::DefaultPreferenceList)),
     ("digest-algo=", Done(Opt::DigestAlgo)),
     ("emit-version", Done(Opt::EmitVersion)),
@@ -190,10 +216,8 @@ pub static GPG: Table = &[
     ("yes", Done(Opt::Yes)),
     // What plugsign refuses.
     ("card-edit card-status change-pin edit-card", Refused("plugsign does not use smart cards")),
-    ("change-passphrase passwd", Refused("use: plugsign passwd KEY")),
     (
-        "check-sig check-signatures check-sigs dearmor dearmour delete-keys \
-         delete-secret-and-public-keys delete-secret-keys dump-option-table enarmor enarmour \
+        "check-sig check-signatures check-sigs dearmor dearmour dump-option-table enarmor enarmour \
          export-ssh-key gen-prime gen-random gpgconf-list gpgconf-test list-gcrypt-config \
          list-packets list-sig list-signatures list-sigs print-dane-records print-mds \
          print-pka-records server store warranty with-key-data",
@@ -211,14 +235,7 @@ pub static GPG: Table = &[
         Refused("plugsign does not change or certify keys this way"),
     ),
     (
-        "edit-key key-edit",
-        Refused(
-            "plugsign has no such dialog; change a key with: plugsign extend (its end), plugsign passwd, plugsign adduid, plugsign revoke-uid, plugsign rotate (its subkey), plugsign revoke",
-        ),
-    ),
-    (
-        "export-ownertrust fix-trustdb import-ownertrust list-trustdb tofu-policy \
-         force-ownertrust=",
+        "fix-trustdb list-trustdb tofu-policy force-ownertrust=",
         Refused("plugsign keeps no owner trust; trust a signer with: plugsign trust add FILE"),
     ),
     (
@@ -226,17 +243,12 @@ pub static GPG: Table = &[
          search-keys send-keys",
         Refused("plugsign never uses the network; fetch and publish keys with another program"),
     ),
-    ("gen-revoke generate-revocation", Refused("use: plugsign revoke KEY")),
     (
         "multifile verify-files",
         Refused(
             "plugsign's gpg takes one file at a time; for many: plugsign sign, plugsign verify",
         ),
     ),
-    ("quick-add-key quick-addkey", Refused("use: plugsign rotate KEY")),
-    ("quick-add-uid quick-adduid", Refused("use: plugsign adduid KEY")),
-    ("quick-revoke-uid quick-revuid", Refused("use: plugsign revoke-uid KEY")),
-    ("quick-set-expire", Refused("use: plugsign extend KEY --expires WHEN")),
     (
         "allow-non-selfsigned-uid allow-weak-digest-algos allow-weak-key-signatures \
          disable-pubkey-algo= list-only no-keyring no-require-backsigs \
@@ -255,7 +267,7 @@ pub static GPG: Table = &[
     ),
     ("command-file=", Refused("plugsign takes no answers from a file; use --batch and options")),
     (
-        "default-keyserver-url= default-new-key-algo= dry-run|n export-filter= forbid-gen-key \
+        "default-keyserver-url= dry-run|n export-filter= forbid-gen-key \
          import-filter= max-output= merge-only primary-keyring=",
         Refused(NOT_WRITTEN),
     ),

@@ -188,7 +188,7 @@ fn a_revocation_certificate_is_made_at_the_terminal_and_revokes_with_gpg_too() {
         let listing = desk.must("gpg --batch --with-colons --list-keys");
         assert_eq!(record(&listing, "pub")[1], "r", "{}", listing.out());
     }
-    let mut person = at_terminal(&twins.ours, &line.replace("revocation ", "none "));
+    let mut person = at_terminal(&twins.ours, &line.replace("-o revocation", "-o none"));
     person.answers("(y/N) ", "n");
     assert_eq!(person.ends().1, 2);
     assert!(!twins.ours.has("none"));

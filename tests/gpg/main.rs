@@ -16,6 +16,7 @@ mod cleartext;
 mod delete;
 mod descriptors;
 mod documentation;
+mod environment;
 mod git;
 mod gpgv;
 mod hostile;

@@ -86,6 +86,35 @@ impl DetachedSignature {
         Ok(signatures)
     }
 
+    /// Reads a file of signatures as gpg does: as [`DetachedSignature::read_each`], and also armored
+    /// blocks one after the other, with text around them. A broken block is one signature that
+    /// cannot be read. There is no other armor, and no binary data around the blocks.
+    ///
+    /// # Errors
+    ///
+    /// As [`DetachedSignature::read_each`].
+    pub fn read_each_in_text(
+        file: &[u8],
+        texts: Texts,
+    ) -> Result<Vec<Result<DetachedSignature, Bad>>, Bad> {
+        let is_binary = file.first().is_none_or(|byte| byte & 0x80 != 0);
+        if is_binary || file.len() as u64 > MAX_SIGNATURE_FILE {
+            return Self::read_each(file, texts);
+        }
+        let mut signatures = Vec::new();
+        for block in armored_signatures(file)? {
+            match Self::read_each(block, texts) {
+                Ok(more) => signatures.extend(more),
+                Err(bad) => signatures.push(Err(bad)),
+            }
+        }
+        match signatures.len() {
+            0 => Self::read_each(file, texts),
+            1..=MAX_SIGNATURES => Ok(signatures),
+            _ => Err(not_detached(format!("it has more than {MAX_SIGNATURES} signatures"))),
+        }
+    }
+
     /// Returns the packets of a signature file, binary or armored.
     fn packets(file: &[u8]) -> Result<Cow<'_, [u8]>, Bad> {
         if file.len() as u64 > MAX_SIGNATURE_FILE {
@@ -243,6 +272,41 @@ impl DetachedSignature {
     }
 }
 
+const BEGIN: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
+const END: &[u8] = b"-----END PGP SIGNATURE-----";
+
+/// Finds the armored signatures in a text.
+fn armored_signatures(text: &[u8]) -> Result<Vec<&[u8]>, Bad> {
+    let is_text = |line: &[u8]| {
+        let tame = |c: char| c == '\t' || !c.is_control();
+        std::str::from_utf8(line).is_ok_and(|line| line.chars().all(tame))
+    };
+    let is_armor = |line: &[u8]| {
+        [&b"-----BEGIN PGP "[..], b"-----END PGP "].iter().any(|it| line.starts_with(it))
+    };
+    let (mut blocks, mut begun, mut place) = (Vec::new(), None, 0);
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let start = place;
+        place += line.len();
+        let line = line.trim_ascii_end();
+        match begun {
+            None if line == BEGIN => begun = Some(start),
+            None if is_armor(line) => return Err(not_detached("it has armor of another kind")),
+            None if !is_text(line) => {
+                return Err(malformed("there is something else than text around its armor"));
+            }
+            Some(from) if line == END => {
+                blocks.push(&text[from..place]);
+                begun = None;
+            }
+            _ => {}
+        }
+    }
+    // Without an end line it is cut short, and read as that.
+    blocks.extend(begun.map(|from| &text[from..]));
+    Ok(blocks)
+}
+
 /// Decodes a file that is one "PGP SIGNATURE" armor and nothing else.
 ///
 /// Lines are counted before anything is decoded, because other tools silently skip text around the
@@ -259,13 +323,13 @@ fn dearmor(file: &[u8]) -> Result<Vec<u8>, Bad> {
         .split(|byte| *byte == b'\n')
         .map(<[u8]>::trim_ascii_end)
         .filter(|line| line.starts_with(b"-----"));
-    if dashes.next() != Some(b"-----BEGIN PGP SIGNATURE-----") {
+    if dashes.next() != Some(BEGIN) {
         return Err(not_detached("its armor is not a signature's"));
     }
-    if dashes.next() != Some(b"-----END PGP SIGNATURE-----") {
+    if dashes.next() != Some(END) {
         return Err(malformed("its armor has no end line: it is cut short"));
     }
-    if dashes.next().is_some() || !text.ends_with(b"-----END PGP SIGNATURE-----") {
+    if dashes.next().is_some() || !text.ends_with(END) {
         return Err(not_detached("more follows its armor"));
     }
     let mut packets = Vec::new();

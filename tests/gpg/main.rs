@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod blocks;
 mod change;
 mod cleartext;
 mod delete;

@@ -47,6 +47,7 @@ pub fn run(session: &Session, is_gpgv: bool) -> Result<u8, Failure> {
     };
     let bytes = match read(session, signature_word) {
         Ok(bytes) => bytes,
+        Err(error) if data_word.is_some() && is_too_large(&error) => return Ok(swapped(session)),
         Err(error) => return Ok(cannot_read(session, error)),
     };
     if data_word.is_none() && is_cleartext(&bytes) {
@@ -65,13 +66,20 @@ pub fn run(session: &Session, is_gpgv: bool) -> Result<u8, Failure> {
     if bytes.len() as u64 > MAX_SIGNATURE_FILE {
         let name = signature_word.to_string_lossy().into_owned();
         let (what, limit) = ("a signature", MAX_SIGNATURE_FILE);
+        if data_word.is_some() {
+            return Ok(swapped(session));
+        }
         return Ok(cannot_read(session, disk::Error::TooLarge { name, what, limit }));
     }
     // Only gpgv gets signatures over text: apt takes InRelease apart for it.
     let texts = if is_gpgv { Texts::Taken } else { Texts::Refused };
-    let signatures = match DetachedSignature::read_each(&bytes, texts) {
+    let signatures = match DetachedSignature::read_each_in_text(&bytes, texts) {
         Ok(signatures) => signatures,
-        Err(bad) => return Ok(not_a_signature(session, &bad)),
+        Err(bad) => {
+            let code = not_a_signature(session, &bad);
+            data_word.iter().for_each(|_| log.say(SWAPPED));
+            return Ok(code);
+        }
     };
     let data_word = data_word.or_else(|| {
         let name = without_extension(signature_word)?;
@@ -144,6 +152,9 @@ pub fn guess(session: &Session) -> Result<u8, Failure> {
     };
     inline(session, &mut Signers::open(session, false), &bytes, Some(output))
 }
+
+/// gpg's advice to those who give both files in the wrong order.
+const SWAPPED: &str = "Please remember that the signature file (.sig or .asc)\nshould be the first file given on the command line.";
 
 const NOT_INLINE: &str =
     "plugsign verifies detached signatures: gpg --verify FILE.sig FILE, or - for standard input";
@@ -270,6 +281,19 @@ fn cannot_read(session: &Session, error: disk::Error) -> u8 {
     session.log.explain(&failure);
     session.log.say(&format!("verify signatures failed: {}", cause.words));
     session.status.say(&format!("FAILURE verify {}", cause.code));
+    2
+}
+
+fn is_too_large(error: &disk::Error) -> bool {
+    use plugsign::openpgp::Error::TooLarge;
+    matches!(error, disk::Error::TooLarge { .. } | disk::Error::OpenPgp(TooLarge { .. }))
+}
+
+/// Says of a file that is too large for a signature that it may be the signed one.
+fn swapped(session: &Session) -> u8 {
+    session.log.say("no valid OpenPGP data found: no signature is so large");
+    ["NODATA 1", "NODATA 2"].iter().for_each(|line| session.status.say(line));
+    session.log.say(&format!("the signature could not be verified.\n{SWAPPED}"));
     2
 }
 

@@ -8,6 +8,7 @@ fn keys_are_deleted_and_stay_as_with_gpg() {
     let Some(twins) = Twins::new() else { return };
     let key = &twins.fingerprint;
     let gpg = "gpg --batch --status-fd 1";
+    let certificate = twins.ours.must("gpg --batch --export").stdout;
     for line in [
         "--delete-keys KEY",
         "--yes --delete-keys KEY",
@@ -28,6 +29,10 @@ fn keys_are_deleted_and_stay_as_with_gpg() {
         twins.same("gpg --batch --list-secret-keys Acme >/dev/null 2>&1");
     }
     assert!(twins.ours.names("../g/plugsign/keys").is_empty());
+    twins.ours.write("certificate", &certificate);
+    twins.ours.must("plugsign --home ../g/plugsign trust add certificate");
+    let said = twins.ours.sh(&format!("{gpg} --yes --delete-keys {key}")).exits(2);
+    said.says("remove certificate");
     // A whole key at once. What gpg leaves to its agent's dialog is refused.
     let other = twins.ours.gpg_key("Other <o@acme.test>");
     let said = twins.ours.sh(&format!("{gpg} --delete-secret-and-public-key {other}")).exits(2);

@@ -40,7 +40,7 @@ fn owner_trust_that_is_not_so_is_refused_and_trusts_nobody() {
         (format!("{own}:x:"), "no owner trust after the colon"),
     ] {
         ours.write("trust", format!("# remark\n\n{line}\n{own}:6:\n"));
-        ours.sh("gpg --batch --import-ownertrust trust").exits(2).says(&words);
+        ours.sh("gpg --batch --import-ownertrust trust").exits(2).says(words);
     }
     // To trust nobody in particular is so already.
     ours.write("trust", format!("{stranger}:2:\n{stranger}:3:\n{own}:6:\n"));

@@ -68,6 +68,8 @@ fn a_trusted_copy_stays_and_learns_what_the_deleted_key_knew() {
     );
     assert_eq!(count(&sandbox), (0, 0));
     sandbox.run("verify a.tar").exits(1).prints("revoked-key");
+    let said = sandbox.run(&format!("delete {key} --yes")).exits(3);
+    said.says("only trusted here").says("plugsign trust remove early");
 }
 
 #[test]

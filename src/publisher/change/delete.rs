@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::opened::of_home;
 use crate::disk::home::Home;
 use crate::disk::shelf::HomeKey;
+use crate::openpgp;
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::revocation_reason::RevocationReason;
@@ -14,7 +15,7 @@ use crate::publisher::Publisher;
 use crate::publisher::failure::{Failure, Result};
 use crate::publisher::outcome::Outcome;
 use crate::publisher::show::CertificateView;
-use crate::text::path_text;
+use crate::text::{Safe, path_text};
 
 /// What of a key is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,10 +74,17 @@ impl Publisher<'_> {
     ) -> Result<Deleted> {
         let home = self.home()?;
         let shelf = home.keys()?;
-        let key = match doomed {
-            Doomed::SecretPart => shelf.find_secret_whole(query)?,
-            Doomed::Everything => shelf.find_whole(query)?,
+        let found = match doomed {
+            Doomed::SecretPart => shelf.find_secret_whole(query),
+            Doomed::Everything => shelf.find_whole(query),
         };
+        let key =
+            found.map_err(|error| match (Failure::from(error), self.only_trusted(query)) {
+                (failure @ Failure::OpenPgp(openpgp::Error::UnknownKey(_)), Some(advice)) => {
+                    Failure::advised(failure, advice)
+                }
+                (failure, _) => failure,
+            })?;
         let before = self.deleted(home, key, doomed, query)?;
         confirm(&before)?;
         let lock = self.lock()?;
@@ -92,6 +100,14 @@ impl Publisher<'_> {
             Doomed::Everything => home.delete_key(&lock, &key)?,
         }
         Ok(deleted)
+    }
+
+    /// Says what to do about a key of which there is a trusted copy and nothing else.
+    pub fn only_trusted(&self, query: &KeyQuery) -> Option<String> {
+        let trusted = self.home?.trusted().ok()?;
+        let copy = trusted.items.iter().find(|copy| query.matches(&copy.certificate))?;
+        let name = Safe::text(&copy.name);
+        Some(format!("it is only trusted here. To end that: plugsign trust remove {name}"))
     }
 
     fn deleted(

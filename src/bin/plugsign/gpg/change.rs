@@ -61,7 +61,7 @@ pub fn set_expire(session: &Session) -> Result<u8, Failure> {
         return Ok(2);
     };
     let named: Option<Vec<Fingerprint>> = subkeys.iter().map(|it| fingerprint(it)).collect();
-    let ends = match (&subkeys[..], &named) {
+    let ends = match (subkeys, &named) {
         ([], _) => Ends::Key,
         ([all], _) if all == "*" => Ends::AllSubkeys,
         (_, Some(named)) => Ends::Subkeys(named),

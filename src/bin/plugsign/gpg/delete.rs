@@ -51,6 +51,9 @@ fn delete(session: &Session, name: &str, halves: Halves) -> Result<bool, Failure
             log.say(&format!("key \"{shown}\" not found: Not found"));
             status.say("DELETE_PROBLEM 1");
             log.say(&format!("{shown}: delete key failed: Not found"));
+            if let Some(advice) = world.publisher(&Asking::new(world)).only_trusted(&query) {
+                log.say(&format!("hint: {advice}"));
+            }
             return Ok(false);
         }
         Err(failure) => {
@@ -71,12 +74,15 @@ fn delete(session: &Session, name: &str, halves: Halves) -> Result<bool, Failure
         status.say(&format!("KEY_CONSIDERED {} 0", key.certificate.fingerprint()));
     }
     let is_exact = query.is_fingerprint_of(&key.certificate);
-    if options.batch && !options.yes && (is_secret || !is_exact) {
-        log.say("can't do this in batch mode without \"--yes\"");
-    } else if options.batch && is_secret && !is_exact {
-        log.say("can't do this in batch mode");
-    }
-    if options.batch && !(is_exact && !is_secret) && !(options.yes && (is_exact || !is_secret)) {
+    let obstacle = match (is_exact, options.yes) {
+        _ if !options.batch => None,
+        (false, _) if is_secret => Some("can't do this in batch mode"),
+        (true, _) if !is_secret => None,
+        (_, true) => None,
+        (_, false) => Some("can't do this in batch mode without \"--yes\""),
+    };
+    if let Some(obstacle) = obstacle {
+        log.say(obstacle);
         log.say("(unless you specify the key by fingerprint)");
         return Ok(false);
     }

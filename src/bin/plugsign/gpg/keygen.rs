@@ -262,6 +262,11 @@ fn generate(
     let fingerprint = certificate.fingerprint();
     let path = Safe::path(&made.revocation);
     session.log.remark(&format!("revocation certificate stored as '{path}'"));
+    if plan.kind == KeyKind::Certify {
+        session.log.remark(&format!(
+            "Note: this key signs no files; for a subkey that does: gpg --quick-add-key {fingerprint} rsa3072 sign"
+        ));
+    }
     session.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
     let letter = if plan.kind == KeyKind::RsaRsa { 'B' } else { 'P' };
     session.status.say_of(

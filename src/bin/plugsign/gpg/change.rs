@@ -37,7 +37,10 @@ pub fn add_key(session: &Session) -> Result<u8, Failure> {
         _ => return usage("--quick-add-key FINGERPRINT ALGO sign [EXPIRE]"),
     };
     if uses != "sign" {
-        return usage(format!("usage {}: plugsign adds only subkeys that sign", Safe::text(uses)));
+        return usage(format!(
+            "usage {} is refused, because plugsign adds only subkeys that sign",
+            Safe::text(uses)
+        ));
     }
     let is_default = matches!(algorithm.as_str(), "" | "-" | "default" | "future-default");
     let bits = if is_default { None } else { Some(bits(algorithm)?) };

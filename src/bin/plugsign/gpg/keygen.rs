@@ -129,7 +129,7 @@ fn default_new_key(session: &Session) -> Result<(KeyKind, KeySizeBits), Failure>
         None => Ok((kind, bits)),
         Some(subkey) if kind == KeyKind::Sign && is_same(subkey) => Ok((KeyKind::RsaRsa, bits)),
         Some(_) => usage(format!(
-            "--default-new-key-algo {}: plugsign makes RSA keys, with or without one RSA subkey of the same size that encrypts",
+            "--default-new-key-algo {} is refused, because plugsign makes RSA keys, with or without one RSA subkey of the same size that encrypts",
             Safe::text(named)
         )),
     }
@@ -140,7 +140,10 @@ pub fn bits(algorithm: &str) -> Result<KeySizeBits, Failure> {
     match algorithm.to_ascii_lowercase().strip_prefix("rsa") {
         Some("") => Ok(KeySizeBits::Rsa3072),
         Some(bits) => Ok(parse_bits(bits)?),
-        None => usage(format!("{}: plugsign makes only RSA keys", Safe::text(algorithm))),
+        None => usage(format!(
+            "{} is refused, because plugsign makes only RSA keys",
+            Safe::text(algorithm)
+        )),
     }
 }
 
@@ -151,9 +154,10 @@ fn kind_for(uses: &str) -> Result<Option<KeyKind>, Failure> {
         [] | ["default"] | ["-"] => Ok(None),
         ["cert"] => Ok(Some(KeyKind::Certify)),
         _ if parameters::signs(words.iter().copied()) => Ok(Some(KeyKind::Sign)),
-        _ => {
-            usage(format!("usage {}: plugsign makes keys that certify and sign", Safe::text(uses)))
-        }
+        _ => usage(format!(
+            "usage {} is refused, because plugsign makes keys that certify and sign",
+            Safe::text(uses)
+        )),
     }
 }
 

@@ -147,13 +147,15 @@ pub fn kind(wanted: &WantedKey) -> Result<KeyKind, String> {
         return Ok(KeyKind::Certify);
     }
     if !primary.usage.is_empty() && !signs(primary.usage.iter().map(String::as_str)) {
-        return Err("Key-Usage: plugsign makes keys that certify and sign".into());
+        return Err(
+            "Key-Usage is refused, because plugsign makes keys that certify and sign".into()
+        );
     }
     let Some(subkey) = &wanted.subkey else { return Ok(KeyKind::Sign) };
     check_rsa(&subkey.algorithm)?;
     let is_encryption = |usage: &String| usage == "encrypt" || usage == "encr";
     if !subkey.usage.iter().all(is_encryption) {
-        return Err("Subkey-Usage: plugsign makes subkeys that encrypt".into());
+        return Err("Subkey-Usage is refused, because plugsign makes subkeys that encrypt".into());
     }
     if subkey.bits.is_some() && subkey.bits != primary.bits {
         return Err("Subkey-Length: both keys must have the same length".into());
@@ -170,7 +172,10 @@ pub fn signs<'a>(mut usages: impl Iterator<Item = &'a str> + Clone) -> bool {
 fn check_rsa(algorithm: &str) -> Result<(), String> {
     match algorithm.to_ascii_lowercase().as_str() {
         "rsa" | "1" | "default" => Ok(()),
-        _ => Err(format!("{}: plugsign makes only RSA keys", Safe::text(algorithm))),
+        _ => Err(format!(
+            "{} is refused, because plugsign makes only RSA keys",
+            Safe::text(algorithm)
+        )),
     }
 }
 

@@ -6,57 +6,79 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use sequoia_openpgp::Packet;
+use sequoia_openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, PrimaryKey as _};
+use sequoia_openpgp::crypto::mpi;
 use sequoia_openpgp::packet::Key;
 use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
 use sequoia_openpgp::serialize::MarshalInto;
+use sequoia_openpgp::types::{Curve, PublicKeyAlgorithm};
 
-use super::certificate::Certificate;
 use super::certificate::description::KeyDescription;
+use super::certificate::{Certificate, subject_of};
 use super::gnupg::grip;
 use super::hash::{HashAlgorithm, digest_of};
 use super::ids::{Fingerprint, KeyId, hex};
 use super::policy::{Policy, modulus};
 use super::signature::DetachedSignature;
+use super::statements::{Statement, Subject};
 use super::weakness::Weakness;
 
-/// What a listing shows of a key.
+/// What a listing shows of a key. It says what the certificate says, and no verdict.
 #[derive(Clone, Debug)]
 pub struct KeyFacts {
-    /// What the certificate says of it.
+    /// What the certificate says of it. Its purposes and its end are those that a listing shows,
+    /// also if the key is too weak to sign here.
     pub description: KeyDescription,
     /// The public-key algorithm's number (RFC 9580, section 9.1).
     pub algorithm: u8,
     /// The size in bits, 0 where there is none.
     pub bits: usize,
+    /// GnuPG's name of its curve.
+    pub curve: Option<&'static str>,
+    /// Whether GnuPG counts it as fit for the German standard "VS-NfD" (its compliance `de-vs`).
+    pub is_de_vs: bool,
     /// When it was revoked, if it is.
     pub revoked: Option<SystemTime>,
+    /// Whether it or the primary key has expired.
+    pub is_expired: bool,
+    /// Whether an acceptable self-signature binds it.
+    pub is_bound: bool,
     /// The key grip of a RSA key, 40 hexadecimal digits.
     pub grip: Option<String>,
 }
 
 impl KeyFacts {
-    /// Returns whether it is expired.
-    pub fn is_expired(&self) -> bool {
-        matches!(self.description.ended, Some(Weakness::Expired(_)))
-    }
-
-    /// Returns whether the key may be used for its purpose, signing or another.
-    pub fn is_usable(&self) -> bool {
-        matches!(self.description.weakness, None | Some(Weakness::CannotSign))
+    /// Returns whether it is neither revoked nor expired, and bound.
+    pub fn is_standing(&self) -> bool {
+        self.revoked.is_none() && !self.is_expired && self.is_bound
     }
 }
 
-/// What a listing shows of a user ID.
+/// What a listing shows of a user ID or of a user attribute.
 #[derive(Clone, Debug)]
 pub struct UserIdFacts {
-    /// The user ID. Foreign text.
+    /// The user ID, or what GnuPG says of an attribute: how many parts, how many bytes. Foreign
+    /// text.
     pub value: Vec<u8>,
     /// RIPEMD-160 of it, 40 hexadecimal digits.
     pub hash: String,
+    /// Whether it is an attribute, such as a picture.
+    pub is_attribute: bool,
     /// When the key's owner last confirmed it.
     pub certified: Option<SystemTime>,
     /// Whether the key's owner revoked it.
     pub revoked: bool,
+}
+
+/// A key that may revoke another (RFC 9580, section 5.2.3.23).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revoker {
+    /// The public-key algorithm's number.
+    pub algorithm: u8,
+    /// The class octet.
+    pub class: u8,
+    /// The key.
+    pub fingerprint: Fingerprint,
 }
 
 /// What a listing shows of a certificate.
@@ -64,49 +86,185 @@ pub struct UserIdFacts {
 pub struct CertificateFacts {
     /// The keys, the primary one first. Never empty.
     pub keys: Vec<KeyFacts>,
-    /// The user IDs, the primary one first.
+    /// The user IDs and attributes, the primary one first.
     pub user_ids: Vec<UserIdFacts>,
+    /// The designated revokers.
+    pub revokers: Vec<Revoker>,
 }
 
-/// Returns what a listing shows of a certificate, as of the policy's time.
+/// Returns what a listing shows of a certificate, as of the policy's time. The order is that of the
+/// packets, as the certificate came.
 pub fn certificate_facts(certificate: &Certificate, policy: &Policy) -> CertificateFacts {
-    let description = certificate.describe(policy);
     let cert = certificate.cert();
-    let primary_revoked = certificate.revoked_since(&certificate.fingerprint());
-    let keys = description
-        .keys
-        .into_iter()
-        .zip(cert.keys())
-        .map(|(description, component)| {
-            let revoked = certificate.revoked_since(&description.fingerprint).or(primary_revoked);
-            // A designated revoker's revocation is among those by others.
-            let by_another = component.other_revocations().next();
-            let revoked = revoked.or_else(|| by_another?.signature_creation_time());
-            let is_revoked = matches!(description.ended, Some(Weakness::Revoked(_)));
-            let revoked = revoked.filter(|_| is_revoked);
-            KeyFacts {
-                description,
-                algorithm: component.key().pk_algo().into(),
-                bits: component.key().mpis().bits().unwrap_or(0),
-                revoked,
-                grip: key_grip(component.key()),
-            }
-        })
-        .collect();
-    let user_ids = description
-        .user_ids
-        .into_iter()
-        .map(|value| {
-            let component = cert.userids().find(|id| id.userid().value() == value);
-            let certified = component.as_ref().and_then(|id| {
-                id.self_signatures().filter_map(|own| own.signature_creation_time()).max()
-            });
-            let revoked = component.is_some_and(|id| certificate.is_revoked_id(&id));
-            let hash = hex(&digest_of(HashAlgorithm::Ripemd160, &[&value]).unwrap_or_default());
-            UserIdFacts { value, hash, certified, revoked }
-        })
-        .collect();
-    CertificateFacts { keys, user_ids }
+    let name = certificate.name_at(policy.now());
+    let keys = certificate.describe(policy).keys.into_iter().zip(cert.keys());
+    let mut keys: Vec<KeyFacts> =
+        keys.map(|(it, component)| key_facts(certificate, it, &component, policy)).collect();
+    let end_of_all = keys.first().and_then(|primary| primary.description.expires);
+    let is_bound = keys.first().is_some_and(|primary| primary.is_bound);
+    for key in &mut keys {
+        let mut ends = end_of_all.into_iter().chain(key.description.expires);
+        key.is_expired = ends.any(|end| end <= policy.now());
+        key.is_bound &= is_bound;
+    }
+    let place = |subject: Subject| certificate.place_of(&subject).unwrap_or(usize::MAX);
+    let places = cert.keys().skip(1).map(|key| place(subject_of(key.key())));
+    let places: Vec<usize> = std::iter::once(0).chain(places).collect();
+    let user_ids = cert.userids().map(|id| {
+        let value = id.userid().value();
+        let subject = Subject::UserId(value.into());
+        let own = id.self_signatures().filter_map(|own| own.signature_creation_time());
+        let is_name = name.as_deref() == Some(value);
+        let facts = UserIdFacts {
+            value: value.to_vec(),
+            hash: hash_of(value),
+            is_attribute: false,
+            certified: own.chain(certificate.certified(&subject)).max(),
+            revoked: certificate.is_revoked_id(&id),
+        };
+        (!is_name, place(subject), facts)
+    });
+    let attributes = cert.user_attributes().map(|attribute| {
+        let value = attribute.user_attribute().value();
+        let subject = Subject::Attribute(value.into());
+        let own = attribute.self_signatures().filter_map(|own| own.signature_creation_time());
+        let count = attribute.user_attribute().subpackets().count();
+        let facts = UserIdFacts {
+            value: format!("{count} {}", value.len()).into_bytes(),
+            hash: hash_of(value),
+            is_attribute: true,
+            certified: own.chain(certificate.certified(&subject)).max(),
+            revoked: attribute.self_revocations().next().is_some() || certificate.revokes(&subject),
+        };
+        (true, place(subject), facts)
+    });
+    let mut user_ids: Vec<_> = user_ids.chain(attributes).collect();
+    user_ids.sort_by_key(|(is_other, place, _)| (*is_other, *place));
+    let mut placed: Vec<_> = places.into_iter().zip(keys).collect();
+    if let Some(subkeys) = placed.get_mut(1..) {
+        subkeys.sort_by_key(|(place, _)| *place);
+    }
+    CertificateFacts {
+        keys: placed.into_iter().map(|(_, key)| key).collect(),
+        user_ids: user_ids.into_iter().map(|(_, _, facts)| facts).collect(),
+        revokers: revokers(certificate),
+    }
+}
+
+fn key_facts(
+    certificate: &Certificate,
+    mut description: KeyDescription,
+    component: &ErasedKeyAmalgamation<'_, PublicParts>,
+    policy: &Policy,
+) -> KeyFacts {
+    let key = component.key();
+    let said = certificate.said_of(component, policy);
+    description.expires = said.end;
+    description.usage = purposes(key, component.primary(), said.flags);
+    let whole = certificate.revoked_since(&certificate.fingerprint());
+    let revoked = certificate.revoked_since(&description.fingerprint).or(whole);
+    // A designated revoker's revocation is among those by others.
+    let by_another = component.other_revocations().next();
+    let revoked = revoked.or_else(|| by_another?.signature_creation_time());
+    let is_revoked = matches!(description.ended, Some(Weakness::Revoked(_)));
+    // That the algorithm or the size is not accepted here is no matter of the binding.
+    let is_bound = match &description.weakness {
+        Some(Weakness::Hash(_) | Weakness::Unbound(_) | Weakness::NotYetValid(_)) => false,
+        Some(Weakness::Exponent | Weakness::Modulus | Weakness::SharedPrime(_)) => false,
+        _ => said.flaw.is_none(),
+    };
+    KeyFacts {
+        algorithm: key.pk_algo().into(),
+        bits: bits(key),
+        curve: curve_name(key),
+        is_de_vs: is_de_vs(key),
+        revoked: revoked.filter(|_| is_revoked),
+        is_expired: false,
+        is_bound,
+        grip: key_grip(key),
+        description,
+    }
+}
+
+/// Returns the purposes that the flags and the algorithm leave. As with GnuPG, a primary key always
+/// certifies.
+fn purposes(
+    key: &Key<PublicParts, UnspecifiedRole>,
+    is_primary: bool,
+    flags: u8,
+) -> Vec<&'static str> {
+    #[allow(deprecated)]
+    let able = match key.pk_algo() {
+        PublicKeyAlgorithm::RSAEncryptSign => 0x2F,
+        PublicKeyAlgorithm::RSAEncrypt
+        | PublicKeyAlgorithm::ElGamalEncrypt
+        | PublicKeyAlgorithm::ElGamalEncryptSign
+        | PublicKeyAlgorithm::ECDH => 0x0C,
+        PublicKeyAlgorithm::RSASign
+        | PublicKeyAlgorithm::DSA
+        | PublicKeyAlgorithm::ECDSA
+        | PublicKeyAlgorithm::EdDSA => 0x23,
+        _ => 0x2F,
+    };
+    let left = flags & able | u8::from(is_primary);
+    let all = [(0x01, "certify"), (0x02, "sign"), (0x0C, "encrypt"), (0x20, "authenticate")];
+    all.into_iter().filter(|(flag, _)| left & flag != 0).map(|(_, name)| name).collect()
+}
+
+fn revokers(certificate: &Certificate) -> Vec<Revoker> {
+    let mut revokers = Vec::new();
+    for (class, algorithm, key) in certificate.statements().flat_map(Statement::revokers) {
+        let fingerprint = Fingerprint(sequoia_openpgp::Fingerprint::V4(key));
+        let revoker = Revoker { algorithm, class, fingerprint };
+        if !revokers.contains(&revoker) {
+            revokers.push(revoker);
+        }
+    }
+    revokers
+}
+
+/// Returns the size that GnuPG gives a key.
+fn bits(key: &Key<PublicParts, UnspecifiedRole>) -> usize {
+    match curve(key) {
+        Some(Curve::Ed25519 | Curve::Cv25519) => 255,
+        _ => key.mpis().bits().unwrap_or(0),
+    }
+}
+
+fn curve(key: &Key<PublicParts, UnspecifiedRole>) -> Option<&Curve> {
+    match key.mpis() {
+        mpi::PublicKey::EdDSA { curve, .. }
+        | mpi::PublicKey::ECDSA { curve, .. }
+        | mpi::PublicKey::ECDH { curve, .. } => Some(curve),
+        _ => None,
+    }
+}
+
+fn curve_name(key: &Key<PublicParts, UnspecifiedRole>) -> Option<&'static str> {
+    Some(match curve(key)? {
+        Curve::NistP256 => "nistp256",
+        Curve::NistP384 => "nistp384",
+        Curve::NistP521 => "nistp521",
+        Curve::BrainpoolP256 => "brainpoolP256r1",
+        Curve::BrainpoolP384 => "brainpoolP384r1",
+        Curve::BrainpoolP512 => "brainpoolP512r1",
+        Curve::Ed25519 => "ed25519",
+        Curve::Cv25519 => "cv25519",
+        _ => return None,
+    })
+}
+
+/// The sizes and curves that GnuPG counts (common/compliance.c).
+fn is_de_vs(key: &Key<PublicParts, UnspecifiedRole>) -> bool {
+    match key.mpis() {
+        mpi::PublicKey::RSA { n, .. } => matches!(n.bits(), 2048 | 3072 | 4096),
+        mpi::PublicKey::DSA { p, q, .. } => q.bits() == 256 && matches!(p.bits(), 2048 | 3072),
+        _ => curve_name(key).is_some_and(|name| name.starts_with("brainpool")),
+    }
+}
+
+fn hash_of(value: &[u8]) -> String {
+    hex(&digest_of(HashAlgorithm::Ripemd160, &[value]).unwrap_or_default())
 }
 
 /// What status lines say of a signature, good or not.

@@ -84,8 +84,13 @@ impl Certificate {
     }
 
     /// Returns the statements of the primary key, in this copy and in others.
-    fn statements(&self) -> impl Iterator<Item = &Statement> {
+    pub(super) fn statements(&self) -> impl Iterator<Item = &Statement> {
         self.own.own().iter().chain(&self.elsewhere)
+    }
+
+    /// Returns where a user ID or subkey stands among the others in the packets as they came.
+    pub(super) fn place_of(&self, subject: &Subject) -> Option<usize> {
+        self.own.subjects().iter().position(|it| it == subject)
     }
 
     /// Returns whether its own key made a statement about this.
@@ -180,9 +185,12 @@ impl Certificate {
                 Some(own) if !self.is_revoked_id(id) => {
                     let is_weak = !ACCEPTED_HASHES.contains(&own.hash_algo());
                     let is_primary = own.primary_userid() == Some(true);
-                    (is_weak, !is_primary, Reverse(own.signature_creation_time()))
+                    // Of those of one second gpg takes the longest, then the last in order.
+                    let value = id.userid().value();
+                    let newest = (own.signature_creation_time(), value.len(), value.to_vec());
+                    (is_weak, !is_primary, Reverse(newest))
                 }
-                _ => (true, true, Reverse(None)),
+                _ => (true, true, Reverse((None, 0, Vec::new()))),
             }
         };
         self.cert.userids().min_by_key(rank).map(|id| id.userid().value().to_vec())
@@ -356,7 +364,7 @@ fn body_of<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Vec<u8> {
     key.parts_as_public().to_vec().unwrap_or_default()
 }
 
-fn subject_of<P: KeyParts, R: KeyRole>(subkey: &Key<P, R>) -> Subject {
+pub(super) fn subject_of<P: KeyParts, R: KeyRole>(subkey: &Key<P, R>) -> Subject {
     Subject::Subkey(body_of(subkey).into())
 }
 

@@ -57,7 +57,7 @@ impl Certificate {
     }
 
     /// Returns whether its own key revoked this.
-    pub(super) fn revokes(&self, subject: &Subject) -> bool {
+    pub(in crate::openpgp) fn revokes(&self, subject: &Subject) -> bool {
         self.revocations(subject).next().is_some()
     }
 
@@ -131,7 +131,7 @@ impl Certificate {
 }
 
 /// Returns what statements about a key are about.
-fn about(key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Subject {
+pub(super) fn about(key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Subject {
     if key.primary() { Subject::Key } else { subject_of(key.key()) }
 }
 

@@ -4,12 +4,13 @@ use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
 use sequoia_openpgp::cert::amalgamation::ValidateAmalgamation;
-use sequoia_openpgp::cert::amalgamation::key::PrimaryKey as _;
+use sequoia_openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, PrimaryKey as _};
 use sequoia_openpgp::packet::key::{KeyParts, KeyRole, PublicParts, UnspecifiedRole};
 use sequoia_openpgp::packet::{Key, Signature};
 
-use super::super::policy::{ACCEPTED_HASHES, Policy, check_key};
-use super::super::statements::{Limits, limits_of_primary, limits_of_subkey};
+use super::super::policy::{ACCEPTED_HASHES, Policy, check_key, is_rsa};
+use super::super::statements::{Limits, Statement, Subject, limits_of_primary, limits_of_subkey};
+use super::revoked::about;
 use super::{Certificate, body_of};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::weakness::Weakness;
@@ -88,6 +89,46 @@ impl Certificate {
         }
         let (own, now) = (self.own.own(), policy.now());
         limits_of_subkey(own, &self.elsewhere, &body_of(key), key.creation_time(), now)
+    }
+
+    /// Returns the limits that the certificate sets one of its keys, whatever the primary key's
+    /// algorithm. plugsign reads the statements of RSA keys itself. Of others, what sequoia verified
+    /// counts: as with GnuPG, the newest.
+    pub(in crate::openpgp) fn said_of(
+        &self,
+        component: &ErasedKeyAmalgamation<'_, PublicParts>,
+        policy: &Policy,
+    ) -> Limits {
+        let is_primary = component.primary();
+        let unbound = || Some(Weakness::Unbound("nothing binds it".into()));
+        if is_rsa(self.cert.primary_key().key()) {
+            let subject = about(component);
+            let binds = |it: &Statement| {
+                !it.is_revocation()
+                    && (it.subject == subject || is_primary && it.is_certification())
+            };
+            return match self.statements().any(binds) {
+                true => self.limits(component.key(), is_primary, policy),
+                false => Limits { flags: 0, flaw: unbound(), ..Limits::NONE },
+            };
+        }
+        let of_user_ids = self.cert.userids().flat_map(|id| id.self_signatures());
+        let own = component.self_signatures().chain(of_user_ids.filter(|_| is_primary));
+        let Some(own) = own.max_by_key(|own| own.signature_creation_time()) else {
+            return Limits { flags: 0, flaw: unbound(), ..Limits::NONE };
+        };
+        let flags = own.key_flags().and_then(|it| it.as_bitfield().as_bytes().first().copied());
+        Limits {
+            end: own.key_expiration_time(component.key()),
+            flags: flags.unwrap_or(Limits::NONE.flags),
+            flaw: weak_hash(std::iter::once(own)),
+        }
+    }
+
+    /// Returns when its own key last confirmed a user ID or an attribute.
+    pub(in crate::openpgp) fn certified(&self, subject: &Subject) -> Option<SystemTime> {
+        let said = self.statements().filter(|it| it.subject == *subject && it.is_certification());
+        said.map(Statement::created).max()
     }
 
     /// Returns why the certificate is not usable under the policy: it may be from the future, or

@@ -116,6 +116,11 @@ impl Statements {
         self.of_same_key(subjects, kept.cloned().collect(), proven)
     }
 
+    /// Returns the user IDs, attributes and subkeys in the order of the packets.
+    pub(in crate::openpgp) fn subjects(&self) -> &[Subject] {
+        &self.0.subjects
+    }
+
     /// Returns the statements of the primary key: every one whose numbers verify.
     pub(in crate::openpgp) fn own(&self) -> &[Statement] {
         &self.verified().own

@@ -22,7 +22,7 @@ pub(in crate::openpgp) struct Limits {
 }
 
 impl Limits {
-    const NONE: Limits = Limits { end: None, flags: 0xFF, flaw: None };
+    pub(in crate::openpgp) const NONE: Limits = Limits { end: None, flags: 0xFF, flaw: None };
 
     /// Returns whether signing is among the purposes left (RFC 9580, section 5.2.3.29).
     pub(in crate::openpgp) fn may_sign(&self) -> bool {

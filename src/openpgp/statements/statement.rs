@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::openpgp::framing::subpacket;
+use crate::openpgp::framing::{subpacket, subpackets};
 use crate::openpgp::raw_signature::RawSignature;
 
 /// Types of signatures that a key makes about itself (RFC 9580, section 5.2.1).
@@ -46,6 +46,24 @@ impl Statement {
     /// Returns whether it revokes what it is about.
     pub(in crate::openpgp) fn is_revocation(&self) -> bool {
         revokes(self.kind)
+    }
+
+    /// Returns whether it confirms a user ID or a user attribute.
+    pub(in crate::openpgp) fn is_certification(&self) -> bool {
+        matches!(self.kind, 0x10..=0x13)
+    }
+
+    /// Returns the designated revokers that a statement about the key names: the class, the
+    /// algorithm and the fingerprint of each (RFC 9580, section 5.2.3.23).
+    pub(in crate::openpgp) fn revokers(&self) -> Vec<(u8, u8, [u8; 20])> {
+        let raw = RawSignature::read(&self.body).filter(|_| self.kind == DIRECT_KEY);
+        let named = raw.iter().flat_map(|raw| subpackets(raw.hashed_area()));
+        let named = named.filter(|(tag, _)| tag & 0x7F == 12).filter_map(|(_, value)| {
+            let (&[class, algorithm], key) = value.split_first_chunk::<2>()?;
+            let key = <[u8; 20]>::try_from(key).ok()?;
+            (class & 0x80 != 0).then_some((class, algorithm, key))
+        });
+        named.collect()
     }
 
     /// Returns its claimed creation time.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use plugsign::openpgp::facts::{KeyFacts, UserIdFacts};
+use plugsign::openpgp::facts::{KeyFacts, Revoker, UserIdFacts};
 
 use super::dates::seconds;
 use super::known::{Half, Listed, OwnerTrust};
@@ -27,6 +27,11 @@ fn one(session: &Session, listed: &Listed, half: Half, text: &mut String) {
     for (place, key) in listed.facts.keys.iter().enumerate() {
         let is_primary = place == 0;
         let _ = writeln!(text, "{}", key_record(session, listed, key, half, is_primary));
+        for revoker in listed.facts.revokers.iter().filter(|_| is_primary) {
+            let Revoker { algorithm, class, fingerprint } = revoker;
+            let sensitive = if class & 0x40 != 0 { "s" } else { "" };
+            let _ = writeln!(text, "rvk:::{algorithm}::::::{fingerprint}:{class:02x}{sensitive}:");
+        }
         let _ = writeln!(text, "fpr:::::::::{}:", key.description.fingerprint);
         if grips && let Some(grip) = &key.grip {
             let _ = writeln!(text, "grp:::::::::{grip}:");
@@ -60,15 +65,17 @@ fn key_record(
         true => format!("{}{}", letters(key), overall(listed)),
         false => letters(key),
     };
-    let end = if is_primary { "23::0:" } else { "23:" };
+    let compliance = if key.is_de_vs { "23" } else { "" };
+    let end = if is_primary { ":0:" } else { "" };
     format!(
-        "{kind}:{}:{}:{}:{}:{}:{}::{owner_trust}:::{capabilities}:::{token}:::{end}",
+        "{kind}:{}:{}:{}:{}:{}:{}::{owner_trust}:::{capabilities}:::{token}::{}:{compliance}:{end}",
         validity(listed, Some(key)),
         key.bits,
         key.algorithm,
         key.description.fingerprint.key_id(),
         seconds(key.description.created),
         expires.unwrap_or_default(),
+        key.curve.unwrap_or_default(),
     )
 }
 
@@ -76,7 +83,8 @@ fn user_id_record(listed: &Listed, user_id: &UserIdFacts) -> String {
     let validity = if user_id.revoked { "r" } else { validity(listed, None) };
     let certified = user_id.certified.filter(|_| !user_id.revoked);
     format!(
-        "uid:{validity}::::{}::{}::{}::::::::::0:",
+        "{}:{validity}::::{}::{}::{}::::::::::0:",
+        if user_id.is_attribute { "uat" } else { "uid" },
         certified.map(|time| seconds(time).to_string()).unwrap_or_default(),
         user_id.hash,
         escaped(&user_id.value),
@@ -85,19 +93,12 @@ fn user_id_record(listed: &Listed, user_id: &UserIdFacts) -> String {
 
 /// The validity of one of the keys, or of the certificate.
 fn validity(listed: &Listed, key: Option<&KeyFacts>) -> &'static str {
-    let primary = listed.facts.keys.first();
-    for key in primary.into_iter().chain(key) {
-        if key.revoked.is_some() {
-            return "r";
-        }
-        if key.is_expired() {
-            return "e";
-        }
-        if !key.is_usable() {
-            return "i";
-        }
+    match key.or(listed.facts.keys.first()) {
+        Some(key) if key.revoked.is_some() => "r",
+        Some(key) if key.is_expired => "e",
+        Some(key) if !key.is_bound => "i",
+        _ => trust_letter(listed.trust),
     }
-    trust_letter(listed.trust)
 }
 
 fn trust_letter(trust: OwnerTrust) -> &'static str {
@@ -120,13 +121,9 @@ fn letters(key: &KeyFacts) -> String {
 
 /// What the key can be used for now, with all its subkeys.
 fn overall(listed: &Listed) -> String {
-    let keys = &listed.facts.keys;
-    if keys.first().is_some_and(|primary| !primary.is_usable()) {
-        return String::new();
-    }
-    let usable = || keys.iter().filter(|key| key.is_usable());
+    let standing = || listed.facts.keys.iter().filter(|key| key.is_standing());
     USES.iter()
-        .filter(|(name, _)| usable().any(|key| key.description.usage.contains(name)))
+        .filter(|(name, _)| standing().any(|key| key.description.usage.contains(name)))
         .map(|(_, letter)| letter.to_ascii_uppercase())
         .collect()
 }

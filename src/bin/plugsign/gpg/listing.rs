@@ -196,7 +196,7 @@ fn usage(key: &KeyFacts) -> String {
 fn validity(key: &KeyFacts) -> String {
     match (key.revoked, key.description.expires) {
         (Some(revoked), _) => format!(" [revoked: {}]", day(revoked)),
-        (None, Some(expires)) if key.is_expired() => format!(" [expired: {}]", day(expires)),
+        (None, Some(expires)) if key.is_expired => format!(" [expired: {}]", day(expires)),
         (None, Some(expires)) => format!(" [expires: {}]", day(expires)),
         (None, None) => String::new(),
     }
@@ -207,7 +207,7 @@ fn trust_word(listed: &Listed) -> &'static str {
     if primary.is_some_and(|key| key.revoked.is_some()) {
         return "[ revoked]";
     }
-    if primary.is_some_and(KeyFacts::is_expired) {
+    if primary.is_some_and(|key| key.is_expired) {
         return "[ expired]";
     }
     match listed.trust {

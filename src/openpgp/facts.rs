@@ -8,17 +8,18 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use sequoia_openpgp::Packet;
 use sequoia_openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, PrimaryKey as _};
 use sequoia_openpgp::crypto::mpi;
-use sequoia_openpgp::packet::Key;
 use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
+use sequoia_openpgp::packet::{Key, Signature};
 use sequoia_openpgp::serialize::MarshalInto;
 use sequoia_openpgp::types::{Curve, PublicKeyAlgorithm};
 
 use super::certificate::description::KeyDescription;
-use super::certificate::{Certificate, subject_of};
+use super::certificate::{Certificate, about, subject_of};
 use super::gnupg::grip;
 use super::hash::{HashAlgorithm, digest_of};
 use super::ids::{Fingerprint, KeyId, hex};
-use super::policy::{Policy, modulus};
+use super::own_signature::OwnSignature;
+use super::policy::{Policy, is_rsa, modulus};
 use super::signature::DetachedSignature;
 use super::statements::{Statement, Subject};
 use super::weakness::Weakness;
@@ -45,6 +46,8 @@ pub struct KeyFacts {
     pub is_bound: bool,
     /// The key grip of a RSA key, 40 hexadecimal digits.
     pub grip: Option<String>,
+    /// What the primary key signed of it. User IDs have their own.
+    pub signatures: Vec<OwnSignature>,
 }
 
 impl KeyFacts {
@@ -68,6 +71,8 @@ pub struct UserIdFacts {
     pub certified: Option<SystemTime>,
     /// Whether the key's owner revoked it.
     pub revoked: bool,
+    /// What the primary key signed of it.
+    pub signatures: Vec<OwnSignature>,
 }
 
 /// A key that may revoke another (RFC 9580, section 5.2.3.23).
@@ -115,7 +120,9 @@ pub fn certificate_facts(certificate: &Certificate, policy: &Policy) -> Certific
         let subject = Subject::UserId(value.into());
         let own = id.self_signatures().filter_map(|own| own.signature_creation_time());
         let is_name = name.as_deref() == Some(value);
+        let signatures = id.self_signatures().chain(id.self_revocations());
         let facts = UserIdFacts {
+            signatures: own_signatures(certificate, &subject, signatures),
             value: value.to_vec(),
             hash: hash_of(value),
             is_attribute: false,
@@ -129,7 +136,9 @@ pub fn certificate_facts(certificate: &Certificate, policy: &Policy) -> Certific
         let subject = Subject::Attribute(value.into());
         let own = attribute.self_signatures().filter_map(|own| own.signature_creation_time());
         let count = attribute.user_attribute().subpackets().count();
+        let signatures = attribute.self_signatures().chain(attribute.self_revocations());
         let facts = UserIdFacts {
+            signatures: own_signatures(certificate, &subject, signatures),
             value: format!("{count} {}", value.len()).into_bytes(),
             hash: hash_of(value),
             is_attribute: true,
@@ -158,6 +167,8 @@ fn key_facts(
     policy: &Policy,
 ) -> KeyFacts {
     let key = component.key();
+    let subject = about(component);
+    let signatures = component.self_signatures().chain(component.self_revocations());
     let said = certificate.said_of(component, policy);
     description.expires = said.end;
     description.usage = purposes(key, component.primary(), said.flags);
@@ -182,6 +193,7 @@ fn key_facts(
         is_expired: false,
         is_bound,
         grip: key_grip(key),
+        signatures: own_signatures(certificate, &subject, signatures),
         description,
     }
 }
@@ -209,6 +221,21 @@ fn purposes(
     let left = flags & able | u8::from(is_primary);
     let all = [(0x01, "certify"), (0x02, "sign"), (0x0C, "encrypt"), (0x20, "authenticate")];
     all.into_iter().filter(|(flag, _)| left & flag != 0).map(|(_, name)| name).collect()
+}
+
+/// Returns the signatures about a part of a certificate, in the order of the packets. Those of keys
+/// that are not RSA are taken from sequoia, in its order.
+fn own_signatures<'a>(
+    certificate: &Certificate,
+    subject: &Subject,
+    verified: impl Iterator<Item = &'a Signature>,
+) -> Vec<OwnSignature> {
+    if is_rsa(certificate.cert().primary_key().key()) {
+        let said = certificate.statements().filter(|it| it.subject == *subject);
+        return said.filter_map(|it| OwnSignature::read(&it.body)).collect();
+    }
+    let bodies = verified.filter_map(|it| it.to_vec().ok());
+    bodies.filter_map(|body| OwnSignature::read(&body)).collect()
 }
 
 fn revokers(certificate: &Certificate) -> Vec<Revoker> {

@@ -17,6 +17,7 @@ pub mod ids;
 pub mod key_file;
 pub mod keygen;
 mod new_key;
+pub mod own_signature;
 pub mod policy;
 pub mod primary_key;
 pub mod query;

@@ -4,6 +4,8 @@ pub mod description;
 mod revoked;
 mod usable;
 
+pub(super) use self::revoked::about;
+
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::fmt;

@@ -131,7 +131,7 @@ impl Certificate {
 }
 
 /// Returns what statements about a key are about.
-pub(super) fn about(key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Subject {
+pub(in crate::openpgp) fn about(key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Subject {
     if key.primary() { Subject::Key } else { subject_of(key.key()) }
 }
 

@@ -37,7 +37,7 @@ pub(in crate::openpgp) struct Statement {
     /// What it is about.
     pub(in crate::openpgp) subject: Subject,
     /// The packet's body.
-    pub(super) body: Arc<[u8]>,
+    pub(in crate::openpgp) body: Arc<[u8]>,
     pub(super) kind: u8,
     pub(super) says: Says,
 }

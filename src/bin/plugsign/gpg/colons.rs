@@ -3,30 +3,32 @@
 use std::fmt::Write as _;
 
 use plugsign::openpgp::facts::{KeyFacts, Revoker, UserIdFacts};
+use plugsign::openpgp::own_signature::OwnSignature;
 
 use super::dates::seconds;
 use super::known::{Half, Listed, OwnerTrust};
+use super::options::Signatures;
 use super::session::Session;
 use super::status::escaped_with;
 
 /// Lists keys. The first record is about a whole keyring, so a key file gets none.
-pub fn listing(session: &Session, listed: &[Listed], half: Half, of_file: bool) -> String {
+pub fn listing(session: &Session, listed: &[Listed], is_keyring: bool) -> String {
     let mut text = String::new();
-    if half == Half::Public && !of_file {
+    if is_keyring {
         let _ = writeln!(text, "tru::1:{}:0:3:1:5", seconds(session.world.now));
     }
     for key in listed {
-        one(session, key, half, &mut text);
+        one(session, key, &mut text);
     }
     text
 }
 
-fn one(session: &Session, listed: &Listed, half: Half, text: &mut String) {
-    let options = &session.options;
+fn one(session: &Session, listed: &Listed, text: &mut String) {
+    let (options, half) = (&session.options, listed.half);
     let grips = half == Half::Secret || options.with_keygrip || options.with_secret;
     for (place, key) in listed.facts.keys.iter().enumerate() {
         let is_primary = place == 0;
-        let _ = writeln!(text, "{}", key_record(session, listed, key, half, is_primary));
+        let _ = writeln!(text, "{}", key_record(session, listed, key, is_primary));
         for revoker in listed.facts.revokers.iter().filter(|_| is_primary) {
             let Revoker { algorithm, class, fingerprint } = revoker;
             let sensitive = if class & 0x40 != 0 { "s" } else { "" };
@@ -36,21 +38,18 @@ fn one(session: &Session, listed: &Listed, half: Half, text: &mut String) {
         if grips && let Some(grip) = &key.grip {
             let _ = writeln!(text, "grp:::::::::{grip}:");
         }
+        signature_records(session, listed, &key.signatures, text);
         if is_primary {
             for user_id in &listed.facts.user_ids {
                 let _ = writeln!(text, "{}", user_id_record(listed, user_id));
+                signature_records(session, listed, &user_id.signatures, text);
             }
         }
     }
 }
 
-fn key_record(
-    session: &Session,
-    listed: &Listed,
-    key: &KeyFacts,
-    half: Half,
-    is_primary: bool,
-) -> String {
+fn key_record(session: &Session, listed: &Listed, key: &KeyFacts, is_primary: bool) -> String {
+    let half = listed.half;
     let kind = half.record(is_primary);
     let is_here = listed.secrets.contains(&key.description.fingerprint);
     let token = match (half, is_here) {
@@ -89,6 +88,47 @@ fn user_id_record(listed: &Listed, user_id: &UserIdFacts) -> String {
         user_id.hash,
         escaped(&user_id.value),
     )
+}
+
+/// The signatures that a key made about itself. Those by others are not kept.
+fn signature_records(
+    session: &Session,
+    listed: &Listed,
+    signatures: &[OwnSignature],
+    text: &mut String,
+) {
+    let validity = match session.options.signatures {
+        Signatures::Hidden => return,
+        Signatures::Listed => "",
+        Signatures::Checked => "!",
+    };
+    let Some(primary) = listed.facts.keys.first() else { return };
+    let fingerprint = &primary.description.fingerprint;
+    let name = listed.facts.user_ids.first().map(|it| escaped(&it.value)).unwrap_or_default();
+    for own in signatures {
+        let kind = if own.is_revocation() { "rev" } else { "sig" };
+        let expires = own.expires.map(|time| seconds(time).to_string()).unwrap_or_default();
+        let reach = if own.is_exportable { 'x' } else { 'l' };
+        let (code, words) = match &own.reason {
+            Some((code, words)) if own.is_revocation() => (format!(",{code:02x}"), &words[..]),
+            _ => (String::new(), &[][..]),
+        };
+        let words = match words {
+            [] => String::new(),
+            words => format!("::::{}:", escaped(words)),
+        };
+        let issuer = fingerprint.to_string();
+        let _ = writeln!(
+            text,
+            "{kind}:{validity}::{}:{}:{}:{expires}:::{name}:{:02x}{reach}{code}::{}:::{}:{words}",
+            primary.algorithm,
+            fingerprint.key_id(),
+            seconds(own.created),
+            own.class,
+            if own.names_fingerprint { &issuer } else { "" },
+            own.hash,
+        );
+    }
 }
 
 /// The validity of one of the keys, or of the certificate.

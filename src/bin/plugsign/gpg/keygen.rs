@@ -67,7 +67,7 @@ pub fn run(session: &Session, questions: Questions) -> Result<u8, Failure> {
 }
 
 fn show(session: &Session, listed: &Listed) -> Result<u8, Failure> {
-    let text = listing::one(session, listed, Half::Public, Of::Names);
+    let text = listing::one(session, listed, Of::Names);
     session.world.terminal.write_bytes(format!("{text}\n").as_bytes())?;
     Ok(0)
 }
@@ -280,6 +280,7 @@ fn generate(
     Ok(Listed {
         facts: certificate_facts(certificate, &session.world.policy()),
         trust: OwnerTrust::Ultimate,
+        half: Half::Public,
         secrets: certificate.fingerprints(),
     })
 }

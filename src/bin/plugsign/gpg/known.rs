@@ -31,6 +31,8 @@ impl OwnerTrust {
 pub struct Listed {
     pub facts: CertificateFacts,
     pub trust: OwnerTrust,
+    /// Which half the records are about.
+    pub half: Half,
     /// The keys whose secret parts are here.
     pub secrets: Vec<Fingerprint>,
 }

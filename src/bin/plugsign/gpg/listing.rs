@@ -1,9 +1,11 @@
 //! `gpg --list-keys` and similar commands, for people.
 
+use plugsign::disk::shelf::{HomeKey, Shelf};
 use plugsign::openpgp;
 use plugsign::openpgp::facts::{KeyFacts, UserIdFacts, certificate_facts};
 use plugsign::openpgp::ids::Fingerprint;
 use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
+use plugsign::openpgp::own_signature::OwnSignature;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::SecretKey;
 use plugsign::publisher::accepted::Known;
@@ -14,7 +16,7 @@ use plugsign::text::Safe;
 use super::colons;
 use super::dates::day;
 use super::known::{Half, Listed, OwnerTrust, trust_in};
-use super::options::KeyidFormat;
+use super::options::{KeyidFormat, Options, Signatures};
 use super::session::Session;
 use crate::edge::asking::Asking;
 
@@ -41,12 +43,14 @@ pub fn run(session: &Session, half: Half) -> Result<u8, Failure> {
         .map(|key| Listed {
             facts: certificate_facts(&key.certificate, &policy),
             trust: trust_in(key, &trusted),
-            secrets: key.secret.as_ref().map(SecretKey::secret_fingerprints).unwrap_or_default(),
+            half,
+            secrets: secrets_of(key),
         })
         .collect();
     session.world.publisher(&asking).warn_of_unreadable(&shelf);
     let of = if names.is_empty() && !listed.is_empty() { Of::Home } else { Of::Names };
     show(session, &listed, half, of)?;
+    say_good_signatures(session, &listed);
     // As with gpg, an unknown name is an error only if no name is known.
     let is_missing = !names.is_empty() && listed.is_empty();
     if is_missing {
@@ -65,10 +69,11 @@ pub fn show_files(session: &Session) -> Result<u8, Failure> {
     for input in session.inputs(&session.options.words) {
         let bytes = input.read("a key file", MAX_KEYRING)?;
         for key in read_keys_within(&bytes, &session.world.budget)? {
-            let certificate = match key.map(Key::into_certificate) {
-                Ok(Some(certificate)) => certificate,
+            let (half, certificate) = match key {
+                Ok(Key::Certificate(certificate)) => (Half::Public, certificate),
+                Ok(Key::Secret(secret)) => (Half::Secret, secret.certificate().clone()),
                 // A revocation certificate has no key to show.
-                Ok(None) => continue,
+                Ok(Key::Revocation(_)) => continue,
                 Err(error) => {
                     failed = true;
                     session.log.explain(&error.into());
@@ -76,18 +81,39 @@ pub fn show_files(session: &Session) -> Result<u8, Failure> {
                 }
             };
             let facts = certificate_facts(&certificate, &policy);
-            listed.push(Listed { facts, trust: OwnerTrust::Unknown, secrets: Vec::new() });
+            // As with gpg, which has its agent: whether the secret part is in the home.
+            let of_home = match half {
+                Half::Secret => session.world.home()?.keys_of(&[certificate.fingerprint()])?,
+                Half::Public => Shelf { items: Vec::new(), unreadable: Vec::new() },
+            };
+            let secrets = of_home.items.iter().flat_map(secrets_of).collect();
+            listed.push(Listed { facts, trust: OwnerTrust::Unknown, half, secrets });
         }
     }
     show(session, &listed, Half::Public, Of::File)?;
     Ok(if failed { 2 } else { 0 })
 }
 
+/// Tells people how many signatures were checked. What does not verify is not kept.
+fn say_good_signatures(session: &Session, listed: &[Listed]) {
+    let Options { signatures, with_colons, .. } = session.options;
+    let of = |key: &Listed| {
+        let of_keys = key.facts.keys.iter().map(|it| it.signatures.len());
+        let user_ids = key.facts.user_ids.iter().filter(|it| !it.revoked);
+        of_keys.chain(user_ids.map(|it| it.signatures.len())).sum::<usize>()
+    };
+    let count: usize = listed.iter().map(of).sum();
+    if signatures == Signatures::Checked && !with_colons && count > 0 {
+        let plural = if count == 1 { "" } else { "s" };
+        session.log.remark(&format!("{count} good signature{plural}"));
+    }
+}
+
 /// Shows keys on standard output.
 pub fn show(session: &Session, listed: &[Listed], half: Half, of: Of) -> Result<(), Failure> {
     let mut text = String::new();
     if session.options.with_colons {
-        text = colons::listing(session, listed, half, of == Of::File);
+        text = colons::listing(session, listed, half == Half::Public && of != Of::File);
     } else {
         if of == Of::Home {
             let home = session.world.home()?;
@@ -95,7 +121,7 @@ pub fn show(session: &Session, listed: &[Listed], half: Half, of: Of) -> Result<
             text.push_str(&format!("{path}\n{}\n", "-".repeat(path.chars().count())));
         }
         for key in listed {
-            text.push_str(&one(session, key, half, of));
+            text.push_str(&one(session, key, of));
             text.push('\n');
         }
     }
@@ -103,8 +129,8 @@ pub fn show(session: &Session, listed: &[Listed], half: Half, of: Of) -> Result<
 }
 
 /// Shows one key.
-pub fn one(session: &Session, listed: &Listed, half: Half, of: Of) -> String {
-    let options = &session.options;
+pub fn one(session: &Session, listed: &Listed, of: Of) -> String {
+    let (options, half) = (&session.options, listed.half);
     let mut text = String::new();
     for (place, key) in listed.facts.keys.iter().enumerate() {
         let is_primary = place == 0;
@@ -135,6 +161,7 @@ pub fn one(session: &Session, listed: &Listed, half: Half, of: Of) -> String {
         {
             text.push_str(&format!("      Keygrip = {grip}\n"));
         }
+        text.push_str(&signatures(session, listed, &key.signatures));
         if is_primary {
             // Of the home's, gpg shows those that can be used.
             let is_shown = |user_id: &&UserIdFacts| {
@@ -154,12 +181,69 @@ pub fn one(session: &Session, listed: &Listed, half: Half, of: Of) -> String {
                     KeyidFormat::Long => 17,
                     KeyidFormat::HexLong => 19,
                 };
-                let shown = Safe::bytes(&user_id.value);
+                let shown = shown(user_id);
                 text.push_str(&format!("uid{:indent$}{word} {shown}\n", ""));
+                text.push_str(&signatures(session, listed, &user_id.signatures));
             }
         }
     }
     text
+}
+
+/// A user ID. Of a picture, gpg says how many bytes it has.
+fn shown(user_id: &UserIdFacts) -> String {
+    let text = Safe::bytes(&user_id.value).to_string();
+    match text.split_once(' ').filter(|_| user_id.is_attribute) {
+        Some((_, size)) => format!("[jpeg image of size {size}]"),
+        None => text,
+    }
+}
+
+/// The signatures that a key made about itself. Those by others are not kept.
+fn signatures(session: &Session, listed: &Listed, own: &[OwnSignature]) -> String {
+    let options = &session.options;
+    let mark = match options.signatures {
+        Signatures::Hidden => return String::new(),
+        Signatures::Listed => ' ',
+        Signatures::Checked => '!',
+    };
+    let Some(primary) = listed.facts.keys.first() else { return String::new() };
+    let format = match options.keyid_format {
+        KeyidFormat::None => KeyidFormat::Long,
+        format => format,
+    };
+    let key_id = key_id(&primary.description.fingerprint, format);
+    let name = listed.facts.user_ids.first().map(shown).unwrap_or_default();
+    let line = |own: &OwnSignature| {
+        let flag = |is_set: bool, letter: char| if is_set { letter } else { ' ' };
+        let is_over = own.expires.is_some_and(|end| end <= session.world.now);
+        let level = match own.class {
+            0x11..=0x13 => char::from(own.class + 0x20),
+            _ => ' ',
+        };
+        let flags: String = [
+            mark,
+            level,
+            ' ',
+            flag(!own.is_exportable, 'L'),
+            flag(!own.is_revocable, 'R'),
+            flag(own.has_policy, 'P'),
+            flag(own.has_notation, 'N'),
+            flag(is_over, 'X'),
+            ' ',
+            ' ',
+        ]
+        .iter()
+        .collect();
+        let kind = if own.is_revocation() { "rev" } else { "sig" };
+        let key_id = key_id.trim_start_matches('/');
+        format!("{kind}{flags}{key_id} {}  {name}\n", day(own.created))
+    };
+    own.iter().map(line).collect()
+}
+
+fn secrets_of(key: &HomeKey) -> Vec<Fingerprint> {
+    key.secret.as_ref().map(SecretKey::secret_fingerprints).unwrap_or_default()
 }
 
 /// `rsa3072`
@@ -168,7 +252,10 @@ pub fn algorithm(key: &KeyFacts) -> String {
         1..=3 => format!("rsa{}", key.bits),
         16 | 20 => format!("elg{}", key.bits),
         17 => format!("dsa{}", key.bits),
-        _ => Safe::text(&key.description.algorithm).to_string().to_lowercase(),
+        _ => match key.curve {
+            Some(curve) => curve.to_string(),
+            None => Safe::text(&key.description.algorithm).to_string().to_lowercase(),
+        },
     }
 }
 
@@ -198,6 +285,7 @@ fn validity(key: &KeyFacts) -> String {
         (Some(revoked), _) => format!(" [revoked: {}]", day(revoked)),
         (None, Some(expires)) if key.is_expired => format!(" [expired: {}]", day(expires)),
         (None, Some(expires)) => format!(" [expires: {}]", day(expires)),
+        (None, None) if key.is_expired => " [expired: never     ]".into(),
         (None, None) => String::new(),
     }
 }

@@ -201,7 +201,9 @@ fn gpg(session: &Session) -> Result<u8, Failure> {
         ),
         Task::Decrypt => verify::give_out(session),
         Task::Verify => verify::run(session, false),
-        Task::ListKeys | Task::Fingerprint => listing::run(session, Half::Public),
+        Task::ListKeys | Task::ListSigs | Task::CheckSigs | Task::Fingerprint => {
+            listing::run(session, Half::Public)
+        }
         Task::ListSecretKeys => listing::run(session, Half::Secret),
         Task::ShowKeys => listing::show_files(session),
         Task::Export => export::run(session, Part::Certificate),

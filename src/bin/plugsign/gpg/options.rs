@@ -35,10 +35,20 @@ pub enum Pinentry {
     Loopback,
 }
 
+/// What a listing says of signatures.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Signatures {
+    #[default]
+    Hidden,
+    Listed,
+    Checked,
+}
+
 /// A command line that makes sense.
 #[derive(Default)]
 pub struct Options {
     pub task: Option<Task>,
+    pub signatures: Signatures,
     pub fingerprints: u8,
     pub armor: bool,
     pub comments: Vec<String>,
@@ -89,7 +99,9 @@ impl Options {
         for (option, value) in list {
             options.take(option, value)?;
         }
-        if options.task.is_none() && options.fingerprints > 0 {
+        if options.task.is_none()
+            && (options.fingerprints > 0 || options.signatures != Signatures::Hidden)
+        {
             options.task = Some(Task::ListKeys);
         }
         match options.task {
@@ -181,12 +193,19 @@ impl Options {
         Ok(())
     }
 
-    /// `-s` goes with `-b` and `--clear-sign`, `--fingerprint` goes with a listing; nothing else does.
+    /// `-s` goes with `-b` and `--clear-sign`. `--fingerprint` and the listings of signatures go with
+    /// a listing. Nothing else does.
     fn set_task(&mut self, task: Task) -> Result<(), String> {
-        if task == Task::Fingerprint {
-            self.fingerprints = self.fingerprints.saturating_add(1);
-            return Ok(());
+        match task {
+            Task::Fingerprint => self.fingerprints = self.fingerprints.saturating_add(1),
+            Task::ListSigs => self.signatures = self.signatures.max(Signatures::Listed),
+            Task::CheckSigs => self.signatures = Signatures::Checked,
+            _ => return self.set_command(task),
         }
+        Ok(())
+    }
+
+    fn set_command(&mut self, task: Task) -> Result<(), String> {
         self.task = Some(match (self.task, task) {
             (None, task) => task,
             (Some(before), task) if before == task => task,

@@ -30,6 +30,8 @@ pub enum Task {
     /// Gives out the text of a cleartext signed file. Nothing is decrypted.
     Decrypt,
     ListKeys,
+    ListSigs,
+    CheckSigs,
     ListSecretKeys,
     Fingerprint,
     ShowKeys,
@@ -151,6 +153,8 @@ pub static GPG: Table = &[
     ("import-ownertrust", Done(Opt::Task(Task::ImportOwnerTrust))),
     ("list-config", Done(Opt::Task(Task::ListConfig))),
     ("list-key list-keys|k list-public-keys", Done(Opt::Task(Task::ListKeys))),
+    ("list-sig list-sigs list-signatures with-sig-list", Done(Opt::Task(Task::ListSigs))),
+    ("check-sig check-signatures check-sigs with-sig-check", Done(Opt::Task(Task::CheckSigs))),
     ("list-secret-keys|K", Done(Opt::Task(Task::ListSecretKeys))),
     ("print-md", Done(Opt::Task(Task::PrintDigest))),
     ("quick-add-key quick-addkey", Done(Opt::Task(Task::QuickAddKey))),
@@ -217,9 +221,9 @@ pub static GPG: Table = &[
     // What plugsign refuses.
     ("card-edit card-status change-pin edit-card", Refused("plugsign does not use smart cards")),
     (
-        "check-sig check-signatures check-sigs dearmor dearmour dump-option-table enarmor enarmour \
+        "dearmor dearmour dump-option-table enarmor enarmour \
          export-ssh-key gen-prime gen-random gpgconf-list gpgconf-test list-gcrypt-config \
-         list-packets list-sig list-signatures list-sigs print-dane-records print-mds \
+         list-packets print-dane-records print-mds \
          print-pka-records server store warranty with-key-data",
         Refused(NOT_HERE),
     ),
@@ -318,7 +322,7 @@ pub static GPG: Table = &[
          photo-viewer= rfc2440 rfc4880 rfc4880bis s2k-cipher-algo= s2k-count= s2k-digest-algo= \
          s2k-mode= secret-keyring= show-keyring show-notation show-photos show-policy-url \
          tofu-default-policy= trustdb-name= try-secret-key= ungroup= with-icao-spelling \
-         with-key-origin with-sig-check with-sig-list with-tofu-info with-wkd-hash",
+         with-key-origin with-tofu-info with-wkd-hash",
         Told,
     ),
 ];

@@ -15,6 +15,7 @@ use sequoia_openpgp::types::{Curve, PublicKeyAlgorithm};
 
 use super::certificate::description::KeyDescription;
 use super::certificate::{Certificate, about, subject_of};
+use super::framing::hashed_key;
 use super::gnupg::grip;
 use super::hash::{HashAlgorithm, digest_of};
 use super::ids::{Fingerprint, KeyId, hex};
@@ -268,7 +269,11 @@ fn curve(key: &Key<PublicParts, UnspecifiedRole>) -> Option<&Curve> {
 }
 
 fn curve_name(key: &Key<PublicParts, UnspecifiedRole>) -> Option<&'static str> {
-    Some(match curve(key)? {
+    named(curve(key)?)
+}
+
+fn named(curve: &Curve) -> Option<&'static str> {
+    Some(match curve {
         Curve::NistP256 => "nistp256",
         Curve::NistP384 => "nistp384",
         Curve::NistP521 => "nistp521",
@@ -279,6 +284,28 @@ fn curve_name(key: &Key<PublicParts, UnspecifiedRole>) -> Option<&'static str> {
         Curve::Cv25519 => "cv25519",
         _ => return None,
     })
+}
+
+/// Returns GnuPG's name and the number of a curve, given by its object identifier.
+pub fn key_curve(oid: &[u8]) -> Option<(&'static str, &'static str)> {
+    let name = named(&Curve::from_oid(oid))?;
+    let number = match name {
+        "nistp256" => "1.2.840.10045.3.1.7",
+        "nistp384" => "1.3.132.0.34",
+        "nistp521" => "1.3.132.0.35",
+        "brainpoolP256r1" => "1.3.36.3.3.2.8.1.1.7",
+        "brainpoolP384r1" => "1.3.36.3.3.2.8.1.1.11",
+        "brainpoolP512r1" => "1.3.36.3.3.2.8.1.1.13",
+        "ed25519" => "1.3.6.1.4.1.11591.15.1",
+        _ => "1.3.6.1.4.1.3029.1.5.1",
+    };
+    Some((name, number))
+}
+
+/// Returns the key ID of a public key packet of version 4, given by its body.
+pub fn key_id_of_body(body: &[u8]) -> Option<String> {
+    let digest = digest_of(HashAlgorithm::Sha1, &[&hashed_key(body)])?;
+    digest.last_chunk::<8>().map(|id| hex(id))
 }
 
 /// The sizes and curves that GnuPG counts (common/compliance.c).

@@ -2,7 +2,7 @@
 //!
 //! Terms are RFC 9580's. Nothing here opens a file, reads a clock or prints.
 
-mod armor;
+pub mod armor;
 pub mod bounds;
 pub mod certificate;
 pub mod change;
@@ -18,6 +18,7 @@ pub mod key_file;
 pub mod keygen;
 mod new_key;
 pub mod own_signature;
+pub mod packet_list;
 pub mod policy;
 pub mod primary_key;
 pub mod query;

@@ -148,13 +148,18 @@ impl Publisher<'_> {
     /// Hands out keys of the home. Fails if a name does not name a key or names a subkey of one, if a
     /// file of the key or the output is in the way, or if a secret key has no passphrase.
     pub fn export(&self, export: &Export<'_>) -> Result<Exported> {
-        let mut exported = Exported::new(Vec::new(), export.part.name());
         let shelf = match export.names {
             Names::One(_) => self.home()?.keys()?,
             Names::Matching(_) => self.known()?.keys,
         };
+        self.export_from(&shelf, export)
+    }
+
+    /// Hands out keys of a shelf, such as keyrings. Fails as [`Publisher::export`] does.
+    pub fn export_from(&self, shelf: &Shelf<HomeKey>, export: &Export<'_>) -> Result<Exported> {
+        let mut exported = Exported::new(Vec::new(), export.part.name());
         let mut packets = Zeroizing::new(Vec::new());
-        for (key, alone) in export.choose(&shelf)? {
+        for (key, alone) in export.choose(shelf)? {
             packets.extend_from_slice(&export.take(key, &alone, &mut exported)?);
             exported.fingerprints.push(key.certificate.fingerprint());
             if matches!((export.names, export.part), (Names::One(_), Part::Certificate)) {
@@ -162,7 +167,7 @@ impl Publisher<'_> {
             }
         }
         exported.is_whole = shelf.unreadable.is_empty();
-        self.warn_of_unreadable(&shelf);
+        self.warn_of_unreadable(shelf);
         exported.bytes = match export.armor {
             true => armor_keys(&packets, export.part.is_secret())?,
             false => packets,

@@ -3,6 +3,7 @@
 use plugsign::publisher::export::{Export, Names, Part};
 use plugsign::publisher::failure::Failure;
 
+use super::keyrings::Within;
 use super::output::{Output, with_headers};
 use super::session::Session;
 use crate::edge::asking::Asking;
@@ -10,23 +11,28 @@ use crate::edge::asking::Asking;
 pub fn run(session: &Session, part: Part) -> Result<u8, Failure> {
     let output = Output::new(session.options.output.as_deref(), None);
     let existing = output.check(session)?;
-    let exported = session
-        .world
-        .publisher(&Asking::new(&session.world))
-        .export(&Export {
-            names: Names::Matching(&session.texts()),
-            part,
-            unprotected: true,
-            armor: session.options.armor,
-            output: None,
-        })
-        .map_err(|failure| {
-            let whole = match part {
-                Part::SecretSubkeys => "gpg --export-secret-subkeys KEY",
-                _ => "gpg --export-secret-keys KEY",
-            };
-            failure.or_of_subkey(whole, "gpg --export-secret-subkeys 'SUBKEY!'")
-        })?;
+    let names = session.texts();
+    let export = Export {
+        names: Names::Matching(&names),
+        part,
+        unprotected: true,
+        armor: session.options.armor,
+        output: None,
+    };
+    let within = Within::read(session)?;
+    // What could not be read may revoke what is exported.
+    if within.code(0) != 0 {
+        return Ok(2);
+    }
+    let asking = Asking::new(&session.world);
+    let exported = session.world.publisher(&asking).export_from(&within.known.keys, &export);
+    let exported = exported.map_err(|failure| {
+        let whole = match part {
+            Part::SecretSubkeys => "gpg --export-secret-subkeys KEY",
+            _ => "gpg --export-secret-keys KEY",
+        };
+        failure.or_of_subkey(whole, "gpg --export-secret-subkeys 'SUBKEY!'")
+    })?;
     for key in &exported.unprotected {
         session.log.say(&format!("WARNING: the secret key {key} leaves without a passphrase"));
     }

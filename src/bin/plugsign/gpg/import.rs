@@ -13,8 +13,10 @@ use plugsign::openpgp::facts::signature_count;
 use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::import::{Fate, ImportedKey, Importer, ProtectedKeys, Taking};
+use plugsign::publisher::store::check;
 use plugsign::text::Safe;
 
+use super::listing;
 use super::log::Log;
 use super::secret::Secret;
 use super::session::Session;
@@ -51,7 +53,10 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
     let publisher = world.publisher(&secret);
     let protected = ProtectedKeys::AsItIs(secret.named.as_ref());
     let taking = Taking { no_passphrase: true, protected, ..Taking::default() };
-    let mut importer = Importer::new(&publisher, taking)?;
+    let mut importer = match options.dry_run {
+        true => None,
+        false => Some(Importer::new(&publisher, taking)?),
+    };
     let mut telling = ImportTelling { world, status, log, counts: Counts::default() };
     let mut failed = false;
     for input in session.inputs(&options.words) {
@@ -68,9 +73,15 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
         });
         for key in keys {
             telling.counts.read += 1;
-            let taken = key
-                .map_err(Failure::from)
-                .and_then(|key| telling.take(&mut importer, &key, input.name()));
+            let taken = key.map_err(Failure::from).and_then(|key| {
+                if options.import_shows {
+                    listing::show_key(session, &key)?;
+                }
+                match &mut importer {
+                    Some(importer) => telling.take(importer, &key, input.name()),
+                    None => telling.look(&key),
+                }
+            });
             if let Err(failure) = taken {
                 failed = true;
                 telling.counts.not_imported += 1;
@@ -78,7 +89,10 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
             }
         }
     }
-    telling.report();
+    // As with gpg, looking is no import.
+    if !(options.dry_run && options.import_shows) {
+        telling.report();
+    }
     Ok(if failed { 2 } else { 0 })
 }
 
@@ -112,6 +126,21 @@ impl ImportTelling<'_> {
             self.log.say("no valid OpenPGP data found.");
             self.status.say("NODATA 1");
         }
+    }
+
+    /// Says what would keep a key out, and takes nothing. A passphrase is not tried.
+    fn look(&mut self, key: &Key) -> Result<(), Failure> {
+        let (certificate, is_secret) = match key {
+            Key::Certificate(certificate) => (certificate, false),
+            Key::Secret(secret) => (secret.certificate(), true),
+            Key::Revocation(_) => return Ok(()),
+        };
+        self.counts.secrets_read += u32::from(is_secret);
+        if let Err(error) = check(certificate, &self.world.policy()) {
+            self.status.say(&format!("IMPORT_PROBLEM 0 {}", certificate.fingerprint()));
+            return Err(error.into());
+        }
+        Ok(())
     }
 
     /// Takes a key. The certificate of a secret key gets its own lines.

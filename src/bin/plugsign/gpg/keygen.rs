@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use plugsign::openpgp::facts::certificate_facts;
 use plugsign::openpgp::keygen::{
-    KeyKind, KeyPlan, check_user_id, parse_bits, user_id_of_parameters,
+    KeyKind, KeyPlan, check_user_id, generate as make_key, parse_bits, user_id_of_parameters,
 };
 use plugsign::openpgp::policy::KeySizeBits;
 use plugsign::openpgp::secret_key::Passphrase;
@@ -261,11 +261,17 @@ fn generate(
     handle: Option<&str>,
 ) -> Result<Listed, Failure> {
     let world = &session.world;
-    let made = world.publisher(&Asking::new(world)).make(plan, passphrase, None)?;
-    let certificate = &made.certificate;
+    let certificate = match session.options.dry_run {
+        // As with gpg, a key is made and kept nowhere.
+        true => &make_key(plan, passphrase)?.secret.certificate().clone(),
+        false => {
+            let made = world.publisher(&Asking::new(world)).make(plan, passphrase, None)?;
+            let path = Safe::path(&made.revocation);
+            session.log.remark(&format!("revocation certificate stored as '{path}'"));
+            &made.certificate.clone()
+        }
+    };
     let fingerprint = certificate.fingerprint();
-    let path = Safe::path(&made.revocation);
-    session.log.remark(&format!("revocation certificate stored as '{path}'"));
     if plan.kind == KeyKind::Certify {
         session.log.remark(&format!(
             "Note: this key signs no files; for a subkey that does: gpg --quick-add-key {fingerprint} rsa3072 sign"

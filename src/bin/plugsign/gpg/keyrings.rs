@@ -4,18 +4,21 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use plugsign::disk::file::read_small;
+use plugsign::disk::shelf::HomeKey;
 use plugsign::openpgp;
 use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::gnupg::{WantedKeys, is_keybox, read_key_blocks, read_keybox};
 use plugsign::openpgp::ids::KeyId;
 use plugsign::openpgp::key_file::{MAX_KEYRING, key_blocks};
+use plugsign::publisher::accepted::Known;
 use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
 use super::session::Session;
 use super::status::cause_of;
+use crate::edge::asking::Asking;
 
 /// Keyrings. If one is unreadable, no signature is good: it may hold a revocation.
 pub struct Keyrings {
@@ -52,9 +55,13 @@ impl Keyrings {
 
     /// Reads the certificates that have one of these keys, and no others.
     pub fn find(&mut self, session: &Session, issuers: &[KeyId]) -> Vec<Certificate> {
+        self.read(session, WantedKeys::With(issuers))
+    }
+
+    fn read(&mut self, session: &Session, wanted: WantedKeys<'_>) -> Vec<Certificate> {
         let mut found = Vec::new();
         for (path, bytes) in std::mem::take(&mut self.files) {
-            let read = certificates(&bytes, WantedKeys::With(issuers), &session.world.budget);
+            let read = certificates(&bytes, wanted, &session.world.budget);
             let read = read.unwrap_or_else(|error| {
                 self.fail(session, &path, error);
                 Vec::new()
@@ -73,9 +80,73 @@ impl Keyrings {
         found
     }
 
+    /// Reads all certificates.
+    fn all(&mut self, session: &Session) -> Vec<Certificate> {
+        self.read(session, WantedKeys::All)
+    }
+
     /// Returns the exit code, which is never good if a keyring could not be read.
     pub fn code(&self, code: u8) -> u8 {
         if self.failed && code == 0 { 2 } else { code }
+    }
+}
+
+/// What a command line lists and exports: the home's keys, those of its keyrings, or both.
+pub struct Within {
+    pub known: Known,
+    keyrings: Keyrings,
+}
+
+impl Within {
+    pub fn read(session: &Session) -> Result<Within, Failure> {
+        let asking = Asking::new(&session.world);
+        let mut known = session.world.publisher(&asking).known()?;
+        let mut keyrings = Keyrings::open(session);
+        let read = keyrings.all(session);
+        let items = &mut known.keys.items;
+        let mut only: Vec<HomeKey> = Vec::new();
+        for certificate in read {
+            let is_copy = |it: &HomeKey| it.certificate.fingerprint() == certificate.fingerprint();
+            if let Some(known) = only.iter_mut().find(|it| is_copy(it)) {
+                known.certificate = known.certificate.merge(&certificate)?;
+                continue;
+            }
+            let place = items.iter().position(is_copy);
+            match (place, session.options.no_default_keyring) {
+                (Some(place), false) => {
+                    if let Some(known) = items.get_mut(place) {
+                        known.certificate = known.certificate.narrowed_by(&certificate);
+                    }
+                }
+                (None, false) => items.push(HomeKey { certificate, secret: None }),
+                // As with gpg, secret parts are found wherever the certificate is.
+                (place, true) => {
+                    let secret = place.and_then(|place| items.swap_remove(place).secret);
+                    only.push(HomeKey { certificate, secret });
+                }
+            }
+        }
+        // Without a keyring gpg takes its own.
+        if session.options.no_default_keyring && !session.options.keyrings.is_empty() {
+            *items = only;
+        }
+        Ok(Within { known, keyrings })
+    }
+
+    /// Returns the exit code, which is never good if a keyring could not be read.
+    pub fn code(&self, code: u8) -> u8 {
+        self.keyrings.code(code)
+    }
+}
+
+/// Returns what a listing says that it is of: the only keyring, or the home.
+pub fn name_of_listed(session: &Session) -> Result<PathBuf, Failure> {
+    match &session.options.keyrings[..] {
+        [only] if session.options.no_default_keyring => {
+            let path = path_of(session, only);
+            Ok(std::path::absolute(&path).unwrap_or(path))
+        }
+        _ => Ok(session.world.home()?.root().to_owned()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `gpg --list-keys` and similar commands, for people.
 
-use plugsign::disk::shelf::{HomeKey, Shelf};
+use plugsign::disk::shelf::HomeKey;
 use plugsign::openpgp;
 use plugsign::openpgp::facts::{KeyFacts, UserIdFacts, certificate_facts};
 use plugsign::openpgp::ids::Fingerprint;
@@ -15,6 +15,7 @@ use plugsign::text::Safe;
 
 use super::colons;
 use super::dates::day;
+use super::keyrings::{Within, name_of_listed};
 use super::known::{Half, Listed, OwnerTrust, trust_in};
 use super::options::{KeyidFormat, Options, Signatures};
 use super::session::Session;
@@ -34,20 +35,21 @@ pub enum Of {
 /// `--list-keys` and `--list-secret-keys`: all of them, or those that match.
 pub fn run(session: &Session, half: Half) -> Result<u8, Failure> {
     let asking = Asking::new(&session.world);
-    let Known { keys: shelf, trusted } = session.world.publisher(&asking).known()?;
+    let within = Within::read(session)?;
+    let Known { keys: shelf, trusted } = &within.known;
     let names = session.texts();
     let names = names.iter().map(|name| KeyQuery::parse_gnupg(name));
     let names = names.collect::<openpgp::Result<Vec<_>>>()?;
     let policy = session.world.policy();
-    let listed: Vec<Listed> = matching(&shelf, &names, half == Half::Secret)
+    let listed: Vec<Listed> = matching(shelf, &names, half == Half::Secret)
         .map(|key| Listed {
             facts: certificate_facts(&key.certificate, &policy),
-            trust: trust_in(key, &trusted),
+            trust: trust_in(key, trusted),
             half,
             secrets: secrets_of(key),
         })
         .collect();
-    session.world.publisher(&asking).warn_of_unreadable(&shelf);
+    session.world.publisher(&asking).warn_of_unreadable(shelf);
     let of = if names.is_empty() && !listed.is_empty() { Of::Home } else { Of::Names };
     show(session, &listed, half, of)?;
     say_good_signatures(session, &listed);
@@ -58,40 +60,52 @@ pub fn run(session: &Session, half: Half) -> Result<u8, Failure> {
         session.log.say(&format!("error reading key: No {what} key"));
         session.status.say(&format!("ERROR keylist.getkey {code}"));
     }
-    Ok(if is_missing { 2 } else { 0 })
+    Ok(within.code(if is_missing { 2 } else { 0 }))
 }
 
 /// `--show-keys`: what a file has, without taking it.
 pub fn show_files(session: &Session) -> Result<u8, Failure> {
-    let policy = session.world.policy();
     let mut listed = Vec::new();
     let mut failed = false;
     for input in session.inputs(&session.options.words) {
         let bytes = input.read("a key file", MAX_KEYRING)?;
         for key in read_keys_within(&bytes, &session.world.budget)? {
-            let (half, certificate) = match key {
-                Ok(Key::Certificate(certificate)) => (Half::Public, certificate),
-                Ok(Key::Secret(secret)) => (Half::Secret, secret.certificate().clone()),
-                // A revocation certificate has no key to show.
-                Ok(Key::Revocation(_)) => continue,
+            match key {
+                Ok(key) => listed.extend(of_file(session, &key)?),
                 Err(error) => {
                     failed = true;
                     session.log.explain(&error.into());
-                    continue;
                 }
-            };
-            let facts = certificate_facts(&certificate, &policy);
-            // As with gpg, which has its agent: whether the secret part is in the home.
-            let of_home = match half {
-                Half::Secret => session.world.home()?.keys_of(&[certificate.fingerprint()])?,
-                Half::Public => Shelf { items: Vec::new(), unreadable: Vec::new() },
-            };
-            let secrets = of_home.items.iter().flat_map(secrets_of).collect();
-            listed.push(Listed { facts, trust: OwnerTrust::Unknown, half, secrets });
+            }
         }
     }
     show(session, &listed, Half::Public, Of::File)?;
     Ok(if failed { 2 } else { 0 })
+}
+
+/// Shows a key that is read from a file.
+pub fn show_key(session: &Session, key: &Key) -> Result<(), Failure> {
+    let listed: Vec<Listed> = of_file(session, key)?.into_iter().collect();
+    show(session, &listed, Half::Public, Of::File)
+}
+
+/// Returns what a file says of a key. A revocation certificate has no key to show.
+fn of_file(session: &Session, key: &Key) -> Result<Option<Listed>, Failure> {
+    let (half, certificate) = match key {
+        Key::Certificate(certificate) => (Half::Public, certificate),
+        Key::Secret(secret) => (Half::Secret, secret.certificate()),
+        Key::Revocation(_) => return Ok(None),
+    };
+    // As with gpg, which asks its agent: whether the secret part is in the home.
+    let secrets = match half {
+        Half::Public => Vec::new(),
+        Half::Secret => {
+            let shelf = session.world.home()?.keys_of(&[certificate.fingerprint()])?;
+            shelf.items.iter().flat_map(secrets_of).collect()
+        }
+    };
+    let facts = certificate_facts(certificate, &session.world.policy());
+    Ok(Some(Listed { facts, trust: OwnerTrust::Unknown, half, secrets }))
 }
 
 /// Tells people how many signatures were checked. What does not verify is not kept.
@@ -116,8 +130,7 @@ pub fn show(session: &Session, listed: &[Listed], half: Half, of: Of) -> Result<
         text = colons::listing(session, listed, half == Half::Public && of != Of::File);
     } else {
         if of == Of::Home {
-            let home = session.world.home()?;
-            let path = Safe::path(home.root()).to_string();
+            let path = Safe::path(&name_of_listed(session)?).to_string();
             text.push_str(&format!("{path}\n{}\n", "-".repeat(path.chars().count())));
         }
         for key in listed {

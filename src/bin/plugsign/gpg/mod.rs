@@ -5,6 +5,7 @@
 //! work to the library.
 
 mod argv;
+mod armoring;
 mod change;
 mod colons;
 mod dates;
@@ -16,6 +17,7 @@ mod input;
 mod keygen;
 mod keyrings;
 mod known;
+mod list_packets;
 mod listing;
 mod log;
 mod options;
@@ -40,6 +42,7 @@ use plugsign::publisher::export::Part;
 use plugsign::publisher::failure::{EXIT_USAGE, Failure};
 use plugsign::text::Safe;
 
+use self::armoring::Way;
 use self::delete::Halves;
 use self::keygen::Questions;
 use self::known::Half;
@@ -189,11 +192,7 @@ fn gpg(session: &Session) -> Result<u8, Failure> {
     let options = &session.options;
     let Some(task) = options.task else { return verify::guess(session) };
     let has_keyring = !options.keyrings.is_empty() || options.no_default_keyring;
-    if has_keyring && !matches!(task, Task::Verify | Task::Decrypt) {
-        return usage(
-            "--keyring: only --verify reads keyrings; plugsign keeps its keys in its home",
-        );
-    }
+    check_keyring(task, has_keyring)?;
     match task {
         Task::DetachSign | Task::ClearSign => sign::run(session),
         Task::Sign => usage(
@@ -225,12 +224,32 @@ fn gpg(session: &Session) -> Result<u8, Failure> {
         Task::DeleteSecretAndPublicKeys => delete::run(session, Halves::Both),
         Task::ImportOwnerTrust => ownertrust::import(session),
         Task::ExportOwnerTrust => ownertrust::export(session),
+        Task::Dearmor => armoring::run(session, Way::ToBytes),
+        Task::Enarmor => armoring::run(session, Way::ToArmor),
+        Task::ListPackets => list_packets::run(session),
         Task::PrintDigest => print_digest::run(session),
         Task::Nothing => Ok(0),
         Task::ListConfig => say(session, &list_config(session)),
         Task::Version => say(session, &version(session, "gpg")),
         Task::Help => say(session, GPG_HELP),
         Task::DumpOptions => say(session, &dump_options(table::GPG)),
+    }
+}
+
+/// Keyrings are read, and never written.
+fn check_keyring(task: Task, has_keyring: bool) -> Result<(), Failure> {
+    match task {
+        _ if !has_keyring => Ok(()),
+        Task::Verify | Task::Decrypt | Task::ListKeys | Task::ListSigs | Task::CheckSigs => Ok(()),
+        Task::Fingerprint | Task::ListSecretKeys | Task::Export | Task::ShowKeys => Ok(()),
+        Task::Dearmor | Task::Enarmor | Task::ListPackets | Task::PrintDigest => Ok(()),
+        Task::Nothing | Task::ListConfig | Task::Version | Task::Help | Task::DumpOptions => Ok(()),
+        Task::Import => usage(
+            "--keyring: plugsign writes no keyring files; make one with: gpg --dearmor -o KEYRING FILE",
+        ),
+        _ => usage(
+            "--keyring: only what verifies, lists and exports reads keyrings; plugsign keeps its keys in its home",
+        ),
     }
 }
 

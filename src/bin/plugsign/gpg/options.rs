@@ -73,6 +73,10 @@ pub struct Options {
     pub asserted: Vec<OsString>,
     pub keyrings: Vec<OsString>,
     pub output: Option<PathBuf>,
+    /// Nothing is written but to standard output.
+    pub dry_run: bool,
+    /// `--import` shows what a file has.
+    pub import_shows: bool,
     pub digest: Option<HashAlgorithm>,
     pub preferred_digest: Option<HashAlgorithm>,
     /// The options that would make another key than is made here.
@@ -145,12 +149,13 @@ impl Options {
             Opt::DefaultKey => self.default_key = Some(text(value)?),
             Opt::DefaultNewKeyAlgo => self.default_new_key_algo = Some(text(value)?),
             Opt::DigestAlgo => self.digest = Some(signing_digest(&text(value)?)?),
+            Opt::DryRun => self.dry_run = true,
             Opt::EmitVersion => self.emit_version = true,
             Opt::NoEmitVersion => self.emit_version = false,
             Opt::ExportOptions => only(&text(value)?, EXPORT_OPTIONS, "export")?,
             Opt::FakedSystemTime => self.time = Some(dates::faked_time(&text(value)?)?),
             Opt::Homedir => self.homedir = Some(value.into()),
-            Opt::ImportOptions => only(&text(value)?, IMPORT_OPTIONS, "import")?,
+            Opt::ImportOptions => self.import_options(&text(value)?)?,
             Opt::KeyidFormat => self.keyid_format = keyid_format(&text(value)?)?,
             Opt::Keyring => self.keyrings.push(value),
             Opt::LocalUser => self.local_users.push(text(value)?),
@@ -189,6 +194,20 @@ impl Options {
             Opt::WithSecret => self.with_secret = true,
             Opt::WithSubkeyFingerprint => self.with_subkey_fingerprint = true,
             Opt::Yes => self.yes = true,
+        }
+        Ok(())
+    }
+
+    fn import_options(&mut self, list: &str) -> Result<(), String> {
+        only(list, IMPORT_OPTIONS, "import")?;
+        for name in list.split([' ', ',']) {
+            match name {
+                "import-show" => self.import_shows = true,
+                "no-import-show" => self.import_shows = false,
+                "import-dry-run" => self.dry_run = true,
+                "show-only" => (self.import_shows, self.dry_run) = (true, true),
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -342,7 +361,8 @@ const EXPORT_OPTIONS: &str = "export-attributes export-clean export-minimal expo
      no-export-attributes no-export-local-sigs no-export-sensitive-revkeys";
 
 /// Imports do these in any case, for the same reason.
-const IMPORT_OPTIONS: &str = "import-clean import-local-sigs import-minimal keep-ownertrust \
+const IMPORT_OPTIONS: &str = "import-clean import-dry-run import-local-sigs import-minimal \
+     import-show keep-ownertrust no-import-show show-only \
      no-import-local-sigs no-repair-keys no-repair-pks-subkey-bug no-self-sigs-only repair-keys \
      repair-pks-subkey-bug self-sigs-only";
 

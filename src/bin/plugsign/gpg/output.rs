@@ -66,6 +66,9 @@ impl Output {
     /// Refuses to replace a file, unless `--yes` or a person says so. Asked before the work.
     pub fn check(&self, session: &Session) -> Result<Existing, Failure> {
         let Output::Named(path) = self else { return Ok(Existing::Keep) };
+        if session.options.dry_run {
+            return Ok(Existing::Keep);
+        }
         // Another run may write the file meanwhile.
         if session.options.yes {
             return Ok(Existing::Replace);
@@ -108,6 +111,9 @@ impl Output {
             }
             return session.world.terminal.write_bytes(bytes);
         };
+        if session.options.dry_run {
+            return Ok(());
+        }
         // Through links: /dev/stdout is one.
         if !secret && fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             let write = || OpenOptions::new().write(true).open(path)?.write_all(bytes);

@@ -57,6 +57,9 @@ pub enum Task {
     PrintDigest,
     Nothing,
     ListConfig,
+    ListPackets,
+    Dearmor,
+    Enarmor,
     DumpOptions,
     Version,
     Help,
@@ -80,6 +83,7 @@ pub enum Opt {
     DefaultNewKeyAlgo,
     DefaultPreferenceList,
     DigestAlgo,
+    DryRun,
     EmitVersion,
     NoEmitVersion,
     ExportOptions,
@@ -134,12 +138,14 @@ pub static GPG: Table = &[
     ("check-trustdb rebuild-keydb-caches update-trustdb", Done(Opt::Task(Task::Nothing))),
     ("clear-sign clearsign", Done(Opt::Task(Task::ClearSign))),
     ("decrypt|d", Done(Opt::Task(Task::Decrypt))),
+    ("dearmor dearmour", Done(Opt::Task(Task::Dearmor))),
     ("delete-keys", Done(Opt::Task(Task::DeleteKeys))),
     ("delete-secret-and-public-keys", Done(Opt::Task(Task::DeleteSecretAndPublicKeys))),
     ("delete-secret-keys", Done(Opt::Task(Task::DeleteSecretKeys))),
     ("detach-sign|b", Done(Opt::Task(Task::DetachSign))),
     ("dump-options", Done(Opt::Task(Task::DumpOptions))),
     ("edit-key key-edit", Done(Opt::Task(Task::EditKey))),
+    ("enarmor enarmour", Done(Opt::Task(Task::Enarmor))),
     ("export", Done(Opt::Task(Task::Export))),
     ("export-ownertrust", Done(Opt::Task(Task::ExportOwnerTrust))),
     ("export-secret-keys", Done(Opt::Task(Task::ExportSecretKeys))),
@@ -155,6 +161,7 @@ pub static GPG: Table = &[
     ("list-key list-keys|k list-public-keys", Done(Opt::Task(Task::ListKeys))),
     ("list-sig list-sigs list-signatures with-sig-list", Done(Opt::Task(Task::ListSigs))),
     ("check-sig check-signatures check-sigs with-sig-check", Done(Opt::Task(Task::CheckSigs))),
+    ("list-packets", Done(Opt::Task(Task::ListPackets))),
     ("list-secret-keys|K", Done(Opt::Task(Task::ListSecretKeys))),
     ("print-md", Done(Opt::Task(Task::PrintDigest))),
     ("quick-add-key quick-addkey", Done(Opt::Task(Task::QuickAddKey))),
@@ -179,6 +186,7 @@ pub static GPG: Table = &[
     ("default-new-key-algo=", Done(Opt::DefaultNewKeyAlgo)),
     ("default-preference-list=", Done(Opt::DefaultPreferenceList)),
     ("digest-algo=", Done(Opt::DigestAlgo)),
+    ("dry-run|n", Done(Opt::DryRun)),
     ("emit-version", Done(Opt::EmitVersion)),
     ("enable-special-filenames", Done(Opt::SpecialFilenames)),
     ("export-options=", Done(Opt::ExportOptions)),
@@ -221,9 +229,9 @@ pub static GPG: Table = &[
     // What plugsign refuses.
     ("card-edit card-status change-pin edit-card", Refused("plugsign does not use smart cards")),
     (
-        "dearmor dearmour dump-option-table enarmor enarmour \
+        "dump-option-table \
          export-ssh-key gen-prime gen-random gpgconf-list gpgconf-test list-gcrypt-config \
-         list-packets print-dane-records print-mds \
+         print-dane-records print-mds \
          print-pka-records server store warranty with-key-data",
         Refused(NOT_HERE),
     ),
@@ -271,7 +279,7 @@ pub static GPG: Table = &[
     ),
     ("command-file=", Refused("plugsign takes no answers from a file; use --batch and options")),
     (
-        "default-keyserver-url= dry-run|n export-filter= forbid-gen-key \
+        "default-keyserver-url= export-filter= forbid-gen-key \
          import-filter= max-output= merge-only primary-keyring=",
         Refused(NOT_WRITTEN),
     ),

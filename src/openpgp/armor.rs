@@ -43,7 +43,7 @@ pub fn enarmored(bytes: &[u8]) -> Result<Vec<u8>> {
 /// count. What is binary already is returned as it is.
 /// Fails with [`Error::Malformed`] if there is no block, or if one is damaged.
 pub fn dearmored(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-    if packets(bytes).next().is_some_and(|first| first.is_ok()) {
+    if bytes.first().is_some_and(|head| begins_packet(*head)) {
         return Ok(Zeroizing::new(bytes.to_vec()));
     }
     let mut whole = Zeroizing::new(Vec::with_capacity(bytes.len() / 4 * 3));
@@ -70,6 +70,12 @@ pub fn dearmored(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         (Some(_), _) => Err(Error::malformed("its armor has no end line: it is cut short")),
         (None, false) => Err(Error::malformed("there is no armor in it")),
     }
+}
+
+/// Returns whether a packet of a known type may begin with this octet.
+fn begins_packet(head: u8) -> bool {
+    let tag = if head & 0x40 != 0 { head & 0x3F } else { (head >> 2) & 15 };
+    head & 0x80 != 0 && matches!(tag, 1..=14 | 17..=21)
 }
 
 fn decode(block: &[u8], whole: &mut Vec<u8>) -> Result<()> {

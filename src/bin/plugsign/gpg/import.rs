@@ -53,7 +53,7 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
     let publisher = world.publisher(&secret);
     let protected = ProtectedKeys::AsItIs(secret.named.as_ref());
     let taking = Taking { no_passphrase: true, protected, ..Taking::default() };
-    let mut importer = match options.dry_run {
+    let mut importer = match options.dry_run || options.import_is_dry {
         true => None,
         false => Some(Importer::new(&publisher, taking)?),
     };
@@ -90,7 +90,7 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
         }
     }
     // As with gpg, looking is no import.
-    if !(options.dry_run && options.import_shows) {
+    if !(options.import_is_dry && options.import_shows) {
         telling.report();
     }
     Ok(if failed { 2 } else { 0 })

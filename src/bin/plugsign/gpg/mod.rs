@@ -245,7 +245,7 @@ fn check_keyring(task: Task, has_keyring: bool) -> Result<(), Failure> {
         Task::Dearmor | Task::Enarmor | Task::ListPackets | Task::PrintDigest => Ok(()),
         Task::Nothing | Task::ListConfig | Task::Version | Task::Help | Task::DumpOptions => Ok(()),
         Task::Import => usage(
-            "--keyring: plugsign writes no keyring files; make one with: gpg --dearmor -o KEYRING FILE",
+            "--keyring: keyring files are read, and never written; make one with: gpg --dearmor -o KEYRING FILE",
         ),
         _ => usage(
             "--keyring: only what verifies, lists and exports reads keyrings; plugsign keeps its keys in its home",

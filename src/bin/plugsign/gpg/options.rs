@@ -49,6 +49,8 @@ pub enum Signatures {
 pub struct Options {
     pub task: Option<Task>,
     pub signatures: Signatures,
+    /// `--fingerprint` is a command, `--with-fingerprint` is none.
+    lists: bool,
     pub fingerprints: u8,
     pub armor: bool,
     pub comments: Vec<String>,
@@ -77,6 +79,8 @@ pub struct Options {
     pub dry_run: bool,
     /// `--import` shows what a file has.
     pub import_shows: bool,
+    /// `--import` takes nothing.
+    pub import_is_dry: bool,
     pub digest: Option<HashAlgorithm>,
     pub preferred_digest: Option<HashAlgorithm>,
     /// The options that would make another key than is made here.
@@ -103,10 +107,12 @@ impl Options {
         for (option, value) in list {
             options.take(option, value)?;
         }
-        if options.task.is_none()
-            && (options.fingerprints > 0 || options.signatures != Signatures::Hidden)
-        {
-            options.task = Some(Task::ListKeys);
+        let lists = options.lists || options.signatures != Signatures::Hidden;
+        match options.task {
+            None if lists => options.task = Some(Task::ListKeys),
+            // As with gpg, the words are then files.
+            None if options.fingerprints > 0 => options.task = Some(Task::ShowKeys),
+            _ => {}
         }
         match options.task {
             Some(Task::DetachSign | Task::Sign) if options.text_mode => {
@@ -204,8 +210,8 @@ impl Options {
             match name {
                 "import-show" => self.import_shows = true,
                 "no-import-show" => self.import_shows = false,
-                "import-dry-run" => self.dry_run = true,
-                "show-only" => (self.import_shows, self.dry_run) = (true, true),
+                "import-dry-run" => self.import_is_dry = true,
+                "show-only" => (self.import_shows, self.import_is_dry) = (true, true),
                 _ => {}
             }
         }
@@ -216,7 +222,10 @@ impl Options {
     /// a listing. Nothing else does.
     fn set_task(&mut self, task: Task) -> Result<(), String> {
         match task {
-            Task::Fingerprint => self.fingerprints = self.fingerprints.saturating_add(1),
+            Task::Fingerprint => {
+                self.fingerprints = self.fingerprints.saturating_add(1);
+                self.lists = true;
+            }
             Task::ListSigs => self.signatures = self.signatures.max(Signatures::Listed),
             Task::CheckSigs => self.signatures = Signatures::Checked,
             _ => return self.set_command(task),

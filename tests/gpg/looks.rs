@@ -17,7 +17,8 @@ fn forms(twins: &Twins) {
     theirs.must("echo data > data && gpg --batch --digest-algo SHA256 -b data");
     theirs.must("gpg --batch --digest-algo SHA256 -a -b -o data.asc data");
     theirs.must("sed 's/^=....$/=AAAA/' public.asc > wrong-sum.asc; head -5 public.asc > cut.asc");
-    for name in "public public.asc secret secret.asc any.asc two.asc data data.sig data.asc wrong-sum.asc cut.asc"
+    theirs.must("gpg --batch --digest-algo SHA256 --clear-sign -o clear.asc data");
+    for name in "clear.asc public public.asc secret secret.asc any.asc two.asc data data.sig data.asc wrong-sum.asc cut.asc"
         .split(' ')
     {
         twins.share(name);
@@ -124,6 +125,8 @@ fn a_dry_run_leaves_no_trace() {
     for line in [
         "gpg --status-fd 2 -n -b data",
         "gpg -n --batch --yes -b -o data.sig data",
+        "gpg -n --batch --clear-sign -o out data",
+        "gpg -n --batch --decrypt -o out clear.asc",
         "gpg -n -a --export -o out",
         "gpg -n --batch --export-secret-keys -o out",
         "gpg -n --dearmor public.asc",

@@ -16,6 +16,9 @@ use super::dates::day;
 use super::session::Session;
 use crate::edge::report::usage;
 
+/// How many bytes are written together.
+const AT_ONCE: usize = 64 * 1024;
+
 pub fn run(session: &Session) -> Result<u8, Failure> {
     let inputs = session.inputs(&session.options.words);
     let [input] = &inputs[..] else { return usage("--list-packets takes one file") };
@@ -36,6 +39,10 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
         let written = one(tag, body, &mut text);
         if written.is_none() {
             let _ = writeln!(text, "\t[damaged]");
+        }
+        if text.len() > AT_ONCE {
+            session.world.terminal.write_bytes(text.as_bytes())?;
+            text.clear();
         }
     }
     session.world.terminal.write_bytes(text.as_bytes())?;

@@ -191,8 +191,12 @@ fn gpgv(session: &Session) -> Result<u8, Failure> {
 fn gpg(session: &Session) -> Result<u8, Failure> {
     let options = &session.options;
     let Some(task) = options.task else { return verify::guess(session) };
-    let has_keyring = !options.keyrings.is_empty() || options.no_default_keyring;
-    check_keyring(task, has_keyring)?;
+    if !options.keyrings.is_empty() || options.no_default_keyring {
+        check_keyring(task)?;
+    }
+    if options.dry_run {
+        check_dry_run(task)?;
+    }
     match task {
         Task::DetachSign | Task::ClearSign => sign::run(session),
         Task::Sign => usage(
@@ -236,20 +240,40 @@ fn gpg(session: &Session) -> Result<u8, Failure> {
     }
 }
 
-/// Keyrings are read, and never written.
-fn check_keyring(task: Task, has_keyring: bool) -> Result<(), Failure> {
+/// Returns whether a command changes nothing in the home.
+fn only_reads(task: Task) -> bool {
+    use Task::*;
     match task {
-        _ if !has_keyring => Ok(()),
-        Task::Verify | Task::Decrypt | Task::ListKeys | Task::ListSigs | Task::CheckSigs => Ok(()),
-        Task::Fingerprint | Task::ListSecretKeys | Task::Export | Task::ShowKeys => Ok(()),
-        Task::Dearmor | Task::Enarmor | Task::ListPackets | Task::PrintDigest => Ok(()),
-        Task::Nothing | Task::ListConfig | Task::Version | Task::Help | Task::DumpOptions => Ok(()),
+        Sign | DetachSign | ClearSign | Verify | Decrypt | Fingerprint | ShowKeys => true,
+        ListKeys | ListSigs | CheckSigs | ListSecretKeys | ListPackets | ListConfig => true,
+        Export | ExportSecretKeys | ExportSecretSubkeys | Dearmor | Enarmor | PrintDigest => true,
+        _ => matches!(task, Nothing | Version | Help | DumpOptions),
+    }
+}
+
+/// Keyrings are read, and never written. What signs takes the home's keys.
+fn check_keyring(task: Task) -> Result<(), Failure> {
+    let signs = matches!(task, Task::Sign | Task::DetachSign | Task::ClearSign);
+    match task {
         Task::Import => usage(
             "--keyring: keyring files are read, and never written; make one with: gpg --dearmor -o KEYRING FILE",
         ),
+        task if only_reads(task) && !signs => Ok(()),
         _ => usage(
-            "--keyring: only what verifies, lists and exports reads keyrings; plugsign keeps its keys in its home",
+            "--keyring: this command takes its keys from plugsign's home; only verifying, listing and exporting read keyrings",
         ),
+    }
+}
+
+/// What writes files heeds the option where it writes.
+fn check_dry_run(task: Task) -> Result<(), Failure> {
+    let heeds = matches!(
+        task,
+        Task::Import | Task::GenerateKey | Task::FullGenerateKey | Task::QuickGenerateKey
+    );
+    match heeds || only_reads(task) {
+        true => Ok(()),
+        false => usage("--dry-run: this command changes the home, and cannot be tried first"),
     }
 }
 
@@ -300,6 +324,7 @@ const GPG_HELP: &str = "plugsign in place of gpg:\n\
     \x20 --clear-sign [FILE]                -d, --decrypt FILE.asc (a signed text)\n\
     \x20 -k, --list-keys                    -K, --list-secret-keys\n\
     \x20 --export, --export-secret-keys     --import\n\
+    \x20 --dearmor, --enarmor, --list-packets, --show-keys FILE; -n writes nothing\n\
     \x20 --full-generate-key, --quick-generate-key, --batch --generate-key\n\
     It does not encrypt and never uses the network.\n";
 

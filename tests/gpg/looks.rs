@@ -137,6 +137,11 @@ fn a_dry_run_leaves_no_trace() {
         let (ours, theirs) = twins.sh(line);
         assert_eq!((ours.exit(), theirs.exit()), (0, 0), "{line}: {}", ours.shown());
     }
+    // gpg fails there, and deletes nothing either.
+    for line in ["--delete-secret-and-public-key", "--delete-secret-keys"] {
+        twins.ours.must(&format!("gpg -n --batch --yes {line} {}", twins.fingerprint));
+    }
+    twins.ours.sh("gpg -n --quick-add-uid r@acme.test New").exits(2).says("changes the home");
     let said = twins.ours.must(
         "gpg -n --status-fd 2 --batch --passphrase-file /dev/null --quick-generate-key 'Nobody <n@acme.test>'",
     );

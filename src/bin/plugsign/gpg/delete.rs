@@ -86,6 +86,9 @@ fn delete(session: &Session, name: &str, halves: Halves) -> Result<bool, Failure
         log.say("(unless you specify the key by fingerprint)");
         return Ok(false);
     }
+    if options.dry_run {
+        return Ok(true);
+    }
     let doomed = if halves == Halves::Secret { Doomed::SecretPart } else { Doomed::Everything };
     let asking = Asking::new(world);
     let deleted = world.publisher(&asking).delete(&query, doomed, |deleted| match options.batch {

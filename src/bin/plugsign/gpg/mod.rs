@@ -247,13 +247,15 @@ fn only_reads(task: Task) -> bool {
         Sign | DetachSign | ClearSign | Verify | Decrypt | Fingerprint | ShowKeys => true,
         ListKeys | ListSigs | CheckSigs | ListSecretKeys | ListPackets | ListConfig => true,
         Export | ExportSecretKeys | ExportSecretSubkeys | Dearmor | Enarmor | PrintDigest => true,
+        ImportOwnerTrust | ExportOwnerTrust | GenerateRevocation => true,
         _ => matches!(task, Nothing | Version | Help | DumpOptions),
     }
 }
 
 /// Keyrings are read, and never written. What signs takes the home's keys.
 fn check_keyring(task: Task) -> Result<(), Failure> {
-    let signs = matches!(task, Task::Sign | Task::DetachSign | Task::ClearSign);
+    let signs =
+        matches!(task, Task::Sign | Task::DetachSign | Task::ClearSign | Task::GenerateRevocation);
     match task {
         Task::Import => usage(
             "--keyring: keyring files are read, and never written; make one with: gpg --dearmor -o KEYRING FILE",
@@ -267,13 +269,11 @@ fn check_keyring(task: Task) -> Result<(), Failure> {
 
 /// What writes files heeds the option where it writes.
 fn check_dry_run(task: Task) -> Result<(), Failure> {
-    let heeds = matches!(
-        task,
-        Task::Import | Task::GenerateKey | Task::FullGenerateKey | Task::QuickGenerateKey
-    );
-    match heeds || only_reads(task) {
-        true => Ok(()),
-        false => usage("--dry-run: this command changes the home, and cannot be tried first"),
+    match task {
+        Task::Import | Task::GenerateKey | Task::FullGenerateKey | Task::QuickGenerateKey => Ok(()),
+        Task::DeleteKeys | Task::DeleteSecretKeys | Task::DeleteSecretAndPublicKeys => Ok(()),
+        task if only_reads(task) => Ok(()),
+        _ => usage("--dry-run: this command changes the home, and cannot be tried first"),
     }
 }
 

@@ -11,8 +11,8 @@ use plugsign::text::{Safe, is_unsafe};
 use serde_json::json;
 
 use crate::commands::{
-    announce, check, completions, delete, doctor, export, extend, import, inspect, keygen, list, man,
-    marketplace, passwd, refresh, revoke, rotate, sign, sopv, trust, user_ids, verify,
+    announce, check, completions, delete, doctor, export, extend, import, inspect, keygen, list,
+    man, marketplace, passwd, refresh, revoke, rotate, sign, sopv, trust, user_ids, verify,
 };
 use crate::edge::global::Global;
 use crate::edge::report::{Report, usage};

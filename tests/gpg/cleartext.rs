@@ -74,6 +74,7 @@ fn every_door_reads_one_as_gpg_does() {
         "gpgv --status-fd 2 --keyring ./ring.gpg - < text.asc",
         "gpgv --status-fd 2 --keyring ./ring.gpg --output out text.asc; cat out; rm out",
         "gpgv --status-fd 2 --keyring ./ring.gpg -o - text.asc",
+        "echo old > out; gpgv --status-fd 2 --keyring ./ring.gpg --output out text.asc; cat out; rm out",
     ] {
         let (ours, theirs) = twins.same(line);
         assert_eq!(ours.out(), theirs.out(), "{line}");

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use plugsign::disk;
 use plugsign::disk::file::is_there;
+use plugsign::disk::write::Existing;
 use plugsign::judge::Judge;
 use plugsign::openpgp::cleartext::{Cleartext, is_cleartext};
 use plugsign::openpgp::facts::signature_facts;
@@ -170,7 +171,12 @@ fn inline(
     bytes: &[u8],
     output: Option<Output>,
 ) -> Result<u8, Failure> {
-    let existing = output.as_ref().map(|output| output.check(session)).transpose()?;
+    // gpgv has no --yes: it replaces what is there.
+    let check = |output: &Output| match signers.is_gpgv {
+        true => Ok(Existing::Replace),
+        false => output.check(session),
+    };
+    let existing = output.as_ref().map(check).transpose()?;
     let cleartext = match Cleartext::read(bytes) {
         Ok(cleartext) => cleartext,
         Err(bad) => {

@@ -243,6 +243,14 @@ impl Release {
             self.add(Artifact { is_cleartext: true, ..artifact });
             return Ok(());
         }
+        // The kernel's way. Nothing looks for such a file by itself.
+        if path.extension().is_some_and(|ending| ending == "sign")
+            && is_there(&path.with_extension(""))?
+        {
+            let signature = Some(path.to_owned());
+            self.add(Artifact { signature, ..Artifact::named(path.with_extension("")) });
+            return Ok(());
+        }
         let Some(artifact) = signed_by(path) else {
             self.add(Artifact::named(path.to_owned()));
             return Ok(());

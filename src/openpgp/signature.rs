@@ -55,7 +55,10 @@ impl DetachedSignature {
         let packets = Self::packets(file)?;
         let frame = Self::frame(&packets)?;
         if !frame.rest.is_empty() {
-            return Err(not_detached("more follows the signature packet"));
+            return Err(not_detached(match framing::split(frame.rest) {
+                Ok(Frame { tag: 2, .. }) => "it has several signatures, and one is wanted",
+                _ => "more follows the signature packet",
+            }));
         }
         Self::read_body(frame.body, Texts::Refused)
     }
@@ -231,6 +234,16 @@ impl DetachedSignature {
             }
         }
         issuers
+    }
+
+    /// Says which key it claims to be made by: by the fingerprint if it has one.
+    pub fn claimed_signer(&self) -> Option<String> {
+        let mut fingerprints = self.signature.issuer_fingerprints();
+        if let Some(fingerprint) = fingerprints.next() {
+            return Some(fingerprint.to_hex());
+        }
+        let issuers: Vec<String> = self.claimed_issuers().iter().map(ToString::to_string).collect();
+        (!issuers.is_empty()).then(|| issuers.join(", "))
     }
 
     /// Returns how it wants its file hashed.

@@ -153,13 +153,10 @@ pub fn verify_hashed(
 }
 
 fn unknown_signer(signature: &DetachedSignature, accepted: &[Certificate]) -> Bad {
-    let issuers: Vec<String> =
-        signature.claimed_issuers().iter().map(ToString::to_string).collect();
-    let detail = match issuers.is_empty() {
-        true => "it does not say which key made it".into(),
-        false => format!(
-            "made by {}, which is none of the accepted keys{}",
-            issuers.join(", "),
+    let detail = match signature.claimed_signer() {
+        None => "it does not say which key made it".into(),
+        Some(claimed) => format!(
+            "made by {claimed}, which is none of the accepted keys{}",
             may_be_newer(signature, accepted)
         ),
     };

@@ -1,5 +1,6 @@
 //! Verifies files, signatures and folders.
 
+use std::fs::File;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,9 +96,13 @@ impl Publisher<'_> {
     fn judge(&self, request: &Verify<'_>, release: &Release) -> Result<Vec<Line>> {
         let accepted = self.accepted(request.keys)?;
         let judge = match request.at {
-            Some(at) => accepted.as_of(at).judge(Policy::new(at))?,
-            None => accepted.judge(self.policy())?,
+            Some(at) => accepted.as_of(at).judge(Policy::new(at)),
+            None => accepted.judge(self.policy()),
         };
+        if judge.is_err() {
+            self.tell_of_claims(release);
+        }
+        let judge = judge?;
         // Lists come first, because files are compared with them.
         let (mut lists, mut lines) = (Lists::default(), Vec::new());
         for artifact in &release.artifacts {
@@ -137,6 +142,46 @@ impl Publisher<'_> {
         lines.extend(further.into_iter().flatten());
         warn_of_unsigned(&release.folders, &lines, self.watch);
         Ok(lines)
+    }
+
+    /// Says whom the signatures name, where nobody's count.
+    fn tell_of_claims(&self, release: &Release) {
+        const MOST_NAMED: usize = 5;
+        for artifact in release.artifacts.iter().take(MOST_NAMED) {
+            let file = artifact.read_signature().ok();
+            let signature = file.as_ref().and_then(|file| file.parse().ok());
+            if let Some(claimed) = signature.and_then(|(_, signature)| signature.claimed_signer()) {
+                let path = Safe::path(&artifact.path);
+                self.watch.warn(&format!("the signature of {path} claims to be by {claimed}"));
+            }
+        }
+    }
+
+    /// Judges what comes from a stream by a signature file. Fails as [`Publisher::verify`] does.
+    pub fn verify_stream(
+        &self,
+        request: &Verify<'_>,
+        stream: File,
+        signature: &Path,
+    ) -> Result<Verified> {
+        let accepted = self.accepted(request.keys)?;
+        let judge = match request.at {
+            Some(at) => accepted.as_of(at).judge(Policy::new(at))?,
+            None => accepted.judge(self.policy())?,
+        };
+        let path = Path::new("-");
+        let answer = match read_signature(signature)? {
+            SignatureFile::Bad(bad) => bad.into(),
+            SignatureFile::Read(bytes) => {
+                match judge.verify(&bytes, stream).map_err(disk::Error::io("read", path))? {
+                    Verdict::Good(good) => request.enough(*good, None),
+                    Verdict::Bad(bad) => bad.into(),
+                }
+            }
+        };
+        let as_of = request.at.map(show_time);
+        let (lines, passed_over_files) = (vec![Line::new(path, answer)], Vec::new());
+        Ok(Verified { lines, passed_over: 0, passed_over_files, as_of })
     }
 
     fn ask_server(&self, request: &Verify<'_>, release: &Release) -> Result<Vec<Line>> {

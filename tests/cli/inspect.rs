@@ -39,3 +39,29 @@ fn every_kind_of_file_is_named_and_nothing_is_called_good() {
     let done = sandbox.sh("plugsign inspect missing cert");
     done.exits(3).prints("certificate").says("cannot inspect missing");
 }
+
+#[test]
+fn verify_says_whom_a_signature_names_and_takes_it_from_anywhere() {
+    let sandbox = Sandbox::for_scripts();
+    let key = sandbox.acme_key(&["--no-passphrase"]);
+    sandbox.write("a.tar.gz", b"an archive");
+    sandbox.must("plugsign sign -q a.tar.gz; plugsign export acme -o cert");
+    let stranger =
+        |line: &str| sandbox.sh(&format!("PLUGSIGN_HOME=nowhere plugsign verify {line}"));
+    stranger("a.tar.gz").exits(3).says(&format!("a.tar.gz claims to be by {key}"));
+    sandbox.copy("keys-example/organisation.asc", "other.asc");
+    let done = stranger("--key other.asc a.tar.gz").exits(1);
+    assert!(done.out().contains(&format!("unknown-signer: made by {key}")), "{}", done.shown());
+    // From standard input, and by the kernel's name.
+    sandbox.must("cp a.tar.gz.sig a.tar.gz.sign; cat a.tar.gz.sig a.tar.gz.sig > two.sig");
+    for line in [
+        "a.tar.gz.sign",
+        "--signature a.tar.gz.sign a.tar.gz",
+        "--signature a.tar.gz.sig - < a.tar.gz",
+    ] {
+        stranger(&format!("--key cert {line}")).exits(0).prints("good");
+    }
+    stranger("--key cert --signature a.tar.gz.sig - < cert").exits(1).prints("BAD");
+    stranger("--key cert - < a.tar.gz").exits(2);
+    stranger("--key cert --signature two.sig a.tar.gz").exits(1).prints("several signatures");
+}

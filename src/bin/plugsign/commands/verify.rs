@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::Args;
+use plugsign::disk::Error;
 use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_time;
 use plugsign::openpgp::verdict::{Bad, Reason};
@@ -17,6 +18,7 @@ use plugsign::text::Safe;
 
 use crate::edge::asking::Asking;
 use crate::edge::report::{Words, cannot, usage};
+use crate::edge::streams::{input_file, is_dash};
 use crate::edge::terminal::{BAD, GOOD};
 use crate::edge::world::World;
 
@@ -30,7 +32,7 @@ use crate::edge::world::World;
 /// with 1.
 #[derive(Args)]
 pub struct Arguments {
-    /// Artifacts, signatures, or folders
+    /// Artifacts, signatures, or folders; with --signature, - is standard input
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// Accept signatures by this certificate file or key of the home. Without it, those by the
@@ -72,7 +74,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Verified, Failure> {
     if arguments.signature.is_some() && !is_one {
         return usage("--signature goes with exactly one artifact");
     }
-    world.publisher(&Asking::new(world)).verify(&Verify {
+    let request = Verify {
         paths: &arguments.paths,
         keys: &arguments.keys,
         signature: arguments.signature.as_deref(),
@@ -80,7 +82,20 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Verified, Failure> {
         signers: arguments.signers,
         at,
         ignore_missing: arguments.ignore_missing,
-    })
+    };
+    let asking = Asking::new(world);
+    let publisher = world.publisher(&asking);
+    if !arguments.paths.iter().any(|path| is_dash(path)) {
+        return publisher.verify(&request);
+    }
+    match &arguments.signature {
+        Some(signature) if is_one && !arguments.as_server => {
+            let stdin = Path::new("standard input");
+            let stream = input_file().map_err(Error::io("read", stdin))?;
+            publisher.verify_stream(&request, stream, signature)
+        }
+        _ => usage("standard input is verified alone, with its signature: --signature SIG -"),
+    }
 }
 
 impl Words for Verified {

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::file::{entries, folder_of, read_own, read_small};
+use super::file::{entries, folder_of, is_there, read_own, read_small};
 use super::folder::Folder;
 use super::lock::take;
 use super::shelf::{HomeKey, Shelf, TrustedKey, check_primes, file_name, incomplete, is_named_by};
@@ -268,7 +268,7 @@ impl Home {
         let fingerprint = key.certificate.fingerprint();
         let certificate = [self.root.join(CERTIFICATES).join(file_name(&fingerprint))];
         let Some(secret) = &key.secret else { return remove_all(&certificate) };
-        if fs::symlink_metadata(&certificate[0]).is_ok() {
+        if is_there(&certificate[0])? {
             self.put_secret(lock, &secret.merge(&key.certificate)?)?;
             remove_all(&certificate)?;
         }

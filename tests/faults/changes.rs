@@ -125,14 +125,14 @@ fn a_deleted_key_is_whole_or_gone_after_every_fault() {
     }
     Task::new("delete KEY --yes", extended, |sandbox, _| sandbox.names("home/keys").is_empty())
         .again(&["no key matches"])
-        .ends_keys()
+        .deletes_keys()
         .always(is_whole_or_gone)
         .sweep();
     Task::new("delete KEY --secret --yes", org, |sandbox, _| {
         sandbox.names("home/keys").is_empty() && !sandbox.names("home/certificates").is_empty()
     })
     .again(&["has no secret key here"])
-    .ends_keys()
+    .deletes_keys()
     .sweep();
 }
 

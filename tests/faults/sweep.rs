@@ -29,6 +29,8 @@ pub struct Task {
     pub again: &'static [&'static str],
     /// Whether keys may be of no more use after it.
     pub ends_keys: bool,
+    /// Whether keys may be gone after it.
+    pub deletes_keys: bool,
     /// Asserts what holds in every state.
     pub always: fn(&Sandbox, &str),
 }
@@ -39,7 +41,15 @@ impl Task {
         prepare: fn(&Sandbox) -> String,
         is_done: fn(&Sandbox, &str) -> bool,
     ) -> Task {
-        Task { line, prepare, is_done, again: &[], ends_keys: false, always: |_, _| {} }
+        Task {
+            line,
+            prepare,
+            is_done,
+            again: &[],
+            ends_keys: false,
+            deletes_keys: false,
+            always: |_, _| {},
+        }
     }
 
     /// The words of the error that may meet the second run.
@@ -55,6 +65,11 @@ impl Task {
 
     pub fn ends_keys(mut self) -> Task {
         self.ends_keys = true;
+        self
+    }
+
+    pub fn deletes_keys(mut self) -> Task {
+        self.deletes_keys = true;
         self
     }
 
@@ -263,7 +278,8 @@ impl Sweep {
             names.filter_map(|name| Some(name.strip_suffix(".pgp")?.to_owned())).collect()
         };
         for key in keys(&self.template) {
-            assert!(keys(sandbox).contains(&key), "{what}: {key} is lost");
+            let is_here = keys(sandbox).contains(&key);
+            assert!(is_here || self.task.deletes_keys, "{what}: {key} is lost");
         }
         for key in keys(sandbox) {
             let sign = run(&format!("sign -u {key} -o probe.sig --force probe.tar"));

@@ -15,6 +15,7 @@ use crate::disk::write::{Access, Existing, write_new, write_unless_same};
 use crate::mattermost::server_copy::ServerCopy;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
+use crate::openpgp::gnupg::with_old_headers;
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::key_file::armor_keys;
 use crate::openpgp::query::KeyQuery;
@@ -40,7 +41,7 @@ pub enum Names<'a> {
     /// Each KEY names exactly one key of the home, as a whole.
     One(&'a [String]),
     /// gpg's names: one certificate or many, also trusted ones, or one secret key. No name is all
-    /// keys, and `SUBKEY!` is that subkey alone.
+    /// keys, and `SUBKEY!` is that subkey alone. They leave with packet headers as gpg writes them.
     Matching(&'a [String]),
 }
 
@@ -165,6 +166,9 @@ impl Publisher<'_> {
             if matches!((export.names, export.part), (Names::One(_), Part::Certificate)) {
                 self.warn_of_servers(&key.certificate);
             }
+        }
+        if matches!(export.names, Names::Matching(_)) {
+            packets = with_old_headers(&packets);
         }
         exported.is_whole = shelf.unreadable.is_empty();
         self.warn_of_unreadable(shelf);

@@ -76,3 +76,12 @@ fn import_reports_what_is_new_in_certificate_and_secret_key() {
     updates.changes("--quick-set-expire KEY 3y");
     assert_eq!(updates.imports("--export-secret-keys"), format!("IMPORT_OK 4 {key}"));
 }
+
+#[test]
+fn a_key_that_came_from_gpg_leaves_as_gpg_exports_it() {
+    let Some(twins) = Twins::new() else { return };
+    for line in ["gpg --export", "gpg --armor --export", "gpg --batch --export-secret-keys"] {
+        let (ours, theirs) = twins.sh(line);
+        assert_eq!(ours.stdout, theirs.stdout, "{line}\n{}\n{}", ours.shown(), theirs.shown());
+    }
+}

@@ -3,6 +3,7 @@
 //! gpg keeps certificates in one file, and every private key in its own file, named by its keygrip.
 //! [`GnupgKey`] brings the two together.
 
+mod headers;
 mod keyring;
 mod private_key;
 mod protection;
@@ -15,6 +16,7 @@ use sequoia_openpgp::packet::key::{PublicParts, SecretKeyMaterial, UnspecifiedRo
 use sequoia_openpgp::parse::Parse;
 use sequoia_openpgp::serialize::MarshalInto;
 
+pub use self::headers::with_old_headers;
 pub use self::keyring::{WantedKeys, is_keybox, read_key_blocks, read_keybox, read_keyring};
 pub(in crate::openpgp) use self::private_key::grip;
 pub use self::private_key::{MAX_PRIVATE_KEY, PrivateKeyFile};

@@ -111,7 +111,8 @@ impl Sandbox {
         Sandbox { folder, work, environment, shell: &["sh", "-euc"], who }
     }
 
-    fn set(&mut self, name: &str, value: impl AsRef<OsStr>) {
+    /// Puts a variable into the environment of everything that runs here.
+    pub fn set(&mut self, name: &str, value: impl AsRef<OsStr>) {
         self.environment.push((name.into(), value.as_ref().to_owned()));
     }
 

@@ -199,3 +199,14 @@ fn keyrings_are_listed_and_exported_and_never_written() {
     strangers.ours.must("gpg --keyring ./ring -k").prints("r@acme.test");
     strangers.ours.sh("gpg --no-default-keyring --keyring ./missing -k").exits(2);
 }
+
+#[test]
+fn gpgs_own_keyring_is_the_home_and_no_other_that_is_missing() {
+    let Some(twins) = Twins::new() else { return };
+    let only = "gpg --no-default-keyring --with-colons --keyring";
+    let (ours, _) = twins.same(&format!("{only} \"$GNUPGHOME/pubring.kbx\" --list-keys"));
+    assert!(ours.out().contains(&twins.fingerprint), "{}", ours.shown());
+    let said = twins.ours.sh(&format!("{only} ./pubring.kbx --list-keys"));
+    assert!(!said.out().contains(&twins.fingerprint), "{}", said.shown());
+    assert_ne!(said.exit(), 0);
+}

@@ -1,6 +1,6 @@
 //! The keyrings of a command line, whose certificates count.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use plugsign::disk::file::read_small;
@@ -16,6 +16,7 @@ use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
 use zeroize::Zeroizing;
 
+use super::options::Options;
 use super::session::Session;
 use super::status::cause_of;
 use crate::edge::asking::Asking;
@@ -29,9 +30,13 @@ pub struct Keyrings {
 impl Keyrings {
     /// Reads their files, and says which cannot be read.
     pub fn open(session: &Session) -> Keyrings {
+        Keyrings::of(session, &session.options.keyrings)
+    }
+
+    fn of<'a>(session: &Session, names: impl IntoIterator<Item = &'a OsString>) -> Keyrings {
         let mut keyrings = Keyrings { files: Vec::new(), failed: false };
         let mut room = MAX_KEYRING;
-        for name in &session.options.keyrings {
+        for name in names {
             let path = path_of(session, name);
             match read_small(&path, "all keyrings together", room) {
                 Ok(bytes) => {
@@ -101,7 +106,11 @@ impl Within {
     pub fn read(session: &Session) -> Result<Within, Failure> {
         let asking = Asking::new(&session.world);
         let mut known = session.world.publisher(&asking).known()?;
-        let mut keyrings = Keyrings::open(session);
+        let Options { keyrings: names, no_default_keyring, .. } = &session.options;
+        let (own, others): (Vec<_>, Vec<_>) =
+            names.iter().partition(|name| is_of_home(session, name));
+        let without_home = *no_default_keyring && own.is_empty();
+        let mut keyrings = Keyrings::of(session, others);
         let read = keyrings.all(session);
         let items = &mut known.keys.items;
         let mut only: Vec<HomeKey> = Vec::new();
@@ -112,7 +121,7 @@ impl Within {
                 continue;
             }
             let place = items.iter().position(is_copy);
-            match (place, session.options.no_default_keyring) {
+            match (place, without_home) {
                 (Some(place), false) => {
                     if let Some(known) = items.get_mut(place) {
                         known.certificate = known.certificate.narrowed_by(&certificate);
@@ -127,7 +136,7 @@ impl Within {
             }
         }
         // Without a keyring gpg takes its own.
-        if session.options.no_default_keyring && !session.options.keyrings.is_empty() {
+        if without_home && !names.is_empty() {
             *items = only;
         }
         Ok(Within { known, keyrings })
@@ -164,6 +173,14 @@ fn certificates(
         return Ok(read_keybox(bytes, wanted, budget));
     }
     Ok(read_key_blocks(&key_blocks(bytes)?, wanted, budget))
+}
+
+/// Returns whether a keyring is gpg's own. Without GnuPG it is not there, and plugsign's home stands
+/// for it.
+fn is_of_home(session: &Session, name: &OsStr) -> bool {
+    let path = path_of(session, name);
+    let is_own = |name: &&str| session.gnupg_home().is_some_and(|home| home.join(name) == path);
+    ["pubring.kbx", "pubring.gpg"].iter().any(is_own) && matches!(path.try_exists(), Ok(false))
 }
 
 /// As with gpg, a name without a slash is a file of the GnuPG home.

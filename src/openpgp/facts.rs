@@ -14,7 +14,8 @@ use sequoia_openpgp::serialize::MarshalInto;
 use sequoia_openpgp::types::{Curve, PublicKeyAlgorithm};
 
 use super::certificate::description::KeyDescription;
-use super::certificate::{Certificate, about, subject_of};
+use super::certificate::revoked::about;
+use super::certificate::{Certificate, subject_of};
 use super::framing::hashed_key;
 use super::gnupg::grip;
 use super::hash::{HashAlgorithm, digest_of};

@@ -13,7 +13,7 @@ use super::mistaken::is_key_file;
 use super::parallel::{cores, for_each};
 use super::show::{warn_of_archives, warn_of_neighbours};
 use super::verified::{Answer, By, Line, Verified};
-use super::verify_lists::{List, Listing, Lists, warn_of_unsigned};
+use super::verify_lists::{Entry, SignedList, SignedLists, warn_of_unsigned};
 use crate::disk;
 use crate::disk::artifact::{Artifact, SignatureFile, read_signature};
 use crate::disk::checksums::{Checksums, MAX_CHECKSUMS};
@@ -103,8 +103,8 @@ impl Publisher<'_> {
             self.tell_of_claims(release);
         }
         let judge = judge?;
-        // Lists come first, because files are compared with them.
-        let (mut lists, mut lines) = (Lists::default(), Vec::new());
+        // SignedLists come first, because files are compared with them.
+        let (mut lists, mut lines) = (SignedLists::default(), Vec::new());
         for artifact in &release.artifacts {
             lines.push(
                 artifact
@@ -218,7 +218,13 @@ fn servers_answer(artifact: &Artifact, keys: &[Vec<u8>], read: &AtomicU64) -> di
 }
 
 impl Verify<'_> {
-    fn line(&self, artifact: &Artifact, judge: &Judge, lists: &Lists, read: &AtomicU64) -> Line {
+    fn line(
+        &self,
+        artifact: &Artifact,
+        judge: &Judge,
+        lists: &SignedLists,
+        read: &AtomicU64,
+    ) -> Line {
         let line = self.look(artifact, judge, lists, read);
         let line = line.unwrap_or_else(|error| Line::new(&artifact.path, error));
         match artifact.signature.as_ref().filter(|_| artifact.root.is_some()) {
@@ -232,7 +238,7 @@ impl Verify<'_> {
         &self,
         artifact: &Artifact,
         judge: &Judge,
-        lists: &Lists,
+        lists: &SignedLists,
         read: &AtomicU64,
     ) -> disk::Result<Line> {
         let path = &artifact.path;
@@ -247,17 +253,15 @@ impl Verify<'_> {
         let (answer, content) = self.answer(artifact, judge, !of_lists.is_empty(), hash)?;
         let is_missing =
             matches!(&answer, Answer::Bad(bad) if bad.reason() == Reason::MissingSignature);
-        let listing = content.map_or(Listing::Unlisted, |content| lists.find(path, &content));
+        let listing = content.map_or(Entry::Unlisted, |content| lists.find(path, &content));
         Ok(match (listing, &answer) {
-            (Listing::Listed(list), _) if is_missing => list.line(path),
-            (Listing::Other(bad), _) if is_missing => Line::new(path, bad),
-            (Listing::Missing(bad), Answer::Bad(missing)) if is_missing => {
+            (Entry::Listed(list), _) if is_missing => list.line(path),
+            (Entry::Other(bad), _) if is_missing => Line::new(path, bad),
+            (Entry::Missing(bad), Answer::Bad(missing)) if is_missing => {
                 let both = format!("{}, and {}", missing.detail(), bad.detail());
                 Line::new(path, Bad::new(Reason::MissingSignature, both))
             }
-            (Listing::Other(bad) | Listing::Missing(bad), Answer::Good { .. }) => {
-                Line::new(path, bad)
-            }
+            (Entry::Other(bad) | Entry::Missing(bad), Answer::Good { .. }) => Line::new(path, bad),
             _ => Line::new(path, answer),
         })
     }
@@ -268,7 +272,7 @@ impl Verify<'_> {
         artifact: &Artifact,
         judge: &Judge,
         is_whole: bool,
-        lists: &mut Lists,
+        lists: &mut SignedLists,
     ) -> Line {
         let path = &artifact.path;
         let judged = || -> disk::Result<(Answer, Vec<u8>)> {
@@ -291,7 +295,9 @@ impl Verify<'_> {
         let list = if artifact.is_cleartext { path.with_extension("") } else { path.clone() };
         let by = (signer.clone(), also.clone());
         let added = match Checksums::read(&text, &list) {
-            Ok(checksums) => List::new(&list, checksums, by, is_whole).map(|it| lists.push(it)),
+            Ok(checksums) => {
+                SignedList::new(&list, checksums, by, is_whole).map(|it| lists.push(it))
+            }
             Err(error) => return Line::new(path, error),
         };
         match added {

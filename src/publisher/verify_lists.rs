@@ -15,7 +15,7 @@ use crate::openpgp::verdict::{Bad, Reason};
 use crate::text::{Safe, quoted};
 
 /// A list with a good signature.
-pub(super) struct List {
+pub(super) struct SignedList {
     path: Arc<Path>,
     checksums: Checksums,
     /// Who signed it.
@@ -25,11 +25,11 @@ pub(super) struct List {
 }
 
 /// What the signed lists say of a file.
-pub(super) enum Listing<'a> {
+pub(super) enum Entry<'a> {
     /// No list is about it.
     Unlisted,
     /// It is on this list with these bytes.
-    Listed(&'a List),
+    Listed(&'a SignedList),
     /// A list is about its neighbours and not about it.
     Missing(Bad),
     /// It is on a list with other bytes.
@@ -38,9 +38,9 @@ pub(super) enum Listing<'a> {
 
 /// All signed lists.
 #[derive(Default)]
-pub(super) struct Lists(Vec<List>);
+pub(super) struct SignedLists(Vec<SignedList>);
 
-impl List {
+impl SignedList {
     /// Takes a list with a good signature. One that lists nothing is not good: it would pass for a
     /// release.
     pub fn new(
@@ -48,11 +48,11 @@ impl List {
         checksums: Checksums,
         by: (By, Vec<By>),
         is_whole: bool,
-    ) -> Result<List, Bad> {
+    ) -> Result<SignedList, Bad> {
         if checksums.names().next().is_none() {
             return Err(mismatch("it lists no file"));
         }
-        Ok(List { path: path.into(), checksums, by, is_whole })
+        Ok(SignedList { path: path.into(), checksums, by, is_whole })
     }
 
     /// Returns the line of a file that is good because it is on the list.
@@ -67,8 +67,8 @@ impl List {
     }
 }
 
-impl Lists {
-    pub fn push(&mut self, list: List) {
+impl SignedLists {
+    pub fn push(&mut self, list: SignedList) {
         self.0.push(list);
     }
 
@@ -78,12 +78,12 @@ impl Lists {
     }
 
     /// Returns the lists of the folders that a file is in, with its name as seen from there.
-    fn about<'a>(&'a self, file: &'a Path) -> impl Iterator<Item = (&'a List, &'a Path)> {
+    fn about<'a>(&'a self, file: &'a Path) -> impl Iterator<Item = (&'a SignedList, &'a Path)> {
         self.0.iter().filter_map(move |list| Some((list, name_in(folder_of(&list.path), file)?)))
     }
 
     /// Looks a file up, by its name and its content.
-    pub fn find(&self, artifact: &Path, content: &Hashed) -> Listing<'_> {
+    pub fn find(&self, artifact: &Path, content: &Hashed) -> Entry<'_> {
         let (mut found, mut missing) = (None, None);
         for (list, name) in
             self.0.iter().filter_map(|list| Some((list, name_in(folder_of(&list.path), artifact)?)))
@@ -96,14 +96,14 @@ impl Lists {
                 (Some(listed), Some(digest)) if *listed == *digest => found = Some(list),
                 (Some(_), _) => {
                     let why = format!("the signed {} has another file of this name", list.name());
-                    return Listing::Other(mismatch(&why));
+                    return Entry::Other(mismatch(&why));
                 }
             }
         }
         match (found, missing) {
-            (Some(list), _) => Listing::Listed(list),
-            (None, Some(bad)) => Listing::Missing(bad),
-            (None, None) => Listing::Unlisted,
+            (Some(list), _) => Entry::Listed(list),
+            (None, Some(bad)) => Entry::Missing(bad),
+            (None, None) => Entry::Unlisted,
         }
     }
 

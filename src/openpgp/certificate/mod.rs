@@ -1,10 +1,8 @@
 //! Certificates: the public part of a key.
 
 pub mod description;
-mod revoked;
+pub(super) mod revoked;
 mod usable;
-
-pub(super) use self::revoked::about;
 
 use std::cmp::Reverse;
 use std::collections::HashSet;

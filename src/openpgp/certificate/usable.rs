@@ -10,7 +10,8 @@ use sequoia_openpgp::packet::{Key, Signature};
 
 use super::super::policy::{ACCEPTED_HASHES, Policy, check_key, is_rsa};
 use super::super::statements::{Limits, Statement, Subject, limits_of_primary, limits_of_subkey};
-use super::{Certificate, about, body_of};
+use super::revoked::about;
+use super::{Certificate, body_of};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::weakness::Weakness;
 use crate::openpgp::words;

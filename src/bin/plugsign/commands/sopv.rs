@@ -68,13 +68,13 @@ enum Code {
     IncompatibleOptions = 83,
 }
 
-struct Refusal(Code, String);
+struct Refused(Code, String);
 
-type Result<T, E = Refusal> = std::result::Result<T, E>;
+type Result<T, E = Refused> = std::result::Result<T, E>;
 
-impl Refusal {
-    fn of(code: Code, error: impl Into<Failure>) -> Refusal {
-        Refusal(code, error.into().one_line())
+impl Refused {
+    fn of(code: Code, error: impl Into<Failure>) -> Refused {
+        Refused(code, error.into().one_line())
     }
 }
 
@@ -82,7 +82,7 @@ impl Refusal {
 pub fn run(global: &Global, arguments: Vec<OsString>) -> ExitCode {
     match dispatch(global, arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Refusal(code, why)) => {
+        Err(Refused(code, why)) => {
             say(&format!("sopv: {why}"));
             ExitCode::from(code as u8)
         }
@@ -92,16 +92,16 @@ pub fn run(global: &Global, arguments: Vec<OsString>) -> ExitCode {
 fn dispatch(global: &Global, arguments: Vec<OsString>) -> Result<()> {
     let mut arguments = arguments.into_iter().skip_while(|it| it == "--debug");
     let Some(subcommand) = arguments.next() else {
-        return Err(Refusal(Code::UnsupportedSubcommand, NO_SUBCOMMAND.into()));
+        return Err(Refused(Code::UnsupportedSubcommand, NO_SUBCOMMAND.into()));
     };
-    signals::install().map_err(|error| Refusal(Code::Unspecified, error.to_string()))?;
+    signals::install().map_err(|error| Refused(Code::Unspecified, error.to_string()))?;
     let world = World::read(global, Terminal::new(global));
-    let world = world.map_err(|failure| Refusal::of(Code::Unspecified, failure))?;
+    let world = world.map_err(|failure| Refused::of(Code::Unspecified, failure))?;
     match subcommand.to_str() {
         Some("version") => version(&world, arguments.collect()),
-        Some("verify") => verify(&world, Line::parse(arguments, false)?),
-        Some("inline-verify") => inline_verify(&world, Line::parse(arguments, true)?),
-        _ => Err(Refusal(Code::UnsupportedSubcommand, NO_SUBCOMMAND.into())),
+        Some("verify") => verify(&world, Request::parse(arguments, false)?),
+        Some("inline-verify") => inline_verify(&world, Request::parse(arguments, true)?),
+        _ => Err(Refused(Code::UnsupportedSubcommand, NO_SUBCOMMAND.into())),
     }
 }
 
@@ -119,24 +119,24 @@ fn version(world: &World, arguments: Vec<OsString>) -> Result<()> {
         [_] => return Err(unsupported(options[0])),
         _ => {
             let why = "version takes one option at a time";
-            return Err(Refusal(Code::IncompatibleOptions, why.into()));
+            return Err(Refused(Code::IncompatibleOptions, why.into()));
         }
     };
     put_out(world, text.as_bytes())
 }
 
 /// A command line of verify or inline-verify.
-struct Line {
+struct Request {
     not_before: Option<SystemTime>,
     not_after: Option<SystemTime>,
     verifications_out: Option<OsString>,
     operands: Vec<OsString>,
 }
 
-impl Line {
-    fn parse(mut arguments: impl Iterator<Item = OsString>, is_inline: bool) -> Result<Line> {
+impl Request {
+    fn parse(mut arguments: impl Iterator<Item = OsString>, is_inline: bool) -> Result<Request> {
         let (not_before, not_after, verifications_out) = (None, None, None);
-        let mut line = Line { not_before, not_after, verifications_out, operands: Vec::new() };
+        let mut line = Request { not_before, not_after, verifications_out, operands: Vec::new() };
         while let Some(argument) = arguments.next() {
             if argument == "--" {
                 line.operands.extend(arguments);
@@ -161,7 +161,7 @@ impl Line {
             }
             let value = value.or_else(|| arguments.next()).ok_or_else(|| {
                 let why = format!("{} takes a value", Safe::bytes(name));
-                Refusal(Code::MissingArgument, why)
+                Refused(Code::MissingArgument, why)
             })?;
             match name {
                 b"--not-before" => line.not_before = date(&value)?,
@@ -179,9 +179,9 @@ impl Line {
     }
 }
 
-fn unsupported(option: &OsStr) -> Refusal {
+fn unsupported(option: &OsStr) -> Refused {
     let why = format!("unsupported option {}", Safe::bytes(option.as_bytes()));
-    Refusal(Code::UnsupportedOption, why)
+    Refused(Code::UnsupportedOption, why)
 }
 
 /// Reads a DATE. `-` is none, `now` is none as well: nothing from the future is good.
@@ -190,29 +190,29 @@ fn date(value: &OsStr) -> Result<Option<SystemTime>> {
         Some("-" | "now") => Ok(None),
         Some(text) => match parse_time(text) {
             Ok(time) => Ok(Some(time)),
-            Err(error) => Err(Refusal::of(Code::UnsupportedOption, error)),
+            Err(error) => Err(Refused::of(Code::UnsupportedOption, error)),
         },
         None => Err(unsupported(value)),
     }
 }
 
 /// Whose signatures count, each with the names of the files that have it.
-struct Signers {
+struct AcceptedSigners {
     judge: Judge,
     named: Vec<(Certificate, String)>,
 }
 
-impl Signers {
-    fn read(world: &World, files: &[OsString]) -> Result<Signers> {
+impl AcceptedSigners {
+    fn read(world: &World, files: &[OsString]) -> Result<AcceptedSigners> {
         if files.is_empty() {
-            return Err(Refusal(Code::MissingArgument, "name the signers' certificates".into()));
+            return Err(Refused(Code::MissingArgument, "name the signers' certificates".into()));
         }
         let asking = Asking::new(world);
         let publisher = world.publisher(&asking);
         let mut named = Vec::new();
         for file in files {
             let bytes = indirect(world, file, "a key file", MAX_KEYRING)?;
-            let bad = |failure: Failure| Refusal::of(Code::BadData, failure);
+            let bad = |failure: Failure| Refused::of(Code::BadData, failure);
             let read = certificates_of(&bytes, Path::new(file), &publisher).map_err(bad)?;
             let name = file.to_string_lossy();
             named.extend(read.into_iter().map(|it| (it, name.clone().into_owned())));
@@ -222,8 +222,8 @@ impl Signers {
             .signers(all, &[], &OfHome::Nobody)
             .and_then(|accepted| Ok(Judge::new(accepted.certificates, publisher.policy())?));
         match judge {
-            Ok(judge) => Ok(Signers { judge, named }),
-            Err(failure) => Err(Refusal::of(Code::Unspecified, failure)),
+            Ok(judge) => Ok(AcceptedSigners { judge, named }),
+            Err(failure) => Err(Refused::of(Code::Unspecified, failure)),
         }
     }
 
@@ -242,11 +242,11 @@ impl Signers {
     }
 }
 
-fn verify(world: &World, line: Line) -> Result<()> {
+fn verify(world: &World, line: Request) -> Result<()> {
     let Some((signature, certificates)) = line.operands.split_first() else {
-        return Err(Refusal(Code::MissingArgument, "verify SIGNATURES CERTS... < DATA".into()));
+        return Err(Refused(Code::MissingArgument, "verify SIGNATURES CERTS... < DATA".into()));
     };
-    let signers = Signers::read(world, certificates)?;
+    let signers = AcceptedSigners::read(world, certificates)?;
     let bytes = indirect(world, signature, "a signature", MAX_SIGNATURE_FILE)?;
     let signatures = DetachedSignature::read_each(&bytes, Texts::Taken).map_err(bad_data)?;
     let signatures: Vec<_> =
@@ -264,18 +264,18 @@ fn verify(world: &World, line: Line) -> Result<()> {
     put_out(world, lines.as_bytes())
 }
 
-fn inline_verify(world: &World, line: Line) -> Result<()> {
-    let signers = Signers::read(world, &line.operands)?;
+fn inline_verify(world: &World, line: Request) -> Result<()> {
+    let signers = AcceptedSigners::read(world, &line.operands)?;
     if let Some(out) = &line.verifications_out
         && !out.as_bytes().starts_with(b"@")
-        && is_there(Path::new(out)).map_err(|error| Refusal::of(Code::Unspecified, error))?
+        && is_there(Path::new(out)).map_err(|error| Refused::of(Code::Unspecified, error))?
     {
         let why = format!("{} exists already", Safe::bytes(out.as_bytes()));
-        return Err(Refusal(Code::OutputExists, why));
+        return Err(Refused(Code::OutputExists, why));
     }
     let input = streams::input_file().map_err(unreadable_input)?;
     let bytes = read_bounded(input, "standard input", "a signed text", MAX_CLEARTEXT);
-    let bytes = bytes.map_err(|error| Refusal::of(Code::BadData, error))?;
+    let bytes = bytes.map_err(|error| Refused::of(Code::BadData, error))?;
     let cleartext = Cleartext::read(&bytes).map_err(bad_data)?;
     let mut lines = String::new();
     for verdict in signers.judge.judge_cleartext(&cleartext) {
@@ -289,33 +289,33 @@ fn inline_verify(world: &World, line: Line) -> Result<()> {
 }
 
 /// Returns a good signature that was made in time.
-fn counted(verdict: Verdict, line: &Line) -> Result<Good> {
+fn counted(verdict: Verdict, line: &Request) -> Result<Good> {
     match verdict {
         Verdict::Good(good) if line.is_in_time(&good) => Ok(*good),
-        Verdict::Good(_) => Err(Refusal(Code::NoSignature, "made too early or too late".into())),
+        Verdict::Good(_) => Err(Refused(Code::NoSignature, "made too early or too late".into())),
         Verdict::Bad(bad) => {
-            Err(Refusal(Code::NoSignature, format!("{}: {}", bad.reason(), bad.detail())))
+            Err(Refused(Code::NoSignature, format!("{}: {}", bad.reason(), bad.detail())))
         }
     }
 }
 
 fn at_least_one(lines: &str) -> Result<()> {
     match lines.is_empty() {
-        true => Err(Refusal(Code::NoSignature, "there is no signature".into())),
+        true => Err(Refused(Code::NoSignature, "there is no signature".into())),
         false => Ok(()),
     }
 }
 
-fn bad_data(bad: Bad) -> Refusal {
+fn bad_data(bad: Bad) -> Refused {
     let code = match bad.reason() {
         Reason::WeakHash => Code::NoSignature,
         _ => Code::BadData,
     };
-    Refusal(code, format!("{}: {}", bad.reason(), bad.detail()))
+    Refused(code, format!("{}: {}", bad.reason(), bad.detail()))
 }
 
-fn unreadable_input(error: std::io::Error) -> Refusal {
-    Refusal::of(Code::MissingInput, Error::io("read", Path::new("standard input"))(error))
+fn unreadable_input(error: std::io::Error) -> Refused {
+    Refused::of(Code::MissingInput, Error::io("read", Path::new("standard input"))(error))
 }
 
 /// Reads a file, a descriptor (`@FD:3`) or a variable (`@ENV:NAME`).
@@ -326,8 +326,8 @@ fn indirect(
     limit: u64,
 ) -> Result<Zeroizing<Vec<u8>>> {
     let missing = |error: disk::Error| match error {
-        disk::Error::TooLarge { .. } => Refusal::of(Code::BadData, error),
-        error => Refusal::of(Code::MissingInput, error),
+        disk::Error::TooLarge { .. } => Refused::of(Code::BadData, error),
+        error => Refused::of(Code::MissingInput, error),
     };
     let path = Path::new(word);
     let Some(special) = word.as_bytes().strip_prefix(b"@") else {
@@ -335,12 +335,12 @@ fn indirect(
     };
     if fs::symlink_metadata(path).is_ok() {
         let why = format!("{} is a file, too: say ./ before it", Safe::path(path));
-        return Err(Refusal(Code::AmbiguousInput, why));
+        return Err(Refused(Code::AmbiguousInput, why));
     }
     if let Some(name) = special.strip_prefix(b"ENV:") {
         let value = std::str::from_utf8(name).ok().and_then(|name| world.variable(name));
         let value = value.ok_or_else(|| {
-            Refusal(Code::MissingInput, format!("the variable {} is not set", Safe::bytes(name)))
+            Refused(Code::MissingInput, format!("the variable {} is not set", Safe::bytes(name)))
         })?;
         return read_bounded(value.as_bytes(), "a variable", what, limit).map_err(missing);
     }
@@ -351,16 +351,16 @@ fn indirect(
 fn descriptor(special: &[u8], way: &fs::OpenOptions) -> Result<File> {
     let number = special.strip_prefix(b"FD:").and_then(|it| std::str::from_utf8(it).ok());
     let Some(number) = number else {
-        return Err(Refusal(Code::UnsupportedPrefix, "only @FD: and @ENV: are known".into()));
+        return Err(Refused(Code::UnsupportedPrefix, "only @FD: and @ENV: are known".into()));
     };
     let number = number.parse().map_err(|_| {
-        Refusal(Code::MissingInput, format!("@FD:{} is no descriptor", Safe::text(number)))
+        Refused(Code::MissingInput, format!("@FD:{} is no descriptor", Safe::text(number)))
     })?;
-    inherited(number, way).map_err(|error| Refusal(Code::MissingInput, error.to_string()))
+    inherited(number, way).map_err(|error| Refused(Code::MissingInput, error.to_string()))
 }
 
 fn write_verifications(world: &World, out: &OsStr, lines: &[u8]) -> Result<()> {
-    let failed = |error: Error| Refusal::of(Code::Unspecified, error);
+    let failed = |error: Error| Refused::of(Code::Unspecified, error);
     let path = Path::new(out);
     match out.as_bytes().strip_prefix(b"@") {
         Some(special) => descriptor(special, File::options().write(true))?
@@ -375,5 +375,5 @@ fn write_verifications(world: &World, out: &OsStr, lines: &[u8]) -> Result<()> {
 
 fn put_out(world: &World, bytes: &[u8]) -> Result<()> {
     let written = world.terminal.write_bytes(bytes);
-    written.map_err(|failure| Refusal::of(Code::Unspecified, failure))
+    written.map_err(|failure| Refused::of(Code::Unspecified, failure))
 }

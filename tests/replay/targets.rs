@@ -61,12 +61,11 @@ pub fn cleartext(input: &[u8]) {
         let lines = text.split(|byte| *byte == b'\n');
         lines.map(|line| line.trim_ascii_end().to_vec()).collect()
     };
-    let body = input.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
-    let body = body.skip_while(|line| !line.is_empty()).skip(1);
-    let body: Vec<Vec<u8>> = body
-        .take_while(|line| *line != b"-----BEGIN PGP SIGNATURE-----")
-        .map(|line| line.strip_prefix(b"- ").unwrap_or(line).trim_ascii_end().to_vec())
-        .collect();
+    let body = input.split(|byte| *byte == b'\n');
+    let body = body.skip_while(|line| !line.trim_ascii_end().is_empty()).skip(1);
+    let is_text = |line: &&[u8]| line.trim_ascii_end() != b"-----BEGIN PGP SIGNATURE-----";
+    let unescaped = |line: &[u8]| line.strip_prefix(b"- ").unwrap_or(line).trim_ascii_end().to_vec();
+    let body: Vec<Vec<u8>> = body.take_while(is_text).map(unescaped).collect();
     assert!(body.iter().all(|line| !line.contains(&0)));
     assert_eq!(lines(read.text()), if body.is_empty() { vec![vec![]] } else { body });
     assert!(read.is_of(read.text()));

@@ -81,6 +81,8 @@
 //! [`openpgp::Error`] or a [`disk::Error`] means that we could not look. An act that could not be
 //! done says so with a [`Failure`](publisher::failure::Failure).
 //!
+//! What these pages do not show serves the program, and may change in any release.
+//!
 //! Without the feature `cli`, which is on by default, none of the program's crates are built.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]

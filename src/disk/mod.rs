@@ -3,23 +3,31 @@
 mod access;
 pub mod artifact;
 mod beneath;
+#[doc(hidden)]
 pub mod bundle;
 pub mod checksums;
+#[doc(hidden)]
 pub mod database;
 mod error;
+#[doc(hidden)]
 pub mod file;
 pub(crate) mod folder;
+#[doc(hidden)]
 pub mod gnupg;
 pub mod home;
 mod lock;
+#[doc(hidden)]
 pub mod permissions;
 mod reach;
 pub mod release;
 mod server_access;
+#[doc(hidden)]
 pub mod server_config;
 pub mod shelf;
+#[doc(hidden)]
 pub mod still;
 mod temporary;
+#[doc(hidden)]
 pub mod write;
 
 pub use error::{Error, Result};

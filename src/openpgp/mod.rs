@@ -2,22 +2,28 @@
 //!
 //! Terms are RFC 9580's. Nothing here opens a file, reads a clock or prints.
 
+#[doc(hidden)]
 pub mod armor;
 pub mod bounds;
 pub mod certificate;
 pub mod change;
 pub mod cleartext;
 mod error;
+#[doc(hidden)]
 pub mod facts;
 mod framing;
+#[doc(hidden)]
 pub mod glance;
+#[doc(hidden)]
 pub mod gnupg;
 pub mod hash;
 pub mod ids;
 pub mod key_file;
 pub mod keygen;
 mod new_key;
+#[doc(hidden)]
 pub mod own_signature;
+#[doc(hidden)]
 pub mod packet_list;
 pub mod policy;
 pub mod primary_key;
@@ -28,11 +34,14 @@ pub mod revocation_reason;
 mod rsa;
 pub(crate) mod rsa_public;
 pub mod secret_key;
+#[doc(hidden)]
 pub mod set;
+#[doc(hidden)]
 pub mod shared_primes;
 pub mod sign;
 pub mod signature;
 mod statements;
+#[doc(hidden)]
 pub mod stub;
 pub mod times;
 pub mod validity;

@@ -64,7 +64,8 @@ pub fn cleartext(input: &[u8]) {
     let body = input.split(|byte| *byte == b'\n');
     let body = body.skip_while(|line| !line.trim_ascii_end().is_empty()).skip(1);
     let is_text = |line: &&[u8]| line.trim_ascii_end() != b"-----BEGIN PGP SIGNATURE-----";
-    let unescaped = |line: &[u8]| line.strip_prefix(b"- ").unwrap_or(line).trim_ascii_end().to_vec();
+    let unescaped =
+        |line: &[u8]| line.strip_prefix(b"- ").unwrap_or(line).trim_ascii_end().to_vec();
     let body: Vec<Vec<u8>> = body.take_while(is_text).map(unescaped).collect();
     assert!(body.iter().all(|line| !line.contains(&0)));
     assert_eq!(lines(read.text()), if body.is_empty() { vec![vec![]] } else { body });

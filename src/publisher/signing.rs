@@ -65,7 +65,7 @@ impl Signing<'_> {
         }
     }
 
-    /// Hashes a file for a list, and signs it not.
+    /// Hashes a file for a list, without a signature of its own.
     pub fn list(&self, artifact: &Artifact, read: &AtomicU64) -> SignedFile {
         let content = artifact.hash_still(&[self.kind.way()], read);
         let digest = content.as_ref().ok().and_then(|content| self.kind.of(content));

@@ -94,27 +94,24 @@ impl Publisher<'_> {
     }
 
     fn judge(&self, request: &Verify<'_>, release: &Release) -> Result<Vec<Line>> {
-        let accepted = self.accepted(request.keys)?;
-        let judge = match request.at {
-            Some(at) => accepted.as_of(at).judge(Policy::new(at)),
-            None => accepted.judge(self.policy()),
+        let judge = self.judge_of(request).inspect_err(|failure| {
+            if matches!(failure, Failure::NobodyTrusted) {
+                self.tell_of_claims(release);
+            }
+        })?;
+        // Lists come first, because files are compared with them.
+        let mut lists = SignedLists::default();
+        let mut keep = |(line, list): (Line, Option<SignedList>)| {
+            list.into_iter().for_each(|list| lists.push(list));
+            line
         };
-        if judge.is_err() {
-            self.tell_of_claims(release);
-        }
-        let judge = judge?;
-        // SignedLists come first, because files are compared with them.
-        let (mut lists, mut lines) = (SignedLists::default(), Vec::new());
-        for artifact in &release.artifacts {
-            lines.push(
-                artifact
-                    .is_list()
-                    .then(|| request.line_of_list(artifact, &judge, true, &mut lists)),
-            );
-        }
+        let judged = for_each(&release.artifacts, cores(), self.watch, |artifact, _| {
+            artifact.is_list().then(|| request.line_of_list(artifact, &judge, true))
+        });
+        let lines: Vec<Option<Line>> = judged.into_iter().map(|it| it.map(&mut keep)).collect();
         let beside = release.lists_beside.iter();
         let beside: Vec<Line> =
-            beside.map(|list| request.line_of_list(list, &judge, false, &mut lists)).collect();
+            beside.map(|list| keep(request.line_of_list(list, &judge, false))).collect();
         let judged = for_each(&release.artifacts, cores(), self.watch, |artifact, read| {
             (!artifact.is_list()).then(|| request.line(artifact, &judge, &lists, read))
         });
@@ -144,6 +141,15 @@ impl Publisher<'_> {
         Ok(lines)
     }
 
+    /// Returns the judge of whose signatures count, as of the time that is asked about.
+    fn judge_of(&self, request: &Verify<'_>) -> Result<Judge> {
+        let accepted = self.accepted(request.keys)?;
+        match request.at {
+            Some(at) => accepted.as_of(at).judge(Policy::new(at)),
+            None => accepted.judge(self.policy()),
+        }
+    }
+
     /// Says whom the signatures name, where nobody's count.
     fn tell_of_claims(&self, release: &Release) {
         const MOST_NAMED: usize = 5;
@@ -164,11 +170,7 @@ impl Publisher<'_> {
         stream: File,
         signature: &Path,
     ) -> Result<Verified> {
-        let accepted = self.accepted(request.keys)?;
-        let judge = match request.at {
-            Some(at) => accepted.as_of(at).judge(Policy::new(at))?,
-            None => accepted.judge(self.policy())?,
-        };
+        let judge = self.judge_of(request)?;
         let path = Path::new("-");
         let answer = match read_signature(signature)? {
             SignatureFile::Bad(bad) => bad.into(),
@@ -266,14 +268,13 @@ impl Verify<'_> {
         })
     }
 
-    /// Judges a list of checksums, and adds it to the others if it is good.
+    /// Judges a list of checksums. Returns it if it is good.
     fn line_of_list(
         &self,
         artifact: &Artifact,
         judge: &Judge,
         is_whole: bool,
-        lists: &mut SignedLists,
-    ) -> Line {
+    ) -> (Line, Option<SignedList>) {
         let path = &artifact.path;
         let judged = || -> disk::Result<(Answer, Vec<u8>)> {
             if artifact.is_cleartext {
@@ -289,20 +290,17 @@ impl Verify<'_> {
         };
         let (signer, also, text) = match judged() {
             Ok((Answer::Good { signer, also }, text)) => (signer, also, text),
-            Ok((answer, _)) => return Line::new(path, answer),
-            Err(error) => return Line::new(path, error),
+            Ok((answer, _)) => return (Line::new(path, answer), None),
+            Err(error) => return (Line::new(path, error), None),
         };
         let list = if artifact.is_cleartext { path.with_extension("") } else { path.clone() };
-        let by = (signer.clone(), also.clone());
-        let added = match Checksums::read(&text, &list) {
-            Ok(checksums) => {
-                SignedList::new(&list, checksums, by, is_whole).map(|it| lists.push(it))
-            }
-            Err(error) => return Line::new(path, error),
+        let checksums = match Checksums::read(&text, &list) {
+            Ok(checksums) => checksums,
+            Err(error) => return (Line::new(path, error), None),
         };
-        match added {
-            Ok(()) => Line::new(path, Answer::Good { signer, also }),
-            Err(bad) => Line::new(path, bad),
+        match SignedList::new(&list, checksums, (signer.clone(), also.clone()), is_whole) {
+            Ok(list) => (Line::new(path, Answer::Good { signer, also }), Some(list)),
+            Err(bad) => (Line::new(path, bad), None),
         }
     }
 

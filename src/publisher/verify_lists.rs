@@ -1,6 +1,6 @@
 //! Signed lists of checksums: one signature for any number of files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,7 +38,13 @@ pub(super) enum Entry<'a> {
 
 /// All signed lists.
 #[derive(Default)]
-pub(super) struct SignedLists(Vec<SignedList>);
+pub(super) struct SignedLists {
+    all: Vec<SignedList>,
+    /// The places of those that are about their neighbours too.
+    of_several: Vec<usize>,
+    /// The places of those of one file, by what they name. There may be one for every file.
+    of_one: BTreeMap<PathBuf, Vec<usize>>,
+}
 
 impl SignedList {
     /// Takes a list with a good signature. One that lists nothing is not good: it would pass for a
@@ -69,7 +75,16 @@ impl SignedList {
 
 impl SignedLists {
     pub fn push(&mut self, list: SignedList) {
-        self.0.push(list);
+        let (place, folder) = (self.all.len(), folder_of(&list.path));
+        if is_of_one_file(&list.path) {
+            for name in list.checksums.names() {
+                let file = plain(&folder.join(name)).to_owned();
+                self.of_one.entry(file).or_default().push(place);
+            }
+        } else {
+            self.of_several.push(place);
+        }
+        self.all.push(list);
     }
 
     /// Returns how files are hashed for the lists that may name them.
@@ -79,17 +94,17 @@ impl SignedLists {
 
     /// Returns the lists of the folders that a file is in, with its name as seen from there.
     fn about<'a>(&'a self, file: &'a Path) -> impl Iterator<Item = (&'a SignedList, &'a Path)> {
-        self.0.iter().filter_map(move |list| Some((list, name_in(folder_of(&list.path), file)?)))
+        let of_one = self.of_one.get(plain(file)).into_iter().flatten();
+        let lists = self.of_several.iter().chain(of_one).filter_map(|place| self.all.get(*place));
+        lists.filter_map(move |list| Some((list, name_in(folder_of(&list.path), file)?)))
     }
 
     /// Looks a file up, by its name and its content.
-    pub fn find(&self, artifact: &Path, content: &Hashed) -> Entry<'_> {
+    pub fn find<'a>(&'a self, artifact: &'a Path, content: &Hashed) -> Entry<'a> {
         let (mut found, mut missing) = (None, None);
-        for (list, name) in
-            self.0.iter().filter_map(|list| Some((list, name_in(folder_of(&list.path), artifact)?)))
-        {
+        for (list, name) in self.about(artifact) {
             match (list.checksums.get(name), list.checksums.kind().of(content)) {
-                (None, _) if is_of_one_file(&list.path) || is_list(artifact) => {}
+                (None, _) if is_list(artifact) => {}
                 (None, _) => {
                     missing = Some(mismatch(&format!("it is not on the signed {}", list.name())));
                 }
@@ -111,7 +126,7 @@ impl SignedLists {
     pub fn further<'a>(&self, artifacts: impl Iterator<Item = &'a Path>) -> Vec<Artifact> {
         let mut known: BTreeSet<PathBuf> = artifacts.map(|it| plain(it).to_owned()).collect();
         let mut further = Vec::new();
-        for list in self.0.iter().filter(|list| list.is_whole) {
+        for list in self.all.iter().filter(|list| list.is_whole) {
             let folder = folder_of(&list.path);
             for path in list.checksums.names().map(|name| folder.join(name)) {
                 if known.insert(plain(&path).to_owned()) {

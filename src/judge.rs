@@ -105,12 +105,21 @@ impl Judge {
     /// Judges the signatures of a cleartext signed text by the publisher's policy alone: no server
     /// reads one. The text is good if all of them are.
     pub fn judge_cleartext(&self, cleartext: &Cleartext) -> Vec<Verdict> {
-        let content = cleartext.content();
+        self.judge_each_by_policy(cleartext.signatures(), &cleartext.content())
+    }
+
+    /// Judges each of several signatures over the same content by the publisher's policy alone. One
+    /// that could not be read is bad.
+    pub fn judge_each_by_policy(
+        &self,
+        signatures: &[Result<DetachedSignature, Bad>],
+        content: &Hashed,
+    ) -> Vec<Verdict> {
         let verdict = |signature: &Result<DetachedSignature, Bad>| match signature {
-            Ok(signature) => self.judge_by_policy(signature, &content),
+            Ok(signature) => self.judge_by_policy(signature, content),
             Err(bad) => Verdict::Bad(bad.clone()),
         };
-        cleartext.signatures().iter().map(verdict).collect()
+        signatures.iter().map(verdict).collect()
     }
 
     /// Returns who signed a text, if all of its signatures are good. There is at least one.

@@ -146,14 +146,7 @@ impl Outcome for Inspected {
 impl Publisher<'_> {
     /// Says what files are. The home is asked for names only.
     pub fn inspect(&self, paths: &[PathBuf]) -> Result<Inspected> {
-        let known = match self.known() {
-            Ok(known) => known,
-            Err(Failure::NoHome) => Known::default(),
-            Err(failure) => {
-                self.watch.warn(&format!("the home was not asked: {}", failure.message()));
-                Known::default()
-            }
-        };
+        let known = self.or_unasked(self.known());
         let inspect = |path: &PathBuf| {
             let content = self.content(path, &known);
             let (content, armored) = content

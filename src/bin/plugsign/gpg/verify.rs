@@ -102,11 +102,7 @@ pub fn run(session: &Session, is_gpgv: bool) -> Result<u8, Failure> {
         }
     };
     let (judge, accepted) = signers.judge(session, &signatures)?;
-    let verdict = |signature: &Result<_, Bad>| match signature {
-        Ok(signature) => judge.judge_by_policy(signature, &content),
-        Err(bad) => Verdict::Bad(bad.clone()),
-    };
-    let verdicts: Vec<Verdict> = signatures.iter().map(verdict).collect();
+    let verdicts = judge.judge_each_by_policy(&signatures, &content);
     Ok(signers.tell(session, &judge, &accepted, &signatures, &verdicts))
 }
 

@@ -543,9 +543,9 @@ pub(crate) fn lists_in(folder: &Path) -> Vec<PathBuf> {
     let names = entries.map(|entry| folder.join(entry.file_name()));
     let is_of_several = |path: &PathBuf| is_list(path) && !is_of_one_file(path) && !path.is_dir();
     // A text with its signature in it is a list that may be there without another copy.
-    let of_text = |path: PathBuf| match is_cleartext_file(&path) {
-        true => path.with_extension(""),
-        false => path,
+    let of_text = |path: PathBuf| match path.with_extension("") {
+        list if is_list(&list) && is_cleartext_file(&path) => list,
+        _ => path,
     };
     let mut lists: Vec<PathBuf> = names.map(of_text).filter(is_of_several).collect();
     lists.sort();

@@ -49,6 +49,8 @@ pub struct Verify<'a> {
     pub at: Option<SystemTime>,
     /// Whether files that are on a list and not here are left out.
     pub ignore_missing: bool,
+    /// How many files at once; `None` is as many as can be computed at once.
+    pub jobs: Option<NonZero<usize>>,
 }
 
 const KEY_FILE: &str = "it is a key file, and no signature: --key takes it";
@@ -105,14 +107,14 @@ impl Publisher<'_> {
             list.into_iter().for_each(|list| lists.push(list));
             line
         };
-        let judged = for_each(&release.artifacts, cores(), self.watch, |artifact, _| {
+        let judged = for_each(&release.artifacts, request.threads(), self.watch, |artifact, _| {
             artifact.is_list().then(|| request.line_of_list(artifact, &judge, true))
         });
         let lines: Vec<Option<Line>> = judged.into_iter().map(|it| it.map(&mut keep)).collect();
         let beside = release.lists_beside.iter();
         let beside: Vec<Line> =
             beside.map(|list| keep(request.line_of_list(list, &judge, false))).collect();
-        let judged = for_each(&release.artifacts, cores(), self.watch, |artifact, read| {
+        let judged = for_each(&release.artifacts, request.threads(), self.watch, |artifact, read| {
             (!artifact.is_list()).then(|| request.line(artifact, &judge, &lists, read))
         });
         let both = lines.into_iter().zip(judged);
@@ -122,7 +124,7 @@ impl Publisher<'_> {
         }
         // The server knows of no lists, and reads one signature.
         let listed = lists.further(release.artifacts.iter().map(|it| it.path.as_path()));
-        let listed = for_each(&listed, cores(), self.watch, |artifact, read| {
+        let listed = for_each(&listed, request.threads(), self.watch, |artifact, read| {
             match request.look(artifact, &judge, &lists, read) {
                 Ok(line) => Some(line),
                 Err(error) if error.is_not_found() && request.ignore_missing => None,
@@ -133,7 +135,7 @@ impl Publisher<'_> {
             }
         });
         lines.extend(listed.into_iter().flatten());
-        let further = for_each(&release.further, cores(), self.watch, |file, read| {
+        let further = for_each(&release.further, request.threads(), self.watch, |file, read| {
             further(file, &judge, read)
         });
         lines.extend(further.into_iter().flatten());
@@ -192,7 +194,7 @@ impl Publisher<'_> {
             other => Ok(other?.to_vec()),
         };
         let keys = request.keys.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        Ok(for_each(&release.artifacts, cores(), self.watch, |artifact, read| {
+        Ok(for_each(&release.artifacts, request.threads(), self.watch, |artifact, read| {
             let answer = servers_answer(artifact, &keys, read);
             Line::new(&artifact.path, answer.unwrap_or_else(Answer::from))
         }))
@@ -220,6 +222,10 @@ fn servers_answer(artifact: &Artifact, keys: &[Vec<u8>], read: &AtomicU64) -> di
 }
 
 impl Verify<'_> {
+    fn threads(&self) -> NonZero<usize> {
+        self.jobs.unwrap_or_else(cores)
+    }
+
     fn line(
         &self,
         artifact: &Artifact,

@@ -56,6 +56,9 @@ pub struct Arguments {
     /// Leave out files that are on a list of checksums and not here
     #[arg(long, conflicts_with = "as_server")]
     ignore_missing: bool,
+    /// Verify this many files at once, up to 64
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZero<usize>>,
 }
 
 /// Returns the time to judge as of. It cannot be in the future: nobody knows its revocations yet.
@@ -82,6 +85,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Verified, Failure> {
         signers: arguments.signers,
         at,
         ignore_missing: arguments.ignore_missing,
+        jobs: arguments.jobs,
     };
     let asking = Asking::new(world);
     let publisher = world.publisher(&asking);

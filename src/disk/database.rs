@@ -1,25 +1,18 @@
 //! A marketplace's `plugins.json` on disk.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use super::file::{read_opened, read_small};
-use super::folder::Folder;
-use super::lock::{FolderLock, lock};
-use super::reach::Reach;
-use super::write::{Access, Existing};
+use super::change::FileChange;
+use super::file::read_small;
 use crate::disk::error::{Error, Result};
 use crate::mattermost::marketplace::{Database, MAX_DATABASE};
 
 /// A database that is locked for a change. Only [`DatabaseFile::commit`] writes it.
 pub struct DatabaseFile {
-    folder: Folder,
-    path: PathBuf,
-    access: Access,
+    change: FileChange,
     /// What it holds. Change it here.
     pub database: Database,
-    _lock: Option<FolderLock>,
 }
 
 /// Reads a database. One with the wrong content is [`Error::BadDocument`].
@@ -41,24 +34,15 @@ impl DatabaseFile {
     /// Locks a database for a change. If there is no file, it is empty. Waits up to `patience` for
     /// another command, then fails with [`Error::Busy`].
     pub fn change(path: &Path, umask: u32, patience: Duration) -> Result<DatabaseFile> {
-        // A link stays a link. The file that it leads to is replaced.
-        let (folder, path) = Reach::of(path)?.file(path)?;
-        let lock = lock(&folder, &path, patience)?;
-        let (database, access) = match folder.open_regular(&path) {
-            Ok(opened) => {
-                let owner = (opened.1.uid(), opened.1.gid());
-                let access = Access::Exactly { mode: opened.1.mode(), owner };
-                (parse(&path, &read_opened(opened, &path, WHAT, MAX_DATABASE)?)?, access)
-            }
-            Err(error) if error.is_not_found() => (Database::default(), Access::Public { umask }),
-            Err(error) => return Err(error),
-        };
-        Ok(DatabaseFile { folder, path, access, database, _lock: lock })
+        let (change, bytes) = FileChange::begin(path, (WHAT, MAX_DATABASE), umask, patience)?;
+        let database = bytes.map(|bytes| parse(change.path(), &bytes)).transpose()?;
+        Ok(DatabaseFile { change, database: database.unwrap_or_default() })
     }
 
     /// Writes the database, whole or not at all.
     pub fn commit(self) -> Result<()> {
-        let text = self.database.into_text().map_err(|error| bad(&self.path, error.to_string()))?;
-        self.folder.write(&self.path, text.as_bytes(), self.access, Existing::Replace)
+        let path = self.change.path();
+        let text = self.database.into_text().map_err(|error| bad(path, error.to_string()))?;
+        self.change.replace(text.as_bytes())
     }
 }

@@ -5,6 +5,8 @@ pub mod artifact;
 mod beneath;
 #[doc(hidden)]
 pub mod bundle;
+#[doc(hidden)]
+pub mod change;
 pub mod checksums;
 #[doc(hidden)]
 pub mod database;

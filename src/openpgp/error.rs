@@ -44,6 +44,10 @@ pub enum Error {
     #[error("GnuPG's file cannot be used: {}", Safe::text(.0))]
     GnupgFile(String),
 
+    /// A keyring that certificates cannot be added to.
+    #[error("nothing was added to the keyring: {0}")]
+    Keyring(&'static str),
+
     /// A file of GnuPG that has nothing to import.
     #[error("{0}")]
     PassedOver(&'static str),

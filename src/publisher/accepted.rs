@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::Publisher;
 use super::failure::{Failure, Result};
-use super::keys::certificates_of;
+use super::keys::{KeyText, certificates_of};
 use super::mistaken::looks_like_file;
 use super::watch::Watch;
 use crate::disk;
@@ -132,6 +132,22 @@ impl Publisher<'_> {
     pub fn known(&self) -> Result<Known> {
         let home = self.home()?;
         Known::gather(home.keys()?, home.trusted()?)
+    }
+
+    /// Returns what the home knows, as [`Publisher::known`], and the key of a text beside it. With
+    /// one, there need not be a home.
+    pub fn known_with(&self, text: Option<&KeyText>) -> Result<Known> {
+        let Some(text) = text else { return self.known() };
+        let mut known = match self.known() {
+            Err(Failure::NoHome) => Known::default(),
+            known => known?,
+        };
+        let secret = self.find_in_text(text, None)?.secret;
+        let certificate = secret.certificate().clone();
+        let items = &mut known.keys.items;
+        items.retain(|key| key.certificate.fingerprint() != certificate.fingerprint());
+        items.push(HomeKey { certificate, secret: Some(secret) });
+        Ok(known)
     }
 
     /// Returns what the home knows: nothing without a home. An unreadable home is a warning.

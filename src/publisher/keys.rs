@@ -101,7 +101,7 @@ impl Publisher<'_> {
 
     /// Finds the one secret key of a text. What the home knows of it counts for it too: a
     /// revocation above all, also in a trusted copy.
-    fn find_in_text(&self, text: &KeyText, query: Option<&KeyQuery>) -> Result<Found> {
+    pub(super) fn find_in_text(&self, text: &KeyText, query: Option<&KeyQuery>) -> Result<Found> {
         let mut secret = text.read(query)?;
         let exactly = query.and_then(|query| query.exactly(secret.certificate()));
         let fingerprint = secret.fingerprint();

@@ -20,6 +20,7 @@ pub mod export;
 pub mod failure;
 pub mod import;
 pub mod inspect;
+pub mod keyring;
 pub mod keys;
 pub mod list;
 pub mod make;

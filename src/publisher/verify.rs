@@ -114,9 +114,10 @@ impl Publisher<'_> {
         let beside = release.lists_beside.iter();
         let beside: Vec<Line> =
             beside.map(|list| keep(request.line_of_list(list, &judge, false))).collect();
-        let judged = for_each(&release.artifacts, request.threads(), self.watch, |artifact, read| {
-            (!artifact.is_list()).then(|| request.line(artifact, &judge, &lists, read))
-        });
+        let judged =
+            for_each(&release.artifacts, request.threads(), self.watch, |artifact, read| {
+                (!artifact.is_list()).then(|| request.line(artifact, &judge, &lists, read))
+            });
         let both = lines.into_iter().zip(judged);
         let mut lines: Vec<Line> = both.filter_map(|(list, other)| list.or(other)).collect();
         for line in &mut lines {
@@ -124,16 +125,17 @@ impl Publisher<'_> {
         }
         // The server knows of no lists, and reads one signature.
         let listed = lists.further(release.artifacts.iter().map(|it| it.path.as_path()));
-        let listed = for_each(&listed, request.threads(), self.watch, |artifact, read| {
-            match request.look(artifact, &judge, &lists, read) {
-                Ok(line) => Some(line),
-                Err(error) if error.is_not_found() && request.ignore_missing => None,
-                Err(error) if error.is_not_found() => {
-                    Some(Line::new(&artifact.path, lists.not_here(&artifact.path)))
+        let listed =
+            for_each(&listed, request.threads(), self.watch, |artifact, read| {
+                match request.look(artifact, &judge, &lists, read) {
+                    Ok(line) => Some(line),
+                    Err(error) if error.is_not_found() && request.ignore_missing => None,
+                    Err(error) if error.is_not_found() => {
+                        Some(Line::new(&artifact.path, lists.not_here(&artifact.path)))
+                    }
+                    Err(error) => Some(Line::new(&artifact.path, error)),
                 }
-                Err(error) => Some(Line::new(&artifact.path, error)),
-            }
-        });
+            });
         lines.extend(listed.into_iter().flatten());
         let further = for_each(&release.further, request.threads(), self.watch, |file, read| {
             further(file, &judge, read)

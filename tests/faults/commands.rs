@@ -253,6 +253,19 @@ fn gpgs_command_lines_survive_every_fault() {
         is_good(sandbox, "export -q alice -o -")
     })
     .sweep();
+    fn with_ring(sandbox: &Sandbox) -> String {
+        sandbox.write("ring", public(bob()));
+        there(sandbox)
+    }
+    Task::new(
+        "gpg --batch --no-default-keyring --keyring ./ring --import key",
+        with_ring,
+        |sandbox, _| {
+            let ring = sandbox.read("ring");
+            ring.starts_with(&public(bob())) && ring.len() > public(bob()).len()
+        },
+    )
+    .sweep();
     Task::new("gpg --batch --armor -o key.asc --export Acme", there, |sandbox, _| {
         sandbox.has("key.asc")
             && sandbox.read("key.asc").ends_with(b"-----END PGP PUBLIC KEY BLOCK-----\n")

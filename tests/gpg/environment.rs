@@ -126,3 +126,15 @@ fn without_the_passphrase_or_with_another_name_nothing_is_signed() {
     run("PLUGSIGN_KEY= gpg --batch -b data", PASSPHRASE).says("PLUGSIGN_KEY is empty");
     assert!(!desk.has("data.sig"));
 }
+
+#[test]
+fn the_key_of_the_environment_is_listed_where_there_is_no_home() {
+    let script = r#"gpg --batch -K "$KEY"; gpg --batch --with-colons -K > secret
+        gpg --batch --with-colons -k "$KEY" > public; gpg --batch --armor --export "$KEY" > key.asc"#;
+    let (desk, key) = signs(script, &["secret", "public", "key.asc"]);
+    let listed = |name: &str| String::from_utf8(desk.read(name)).unwrap();
+    assert!(listed("secret").starts_with("sec:u:3072:1:"), "{}", listed("secret"));
+    assert!(listed("public").contains("\npub:u:3072:1:"), "{}", listed("public"));
+    assert!(listed("secret").contains(&key) && listed("public").contains(&key));
+    assert_eq!(desk.read("key.asc").first(), Some(&b'-'));
+}

@@ -23,6 +23,7 @@ mod git;
 mod gpgv;
 mod hostile;
 mod import;
+mod keyring;
 mod keys;
 mod lines;
 mod listing;

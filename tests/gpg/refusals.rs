@@ -47,7 +47,7 @@ fn lines_that_would_change_the_result_are_refused_with_a_sentence_and_write_noth
         ("--export-options backup -o out --export", "what is written"),
         ("--options file -b data", "gpg.conf"),
         ("--command-fd 0 --gen-key", "no answers"),
-        ("--keyring ./x --import data", "keyring files are read, and never written"),
+        ("--keyring ./x --batch --yes --delete-keys data", "keyrings are for verifying"),
         ("--multifile --verify data.sig", "one file at a time"),
         ("-o out --verify data.sig data", "writes no file"),
         ("-o out -b data data", "several files as one"),

@@ -245,7 +245,7 @@ impl Copies<'_> {
 }
 
 /// Reads one certificate from packets.
-fn read_certificate(packets: &[u8], budget: &Budget) -> Result<Certificate> {
+pub(super) fn read_certificate(packets: &[u8], budget: &Budget) -> Result<Certificate> {
     let key = read_keys_within(packets, budget)?.pop();
     key.unwrap_or_else(|| Err(Error::no_key("there is none in it")))?
         .into_certificate()

@@ -8,6 +8,7 @@ mod keyring;
 mod private_key;
 mod protection;
 mod sexp;
+mod written;
 
 use sequoia_openpgp::Cert;
 use sequoia_openpgp::crypto::mpi;
@@ -20,6 +21,7 @@ pub use self::headers::with_old_headers;
 pub use self::keyring::{WantedKeys, is_keybox, read_key_blocks, read_keybox, read_keyring};
 pub(in crate::openpgp) use self::private_key::grip;
 pub use self::private_key::{MAX_PRIVATE_KEY, PrivateKeyFile};
+pub use self::written::Keyring;
 
 use self::private_key::{SecretPart, numbers};
 use super::certificate::Certificate;

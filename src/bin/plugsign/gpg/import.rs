@@ -7,21 +7,28 @@
 use std::path::Path;
 
 use plugsign::disk::Error;
+use plugsign::disk::shelf::HomeKey;
 use plugsign::openpgp;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::facts::signature_count;
 use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::import::{Fate, ImportedKey, Importer, ProtectedKeys, Taking};
+use plugsign::publisher::keyring::KeyringImporter;
 use plugsign::publisher::store::check;
 use plugsign::text::Safe;
 
+use super::keyrings;
 use super::listing;
 use super::log::Log;
 use super::secret::Secret;
 use super::session::Session;
 use super::status::Status;
+use crate::edge::report::usage;
 use crate::edge::world::World;
+
+/// A certificate before and after it was added to a keyring.
+type Added = (Option<Certificate>, Certificate);
 
 /// What IMPORT_RES counts.
 #[derive(Default)]
@@ -39,14 +46,6 @@ struct Counts {
     not_imported: u32,
 }
 
-/// What there is of a certificate in the home.
-struct HomeBefore {
-    user_ids: usize,
-    keys: usize,
-    signatures: usize,
-    has_secret: bool,
-}
-
 pub fn run(session: &Session) -> Result<u8, Failure> {
     let secret = Secret::read(session)?;
     let Session { options, world, status, log } = session;
@@ -57,6 +56,17 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
         true => None,
         false => Some(Importer::new(&publisher, taking)?),
     };
+    let mut keyring = match keyrings::only_file(session) {
+        Some(path) if importer.is_some() => match KeyringImporter::new(&publisher, &path) {
+            Ok(keyring) => Some(keyring),
+            Err(failure) => {
+                keyrings::tell_of_unusable(session, &path, &failure);
+                return Ok(2);
+            }
+        },
+        _ => None,
+    };
+    let mut added = Vec::new();
     let mut telling = ImportTelling { world, status, log, counts: Counts::default() };
     let mut failed = false;
     for input in session.inputs(&options.words) {
@@ -77,9 +87,13 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
                 if options.import_shows {
                     listing::show_key(session, &key)?;
                 }
-                match &mut importer {
-                    Some(importer) => telling.take(importer, &key, input.name()),
-                    None => telling.look(&key),
+                match (&mut keyring, &mut importer) {
+                    (Some(keyring), _) => {
+                        added.push(telling.add(keyring, &key)?);
+                        Ok(())
+                    }
+                    (None, Some(importer)) => telling.take(importer, &key, input.name()),
+                    (None, None) => telling.look(&key),
                 }
             });
             if let Err(failure) = taken {
@@ -88,6 +102,11 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
                 telling.log.explain(&failure);
             }
         }
+    }
+    // Nothing is said to be in a keyring before it is.
+    if let Some(keyring) = keyring {
+        keyring.commit()?;
+        added.iter().for_each(|(before, after)| telling.certificate(after, before.as_ref(), after));
     }
     // As with gpg, looking is no import.
     if !(options.import_is_dry && options.import_shows) {
@@ -153,15 +172,18 @@ impl ImportTelling<'_> {
         self.counts.secrets_read += u32::from(is_secret);
         let fingerprint = certificate.fingerprint();
         let before = self.stored(certificate)?;
+        let had_secret = before.as_ref().is_some_and(|before| before.secret.is_some());
+        let before = before.map(|before| before.certificate);
         if let Some(failure) = importer.key(key, file).error {
             self.status.say(&format!("IMPORT_PROBLEM 0 {fingerprint}"));
             return Err(failure);
         }
-        self.certificate(certificate, before.as_ref())?;
+        let after = self.stored(certificate)?.map(|after| after.certificate);
+        self.certificate(certificate, before.as_ref(), after.as_ref().unwrap_or(certificate));
         if is_secret {
             self.status.say(&format!("KEY_CONSIDERED {fingerprint} 0"));
             self.log.remark(&format!("key {}: secret key imported", fingerprint.key_id()));
-            let (count, flags) = match before.is_some_and(|before| before.has_secret) {
+            let (count, flags) = match had_secret {
                 true => (&mut self.counts.secrets_unchanged, 16),
                 false => (&mut self.counts.secrets_imported, 17),
             };
@@ -190,39 +212,60 @@ impl ImportTelling<'_> {
         Ok(())
     }
 
-    fn stored(&self, certificate: &Certificate) -> Result<Option<HomeBefore>, Failure> {
-        let shelf = self.world.home()?.keys_of(&[certificate.fingerprint()])?;
-        Ok(shelf.get(&certificate.fingerprint()).map(|key| HomeBefore {
-            user_ids: key.certificate.user_ids().len(),
-            keys: key.certificate.fingerprints().len(),
-            signatures: signature_count(&key.certificate),
-            has_secret: key.secret.is_some(),
-        }))
+    /// Adds a certificate to a keyring. Returns what was there of it, and what is there now.
+    fn add(&mut self, keyring: &mut KeyringImporter<'_>, key: &Key) -> Result<Added, Failure> {
+        let certificate = match key {
+            Key::Certificate(certificate) => certificate,
+            Key::Secret(secret) => {
+                self.counts.secrets_read += 1;
+                return usage(format!(
+                    "{} is a secret key, and a keyring takes certificates only; leave --keyring out to import it",
+                    secret.fingerprint()
+                ));
+            }
+            Key::Revocation(_) => {
+                return usage(
+                    "a revocation certificate is imported into plugsign's home; leave --keyring out, and export the certificate then",
+                );
+            }
+        };
+        keyring.add(certificate).inspect_err(|_| {
+            self.status.say(&format!("IMPORT_PROBLEM 0 {}", certificate.fingerprint()));
+        })
     }
 
-    /// Tells what became of a certificate. `before` is what the home had of it.
+    fn stored(&self, certificate: &Certificate) -> Result<Option<HomeKey>, Failure> {
+        let fingerprint = certificate.fingerprint();
+        let shelf = self.world.home()?.keys_of(std::slice::from_ref(&fingerprint))?;
+        Ok(shelf.items.into_iter().find(|key| key.certificate.fingerprint() == fingerprint))
+    }
+
+    /// Tells what became of a certificate: what was there of it before, and what is there now.
     fn certificate(
         &mut self,
         certificate: &Certificate,
-        before: Option<&HomeBefore>,
-    ) -> Result<(), Failure> {
+        before: Option<&Certificate>,
+        after: &Certificate,
+    ) {
         let fingerprint = certificate.fingerprint();
         let key_id = fingerprint.key_id();
         let user_id = certificate.name_at(self.world.now).unwrap_or_default();
         let shown = Safe::bytes(&user_id);
         let considered = format!("KEY_CONSIDERED {fingerprint} 0");
-        let (Some(before), Some(after)) = (before, self.stored(certificate)?) else {
+        let Some(before) = before else {
             self.counts.imported += 1;
             self.status.say(&considered);
             self.log.remark(&format!("key {key_id}: public key \"{shown}\" imported"));
             self.status.say_of(&format!("IMPORTED {key_id}"), &user_id);
             self.status.say(&format!("IMPORT_OK 1 {fingerprint}"));
-            return Ok(());
+            return;
         };
-        let more = |before: usize, after: usize| after.saturating_sub(before) as u32;
-        let user_ids = more(before.user_ids, after.user_ids);
-        let signatures = more(before.signatures, after.signatures);
-        let subkeys = more(before.keys, after.keys);
+        let more = |count: &dyn Fn(&Certificate) -> usize| {
+            count(after).saturating_sub(count(before)) as u32
+        };
+        let user_ids = more(&|it| it.user_ids().len());
+        let signatures = more(&signature_count);
+        let subkeys = more(&|it| it.fingerprints().len());
         self.counts.user_ids += user_ids;
         self.counts.signatures += signatures;
         self.counts.subkeys += subkeys;
@@ -243,7 +286,6 @@ impl ImportTelling<'_> {
         for line in lines {
             self.status.say(&line);
         }
-        Ok(())
     }
 
     fn report(&mut self) {

@@ -20,6 +20,7 @@ use super::options::Options;
 use super::session::Session;
 use super::status::cause_of;
 use crate::edge::asking::Asking;
+use crate::edge::keys::{KEY_VARIABLE, key_of_environment};
 
 /// Keyrings. If one is unreadable, no signature is good: it may hold a revocation.
 pub struct Keyrings {
@@ -51,11 +52,7 @@ impl Keyrings {
 
     fn fail(&mut self, session: &Session, path: &Path, error: impl Into<Failure>) {
         self.failed = true;
-        let failure: Failure = error.into();
-        session.log.say(&format!("keyblock resource '{}':", Safe::path(path)));
-        session.log.explain(&failure);
-        let code = cause_of(&failure).code;
-        session.status.say(&format!("ERROR add_keyblock_resource {code}"));
+        tell_of_unusable(session, path, &error.into());
     }
 
     /// Reads the certificates that have one of these keys, and no others.
@@ -105,7 +102,8 @@ pub struct Within {
 impl Within {
     pub fn read(session: &Session) -> Result<Within, Failure> {
         let asking = Asking::new(&session.world);
-        let mut known = session.world.publisher(&asking).known()?;
+        let text = key_of_environment(&session.world, false)?;
+        let mut known = session.world.publisher(&asking).known_with(text.as_ref())?;
         let Options { keyrings: names, no_default_keyring, .. } = &session.options;
         let (own, others): (Vec<_>, Vec<_>) =
             names.iter().partition(|name| is_of_home(session, name));
@@ -148,6 +146,22 @@ impl Within {
     }
 }
 
+/// Says why a keyring cannot be used.
+pub fn tell_of_unusable(session: &Session, path: &Path, failure: &Failure) {
+    session.log.say(&format!("keyblock resource '{}':", Safe::path(path)));
+    session.log.explain(failure);
+    let code = cause_of(failure).code;
+    session.status.say(&format!("ERROR add_keyblock_resource {code}"));
+}
+
+/// Returns the keyring file that an import goes into: as with gpg, the first one that is named, if
+/// the home is left out.
+pub fn only_file(session: &Session) -> Option<PathBuf> {
+    let Options { keyrings: names, no_default_keyring, .. } = &session.options;
+    let first = names.first().filter(|name| *no_default_keyring && !is_of_home(session, name))?;
+    Some(path_of(session, first))
+}
+
 /// Returns what a listing says that it is of: the only keyring, or the home.
 pub fn name_of_listed(session: &Session) -> Result<PathBuf, Failure> {
     match &session.options.keyrings[..] {
@@ -155,7 +169,11 @@ pub fn name_of_listed(session: &Session) -> Result<PathBuf, Failure> {
             let path = path_of(session, only);
             Ok(std::path::absolute(&path).unwrap_or(path))
         }
-        _ => Ok(session.world.home()?.root().to_owned()),
+        _ => match session.world.home() {
+            // Then a key was listed all the same.
+            Err(Failure::NoHome) => Ok(KEY_VARIABLE.into()),
+            home => Ok(home?.root().to_owned()),
+        },
     }
 }
 

@@ -252,17 +252,15 @@ fn only_reads(task: Task) -> bool {
     }
 }
 
-/// Keyrings are read, and never written. What signs takes the home's keys.
+/// Keyrings are read, and certificates imported into them. What signs takes the home's keys.
 fn check_keyring(task: Task) -> Result<(), Failure> {
     let signs =
         matches!(task, Task::Sign | Task::DetachSign | Task::ClearSign | Task::GenerateRevocation);
     match task {
-        Task::Import => usage(
-            "--keyring: keyring files are read, and never written; make one with: gpg --dearmor -o KEYRING FILE",
-        ),
+        Task::Import => Ok(()),
         task if only_reads(task) && !signs => Ok(()),
         _ => usage(
-            "--keyring: this command takes its keys from plugsign's home; only verifying, listing and exporting read keyrings",
+            "--keyring: this command takes its keys from plugsign's home; keyrings are for verifying, listing, exporting and --import",
         ),
     }
 }

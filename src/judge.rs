@@ -233,17 +233,37 @@ fn ask_key_rings<'a>(
     signature_file: &[u8],
     artifact: impl Read,
 ) -> io::Result<ServerVerdict> {
+    Ok(first_accepting(ask_each(rings, signature_file, artifact)?))
+}
+
+/// Asks the server about each of these key rings, as if it had no other one. Errors are the
+/// reader's.
+pub fn ask_each<'a>(
+    rings: impl Iterator<Item = &'a Result<KeyRing, Refusal>>,
+    signature_file: &[u8],
+    artifact: impl Read,
+) -> io::Result<Vec<ServerVerdict>> {
     let choose = |ring: &'a Result<KeyRing, Refusal>| {
         ring.as_ref().map_err(Refusal::clone)?.choose(signature_file)
     };
     let pending: Vec<_> = rings.map(choose).collect();
     let ways = pending.iter().flatten().map(Pending::content_hash);
     let content = Hasher::new(ways).read(artifact)?;
+    let verdicts = pending.into_iter().map(|pending| match pending {
+        Ok(pending) => pending.finish(&content),
+        Err(refusal) => ServerVerdict::Refuses(refusal),
+    });
+    Ok(verdicts.collect())
+}
+
+/// Returns the server's verdict from those about its key files, in its order: the first one that
+/// accepts decides. If none does, the refusal is the one that says most.
+pub fn first_accepting(verdicts: impl IntoIterator<Item = ServerVerdict>) -> ServerVerdict {
     let mut telling: Option<Refusal> = None;
-    for pending in pending {
-        let refusal = match pending.map(|pending| pending.finish(&content)) {
-            Ok(accepts @ ServerVerdict::Accepts { .. }) => return Ok(accepts),
-            Ok(ServerVerdict::Refuses(refusal)) | Err(refusal) => refusal,
+    for verdict in verdicts {
+        let refusal = match verdict {
+            accepts @ ServerVerdict::Accepts { .. } => return accepts,
+            ServerVerdict::Refuses(refusal) => refusal,
         };
         // "Unknown entity" only says that the signer is in another key file.
         let says_more = |told: &Refusal| {
@@ -253,11 +273,11 @@ fn ask_key_rings<'a>(
             telling = Some(refusal);
         }
     }
-    Ok(ServerVerdict::Refuses(telling.unwrap_or_else(|| Refusal {
+    ServerVerdict::Refuses(telling.unwrap_or_else(|| Refusal {
         cause: Cause::NoKey,
         words: "no key files".into(),
         advice: "Configure a key file.",
-    })))
+    }))
 }
 
 /// Returns the verdict on a signature that the server refuses.

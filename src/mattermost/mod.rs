@@ -1,4 +1,6 @@
 //! What the Mattermost server does.
+#[doc(hidden)]
+pub mod built_in;
 pub mod bundle;
 #[doc(hidden)]
 pub mod config;

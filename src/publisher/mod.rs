@@ -6,6 +6,7 @@
 pub mod accepted;
 pub mod advice;
 pub mod announce;
+pub mod as_server;
 pub mod ask;
 pub mod change;
 pub mod check;
@@ -32,6 +33,7 @@ pub mod outcome;
 pub mod parallel;
 pub mod passphrases;
 pub mod renewal;
+pub mod server_keys;
 pub mod server_settings;
 pub mod show;
 pub mod sign;

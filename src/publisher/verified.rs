@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::failure::{EXIT_COULD_NOT, EXIT_NO, Failure};
 use super::outcome::{Outcome, as_path, as_paths};
+use super::server_keys::KeysWord;
 use super::show::shown_user_id;
 use crate::disk;
 use crate::disk::file::folder_of;
@@ -47,6 +48,10 @@ pub struct Line {
     /// The signed list of checksums that it is good by, if it has no signature of its own.
     #[serde(serialize_with = "as_list", skip_serializing_if = "Option::is_none")]
     pub list: Option<Arc<Path>>,
+    /// What each key of the server says, up to the one that accepts, if a server with a
+    /// configuration was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub server_keys: Vec<KeysWord>,
 }
 
 /// A verdict of either judge.
@@ -79,6 +84,9 @@ pub enum By {
     Server {
         /// The key ID of the signer's primary key.
         key_id: String,
+        /// The key of the server's configuration that accepts it, or its built-in one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        with: Option<String>,
     },
 }
 
@@ -98,7 +106,13 @@ impl Outcome for Verified {
 
 impl Line {
     pub(super) fn new(path: &Path, answer: impl Into<Answer>) -> Line {
-        Line { about: path.into(), path: path.into(), answer: answer.into(), list: None }
+        Line {
+            about: path.into(),
+            path: path.into(),
+            answer: answer.into(),
+            list: None,
+            server_keys: Vec::new(),
+        }
     }
 
     /// Adds to a missing signature that a list beside the file could not stand in for it.

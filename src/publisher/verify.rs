@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use super::Publisher;
+use super::as_server::AskedServer;
 use super::failure::{Failure, Result};
 use super::mistaken::is_key_file;
 use super::parallel::{cores, for_each};
@@ -17,15 +18,12 @@ use super::verify_lists::{Entry, SignedList, SignedLists, warn_of_unsigned};
 use crate::disk;
 use crate::disk::artifact::{Artifact, SignatureFile, read_signature};
 use crate::disk::checksums::{Checksums, MAX_CHECKSUMS};
-use crate::disk::file::{is_there, read_small};
+use crate::disk::file::is_there;
 use crate::disk::release::Release;
-use crate::disk::still::Counted;
-use crate::judge::{Judge, ask_server, refused};
-use crate::mattermost::server;
+use crate::judge::Judge;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::cleartext::Cleartext;
 use crate::openpgp::hash::{ContentHash, Hashed, Hasher};
-use crate::openpgp::key_file::MAX_KEY_FILE;
 use crate::openpgp::policy::Policy;
 use crate::openpgp::signature::DetachedSignature;
 use crate::openpgp::times::show_time;
@@ -41,8 +39,8 @@ pub struct Verify<'a> {
     pub keys: &'a [String],
     /// The signature of the one artifact, if it is not beside it.
     pub signature: Option<&'a Path>,
-    /// Whether the server alone is asked, with exactly these key files.
-    pub as_server: bool,
+    /// The server that alone is asked.
+    pub as_server: Option<AskedServer<'a>>,
     /// How many distinct certificates must have made a good signature.
     pub signers: NonZero<usize>,
     /// The time in the past that the verdicts are about.
@@ -65,8 +63,8 @@ impl Publisher<'_> {
         };
         warn_of_archives(&release, self.watch);
         let mut lines = match request.as_server {
-            true => self.ask_server(request, &release)?,
-            false => self.judge(request, &release)?,
+            Some(server) => self.ask_server(server, request.keys, &release, request.threads())?,
+            None => self.judge(request, &release)?,
         };
         let good = lines.iter().filter(|line| line.is_good()).map(|line| line.path.as_path());
         warn_of_neighbours(&release, good, "has no signature", self.watch);
@@ -189,38 +187,6 @@ impl Publisher<'_> {
         let (lines, passed_over_files) = (vec![Line::new(path, answer)], Vec::new());
         Ok(Verified { lines, passed_over: 0, passed_over_files, as_of })
     }
-
-    fn ask_server(&self, request: &Verify<'_>, release: &Release) -> Result<Vec<Line>> {
-        let read = |name: &String| match read_small(Path::new(name), "a key file", MAX_KEY_FILE) {
-            Err(error) if error.is_not_found() => Err(Failure::NoKeyFile(name.clone())),
-            other => Ok(other?.to_vec()),
-        };
-        let keys = request.keys.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        Ok(for_each(&release.artifacts, request.threads(), self.watch, |artifact, read| {
-            let answer = servers_answer(artifact, &keys, read);
-            Line::new(&artifact.path, answer.unwrap_or_else(Answer::from))
-        }))
-    }
-}
-
-fn servers_answer(artifact: &Artifact, keys: &[Vec<u8>], read: &AtomicU64) -> disk::Result<Answer> {
-    let verdict = match artifact.read_signature()? {
-        SignatureFile::Read(signature) => artifact.read_once(|file| {
-            ask_server(keys, &signature, Counted { reader: file, count: read })
-        })?,
-        SignatureFile::Bad(bad) => {
-            artifact.open()?;
-            let words = format!("{}: {}", bad.reason(), bad.detail());
-            return Ok(Bad::new(Reason::ServerRefuses, words).into());
-        }
-    };
-    Ok(match verdict {
-        server::ServerVerdict::Accepts { key_id } => {
-            let key_id = format!("{key_id:016X}");
-            Answer::Good { signer: By::Server { key_id }, also: Vec::new() }
-        }
-        server::ServerVerdict::Refuses(refusal) => refused(&refusal).into(),
-    })
 }
 
 impl Verify<'_> {

@@ -46,10 +46,15 @@ pub struct Settings {
     pub marketplace_url: String,
     /// `PluginSettings.AutomaticPrepackagedPlugins`.
     pub automatic_prepackaged: bool,
+    /// `FileSettings.MaxFileSize`, in bytes.
+    pub max_file_size: u64,
 }
 
 /// The marketplace that servers ask by default.
 pub const DEFAULT_MARKETPLACE: &str = "https://api.integrations.mattermost.com";
+
+/// `FileSettings.MaxFileSize` as servers come.
+pub const DEFAULT_MAX_FILE_SIZE: u64 = 100 * 1024 * 1024;
 
 impl Config {
     /// Reads a configuration, or says what is wrong with it: it is no JSON object, or a section or
@@ -99,7 +104,16 @@ impl Config {
             enable_remote_marketplace: is("EnableRemoteMarketplace", true),
             marketplace_url: url.into(),
             automatic_prepackaged: is("AutomaticPrepackagedPlugins", true),
+            max_file_size: self
+                .setting("FileSettings", "MaxFileSize")
+                .and_then(Value::as_u64)
+                .unwrap_or(DEFAULT_MAX_FILE_SIZE),
         }
+    }
+
+    /// Returns a feature flag, if the file sets it.
+    pub fn feature_flag(&self, name: &str) -> Option<bool> {
+        self.setting("FeatureFlags", name)?.as_bool()
     }
 
     /// Returns whether the file leaves a plugin setting to the server's default.

@@ -173,6 +173,23 @@ pub fn check_signature_file(signature_file: &[u8]) -> Result<(), Refusal> {
     }
 }
 
+/// Returns why the server refuses a signature file with a key of which only the ID is known. None
+/// if the answer depends on the key's numbers.
+pub fn refusal_without_numbers(signature_file: &[u8], key_id: u64) -> Option<Refusal> {
+    let mut packets = Packets::new(signature_file);
+    let mut cause = Cause::NoSignature;
+    loop {
+        match next_signature(&mut packets) {
+            Ok(Some((signature, issuer))) if issuer == key_id => {
+                return check_kind(&signature).map_err(Refusal::of_signature).err();
+            }
+            Ok(Some(_)) => cause = Cause::UnknownIssuer,
+            Ok(None) => return Some(Refusal::unknown_entity(cause).of_signature()),
+            Err(refusal) => return Some(refusal.of_signature()),
+        }
+    }
+}
+
 /// Returns the next signature of a file and the key ID that it names.
 fn next_signature(packets: &mut Packets<'_>) -> Result<Option<(Box<Signature>, u64)>, Refusal> {
     let Some(packet) = packets.next_or_end()? else { return Ok(None) };

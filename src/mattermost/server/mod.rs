@@ -44,5 +44,7 @@ mod signature;
 mod source;
 mod verify;
 
-pub use self::key_ring::{KeyRing, Pending, ServerVerdict, check_signature_file};
+pub use self::key_ring::{
+    KeyRing, Pending, ServerVerdict, check_signature_file, refusal_without_numbers,
+};
 pub use self::refusal::{Cause, Refusal};

@@ -10,7 +10,9 @@ use plugsign::disk::Error;
 use plugsign::openpgp::times::show_time;
 use plugsign::openpgp::validity::parse_time;
 use plugsign::openpgp::verdict::{Bad, Reason};
+use plugsign::publisher::as_server::AskedServer;
 use plugsign::publisher::failure::Failure;
+use plugsign::publisher::server_keys::ServerFile;
 use plugsign::publisher::show::shown_user_id;
 use plugsign::publisher::verified::{Answer, By, Line, Verified};
 use plugsign::publisher::verify::Verify;
@@ -43,8 +45,12 @@ pub struct Arguments {
     #[arg(long, value_name = "SIG")]
     signature: Option<PathBuf>,
     /// Say only what the Mattermost server would say, with exactly these key files in this order
-    #[arg(long, requires = "keys")]
+    #[arg(long)]
     as_server: bool,
+    /// With --as-server: the server that has this configuration file. Its built-in keys come first,
+    /// then its key files. --key gives the file of a built-in key
+    #[arg(long, value_name = "CONFIG.JSON", requires = "as_server")]
+    config: Option<PathBuf>,
     /// How many different certificates must have made a good signature: FILE.sig, and
     /// FILE.KEYID.sig by others. Two keys of one certificate count once
     #[arg(long, value_name = "N", default_value = "1", conflicts_with = "as_server")]
@@ -77,11 +83,26 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Verified, Failure> {
     if arguments.signature.is_some() && !is_one {
         return usage("--signature goes with exactly one artifact");
     }
+    let environment = world.variable("MM_CONFIG").unwrap_or_default();
+    let environment = environment.to_string_lossy();
+    let as_server = match (&arguments.config, arguments.as_server) {
+        (Some(config), _) => {
+            let environment = &environment;
+            Some(AskedServer::Configured(ServerFile { config, environment }))
+        }
+        (None, true) if arguments.keys.is_empty() => {
+            return usage(
+                "--as-server needs the server's keys: --key FILE, or --config CONFIG.JSON",
+            );
+        }
+        (None, true) => Some(AskedServer::WithKeyFiles),
+        (None, false) => None,
+    };
     let request = Verify {
         paths: &arguments.paths,
         keys: &arguments.keys,
         signature: arguments.signature.as_deref(),
-        as_server: arguments.as_server,
+        as_server,
         signers: arguments.signers,
         at,
         ignore_missing: arguments.ignore_missing,
@@ -117,6 +138,10 @@ impl Words for Verified {
                 Answer::Bad(bad) => {
                     let (reason, detail) = (bad.reason(), bad.detail());
                     writeln!(out, "{BAD}BAD{BAD:#}   {path}  {reason}: {detail}")?;
+                    for word in &line.server_keys {
+                        let (key, words) = (Safe::text(&word.name), Safe::text(&word.words));
+                        writeln!(out, "      {key}  {}: {words}", word.verdict)?;
+                    }
                 }
                 Answer::Unknown { .. } => {}
             }
@@ -176,7 +201,10 @@ fn by_words(signer: &By, also: &[By]) -> String {
             let user_id = shown_user_id(good.user_id());
             format!("{certificate}  {user_id}  {}", show_time(good.created()))
         }
-        By::Server { key_id } => format!("the server accepts it, by {key_id}"),
+        By::Server { key_id, with: None } => format!("the server accepts it, by {key_id}"),
+        By::Server { key_id, with: Some(key) } => {
+            format!("the server accepts it, by {key_id}, with {}", Safe::text(key))
+        }
     };
     let all: Vec<String> = std::iter::once(signer).chain(also).map(words).collect();
     all.join("  and  ")

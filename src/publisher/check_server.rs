@@ -9,11 +9,11 @@ use serde_json::json;
 use super::Publisher;
 use super::failure::{EXIT_NO, Result, one_line};
 use super::outcome::{Outcome, as_path};
-use super::server_settings::{Setting, meaning_of, table};
+use super::server_settings::{Setting, meaning_of, meaning_of_flags, table};
 use super::show::CertificateView;
 use super::trust::{check_environment, narrowed};
 use crate::disk::server_config::{KeyBytes, ListedKeyFile, ServerConfig};
-use crate::mattermost::config::Settings;
+use crate::mattermost::config::{Config, Settings};
 use crate::mattermost::public_key::read_public_key;
 use crate::mattermost::server::KeyRing;
 use crate::mattermost::standing::Standing;
@@ -109,7 +109,7 @@ impl Publisher<'_> {
         Ok(Checkup {
             config: config.to_owned(),
             settings: table(server.config(), &settings),
-            meaning: meaning(&settings, &keys),
+            meaning: meaning(server.config(), &settings, &keys),
             keys,
         })
     }
@@ -192,12 +192,13 @@ fn expiry(end: Option<SystemTime>, now: SystemTime, min_days: u32) -> (KeyState,
     (state, format!("expires {}", show_time(end)))
 }
 
-fn meaning(settings: &Settings, keys: &[KeyCheckup]) -> Vec<String> {
+fn meaning(config: &Config, settings: &Settings, keys: &[KeyCheckup]) -> Vec<String> {
     let accepted = || keys.iter().filter(|key| key.server_accepts == Some(true));
     let is_good = |key: &&KeyCheckup| matches!(key.state, KeyState::Good | KeyState::Expiring);
     let refused = accepted().filter(|key| !is_good(key));
     let refused: Vec<String> = refused.map(|key| Safe::text(&key.name).to_string()).collect();
     let mut lines = meaning_of(settings, accepted().count(), accepted().filter(is_good).count());
+    lines.extend(meaning_of_flags(config, settings));
     if !refused.is_empty() {
         lines.push(format!(
             "The server also accepts signatures by these, which the publisher's policy refuses: {}.",

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::mattermost::built_in::{CUSTOM_KEYS_FLAG, MFI_FLAG};
 use crate::mattermost::config::{Config, DEFAULT_MARKETPLACE, Settings};
 
 /// A setting, and whether it is the server's default.
@@ -76,4 +77,31 @@ pub(super) fn meaning_of(settings: &Settings, accepted: usize, good: usize) -> V
     }
     lines.push("Variables MM_PLUGINSETTINGS_... of the server's environment override the file.");
     lines.into_iter().map(str::to_string).collect()
+}
+
+/// Says what the feature flags in the file mean, which decide about keys.
+pub(super) fn meaning_of_flags(config: &Config, settings: &Settings) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(is_on) = config.feature_flag(MFI_FLAG) {
+        let what = if is_on { "also has the MFI key" } else { "does not have the MFI key" };
+        lines.push(format!("The server {what} ({MFI_FLAG} is {is_on})."));
+    }
+    match config.feature_flag(CUSTOM_KEYS_FLAG) {
+        Some(true) => {
+            let upload = match settings.require_signature {
+                true => "An upload may bring its signature, although signatures are required.",
+                false => "An upload may bring its signature.",
+            };
+            lines.push(format!(
+                "Administrators can add and remove keys while the server runs \
+                 ({CUSTOM_KEYS_FLAG} is true, if this server knows it). {upload}"
+            ));
+        }
+        Some(false) => lines.push(format!(
+            "Keys come from this file alone, and uploads bring no signature ({CUSTOM_KEYS_FLAG} is \
+             false)."
+        )),
+        None => {}
+    }
+    lines
 }

@@ -60,6 +60,8 @@ fn every_document_follows_its_schema_and_every_schema_has_a_document() {
         "verify --key organisation.asc dist",
         "verify --as-server --key organisation.asc dist/com.example.plugin-1.2.0.tar.gz",
         "verify --as-server --key junk dist/com.example.plugin-1.2.0.tar.gz",
+        "verify --as-server --config config.json dist/com.example.plugin-1.2.0.tar.gz",
+        "check --config config.json dist",
         "verify dist",
         "verify --key organisation.asc dist/missing.tar.gz",
         "list",

@@ -113,7 +113,11 @@ impl BundleFile {
         }
     }
 
-    fn pass<T>(&mut self, read: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> Result<T> {
+    /// Reads it once, from its start. Fails if it changes meanwhile.
+    pub(crate) fn pass<T>(
+        &mut self,
+        read: impl FnOnce(&mut dyn Read) -> io::Result<T>,
+    ) -> Result<T> {
         self.file.seek(SeekFrom::Start(0)).map_err(Error::io("read", &self.path))?;
         let value = read(&mut self.file).map_err(Error::io("read", &self.path))?;
         let after = self.file.metadata().map_err(Error::io("read", &self.path))?;

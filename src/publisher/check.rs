@@ -7,15 +7,20 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::Publisher;
+use super::check_for_server::{self, OnServer, size_words};
 use super::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, Result};
-use super::outcome::Outcome;
-use super::show::shown_user_id;
+use super::outcome::{Outcome, as_paths};
+use super::server_keys::{ServerFile, ServerKeys};
+use super::show::{shown_user_id, warn_of_archives};
 use super::watch::Watch;
 use crate::disk;
+use crate::disk::artifact::Artifact;
 use crate::disk::bundle::{Beside, BundleFile, BundleVerdict};
 use crate::disk::file::Links;
+use crate::disk::release::{Release, Selection};
 use crate::judge::Judge;
-use crate::mattermost::bundle::Bundle;
+use crate::mattermost::bundle::{Bundle, MACOS_FILES, NO_MANIFEST};
+use crate::mattermost::config::DEFAULT_MAX_FILE_SIZE;
 use crate::mattermost::server;
 use crate::mattermost::shape::shape;
 use crate::openpgp::ids::{Fingerprint, KeyId};
@@ -31,6 +36,21 @@ pub struct Checked {
     /// Whether anybody's signatures count.
     #[serde(skip)]
     pub has_signers: bool,
+    /// The archives of folders that are no plugins.
+    #[serde(serialize_with = "as_paths")]
+    pub passed_over: Vec<PathBuf>,
+}
+
+/// What is to be checked, and how.
+pub struct Check<'a> {
+    /// Bundles, and folders with bundles.
+    pub paths: &'a [PathBuf],
+    /// Whose signatures count: key files, and keys of the home.
+    pub keys: &'a [String],
+    /// Whether it is an error that no signature was verified.
+    pub require_signature: bool,
+    /// The server that is asked about.
+    pub server: Option<ServerFile<'a>>,
 }
 
 /// What there is to say of one bundle.
@@ -47,6 +67,8 @@ pub struct Seen {
     pub bundle: Bundle,
     /// The signature.
     pub signature: BundleSignature,
+    /// What the server does that was asked about.
+    pub on_server: Option<OnServer>,
 }
 
 /// The signature beside a bundle.
@@ -85,43 +107,52 @@ pub enum BundleSignature {
 /// The code of the finding that there is no signature beside the bundle.
 pub const NO_SIGNATURE: &str = "no-signature";
 
-/// `FileSettings.MaxFileSize` as servers come.
-const UPLOAD_LIMIT: u64 = 100 * 1024 * 1024;
-
 impl Publisher<'_> {
     /// Looks at bundles, and at signatures as [`Publisher::verify`] does. If nobody's count, none
-    /// is verified; `require_signature` makes that an error. A bundle's line says what is wrong
-    /// with it. Fails if it is unclear whose signatures count.
-    pub fn check(
-        &self,
-        bundles: Vec<PathBuf>,
-        keys: &[String],
-        require_signature: bool,
-    ) -> Result<Checked> {
-        let judge = match self.accepted(keys)?.judge(self.policy()) {
+    /// is verified; `require_signature` makes that an error. Of folders, those archives are taken
+    /// that are plugins. A bundle's line says what is wrong with it. Fails if it is unclear whose
+    /// signatures count, or if the server's configuration cannot be read.
+    pub fn check(&self, check: &Check<'_>) -> Result<Checked> {
+        let judge = match self.accepted(check.keys)?.judge(self.policy()) {
             Err(Failure::NobodyTrusted) => None,
             judge => Some(judge?),
         };
-        let line = |path: PathBuf| {
-            let mut result = look(&path, judge.as_ref());
-            if let (Ok(seen), true) = (&mut result, require_signature) {
+        let server = check.server.map(|server| self.server_keys(server, &[])).transpose()?;
+        let release = Release::to_sign(check.paths, &Selection::new(&["*.tar.gz".into()], &[])?);
+        warn_of_archives(&release, self.watch);
+        let (mut bundles, mut passed_over) = (Vec::new(), Vec::new());
+        for Artifact { path, root, .. } in release.artifacts {
+            let mut result = look(&path, judge.as_ref(), server.as_ref());
+            if let (Ok(seen), true) = (&mut result, check.require_signature) {
                 seen.require_signature();
             }
-            CheckedBundle { path, result: result.map_err(Failure::from) }
-        };
-        let bundles = bundles.into_iter().map(line).collect();
-        Ok(Checked { bundles, has_signers: judge.is_some() })
+            match result {
+                Ok(seen) if root.is_some() && seen.is_something_else() => passed_over.push(path),
+                result => {
+                    bundles.push(CheckedBundle { path, result: result.map_err(Failure::from) })
+                }
+            }
+        }
+        let unreadable = release.unreadable.into_iter();
+        bundles.extend(
+            unreadable.map(|(path, error)| CheckedBundle { path, result: Err(error.into()) }),
+        );
+        Ok(Checked { bundles, has_signers: judge.is_some(), passed_over })
     }
 }
 
 /// Looks at one bundle and its signature. Fails if one of them is unreadable, or changes meanwhile.
-pub fn look(path: &Path, judge: Option<&Judge>) -> disk::Result<Seen> {
+pub(super) fn look(
+    path: &Path,
+    judge: Option<&Judge>,
+    server: Option<&ServerKeys>,
+) -> disk::Result<Seen> {
     let mut file = BundleFile::open(path, Links::Follow)?;
     let mut bundle = file.inspect()?;
-    if file.size() > UPLOAD_LIMIT {
+    if file.size() > DEFAULT_MAX_FILE_SIZE && server.is_none() {
         bundle.findings.warning(
             "upload-limit",
-            format!("it has more than {} MiB", UPLOAD_LIMIT >> 20),
+            format!("it has more than {}", size_words(DEFAULT_MAX_FILE_SIZE)),
             "servers refuse to upload it unless FileSettings.MaxFileSize is raised",
         );
     }
@@ -144,7 +175,9 @@ pub fn look(path: &Path, judge: Option<&Judge>) -> disk::Result<Seen> {
     if let Some((what, consequence)) = problem {
         bundle.findings.error("bad-signature", what, consequence);
     }
-    Ok(Seen { bundle, signature })
+    let ask = |server| check_for_server::ask(server, &mut file, &mut bundle.findings);
+    let on_server = server.map(ask).transpose()?;
+    Ok(Seen { bundle, signature, on_server })
 }
 
 /// What is wrong with a signature, and what comes of it.
@@ -197,6 +230,12 @@ impl Seen {
         }
     }
 
+    /// Returns whether it is an archive that was read to its end, and holds no plugin.
+    fn is_something_else(&self) -> bool {
+        let mut errors = self.bundle.findings.errors();
+        !self.bundle.holds_manifest && errors.all(|error| error.code == NO_MANIFEST)
+    }
+
     /// Makes it an error that no signature was verified.
     fn require_signature(&mut self) {
         let what = match self.signature {
@@ -213,7 +252,7 @@ impl Seen {
 impl Outcome for Checked {
     fn exit(&self) -> u8 {
         let is_bad = |seen: &Seen| seen.bundle.findings.errors().next().is_some();
-        if self.bundles.iter().any(|line| line.result.is_err()) {
+        if self.bundles.is_empty() || self.bundles.iter().any(|line| line.result.is_err()) {
             EXIT_COULD_NOT
         } else if self.bundles.iter().flat_map(|line| &line.result).any(is_bad) {
             EXIT_NO
@@ -227,7 +266,7 @@ impl Serialize for CheckedBundle {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let path = path_text(&self.path);
         let fields = match &self.result {
-            Ok(seen @ Seen { bundle, signature }) => json!({
+            Ok(seen @ Seen { bundle, signature, on_server }) => json!({
                 "path": path,
                 "verdict": seen.verdict(),
                 "manifest": bundle.manifest.as_ref().map(|manifest| json!({
@@ -237,6 +276,7 @@ impl Serialize for CheckedBundle {
                     "min_server_version": manifest.min_server_version,
                 })),
                 "signature": signature,
+                "on_server": on_server,
                 "findings": bundle.findings.iter().collect::<Vec<_>>(),
                 "left_out": bundle.findings.left_out(),
             }),
@@ -262,8 +302,10 @@ pub fn warn_of_bundles<'a>(paths: impl Iterator<Item = &'a Path>, watch: &dyn Wa
             continue;
         }
         let Ok(bundle) = file.inspect() else { continue };
+        let from_macos = bundle.findings.iter().find(|finding| finding.code == MACOS_FILES);
         let mut errors = bundle.findings.errors();
-        if let (true, Some(first)) = (bundle.is_plugin, errors.next()) {
+        let first = errors.next().or(from_macos);
+        if let (true, Some(first)) = (bundle.is_plugin, first) {
             let more = match errors.count() {
                 0 => String::new(),
                 more => format!(" (and {more} more: plugsign check)"),

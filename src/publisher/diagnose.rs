@@ -149,7 +149,7 @@ fn bundle(path: &Path, own: Option<&Certificate>, publisher: &Publisher<'_>) -> 
         true => Ok(None),
         false => accepted.judge(publisher.policy()).map(Some),
     };
-    let seen = match judge.and_then(|judge| Ok(look(path, judge.as_ref())?)) {
+    let seen = match judge.and_then(|judge| Ok(look(path, judge.as_ref(), None)?)) {
         Ok(seen) => seen,
         Err(failure) => {
             let mend = "name the bundle that was built: --bundle FILE";

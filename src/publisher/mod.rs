@@ -10,6 +10,7 @@ pub mod as_server;
 pub mod ask;
 pub mod change;
 pub mod check;
+pub mod check_for_server;
 pub mod check_marketplace;
 pub mod check_server;
 mod cleartext;

@@ -12,6 +12,7 @@ mod config;
 mod documents;
 mod keys;
 mod marketplace;
+mod one_server;
 mod refusals;
 mod server;
 mod swapped;

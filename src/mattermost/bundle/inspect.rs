@@ -6,16 +6,18 @@ use super::archive;
 use super::finding::Findings;
 use super::manifest::{MANIFEST_NAMES, MAX_MANIFEST, Manifest};
 use super::platform::Platform;
-use super::rules;
+use super::rules::{self, Lost};
 
 /// What there is to say of a bundle.
 #[derive(Clone, Debug)]
 pub struct Bundle {
     /// Its manifest, if the server would find and read one.
     pub manifest: Option<Manifest>,
-    /// Whether there is a manifest, readable or not. Without one it is no plugin, and nobody says
-    /// that it should be one.
+    /// Whether there is a manifest, readable or not, or one that only files of macOS hide. Without
+    /// one it is no plugin, and nobody says that it should be one.
     pub is_plugin: bool,
+    /// Whether there is a manifest anywhere in it, also where the server does not look.
+    pub holds_manifest: bool,
     /// The folder that holds the plugin, with a slash at its end, or "".
     pub root: String,
     /// What is wrong with it.
@@ -28,19 +30,23 @@ pub fn inspect(bundle: impl Read, name: &str) -> io::Result<Bundle> {
     let mut findings = Findings::default();
     let contents = archive::read(bundle, &mut findings)?;
     let root = contents.root();
-    let mut bundle = Bundle { manifest: None, is_plugin: false, root, findings };
+    let (is_plugin, holds_manifest) = (false, false);
+    let mut bundle = Bundle { manifest: None, is_plugin, holds_manifest, root, findings };
     let found = MANIFEST_NAMES.iter().find_map(|manifest| {
         let path = format!("{}{manifest}", bundle.root);
         Some((*manifest, contents.file(&path)?, contents.captured(&path)))
     });
-    let findings = &mut bundle.findings;
     let Some((file, mode, bytes)) = found else {
         if !contents.cut_short {
-            rules::no_manifest(&contents, findings);
+            let lost = rules::no_manifest(&contents, &mut bundle.findings);
+            bundle.holds_manifest = lost != Lost::Nowhere;
+            bundle.is_plugin = lost == Lost::BehindMacosFiles;
         }
         return Ok(bundle);
     };
-    bundle.is_plugin = true;
+    (bundle.is_plugin, bundle.holds_manifest) = (true, true);
+    let findings = &mut bundle.findings;
+    rules::check_macos(&contents, findings);
     if mode & 0o400 == 0 {
         findings.error(
             "bad-manifest",

@@ -20,4 +20,5 @@ pub use self::finding::{Finding, Findings, Severity};
 pub use self::inspect::{Bundle, inspect};
 pub use self::manifest::{MANIFEST_NAMES, MAX_MANIFEST, Manifest};
 pub use self::platform::Platform;
+pub use self::rules::{MACOS_FILES, NO_MANIFEST};
 pub use self::stream::{MAX_ENTRIES, MAX_UNPACKED};

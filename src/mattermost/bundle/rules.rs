@@ -8,16 +8,33 @@ use super::manifest::{MANIFEST_NAMES, Manifest, ServerPart};
 use super::platform::Platform;
 use crate::mattermost::valid::{is_valid_id, is_web_address};
 
+/// The code of the finding that the server finds no manifest.
+pub const NO_MANIFEST: &str = "no-manifest";
+
+/// The code of the finding that macOS put files of its own into the archive.
+pub const MACOS_FILES: &str = "macos-files";
+
+/// Where there is a manifest that the server does not find.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// There is none.
+    Nowhere,
+    /// In a folder where the server does not look.
+    Elsewhere,
+    /// In the plugin's folder, which would be the only one without the files of macOS.
+    BehindMacosFiles,
+}
+
 /// Says that the server finds no manifest, and where there is one.
-pub(super) fn no_manifest(contents: &Contents, findings: &mut Findings) {
+pub(super) fn no_manifest(contents: &Contents, findings: &mut Findings) -> Lost {
     let elsewhere = contents
         .files()
         .find(|path| MANIFEST_NAMES.contains(&path.rsplit('/').next().unwrap_or_default()));
     let top = contents.top_names();
+    let from_macos = elsewhere.is_some() && top.iter().any(|name| name.starts_with("._"));
     let what = match elsewhere {
         None => "there is no plugin.json, plugin.yaml or plugin.yml".to_string(),
         Some(path) => {
-            let from_macos = top.iter().any(|name| name.starts_with("._"));
             let why = match from_macos {
                 true => "macOS put ._ files beside its folder: use tar --disable-copyfile",
                 false if top.len() > 1 => "its folder is not the only thing at the top",
@@ -26,7 +43,25 @@ pub(super) fn no_manifest(contents: &Contents, findings: &mut Findings) {
             format!("{path} is not where the server looks: {why}")
         }
     };
-    findings.error("no-manifest", what, "the server does not install it");
+    findings.error(NO_MANIFEST, what, "the server does not install it");
+    match elsewhere {
+        None => Lost::Nowhere,
+        Some(_) if from_macos => Lost::BehindMacosFiles,
+        Some(_) => Lost::Elsewhere,
+    }
+}
+
+/// Warns of the files in which macOS keeps attributes of other files.
+pub(super) fn check_macos(contents: &Contents, findings: &mut Findings) {
+    let name = |path: &str| path.rsplit('/').next().is_some_and(|name| name.starts_with("._"));
+    let found = contents.files().filter(|path| name(path)).count();
+    if found > 0 {
+        findings.warning(
+            MACOS_FILES,
+            format!("macOS put ._ files into it ({found})"),
+            "the server unpacks them too: use tar --disable-copyfile",
+        );
+    }
 }
 
 /// Checks what the manifest says. The identifier decides whether the server installs it. Then

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use plugsign::mattermost::bundle::{Finding, Severity};
-use plugsign::publisher::check::{BundleSignature, Checked, CheckedBundle};
+use plugsign::publisher::check::{BundleSignature, Check, Checked, CheckedBundle};
+use plugsign::publisher::check_for_server::OnServer;
 use plugsign::publisher::failure::Failure;
+use plugsign::publisher::server_keys::ServerFile;
 use plugsign::text::Safe;
 
 use crate::edge::asking::Asking;
@@ -25,26 +27,34 @@ use crate::edge::world::World;
 /// signature, else with 0. With --require-signature, only `good` exits with 0.
 #[derive(Args)]
 pub struct Arguments {
-    /// Plugin bundles: *.tar.gz
+    /// Plugin bundles (*.tar.gz), and folders with them
     #[arg(value_name = "BUNDLE", required = true)]
     bundles: Vec<PathBuf>,
     /// Accept signatures by this certificate file or key of the home. Without it, those by the
     /// trusted certificates and the home's own secret keys count
     #[arg(long = "key", value_name = "FILE|KEY")]
     keys: Vec<String>,
+    /// Also ask the server that has this configuration file: would its keys and settings let it
+    /// install the bundle?
+    #[arg(long, value_name = "CONFIG.JSON")]
+    config: Option<PathBuf>,
     /// Say no if a bundle has no signature or its signer is not known
     #[arg(long)]
     require_signature: bool,
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
-    let Arguments { bundles, keys, require_signature } = arguments;
+    let Arguments { bundles, keys, config, require_signature } = arguments;
     if bundles.iter().any(|path| is_dash(path)) {
         return usage(
             "check takes files, not standard input, because it also checks a bundle's name",
         );
     }
-    world.publisher(&Asking::new(world)).check(bundles, &keys, require_signature)
+    let environment = world.variable("MM_CONFIG").unwrap_or_default();
+    let environment = &environment.to_string_lossy();
+    let server = config.as_deref().map(|config| ServerFile { config, environment });
+    let check = Check { paths: &bundles, keys: &keys, require_signature, server };
+    world.publisher(&Asking::new(world)).check(&check)
 }
 
 impl Words for Checked {
@@ -64,6 +74,9 @@ impl Words for Checked {
                 write!(out, "  {id} {version}")?;
             }
             writeln!(out, "  {}", signature_words(&seen.signature))?;
+            if let Some(on_server) = &seen.on_server {
+                writeln!(out, "  this server: {}", server_words(on_server))?;
+            }
             for Finding { severity, what, consequence, .. } in findings.iter() {
                 let level = match severity {
                     Severity::Error => "error",
@@ -80,6 +93,9 @@ impl Words for Checked {
     }
 
     fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        for path in &self.passed_over {
+            writeln!(talk, "{} is passed over: it is no plugin", Safe::path(path))?;
+        }
         let is_unjudged = |line: &CheckedBundle| {
             let seen = line.result.as_ref();
             seen.is_ok_and(|seen| matches!(seen.signature, BundleSignature::NotVerified { .. }))
@@ -94,10 +110,24 @@ impl Words for Checked {
     }
 
     fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
+        if self.bundles.is_empty() {
+            writeln!(talk, "there is nothing to check: no plugin bundles (*.tar.gz)")?;
+        }
         self.bundles.iter().try_for_each(|line| match &line.result {
             Ok(_) => Ok(()),
             Err(failure) => cannot(talk, "cannot check", &line.path, failure),
         })
+    }
+}
+
+fn server_words(server: &OnServer) -> String {
+    let signature = match &server.accepted_by {
+        Some(key) => format!("accepts its signature with {}", Safe::text(key)),
+        None => "accepts no signature of it".into(),
+    };
+    match &server.upload_refused {
+        Some(why) => format!("{signature}; refuses an upload: {why}"),
+        None => format!("{signature}; takes an upload"),
     }
 }
 

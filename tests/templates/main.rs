@@ -2,13 +2,24 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod components;
+mod yaml;
 
 use std::collections::BTreeSet;
 use std::fs;
 
+use globset::GlobBuilder;
+use serde_json::Value;
+
 use common::peers::peer;
 use common::sandbox::{PASSPHRASE, Sandbox};
+use yaml::{documents, texts};
+
+/// The fingerprint of the example organisation's key.
+const SIGNER: &str = "422C3263DAD32FE2CF7D5022652BA63A30944AB3";
 
 /// A plugin's working copy after `make dist`, with the certificate that the templates ask for.
 fn plugin() -> Sandbox {
@@ -25,33 +36,41 @@ fn secrets(key: &str) -> [(&str, &str); 2] {
     [("PLUGSIGN_KEY", key), ("PLUGSIGN_PASSPHRASE", PASSPHRASE)]
 }
 
-/// Returns what a workflow runs: what stands after `run:`, lines of it beneath, or list items that
-/// are no mappings.
+/// Returns what a workflow of GitHub runs, or a job of GitLab.
 fn steps(template: &str) -> Vec<String> {
-    let indent = |line: &str| line.len() - line.trim_start().len();
-    let mut steps = Vec::new();
-    let mut lines = template.lines().filter(|line| !line.trim().starts_with('#')).peekable();
-    while let Some(line) = lines.next() {
-        let text = line.trim();
-        match text.strip_prefix("run: ").or_else(|| text.strip_prefix("- ")) {
-            Some("|") => {
-                let mut block = String::new();
-                while let Some(more) = lines.next_if(|more| indent(more) > indent(line)) {
-                    block.push_str(more.trim());
-                    block.push('\n');
-                }
-                steps.push(block);
-            }
-            Some(step) if step.split(' ').next().is_some_and(|word| PROGRAMS.contains(&word)) => {
-                steps.push(step.to_string());
-            }
-            _ => {}
-        }
+    let document = documents(template).remove(0);
+    let job = &document["release"];
+    if job.is_object() {
+        return [texts(&job["before_script"]), texts(&job["script"])].concat();
     }
-    steps
+    let steps = document["jobs"]["release"]["steps"].as_array().unwrap().iter();
+    steps.filter_map(|step| Some(step["run"].as_str()?.to_string())).collect()
 }
 
-const PROGRAMS: [&str; 4] = ["plugsign", "make", "cargo", "gh"];
+/// Returns the files that a job of GitLab keeps: what lies beneath its paths, and is not excluded.
+fn kept(sandbox: &Sandbox, artifacts: &Value) -> BTreeSet<String> {
+    let matcher = |glob: &String| {
+        let glob = GlobBuilder::new(glob).literal_separator(true).build().unwrap();
+        glob.compile_matcher()
+    };
+    let paths = texts(&artifacts["paths"]);
+    let excluded: Vec<_> = texts(&artifacts["exclude"]).iter().map(matcher).collect();
+    let files = sandbox.must("find . -type f | sed 's,^[.]/,,'").out();
+    let files = files.lines().filter(|file| {
+        let is_path = |path: &String| path.ends_with('/') && file.starts_with(path.as_str());
+        paths.iter().any(|path| is_path(path) || matcher(path).is_match(file))
+            && !excluded.iter().any(|glob| glob.is_match(file))
+    });
+    files.map(str::to_string).collect()
+}
+
+/// Takes the example organisation's key into the home.
+fn import(sandbox: &Sandbox) {
+    sandbox.must(&format!(
+        "plugsign import '{}/keys-example/organisation.secret.asc'",
+        env!("CARGO_MANIFEST_DIR")
+    ));
+}
 
 const INSTALLED: &str =
     "cargo install --locked --git https://git.example.org/plugsign --rev c0ffee plugsign";
@@ -90,10 +109,10 @@ fn run(sandbox: &Sandbox, template: &str, variables: &[(&str, &str)]) -> String 
 #[test]
 fn the_github_workflow_signs_verifies_and_publishes_all_that_it_signed() {
     let sandbox = checkout();
-    let key = include_str!("../keys-example/organisation.secret.asc");
+    let key = include_str!("../../keys-example/organisation.secret.asc");
     let mut variables = secrets(key).to_vec();
     variables.push(("GITHUB_REF_NAME", "v1.2.0"));
-    let ran = run(&sandbox, include_str!("../templates/github-actions.yml"), &variables);
+    let ran = run(&sandbox, include_str!("../../templates/github-actions.yml"), &variables);
     let (zip, tar) = ("dist/com.example.other-1.0.0.zip", "dist/com.example.plugin-1.2.0.tar.gz");
     let published = format!("gh release create v1.2.0 {zip} {zip}.sig {tar} {tar}.sig\n");
     assert_eq!(ran, format!("{INSTALLED}\nmake dist\n{published}"));
@@ -102,25 +121,29 @@ fn the_github_workflow_signs_verifies_and_publishes_all_that_it_signed() {
 #[test]
 fn the_gitlab_job_signs_and_verifies_with_the_key_on_one_line() {
     use base64::Engine;
-    let template = include_str!("../templates/gitlab-ci.yml");
+    let template = include_str!("../../templates/gitlab-ci.yml");
     let sandbox = checkout();
     let key = base64::engine::general_purpose::STANDARD
-        .encode(include_str!("../keys-example/organisation.secret.asc"));
+        .encode(include_str!("../../keys-example/organisation.secret.asc"));
     let ran = run(&sandbox, template, &secrets(&key));
     assert_eq!(ran, format!("{INSTALLED}\nmake dist\n"));
-    // Whatever was signed is kept, with its signature.
-    let kept = template.lines().filter_map(|line| line.trim().strip_prefix("- dist/"));
-    let kept: Vec<String> = kept.map(|glob| format!("dist/{glob}")).collect();
-    let listed = sandbox.sh(&format!("ls {} 2> missing || :", kept.join(" "))).out();
-    assert_eq!(listed.lines().collect::<BTreeSet<_>>().len(), 4, "{listed}");
+    // Whatever was signed is kept, with its signature and the lists.
+    sandbox.must(
+        "touch dist/y.deb dist/SHA256SUMS; mkdir -p dist/p/server; touch dist/p/server/plugin",
+    );
+    let kept = kept(&sandbox, &documents(template)[0]["release"]["artifacts"]);
+    let (zip, tar) = ("dist/com.example.other-1.0.0.zip", "dist/com.example.plugin-1.2.0.tar.gz");
+    let signatures = [zip, tar].map(|file| format!("{file}.sig"));
+    let all = [zip, tar, "dist/y.deb", "dist/SHA256SUMS", &signatures[0], &signatures[1]];
+    assert_eq!(kept, all.map(str::to_string).into());
 }
 
 #[test]
 fn a_ci_installs_the_sources_that_were_looked_at() {
     // Whoever registers the name at a registry would sign other people's releases.
     let templates = [
-        include_str!("../templates/github-actions.yml"),
-        include_str!("../templates/gitlab-ci.yml"),
+        include_str!("../../templates/github-actions.yml"),
+        include_str!("../../templates/gitlab-ci.yml"),
     ];
     for template in templates {
         let install: Vec<&str> =
@@ -146,11 +169,7 @@ fn the_makefile_include_signs_and_verifies() {
         "all: sign verify-dist\n.PHONY: dist\ndist:\n\t@echo building\ninclude plugsign.mk\n",
     )
     .unwrap();
-    let import = sandbox.sh(&format!(
-        "plugsign import '{}/keys-example/organisation.secret.asc'",
-        env!("CARGO_MANIFEST_DIR")
-    ));
-    assert!(import.is_ok(), "{}", import.shown());
+    import(&sandbox);
     let signed = sandbox.sh("make PLUGSIGN_SIGNER=releases@example.org");
     assert!(signed.is_ok(), "{}", signed.shown());
     assert!(sandbox.path("dist/com.example.plugin-1.2.0.tar.gz.sig").exists());
@@ -160,8 +179,26 @@ fn the_makefile_include_signs_and_verifies() {
 }
 
 #[test]
+fn the_makefile_include_refuses_an_artifact_that_is_not_signed() {
+    if peer("make").is_none() {
+        return;
+    }
+    let sandbox = plugin();
+    sandbox.copy("templates/plugsign.mk", "plugsign.mk");
+    sandbox.write("Makefile", ".PHONY: dist\ndist:\ninclude plugsign.mk\n");
+    import(&sandbox);
+    sandbox.must("make sign verify-dist");
+    for name in ["y.deb", "y.rpm", "Y.AppImage", "y.whl", "y.iso"] {
+        sandbox.write(format!("dist/{name}"), "x");
+        let refused = sandbox.sh("make verify-dist");
+        assert!(!refused.is_ok() && refused.out().contains(name), "{}", refused.shown());
+        sandbox.must(&format!("rm dist/{name}"));
+    }
+}
+
+#[test]
 fn the_announcement_has_a_place_for_everything_and_its_commands_work() {
-    let template = include_str!("../templates/announcement.md");
+    let template = include_str!("../../templates/announcement.md");
     let sandbox = plugin();
     let listed = sandbox.sh(&format!(
         "plugsign import '{0}/keys-example/organisation.asc' >/dev/null && plugsign list --json",

@@ -15,9 +15,10 @@ use crate::commands::{
     man, marketplace, passwd, refresh, revoke, rotate, sign, sopv, trust, user_ids, verify,
 };
 use crate::edge::global::Global;
+use crate::edge::output::write_json;
 use crate::edge::report::{Report, usage};
 use crate::edge::streams;
-use crate::edge::terminal::{say, write_json};
+use crate::edge::terminal::say;
 use crate::edge::world::World;
 use crate::gpg::{self, Personality};
 

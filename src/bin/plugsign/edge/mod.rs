@@ -8,6 +8,7 @@ mod echo;
 pub mod global;
 pub mod identity;
 pub mod keys;
+pub mod output;
 mod progress;
 pub mod report;
 pub mod signals;

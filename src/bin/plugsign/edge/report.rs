@@ -6,7 +6,9 @@ use std::path::Path;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::outcome::Outcome;
 use plugsign::text::Safe;
-use serde_json::{Map, Value};
+use serde::Serialize;
+
+use super::output::write_json;
 
 /// The words for an outcome.
 pub trait Words {
@@ -24,21 +26,30 @@ pub trait Words {
     }
 }
 
+/// A command's JSON document.
+#[derive(Serialize)]
+struct Document<'a, T> {
+    schema: u8,
+    command: &'a str,
+    ok: bool,
+    exit: u8,
+    #[serde(flatten)]
+    outcome: &'a T,
+}
+
 /// A command's result: an outcome, and the words for it.
 pub trait Report: Words {
-    /// Returns the same as fields of the JSON document.
-    fn json(&self) -> Map<String, Value>;
+    /// Writes the same as a JSON document to standard output.
+    fn write_json(&self, command: &str) -> io::Result<()>;
 
     /// Returns the exit code.
     fn exit(&self) -> u8;
 }
 
 impl<T: Outcome + Words> Report for T {
-    fn json(&self) -> Map<String, Value> {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(fields)) => fields,
-            _ => Map::new(),
-        }
+    fn write_json(&self, command: &str) -> io::Result<()> {
+        let exit = Outcome::exit(self);
+        write_json(&Document { schema: 1, command, ok: exit == 0, exit, outcome: self })
     }
 
     fn exit(&self) -> u8 {

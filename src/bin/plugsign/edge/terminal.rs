@@ -7,13 +7,12 @@ use std::process::ExitCode;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use plugsign::publisher::failure::{EXIT_COULD_NOT, Failure};
-use plugsign::text::is_unsafe;
 use rpassword::{ConfigBuilder, read_password_with_config};
-use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::edge::echo::{self, Quiet};
 use crate::edge::global::{Color, Global};
+use crate::edge::output::{Text, write_json};
 use crate::edge::report::Report;
 use crate::edge::streams;
 
@@ -70,16 +69,9 @@ impl Terminal {
 
     /// Shows a report and returns the exit code that says the same.
     pub fn show(&self, command: &str, report: &dyn Report) -> ExitCode {
-        let shown = if self.json {
-            let mut document = serde_json::Map::new();
-            document.insert("schema".into(), 1.into());
-            document.insert("command".into(), command.into());
-            document.insert("ok".into(), (report.exit() == 0).into());
-            document.insert("exit".into(), report.exit().into());
-            document.extend(report.json());
-            write_json(&Value::Object(document))
-        } else {
-            self.show_text(report)
+        let shown = match self.json {
+            true => report.write_json(command),
+            false => self.show_text(report),
         };
         match shown {
             Ok(()) => ExitCode::from(report.exit()),
@@ -92,9 +84,9 @@ impl Terminal {
     }
 
     fn show_text(&self, report: &dyn Report) -> io::Result<()> {
-        let mut text = Vec::new();
-        report.results(&mut text)?;
-        let written = self.write_text(&text);
+        let has_colors = self.choice(&io::stdout()) != ColorChoice::Never;
+        let mut out = Text::new(has_colors);
+        let written = report.results(&mut out).and_then(|()| out.flush());
         let mut talk = Vec::new();
         report.problems(&mut talk)?;
         // If the reader is gone, a summary would mislead. Problems are still true.
@@ -103,17 +95,6 @@ impl Terminal {
         }
         let _ = self.err().write_all(&talk);
         written
-    }
-
-    /// Writes text to standard output. Without text, a closed output is no error.
-    fn write_text(&self, text: &[u8]) -> io::Result<()> {
-        if text.is_empty() {
-            return Ok(());
-        }
-        let out = streams::output()?;
-        let choice = self.choice(&out);
-        let mut out = AutoStream::new(out, choice);
-        out.write_all(text).and_then(|()| out.flush())
     }
 
     /// Shows why there is no report and returns the exit code.
@@ -156,34 +137,6 @@ impl Terminal {
 /// Says a line before there is a [`Terminal`].
 pub fn say(words: &str) {
     let _ = writeln!(io::stderr(), "{words}");
-}
-
-/// Prints a JSON document, its members in the order of their names.
-pub fn write_json(document: &Value) -> io::Result<()> {
-    let mut document = document.clone();
-    document.sort_all_objects();
-    let mut text = serde_json::to_string_pretty(&document)?;
-    text.push('\n');
-    let text = tame_json(&text);
-    let mut out = streams::output()?;
-    out.write_all(text.as_bytes())?;
-    out.flush()
-}
-
-/// Escapes as `\uXXXX` what serde_json leaves raw although a terminal obeys or hides it. Except
-/// line ends, all of it stands within strings, so the document says the same.
-fn tame_json(text: &str) -> String {
-    let mut tame = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character != '\n' && is_unsafe(character) {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                tame.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            tame.push(character);
-        }
-    }
-    tame
 }
 
 /// A conversation on the controlling terminal, whatever standard input and output are.

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use zeroize::Zeroizing;
@@ -24,24 +25,24 @@ use crate::openpgp::verdict::{Bad, Reason};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Artifact {
     /// Where it is.
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     /// The folder whose walk found it. None if it was named itself.
-    pub root: Option<PathBuf>,
+    pub root: Option<Arc<Path>>,
     /// The signature file that was named for it.
-    pub signature: Option<PathBuf>,
+    pub signature: Option<Arc<Path>>,
     /// Whether it is a text with its signature in it, which stands for itself.
     pub is_cleartext: bool,
 }
 
 impl Artifact {
     /// Returns a file that was found when a folder was walked.
-    pub fn found(path: PathBuf, root: &Path) -> Artifact {
-        Artifact { root: Some(root.to_owned()), ..Artifact::named(path) }
+    pub fn found(path: impl Into<Arc<Path>>, root: &Arc<Path>) -> Artifact {
+        Artifact { root: Some(root.clone()), ..Artifact::named(path) }
     }
 
     /// Returns a file that was named itself.
-    pub fn named(path: PathBuf) -> Artifact {
-        Artifact { path, root: None, signature: None, is_cleartext: false }
+    pub fn named(path: impl Into<Arc<Path>>) -> Artifact {
+        Artifact { path: path.into(), root: None, signature: None, is_cleartext: false }
     }
 
     /// Returns whether it is a list of checksums, by its name.
@@ -83,7 +84,7 @@ impl Artifact {
             let canonical =
                 |path: &Path| path.canonicalize().map_err(Error::io("read", &self.path));
             if !canonical(&self.path)?.starts_with(canonical(folder_of(&self.path))?) {
-                return Err(Error::LinkOutside(self.path.clone()));
+                return Err(Error::LinkOutside(self.path.to_path_buf()));
             }
         }
         let (file, metadata) = open_regular(&self.path, links)?;
@@ -115,7 +116,7 @@ impl Artifact {
         let value = read(&mut file).map_err(Error::io("read", &self.path))?;
         let after = file.metadata().map_err(Error::io("read", &self.path))?;
         if before != Stamp::from(&after) {
-            return Err(Error::Changed(self.path.clone()));
+            return Err(Error::Changed(self.path.to_path_buf()));
         }
         Ok(value)
     }
@@ -150,7 +151,7 @@ impl Artifact {
 
     /// Reads the signature file that was named, or the one beside it.
     pub fn read_signature(&self) -> Result<SignatureFile> {
-        let named = self.signature.clone().map(|path| Ok(Some(path)));
+        let named = self.signature.as_deref().map(|path| Ok(Some(path.to_owned())));
         match named.unwrap_or_else(|| self.find_signature())? {
             Some(path) => read_signature(&path),
             None => Ok(SignatureFile::Bad(Bad::new(

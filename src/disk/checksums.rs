@@ -5,8 +5,8 @@
 //! form: each line is `DIGEST NAME` with two spaces, and a line with an escaped name begins with a
 //! backslash. BSD's form (`SHA256 (NAME) = DIGEST`) is read, too.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
@@ -45,6 +45,13 @@ impl DigestKind {
         }
     }
 
+    fn length(self) -> usize {
+        match self {
+            DigestKind::Sha256 => 32,
+            DigestKind::Sha512 => 64,
+        }
+    }
+
     /// Returns the digest of content that was hashed this way.
     pub fn of(self, content: &Hashed) -> Option<Box<[u8]>> {
         content.digest(self.way(), b"").map(Vec::into_boxed_slice)
@@ -76,17 +83,73 @@ pub fn is_of_one_file(list: &Path) -> bool {
     list.extension().is_some_and(|ending| ending == "sha256" || ending == "sha512")
 }
 
-/// The digests of files, by their paths relative to the list's folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The digests of files, by their paths relative to the list's folder. There may be very many, so
+/// they lie side by side.
+#[derive(Clone, Debug)]
 pub struct Checksums {
     kind: DigestKind,
-    entries: BTreeMap<PathBuf, Box<[u8]>>,
+    /// In the order of their paths, each path once.
+    entries: Vec<Entry>,
+    names: Vec<u8>,
+    digests: Vec<u8>,
+}
+
+/// Where a name and its digest lie.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    name: usize,
+    length: usize,
+    digest: usize,
 }
 
 impl Checksums {
-    /// Makes an empty list.
-    pub fn new(kind: DigestKind) -> Checksums {
-        Checksums { kind, entries: BTreeMap::new() }
+    /// Makes a list of these files. Of a file that is there twice, the first digest counts.
+    pub fn new<'a>(
+        kind: DigestKind,
+        files: impl IntoIterator<Item = (&'a Path, &'a [u8])>,
+    ) -> Checksums {
+        let mut list = Checksums::unsorted(kind);
+        files.into_iter().for_each(|(name, digest)| list.push(name, digest));
+        list.sort();
+        list
+    }
+
+    fn unsorted(kind: DigestKind) -> Checksums {
+        Checksums { kind, entries: Vec::new(), names: Vec::new(), digests: Vec::new() }
+    }
+
+    fn push(&mut self, name: &Path, digest: &[u8]) {
+        let (digest_at, name_at) = (self.digests.len(), self.names.len());
+        self.names.extend(name.as_os_str().as_bytes());
+        self.digests.extend(digest);
+        let length = self.names.len() - name_at;
+        self.entries.push(Entry { name: name_at, length, digest: digest_at });
+    }
+
+    /// Puts the entries in order, and returns a name that is there twice.
+    fn sort(&mut self) -> Option<PathBuf> {
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.sort_by(|one, other| self.name(one).cmp(self.name(other)));
+        let mut doubled = None;
+        entries.dedup_by(|later, first| {
+            let is_same = self.name(later) == self.name(first);
+            if is_same {
+                doubled.get_or_insert_with(|| self.name(later).to_owned());
+            }
+            is_same
+        });
+        self.entries = entries;
+        doubled
+    }
+
+    fn name(&self, entry: &Entry) -> &Path {
+        let name = self.names.get(entry.name..entry.name + entry.length);
+        Path::new(OsStr::from_bytes(name.unwrap_or_default()))
+    }
+
+    fn digest(&self, entry: &Entry) -> &[u8] {
+        let length = self.kind.length();
+        self.digests.get(entry.digest..entry.digest + length).unwrap_or_default()
     }
 
     /// Returns what the digests are.
@@ -94,38 +157,41 @@ impl Checksums {
         self.kind
     }
 
-    /// Adds a file.
-    pub fn insert(&mut self, name: PathBuf, digest: Box<[u8]>) {
-        self.entries.insert(name, digest);
+    /// Returns whether it lists no file.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// Returns a file's digest.
     pub fn get(&self, name: &Path) -> Option<&[u8]> {
-        self.entries.get(name).map(|digest| &digest[..])
+        let place = self.entries.binary_search_by(|entry| self.name(entry).cmp(name)).ok()?;
+        self.entries.get(place).map(|entry| self.digest(entry))
     }
 
-    /// Returns all names.
+    /// Returns all names, in the order of their paths.
     pub fn names(&self) -> impl Iterator<Item = &Path> {
-        self.entries.keys().map(PathBuf::as_path)
+        self.entries.iter().map(|entry| self.name(entry))
     }
 
     /// Writes the list, sorted by the bytes of the names. One that could not be read again is
     /// [`Error::TooLarge`].
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         // Paths are ordered by their components, which is another order.
-        let mut entries: Vec<_> = self
-            .entries
-            .iter()
-            .map(|(name, digest)| (name.as_os_str().as_bytes(), digest))
-            .collect();
-        entries.sort();
-        let mut text = Vec::new();
-        for (name, digest) in entries {
+        let name = |entry: &Entry| self.name(entry).as_os_str().as_bytes();
+        let mut entries: Vec<&Entry> = self.entries.iter().collect();
+        entries.sort_by(|one, other| name(one).cmp(name(other)));
+        let line = 2 * self.kind.length() + "  \n".len();
+        let mut text = Vec::with_capacity(self.names.len() + line * entries.len());
+        for entry in entries {
+            let name = name(entry);
             let escaped = escape(name);
-            if escaped != name {
+            if *escaped != *name {
                 text.push(b'\\');
             }
-            text.extend([hex(digest).as_bytes(), b"  ", &escaped, b"\n"].concat());
+            text.extend(hex(self.digest(entry)).as_bytes());
+            text.extend(b"  ");
+            text.extend(&*escaped);
+            text.push(b'\n');
         }
         if text.len() as u64 > MAX_CHECKSUMS {
             let (name, what) = (self.kind.list_name().into(), "a list of checksums");
@@ -139,7 +205,7 @@ impl Checksums {
     /// line that is none, two kinds of digests, a name that is listed twice, and a name that leads
     /// out of the folder: half a list is none.
     pub fn read(text: &[u8], list: &Path) -> Result<Checksums> {
-        let mut checksums = None;
+        let mut checksums: Option<Checksums> = None;
         let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
         for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -155,7 +221,7 @@ impl Checksums {
             let (kind, digest) = DigestKind::of_digits(digits.len())
                 .and_then(|kind| Some((kind, unhex(digits)?)))
                 .ok_or_else(|| malformed("has no SHA-256 or SHA-512 digest"))?;
-            let checksums = checksums.get_or_insert_with(|| Checksums::new(kind));
+            let checksums = checksums.get_or_insert_with(|| Checksums::unsorted(kind));
             let inside = name.components().all(|part| matches!(part, Component::Normal(_)));
             if !inside || name.as_os_str().is_empty() {
                 return Err(malformed("names a file outside the folder"));
@@ -163,11 +229,17 @@ impl Checksums {
             if checksums.kind != kind {
                 return Err(malformed("has another kind of digest than the lines before"));
             }
-            if checksums.entries.insert(name, digest).is_some() {
-                return Err(malformed("names a file a second time"));
-            }
+            checksums.push(&name, &digest);
         }
-        Ok(checksums.unwrap_or_else(|| Checksums::new(DigestKind::Sha256)))
+        let mut checksums = checksums.unwrap_or_else(|| Checksums::unsorted(DigestKind::Sha256));
+        match checksums.sort() {
+            None => Ok(checksums),
+            Some(name) => Err(Error::Malformed(format!(
+                "{} names a file a second time: {}",
+                Safe::path(list),
+                Safe::path(&name)
+            ))),
+        }
     }
 }
 
@@ -198,14 +270,17 @@ fn read_line<'a>(line: &'a [u8], list: &Path) -> Option<(PathBuf, &'a [u8])> {
     Some((name, digits))
 }
 
-fn escape(name: &[u8]) -> Vec<u8> {
+fn escape(name: &[u8]) -> Cow<'_, [u8]> {
+    if !name.iter().any(|byte| matches!(byte, b'\\' | b'\n' | b'\r')) {
+        return Cow::Borrowed(name);
+    }
     let escape = |byte: &u8| match byte {
         b'\\' => b"\\\\".to_vec(),
         b'\n' => b"\\n".to_vec(),
         b'\r' => b"\\r".to_vec(),
         byte => vec![*byte],
     };
-    name.iter().flat_map(escape).collect()
+    Cow::Owned(name.iter().flat_map(escape).collect())
 }
 
 fn unescape(name: &[u8]) -> Option<Vec<u8>> {
@@ -251,40 +326,44 @@ mod tests {
         Checksums::read(text.as_bytes(), Path::new("SHA256SUMS"))
     }
 
+    fn list_of<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> Checksums {
+        let path = |name: &'a [u8]| Path::new(OsStr::from_bytes(name));
+        let files = names.into_iter().map(|name| (path(name), &[7; 32][..]));
+        Checksums::new(DigestKind::Sha256, files)
+    }
+
     #[test]
     fn what_is_written_is_read_back_whatever_the_names_are() {
-        let mut checksums = Checksums::new(DigestKind::Sha256);
-        for name in [&b"a.tar.gz"[..], b"b\nc", b"d\\e", b"\xff.zip", b"sub/f.zip", b"-x", b" y"] {
-            checksums.insert(PathBuf::from(OsString::from_vec(name.to_vec())), Box::new([7; 32]));
+        let names = [&b"a.tar.gz"[..], b"b\nc", b"d\\e", b"\xff.zip", b"sub/f.zip", b"-x", b" y"];
+        let text = list_of(names).to_bytes().unwrap();
+        let read = Checksums::read(&text, Path::new("SHA256SUMS")).unwrap();
+        assert_eq!(read.to_bytes().unwrap(), text);
+        for name in names {
+            assert_eq!(read.get(Path::new(OsStr::from_bytes(name))), Some(&[7; 32][..]));
         }
-        let text = checksums.to_bytes().unwrap();
-        assert_eq!(Checksums::read(&text, Path::new("SHA256SUMS")).unwrap(), checksums);
+        assert_eq!(read.names().count(), names.len());
     }
 
     #[test]
     fn names_that_have_to_be_escaped_mark_their_line() {
-        let mut checksums = Checksums::new(DigestKind::Sha256);
-        checksums.insert("a\nb".into(), unhex(DIGITS.as_bytes()).unwrap());
+        let digest = unhex(DIGITS.as_bytes()).unwrap();
+        let checksums = Checksums::new(DigestKind::Sha256, [(Path::new("a\nb"), &digest[..])]);
         assert_eq!(checksums.to_bytes().unwrap(), format!("\\{DIGITS}  a\\nb\n").as_bytes());
     }
 
     #[test]
     fn the_order_is_that_of_the_bytes() {
-        let mut checksums = Checksums::new(DigestKind::Sha256);
-        for name in ["a/b", "a-1", "a.zip", "B"] {
-            checksums.insert(name.into(), Box::new([7; 32]));
-        }
-        let text = String::from_utf8(checksums.to_bytes().unwrap()).unwrap();
+        let names = [&b"a/b"[..], b"a-1", b"a.zip", b"B", b"a-1"];
+        let text = String::from_utf8(list_of(names).to_bytes().unwrap()).unwrap();
         let names: Vec<&str> = text.lines().map(|line| &line[66..]).collect();
         assert_eq!(names, ["B", "a-1", "a.zip", "a/b"]);
     }
 
     #[test]
     fn a_list_that_would_not_be_read_is_not_written() {
-        let mut checksums = Checksums::new(DigestKind::Sha256);
-        for number in 0..MAX_CHECKSUMS / 1000 {
-            checksums.insert(format!("{number:0950}").into(), Box::new([7; 32]));
-        }
+        let names: Vec<String> =
+            (0..MAX_CHECKSUMS / 1000).map(|number| format!("{number:0950}")).collect();
+        let checksums = list_of(names.iter().map(|name| name.as_bytes()));
         assert!(matches!(checksums.to_bytes(), Err(Error::TooLarge { .. })));
     }
 

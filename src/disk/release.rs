@@ -1,9 +1,11 @@
 //! Releases: the artifacts in folders, and files that are named one by one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
+use std::hash::{Hash, Hasher};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use walkdir::{DirEntry, WalkDir};
@@ -160,33 +162,58 @@ pub struct Release {
     pub folders: Vec<PathBuf>,
     /// The lists of checksums with a signature that lie beside named files.
     pub lists_beside: Vec<Artifact>,
+    /// What was met. One path alone meets nothing twice.
+    met: Option<Met>,
+}
+
+/// What several paths lead to, so that it counts once.
+#[derive(Debug, Default)]
+struct Met {
     /// The place in the list of an artifact with its signature.
-    places: BTreeMap<(PathBuf, Option<PathBuf>), usize>,
+    places: HashMap<(PlainPath, Option<PlainPath>), usize>,
     /// The folders that were walked, the files found there, and orphans that were named.
-    walked: BTreeSet<PathBuf>,
+    walked: HashSet<PlainPath>,
+}
+
+/// A path that is the same with and without `./` at its beginning.
+#[derive(Clone, Debug)]
+struct PlainPath(Arc<Path>);
+
+impl PartialEq for PlainPath {
+    fn eq(&self, other: &PlainPath) -> bool {
+        plain(&self.0) == plain(&other.0)
+    }
+}
+
+impl Eq for PlainPath {}
+
+impl Hash for PlainPath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        plain(&self.0).hash(state);
+    }
 }
 
 /// The content of a folder, each list sorted.
 #[derive(Default)]
 struct Walked {
     /// Regular files.
-    files: Vec<PathBuf>,
+    files: Vec<Arc<Path>>,
     /// Regular files in unpacked plugins. They are parts of an archive.
-    unpacked: Vec<PathBuf>,
+    unpacked: Vec<Arc<Path>>,
     /// Links of any kind.
-    links: Vec<PathBuf>,
+    links: Vec<Arc<Path>>,
 }
 
 impl Walked {
     /// Returns the signatures, and the files or links that they sign, if those are there.
-    fn pairs(&self) -> BTreeSet<PathBuf> {
+    fn pairs(&self) -> BTreeSet<Arc<Path>> {
         let all = [&self.files, &self.unpacked, &self.links];
-        let is_there = |path: &PathBuf| all.iter().any(|it| it.binary_search(path).is_ok());
-        let mut pairs = BTreeSet::new();
+        let is_there = |path: &PathBuf| all.iter().any(|it| has(it, path));
+        let mut pairs: BTreeSet<Arc<Path>> = BTreeSet::new();
         for signature in self.files.iter().chain(&self.unpacked) {
             let of = signed_by(signature).filter(is_there);
             if let Some(artifact) = of.or_else(|| further_of(signature).filter(is_there)) {
-                pairs.extend([signature.clone(), artifact]);
+                pairs.extend([signature.clone(), artifact.into()]);
             }
         }
         pairs
@@ -196,24 +223,26 @@ impl Walked {
 impl Release {
     /// Takes the one file that is named, whatever it is, and its signature.
     pub fn of_one(path: &Path, signature: &Path) -> Release {
-        let signature = Some(signature.to_owned());
-        let artifacts = vec![Artifact { signature, ..Artifact::named(path.to_owned()) }];
+        let signature = Some(signature.into());
+        let artifacts = vec![Artifact { signature, ..Artifact::named(path) }];
         Release { artifacts, ..Release::default() }
     }
 
     /// Finds the artifacts to sign.
     pub fn to_sign(paths: &[PathBuf], selection: &Selection) -> Release {
-        let mut release = Release::default();
+        let met = (paths.len() > 1).then(Met::default);
+        let mut release = Release { met, ..Release::default() };
         for path in paths {
             if !path.is_dir() {
-                release.add(Artifact::named(path.clone()));
+                release.add(Artifact::named(path.as_path()));
                 continue;
             }
             let Walked { files, unpacked, links } = release.walk(path);
+            let root: Arc<Path> = path.as_path().into();
             release.pass_over(unpacked.into_iter().chain(links), selection);
             for file in files {
                 match selection.takes(base_name(&file)) {
-                    true => release.add(Artifact::found(file, path)),
+                    true => release.add(Artifact::found(file, &root)),
                     false => release.pass_over_by_name(file, selection),
                 }
             }
@@ -224,7 +253,8 @@ impl Release {
     /// Finds the artifacts to verify: those named, those whose signature is named, in folders
     /// every release archive and every file that has a signature beside it.
     pub fn to_verify(paths: &[PathBuf]) -> Result<Release> {
-        let mut release = Release::default();
+        let met = (paths.len() > 1).then(Met::default);
+        let mut release = Release { met, ..Release::default() };
         for path in paths {
             if path.is_dir() {
                 release.add_folder(path, &Selection::new(&[], &[])?);
@@ -239,7 +269,7 @@ impl Release {
     /// Adds a file that is named, or the file that a named signature signs.
     fn add_named(&mut self, path: &Path) -> Result<()> {
         if is_cleartext_file(path) {
-            let artifact = Artifact::named(path.to_owned());
+            let artifact = Artifact::named(path);
             self.add(Artifact { is_cleartext: true, ..artifact });
             return Ok(());
         }
@@ -247,29 +277,29 @@ impl Release {
         if path.extension().is_some_and(|ending| ending == "sign")
             && is_there(&path.with_extension(""))?
         {
-            let signature = Some(path.to_owned());
+            let signature = Some(path.into());
             self.add(Artifact { signature, ..Artifact::named(path.with_extension("")) });
             return Ok(());
         }
         let Some(artifact) = signed_by(path) else {
-            self.add(Artifact::named(path.to_owned()));
+            self.add(Artifact::named(path));
             return Ok(());
         };
-        let signature = Some(path.to_owned());
+        let signature: Option<Arc<Path>> = Some(path.into());
         if is_there(&artifact)? {
             let mut artifact = Artifact::named(artifact);
-            if artifact.find_signature()? != signature {
+            if artifact.find_signature()?.as_deref() != Some(path) {
                 artifact.signature = signature;
             }
             self.add(artifact);
         } else if !is_there(path)? {
-            self.add(Artifact::named(path.to_owned()));
+            self.add(Artifact::named(path));
         } else {
             match further_of(path) {
                 Some(artifact) if is_there(&artifact)? => {
                     self.add(Artifact { signature, ..Artifact::named(artifact) });
                 }
-                _ if !self.walked.insert(plain(path).to_owned()) => {}
+                _ if !self.is_new(&path.into()) => {}
                 _ => self.orphans.push(path.to_owned()),
             }
         }
@@ -279,7 +309,7 @@ impl Release {
     /// Finds the signed lists in the folders of named files.
     fn add_lists_beside(&mut self) {
         let named = self.artifacts.iter().filter(|it| it.root.is_none() && !it.is_list());
-        let named: Vec<PathBuf> = named.map(|it| it.path.clone()).collect();
+        let named: Vec<Arc<Path>> = named.map(|it| it.path.clone()).collect();
         let folders: BTreeSet<&Path> = named.iter().map(|path| folder_of(path)).collect();
         let of_several = folders.into_iter().flat_map(lists_in);
         let of_one = named
@@ -301,9 +331,11 @@ impl Release {
 
     /// Files that were skipped in one folder, and found in another or named, count as found.
     fn without_doubles(mut self) -> Release {
-        let places = &self.places;
-        let is_found = |path: &PathBuf| places.contains_key(&(plain(path).to_owned(), None));
-        self.archives_passed_over.retain(|path| !is_found(path));
+        if let Some(Met { places, .. }) = self.met.take() {
+            let is_found =
+                |path: &PathBuf| places.contains_key(&(PlainPath(path.as_path().into()), None));
+            self.archives_passed_over.retain(|path| !is_found(path));
+        }
         self
     }
 
@@ -312,23 +344,24 @@ impl Release {
         // Anybody who can write to the folder can make any folder in it look like an unpacked
         // plugin.
         let pairs = walked.pairs();
-        let is_paired = |file: &PathBuf| pairs.contains(file);
+        let is_paired = |file: &Arc<Path>| pairs.contains(file);
         let Walked { mut files, unpacked, links } = walked;
         let (mut signed, unpacked): (Vec<_>, Vec<_>) = unpacked.into_iter().partition(is_paired);
-        signed.retain(|file| self.walked.insert(plain(file).to_owned()));
+        signed.retain(|file| self.is_new(file));
         let (signed_links, links): (Vec<_>, Vec<_>) = links.into_iter().partition(is_paired);
         self.pass_over(unpacked.into_iter().chain(links), selection);
         files.extend(signed);
         files.extend(signed_links.iter().cloned());
         files.sort();
-        let is_there = |file: &PathBuf| files.binary_search(file).is_ok();
-        let artifact_at = |file: PathBuf| match signed_links.binary_search(&file) {
+        let root: Arc<Path> = folder.into();
+        let is_there = |file: &PathBuf| has(&files, file);
+        let artifact_at = |file: Arc<Path>| match signed_links.binary_search(&file) {
             // Followed within its folder, as if it was named to be signed.
             Ok(_) => Artifact::named(file),
-            Err(_) => Artifact::found(file, folder),
+            Err(_) => Artifact::found(file, &root),
         };
         // With the other signature beside the preferred one, if there are two.
-        let mut signed: BTreeMap<PathBuf, Option<PathBuf>> = BTreeMap::new();
+        let mut signed: BTreeMap<PathBuf, Option<Arc<Path>>> = BTreeMap::new();
         for signature in files.iter().filter(|file| signed_by(file).is_some()) {
             if is_cleartext_file(signature) {
                 let artifact = artifact_at(signature.clone());
@@ -338,13 +371,13 @@ impl Release {
             let first = signed_by(signature).filter(is_there);
             match (first, further_of(signature).filter(is_there)) {
                 (Some(artifact), _) => {
-                    let is_second = Artifact::named(artifact.clone())
+                    let is_second = Artifact::named(artifact.as_path())
                         .find_signature()
-                        .is_ok_and(|preferred| preferred.is_some_and(|it| it != *signature));
+                        .is_ok_and(|preferred| preferred.is_some_and(|it| *it != **signature));
                     let second = signed.entry(artifact).or_default();
                     match is_second {
                         true if is_certificate(signature) => {
-                            self.passed_over.push(signature.clone());
+                            self.passed_over.push(signature.to_path_buf());
                         }
                         true => *second = Some(signature.clone()),
                         false => {}
@@ -353,16 +386,16 @@ impl Release {
                 (None, Some(artifact)) => {
                     signed.entry(artifact.clone()).or_default();
                     let signature = Some(signature.clone());
-                    self.further.push(Artifact { signature, ..artifact_at(artifact) });
+                    self.further.push(Artifact { signature, ..artifact_at(artifact.into()) });
                 }
                 (None, None) if is_certificate(signature) => {
-                    self.passed_over.push(signature.clone());
+                    self.passed_over.push(signature.to_path_buf());
                 }
-                (None, None) => self.orphans.push(signature.clone()),
+                (None, None) => self.orphans.push(signature.to_path_buf()),
             }
         }
         for file in files {
-            let second = signed.remove(&file);
+            let second = signed.remove(&*file);
             if second.is_some() || selection.takes(base_name(&file)) {
                 let artifact = artifact_at(file);
                 self.add(artifact.clone());
@@ -376,28 +409,31 @@ impl Release {
     }
 
     /// Counts files that are skipped, without signatures.
-    fn pass_over(&mut self, files: impl Iterator<Item = PathBuf>, selection: &Selection) {
+    fn pass_over(&mut self, files: impl Iterator<Item = Arc<Path>>, selection: &Selection) {
         for file in files.filter(|file| signed_by(file).is_none()) {
             if selection.takes(base_name(&file)) {
-                self.archives_passed_over.push(file.clone());
+                self.archives_passed_over.push(file.to_path_buf());
             }
-            self.passed_over.push(file);
+            self.passed_over.push(file.to_path_buf());
         }
     }
 
     /// Skips a file that has no artifact's name, unless it is a signature.
-    fn pass_over_by_name(&mut self, file: PathBuf, selection: &Selection) {
+    fn pass_over_by_name(&mut self, file: Arc<Path>, selection: &Selection) {
         if signed_by(&file).is_none() {
             if selection.may_take(base_name(&file)) {
-                self.unusual.push(file.clone());
+                self.unusual.push(file.to_path_buf());
             }
-            self.passed_over.push(file);
+            self.passed_over.push(file.to_path_buf());
         }
     }
 
     /// Returns skipped files that seem to be of the same release as these: they are in the same
     /// folder, and have the same version in their names.
     pub fn neighbours_of<'a>(&self, files: impl Iterator<Item = &'a Path>) -> Vec<&Path> {
+        if self.unusual.is_empty() {
+            return Vec::new();
+        }
         let place = |file: &Path, version: &[u8]| (folder_of(file).to_owned(), version.to_vec());
         let places = files.flat_map(|file| versions(file).map(move |it| place(file, it)));
         let places: BTreeSet<(PathBuf, Vec<u8>)> = places.collect();
@@ -409,7 +445,7 @@ impl Release {
     /// Lists the files of a folder that no other walk has listed. Devices, FIFOs and the like are
     /// skipped. Hidden folders are not walked.
     fn walk(&mut self, folder: &Path) -> Walked {
-        if !self.walked.insert(plain(folder).to_owned()) {
+        if !self.is_new(&folder.into()) {
             return Walked::default();
         }
         self.folders.push(folder.to_owned());
@@ -426,10 +462,10 @@ impl Release {
                     if entry.depth() > 1 && is_manifest {
                         plugins.insert(folder_of(entry.path()).to_owned());
                     }
-                    files.push(entry.into_path());
+                    files.push(Arc::from(entry.into_path()));
                 }
                 Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) if entry.path_is_symlink() => links.push(entry.into_path()),
+                Ok(entry) if entry.path_is_symlink() => links.push(Arc::from(entry.into_path())),
                 Ok(entry) => self.passed_over.push(entry.into_path()),
                 Err(error) => {
                     let path = error.path().unwrap_or(folder).to_owned();
@@ -439,10 +475,10 @@ impl Release {
                 }
             }
         }
-        let is_in_plugin = |file: &PathBuf| file.ancestors().any(|it| plugins.contains(it));
-        let mut new = |files: Vec<PathBuf>| {
-            let is_new = |file: &PathBuf| self.walked.insert(plain(file).to_owned());
-            let mut files: Vec<PathBuf> = files.into_iter().filter(is_new).collect();
+        let is_in_plugin = |file: &Arc<Path>| file.ancestors().any(|it| plugins.contains(it));
+        let mut new = |files: Vec<Arc<Path>>| {
+            let mut files = files;
+            files.retain(|file| self.is_new(file));
             files.sort();
             files
         };
@@ -452,19 +488,30 @@ impl Release {
         Walked { files: new(files), unpacked, links: new(links) }
     }
 
+    /// Returns whether no other path has led here.
+    fn is_new(&mut self, path: &Arc<Path>) -> bool {
+        self.met.as_mut().is_none_or(|met| met.walked.insert(PlainPath(path.clone())))
+    }
+
     fn add(&mut self, artifact: Artifact) {
-        let signature = artifact.signature.as_deref().map(|path| plain(path).to_owned());
-        let key = (plain(&artifact.path).to_owned(), signature);
-        match self.places.get(&key).and_then(|place| self.artifacts.get_mut(*place)) {
+        let signature = artifact.signature.clone().map(PlainPath);
+        let key = (PlainPath(artifact.path.clone()), signature);
+        let Some(Met { places, .. }) = &mut self.met else { return self.artifacts.push(artifact) };
+        match places.get(&key).and_then(|place| self.artifacts.get_mut(*place)) {
             // Naming a file says more than naming its folder.
             Some(known) if artifact.root.is_none() => known.root = None,
             Some(_) => {}
             None => {
-                self.places.insert(key, self.artifacts.len());
+                places.insert(key, self.artifacts.len());
                 self.artifacts.push(artifact);
             }
         }
     }
+}
+
+/// Returns whether a path is among sorted ones.
+fn has(sorted: &[Arc<Path>], path: &Path) -> bool {
+    sorted.binary_search_by(|it| (**it).cmp(path)).is_ok()
 }
 
 /// Returns a path without `./` at its beginning, so that one file has one name.

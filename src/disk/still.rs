@@ -37,10 +37,13 @@ pub fn hash_still(
         return pass(file, read).map_err(failed);
     }
     let is_read_twice = metadata.len() <= SHORT || is_in_memory(file);
-    if !is_read_twice {
-        bring_to_disk(file).map_err(Error::io("sync", path))?;
-    }
-    let before = Stamp::from(&file.metadata().map_err(failed)?);
+    let before = match is_read_twice {
+        true => Stamp::from(&metadata),
+        false => {
+            bring_to_disk(file).map_err(Error::io("sync", path))?;
+            Stamp::from(&file.metadata().map_err(failed)?)
+        }
+    };
     let start = file.stream_position().map_err(failed)?;
     let content = pass(file, read).map_err(failed)?;
     let is_still = !is_read_twice || {

@@ -55,7 +55,7 @@ impl Publisher<'_> {
         Ok(for_each(&release.artifacts, threads, self.watch, |artifact, read| {
             match answer(artifact, &asked, read) {
                 Ok((answer, server_keys)) => {
-                    Line { server_keys, ..Line::new(&artifact.path, answer) }
+                    Line { server_keys: server_keys.into(), ..Line::new(&artifact.path, answer) }
                 }
                 Err(error) => Line::new(&artifact.path, error),
             }
@@ -89,7 +89,7 @@ fn answer(artifact: &Artifact, asked: &Asked, read: &AtomicU64) -> disk::Result<
         ServerVerdict::Accepts { key_id } => {
             let key_id = format!("{key_id:016X}");
             let with = words.last().map(|word| word.name.clone());
-            Answer::Good { signer: By::Server { key_id, with }, also: Vec::new() }
+            Answer::Good { signer: By::Server { key_id, with }, also: Box::default() }
         }
         ServerVerdict::Refuses(refusal) => refused(&refusal).into(),
     };

@@ -127,9 +127,12 @@ impl Publisher<'_> {
                 seen.require_signature();
             }
             match result {
-                Ok(seen) if root.is_some() && seen.is_something_else() => passed_over.push(path),
+                Ok(seen) if root.is_some() && seen.is_something_else() => {
+                    passed_over.push(path.to_path_buf());
+                }
                 result => {
-                    bundles.push(CheckedBundle { path, result: result.map_err(Failure::from) })
+                    let result = result.map_err(Failure::from);
+                    bundles.push(CheckedBundle { path: path.to_path_buf(), result });
                 }
             }
         }

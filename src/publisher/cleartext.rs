@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::signed::{SignedFile, State};
 use super::signer::UnlockedSigner;
@@ -74,12 +75,12 @@ impl Signing<'_> {
     /// That it cannot be read, or is too long.
     pub fn sign_text_stream(&self, stream: File) -> Result<Vec<SignedFile>> {
         let text = read_bounded(stream, "standard input", "a text", MAX_CLEARTEXT)?;
-        Ok(self.put_text(Path::new("-"), &text, self.outputs(None), Folder::of))
+        Ok(self.put_text(&Path::new("-").into(), &text, self.outputs(None), Folder::of))
     }
 
     fn put_text(
         &self,
-        path: &Path,
+        path: &Arc<Path>,
         text: &[u8],
         outputs: Vec<Option<PathBuf>>,
         folder_of: impl Fn(&Path) -> Result<Folder>,

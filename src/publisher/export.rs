@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::Publisher;
 use super::failure::{Result, secret_not_written};
 use super::list::matching;
-use super::outcome::{Outcome, as_path};
+use super::outcome::{Outcome, as_path_if};
 use crate::disk::Error;
 use crate::disk::shelf::{HomeKey, Shelf};
 use crate::disk::write::{Access, Existing, write_new, write_unless_same};
@@ -83,7 +83,7 @@ pub struct Exported {
     /// What was written: "certificate", "secret key".
     pub what: &'static str,
     /// The file that was written.
-    #[serde(serialize_with = "as_path")]
+    #[serde(serialize_with = "as_path_if")]
     pub output: Option<PathBuf>,
     /// The keys as packets or as text. They are secret if the keys are.
     #[serde(skip)]

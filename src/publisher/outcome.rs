@@ -1,6 +1,6 @@
 //! What comes of an act: one value for people, scripts and the exit code.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
@@ -15,12 +15,20 @@ pub trait Outcome: Serialize {
     }
 }
 
-/// Serializes a path, or a path that may not be there, as [`path_text`] does.
-pub(super) fn as_path<'a, S: Serializer>(
-    path: impl Into<Option<&'a PathBuf>>,
+/// Serializes a path, as [`path_text`] does.
+pub(super) fn as_path<S: Serializer>(
+    path: &impl AsRef<Path>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    path.into().map(|path| path_text(path)).serialize(serializer)
+    path_text(path.as_ref()).serialize(serializer)
+}
+
+/// Serializes a path that may not be there, as [`path_text`] does.
+pub(super) fn as_path_if<S: Serializer>(
+    path: &Option<impl AsRef<Path>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path_text(path.as_ref())).serialize(serializer)
 }
 
 /// Serializes paths, as [`path_text`] does.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::num::NonZero;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, Builder};
@@ -29,7 +30,7 @@ pub fn threads_that_write() -> NonZero<usize> {
 /// Does `work` for every artifact, on so many threads, and returns the results in the artifacts'
 /// order. The longest files come first, so that none of them is left for the end. `work` counts
 /// the bytes that it has read.
-pub fn for_each<T: Send>(
+pub fn for_each<T: Send + Sync>(
     artifacts: &[Artifact],
     threads: NonZero<usize>,
     watch: &dyn Watch,
@@ -49,7 +50,7 @@ pub fn for_each<T: Send>(
 }
 
 /// Does `work` for every item, on so many threads, and returns the results in the items' order.
-pub fn each<T: Sync, R: Send>(
+pub fn each<T: Sync, R: Send + Sync>(
     items: &[T],
     threads: NonZero<usize>,
     work: impl Fn(&T) -> R + Sync,
@@ -58,23 +59,27 @@ pub fn each<T: Sync, R: Send>(
     spread(items, &order, threads, None, work)
 }
 
-fn spread<T: Sync, R: Send>(
+fn spread<T: Sync, R: Send + Sync>(
     items: &[T],
     order: &[usize],
     threads: NonZero<usize>,
     report: Option<&dyn Fn(usize)>,
     work: impl Fn(&T) -> R + Sync,
 ) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let (sender, receiver) = mpsc::channel();
-    let take = |sender: mpsc::Sender<(usize, R)>| {
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let results: Vec<OnceLock<R>> = items.iter().map(|_| OnceLock::new()).collect();
+    // Nothing is sent. All workers have ended when all senders are gone.
+    let (sender, receiver) = mpsc::channel::<()>();
+    let take = |_: mpsc::Sender<()>| {
         while let Some(&place) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let Some(item) = items.get(place) else { continue };
-            let _ = sender.send((place, work(item)));
+            let (Some(item), Some(result)) = (items.get(place), results.get(place)) else {
+                continue;
+            };
+            let _ = result.set(work(item));
+            done.fetch_add(1, Ordering::Relaxed);
         }
     };
     let threads = threads.get().min(MOST_THREADS).min(items.len());
-    let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
     thread::scope(|scope| {
         // This thread works too, unless it reports.
         let others = threads.saturating_sub(usize::from(report.is_none()));
@@ -88,24 +93,16 @@ fn spread<T: Sync, R: Send>(
             take(sender.clone());
         }
         drop(sender);
-        let mut done = 0;
-        loop {
-            match receiver.recv_timeout(PULSE) {
-                Ok((place, result)) => {
-                    if let Some(slot) = results.get_mut(place) {
-                        *slot = Some(result);
-                    }
-                    done += 1;
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
+        while let Err(RecvTimeoutError::Timeout) = receiver.recv_timeout(PULSE) {
             if let Some(report) = report {
-                report(done);
+                report(done.load(Ordering::Relaxed));
             }
         }
+        if let Some(report) = report {
+            report(done.load(Ordering::Relaxed));
+        }
     });
-    results.into_iter().flatten().collect()
+    results.into_iter().filter_map(OnceLock::into_inner).collect()
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ impl Publisher<'_> {
             What::Stream(stream) if request.cleartext => signing.sign_text_stream(stream)?,
             What::Stream(stream) => signing.sign_stream(stream)?,
         };
-        let new = files.iter().filter(|file| file.is_new()).map(|file| file.path.as_path());
+        let new = files.iter().filter(|file| file.is_new()).map(|file| &*file.path);
         warn_of_bundles(new.collect::<BTreeSet<_>>().into_iter(), self.watch);
         for stale in files.iter().filter_map(|file| file.stale.as_deref()) {
             let stale = Safe::path(stale);
@@ -120,7 +120,7 @@ impl Publisher<'_> {
         }
         let all = || files.iter().chain(&listed);
         let sorted = Sorted::new(all());
-        let taken = all().filter(|file| file.error.is_none()).map(|file| file.path.as_path());
+        let taken = all().filter(|file| file.error.is_none()).map(|file| &*file.path);
         warn_of_neighbours(&release, taken, "was not signed", self.watch);
         match &request.checksums {
             Some(list) => {
@@ -131,9 +131,7 @@ impl Publisher<'_> {
             }
             None => warn_of_lists(&release.folders, &sorted, kind, self.watch),
         }
-        let (listed, unlisted): (Vec<_>, Vec<_>) =
-            listed.into_iter().partition(|file| file.error.is_none());
-        files.extend(unlisted);
+        files.extend(listed.extract_if(.., |file| file.error.is_some()));
         if !dry_run {
             make_durable(&mut files, jobs);
         }
@@ -234,13 +232,13 @@ fn make_durable(files: &mut [SignedFile], jobs: NonZero<usize>) {
     let synced = each(&folders, jobs, |folder| sync_folder(folder));
     for (folder, synced) in folders.iter().zip(synced) {
         let Err(Error::Io { source, .. }) = synced else { continue };
-        let is_in = |path: &PathBuf| folder_of(path) == folder;
-        for file in files.iter_mut().filter(|file| file.signature.as_ref().is_some_and(is_in)) {
+        let is_in = |path: &Path| folder_of(path) == folder;
+        for file in files.iter_mut().filter(|file| file.signature.as_deref().is_some_and(is_in)) {
             // The system reports a failure once.
             let again = source.raw_os_error().map(io::Error::from_raw_os_error);
             let again = again.unwrap_or_else(|| source.kind().into());
             file.state = State::Failed;
-            file.error.get_or_insert_with(|| Error::io("sync", folder)(again).into());
+            file.error.get_or_insert_with(|| Box::new(Error::io("sync", folder)(again).into()));
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::signed::{SignedFile, State};
 use super::signing::Signing;
@@ -47,7 +48,7 @@ pub(super) fn warn_of_lists(
         folders.iter().flat_map(|folder| lists_in(folder).into_iter().map(move |it| (folder, it)))
     {
         let Ok(text) = read_small(&path, "a list of checksums", MAX_CHECKSUMS) else { continue };
-        let list = Checksums::read(&text, &path).unwrap_or_else(|_| Checksums::new(kind));
+        let list = Checksums::read(&text, &path).unwrap_or_else(|_| Checksums::new(kind, []));
         let is_listed = |(name, file): (&Path, &SignedFile)| match (&file.digest, list.get(name)) {
             (None, _) => true,
             (Some(digest), Some(listed)) => list.kind() != kind || listed == &digest[..],
@@ -86,23 +87,20 @@ impl Signing<'_> {
         files: &Sorted<'_>,
         unreadable: &[(PathBuf, Error)],
     ) -> Vec<SignedFile> {
-        let path = folder.join(name);
-        let mut checksums = Checksums::new(self.kind);
-        let mut complete = unreadable.iter().all(|(path, _)| name_in(folder, path).is_none());
-        for (name, file) in files.within(folder) {
-            match &file.digest {
-                Some(digest) => checksums.insert(name.to_owned(), digest.clone()),
-                None => complete = false,
-            }
-        }
-        if complete && checksums.names().next().is_none() {
+        let path: Arc<Path> = folder.join(name).into();
+        let complete = unreadable.iter().all(|(path, _)| name_in(folder, path).is_none())
+            && files.within(folder).all(|(_, file)| file.digest.is_some());
+        let digests =
+            files.within(folder).filter_map(|(name, file)| Some((name, file.digest.as_deref()?)));
+        let checksums = Checksums::new(self.kind, digests);
+        if complete && checksums.is_empty() {
             // A list of nothing would pass for a release.
             return Vec::new();
         }
         let outputs = self.beside(&Artifact::named(path.clone()));
         let states = match complete {
             true => self.write_list(&path, &checksums, &outputs),
-            false => Err(Error::Incomplete(path.clone())),
+            false => Err(Error::Incomplete(path.to_path_buf())),
         };
         let states = states.unwrap_or_else(|error| vec![Err(error)]);
         let both = outputs.into_iter().zip(states);

@@ -1,11 +1,12 @@
 //! What comes of signing: a line about each signature.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::failure::{EXIT_COULD_NOT, EXIT_REFUSED, Failure};
-use super::outcome::{Outcome, Unread, as_path, as_paths};
+use super::outcome::{Outcome, Unread, as_path, as_path_if, as_paths};
 use crate::disk;
 use crate::openpgp;
 use crate::openpgp::ids::Fingerprint;
@@ -57,24 +58,24 @@ pub struct SignedBy {
 pub struct SignedFile {
     /// The file. A stream is `-`.
     #[serde(serialize_with = "as_path")]
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     /// Where the signature is, unless it is returned.
-    #[serde(serialize_with = "as_path")]
-    pub signature: Option<PathBuf>,
+    #[serde(serialize_with = "as_path_if")]
+    pub signature: Option<Box<Path>>,
     /// What became of it.
     pub state: State,
     /// Why it failed.
-    pub error: Option<Failure>,
+    pub error: Option<Box<Failure>>,
     /// The signature, if it was to be returned.
     #[serde(skip)]
-    pub bytes: Option<Vec<u8>>,
+    pub bytes: Option<Box<[u8]>>,
     /// The file's digest, from the same pass over its bytes, if it was signed where it is.
     #[serde(skip)]
     pub(super) digest: Option<Box<[u8]>>,
     /// The signature in the other form beside the new one, `.asc` beside `.sig`, if it is the
     /// signer's own and not good any more: verifying will say so.
     #[serde(skip)]
-    pub(super) stale: Option<PathBuf>,
+    pub(super) stale: Option<Box<Path>>,
 }
 
 /// What became of a file.
@@ -95,28 +96,28 @@ pub enum State {
 
 impl SignedFile {
     pub(super) fn new(
-        path: &Path,
+        path: &Arc<Path>,
         signature: Option<PathBuf>,
         state: disk::Result<State>,
     ) -> SignedFile {
         let (state, error) = match state {
             Ok(state) => (state, None),
-            Err(error) => (State::Failed, Some(error.into())),
+            Err(error) => (State::Failed, Some(Box::new(error.into()))),
         };
-        let path = path.to_owned();
+        let (path, signature) = (path.clone(), signature.map(PathBuf::into_boxed_path));
         SignedFile { path, signature, state, error, bytes: None, digest: None, stale: None }
     }
 
     /// Returns what became of a file whose signature is returned.
     pub(super) fn returned(
-        path: &Path,
+        path: &Arc<Path>,
         signature: openpgp::Result<Vec<u8>>,
         dry_run: bool,
     ) -> SignedFile {
         let state = if dry_run { State::WouldSign } else { State::Signed };
         match signature {
             Ok(bytes) => {
-                SignedFile { bytes: Some(bytes), ..SignedFile::new(path, None, Ok(state)) }
+                SignedFile { bytes: Some(bytes.into()), ..SignedFile::new(path, None, Ok(state)) }
             }
             Err(error) => SignedFile::new(path, None, Err(error.into())),
         }
@@ -132,7 +133,7 @@ impl Signed {
     /// Returns what failed, and why.
     pub fn failures(&self) -> impl Iterator<Item = (&Path, &Failure)> {
         let files = self.files.iter();
-        let files = files.filter_map(|file| Some((file.path.as_path(), file.error.as_ref()?)));
+        let files = files.filter_map(|file| Some((&*file.path, file.error.as_deref()?)));
         files.chain(self.unreadable.iter().map(|it| (it.path.as_path(), &it.error)))
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::failure::Failure;
@@ -78,9 +79,9 @@ impl Signing<'_> {
     pub fn sign_stream(&self, mut stream: File) -> Result<Vec<SignedFile>, Failure> {
         let name = Path::new("standard input");
         let content = hash_still(&mut stream, name, &[ContentHash::SHA256], &AtomicU64::new(0))?;
-        let mut files = self.put(Path::new("-"), &content, self.outputs(None), Folder::of);
+        let mut files = self.put(&Path::new("-").into(), &content, self.outputs(None), Folder::of);
         match files.iter_mut().find_map(|file| file.error.take()) {
-            Some(failure) => Err(failure),
+            Some(failure) => Err(*failure),
             None => Ok(files),
         }
     }
@@ -98,7 +99,7 @@ impl Signing<'_> {
 
     fn put(
         &self,
-        path: &Path,
+        path: &Arc<Path>,
         content: &Hashed,
         outputs: Vec<Option<PathBuf>>,
         folder_of: impl Fn(&Path) -> Result<Folder>,
@@ -114,7 +115,11 @@ impl Signing<'_> {
                 _ => None,
             };
             let digest = state.is_ok().then(|| self.kind.of(content)).flatten();
-            SignedFile { digest, stale, ..SignedFile::new(path, Some(output), state) }
+            SignedFile {
+                digest,
+                stale: stale.map(PathBuf::into_boxed_path),
+                ..SignedFile::new(path, Some(output), state)
+            }
         };
         self.signers.iter().zip(outputs).map(signed).collect()
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::failure::{EXIT_COULD_NOT, Failure, Result};
-use super::outcome::{Outcome, Unread, as_path};
+use super::outcome::{Outcome, Unread, as_path, as_path_if};
 use super::show::CertificateView;
 use super::store::heed;
 use super::{PATIENCE, Publisher};
@@ -95,7 +95,7 @@ pub struct ChangedConfig {
     #[serde(serialize_with = "as_path")]
     pub config: PathBuf,
     /// The configuration before, if it was changed.
-    #[serde(serialize_with = "as_path")]
+    #[serde(serialize_with = "as_path_if")]
     pub backup: Option<PathBuf>,
     /// Whether the server has to read it anew.
     pub restart_needed: bool,

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::failure::{EXIT_COULD_NOT, EXIT_NO, Failure};
-use super::outcome::{Outcome, as_path, as_paths};
+use super::outcome::{Outcome, as_path, as_path_if, as_paths};
 use super::server_keys::KeysWord;
 use super::show::shown_user_id;
 use crate::disk;
@@ -16,7 +16,6 @@ use crate::openpgp::times::show_time;
 use crate::openpgp::verdict::{Bad, Reason};
 use crate::openpgp::verify::Good;
 use crate::text::Safe;
-use crate::text::path_text;
 
 /// The verdict on each artifact.
 #[derive(Serialize)]
@@ -38,20 +37,20 @@ pub struct Verified {
 pub struct Line {
     /// The artifact, or the signature if its artifact has a line for each of two.
     #[serde(rename = "path", serialize_with = "as_path")]
-    pub about: PathBuf,
+    pub about: Arc<Path>,
     /// The artifact.
     #[serde(skip)]
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     /// The verdict.
     #[serde(flatten)]
     pub answer: Answer,
     /// The signed list of checksums that it is good by, if it has no signature of its own.
-    #[serde(serialize_with = "as_list", skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "as_path_if", skip_serializing_if = "Option::is_none")]
     pub list: Option<Arc<Path>>,
     /// What each key of the server says, up to the one that accepts, if a server with a
     /// configuration was asked.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub server_keys: Vec<KeysWord>,
+    #[serde(skip_serializing_if = "<[KeysWord]>::is_empty")]
+    pub server_keys: Box<[KeysWord]>,
 }
 
 /// A verdict of either judge.
@@ -63,14 +62,14 @@ pub enum Answer {
         /// Who made it.
         signer: By,
         /// Good signatures by other keys, each of its own certificate, if they were asked for.
-        also: Vec<By>,
+        also: Box<[By]>,
     },
     /// It is not.
-    Bad(Bad),
+    Bad(Box<Bad>),
     /// It could not be looked at.
     Unknown {
         /// Why.
-        error: Failure,
+        error: Box<Failure>,
     },
 }
 
@@ -105,13 +104,13 @@ impl Outcome for Verified {
 }
 
 impl Line {
-    pub(super) fn new(path: &Path, answer: impl Into<Answer>) -> Line {
+    pub(super) fn new(path: &Arc<Path>, answer: impl Into<Answer>) -> Line {
         Line {
-            about: path.into(),
-            path: path.into(),
+            about: path.clone(),
+            path: path.clone(),
             answer: answer.into(),
             list: None,
-            server_keys: Vec::new(),
+            server_keys: Box::default(),
         }
     }
 
@@ -145,18 +144,14 @@ impl Line {
 
 impl From<Bad> for Answer {
     fn from(bad: Bad) -> Answer {
-        Answer::Bad(bad)
+        Answer::Bad(Box::new(bad))
     }
 }
 
 impl From<disk::Error> for Answer {
     fn from(error: disk::Error) -> Answer {
-        Answer::Unknown { error: error.into() }
+        Answer::Unknown { error: Box::new(error.into()) }
     }
-}
-
-fn as_list<S: Serializer>(list: &Option<Arc<Path>>, serializer: S) -> Result<S::Ok, S::Error> {
-    list.as_deref().map(path_text).serialize(serializer)
 }
 
 fn as_shared<S: Serializer>(good: &Arc<Good>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -66,25 +66,28 @@ impl Publisher<'_> {
             Some(server) => self.ask_server(server, request.keys, &release, request.threads())?,
             None => self.judge(request, &release)?,
         };
-        let good = lines.iter().filter(|line| line.is_good()).map(|line| line.path.as_path());
+        let good = lines.iter().filter(|line| line.is_good()).map(|line| &*line.path);
         warn_of_neighbours(&release, good, "has no signature", self.watch);
         for path in release.orphans {
             let why = match is_key_file(&path) {
                 true => KEY_FILE,
                 false => "there is no file that it could be of",
             };
-            lines.push(Line::new(&path, Bad::new(Reason::OrphanSignature, why)));
+            lines.push(Line::new(&path.into(), Bad::new(Reason::OrphanSignature, why)));
         }
         // `verify release-key.asc` beside a folder of that name does not mean the folder.
-        for line in lines.iter_mut().filter(|line| line.path.is_dir()) {
-            let is_named =
-                |path: &&PathBuf| path.with_extension("") == line.path && is_key_file(path);
-            if let Some(path) = request.paths.iter().find(is_named) {
-                *line = Line::new(path, Bad::new(Reason::OrphanSignature, KEY_FILE));
+        for path in request.paths {
+            let folder = path.with_extension("");
+            if folder != *path && folder.is_dir() && is_key_file(path) {
+                let line = lines.iter_mut().find(|line| *line.path == *folder);
+                let is_key = Bad::new(Reason::OrphanSignature, KEY_FILE);
+                line.into_iter().for_each(|line| {
+                    *line = Line::new(&path.as_path().into(), is_key.clone());
+                });
             }
         }
         let unreadable = release.unreadable.into_iter();
-        lines.extend(unreadable.map(|(path, error)| Line::new(&path, error)));
+        lines.extend(unreadable.map(|(path, error)| Line::new(&path.into(), error)));
         Ok(Verified {
             lines,
             passed_over: release.passed_over.len(),
@@ -105,10 +108,13 @@ impl Publisher<'_> {
             list.into_iter().for_each(|list| lists.push(list));
             line
         };
-        let judged = for_each(&release.artifacts, request.threads(), self.watch, |artifact, _| {
-            artifact.is_list().then(|| request.line_of_list(artifact, &judge, true))
+        let named = release.artifacts.iter().filter(|artifact| artifact.is_list());
+        let named: Vec<Artifact> = named.cloned().collect();
+        let judged = for_each(&named, request.threads(), self.watch, |artifact, _| {
+            request.line_of_list(artifact, &judge, true)
         });
-        let lines: Vec<Option<Line>> = judged.into_iter().map(|it| it.map(&mut keep)).collect();
+        let named: Vec<Line> = judged.into_iter().map(&mut keep).collect();
+        let mut named = named.into_iter();
         let beside = release.lists_beside.iter();
         let beside: Vec<Line> =
             beside.map(|list| keep(request.line_of_list(list, &judge, false))).collect();
@@ -116,13 +122,13 @@ impl Publisher<'_> {
             for_each(&release.artifacts, request.threads(), self.watch, |artifact, read| {
                 (!artifact.is_list()).then(|| request.line(artifact, &judge, &lists, read))
             });
-        let both = lines.into_iter().zip(judged);
-        let mut lines: Vec<Line> = both.filter_map(|(list, other)| list.or(other)).collect();
+        let in_order = judged.into_iter().filter_map(|line| line.or_else(|| named.next()));
+        let mut lines: Vec<Line> = in_order.collect();
         for line in &mut lines {
             line.tell_of_lists(&beside);
         }
         // The server knows of no lists, and reads one signature.
-        let listed = lists.further(release.artifacts.iter().map(|it| it.path.as_path()));
+        let listed = lists.further(release.artifacts.iter().map(|it| &*it.path));
         let listed =
             for_each(&listed, request.threads(), self.watch, |artifact, read| {
                 match request.look(artifact, &judge, &lists, read) {
@@ -184,7 +190,7 @@ impl Publisher<'_> {
             }
         };
         let as_of = request.at.map(show_time);
-        let (lines, passed_over_files) = (vec![Line::new(path, answer)], Vec::new());
+        let (lines, passed_over_files) = (vec![Line::new(&path.into(), answer)], Vec::new());
         Ok(Verified { lines, passed_over: 0, passed_over_files, as_of })
     }
 }
@@ -267,7 +273,8 @@ impl Verify<'_> {
             Ok((answer, _)) => return (Line::new(path, answer), None),
             Err(error) => return (Line::new(path, error), None),
         };
-        let list = if artifact.is_cleartext { path.with_extension("") } else { path.clone() };
+        let list =
+            if artifact.is_cleartext { path.with_extension("").into() } else { path.clone() };
         let checksums = match Checksums::read(&text, &list) {
             Ok(checksums) => checksums,
             Err(error) => return (Line::new(path, error), None),
@@ -334,7 +341,7 @@ impl Verify<'_> {
             Err(bad) => return Ok((bad.into(), Vec::new())),
         };
         let path = artifact.path.with_extension("");
-        let beside = Artifact { path, is_cleartext: false, ..artifact.clone() };
+        let beside = Artifact { path: path.into(), is_cleartext: false, ..artifact.clone() };
         let is_other = match is_there(&beside.path)? {
             false => false,
             true => !beside.read_text().is_ok_and(|text| cleartext.is_of(&text)),
@@ -356,7 +363,7 @@ impl Verify<'_> {
     fn enough(&self, first: Good, further: impl IntoIterator<Item = Good>) -> Answer {
         let shared = |good: Good| By::Signer(Arc::new(good));
         if self.signers.get() == 1 {
-            return Answer::Good { signer: shared(first), also: Vec::new() };
+            return Answer::Good { signer: shared(first), also: Box::default() };
         }
         let all: Vec<Good> = std::iter::once(first.clone()).chain(further).collect();
         let distinct = distinct_signers(&all).into_iter();
@@ -376,7 +383,7 @@ impl Verify<'_> {
 /// Returns a line if a further signer's file is no signature, or if its signer counts and it is not
 /// good. Signatures by anybody else are left alone.
 fn further(artifact: &Artifact, judge: &Judge, read: &AtomicU64) -> Option<Line> {
-    let path = artifact.signature.as_deref()?;
+    let path = artifact.signature.as_ref()?;
     let verdict = || -> disk::Result<Option<Bad>> {
         let file = read_signature(path)?;
         let (bytes, signature) = match file.parse() {

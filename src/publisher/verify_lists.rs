@@ -1,6 +1,6 @@
 //! Signed lists of checksums: one signature for any number of files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(super) struct SignedList {
     path: Arc<Path>,
     checksums: Checksums,
     /// Who signed it.
-    by: (By, Vec<By>),
+    by: (By, Box<[By]>),
     /// Whether all files on it are compared, and not only one beside it.
     is_whole: bool,
 }
@@ -52,17 +52,17 @@ impl SignedList {
     pub fn new(
         path: &Path,
         checksums: Checksums,
-        by: (By, Vec<By>),
+        by: (By, Box<[By]>),
         is_whole: bool,
     ) -> Result<SignedList, Bad> {
-        if checksums.names().next().is_none() {
+        if checksums.is_empty() {
             return Err(mismatch("it lists no file"));
         }
         Ok(SignedList { path: path.into(), checksums, by, is_whole })
     }
 
     /// Returns the line of a file that is good because it is on the list.
-    pub fn line(&self, artifact: &Path) -> Line {
+    pub fn line(&self, artifact: &Arc<Path>) -> Line {
         let (signer, also) = self.by.clone();
         let answer = Answer::Good { signer, also };
         Line { list: Some(self.path.clone()), ..Line::new(artifact, answer) }
@@ -124,17 +124,18 @@ impl SignedLists {
 
     /// Returns the files that are on the lists and not among these.
     pub fn further<'a>(&self, artifacts: impl Iterator<Item = &'a Path>) -> Vec<Artifact> {
-        let mut known: BTreeSet<PathBuf> = artifacts.map(|it| plain(it).to_owned()).collect();
-        let mut further = Vec::new();
+        let known: HashSet<&Path> = artifacts.map(plain).collect();
+        let mut further: BTreeMap<PathBuf, Artifact> = BTreeMap::new();
         for list in self.all.iter().filter(|list| list.is_whole) {
-            let folder = folder_of(&list.path);
+            let folder: Arc<Path> = folder_of(&list.path).into();
             for path in list.checksums.names().map(|name| folder.join(name)) {
-                if known.insert(plain(&path).to_owned()) {
-                    further.push(Artifact::found(path, folder));
+                if !known.contains(plain(&path)) {
+                    let artifact = Artifact::found(path.as_path(), &folder);
+                    further.entry(plain(&path).to_owned()).or_insert(artifact);
                 }
             }
         }
-        further
+        further.into_values().collect()
     }
 
     /// Says that a listed file is not there.
@@ -151,7 +152,9 @@ fn mismatch(detail: &str) -> Bad {
 
 /// Warns of unsigned lists. A killed run may have left one, and then nothing covers the names.
 pub(super) fn warn_of_unsigned(folders: &[PathBuf], lines: &[Line], watch: &dyn Watch) {
-    let judged: BTreeSet<&Path> = lines.iter().map(|line| plain(&line.path)).collect();
+    let is_about_list = |path: &Path| is_list(path) || is_list(&path.with_extension(""));
+    let paths = lines.iter().map(|line| plain(&line.path));
+    let judged: BTreeSet<&Path> = paths.filter(|path| is_about_list(path)).collect();
     for list in folders.iter().flat_map(|folder| lists_in(folder)) {
         let signed = [list.clone(), with_ending(&list, ".asc")];
         if !signed.iter().any(|path| judged.contains(plain(path))) {

@@ -227,8 +227,9 @@ impl Home {
         Ok(shelf)
     }
 
-    /// Stores a new secret key with its revocation certificates, all of them or nothing. The
-    /// revocation certificates go first, so no key is ever without one.
+    /// Stores a new key with its revocation certificates, all of them or nothing. The revocation
+    /// certificates go first, so no key is ever without one. Of a key whose secret part is in a
+    /// token, the certificate is stored.
     pub fn add_new_key(
         &self,
         _: &Lock,
@@ -240,7 +241,8 @@ impl Home {
         let path = |reason: &RevocationReason| self.revocation_path(&fingerprint, *reason);
         let mut files: Vec<(PathBuf, &[u8])> =
             revocations.iter().map(|(reason, bytes)| (path(reason), &bytes[..])).collect();
-        files.push((self.key_path(&fingerprint), &key));
+        let folder = if secret.secret_fingerprints().is_empty() { CERTIFICATES } else { KEYS };
+        files.push((self.root.join(folder).join(file_name(&fingerprint)), &key));
         write_all_or_none(&files, Access::Secret)
     }
 

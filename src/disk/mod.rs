@@ -29,6 +29,7 @@ pub mod shelf;
 #[doc(hidden)]
 pub mod still;
 mod temporary;
+pub mod token_server;
 #[doc(hidden)]
 pub mod write;
 

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use super::ids::Fingerprint;
 use super::times::show_time;
+use super::token;
 use super::verdict::Bad;
 use super::weakness::Weakness;
 use crate::text::Safe;
@@ -166,6 +167,10 @@ pub enum Error {
     /// The content to sign cannot be read.
     #[error("cannot read the content")]
     Unreadable(#[source] io::Error),
+
+    /// A token could not do what it was asked for.
+    #[error(transparent)]
+    Token(#[from] token::Error),
 
     /// A cryptographic library failed. This does not happen with valid input.
     #[error("{what} failed")]

@@ -1,5 +1,6 @@
 //! A new certificate and its secret key.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sequoia_openpgp::packet::UserID;
@@ -8,11 +9,14 @@ use sequoia_openpgp::types::{Features, HashAlgorithm, KeyFlags, SignatureType};
 use sequoia_openpgp::{Cert, Packet};
 
 use super::change::{SubkeyPlan, made, revocation, self_signature, signing_subkey};
+use super::in_token::key_in_token;
 use super::new_key::new_key;
 use super::policy::KeySizeBits;
 use super::primary_key::PrimaryKey;
 use super::revocation_reason::RevocationReason;
+use super::rsa::signing;
 use super::secret_key::{Passphrase, SecretKey};
+use super::token::{KeyInToken, Pool};
 use crate::openpgp::error::{Error, Result};
 use crate::text::{Safe, is_unsafe};
 
@@ -50,7 +54,7 @@ pub struct KeyPlan {
 
 /// A key that was made.
 pub struct NewKey {
-    /// The secret key, protected if there was a passphrase.
+    /// The secret key, protected if there was a passphrase. A token's has no secret part.
     pub secret: SecretKey,
     /// Its revocation certificates, armored and with words on their use. The first gives no reason.
     /// An organisation's key has one more for each usual reason. Anybody who has one can end the
@@ -169,11 +173,36 @@ pub fn generate(plan: &KeyPlan, passphrase: Option<&Passphrase>) -> Result<NewKe
     check_user_id(&plan.user_id)?;
     check_times(plan)?;
     let (key, unlocked) = new_key(plan.bits, plan.created, passphrase)?;
-    let (key, primary) = (key.role_into_primary(), PrimaryKey(unlocked));
+    whole_key(key.role_into_primary().into(), PrimaryKey(unlocked), plan, passphrase)
+}
+
+/// Makes a certificate for a token's key, which signs for itself. The certificate says that the key
+/// was made at the plan's time, which is part of its fingerprint.
+/// Fails as [`generate`], for a plan of more than one key, and as the token does.
+pub fn certify_token_key(plan: &KeyPlan, pool: &Arc<Pool>, key: &KeyInToken) -> Result<NewKey> {
+    check_user_id(&plan.user_id)?;
+    check_times(plan)?;
+    if plan.kind != KeyKind::Sign {
+        return Err(Error::malformed(
+            "a token's key certifies and signs, and there is no other one",
+        ));
+    }
+    let unlocked = key_in_token(pool, key, plan.created)?;
+    let packet = unlocked.public().clone().role_into_primary().into();
+    whole_key(packet, PrimaryKey(unlocked), plan, None)
+}
+
+/// Puts everything that a key says of itself around its packet.
+fn whole_key(
+    packet: Packet,
+    primary: PrimaryKey,
+    plan: &KeyPlan,
+    passphrase: Option<&Passphrase>,
+) -> Result<NewKey> {
     let user_id = UserID::from(plan.user_id.as_str());
-    let binding = made::on_user_id(certification(plan)?, &primary, &user_id)
-        .map_err(Error::crypto("signing the user ID"))?;
-    let mut packets: Vec<Packet> = vec![key.into(), user_id.into(), binding.into()];
+    let binding = made::on_user_id(certification(plan)?, &primary, &user_id);
+    let binding = signing("signing the user ID", binding)?;
+    let mut packets: Vec<Packet> = vec![packet, user_id.into(), binding.into()];
     let mut reasons = vec![RevocationReason::Unspecified];
     match plan.kind {
         KeyKind::Sign | KeyKind::Certify => {}

@@ -7,6 +7,7 @@ pub mod armor;
 pub mod bounds;
 pub mod certificate;
 pub mod change;
+mod choice;
 pub mod cleartext;
 mod error;
 #[doc(hidden)]
@@ -18,6 +19,7 @@ pub mod glance;
 pub mod gnupg;
 pub mod hash;
 pub mod ids;
+pub mod in_token;
 pub mod key_file;
 pub mod keygen;
 mod new_key;
@@ -44,6 +46,7 @@ mod statements;
 #[doc(hidden)]
 pub mod stub;
 pub mod times;
+pub mod token;
 pub mod validity;
 pub mod verdict;
 pub mod verify;

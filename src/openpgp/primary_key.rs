@@ -51,6 +51,10 @@ impl SecretKey {
     /// [`Error::PassphraseNeeded`].
     pub fn unlock_primary(&self, passphrase: Option<&Passphrase>) -> Result<PrimaryKey> {
         let fingerprint = self.fingerprint();
+        if let Some((_, key)) = self.in_token.iter().find(|(known, _)| *known == fingerprint) {
+            let public = self.cert().primary_key().key().clone().role_into_unspecified();
+            return Ok(PrimaryKey(UnlockedKey::in_token(public, key.clone())));
+        }
         let key = self.part(&fingerprint).ok_or(Error::PrimaryElsewhere(fingerprint))?;
         unlock_part(key, passphrase).map(PrimaryKey)
     }

@@ -2,7 +2,8 @@
 //!
 //! sequoia's Rust backend is slow and computes with secrets in variable time (RUSTSEC-2023-0071).
 //! It hashes, verifies and decrypts key files, but never uses an RSA private key. AWS-LC is
-//! constant-time and blinded. It refuses a key whose parts do not belong together.
+//! constant-time and blinded. It refuses a key whose parts do not belong together. A key whose secret
+//! part is in a token has the token sign.
 
 use std::sync::mpsc;
 use std::thread;
@@ -27,13 +28,20 @@ use sequoia_openpgp::types::{HashAlgorithm, PublicKeyAlgorithm};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::policy::KeySizeBits;
+use super::token::{self, TokenKey};
 use super::weakness::Weakness;
 use crate::openpgp::error::{Error, Result};
 
-/// An unlocked RSA key. AWS-LC wipes its secret part when it is dropped.
+/// An RSA key that can sign. AWS-LC wipes its secret part when it is dropped.
 pub(super) struct UnlockedKey {
-    pair: KeyPair,
+    secret: Secret,
     public: Key<PublicParts, UnspecifiedRole>,
+}
+
+/// Where the secret part is.
+enum Secret {
+    Here(KeyPair),
+    InToken(TokenKey),
 }
 
 impl UnlockedKey {
@@ -68,7 +76,7 @@ impl UnlockedKey {
         };
         let public = Key4::new(created, PublicKeyAlgorithm::RSAEncryptSign, public)
             .map_err(Error::crypto("making the key packet"))?;
-        Ok((UnlockedKey { pair, public: public.into() }, secret))
+        Ok((UnlockedKey { secret: Secret::Here(pair), public: public.into() }, secret))
     }
 
     /// Loads a key from OpenPGP's parts.
@@ -96,7 +104,15 @@ impl UnlockedKey {
             qInv: u.value(),
         };
         let pair = KeyPair::from_components(&components).map_err(|_| Weakness::Inconsistent)?;
-        Ok(UnlockedKey { pair, public })
+        Ok(UnlockedKey { secret: Secret::Here(pair), public })
+    }
+
+    /// Has a token sign for this public key.
+    pub(super) fn in_token(
+        public: Key<PublicParts, UnspecifiedRole>,
+        key: TokenKey,
+    ) -> UnlockedKey {
+        UnlockedKey { secret: Secret::InToken(key), public }
     }
 
     pub(super) fn public(&self) -> &Key<PublicParts, UnspecifiedRole> {
@@ -122,11 +138,25 @@ impl Signer for &UnlockedKey {
             HashAlgorithm::SHA512 => (&digest::SHA512, &RSA_PKCS1_SHA512),
             other => return Err(openpgp::Error::UnsupportedHashAlgorithm(other).into()),
         };
-        let digest = Digest::import_less_safe(digest, algorithm)?;
-        let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair.sign_digest(encoding, &digest, &mut signature)?;
+        let signature = match &self.secret {
+            Secret::Here(pair) => {
+                let digest = Digest::import_less_safe(digest, algorithm)?;
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign_digest(encoding, &digest, &mut signature)?;
+                signature
+            }
+            Secret::InToken(key) => key.sign(&[hash.oid()?, digest].concat())?,
+        };
         Ok(mpi::Signature::RSA { s: mpi::MPI::new(&signature) })
     }
+}
+
+/// Says what failed, or what the token says against it.
+pub(super) fn signing<T>(what: &'static str, result: openpgp::Result<T>) -> Result<T> {
+    result.map_err(|error| match error.downcast::<token::Error>() {
+        Ok(error) => Error::Token(error),
+        Err(error) => Error::crypto(what)(error),
+    })
 }
 
 /// Generates a key on each of up to four cores and returns the first one. How long the search for

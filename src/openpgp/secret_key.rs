@@ -17,10 +17,11 @@ use zeroize::Zeroizing;
 use super::armor::armored;
 use super::certificate::Certificate;
 use super::ids::Fingerprint;
-use super::policy::{Policy, check_key, is_rsa};
+use super::policy::{check_key, is_rsa};
 use super::rsa::UnlockedKey;
 use super::statements::Statements;
 use super::stub::{SecretPlace, place};
+use super::token::{Pin, TokenKey};
 use super::weakness::Weakness;
 use crate::openpgp::error::{Error, Result};
 
@@ -56,6 +57,11 @@ impl Passphrase {
     pub(super) fn password(&self) -> &Password {
         &self.0
     }
+
+    /// Returns the same as a token's PIN.
+    pub fn to_pin(&self) -> Pin {
+        self.0.map(|bytes| Pin::new(Zeroizing::new(bytes.to_vec())))
+    }
 }
 
 /// How the secret parts of a key are kept.
@@ -81,31 +87,33 @@ pub struct SecretKey {
     /// Its public part. It is kept because it remembers which signatures were verified, and a
     /// hostile file may have hundreds.
     certificate: Arc<Certificate>,
+    /// The keys whose secret parts are in a token that is open.
+    pub(super) in_token: Vec<(Fingerprint, TokenKey)>,
 }
 
 impl SecretKey {
     pub(super) fn new(cert: Cert) -> SecretKey {
         let certificate = Arc::new(Certificate::new(cert.clone()));
-        SecretKey { cert, certificate }
+        SecretKey { cert, certificate, in_token: Vec::new() }
     }
 
     /// Takes a key with the statements of the packets that it was read from.
     pub(super) fn read(cert: Cert, own: Statements) -> SecretKey {
         let certificate = Arc::new(Certificate::read(cert.clone(), own));
-        SecretKey { cert, certificate }
+        SecretKey { cert, certificate, in_token: Vec::new() }
     }
 
     /// Returns the key with other packets. Its earlier statements are kept.
     pub(super) fn changed(&self, cert: Cert) -> SecretKey {
         let certificate = Arc::new(self.certificate.changed(cert.clone()));
-        SecretKey { cert, certificate }
+        SecretKey { cert, certificate, in_token: self.in_token.clone() }
     }
 
     /// Returns the key as another copy of its certificate narrows it, see
     /// [`Certificate::narrowed_by`].
     pub fn narrowed_by(&self, other: &Certificate) -> SecretKey {
         let certificate = Arc::new(self.certificate.narrowed_by(other));
-        SecretKey { cert: self.cert.clone(), certificate }
+        SecretKey { cert: self.cert.clone(), certificate, in_token: self.in_token.clone() }
     }
 
     pub(super) fn cert(&self) -> &Cert {
@@ -187,7 +195,7 @@ impl SecretKey {
             .merge_public(certificate.cert().clone())
             .map_err(Error::crypto("merging the certificate"))?;
         let certificate = Arc::new(self.certificate.merge(certificate)?);
-        Ok(SecretKey { cert, certificate })
+        Ok(SecretKey { cert, certificate, in_token: self.in_token.clone() })
     }
 
     /// Proves that every secret part here can be unlocked and belongs to its public part, and that
@@ -228,89 +236,7 @@ impl SecretKey {
         Ok(())
     }
 
-    /// Unlocks the key that signs at the policy's time: the newest one that may sign, or the one
-    /// that `exactly` names.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] says why there is none, or that its parts do not belong together. Also
-    /// [`Error::WrongPassphrase`] and [`Error::PassphraseNeeded`].
-    pub fn unlock(
-        &self,
-        passphrase: Option<&Passphrase>,
-        exactly: Option<&Fingerprint>,
-        policy: &Policy,
-    ) -> Result<SigningKey> {
-        let key = self.choose(exactly, policy, false)?;
-        let key = load(&key, &unlock(&key, passphrase)?)?;
-        Ok(SigningKey { key, certificate: self.certificate.clone() })
-    }
-
-    /// Returns the key that would sign, without unlocking it.
-    /// Fails with [`Error::Refused`], as [`SecretKey::unlock`].
-    pub fn check_can_sign(
-        &self,
-        exactly: Option<&Fingerprint>,
-        policy: &Policy,
-    ) -> Result<Fingerprint> {
-        self.choose(exactly, policy, false).map(|key| Fingerprint::of(&key))
-    }
-
-    /// Returns the newest subkey that could sign, as [`SecretKey::check_can_sign`] does.
-    pub(super) fn signing_subkey(&self, policy: &Policy) -> Result<Fingerprint> {
-        self.choose(None, policy, true).map(|key| Fingerprint::of(&key))
-    }
-
-    fn choose(
-        &self,
-        exactly: Option<&Fingerprint>,
-        policy: &Policy,
-        subkeys_alone: bool,
-    ) -> Result<Key<SecretParts, UnspecifiedRole>> {
-        if exactly.is_none() {
-            // Import refuses such a key, so it is refused here too. Another program would sign with
-            // the weak subkey of a strong primary key.
-            self.certificate.check_signer(policy).map_err(|weakness| self.refused(weakness))?;
-        }
-        let mut best: Option<Key<SecretParts, UnspecifiedRole>> = None;
-        let mut weakness = Weakness::CannotSign;
-        let mut subject = self.fingerprint();
-        for component in self.cert.keys() {
-            let key = component.key();
-            let fingerprint = Fingerprint::of(key);
-            let is_passed_over = subkeys_alone && fingerprint == self.fingerprint();
-            if is_passed_over || exactly.is_some_and(|exactly| *exactly != fingerprint) {
-                continue;
-            }
-            if let Err(why) = self.certificate.valid_key(&fingerprint, policy, policy.now()) {
-                // The first reason other than "it is not a signing key" says the most.
-                if weakness == Weakness::CannotSign {
-                    weakness = why;
-                }
-                continue;
-            }
-            let key = match key.clone().parts_into_secret() {
-                Ok(key) if !is_elsewhere(key.secret()) => key,
-                not_here => {
-                    weakness = not_here.map_or(Weakness::SecretElsewhere, |key| place(&key).into());
-                    subject = fingerprint;
-                    continue;
-                }
-            };
-            // If both were made in the same second, the subkey is the one made to sign.
-            let is_better = |best: &Key<SecretParts, UnspecifiedRole>| {
-                let is_primary = best.fingerprint() == self.cert.fingerprint();
-                let (old, new) = (best.creation_time(), key.creation_time());
-                old < new || (old == new && is_primary)
-            };
-            if best.as_ref().is_none_or(is_better) {
-                best = Some(key);
-            }
-        }
-        best.ok_or_else(|| Error::refused(subject, weakness))
-    }
-
-    fn refused(&self, weakness: Weakness) -> Error {
+    pub(super) fn refused(&self, weakness: Weakness) -> Error {
         Error::refused(self.fingerprint(), weakness)
     }
 }
@@ -318,7 +244,8 @@ impl SecretKey {
 impl Certificate {
     /// Returns the certificate as a key without secret parts.
     pub fn without_secrets(&self) -> SecretKey {
-        SecretKey { cert: self.cert().clone(), certificate: Arc::new(self.clone()) }
+        let (cert, certificate) = (self.cert().clone(), Arc::new(self.clone()));
+        SecretKey { cert, certificate, in_token: Vec::new() }
     }
 }
 
@@ -329,6 +256,10 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
+    pub(super) fn new(key: UnlockedKey, secret: &SecretKey) -> SigningKey {
+        SigningKey { key, certificate: secret.certificate.clone() }
+    }
+
     /// Returns the certificate it belongs to.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate

@@ -12,6 +12,7 @@ use sequoia_openpgp::types::{HashAlgorithm, SignatureType, Timestamp};
 
 use super::hash::{ContentHash, Hashed, Hasher};
 use super::raw_signature::trailer;
+use super::rsa::signing;
 use super::secret_key::SigningKey;
 use super::signature::DetachedSignature;
 use super::weakness::Weakness;
@@ -78,7 +79,7 @@ pub fn sign_hashed_with(
     let digest = content
         .digest(way, &trailer(head, &area))
         .ok_or_else(|| Error::crypto(failed)("the content was not hashed this way"))?;
-    let value: mpi::Signature = signer.sign(hash, &digest).map_err(Error::crypto(failed))?;
+    let value: mpi::Signature = signing(failed, signer.sign(hash, &digest))?;
     let prefix = [digest[0], digest[1]];
     let signature = Signature4::new(
         typ,

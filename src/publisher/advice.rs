@@ -5,7 +5,9 @@ use std::io;
 use super::mistaken::{looks_like_file, looks_like_key};
 use crate::disk;
 use crate::disk::gnupg::PRIVATE_KEYS;
+use crate::disk::token_server::P11_KIT;
 use crate::openpgp;
+use crate::openpgp::token;
 use crate::openpgp::verdict::Reason;
 use crate::openpgp::weakness::Weakness;
 use crate::text::{Safe, quoted};
@@ -96,6 +98,61 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
             Weakness::SecretElsewhere => "import the key with its secret part".into(),
             _ => return None,
         },
+        Error::Token(error) => return of_token(error),
+        _ => return None,
+    })
+}
+
+fn of_token(error: &token::Error) -> Option<String> {
+    use token::Error;
+    let named = |names: &[String]| -> String {
+        names.iter().map(|name| format!("\n  {}", Safe::text(name))).collect()
+    };
+    Some(match error {
+        Error::NoProgram(program) if program == P11_KIT => {
+            "install p11-kit, which leads to the token: apt install p11-kit, or dnf install p11-kit-server. Or reach a host that has it: --token-command 'ssh HOST p11-kit remote ...'".into()
+        }
+        Error::NoModule(_) => {
+            "install the module, or name its file: ?module-path=/usr/lib/softhsm/libsofthsm2.so. See those that p11-kit knows: p11-kit list-modules".into()
+        }
+        Error::Unreachable { .. } => {
+            "try the way by itself: p11-kit list-tokens. Over ssh, the command must start p11-kit remote there and print nothing else".into()
+        }
+        Error::Version(_) => "use p11-kit 0.23 to 0.26 on the other side".into(),
+        Error::Garbage(_) => {
+            "the command or the socket must lead to p11-kit remote or p11-kit server, which print nothing else".into()
+        }
+        Error::Late(_) => {
+            "if the token waits for a touch or a PIN of its own, give it that in time. Else see whether the host and the token are there".into()
+        }
+        Error::Lost(_) => {
+            "what was signed so far is good. Run it again: it signs the rest alone".into()
+        }
+        Error::NoToken(_) => "see which tokens there are: plugsign list --token".into(),
+        Error::SeveralTokens { tokens, .. } => {
+            format!("name one of them with serial= or token=:{}", named(tokens))
+        }
+        Error::NoKey { .. } | Error::NoNumbers(_) => {
+            "see its keys: plugsign list --token URI --passphrase-file FILE. To make one: plugsign keygen --on URI".into()
+        }
+        Error::SeveralKeys { keys, .. } => {
+            format!("name one by its id= or object=, or its certificate with --certificate FILE:{}", named(keys))
+        }
+        Error::OtherKey { .. } => {
+            "name the key's own certificate with --certificate FILE, or import it. If the key has none yet: plugsign import --certificate-for URI".into()
+        }
+        Error::NotRsa(_) | Error::Exportable(_) => {
+            "make an RSA key of 3072 bits in the token: plugsign keygen --on URI".into()
+        }
+        Error::Taken(_) => "give the new key another name: object=NAME in the URI".into(),
+        Error::WrongPin { .. } => "plugsign tried it once, because the token counts wrong ones".into(),
+        Error::PinLocked(_) => {
+            "set a new PIN with the token's own tool and the security officer's PIN".into()
+        }
+        Error::Refused { code: 0x50, .. } => {
+            "touch the token when it blinks. To touch it once for a release: sign --checksums --list-only".into()
+        }
+        Error::Refused { code: 0x101, .. } => PASSPHRASE.into(),
         _ => return None,
     })
 }

@@ -10,7 +10,7 @@ use super::Publisher;
 use super::document::{fill, markdown, name_in, user_id};
 use super::export::for_server;
 use super::failure::{Failure, Result};
-use super::keys::KeyText;
+use super::keys::{Found, KeyText};
 use super::outcome::Outcome;
 use super::show::until;
 use super::signer::Form;
@@ -20,13 +20,13 @@ use crate::disk::file::is_there;
 use crate::disk::shelf::{HomeKey, Shelf};
 use crate::disk::write::{Access, Existing, is_same, make_folder, write_new, write_unless_same};
 use crate::mattermost::valid::is_web_address;
-use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::hash::ContentHash;
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::Policy;
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::times::show_time;
+use crate::openpgp::token::is_token_uri;
 use crate::text::{Safe, path_text};
 
 const ANNOUNCEMENT: &str = include_str!("../../templates/announcement.md");
@@ -116,8 +116,15 @@ impl Publisher<'_> {
         let Some(new) = certificates.first().cloned() else {
             return Err(Failure::Usage("there is no key to announce".into()));
         };
-        let former = announcing.replaces.as_ref().map(|name| find(&shelf, name)).transpose()?;
-        let former = former.map(|former| former.certificate.clone());
+        let signer = match announcing.replaces.as_deref().filter(|name| is_token_uri(name)) {
+            Some(uri) => Some(self.find_in_token(uri)?),
+            None => None,
+        };
+        let former = match (&signer, &announcing.replaces) {
+            (Some(signer), _) => Some(signer.secret.certificate().clone()),
+            (None, Some(name)) => Some(find(&shelf, name)?.certificate.clone()),
+            (None, None) => None,
+        };
         former.iter().for_each(|former| add(&mut certificates, former));
         check_usable(&new, &policy)?;
         let copy = for_server(&new)?;
@@ -135,7 +142,11 @@ impl Publisher<'_> {
         ];
         if let Some(former) = &announcing.replaces {
             let notice = fill(ROTATION, &values).into_bytes();
-            let signature = self.sign_by(former, &notice, announcing)?;
+            let signer = match signer {
+                Some(signer) => signer,
+                None => self.find_key(Some(&KeyQuery::parse(former)?), announcing.text.as_ref())?,
+            };
+            let signature = self.sign_by(&signer, &notice, announcing)?;
             documents.push(Document::new("ROTATION.md", notice));
             documents.push(Document::new(ROTATION_SIGNATURE, signature));
         }
@@ -153,11 +164,7 @@ impl Publisher<'_> {
         })
     }
 
-    fn sign_by(&self, former: &str, notice: &[u8], announcing: &Announcing) -> Result<Vec<u8>> {
-        let found = self.find_keys(&[former.to_string()], announcing.text.as_ref())?;
-        let Some(found) = found.first() else {
-            return Err(openpgp::Error::UnknownKey(former.to_string()).into());
-        };
+    fn sign_by(&self, found: &Found, notice: &[u8], announcing: &Announcing) -> Result<Vec<u8>> {
         let created = announcing.created;
         let form = Form { way: ContentHash::SHA256, created, armored: false };
         let signer = self.signer(found, form)?;

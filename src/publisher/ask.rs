@@ -28,6 +28,9 @@ pub trait Ask {
     /// Asks a person, with `words` first, for a key's passphrase. Fails if nobody answers.
     fn passphrase_of(&self, certificate: &Certificate, words: &str) -> Result<Passphrase>;
 
+    /// Asks a person for the PIN that opens something. Fails if nobody answers.
+    fn pin(&self, what: &str) -> Result<Passphrase>;
+
     /// Asks a person for a new passphrase until it is the same twice. Fails if nobody answers.
     fn new_passphrase(&self, which: Which, what: &str) -> Result<Passphrase>;
 }

@@ -119,6 +119,7 @@ impl<'a> Subject<'a> {
             Origin::File => "--key-file",
             Origin::Environment => "PLUGSIGN_KEY",
             Origin::Home => "the home",
+            Origin::Token => "the token",
         };
         let (key, user_id) = (self.certificate.fingerprint(), first_user_id(self.certificate));
         ok(format!("{key} ({user_id}), from {origin}"))
@@ -199,6 +200,9 @@ impl<'a> Subject<'a> {
     fn passphrase(&self, source: &PassphraseFrom) -> Observation {
         const GIVE: &str =
             "set PLUGSIGN_PASSPHRASE, or say --passphrase-file FILE or --passphrase-fd N";
+        if self.found.origin == Origin::Token {
+            return ok("the token is open: its PIN, if it wants one, was right");
+        }
         if self.found.secret.protection() == Protection::None {
             let passwd = format!("plugsign passwd {}", self.found.secret.fingerprint());
             let mend = match self.found.origin {

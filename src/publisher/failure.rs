@@ -10,6 +10,7 @@ use crate::disk;
 use crate::mattermost::public_key::Unfit;
 use crate::openpgp;
 use crate::openpgp::ids::Fingerprint;
+use crate::openpgp::token;
 use crate::text::Safe;
 
 /// The exit code of a verdict that is not good.
@@ -99,6 +100,12 @@ impl From<disk::Error> for Failure {
             disk::Error::OpenPgp(error) => Failure::OpenPgp(error),
             error => Failure::Disk(error),
         }
+    }
+}
+
+impl From<token::Error> for Failure {
+    fn from(error: token::Error) -> Failure {
+        Failure::OpenPgp(error.into())
     }
 }
 
@@ -244,8 +251,11 @@ fn exit_of_openpgp(error: &openpgp::Error) -> u8 {
         | Error::OnlyPrimarySigns(_)
         | Error::ForeignRevocation(_)
         | Error::LastUserId(_)
+        | Error::Token(token::Error::NotRsa(_) | token::Error::Exportable(_))
         | Error::ClockBehind { .. } => EXIT_REFUSED,
-        Error::Malformed(_) | Error::NamesSubkey { .. } => EXIT_USAGE,
+        Error::Malformed(_)
+        | Error::NamesSubkey { .. }
+        | Error::Token(token::Error::Uri { .. }) => EXIT_USAGE,
         _ => EXIT_COULD_NOT,
     }
 }

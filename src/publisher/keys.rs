@@ -13,6 +13,7 @@ use crate::openpgp::key_file::{Key, names_a_key, read_certificates, read_keys};
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::SecretKey;
 use crate::openpgp::set::one;
+use crate::openpgp::token::is_token_uri;
 use crate::text::Safe;
 
 /// A key that was found, locked.
@@ -41,6 +42,8 @@ pub enum Origin {
     Environment,
     /// The home.
     Home,
+    /// A token, with a certificate of the home or of a file.
+    Token,
 }
 
 /// A text with a key in it.
@@ -57,14 +60,23 @@ impl Publisher<'_> {
     /// Finds the keys that are named, in their order, else the only one there is. A file always has
     /// them, the environment if they are there, else the home. Fails for an unclear name or a
     /// repeated key.
+    ///
+    /// A name that is a token's URI is looked for there.
     pub fn find_keys(&self, names: &[String], text: Option<&KeyText>) -> Result<Vec<Found>> {
         if names.is_empty() {
             return Ok(vec![self.find_key(None, text)?]);
         }
-        let queries = names.iter().map(|name| KeyQuery::parse(name));
+        let query = |name: &String| match is_token_uri(name) {
+            true => Ok(None),
+            false => KeyQuery::parse(name).map(Some),
+        };
+        let queries = names.iter().map(query).collect::<openpgp::Result<Vec<_>>>()?;
         let mut found: Vec<Found> = Vec::new();
-        for query in queries.collect::<openpgp::Result<Vec<_>>>()? {
-            let one = self.find_key(Some(&query), text)?;
+        for (name, query) in names.iter().zip(queries) {
+            let one = match query {
+                Some(query) => self.find_key(Some(&query), text)?,
+                None => self.find_in_token(name)?,
+            };
             let fingerprint = one.secret.fingerprint();
             if found.iter().any(|other| other.secret.fingerprint() == fingerprint) {
                 return Err(Failure::Usage(format!("-u names {fingerprint} twice")));
@@ -99,11 +111,17 @@ impl Publisher<'_> {
         Ok(Found { secret, exactly, origin: Origin::Home })
     }
 
-    /// Finds the one secret key of a text. What the home knows of it counts for it too: a
-    /// revocation above all, also in a trusted copy.
+    /// Finds the one secret key of a text. What the home knows of it counts for it too.
     pub(super) fn find_in_text(&self, text: &KeyText, query: Option<&KeyQuery>) -> Result<Found> {
         let mut secret = text.read(query)?;
         let exactly = query.and_then(|query| query.exactly(secret.certificate()));
+        secret = self.narrowed_by_home(secret)?;
+        Ok(Found { secret, exactly, origin: text.origin })
+    }
+
+    /// Adds what the home knows of a key that is not from there: a revocation above all, also in a
+    /// trusted copy.
+    pub(super) fn narrowed_by_home(&self, mut secret: SecretKey) -> Result<SecretKey> {
         let fingerprint = secret.fingerprint();
         let key = std::slice::from_ref(&fingerprint);
         match self.home().and_then(|home| Ok((home.keys_of(key)?, home.trusted_of(&[], key)?))) {
@@ -120,7 +138,7 @@ impl Publisher<'_> {
             Err(Failure::NoHome) => {}
             Err(failure) => self.warn_of_home("this key", &failure),
         }
-        Ok(Found { secret, exactly, origin: text.origin })
+        Ok(secret)
     }
 }
 

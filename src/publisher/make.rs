@@ -17,7 +17,7 @@ use crate::disk::permissions::check_writable;
 use crate::disk::write::{Access, Existing, write_new};
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::certificate::description::Description;
-use crate::openpgp::keygen::{KeyKind, KeyPlan, generate};
+use crate::openpgp::keygen::{KeyKind, KeyPlan, NewKey, generate};
 use crate::openpgp::policy::Policy;
 use crate::openpgp::secret_key::Passphrase;
 use crate::openpgp::times::show_time;
@@ -35,6 +35,8 @@ pub struct Made {
     pub revocations_for_reasons: Vec<String>,
     /// What to print for an organisation's safe.
     pub summary: Option<String>,
+    /// What names the key in the token that has it, if one does.
+    pub token: Option<String>,
     /// Its certificate.
     #[serde(skip)]
     pub certificate: Certificate,
@@ -72,7 +74,17 @@ impl Publisher<'_> {
         let home = self.home()?;
         home.check()?;
         self.watch.detail(&format!("making {} RSA bits", plan.bits.bits()));
-        let key = generate(plan, passphrase)?;
+        self.keep_new(plan, generate(plan, passphrase)?, sheet)
+    }
+
+    /// Stores a key that was made.
+    pub(super) fn keep_new(
+        &self,
+        plan: &KeyPlan,
+        key: NewKey,
+        sheet: Option<&Path>,
+    ) -> Result<Made> {
+        let home = self.home()?;
         // What was made passes the same rules as what is imported.
         let certificate = key.secret.certificate().clone();
         match plan.kind {
@@ -105,6 +117,7 @@ impl Publisher<'_> {
             revocation: revocations.next().unwrap_or_default(),
             revocations_for_reasons: revocations.map(|path| path_text(&path)).collect(),
             summary: text,
+            token: None,
             certificate,
             expires: plan.validity.map(|validity| plan.created + validity),
         })

@@ -25,11 +25,14 @@ pub mod inspect;
 pub mod keyring;
 pub mod keys;
 pub mod list;
+pub mod list_tokens;
 pub mod make;
+pub mod make_in_token;
 pub mod marketplace;
 mod migrate;
 pub mod mistaken;
 pub mod move_key;
+mod open_token;
 pub mod outcome;
 pub mod parallel;
 pub mod passphrases;
@@ -43,6 +46,7 @@ pub mod signed;
 pub mod signer;
 mod signing;
 pub mod store;
+pub mod tokens;
 pub mod trust;
 pub mod verified;
 pub mod verify;
@@ -53,6 +57,7 @@ use std::time::{Duration, SystemTime};
 
 use self::ask::Ask;
 use self::failure::{Failure, Result, one_line};
+use self::tokens::Tokens;
 use self::watch::Watch;
 use crate::disk::home::{Home, Lock};
 use crate::disk::shelf::Shelf;
@@ -74,6 +79,8 @@ pub struct Publisher<'a> {
     pub umask: u32,
     /// What may be spent on key files.
     pub budget: &'a Budget,
+    /// How tokens are reached.
+    pub tokens: &'a Tokens,
     /// Where passphrases come from.
     pub ask: &'a dyn Ask,
     /// Who hears of the work while it goes on.

@@ -79,6 +79,7 @@ impl Publisher<'_> {
         self.until_right_from(&SOURCES, || {
             let passphrase = match lent.protection() {
                 Protection::None => None,
+                _ if lent.secret_fingerprints().is_empty() => None,
                 _ => Some(self.given_or_asked(&SOURCES, lent.certificate(), words)?),
             };
             Ok(lent.unlock_primary(passphrase.as_deref())?)

@@ -53,7 +53,7 @@ impl Renewal<'_> {
 
     fn placed(&self, command: String) -> String {
         match self.found.origin {
-            Origin::Home => command,
+            Origin::Home | Origin::Token => command,
             Origin::File | Origin::Environment => {
                 format!("where the key is kept: {command}; then export --ci again")
             }
@@ -61,7 +61,8 @@ impl Renewal<'_> {
     }
 
     fn lent(&self) -> &'static str {
-        match self.found.origin == Origin::Home && !self.found.secret.has_primary() {
+        let is_here = matches!(self.found.origin, Origin::Home | Origin::Token);
+        match is_here && !self.found.secret.has_primary() {
             true => " --primary FILE",
             false => "",
         }

@@ -71,7 +71,7 @@ impl Command {
     pub fn run(self, world: &World) -> Result<Box<dyn Report>, Failure> {
         Ok(match self {
             Command::Keygen(arguments) => Box::new(keygen::run(arguments, world)?),
-            Command::List(arguments) => Box::new(list::run(arguments, world)?),
+            Command::List(arguments) => list::run(arguments, world)?,
             Command::Export(arguments) => Box::new(export::run(arguments, world)?),
             Command::Import(arguments) => Box::new(import::run(arguments, world)?),
             Command::Sign(arguments) => Box::new(sign::run(arguments, world)?),

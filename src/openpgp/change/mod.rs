@@ -23,5 +23,5 @@ pub use revoke::{
     revoke_subkey,
 };
 pub(super) use rotate::signing_subkey;
-pub use rotate::{Rotated, SubkeyPlan, rotate};
+pub use rotate::{Rotated, SubkeyPlan, rotate, rotate_to_token};
 pub use user_ids::{add_user_id, revoke_user_id};

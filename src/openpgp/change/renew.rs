@@ -15,7 +15,7 @@ use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::{ACCEPTED_HASHES, check_key};
 use crate::openpgp::primary_key::PrimaryKey;
-use crate::openpgp::rsa::UnlockedKey;
+use crate::openpgp::rsa::{UnlockedKey, signing};
 use crate::openpgp::secret_key::{Passphrase, SecretKey};
 use crate::openpgp::weakness::Weakness;
 
@@ -107,16 +107,15 @@ pub(super) fn renew_primary(
     let mut packets = Vec::new();
     let wanted = |old: &&Signature| wanted(old);
     if let Some(old) = newest(cert.primary_key().self_signatures()).filter(wanted) {
-        let new = change(renewed(old, now)?)
-            .and_then(|builder| made::on_key(builder, primary))
-            .map_err(Error::crypto(failed))?;
+        let new = change(renewed(old, now)?).and_then(|builder| made::on_key(builder, primary));
+        let new = signing(failed, new)?;
         packets.push(Packet::from(new));
     }
     for user_id in cert.userids().filter(|id| !certificate.is_revoked_id(id)) {
         let Some(old) = newest(user_id.self_signatures()).filter(wanted) else { continue };
         let new = change(renewed(old, now)?)
-            .and_then(|builder| made::on_user_id(builder, primary, user_id.userid()))
-            .map_err(Error::crypto(failed))?;
+            .and_then(|builder| made::on_user_id(builder, primary, user_id.userid()));
+        let new = signing(failed, new)?;
         packets.extend([Packet::from(user_id.userid().clone()), new.into()]);
     }
     Ok(packets)
@@ -137,7 +136,7 @@ pub(super) fn renew_subkey(
         let unlocked = maker.secret.unlock_subkey(&Fingerprint::of(subkey), maker.passphrase)?;
         builder = with_back_signature(builder, &unlocked, maker.primary, subkey, now)?;
     }
-    let new = made::on_subkey(builder, maker.primary, subkey).map_err(Error::crypto(failed))?;
+    let new = signing(failed, made::on_subkey(builder, maker.primary, subkey))?;
     Ok(vec![subkey.clone().into(), new.into()])
 }
 
@@ -151,8 +150,8 @@ pub(super) fn with_back_signature(
     now: SystemTime,
 ) -> Result<SignatureBuilder> {
     let back = self_signature(SignatureType::PrimaryKeyBinding, now)?;
-    let back = made::by_subkey(back, signer, &primary.key(), subkey)
-        .map_err(Error::crypto("making the back-signature"))?;
+    let back = made::by_subkey(back, signer, &primary.key(), subkey);
+    let back = signing("making the back-signature", back)?;
     builder.set_embedded_signature(back).map_err(Error::crypto("making the back-signature"))
 }
 

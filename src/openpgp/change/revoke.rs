@@ -18,6 +18,7 @@ use crate::openpgp::ids::{Fingerprint, KeyId};
 use crate::openpgp::primary_key::PrimaryKey;
 use crate::openpgp::raw_signature::RawSignature;
 use crate::openpgp::revocation_reason::RevocationReason;
+use crate::openpgp::rsa::signing;
 use crate::openpgp::statements::KEY_REVOCATION;
 use crate::text::{Safe, is_unsafe};
 
@@ -166,10 +167,10 @@ fn key_revocation(
     now: SystemTime,
 ) -> Result<Signature> {
     check_message(message)?;
-    self_signature(SignatureType::KeyRevocation, now)?
+    let made = self_signature(SignatureType::KeyRevocation, now)?
         .set_reason_for_revocation(reason.code(), message.as_bytes())
-        .and_then(|builder| made::on_key(builder, primary))
-        .map_err(Error::crypto("making the revocation"))
+        .and_then(|builder| made::on_key(builder, primary));
+    signing("making the revocation", made)
 }
 
 /// The message is published with the certificate, and readers show it.

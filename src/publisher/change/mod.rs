@@ -22,6 +22,8 @@ use crate::openpgp::change::{self, Ends, SubkeyPlan};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::{KeySizeBits, Policy};
 use crate::openpgp::query::KeyQuery;
+use crate::openpgp::times::show_time;
+use crate::openpgp::token::TokenUri;
 
 /// A key that has a new signing subkey.
 pub struct NewSubkey {
@@ -80,6 +82,32 @@ impl Publisher<'_> {
             let changed = Changed::new(certificate, created, NewSubkey { subkey, end, before });
             let changed = changed.older_in_ci().older_off_line(opened.is_lent);
             Ok(Changed { subkeys, ..changed })
+        })
+    }
+
+    /// Has a token make the new signing subkey. The primary key signs that once, wherever it is.
+    pub fn rotate_to_token(
+        &self,
+        subject: &KeyToChange<'_>,
+        bits: Option<KeySizeBits>,
+        validity: Option<Duration>,
+        uri: &str,
+    ) -> Result<Changed<NewSubkey>> {
+        let uri = TokenUri::parse(uri)?;
+        let opened = Opened::open(self, subject, Needs::Primary)?;
+        let label = format!("release-{}", show_time(self.now).get(..10).unwrap_or_default());
+        let bits = bits.unwrap_or(KeySizeBits::Rsa3072);
+        // A card takes minutes, and others may use the home meanwhile.
+        let (open, key) = self.generate_in_token(&uri, &label, bits, self.now)?;
+        opened.change(|certificate, maker, created| {
+            let before = certificate.describe(&Policy::new(created));
+            let plan = SubkeyPlan { bits, created, validity };
+            let (certificate, subkey) =
+                change::rotate_to_token(certificate, maker.primary, &plan, &open.pool, &key)?;
+            let (end, subkeys) =
+                (validity.map(|validity| created + validity), vec![subkey.clone()]);
+            let changed = Changed::new(certificate, created, NewSubkey { subkey, end, before });
+            Ok(Changed { subkeys, ..changed.older_off_line(opened.is_lent) })
         })
     }
 

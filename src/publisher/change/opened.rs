@@ -20,6 +20,7 @@ use crate::openpgp::primary_key::PrimaryKey;
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::revocation_reason::RevocationReason;
 use crate::openpgp::secret_key::{Passphrase, SecretKey};
+use crate::openpgp::token::is_token_uri;
 use crate::openpgp::weakness::Weakness;
 use crate::publisher::Publisher;
 use crate::publisher::failure::Result;
@@ -31,7 +32,8 @@ use crate::publisher::store::refused;
 pub struct KeyToChange<'a> {
     /// Which key of the home, as people name keys.
     pub key: &'a str,
-    /// The file with its primary key, if that is kept elsewhere and lent for this change.
+    /// The file with its primary key, or the URI of the token that has it, if it is kept elsewhere
+    /// and lent for this change.
     pub primary: Option<&'a Path>,
 }
 
@@ -73,7 +75,12 @@ impl<'a> Opened<'a> {
         let certificate = &key.certificate;
         let fingerprint = certificate.fingerprint();
         check(certificate, needs, &publisher.policy())?;
-        let (primary, passphrase) = match (read_lent(subject, &fingerprint)?, &key.secret) {
+        let in_token = subject.primary.and_then(Path::to_str).filter(|name| is_token_uri(name));
+        let lent = match in_token {
+            Some(uri) => Some(own(publisher.find_in_token(uri)?.secret, &fingerprint)?),
+            None => read_lent(subject, &fingerprint)?,
+        };
+        let (primary, passphrase) = match (lent, &key.secret) {
             (Some(lent), home) => {
                 let primary = publisher.unlock_lent(&lent)?;
                 let passphrase = match home {
@@ -153,9 +160,14 @@ impl<'a> Opened<'a> {
 fn read_lent(subject: &KeyToChange<'_>, wanted: &Fingerprint) -> Result<Option<SecretKey>> {
     let Some(path) = subject.primary else { return Ok(None) };
     let lent = one_secret(read_keys(&read_small(path, "a key file", MAX_KEY_FILE)?)?, None)?;
+    own(lent, wanted).map(Some)
+}
+
+/// Refuses another key than the one that changes.
+fn own(lent: SecretKey, wanted: &Fingerprint) -> Result<SecretKey> {
     let found = lent.fingerprint();
     match found == *wanted {
-        true => Ok(Some(lent)),
+        true => Ok(lent),
         false => Err(openpgp::Error::OtherKey { wanted: wanted.clone(), found }.into()),
     }
 }

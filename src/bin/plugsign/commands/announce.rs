@@ -11,6 +11,7 @@ use plugsign::text::Safe;
 use crate::edge::asking::{Asking, PassphraseSource};
 use crate::edge::keys::key_of_environment;
 use crate::edge::report::Words;
+use crate::edge::tokens::TokenSource;
 use crate::edge::world::World;
 
 /// Write the documents that announce a key
@@ -30,7 +31,8 @@ pub struct Arguments {
     /// Replace existing documents
     #[arg(long, requires = "out")]
     force: bool,
-    /// Also write a notice, signed by OLDKEY, that KEY replaces it
+    /// Also write a notice, signed by OLDKEY, that KEY replaces it. OLDKEY may be in a token:
+    /// 'pkcs11:token=NAME;object=NAME'
     #[arg(long, value_name = "OLDKEY", requires = "out")]
     replaces: Option<String>,
     /// Name this owner, instead of the one in the user ID
@@ -43,12 +45,15 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", default_value = "com.example.plugin-1.2.0.tar.gz")]
     artifact: String,
     #[command(flatten)]
+    token: TokenSource,
+    #[command(flatten)]
     passphrase: PassphraseSource,
 }
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Announced, Failure> {
     let asking = Asking::new(world).key(&arguments.passphrase);
-    world.publisher(&asking).announce(&Announcing {
+    let tokens = arguments.token.tokens(None, None)?;
+    world.publisher_with(&asking, &tokens).announce(&Announcing {
         keys: arguments.keys,
         out: arguments.out,
         force: arguments.force,

@@ -41,7 +41,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Diagnosis, Failure> {
         return usage("standard input cannot be both the key and the passphrase");
     }
     let asking = Asking::new(world).key(&arguments.passphrase);
-    world.publisher(&asking).diagnose(Diagnosing {
+    let tokens = arguments.key.tokens(None)?;
+    world.publisher_with(&asking, &tokens).diagnose(Diagnosing {
         keys: &arguments.key.keys,
         text: arguments.key.text(world),
         key_file: arguments.key.key_file.as_deref(),

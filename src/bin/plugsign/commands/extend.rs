@@ -38,7 +38,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed<NewEnd>, Failu
     let asking = arguments.means.asking(world);
     let subject = arguments.means.of(&arguments.key);
     let ends = if arguments.subkeys { Ends::KeyAndSubkeys } else { Ends::Key };
-    let extended = world.publisher(&asking).extend(&subject, end, ends);
+    let tokens = arguments.means.tokens()?;
+    let extended = world.publisher_with(&asking, &tokens).extend(&subject, end, ends);
     extended.map_err(|failure| failure.or_of_subkey(&whole, &alone))
 }
 

@@ -6,12 +6,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 use plugsign::openpgp;
+use plugsign::openpgp::validity::parse_time;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::import::{Fate, Imported, ImportedKey, Importer, Taking};
+use plugsign::publisher::make_in_token::Adopted;
 
 use crate::edge::asking::{Asking, PassphraseSource};
+use crate::edge::identity::Identity;
 use crate::edge::report::{Words, usage};
 use crate::edge::streams::{is_dash, read_key_file};
+use crate::edge::tokens::TokenSource;
 use crate::edge::world::World;
 
 /// Import certificates and secret keys into the home
@@ -21,7 +25,7 @@ use crate::edge::world::World;
 #[derive(Args)]
 pub struct Arguments {
     /// Files with keys; - is standard input
-    #[arg(value_name = "FILE", required_unless_present = "from_gnupg")]
+    #[arg(value_name = "FILE", required_unless_present_any = ["from_gnupg", "certificate_for"])]
     files: Vec<PathBuf>,
     /// Import the keys of this GnuPG home; without DIR, of $GNUPGHOME or ~/.gnupg. Needs no gpg and
     /// changes nothing there
@@ -36,6 +40,18 @@ pub struct Arguments {
     /// Store a secret key without a passphrase if it comes without one
     #[arg(long)]
     no_passphrase: bool,
+    /// Make the certificate of a key that is in a token: 'pkcs11:token=NAME;object=NAME'. Say once
+    /// when the key was made, and whose it is
+    #[arg(long, value_name = "URI", conflicts_with_all = ["files", "from_gnupg", "replace", "refresh", "no_passphrase"])]
+    certificate_for: Option<String>,
+    /// When the token's key was made: ISO 8601, or seconds since 1970. Its fingerprint depends on
+    /// that
+    #[arg(long, value_name = "TIME", requires = "certificate_for")]
+    created: Option<String>,
+    #[command(flatten)]
+    identity: Identity,
+    #[command(flatten)]
+    token: TokenSource,
     #[command(flatten)]
     passphrase: PassphraseSource,
 }
@@ -45,6 +61,19 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
         return usage("standard input cannot be both a key file and the passphrase");
     }
     let asking = Asking::new(world).key(&arguments.passphrase);
+    if let Some(uri) = &arguments.certificate_for {
+        let created = arguments.created.as_deref().map(parse_time).transpose()?;
+        let user_id = match arguments.identity.is_given() {
+            true => Some(arguments.identity.user_id()?),
+            false => None,
+        };
+        let tokens = arguments.token.tokens(None, None)?;
+        let publisher = world.publisher_with(&asking, &tokens);
+        return publisher.adopt(&Adopted { uri, created, user_id });
+    }
+    if arguments.identity.is_given() {
+        return usage("a name or an address goes with --certificate-for: other keys have theirs");
+    }
     let publisher = world.publisher(&asking);
     let Arguments { replace, refresh, no_passphrase, .. } = arguments;
     let mut importer =

@@ -19,6 +19,7 @@ use crate::edge::dialog;
 use crate::edge::identity::Identity;
 use crate::edge::report::{Words, usage};
 use crate::edge::streams::is_dash;
+use crate::edge::tokens::TokenSource;
 use crate::edge::world::World;
 
 /// Make a key
@@ -45,8 +46,14 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
     /// Make the key without a passphrase: anyone who has the file can sign
-    #[arg(long)]
+    #[arg(long, conflicts_with = "on")]
     no_passphrase: bool,
+    /// Have this token make the key, which never leaves it: 'pkcs11:token=NAME;object=NAME'. The
+    /// passphrase is the token's PIN then. The home gets the certificate
+    #[arg(long, value_name = "URI")]
+    on: Option<String>,
+    #[command(flatten)]
+    token: TokenSource,
     #[command(flatten)]
     passphrase: PassphraseSource,
 }
@@ -103,9 +110,13 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
         return usage("--summary takes a file; standard error shows the summary anyway");
     }
     let asking = Asking::new(world).key(&arguments.passphrase);
-    let publisher = world.publisher(&asking);
+    let tokens = arguments.token.tokens(None, None)?;
+    let publisher = world.publisher_with(&asking, &tokens);
     publisher.check_before_making(sheet)?;
     let plan = arguments.plan(whole_seconds(world.now))?;
+    if let Some(uri) = &arguments.on {
+        return publisher.make_in_token(&plan, uri);
+    }
     let what = Safe::text(&plan.user_id).to_string();
     let passphrase = publisher.passphrase_for_new_key(arguments.no_passphrase, &what)?;
     publisher.make(&plan, passphrase.as_deref(), sheet)
@@ -129,7 +140,10 @@ impl Words for Made {
             talk,
             "Export its certificate:    plugsign export {fingerprint} -a -o release-key.asc"
         )?;
-        writeln!(talk, "Sign with it:              plugsign sign -u {fingerprint} FILE")?;
+        match &self.token {
+            Some(uri) => writeln!(talk, "Sign with it:              plugsign sign -u '{uri}' FILE")?,
+            None => writeln!(talk, "Sign with it:              plugsign sign -u {fingerprint} FILE")?,
+        }
         writeln!(talk, "Keep a copy of its revocation certificate in a safe place:")?;
         writeln!(talk, "  {}", Safe::path(&self.revocation))
     }

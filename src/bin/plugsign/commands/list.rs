@@ -5,11 +5,13 @@ use std::io::{self, Write};
 use clap::Args;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::list::{ListedKey, Listing};
+use plugsign::publisher::list_tokens::TokenListing;
 use plugsign::publisher::show::KeyView;
 use plugsign::text::Safe;
 
-use crate::edge::asking::Asking;
-use crate::edge::report::Words;
+use crate::edge::asking::{Asking, PassphraseSource};
+use crate::edge::report::{Report, Words};
+use crate::edge::tokens::TokenSource;
 use crate::edge::world::World;
 
 /// List the keys of the home
@@ -20,13 +22,60 @@ pub struct Arguments {
     /// Only keys with a secret part in the home
     #[arg(long)]
     secret: bool,
+    /// List what a token has that can sign, instead of the home: 'pkcs11:token=NAME', or all tokens
+    #[arg(long, value_name = "URI", num_args = 0..=1, require_equals = false)]
+    #[arg(default_missing_value = "pkcs11:", conflicts_with_all = ["secret", "keys"])]
+    token: Option<String>,
+    #[command(flatten)]
+    source: TokenSource,
+    #[command(flatten)]
+    passphrase: PassphraseSource,
     /// Only these keys
     #[arg(value_name = "KEY")]
     keys: Vec<String>,
 }
 
-pub fn run(arguments: Arguments, world: &World) -> Result<Listing, Failure> {
-    world.publisher(&Asking::new(world)).list(&arguments.keys, arguments.secret)
+pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failure> {
+    let asking = Asking::new(world).key(&arguments.passphrase);
+    let tokens = arguments.source.tokens(None, None)?;
+    let publisher = world.publisher_with(&asking, &tokens);
+    Ok(match &arguments.token {
+        Some(uri) => Box::new(publisher.list_tokens(uri)?),
+        None => Box::new(publisher.list(&arguments.keys, arguments.secret)?),
+    })
+}
+
+impl Words for TokenListing {
+    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+        for token in &self.tokens {
+            let (label, serial) = (Safe::text(&token.label), Safe::text(&token.serial));
+            writeln!(out, "{label}: {}, serial {serial}", Safe::text(&token.manufacturer))?;
+            for key in &token.keys {
+                let bits = key.bits.map_or(String::new(), |bits| format!("-{bits}"));
+                write!(out, "  {}  {}{bits}", key.uri, key.algorithm)?;
+                match (&key.certificate, &key.unfit) {
+                    (Some(certificate), _) => writeln!(out, "  {certificate}")?,
+                    (None, Some(why)) => writeln!(out, "  {why}")?,
+                    (None, None) => writeln!(out, "  no certificate here")?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+        if self.tokens.is_empty() {
+            writeln!(talk, "there is no token here")?;
+        }
+        for token in self.tokens.iter().filter(|token| !token.logged_in) {
+            writeln!(
+                talk,
+                "{}: plugsign did not log in, so only public keys are listed. To log in, name one token and give its PIN: --passphrase-file FILE",
+                Safe::text(&token.label)
+            )?;
+        }
+        Ok(())
+    }
 }
 
 impl Words for Listing {

@@ -21,7 +21,8 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments, world: &World) -> Result<Changed<Refreshed>, Failure> {
     let asking = arguments.means.asking(world);
-    world.publisher(&asking).refresh(&arguments.means.of(&arguments.key))
+    let tokens = arguments.means.tokens()?;
+    world.publisher_with(&asking, &tokens).refresh(&arguments.means.of(&arguments.key))
 }
 
 impl Told for Refreshed {

@@ -69,7 +69,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed<Revoked>, Fail
         None => arguments.stored.then_some((KeptRevocation::Stored(reason), " --stored")),
     };
     let asking = means.asking(world);
-    let publisher = world.publisher(&asking);
+    let tokens = means.tokens()?;
+    let publisher = world.publisher_with(&asking, &tokens);
     let revoked = match &kept {
         Some((kept, _)) => publisher.revoke_with(key, kept),
         None => publisher.revoke(&means.of(key), subkey.as_deref(), reason, message),

@@ -25,6 +25,9 @@ pub struct Arguments {
     /// Its size in bits: 3072 or 4096. Without it, that of the primary key
     #[arg(long, value_name = "BITS")]
     bits: Option<String>,
+    /// Have this token make the subkey, which never leaves it: 'pkcs11:token=NAME;object=NAME'
+    #[arg(long, value_name = "URI")]
+    on: Option<String>,
     #[command(flatten)]
     means: Means,
 }
@@ -34,7 +37,12 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed<NewSubkey>, Fa
     let validity = parse_validity(&arguments.expires, world.now)?;
     let asking = arguments.means.asking(world);
     let subject = arguments.means.of(&arguments.key);
-    world.publisher(&asking).rotate(&subject, bits, validity)
+    let tokens = arguments.means.tokens()?;
+    let publisher = world.publisher_with(&asking, &tokens);
+    match &arguments.on {
+        Some(uri) => publisher.rotate_to_token(&subject, bits, validity, uri),
+        None => publisher.rotate(&subject, bits, validity),
+    }
 }
 
 impl Told for NewSubkey {

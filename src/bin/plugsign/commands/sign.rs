@@ -121,7 +121,8 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Signed, Failure> {
         dry_run: arguments.dry_run,
     };
     let asking = Asking::new(world).key(&arguments.passphrase);
-    let signed = world.publisher(&asking).sign(request)?;
+    let tokens = arguments.key.tokens(arguments.jobs)?;
+    let signed = world.publisher_with(&asking, &tokens).sign(request)?;
     for bytes in signed.files.iter().filter_map(|file| file.bytes.as_ref()) {
         if !arguments.dry_run {
             world.terminal.write_bytes(bytes)?;

@@ -40,7 +40,8 @@ pub struct RevokeUidArguments {
 pub fn add(arguments: AdduidArguments, world: &World) -> Result<Changed<NewUserId>, Failure> {
     let user_id = arguments.identity.user_id()?;
     let asking = arguments.means.asking(world);
-    world.publisher(&asking).add_user_id(&arguments.means.of(&arguments.key), user_id)
+    let tokens = arguments.means.tokens()?;
+    world.publisher_with(&asking, &tokens).add_user_id(&arguments.means.of(&arguments.key), user_id)
 }
 
 pub fn revoke(
@@ -49,7 +50,8 @@ pub fn revoke(
 ) -> Result<Changed<RevokedUserId>, Failure> {
     let RevokeUidArguments { key, user_id, message, means } = &arguments;
     let asking = means.asking(world);
-    world.publisher(&asking).revoke_user_id(&means.of(key), user_id, message)
+    let tokens = means.tokens()?;
+    world.publisher_with(&asking, &tokens).revoke_user_id(&means.of(key), user_id, message)
 }
 
 impl Told for NewUserId {

@@ -56,7 +56,8 @@ pub struct NewPassphraseSource {
 /// A primary key that is kept elsewhere, lent for one command.
 #[derive(Args, Clone)]
 pub struct LentPrimary {
-    /// Use the primary key in this file, for this command only
+    /// Use the primary key in this file, for this command only. Or the one in a token:
+    /// 'pkcs11:token=NAME;object=NAME'
     #[arg(long, value_name = "FILE")]
     pub primary: Option<PathBuf>,
     /// Read that file's passphrase from this descriptor, if it differs from the home's
@@ -226,6 +227,12 @@ impl Ask for Asking<'_> {
         let question =
             format!("{words} for {} ({}): ", first_user_id(certificate), fingerprint.key_id());
         person.ask_passphrase(&question).map(Passphrase::new).map_err(asking)
+    }
+
+    fn pin(&self, what: &str) -> Result<Passphrase, Failure> {
+        let nobody = || Failure::NoPassphrase(what.to_string());
+        let mut person = Conversation::open().ok_or_else(nobody)?;
+        person.ask_passphrase(&format!("PIN of {what}: ")).map(Passphrase::new).map_err(asking)
     }
 
     fn new_passphrase(&self, which: Which, what: &str) -> Result<Passphrase, Failure> {

@@ -5,9 +5,12 @@ use std::io::{self, Write};
 
 use clap::Args;
 use plugsign::publisher::change::{Changed, KeyToChange};
+use plugsign::publisher::failure::Failure;
+use plugsign::publisher::tokens::Tokens;
 
 use super::asking::{Asking, LentPrimary, PassphraseSource};
 use super::report::Words;
+use super::tokens::TokenSource;
 use super::world::World;
 
 /// Where the primary key and the passphrases come from.
@@ -16,6 +19,8 @@ pub struct Means {
     #[command(flatten)]
     lent: LentPrimary,
     #[command(flatten)]
+    token: TokenSource,
+    #[command(flatten)]
     passphrase: PassphraseSource,
 }
 
@@ -23,6 +28,11 @@ impl Means {
     /// Returns where the passphrases come from.
     pub fn asking<'a>(&self, world: &'a World) -> Asking<'a> {
         Asking::new(world).key(&self.passphrase).lent(&self.lent)
+    }
+
+    /// Returns how tokens are reached.
+    pub fn tokens(&self) -> Result<Tokens, Failure> {
+        self.token.tokens(None, None)
     }
 
     /// Returns a key with the primary key that is lent for it.

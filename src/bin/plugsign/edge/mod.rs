@@ -14,4 +14,5 @@ pub mod report;
 pub mod signals;
 pub mod streams;
 pub mod terminal;
+pub mod tokens;
 pub mod world;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use plugsign::disk::home::Home;
+use plugsign::disk::token_server::TokenServer;
 use plugsign::openpgp;
 use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::policy::Policy;
@@ -13,6 +14,7 @@ use plugsign::openpgp::validity::parse_time;
 use plugsign::publisher::Publisher;
 use plugsign::publisher::ask::Ask;
 use plugsign::publisher::failure::Failure;
+use plugsign::publisher::tokens::Tokens;
 use plugsign::publisher::watch::Watch;
 
 use super::progress;
@@ -28,6 +30,8 @@ pub struct World {
     pub terminal: Terminal,
     /// What this command may spend on key files.
     pub budget: Budget,
+    /// How tokens are reached, as the environment says.
+    tokens: Tokens,
 }
 
 impl World {
@@ -44,6 +48,7 @@ impl World {
             umask,
             terminal,
             budget: Budget::new(),
+            tokens: Tokens { server: token_server(None), ..Tokens::default() },
         })
     }
 
@@ -54,8 +59,13 @@ impl World {
 
     /// Returns what acts work with. Passphrases come from `ask`.
     pub fn publisher<'a>(&'a self, ask: &'a dyn Ask) -> Publisher<'a> {
+        self.publisher_with(ask, &self.tokens)
+    }
+
+    /// Returns what acts work with, if tokens are reached in another way.
+    pub fn publisher_with<'a>(&'a self, ask: &'a dyn Ask, tokens: &'a Tokens) -> Publisher<'a> {
         let (home, budget) = (self.home.as_ref(), &self.budget);
-        Publisher { home, now: self.now, umask: self.umask, budget, ask, watch: self }
+        Publisher { home, now: self.now, umask: self.umask, budget, tokens, ask, watch: self }
     }
 
     /// Returns the home. Commands that need none run without.
@@ -127,6 +137,22 @@ impl Watch for World {
 
     fn end(&self) {
         progress::clear();
+    }
+}
+
+/// Returns where a token's server is: behind this command, else where the environment says.
+pub fn token_server(command: Option<&str>) -> TokenServer {
+    let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
+    TokenServer {
+        command: command.map(str::to_owned).or_else(|| text("PLUGSIGN_TOKEN_COMMAND")),
+        address: text("P11_KIT_SERVER_ADDRESS"),
+        secret_variables: &[
+            "PLUGSIGN_KEY",
+            "PLUGSIGN_PASSPHRASE",
+            "PLUGSIGN_NEW_PASSPHRASE",
+            "PLUGSIGN_PRIMARY_PASSPHRASE",
+        ],
+        ..TokenServer::default()
     }
 }
 

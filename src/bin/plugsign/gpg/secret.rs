@@ -127,6 +127,11 @@ impl Ask for Secret<'_> {
         self.asking.passphrase_of(certificate, words)
     }
 
+    fn pin(&self, what: &str) -> Result<Passphrase, Failure> {
+        self.check_may_ask(what)?;
+        self.asking.pin(what)
+    }
+
     fn new_passphrase(&self, which: Which, what: &str) -> Result<Passphrase, Failure> {
         self.check_may_ask(what).map_err(|failure| match which {
             Which::New => Failure::NoNewPassphrase(what.to_string()),

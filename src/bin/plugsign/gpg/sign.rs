@@ -5,6 +5,7 @@ use plugsign::disk::artifact::Artifact;
 use plugsign::openpgp;
 use plugsign::openpgp::hash::ContentHash;
 use plugsign::openpgp::query::KeyQuery;
+use plugsign::openpgp::token::is_token_uri;
 use plugsign::publisher::change::whole_seconds;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::keys::Found;
@@ -21,7 +22,6 @@ use super::secret::Secret;
 use super::session::Session;
 use super::status::cause_of;
 use super::table::Task;
-use crate::edge::asking::Asking;
 use crate::edge::keys::key_of_environment;
 use crate::edge::report::usage;
 
@@ -46,7 +46,7 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
 fn sign(session: &Session) -> Result<(), Failure> {
     // Standard input may begin with the passphrase.
     let mut secret = Secret::read(session)?;
-    let found = choose(session)?;
+    let found = choose(session, &secret)?;
     let armored = session.options.armor;
     let is_cleartext = session.options.task == Some(Task::ClearSign);
     let input = match session.options.words.first() {
@@ -108,19 +108,22 @@ const RSA: u8 = 1;
 
 /// Finds the one key that signs: `-u`, else `--default-key`, else the only one there is. gpg
 /// takes the first of several; here that is an error, because it is a different signer tomorrow.
-fn choose(session: &Session) -> Result<Found, Failure> {
+fn choose(session: &Session, secret: &Secret<'_>) -> Result<Found, Failure> {
     let (options, world) = (&session.options, &session.world);
     let names: Vec<&String> = match options.local_users.is_empty() {
         false => options.local_users.iter().collect(),
         true => options.default_key.iter().collect(),
     };
     let text = key_of_environment(world, names.is_empty())?;
-    let asking = Asking::new(world);
-    let publisher = world.publisher(&asking);
+    let publisher = world.publisher(secret);
     let mut chosen: Option<Found> = None;
     for name in &names {
-        let query = KeyQuery::parse_gnupg(name).map_err(Failure::from);
-        let found = query.and_then(|query| publisher.find_key(Some(&query), text.as_ref()));
+        let found = match is_token_uri(name) {
+            true => publisher.find_in_token(name),
+            false => KeyQuery::parse_gnupg(name)
+                .map_err(Failure::from)
+                .and_then(|query| publisher.find_key(Some(&query), text.as_ref())),
+        };
         let found = found.inspect_err(|error| {
             let cause = cause_of(error);
             session.log.say(&format!("skipped \"{}\": {}", Safe::text(name), cause.words));

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::openpgp::token::{Error, Incoming, Link, Received, Result, TokenUri, Wait};
@@ -90,14 +90,15 @@ impl TokenServer {
             _ => Error::Unreachable { place: name.into(), why: error.to_string() },
         })?;
         let said = Arc::new(Mutex::new(VecDeque::new()));
+        let mut listener = None;
         if let Some(words) = child.stderr.take() {
             let said = Arc::clone(&said);
-            spawn(name, move || listen(words, &said))?;
+            listener = Some(spawn(name, move || listen(words, &said))?);
         }
         let unreachable = || Error::Unreachable { place: name.into(), why: "no pipe".into() };
         let to = child.stdin.take().ok_or_else(unreachable)?;
         let from = child.stdout.take().ok_or_else(unreachable)?;
-        let end = End::Program { child, said };
+        let end = End::Program { child, said, listener };
         self.connection(name, Box::new(to), from, end)
     }
 
@@ -166,10 +167,10 @@ fn module(uri: &TokenUri) -> Result<Option<PathBuf>> {
     files.into_iter().find(|file| file.is_file()).map(Some).ok_or_else(missing)
 }
 
-fn spawn(place: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+fn spawn(place: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
     let failed =
         |error: std::io::Error| Error::Unreachable { place: place.into(), why: error.to_string() };
-    thread::Builder::new().spawn(work).map(|_| ()).map_err(failed)
+    thread::Builder::new().spawn(work).map_err(failed)
 }
 
 /// Passes on what the server says, until it ends or nobody listens.
@@ -200,7 +201,7 @@ fn listen(mut words: impl Read, said: &Mutex<VecDeque<u8>>) {
 
 /// What has to end with a connection.
 enum End {
-    Program { child: Child, said: Arc<Mutex<VecDeque<u8>>> },
+    Program { child: Child, said: Arc<Mutex<VecDeque<u8>>>, listener: Option<JoinHandle<()>> },
     Socket(UnixStream),
 }
 
@@ -217,8 +218,10 @@ impl Connection {
     /// Says why the connection ended, as far as the program did.
     fn lost(&mut self, why: impl Display) -> Error {
         let mut words = why.to_string();
-        if let End::Program { child, said } = &mut self.end {
-            wait_a_moment(child);
+        if let End::Program { child, said, listener } = &mut self.end {
+            wait_a_moment(|| {
+                is_over(child) && listener.as_ref().is_none_or(JoinHandle::is_finished)
+            });
             let said: Vec<u8> =
                 said.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
             let said = String::from_utf8_lossy(&said);
@@ -272,14 +275,18 @@ impl Link for Connection {
 }
 
 /// Gives a program that has nothing more to do half a second to end.
-fn wait_a_moment(child: &mut Child) {
+fn wait_a_moment(mut is_over: impl FnMut() -> bool) {
     const TRIES: u32 = 50;
     for _ in 0..TRIES {
-        if !matches!(child.try_wait(), Ok(None)) {
+        if is_over() {
             return;
         }
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+fn is_over(child: &mut Child) -> bool {
+    !matches!(child.try_wait(), Ok(None))
 }
 
 impl Drop for Connection {
@@ -289,7 +296,7 @@ impl Drop for Connection {
         self.receiver = None;
         match &mut self.end {
             End::Program { child, .. } => {
-                wait_a_moment(child);
+                wait_a_moment(|| is_over(child));
                 let _ = child.kill();
                 let _ = child.wait();
             }

@@ -36,8 +36,7 @@ impl SecretKey {
     /// Has a token sign for each of its keys that the token has.
     pub fn with_token(mut self, pool: &Arc<Pool>, keys: &[KeyInToken]) -> SecretKey {
         for key in keys {
-            let Some((modulus, _)) = &key.numbers else { continue };
-            let signs = TokenKey::new(pool, modulus);
+            let Ok(signs) = TokenKey::new(pool, key) else { continue };
             let fingerprints = self.certificate().keys_like(key).into_iter();
             self.in_token.extend(fingerprints.map(|fingerprint| (fingerprint, signs.clone())));
         }
@@ -61,26 +60,20 @@ pub(super) fn key_in_token(
     key: &KeyInToken,
     created: SystemTime,
 ) -> Result<UnlockedKey> {
-    let public = public_key(key, created)?;
-    let (modulus, _) = key.numbers.as_ref().ok_or_else(|| no_numbers(key))?;
-    Ok(UnlockedKey::in_token(public, TokenKey::new(pool, modulus)))
+    Ok(UnlockedKey::in_token(public_key(key, created)?, TokenKey::new(pool, key)?))
 }
 
 fn public_key(key: &KeyInToken, created: SystemTime) -> Result<Key<PublicParts, UnspecifiedRole>> {
     if !key.is_rsa {
         return Err(token::Error::NotRsa(key.name()).into());
     }
-    let (n, e) = numbers(key).ok_or_else(|| no_numbers(key))?;
+    let (n, e) = numbers(key).ok_or_else(|| token::Error::NoNumbers(key.name()))?;
     let mpis = mpi::PublicKey::RSA { e: mpi::MPI::new(e), n: mpi::MPI::new(n) };
     let public = Key4::new(created, PublicKeyAlgorithm::RSAEncryptSign, mpis)
         .map_err(Error::crypto("making the key packet"))?;
     let public = Key::<PublicParts, UnspecifiedRole>::from(public);
     check_key(&public).map_err(|weakness| Error::refused(key.shown(), weakness))?;
     Ok(public)
-}
-
-fn no_numbers(key: &KeyInToken) -> Error {
-    token::Error::NoNumbers(key.name()).into()
 }
 
 fn numbers(key: &KeyInToken) -> Option<(&[u8], &[u8])> {

@@ -115,6 +115,11 @@ impl UnlockedKey {
         UnlockedKey { secret: Secret::InToken(key), public }
     }
 
+    /// Returns whether a token wants its PIN for each signature.
+    pub(super) fn asks_each_time(&self) -> bool {
+        matches!(&self.secret, Secret::InToken(key) if key.asks_each_time())
+    }
+
     pub(super) fn public(&self) -> &Key<PublicParts, UnspecifiedRole> {
         &self.public
     }

@@ -275,6 +275,11 @@ impl SigningKey {
         self.key.public().creation_time()
     }
 
+    /// Returns whether it is in a token that wants its PIN, and perhaps a touch, for each signature.
+    pub fn asks_each_time(&self) -> bool {
+        self.key.asks_each_time()
+    }
+
     pub(super) fn signer(&self) -> &UnlockedKey {
         &self.key
     }

@@ -90,6 +90,10 @@ impl Publisher<'_> {
             self.watch.detail(&format!("passed over: {}", Safe::path(file)));
         }
         let (signers, by) = self.unlock_signers(&request)?;
+        let is_alone = request.checksums.as_ref().is_some_and(|list| list.is_alone);
+        if !is_alone && release.artifacts.len() > 1 {
+            self.warn_of_askers(&signers);
+        }
         let existing = if request.force { Existing::Replace } else { Existing::Keep };
         let umask = self.umask;
         let kind = request.checksums.as_ref().map_or(DigestKind::Sha256, |list| list.kind);
@@ -97,7 +101,7 @@ impl Publisher<'_> {
         let mut listed = Vec::new();
         let jobs = request.jobs.unwrap_or_else(threads_that_write);
         let mut files = match request.what {
-            What::Paths(..) if request.checksums.as_ref().is_some_and(|list| list.is_alone) => {
+            What::Paths(..) if is_alone => {
                 let list = |artifact: &_, read: &_| signing.list(artifact, read);
                 listed = for_each(&release.artifacts, jobs, self.watch, list);
                 Vec::new()
@@ -179,6 +183,16 @@ impl Publisher<'_> {
             signers.push(signer);
         }
         Ok((signers, by))
+    }
+
+    /// Says that a person may be asked for every file, and how once is enough.
+    fn warn_of_askers(&self, signers: &[UnlockedSigner]) {
+        for key in signers.iter().map(|signer| &signer.key).filter(|key| key.asks_each_time()) {
+            self.watch.warn(&format!(
+                "the token of {} wants its PIN, and perhaps a touch, for every signature. For one signature a folder: sign --checksums --list-only",
+                key.fingerprint()
+            ));
+        }
     }
 
     fn warn_of_signatures(&self, release: &Release) {

@@ -120,12 +120,20 @@ impl Pool {
 pub struct TokenKey {
     pool: Arc<Pool>,
     modulus: Vec<u8>,
+    asks_each_time: bool,
 }
 
 impl TokenKey {
-    /// Signs with the key of these numbers, over the pool's connections.
-    pub fn new(pool: &Arc<Pool>, modulus: &[u8]) -> TokenKey {
-        TokenKey { pool: Arc::clone(pool), modulus: modulus.to_vec() }
+    /// Signs with a key over the pool's connections. Fails with [`Error::NoNumbers`].
+    pub fn new(pool: &Arc<Pool>, key: &KeyInToken) -> Result<TokenKey> {
+        let (modulus, _) = key.numbers.as_ref().ok_or_else(|| Error::NoNumbers(key.name()))?;
+        let (pool, modulus) = (Arc::clone(pool), modulus.clone());
+        Ok(TokenKey { pool, modulus, asks_each_time: key.always_authenticate })
+    }
+
+    /// Returns whether each signature takes the PIN anew.
+    pub fn asks_each_time(&self) -> bool {
+        self.asks_each_time
     }
 
     /// Signs a DigestInfo (RFC 8017, section 9.2), which the token pads.

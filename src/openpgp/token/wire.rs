@@ -227,7 +227,7 @@ impl<'a> Answer<'a> {
 
     /// `y`
     pub fn byte(&mut self) -> Result<u8> {
-        Ok(self.take(1)?.first().copied().ok_or(SHORT)?)
+        self.take(1)?.first().copied().ok_or(SHORT)
     }
 
     /// `s`: a text that is padded with spaces.

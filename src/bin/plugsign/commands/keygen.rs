@@ -141,8 +141,12 @@ impl Words for Made {
             "Export its certificate:    plugsign export {fingerprint} -a -o release-key.asc"
         )?;
         match &self.token {
-            Some(uri) => writeln!(talk, "Sign with it:              plugsign sign -u '{uri}' FILE")?,
-            None => writeln!(talk, "Sign with it:              plugsign sign -u {fingerprint} FILE")?,
+            Some(uri) => {
+                writeln!(talk, "Sign with it:              plugsign sign -u '{uri}' FILE")?
+            }
+            None => {
+                writeln!(talk, "Sign with it:              plugsign sign -u {fingerprint} FILE")?
+            }
         }
         writeln!(talk, "Keep a copy of its revocation certificate in a safe place:")?;
         writeln!(talk, "  {}", Safe::path(&self.revocation))

@@ -12,6 +12,7 @@
 mod common;
 
 mod batch;
+mod documents;
 mod hostile;
 mod made;
 mod pins;

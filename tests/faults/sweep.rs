@@ -1,5 +1,6 @@
 //! A command line, run again and again from the same state, with one fault each time.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
@@ -8,6 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use crate::common::craft::*;
@@ -16,6 +18,44 @@ use crate::common::sandbox::{Done, PROGRAM, Sandbox};
 use crate::trace::{self, CALLS, RESTARTED, Traced};
 
 const ERRORS: &[&str] = &["EIO", "ENOSPC", "EACCES", "EROFS", "EDQUOT"];
+
+/// Which of the faults are tried. All of them take ten times as long as the rest of the tests.
+struct Sample {
+    /// One in ten, from this one on. None is all.
+    turn: Option<usize>,
+    met: Cell<usize>,
+}
+
+const TURNS: usize = 10;
+
+impl Sample {
+    /// `PLUGSIGN_FAULTS=all` tries all. `PLUGSIGN_FAULTS=N` tries the tenth that N names: 0 to 9
+    /// are all of them. Otherwise it is another tenth every second, and printed.
+    fn new() -> Sample {
+        static TURN: OnceLock<Option<usize>> = OnceLock::new();
+        let turn = TURN.get_or_init(|| {
+            let asked = env::var("PLUGSIGN_FAULTS").unwrap_or_default();
+            let epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+            let turn = match asked.as_str() {
+                "all" => return None,
+                "" => epoch.as_secs() as usize % TURNS,
+                turn => turn.parse::<usize>().expect("PLUGSIGN_FAULTS is all or a number") % TURNS,
+            };
+            let _ = writeln!(
+                io::stderr(),
+                "faults: one call in {TURNS}, as PLUGSIGN_FAULTS={turn} does; PLUGSIGN_FAULTS=all tries all"
+            );
+            Some(turn)
+        });
+        Sample { turn: *turn, met: Cell::new(0) }
+    }
+
+    /// Counts a fault, and returns whether it is tried.
+    fn takes(&self) -> bool {
+        let met = self.met.replace(self.met.get() + 1);
+        self.turn.is_none_or(|turn| met % TURNS == turn)
+    }
+}
 
 /// A command that writes.
 pub struct Task {
@@ -78,18 +118,21 @@ impl Task {
         let Some(sweep) = Task::new(line, prepare, |_, _| false).prepared() else { return };
         let (sandbox, output, calls) = sweep.survey();
         assert_eq!(output.status.code(), Some(code), "{line}: {}", text(&output.stderr));
-        let mut errors = 0;
+        let (mut errors, sample) = (0, Sample::new());
         for call in calls.iter().filter(|call| call.touches(sandbox.folder())) {
             if call.closes_a_folder() {
                 continue;
             }
             for error in ["EIO", "EACCES"] {
+                errors += 1;
+                if !sample.takes() {
+                    continue;
+                }
                 let inject = format!("inject={}:error={error}:when={}", call.name, call.nth);
                 let Some((_, output)) = sweep.faulty(call, &inject) else { continue };
                 let told = text(&[output.stdout, output.stderr].concat());
                 let what = format!("{line}: {error} at {}\n{told}", call.text);
                 assert!(matches!(output.status.code(), Some(1..=4)), "{what}: {}", output.status);
-                errors += 1;
             }
         }
         assert!(errors > 20, "{line}: a trace too short");
@@ -139,9 +182,8 @@ impl Sweep {
         assert!((self.task.is_done)(&sandbox, &self.key), "{line}: not done");
         let written = trace::assert_order(&calls, sandbox.folder(), line);
         assert!(written > 0, "{line} writes nothing");
-        // What only looks fails alike whatever the error, so one of them is enough; that all are
-        // alike takes a quarter of an hour to show.
-        let everything = env::var_os("PLUGSIGN_FAULTS").is_some_and(|value| value == "all");
+        let sample = Sample::new();
+        let everything = sample.turn.is_none();
         let mut states = Outcomes::new();
         let (mut kills, mut errors, mut interrupted) = (0, 0, 0);
         let calls = calls.iter().filter(|call| call.touches(sandbox.folder()));
@@ -150,20 +192,27 @@ impl Sweep {
                 continue;
             }
             if call.changes() {
-                self.inject(call, Fault::Killed, &mut states);
                 kills += 1;
+                if sample.takes() {
+                    self.inject(call, Fault::Killed, &mut states);
+                }
             }
             for (place, error) in ERRORS.iter().enumerate() {
+                // What only looks fails alike whatever the error, so one of them is enough.
                 if !everything && !call.changes() && place != turn % ERRORS.len() {
                     continue;
                 }
-                self.inject(call, Fault::Error(error), &mut states);
                 errors += 1;
+                if sample.takes() {
+                    self.inject(call, Fault::Error(error), &mut states);
+                }
             }
             // A folder's open waits for nothing that a signal could interrupt.
             if call.is_one_of(RESTARTED) && !call.text.contains("O_DIRECTORY") {
-                self.inject(call, Fault::Interrupted, &mut states);
                 interrupted += 1;
+                if sample.takes() {
+                    self.inject(call, Fault::Interrupted, &mut states);
+                }
             }
         }
         assert!(

@@ -6,19 +6,18 @@ use serde::Serialize;
 
 use super::Publisher;
 use super::accepted::Known;
+use super::claims::claims_of;
+pub use super::claims::{Claims, KnownAs};
 use super::failure::{EXIT_COULD_NOT, Failure, Result};
 use super::outcome::{Outcome, as_path};
-use super::show::{CertificateView, first_user_id};
+use super::show::CertificateView;
 use crate::disk;
 use crate::disk::bundle::BundleFile;
 use crate::disk::checksums::{Checksums, is_list};
 use crate::disk::file::{Links, read_small};
 use crate::openpgp::cleartext::{Cleartext, is_cleartext};
-use crate::openpgp::facts::signature_facts;
-use crate::openpgp::ids::{Fingerprint, KeyId};
 use crate::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
 use crate::openpgp::signature::{DetachedSignature, Texts};
-use crate::openpgp::times::show_time;
 use crate::openpgp::verdict::Bad;
 
 /// What the files are.
@@ -93,37 +92,6 @@ pub enum InspectedSignature {
     Read(Claims),
     /// It cannot.
     Bad(Bad),
-}
-
-/// What a signature claims.
-#[derive(Serialize)]
-pub struct Claims {
-    /// Its type, as `0x00`.
-    #[serde(rename = "type")]
-    pub class: String,
-    /// Its hash algorithm's number (RFC 9580, section 9.5).
-    pub hash: u8,
-    /// When it claims to be made.
-    pub created: String,
-    /// The key IDs that it claims to be by.
-    pub key_ids: Vec<KeyId>,
-    /// The fingerprint that it claims to be by, if it has one.
-    pub fingerprint: Option<Fingerprint>,
-    /// The key of the home that has this ID or fingerprint.
-    pub known: Option<KnownAs>,
-}
-
-/// What the home knows of a claimed signer.
-#[derive(Serialize)]
-pub struct KnownAs {
-    /// Its certificate.
-    pub certificate: Fingerprint,
-    /// The user ID that names it, made safe.
-    pub user_id: String,
-    /// Whether its signatures count.
-    pub trusted: bool,
-    /// Whether its secret part is here.
-    pub secret: bool,
 }
 
 /// A certificate or secret key in a file.
@@ -227,28 +195,4 @@ fn claims(
         Err(bad) => InspectedSignature::Bad(bad),
     };
     signatures.into_iter().map(claims).collect()
-}
-
-fn claims_of(signature: &DetachedSignature, known: &Known) -> Claims {
-    let facts = signature_facts(signature);
-    let key_ids = signature.claimed_issuers();
-    let is_it = |key: &Fingerprint| match &facts.fingerprint {
-        Some(fingerprint) => key == fingerprint,
-        None => key_ids.contains(&key.key_id()),
-    };
-    let mut keys = known.keys.items.iter();
-    let found = keys.find(|key| key.certificate.fingerprints().iter().any(is_it));
-    Claims {
-        class: format!("0x{:02x}", facts.class),
-        hash: facts.hash,
-        created: show_time(facts.created),
-        fingerprint: facts.fingerprint.clone(),
-        known: found.map(|key| KnownAs {
-            certificate: key.certificate.fingerprint(),
-            user_id: first_user_id(&key.certificate),
-            trusted: known.trusted.contains_key(&key.certificate.fingerprint()),
-            secret: key.secret.is_some(),
-        }),
-        key_ids,
-    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
+use super::claims::Claims;
 use super::failure::{EXIT_COULD_NOT, EXIT_NO, Failure};
 use super::outcome::{Outcome, as_path, as_path_if, as_paths};
 use super::server_keys::KeysWord;
@@ -51,6 +52,9 @@ pub struct Line {
     /// configuration was asked.
     #[serde(skip_serializing_if = "<[KeysWord]>::is_empty")]
     pub server_keys: Box<[KeysWord]>,
+    /// What the signature claims, and what the home knows of that key, if no accepted key made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Box<Claims>>,
 }
 
 /// A verdict of either judge.
@@ -111,6 +115,7 @@ impl Line {
             answer: answer.into(),
             list: None,
             server_keys: Box::default(),
+            claims: None,
         }
     }
 

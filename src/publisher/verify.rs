@@ -124,6 +124,7 @@ impl Publisher<'_> {
             });
         let in_order = judged.into_iter().filter_map(|line| line.or_else(|| named.next()));
         let mut lines: Vec<Line> = in_order.collect();
+        self.tell_of_unknown(&mut lines, &release.artifacts);
         for line in &mut lines {
             line.tell_of_lists(&beside);
         }
@@ -158,19 +159,6 @@ impl Publisher<'_> {
         }
     }
 
-    /// Says whom the signatures name, where nobody's count.
-    fn tell_of_claims(&self, release: &Release) {
-        const MOST_NAMED: usize = 5;
-        for artifact in release.artifacts.iter().take(MOST_NAMED) {
-            let file = artifact.read_signature().ok();
-            let signature = file.as_ref().and_then(|file| file.parse().ok());
-            if let Some(claimed) = signature.and_then(|(_, signature)| signature.claimed_signer()) {
-                let path = Safe::path(&artifact.path);
-                self.watch.warn(&format!("the signature of {path} claims to be by {claimed}"));
-            }
-        }
-    }
-
     /// Judges what comes from a stream by a signature file. Fails as [`Publisher::verify`] does.
     pub fn verify_stream(
         &self,
@@ -190,7 +178,9 @@ impl Publisher<'_> {
             }
         };
         let as_of = request.at.map(show_time);
-        let (lines, passed_over_files) = (vec![Line::new(&path.into(), answer)], Vec::new());
+        let (mut lines, passed_over_files) = (vec![Line::new(&path.into(), answer)], Vec::new());
+        let signature = Some(signature.into());
+        self.tell_of_unknown(&mut lines, &[Artifact { signature, ..Artifact::named(path) }]);
         Ok(Verified { lines, passed_over: 0, passed_over_files, as_of })
     }
 }

@@ -65,3 +65,43 @@ fn verify_says_whom_a_signature_names_and_takes_it_from_anywhere() {
     stranger("--key cert - < a.tar.gz").exits(2);
     stranger("--key cert --signature two.sig a.tar.gz").exits(1).prints("several signatures");
 }
+
+#[test]
+fn verify_says_what_the_home_knows_of_an_unknown_signer() {
+    let sandbox = Sandbox::for_scripts();
+    let key = sandbox.acme_key(&["--no-passphrase"]);
+    sandbox.write("a.tar.gz", b"an archive");
+    sandbox.must("plugsign sign -q a.tar.gz; plugsign export acme -o cert");
+    sandbox.copy("keys-example/organisation.asc", "other.asc");
+    let verify = |home: &str, words: &str, known: serde_json::Value| {
+        let line = format!("{home} plugsign --json verify --key other.asc");
+        for line in
+            [format!("{line} a.tar.gz"), format!("{line} --signature a.tar.gz.sig - < a.tar.gz")]
+        {
+            let done = sandbox.sh(&line).exits(1);
+            let bad = done.json()["artifacts"][0].clone();
+            assert_eq!(bad["reason"], "unknown-signer", "{}", done.shown());
+            let detail = bad["detail"].as_str().unwrap();
+            assert!(detail.contains(&format!("made by {key}")), "{detail}");
+            assert!(detail.ends_with(words), "{detail}");
+            assert_eq!(bad["claims"]["fingerprint"], key.as_str());
+            let claims = &bad["claims"]["known"];
+            for name in ["trusted", "secret", "revoked"] {
+                assert_eq!(claims[name], known[name], "{}", done.shown());
+            }
+        }
+    };
+    let known = |trusted: bool, secret: bool, revoked: bool| serde_json::json!({ "trusted": trusted, "secret": secret, "revoked": revoked });
+    verify("", ": your own", known(false, true, false));
+    verify("PLUGSIGN_HOME=nowhere", "; the home does not know that key", serde_json::json!({}));
+    sandbox.must("PLUGSIGN_HOME=friend plugsign import -q cert");
+    verify("PLUGSIGN_HOME=friend", ": not trusted", known(false, false, false));
+    sandbox
+        .sh("PLUGSIGN_HOME=friend plugsign verify a.tar.gz")
+        .exits(3)
+        .says("the home knows it as Acme");
+    sandbox.must("PLUGSIGN_HOME=friend plugsign trust add cert");
+    verify("PLUGSIGN_HOME=friend", ": trusted", known(true, false, false));
+    sandbox.must("plugsign revoke -q acme --reason compromised; plugsign export acme -o cert --force; PLUGSIGN_HOME=friend plugsign import -q cert");
+    verify("PLUGSIGN_HOME=friend", ": trusted, revoked", known(true, false, true));
+}

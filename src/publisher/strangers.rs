@@ -1,0 +1,42 @@
+//! What is said of signers whose signatures do not count.
+
+use super::Publisher;
+use super::claims::claimed;
+use super::verified::{Answer, Line};
+use crate::disk::artifact::Artifact;
+use crate::disk::release::Release;
+use crate::openpgp::verdict::{Bad, Reason};
+use crate::text::Safe;
+
+impl Publisher<'_> {
+    /// Says whom the signatures name, where nobody's count.
+    pub(super) fn tell_of_claims(&self, release: &Release) {
+        const MOST_NAMED: usize = 5;
+        let known = self.or_unasked(self.known());
+        for artifact in release.artifacts.iter().take(MOST_NAMED) {
+            let Some(claims) = claimed(artifact, &known) else { continue };
+            let Some(signer) = claims.signer() else { continue };
+            let (path, standing) = (Safe::path(&artifact.path), claims.standing());
+            self.watch
+                .warn(&format!("the signature of {path} claims to be by {signer}; {standing}"));
+        }
+    }
+
+    /// Adds to the verdicts on unknown signers what the home knows of them. The lines are the
+    /// artifacts', in their order.
+    pub(super) fn tell_of_unknown(&self, lines: &mut [Line], artifacts: &[Artifact]) {
+        let mut known = None;
+        for (line, artifact) in lines.iter_mut().zip(artifacts) {
+            let Some(bad) = line.bad().filter(|bad| bad.reason() == Reason::UnknownSigner) else {
+                continue;
+            };
+            let known = known.get_or_insert_with(|| self.or_unasked(self.known()));
+            let Some(claims) = claimed(artifact, known) else { continue };
+            if claims.signer().is_some() {
+                let detail = format!("{}; {}", bad.detail(), claims.standing());
+                line.answer = Answer::from(Bad::new(Reason::UnknownSigner, detail));
+            }
+            line.claims = Some(Box::new(claims));
+        }
+    }
+}

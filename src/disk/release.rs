@@ -113,6 +113,12 @@ impl Selection {
         Selection::new(&["*".into()], exclude)
     }
 
+    /// Returns whether a list of checksums is left out that the patterns match.
+    pub fn leaves_out_list(&self, path: &Path) -> bool {
+        let name = base_name(path);
+        is_list(name) && self.include.is_match(name) && !self.exclude.is_match(name)
+    }
+
     fn takes(&self, name: &Path) -> bool {
         self.include.is_match(name) && self.may_take(name)
     }

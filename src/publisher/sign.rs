@@ -23,12 +23,12 @@ pub use super::signing::Destination;
 use super::signing::Signing;
 use crate::disk::Error;
 use crate::disk::checksums::DigestKind;
-use crate::disk::file::folder_of;
+use crate::disk::file::{folder_of, with_ending};
 use crate::disk::release::{Release, Selection, is_signature};
 use crate::disk::write::{Existing, sync_folder};
 use crate::openpgp::hash::ContentHash;
 use crate::openpgp::times::show_time;
-use crate::text::Safe;
+use crate::text::{Safe, quoted};
 
 /// What to sign, with which keys, and how.
 pub struct SignRequest<'a> {
@@ -85,6 +85,7 @@ impl Publisher<'_> {
         };
         check_output(&request, &release)?;
         self.warn_of_signatures(&release);
+        self.warn_of_matching_lists(&request, &release);
         warn_of_archives(&release, self.watch);
         for file in &release.passed_over {
             self.watch.detail(&format!("passed over: {}", Safe::path(file)));
@@ -192,6 +193,26 @@ impl Publisher<'_> {
                 "the token of {} wants its PIN, and perhaps a touch, for every signature. For one signature a folder: sign --checksums --list-only",
                 key.fingerprint()
             ));
+        }
+    }
+
+    /// Names lists of checksums that patterns match: they are signed only if they are named.
+    fn warn_of_matching_lists(&self, request: &SignRequest<'_>, release: &Release) {
+        let What::Paths(_, selection) = &request.what else { return };
+        let is_written = |path: &Path| {
+            let written = request.checksums.as_ref().map(|list| list.name.as_os_str());
+            path.file_name() == written
+        };
+        let is_signed =
+            |path: &Path| [".sig", ".asc"].iter().any(|ending| with_ending(path, ending).exists());
+        for path in release.passed_over.iter().filter(|path| selection.leaves_out_list(path)) {
+            if !is_written(path) && !is_signed(path) {
+                self.watch.warn(&format!(
+                    "{} is a list of checksums, and patterns take none. To sign it: plugsign sign {}",
+                    Safe::path(path),
+                    quoted(path)
+                ));
+            }
         }
     }
 

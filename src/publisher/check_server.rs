@@ -1,5 +1,6 @@
 //! Would a server accept what it should? Its key files, and the settings that go with them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -199,6 +200,7 @@ fn meaning(config: &Config, settings: &Settings, keys: &[KeyCheckup]) -> Vec<Str
     let refused: Vec<String> = refused.map(|key| Safe::text(&key.name).to_string()).collect();
     let mut lines = meaning_of(settings, accepted().count(), accepted().filter(is_good).count());
     lines.extend(meaning_of_flags(config, settings));
+    lines.extend(meaning_of_copies(keys));
     if !refused.is_empty() {
         lines.push(format!(
             "The server also accepts signatures by these, which the publisher's policy refuses: {}.",
@@ -206,4 +208,22 @@ fn meaning(config: &Config, settings: &Settings, keys: &[KeyCheckup]) -> Vec<Str
         ));
     }
     lines
+}
+
+/// Names the files that hold the same key. An older copy keeps what a newer one ended.
+fn meaning_of_copies(keys: &[KeyCheckup]) -> Vec<String> {
+    let mut holders: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for key in keys {
+        if let Some(certificate) = &key.certificate {
+            let names = holders.entry(certificate.names().0.to_string()).or_default();
+            names.push(Safe::text(&key.name).to_string());
+        }
+    }
+    let lines = holders.values().filter(|names| names.len() > 1).map(|names| {
+        let names = names.join(" and ");
+        format!(
+            "{names} hold the same key. Remove the older copy: it accepts what a newer one ended."
+        )
+    });
+    lines.collect()
 }

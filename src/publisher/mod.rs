@@ -21,6 +21,7 @@ pub mod diagnosed;
 pub mod document;
 pub mod export;
 pub mod failure;
+mod holders;
 pub mod import;
 pub mod inspect;
 pub mod keyring;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::failure::{EXIT_COULD_NOT, Failure, Result};
+use super::holders::Holders;
 use super::outcome::{Outcome, Unread, as_path, as_path_if};
 use super::show::CertificateView;
 use super::store::heed;
@@ -21,6 +22,7 @@ use crate::mattermost::public_key::{Unfit, read_public_key};
 use crate::mattermost::standing::Standing;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::key_file::{MAX_KEY_FILE, read_certificates};
+use crate::text::quoted;
 
 /// Where trust is kept.
 #[derive(Clone, Copy)]
@@ -65,6 +67,8 @@ pub struct TrustEntry {
     pub name: String,
     /// What became of it, in a word.
     pub outcome: &'static str,
+    /// The other names that the same key is trusted under, if it was added or removed.
+    pub same_key: Vec<String>,
     /// The certificate, or why there is none.
     #[serde(flatten)]
     pub result: TrustResult,
@@ -153,6 +157,7 @@ impl Publisher<'_> {
         let mut place = self.place(truster)?;
         let mut trust = Trust::new("added");
         let copies = self.home_copies();
+        let mut holders = self.holders(truster)?;
         for file in wanted.files {
             let name = wanted.name.clone().unwrap_or_else(|| base_name(file));
             let mut word = "added";
@@ -161,8 +166,11 @@ impl Publisher<'_> {
                     Place::Home(home) => {
                         home.trust(&self.lock()?, &name, &certificate, existing)?;
                     }
-                    Place::Server(_, change) => {
-                        if change.add(&name, &bytes, existing)? == Added::Unchanged {
+                    Place::Server(config, change) => {
+                        let added = change.add(&name, &bytes, existing).map_err(|error| {
+                            holders.advised(error, (&name, &certificate), (config, file))
+                        })?;
+                        if added == Added::Unchanged {
                             word = "unchanged";
                         }
                     }
@@ -170,7 +178,12 @@ impl Publisher<'_> {
                 Ok((bytes, certificate))
             });
             trust.entries.push(match result {
-                Ok((bytes, it)) => self.entry(name, Some(word), &bytes, &it, &copies),
+                Ok((bytes, it)) => {
+                    holders.add(&name, &it);
+                    let same_key = holders.others(&name, &it);
+                    let entry = self.entry(name, Some(word), &bytes, &it, &copies);
+                    TrustEntry { same_key, ..entry }
+                }
                 Err(error) => TrustEntry::failed(name, "refused", error),
             });
         }
@@ -218,6 +231,7 @@ impl Publisher<'_> {
     pub fn distrust(&self, truster: Truster<'_>, names: &[String]) -> Result<Trust> {
         let mut place = self.place(truster)?;
         let mut trust = Trust::new("removed");
+        let mut holders = self.holders(truster)?;
         for name in names {
             let (name, result) = match &mut place {
                 Place::Home(home) => {
@@ -225,20 +239,37 @@ impl Publisher<'_> {
                     let result = self.lock().and_then(|lock| Ok(home.distrust(&lock, &base)?));
                     (base, result.map(|()| "removed"))
                 }
-                Place::Server(_, change) => match change.remove(name) {
+                Place::Server(config, change) => match change.remove(name) {
                     Ok((entry, Removed::WithFile)) => (entry, Ok("removed")),
                     Ok((entry, Removed::FileMissing)) => (entry, Ok("removed (no file)")),
                     Ok((entry, Removed::FileKept)) => (entry, Ok("removed (file kept)")),
+                    Err(error @ Error::UnknownName(_)) => {
+                        let advice = format!(
+                            "see the names: plugsign trust list --config {}",
+                            quoted(config)
+                        );
+                        (name.clone(), Err(Failure::advised(error, advice)))
+                    }
                     Err(error) => (name.clone(), Err(error.into())),
                 },
             };
             trust.entries.push(match result {
-                Ok(word) => TrustEntry::without_key(name, word),
+                Ok(word) => {
+                    let same_key = holders.remove(&name);
+                    TrustEntry { same_key, ..TrustEntry::without_key(name, word) }
+                }
                 Err(error) => TrustEntry::failed(name, "refused", error),
             });
         }
         trust.server = place.commit()?;
         Ok(trust)
+    }
+
+    fn holders(&self, truster: Truster<'_>) -> Result<Holders> {
+        Ok(match truster {
+            Truster::Home => Holders::of_home(self.home()?),
+            Truster::Server(config, _) => Holders::of_server(config, self),
+        })
     }
 
     fn place<'p>(&'p self, truster: Truster<'p>) -> Result<Place<'p>> {
@@ -278,7 +309,7 @@ impl Publisher<'_> {
         let listed = if warning.is_some() { standing.word() } else { "trusted" };
         let certificate = Some(CertificateView::new(certificate, &policy));
         let result = TrustResult::Done { certificate, warning };
-        TrustEntry { name, outcome: word.unwrap_or(listed), result }
+        TrustEntry { name, outcome: word.unwrap_or(listed), same_key: Vec::new(), result }
     }
 }
 
@@ -326,12 +357,12 @@ impl Trust {
 impl TrustEntry {
     fn without_key(name: String, outcome: &'static str) -> TrustEntry {
         let result = TrustResult::Done { certificate: None, warning: None };
-        TrustEntry { name, outcome, result }
+        TrustEntry { name, outcome, same_key: Vec::new(), result }
     }
 
     fn failed(name: String, outcome: &'static str, error: impl Into<Failure>) -> TrustEntry {
         let result = TrustResult::Failed { error: error.into() };
-        TrustEntry { name, outcome, result }
+        TrustEntry { name, outcome, same_key: Vec::new(), result }
     }
 
     /// Says that nothing counts that its certificate signs, and why.

@@ -1,7 +1,7 @@
 //! `plugsign trust`
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use clap::{Args, Subcommand};
@@ -9,7 +9,7 @@ use plugsign::publisher::check_server::{Checkup, KeyState};
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::show::CertificateView;
 use plugsign::publisher::trust::{Trust, TrustEntry, TrustResult, Truster, Wanted};
-use plugsign::text::Safe;
+use plugsign::text::{Safe, quoted};
 use serde_json::Value;
 
 use crate::edge::asking::Asking;
@@ -139,6 +139,7 @@ impl Words for Trust {
                 writeln!(talk, "warning: no signature by {name} is good: {why}")?;
             }
         }
+        self.same_keys(talk)?;
         let hint = |entry: &TrustEntry| match &entry.result {
             TrustResult::Failed { error: Failure::Unfit(_) } => None,
             TrustResult::Failed { error } => error.hint(),
@@ -169,6 +170,40 @@ impl Words for Trust {
             ("trusted", false) => writeln!(talk, "nobody is trusted yet: plugsign trust add FILE"),
             _ => Ok(()),
         }
+    }
+}
+
+/// Says that a key has further names.
+trait SameKeys {
+    fn same_keys(&self, talk: &mut dyn Write) -> io::Result<()>;
+}
+
+impl SameKeys for Trust {
+    fn same_keys(&self, talk: &mut dyn Write) -> io::Result<()> {
+        let place = match &self.server {
+            Some(server) => format!(" --config {}", quoted(&server.config)),
+            None => String::new(),
+        };
+        for entry in self.entries.iter().filter(|entry| !entry.same_key.is_empty()) {
+            let name = Safe::text(&entry.name);
+            let safe = |other: &String| Safe::text(other).to_string();
+            let others: Vec<String> = entry.same_key.iter().map(safe).collect();
+            let others = others.join(", ");
+            let paths = entry.same_key.iter().map(|other| quoted(Path::new(other)).to_string());
+            let paths = paths.collect::<Vec<_>>().join(" ");
+            match self.action {
+                "removed" => writeln!(
+                    talk,
+                    "warning: the key of {name} is still trusted, as {others}. To remove that too:"
+                )?,
+                _ => writeln!(
+                    talk,
+                    "warning: the key of {name} is also trusted as {others}. If that is an older copy, remove it:"
+                )?,
+            }
+            writeln!(talk, "  plugsign trust remove{place} {paths}")?;
+        }
+        Ok(())
     }
 }
 

@@ -54,6 +54,9 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
         Error::UnknownUserId(_) => "copy one from: plugsign list".into(),
         Error::LastUserId(_) => "add another one first: plugsign adduid KEY. To end the key instead: plugsign revoke KEY".into(),
         Error::PassphraseNeeded(_) => PASSPHRASE.into(),
+        Error::WrongPassphrase(_) => {
+            "nobody can bring back a forgotten passphrase. Take a copy of the key whose passphrase you know (plugsign import --replace FILE), or end the key with its stored revocation certificate (plugsign revoke KEY --stored --reason REASON) and make a new one".into()
+        }
         Error::GnupgFile(_) => {
             "let gpg write the key to a file (gpg --export-secret-keys KEY > FILE), then: plugsign import FILE".into()
         }

@@ -5,7 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use super::Publisher;
-use super::change::of_home;
+use super::change::{of_home, off_line_name};
 use super::export::{Exported, NewFile, check_may_leave};
 use super::failure::{Failure, Result};
 use super::keys::one_secret;
@@ -91,7 +91,7 @@ impl Publisher<'_> {
         let whole = secret.merge(&key.certificate)?;
         let without = secret.without_primary(&policy)?;
         make_folder(folder.path)?;
-        let name = format!("{fingerprint}.secret.asc");
+        let name = off_line_name(&fingerprint);
         remove_leftovers(folder.path, &name);
         let path = folder.path.join(name);
         store_whole(&path, &whole, folder.secret_access())?;

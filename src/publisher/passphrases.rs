@@ -76,13 +76,22 @@ impl Publisher<'_> {
     pub(super) fn unlock_lent(&self, lent: &SecretKey) -> Result<PrimaryKey> {
         const SOURCES: [Which; 2] = [Which::Lent, Which::Key];
         let words = "Passphrase of the primary key";
-        self.until_right_from(&SOURCES, || {
+        let unlocked = self.until_right_from(&SOURCES, || {
             let passphrase = match lent.protection() {
                 Protection::None => None,
                 _ if lent.secret_fingerprints().is_empty() => None,
                 _ => Some(self.given_or_asked(&SOURCES, lent.certificate(), words)?),
             };
             Ok(lent.unlock_primary(passphrase.as_deref())?)
+        });
+        unlocked.map_err(|failure| match failure {
+            Failure::WrongPassphrase(_, ref source) => {
+                let advice = format!(
+                    "it came from {source}. passwd does not change a file that is kept elsewhere: give the passphrase that the key had when the file was written, with --primary-passphrase-file FILE"
+                );
+                Failure::advised(failure, advice)
+            }
+            failure => failure,
         })
     }
 

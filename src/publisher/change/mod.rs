@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 pub use self::changed::Changed;
 pub use self::delete::{Deleted, Doomed};
-pub use self::opened::{KeyToChange, of_home, settle, whole_seconds};
+pub use self::opened::{KeyToChange, of_home, off_line_name, settle, whole_seconds};
 use self::opened::{Needs, Opened};
 pub use self::revoke::{KeptRevocation, Revoked};
 use super::Publisher;

@@ -23,9 +23,10 @@ use crate::openpgp::secret_key::{Passphrase, SecretKey};
 use crate::openpgp::token::is_token_uri;
 use crate::openpgp::weakness::Weakness;
 use crate::publisher::Publisher;
-use crate::publisher::failure::Result;
+use crate::publisher::failure::{Failure, Result};
 use crate::publisher::keys::one_secret;
 use crate::publisher::store::refused;
+use crate::text::{Safe, quoted};
 
 /// The key to change.
 #[derive(Clone, Copy)]
@@ -159,8 +160,19 @@ impl<'a> Opened<'a> {
 
 fn read_lent(subject: &KeyToChange<'_>, wanted: &Fingerprint) -> Result<Option<SecretKey>> {
     let Some(path) = subject.primary else { return Ok(None) };
-    let lent = one_secret(read_keys(&read_small(path, "a key file", MAX_KEY_FILE)?)?, None)?;
-    own(lent, wanted).map(Some)
+    let bytes = read_small(path, "a key file", MAX_KEY_FILE).map_err(|error| match error {
+        disk::Error::NotAFile { kind: "a folder", .. } => in_folder(error, path, wanted),
+        error => error.into(),
+    })?;
+    let lent = own(one_secret(read_keys(&bytes)?, None)?, wanted)?;
+    if !lent.has_primary() {
+        let advice = format!(
+            "{} has no primary key: it may be what export --ci wrote. --primary takes the file that export --offline-primary wrote",
+            Safe::path(path)
+        );
+        return Err(Failure::advised(openpgp::Error::PrimaryElsewhere(wanted.clone()), advice));
+    }
+    Ok(Some(lent))
 }
 
 /// Refuses another key than the one that changes.
@@ -170,6 +182,21 @@ fn own(lent: SecretKey, wanted: &Fingerprint) -> Result<SecretKey> {
         true => Ok(lent),
         false => Err(openpgp::Error::OtherKey { wanted: wanted.clone(), found }.into()),
     }
+}
+
+/// Names the file in a folder that is meant: export --offline-primary writes into one.
+fn in_folder(error: disk::Error, folder: &Path, wanted: &Fingerprint) -> Failure {
+    let file = folder.join(off_line_name(wanted));
+    let advice = match file.is_file() {
+        true => format!("name the file in it: --primary {}", quoted(&file)),
+        false => "--primary takes the file that export --offline-primary wrote, and this folder has none of this key".into(),
+    };
+    Failure::advised(error, advice)
+}
+
+/// Returns the name of the file that the primary key is moved to.
+pub fn off_line_name(key: &Fingerprint) -> String {
+    format!("{key}.secret.asc")
 }
 
 fn check(certificate: &Certificate, needs: Needs, policy: &Policy) -> openpgp::Result<()> {

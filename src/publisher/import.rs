@@ -53,6 +53,9 @@ pub enum ProtectedKeys<'a> {
 pub struct Imported {
     /// The keys, in their order, and the files that have none.
     pub keys: Vec<ImportedKey>,
+    /// Whether there is a new certificate whose signatures do not count.
+    #[serde(skip)]
+    pub is_untrusted: bool,
 }
 
 /// What became of one key.
@@ -159,8 +162,23 @@ impl<'a> Importer<'a> {
     }
 
     /// Returns what became of all keys.
-    pub fn finish(self) -> Imported {
+    pub fn finish(mut self) -> Imported {
+        self.imported.is_untrusted = self.has_untrusted();
         self.imported
+    }
+
+    /// Returns whether a certificate is new to the home, and not trusted under any name.
+    fn has_untrusted(&self) -> bool {
+        let is_new = |key: &&ImportedKey| !key.secret && key.outcome == Fate::New;
+        let mut new = self.imported.keys.iter().filter(is_new).peekable();
+        if new.peek().is_none() {
+            return false;
+        }
+        let trusted = self.publisher.home().and_then(|home| Ok(home.trusted()?));
+        let trusted = trusted.map(|shelf| shelf.items).unwrap_or_default();
+        let trusted: Vec<Fingerprint> =
+            trusted.iter().map(|trusted| trusted.certificate.fingerprint()).collect();
+        new.any(|key| key.fingerprint.as_ref().is_some_and(|key| !trusted.contains(key)))
     }
 
     /// Takes the keys of one file. What keeps one out is its line's to say: the others go on.

@@ -115,7 +115,9 @@ impl Publisher<'_> {
 }
 
 fn imported(certificate: &Certificate, fate: Fate) -> Imported {
-    Imported { keys: vec![ImportedKey::of(certificate, CERTIFICATE, Ok(fate))] }
+    let keys = vec![ImportedKey::of(certificate, CERTIFICATE, Ok(fate))];
+    // The person has just made it, and imports nobody.
+    Imported { keys, is_untrusted: false }
 }
 
 /// Returns what names a key of the token.

@@ -24,6 +24,7 @@ mod keygen;
 mod list_export;
 mod mend;
 mod mistakes;
+mod next_steps;
 mod reasons;
 mod several;
 mod sign;

@@ -102,6 +102,12 @@ impl Words for Imported {
                 "A secret key that the home already had stays as it is, with its passphrase. To take the new one: --replace"
             )?;
         }
+        if self.is_untrusted {
+            writeln!(
+                talk,
+                "An imported certificate is not trusted yet. To accept its signatures, compare its fingerprint, then:\n  plugsign trust add FILE"
+            )?;
+        }
         Ok(())
     }
 

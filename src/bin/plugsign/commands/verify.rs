@@ -175,6 +175,13 @@ impl Words for Verified {
                 "hint: ask the signer for a renewed certificate. If you know from elsewhere when the signature was made, judge as of that time: --at TIME"
             )?;
         }
+        let mut reasons = self.lines.iter().filter_map(Line::bad).map(Bad::reason);
+        if reasons.any(|reason| reason == Reason::UnknownSigner) {
+            writeln!(
+                talk,
+                "hint: to accept a signer, get the certificate from its owner and compare the fingerprint. Then: plugsign trust add FILE"
+            )?;
+        }
         if let Some(at) = &self.as_of {
             writeln!(talk, "judged as of {at}, not as of now")?;
         }

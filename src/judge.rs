@@ -15,7 +15,7 @@ use crate::openpgp::policy::Policy;
 use crate::openpgp::set::gather;
 use crate::openpgp::signature::DetachedSignature;
 use crate::openpgp::verdict::{Bad, Reason};
-use crate::openpgp::verify::{Good, Verdict, verify_hashed};
+use crate::openpgp::verify::{Good, Remembered, Verdict, verify_remembering};
 
 /// Judges detached signatures by a list of certificates. A signature is good only if the
 /// publisher's policy accepts it *and* the server would. The server's key file is then the signer's
@@ -27,6 +27,8 @@ pub struct Judge {
     /// What the server reads of each certificate's [`ServerCopy`], in the same order. It is read on
     /// demand, because most certificates of a keyring are never needed.
     key_rings: Vec<OnceLock<Result<KeyRing, Refusal>>>,
+    /// What was found out about their keys.
+    remembered: Remembered,
     /// Key files as they were given.
     given: Vec<Vec<u8>>,
     /// What the server reads of those, on demand.
@@ -39,7 +41,14 @@ impl Judge {
     pub fn new(certificates: Vec<Certificate>, policy: Policy) -> Result<Judge> {
         let accepted = gather(certificates, |certificate| certificate)?;
         let key_rings = accepted.iter().map(|_| OnceLock::new()).collect();
-        Ok(Judge { policy, accepted, key_rings, given: Vec::new(), given_rings: OnceLock::new() })
+        Ok(Judge {
+            policy,
+            accepted,
+            key_rings,
+            remembered: Remembered::default(),
+            given: Vec::new(),
+            given_rings: OnceLock::new(),
+        })
     }
 
     /// Also asks the server about these key files as they are, if it can read them. A file may hold
@@ -99,7 +108,7 @@ impl Judge {
     /// Judges a signature by the publisher's policy alone, over content that was hashed the way
     /// that it wants.
     pub fn judge_by_policy(&self, signature: &DetachedSignature, content: &Hashed) -> Verdict {
-        verify_hashed(content, signature, &self.accepted, &self.policy)
+        verify_remembering(content, signature, &self.accepted, &self.policy, &self.remembered)
     }
 
     /// Judges the signatures of a cleartext signed text by the publisher's policy alone: no server

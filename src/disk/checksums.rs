@@ -138,6 +138,9 @@ impl Checksums {
             }
             is_same
         });
+        entries.shrink_to_fit();
+        self.names.shrink_to_fit();
+        self.digests.shrink_to_fit();
         self.entries = entries;
         doubled
     }

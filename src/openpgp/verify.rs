@@ -1,6 +1,8 @@
 //! The publisher's verdict on a detached signature.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use sequoia_openpgp::crypto::mpi;
@@ -22,23 +24,41 @@ use super::words;
 /// A good signature and its signer.
 #[derive(Clone, Debug)]
 pub struct Good {
+    maker: Arc<Maker>,
+    created: SystemTime,
+}
+
+/// The key that made good signatures.
+#[derive(Debug)]
+struct Maker {
     signer: SignerKey,
     user_id: Option<Vec<u8>>,
-    /// The modulus of the key that made it, and that of its certificate's primary key.
+    /// Its modulus, and that of its certificate's primary key.
     modulus: Vec<u8>,
     primary: Vec<u8>,
-    created: SystemTime,
+}
+
+impl Maker {
+    fn new(certificate: &Certificate, key: &Key<PublicParts, UnspecifiedRole>) -> Maker {
+        let primary = certificate.cert().primary_key().key();
+        Maker {
+            signer: SignerKey { certificate: certificate.fingerprint(), key: Fingerprint::of(key) },
+            user_id: certificate.name(),
+            modulus: modulus(key).unwrap_or_default().to_vec(),
+            primary: modulus(primary).unwrap_or_default().to_vec(),
+        }
+    }
 }
 
 impl Good {
     /// Returns who made it.
     pub fn signer(&self) -> &SignerKey {
-        &self.signer
+        &self.maker.signer
     }
 
     /// Returns the user ID that names the signer's certificate. Not safe to show.
     pub fn user_id(&self) -> Option<&[u8]> {
-        self.user_id.as_deref()
+        self.maker.user_id.as_deref()
     }
 
     /// Returns when it was made.
@@ -48,7 +68,7 @@ impl Good {
 
     /// Returns whether the key that made it has the numbers of the other's.
     pub fn is_by_key_of(&self, other: &Good) -> bool {
-        self.modulus == other.modulus
+        self.maker.modulus == other.maker.modulus
     }
 }
 
@@ -59,8 +79,8 @@ impl Good {
 pub fn distinct_signers(signatures: &[Good]) -> Vec<&Good> {
     let mut taken: Vec<&Good> = Vec::new();
     for good in signatures {
-        if taken.iter().all(|it| it.modulus != good.modulus) {
-            join(&good.modulus, signatures, &mut taken, &mut Vec::new());
+        if taken.iter().all(|it| it.maker.modulus != good.maker.modulus) {
+            join(&good.maker.modulus, signatures, &mut taken, &mut Vec::new());
         }
     }
     signatures.iter().filter(|good| taken.iter().any(|it| std::ptr::eq(*it, *good))).collect()
@@ -74,14 +94,14 @@ fn join<'a>(
     taken: &mut Vec<&'a Good>,
     tried: &mut Vec<&'a [u8]>,
 ) -> bool {
-    for good in signatures.iter().filter(|good| good.modulus == key) {
-        if tried.contains(&&good.primary[..]) {
+    for good in signatures.iter().filter(|good| good.maker.modulus == key) {
+        if tried.contains(&&good.maker.primary[..]) {
             continue;
         }
-        tried.push(&good.primary);
-        let holder = taken.iter().find(|it| it.primary == good.primary).copied();
-        if holder.is_none_or(|other| join(&other.modulus, signatures, taken, tried)) {
-            taken.retain(|it| it.primary != good.primary && it.modulus != key);
+        tried.push(&good.maker.primary);
+        let holder = taken.iter().find(|it| it.maker.primary == good.maker.primary).copied();
+        if holder.is_none_or(|other| join(&other.maker.modulus, signatures, taken, tried)) {
+            taken.retain(|it| it.maker.primary != good.maker.primary && it.maker.modulus != key);
             taken.push(good);
             return true;
         }
@@ -118,9 +138,58 @@ pub fn verify_hashed(
     accepted: &[Certificate],
     policy: &Policy,
 ) -> Verdict {
+    verify_remembering(content, signature, accepted, policy, &Remembered::default())
+}
+
+/// What was found out about keys: which were valid when, and what is said of their signatures. The
+/// files of a release were mostly signed by one key at one time.
+#[derive(Default)]
+pub(crate) struct Remembered {
+    validities: Mutex<HashMap<KeyAtTime, Result<(), Weakness>>>,
+    makers: Mutex<HashMap<(usize, Fingerprint), Arc<Maker>>>,
+}
+
+/// The place of a certificate, one of its keys, and a time.
+type KeyAtTime = (usize, Fingerprint, SystemTime);
+
+impl Remembered {
+    fn valid(
+        &self,
+        question: KeyAtTime,
+        find_out: impl FnOnce() -> Result<(), Weakness>,
+    ) -> Result<(), Weakness> {
+        // Anybody can claim any time.
+        const MOST: usize = 4096;
+        let known = || self.validities.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = known().get(&question) {
+            return answer.clone();
+        }
+        let answer = find_out();
+        let mut known = known();
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(question, answer.clone());
+        answer
+    }
+
+    fn maker(&self, key: (usize, Fingerprint), make: impl FnOnce() -> Maker) -> Arc<Maker> {
+        let mut makers = self.makers.lock().unwrap_or_else(PoisonError::into_inner);
+        makers.entry(key).or_insert_with(|| Arc::new(make())).clone()
+    }
+}
+
+/// As [`verify_hashed`], with what is known of the same certificates by the same policy.
+pub(crate) fn verify_remembering(
+    content: &Hashed,
+    signature: &DetachedSignature,
+    accepted: &[Certificate],
+    policy: &Policy,
+    remembered: &Remembered,
+) -> Verdict {
     let issuers = signature.packet().get_issuers();
     let mut worst: Option<Bad> = None;
-    for certificate in accepted {
+    for (place, certificate) in accepted.iter().enumerate() {
         for component in certificate.cert().keys() {
             let key = component.key();
             if !issuers.iter().any(|issuer| issuer.aliases(key.key_handle())) {
@@ -128,16 +197,16 @@ pub fn verify_hashed(
             }
             let signer =
                 || SignerKey { certificate: certificate.fingerprint(), key: Fingerprint::of(key) };
-            match judge_by_key(content, signature, certificate, key, policy) {
+            let fingerprint = Fingerprint::of(key);
+            let valid = |time| {
+                let find_out = || certificate.valid_key(&fingerprint, policy, time).map(drop);
+                remembered.valid((place, fingerprint.clone(), time), find_out)
+            };
+            match judge_by_key(content, signature, key, policy, valid) {
                 Ok(()) => {
-                    let primary = certificate.cert().primary_key().key();
-                    return Verdict::Good(Box::new(Good {
-                        signer: signer(),
-                        user_id: certificate.name(),
-                        modulus: modulus(key).unwrap_or_default().to_vec(),
-                        primary: modulus(primary).unwrap_or_default().to_vec(),
-                        created: signature.created(),
-                    }));
+                    let maker =
+                        remembered.maker((place, fingerprint), || Maker::new(certificate, key));
+                    return Verdict::Good(Box::new(Good { maker, created: signature.created() }));
                 }
                 // Key IDs collide, and a hostile certificate may adopt a subkey of another one. The
                 // reason about the key that really made the signature says more than "bad
@@ -181,9 +250,9 @@ fn may_be_newer(signature: &DetachedSignature, accepted: &[Certificate]) -> Stri
 fn judge_by_key(
     content: &Hashed,
     signature: &DetachedSignature,
-    certificate: &Certificate,
     key: &Key<PublicParts, UnspecifiedRole>,
     policy: &Policy,
+    valid_at: impl Fn(SystemTime) -> Result<(), Weakness>,
 ) -> Result<(), Bad> {
     check_key(key).map_err(|weakness| Bad::new(Reason::WeakKey, weakness.to_string()))?;
     check_digest(content, signature, key)?;
@@ -196,18 +265,15 @@ fn judge_by_key(
     if signature.created() < key.creation_time() {
         return Err(Bad::new(Reason::BadSignature, "it claims to be older than its key"));
     }
-    let fingerprint = Fingerprint::of(key);
     // A slightly slow clock must not make a new key "not valid yet".
-    let valid = |time: SystemTime| {
-        certificate.valid_key(&fingerprint, policy, time.max(key.creation_time()))
-    };
+    let valid = |time: SystemTime| valid_at(time.max(key.creation_time()));
     valid(signature.created()).map_err(|weakness| because(&weakness, "when it was made"))?;
     // OpenPGP counts whole seconds, so nothing ends within one.
     let age = policy.now().duration_since(signature.created());
     if age.is_ok_and(|age| age < Duration::from_secs(1)) {
         return Ok(());
     }
-    valid(policy.now()).map(drop).map_err(|weakness| match weakness {
+    valid(policy.now()).map_err(|weakness| match weakness {
         Weakness::Expired(_) => because(&weakness, "now")
             .while_valid(format!("made while valid, but the key that made it, now: {weakness}")),
         _ => because(&weakness, "now"),

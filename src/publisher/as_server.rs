@@ -8,7 +8,7 @@ use super::Publisher;
 use super::failure::{Failure, Result};
 use super::parallel::for_each;
 use super::server_keys::{KeysWord, ServerFile, ServerKeys, ServersAnswer};
-use super::verified::{Answer, By, Line};
+use super::verified::{Answer, By, Line, ServersSigner};
 use crate::disk;
 use crate::disk::artifact::{Artifact, SignatureFile};
 use crate::disk::file::read_small;
@@ -89,7 +89,10 @@ fn answer(artifact: &Artifact, asked: &Asked, read: &AtomicU64) -> disk::Result<
         ServerVerdict::Accepts { key_id } => {
             let key_id = format!("{key_id:016X}");
             let with = words.last().map(|word| word.name.clone());
-            Answer::Good { signer: By::Server { key_id, with }, also: Box::default() }
+            Answer::Good {
+                signer: By::Server(Box::new(ServersSigner { key_id, with })),
+                also: Box::default(),
+            }
         }
         ServerVerdict::Refuses(refusal) => refused(&refusal).into(),
     };

@@ -84,13 +84,17 @@ pub enum By {
     /// Somebody whose signatures count. All files of a list share the list's.
     Signer(#[serde(serialize_with = "as_shared")] Arc<Good>),
     /// A key that the server accepts, if only the server was asked.
-    Server {
-        /// The key ID of the signer's primary key.
-        key_id: String,
-        /// The key of the server's configuration that accepts it, or its built-in one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        with: Option<String>,
-    },
+    Server(Box<ServersSigner>),
+}
+
+/// A key that the server accepts.
+#[derive(Clone, Serialize)]
+pub struct ServersSigner {
+    /// The key ID of the signer's primary key.
+    pub key_id: String,
+    /// The key of the server's configuration that accepts it, or its built-in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub with: Option<String>,
 }
 
 impl Outcome for Verified {

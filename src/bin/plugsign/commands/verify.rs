@@ -208,9 +208,9 @@ fn by_words(signer: &By, also: &[By]) -> String {
             let user_id = shown_user_id(good.user_id());
             format!("{certificate}  {user_id}  {}", show_time(good.created()))
         }
-        By::Server { key_id, with: None } => format!("the server accepts it, by {key_id}"),
-        By::Server { key_id, with: Some(key) } => {
-            format!("the server accepts it, by {key_id}, with {}", Safe::text(key))
+        By::Server(server) => {
+            let key = server.with.as_ref().map(|key| format!(", with {}", Safe::text(key)));
+            format!("the server accepts it, by {}{}", server.key_id, key.unwrap_or_default())
         }
     };
     let all: Vec<String> = std::iter::once(signer).chain(also).map(words).collect();

@@ -245,6 +245,57 @@ fn changes_of_a_key_leave_no_secret_in_memory() {
     });
 }
 
+/// The socket of a token's server, which is apart: strace would hold a program that plugsign starts.
+struct TokenServer(Child);
+
+impl TokenServer {
+    /// Makes a token with the scene's passphrase as its PIN, and has the scene reach it.
+    fn of(scene: &mut Scene) -> Option<TokenServer> {
+        const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
+        let (_, p11_kit) = (peer("softhsm2-util")?, peer("p11-kit")?);
+        let socket = scene.sandbox.path("socket");
+        let address = format!("unix:path={}", socket.display());
+        scene.sandbox.set("SOFTHSM2_CONF", scene.sandbox.path("softhsm.conf"));
+        scene.sandbox.set("P11_KIT_SERVER_ADDRESS", address);
+        scene.sandbox.sh(&format!(
+            "mkdir tokens && echo \"directories.tokendir = $PWD/tokens\" > softhsm.conf &&
+             softhsm2-util --init-token --free --label X --pin '{}' --so-pin 12345678",
+            scene.passphrase
+        ));
+        let mut server = scene.sandbox.command(p11_kit);
+        server.args(["server", "-f", "--provider", MODULE, "-n"]).arg(&socket).arg("pkcs11:");
+        let server = TokenServer(server.stdout(Stdio::null()).spawn().unwrap());
+        while !socket.exists() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        Some(server)
+    }
+}
+
+impl Drop for TokenServer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn signing_with_a_token_leaves_no_pin_in_memory() {
+    let mut scene = Scene::new();
+    let Some(_server) = TokenServer::of(&mut scene) else { return };
+    let key = "pkcs11:token=X;object=a";
+    let pins = |scene: &Scene| scene.passphrases();
+    scene.forgets_of(&format!("keygen --on {key} --name Acme --passphrase-file p"), pins);
+    // What was held was killed.
+    scene.sandbox.run(&format!("keygen --on {key}b --name Bcme --passphrase-file p")).exits(0);
+    let line = format!("sign -j2 --key {key}b --passphrase-file p dist");
+    scene.forgets_of(&line, pins);
+    assert_eq!(scene.sandbox.names("dist").len(), 40, "{line}");
+    // A wrong one too.
+    scene.forgets_of(&format!("sign --key {key}b --passphrase-file new --force dist"), pins);
+    scene.forgets_of(&format!("list --token {key} --passphrase-file p"), pins);
+}
+
 #[test]
 fn a_failed_unlock_leaves_no_secret_in_memory() {
     let scene = Scene::with_key("");

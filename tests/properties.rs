@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
@@ -23,7 +23,11 @@ use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::secret_key::SigningKey;
 use plugsign::openpgp::sign::{sign, sign_hashed_with};
 use plugsign::openpgp::signature::DetachedSignature;
+use plugsign::openpgp::token::{
+    self, Incoming, KeyInToken, Link, Pin, Received, Token, TokenUri, Wait,
+};
 use plugsign::openpgp::verify::Verdict;
+use plugsign::text::is_unsafe;
 
 mod common;
 
@@ -300,5 +304,87 @@ proptest! {
         let without = Config::read(with.text().as_bytes()).unwrap();
         let without = without.without_key_file("zz-added.asc").unwrap();
         prop_assert_eq!(without.text(), &text);
+    }
+}
+
+/// What the server of a token said in a session that made a key.
+const SAID: &[u8] = include_bytes!("replay/seeds/token/keygen");
+
+/// A stream from a server.
+struct Said(Incoming<Cursor<Vec<u8>>>);
+
+impl Link for Said {
+    fn send(&mut self, _: &[u8]) -> token::Result<()> {
+        Ok(())
+    }
+
+    fn receive(&mut self, _: Wait) -> token::Result<Received> {
+        self.0.read()
+    }
+}
+
+/// Has a token make a key, as far as it goes.
+fn made_in_token(said: &[u8]) -> token::Result<KeyInToken> {
+    let link = Box::new(Said(Incoming::new(Cursor::new(said.to_vec()))));
+    let mut token = Token::find(link, &TokenUri::default(), true)?;
+    token.login(Some(&Pin::new(b"1234".to_vec().into())))?;
+    token.generate("two", b"2", 3072)
+}
+
+#[test]
+fn a_recorded_session_with_a_token_makes_a_key() {
+    let key = made_in_token(SAID).unwrap();
+    assert_eq!((key.bits(), key.is_rsa, key.signs), (Some(3072), true, true));
+}
+
+proptest! {
+    #![proptest_config(cases(2000))]
+
+    #[test]
+    fn a_server_that_says_anything_else_is_an_error_or_another_key(
+        changes in vec((any::<Index>(), any::<u8>()), 1..4),
+        end in any::<Index>(),
+        is_cut in any::<bool>(),
+        more in vec(any::<u8>(), 0..16),
+    ) {
+        let mut said = SAID.to_vec();
+        for (place, byte) in &changes {
+            let place = place.index(said.len());
+            said[place] = *byte;
+        }
+        if is_cut {
+            said.truncate(end.index(said.len()));
+            said.extend(more);
+        }
+        match made_in_token(&said) {
+            Ok(key) => prop_assert!(key.bits().is_none_or(|bits| bits <= 8 * 2048)),
+            Err(error) => {
+                let words = error.to_string();
+                prop_assert!(!words.is_empty() && !words.contains(char::is_control), "{words}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_of_random_bytes_is_an_error(said in vec(any::<u8>(), 0..200)) {
+        prop_assert!(made_in_token(&said).is_err());
+    }
+
+    #[test]
+    fn a_uri_of_a_token_is_written_as_it_is_read(
+        token in "[^\\p{C}\\p{Z}]{1,20}",
+        object in "[ -~]{1,20}",
+        id in vec(any::<u8>(), 0..20),
+        slot in any::<u64>(),
+    ) {
+        prop_assume!(!token.chars().any(is_unsafe));
+        let uri = TokenUri {
+            token: Some(token),
+            object: Some(object),
+            id: Some(id),
+            slot_id: Some(slot),
+            ..TokenUri::default()
+        };
+        prop_assert_eq!(TokenUri::parse(&uri.to_string()), Ok(uri));
     }
 }

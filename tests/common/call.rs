@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::done::Done;
-use super::sandbox::PROGRAM;
+use super::sandbox::tested;
 
 /// A call that is being prepared.
 pub struct Call {
@@ -29,11 +29,15 @@ impl Call {
     /// A call of plugsign, which is quick.
     pub(super) fn of_plugsign(folder: &Path, environment: &[(OsString, OsString)]) -> Call {
         let limit = Duration::from_secs(60);
-        Call { is_ours: true, limit, ..Call::of(PROGRAM, folder, environment) }
+        Call { is_ours: true, limit, ..Call::of(tested(), folder, environment) }
     }
 
     /// A call of another program, which may take its time.
-    pub(super) fn of(program: &str, folder: &Path, environment: &[(OsString, OsString)]) -> Call {
+    pub(super) fn of(
+        program: impl Into<OsString>,
+        folder: &Path,
+        environment: &[(OsString, OsString)],
+    ) -> Call {
         Call {
             program: program.into(),
             is_ours: false,

@@ -14,6 +14,7 @@ pub mod call;
 pub mod craft;
 pub mod documents;
 pub mod done;
+pub mod fetched;
 pub mod gpg;
 pub mod peers;
 pub mod person;

@@ -16,6 +16,11 @@ pub use super::snapshot::{Snapshot, snapshot};
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_plugsign");
 
+/// Returns the program under test: this build's, or the one that `PLUGSIGN_TESTED` names.
+pub fn tested() -> PathBuf {
+    std::env::var_os("PLUGSIGN_TESTED").map_or_else(|| PROGRAM.into(), PathBuf::from)
+}
+
 /// The passphrase of the example's key, and of every key that a sandbox makes.
 pub const PASSPHRASE: &str = "correct horse battery staple";
 
@@ -103,7 +108,7 @@ impl Sandbox {
         fs::create_dir(&work).unwrap();
         fs::create_dir(&bin).unwrap();
         for name in names {
-            symlink(PROGRAM, bin.join(name)).unwrap();
+            symlink(tested(), bin.join(name)).unwrap();
         }
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
         let environment =

@@ -73,5 +73,6 @@ targets!(
     bundle,
     config,
     gpg,
-    marketplace
+    marketplace,
+    token
 );

@@ -5,6 +5,7 @@
 //! is good for one judge is good for the other.
 
 use std::ffi::OsString;
+use std::io::Cursor;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -30,6 +31,10 @@ use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::secret_key::SecretKey;
 use plugsign::openpgp::sign::sign;
 use plugsign::openpgp::signature::{DetachedSignature, Texts};
+use plugsign::openpgp::token::{
+    Error as TokenError, Incoming, Link, Pin, Pool, Received, Result as TokenResult, Token,
+    TokenUri, Wait,
+};
 use plugsign::openpgp::verdict::Reason;
 use plugsign::openpgp::verify::Verdict;
 
@@ -322,5 +327,47 @@ pub fn marketplace(input: &[u8]) {
         assert_eq!(again.to_bytes().expect("and written"), text);
         let names: Vec<PathBuf> = checksums.names().map(PathBuf::from).collect();
         assert!(names.iter().all(|name| again.get(name) == checksums.get(name)));
+    }
+}
+
+/// What a token's server says, whatever is asked.
+struct Says(Incoming<Cursor<Vec<u8>>>);
+
+impl Link for Says {
+    fn send(&mut self, _: &[u8]) -> TokenResult<()> {
+        Ok(())
+    }
+
+    fn receive(&mut self, _: Wait) -> TokenResult<Received> {
+        self.0.read()
+    }
+}
+
+/// All that the server of a token says in a session. Also a URI that names a token's key: it is
+/// written as it was read.
+pub fn token(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    if let Ok(uri) = TokenUri::parse(&text) {
+        let path = TokenUri { pin_file: None, module_path: None, module_name: None, ..uri };
+        assert_eq!(TokenUri::parse(&path.to_string()), Ok(path));
+    }
+    let uri = TokenUri::default();
+    let link = || Box::new(Says(Incoming::new(Cursor::new(input.to_vec()))));
+    let _ = Token::names(link(), &uri);
+    for may_write in [false, true] {
+        let Ok(mut token) = Token::find(link(), &uri, may_write) else { continue };
+        let pin = Pin::new(b"1234".to_vec().into());
+        if token.login(Some(&pin)).is_err() {
+            continue;
+        }
+        match may_write {
+            true => drop(token.generate("two", b"2", 3072)),
+            false => {
+                let none = Box::new(|| Err(TokenError::Lost(String::new())));
+                let keys = Pool::new(token, uri.clone(), Some(pin), 1, none);
+                let keys = keys.map(|(_, keys)| keys).unwrap_or_default();
+                assert!(keys.iter().all(|key| key.bits().is_none_or(|bits| bits <= 8 * 65536)));
+            }
+        }
     }
 }

@@ -5,14 +5,13 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use crate::common::craft::*;
 use crate::common::peers::{missing, peer};
-use crate::common::sandbox::{PROGRAM, Sandbox, is_root};
+use crate::common::sandbox::{Sandbox, is_root, tested};
 use crate::needles::{Needles, passphrase};
 
 /// A sandbox with a passphrase in the file `p`, and another in `new`.
@@ -76,7 +75,7 @@ impl Scene {
             .command(strace)
             .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")])
             .args(["-e", &format!("inject={call}:delay_enter=60000000")])
-            .arg(program())
+            .arg(tested())
             .args(line.split_whitespace())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -88,10 +87,6 @@ impl Scene {
         child.wait().unwrap();
         Some(memory)
     }
-}
-
-fn program() -> PathBuf {
-    std::env::var_os("PLUGSIGN_TESTED").map_or_else(|| PROGRAM.into(), PathBuf::from)
 }
 
 fn told(line: &str, memory: &[u8], what: &str) {
@@ -165,7 +160,7 @@ fn the_search_finds_secrets_while_they_are_in_use() {
         .command(strace)
         .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=exit_group"])
         .args(["-e", "inject=exit_group:delay_enter=60000000"])
-        .arg(program())
+        .arg(tested())
         .args(["sign", "dist"])
         .env("PLUGSIGN_PASSPHRASE", &scene.passphrase)
         .stdout(Stdio::null())

@@ -17,5 +17,6 @@ mod hostile;
 mod made;
 mod pins;
 mod programs;
+mod scripted;
 mod servers;
 mod token;

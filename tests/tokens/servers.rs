@@ -3,8 +3,9 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::common::fetched::fetched;
 use crate::common::peers::peer;
-use crate::common::sandbox::is_root;
+use crate::common::sandbox::{is_root, tested};
 use crate::token::Desk;
 
 /// A server that listens on a socket, until it is dropped.
@@ -79,7 +80,7 @@ fn a_user_who_can_read_neither_module_nor_key_signs_over_the_socket() {
     s.write("runner-pin", s.read("pin"));
     s.sh(&format!(
         "chown -R {NOBODY} dist cert.asc runner-pin && cp {} runner-plugsign",
-        crate::common::sandbox::PROGRAM
+        tested().display()
     ))
     .exits(0);
     s.chmod("runner-plugsign", 0o755);
@@ -97,6 +98,18 @@ fn a_user_who_can_read_neither_module_nor_key_signs_over_the_socket() {
     );
     let signed = signed.output().unwrap();
     assert!(signed.status.success(), "{}", String::from_utf8_lossy(&signed.stderr));
+    desk.all_good();
+}
+
+#[test]
+fn a_p11_kit_of_another_version_of_the_protocol_leads_to_the_token() {
+    let Some(mut desk) = Desk::new() else { return };
+    let Some(newest) = fetched("p11-kit/bin/p11-kit") else { return };
+    let path = format!("{}:{}", newest.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    desk.sandbox.set("PATH", path);
+    desk.keygen();
+    desk.release(3);
+    desk.sign(&["-j", "2", "dist"]).exits(0);
     desk.all_good();
 }
 

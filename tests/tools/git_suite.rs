@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::thread;
 
+use crate::common::fetched::fetched;
 use crate::common::sandbox::Done;
-use crate::fetched::fetched;
 use crate::workshop::Workshop;
 
 /// The keys that git_suite.sh puts in the place of the suite's, made by gpg.

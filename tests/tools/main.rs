@@ -19,7 +19,6 @@ mod aptly;
 mod archive;
 mod checksums;
 mod debian;
-mod fetched;
 mod git_suite;
 mod helm;
 mod options;

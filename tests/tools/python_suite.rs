@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::thread;
 
+use crate::common::fetched::fetched;
 use crate::common::peers::peer;
 use crate::common::sandbox::Done;
-use crate::fetched::fetched;
 use crate::workshop::Workshop;
 
 /// What plugsign does not do, test by test.

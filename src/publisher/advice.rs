@@ -13,7 +13,7 @@ use crate::openpgp::weakness::Weakness;
 use crate::text::{Safe, quoted};
 
 /// What to do about a key whose certificate the server does not take.
-pub const UNREADABLE: &str = "remove from the key what the server cannot read (gpg --edit-key KEY: key N, delkey, save). Export its secret key again, then: plugsign import --replace FILE. Or make a key for releases only: plugsign keygen";
+pub const UNREADABLE: &str = "remove from the key what the server cannot read (gpg --edit-key KEY, then key N, delkey, save).\nExport its secret key again, and take that:\n  plugsign import --replace FILE\nOr make a key for releases only:\n  plugsign keygen";
 
 pub(super) const PASSPHRASE: &str =
     "give it with --passphrase-fd N, --passphrase-file FILE or PLUGSIGN_PASSPHRASE";
@@ -22,60 +22,60 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
     use openpgp::Error;
     Some(match error {
         Error::UnknownKey(query) if query.is_empty() => {
-            "give one in PLUGSIGN_KEY or with --key-file FILE, or import one: plugsign import FILE, or make one: plugsign keygen".into()
+            "give one in PLUGSIGN_KEY or with --key-file FILE.\nOr import one:\n  plugsign import FILE\nOr make one:\n  plugsign keygen".into()
         }
         Error::UnknownKey(query) if looks_like_file(query) => {
             "if that is a file: export writes it with -o FILE, sign reads it with --key-file FILE".into()
         }
-        Error::UnknownKey(_) | Error::NoSecret(_) => "see which keys there are: plugsign list".into(),
+        Error::UnknownKey(_) | Error::NoSecret(_) => "see which keys there are:\n  plugsign list".into(),
         Error::AmbiguousKey { candidates, query } => {
             let choose = if query.is_empty() { "choose one with -u and" } else { "name one by" };
             let line = |(key, user_id): &(_, String)| format!("\n  {key}  {}", Safe::text(user_id));
             format!("{choose} its fingerprint:{}", candidates.iter().map(line).collect::<String>())
         }
         Error::NamesSubkey { subkey, key } => {
-            format!("name the whole key: {key}. To revoke only this subkey: plugsign revoke {key} --subkey {subkey} --reason REASON")
+            format!("name the whole key: {key}.\nTo revoke only this subkey:\n  plugsign revoke {key} --subkey {subkey} --reason REASON")
         }
         Error::ShortKeyId(_) => {
             "give all 40 digits of the fingerprint, or its last 16: anybody can make a key with the same eight".into()
         }
         Error::PassphrasesDiffer { key, .. } => {
-            format!("nothing was changed. Give the home's key the passphrase of the file: plugsign passwd {key}. Then import the file again")
+            format!("nothing was changed. Give the home's key the passphrase of the file:\n  plugsign passwd {key}\nThen import the file again")
         }
         Error::PrimaryElsewhere(key) => {
-            format!("lend it to this command with --primary FILE: the file that export --offline-primary wrote. If it is lost, use a stored revocation certificate: plugsign revoke {key} --stored --reason REASON")
+            format!("lend it to this command with --primary FILE. That is the file that export --offline-primary wrote.\nIf it is lost, use a stored revocation certificate:\n  plugsign revoke {key} --stored --reason REASON")
         }
-        Error::OnlyPrimarySigns(key) => format!("make a signing subkey first: plugsign rotate {key}"),
+        Error::OnlyPrimarySigns(key) => format!("make a signing subkey first:\n  plugsign rotate {key}"),
         Error::OtherKey { .. } => "give --primary the file with the primary key of KEY".into(),
         Error::ClockBehind { .. } => "set the clock right, or wait until that time has passed".into(),
         Error::ForeignRevocation(_) => {
-            "nothing was changed: only a key itself can revoke it. To see whose certificate this is: plugsign import FILE".into()
+            "nothing was changed: only a key itself can revoke it.\nTo see whose certificate this is:\n  plugsign import FILE".into()
         }
-        Error::UnknownUserId(_) => "copy one from: plugsign list".into(),
-        Error::LastUserId(_) => "add another one first: plugsign adduid KEY. To end the key instead: plugsign revoke KEY".into(),
+        Error::UnknownUserId(_) => "copy one from this list:\n  plugsign list".into(),
+        Error::LastUserId(_) => "add another one first:\n  plugsign adduid KEY --user-id UID\nTo end the key instead:\n  plugsign revoke KEY --reason REASON".into(),
         Error::PassphraseNeeded(_) => PASSPHRASE.into(),
         Error::WrongPassphrase(_) => {
             "nobody can bring back a forgotten passphrase. Take a copy of the key whose passphrase you know (plugsign import --replace FILE), or end the key with its stored revocation certificate (plugsign revoke KEY --stored --reason REASON) and make a new one".into()
         }
         Error::GnupgFile(_) => {
-            "let gpg write the key to a file (gpg --export-secret-keys KEY > FILE), then: plugsign import FILE".into()
+            "let gpg write the key to a file, and import that:\n  gpg --export-secret-keys KEY > FILE\n  plugsign import FILE".into()
         }
         Error::NotRead(_) => {
-            "write only this key to a file: gpg --export KEY > FILE".into()
+            "write only this key to a file:\n  gpg --export KEY > FILE".into()
         }
         Error::NoKey(_) => {
             "use a file that `gpg --export` or `plugsign export` writes, armored or not".into()
         }
         Error::NotGood(bad) if bad.reason() == Reason::ServerRefuses => {
-            format!("no signature was written: {UNREADABLE}")
+            format!("no signature was written.\n{UNREADABLE}")
         }
-        Error::NotGood(_) => "no signature was written. To look at the key: plugsign list".into(),
+        Error::NotGood(_) => "no signature was written. To look at the key:\n  plugsign list".into(),
         Error::Refused { key, weakness } => match weakness {
             Weakness::TooShort(_) | Weakness::Algorithm(_) | Weakness::Version(_) | Weakness::Modulus | Weakness::Exponent => {
-                "make an RSA key of 3072 bits: plugsign keygen".into()
+                "make an RSA key of 3072 bits:\n  plugsign keygen".into()
             }
             Weakness::SharedPrime(_) => {
-                "trust neither key: a bad random generator made both. Make new ones on another machine: plugsign keygen".into()
+                "trust neither key: a bad random generator made both.\nMake new ones on another machine:\n  plugsign keygen".into()
             }
             Weakness::Inconsistent => {
                 "do not use this key file, because somebody or something changed it. Restore it from a backup".into()
@@ -84,19 +84,19 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
                 "give it a passphrase. If it shall have none, say --no-passphrase, or --unprotected for export".into()
             }
             Weakness::Expired(_) => {
-                format!("see what has expired: plugsign list {key}. If a subkey: plugsign rotate {key}. If the whole key: plugsign extend {key} --expires 1y, or extend it where it was made (gpg --quick-set-expire {key} 1y), then export and import it again. For a CI, do this where you keep the key, then export --ci again. Or make a new key: plugsign keygen")
+                format!("see what has expired:\n  plugsign list {key}\nIf it is a subkey:\n  plugsign rotate {key}\nIf it is the whole key:\n  plugsign extend {key} --expires 1y\nIf gpg has the key, extend it there, then export and import it again:\n  gpg --quick-set-expire {key} 1y\nFor a CI, do this where you keep the key, then export --ci again")
             }
             Weakness::Unbound(_) | Weakness::Hash(_) => {
-                format!("it needs a user ID, and self-signatures with SHA-256 or stronger. Renew them during the import (plugsign import --refresh FILE), or in the home (plugsign refresh {key}), or where the key was made (gpg --cert-digest-algo SHA256 --quick-set-expire {key} 0), then export and import it again")
+                format!("it needs a user ID, and self-signatures with SHA-256 or stronger.\nRenew them during the import:\n  plugsign import --refresh FILE\nOr in the home:\n  plugsign refresh {key}\nOr where the key was made, then export and import it again:\n  gpg --cert-digest-algo SHA256 --quick-set-expire {key} 0")
             }
             Weakness::OnCard(_) => {
-                "plugsign uses no smart cards. Sign with a key or subkey that has its secret part in a file. For the certificate of this one, run gpg --export".into()
+                "plugsign uses no smart cards. Sign with a key or subkey that has its secret part in a file.\nFor the certificate of this one:\n  gpg --export KEY > FILE".into()
             }
             Weakness::NotYetValid(_) => {
                 "set the clock right, unset SOURCE_DATE_EPOCH, or give a later --time".into()
             }
             Weakness::ManySecretParts { .. } => {
-                "remove the ended subkeys from a copy (gpg --edit-key KEY: key N, delkey, save). Export that copy, then: plugsign import --replace FILE".into()
+                "remove the ended subkeys from a copy (gpg --edit-key KEY, then key N, delkey, save).\nExport that copy, and take it:\n  plugsign import --replace FILE".into()
             }
             Weakness::SecretElsewhere => "import the key with its secret part".into(),
             _ => return None,
@@ -169,13 +169,13 @@ pub(super) fn of_disk(error: &disk::Error) -> Option<String> {
             "remove it and its signature first, or write both again with --force, which also replaces bad signatures".into()
         }
         Error::ByOther { issuer, .. } => {
-            format!("to keep both signatures, say -u {issuer} -u KEY: yours becomes FILE.KEYID.sig. To replace this one, say --force")
+            format!("to keep both signatures, say -u {issuer} -u KEY: yours becomes FILE.KEYID.sig.\nTo replace this one, say --force")
         }
         Error::Exists(_) => "write to another file, or replace this one with --force".into(),
         Error::NoRevocation { key, there, reason } => {
-            let own = format!("revoke it with the key itself: plugsign revoke {key} --reason {reason}. Or use a copy from elsewhere: plugsign revoke {key} --certificate FILE");
+            let own = format!("revoke it with the key itself:\n  plugsign revoke {key} --reason {reason}\nOr use a copy from elsewhere:\n  plugsign revoke {key} --certificate FILE");
             match there.iter().any(|reason| reason.is_hard()) {
-                true => format!("{own}. The stored one takes back everything that the key ever signed: plugsign revoke {key} --stored --reason compromised"),
+                true => format!("{own}\nThe stored one takes back everything that the key ever signed:\n  plugsign revoke {key} --stored --reason compromised"),
                 false => own,
             }
         }
@@ -186,40 +186,40 @@ pub(super) fn of_disk(error: &disk::Error) -> Option<String> {
             "choose a folder for the home".into()
         }
         Error::UnsafeHome { path, .. } => {
-            format!("keep others out: chmod 700 {}", quoted(path))
+            format!("keep others out:\n  chmod 700 {}", quoted(path))
         }
         Error::Exposed(_) => {
             "nothing was written. Use a disk that keeps permissions. To export to this one anyway, say --readable-by-others".into()
         }
         Error::UnsafeFile { path, problem: "belongs to another user" } => {
-            format!("make sure that nobody changed it. Then make it yours: chown $(id -u) {}", quoted(path))
+            format!("make sure that nobody changed it. Then make it yours:\n  chown $(id -u) {}", quoted(path))
         }
         Error::PartUnreadable { why, .. } if !why.ends_with("can be written to by others") => {
             "make the file readable: it may revoke the key or hold its secret part. If nothing helps, move it out of the home".into()
         }
         Error::UnsafeFile { path, .. } | Error::PartUnreadable { path, .. } => {
-            format!("make sure that nobody changed it. Then: chmod go-w {}", quoted(path))
+            format!("make sure that nobody changed it. Then:\n  chmod go-w {}", quoted(path))
         }
         Error::Busy(_) => "try again when it has finished".into(),
         Error::Changed(_) => "try again when nothing writes to it any more".into(),
         Error::LinkOutside(_) => "name the file that the link leads to".into(),
         Error::ForeignLink(path) => {
-            format!("see where it leads, and name that path: realpath {}", quoted(path))
+            format!("see where it leads, and name that path:\n  realpath {}", quoted(path))
         }
-        Error::UnknownName(_) => "see the names: plugsign trust list".into(),
+        Error::UnknownName(_) => "see the names:\n  plugsign trust list".into(),
         Error::NotForServer { .. } => UNREADABLE.into(),
         Error::ConfigInDatabase(_) => {
-            "plugsign edits only config.json. In the database, add the key file as a row of the table ConfigurationFiles, and its name to PluginSettings.SignaturePublicKeyFiles. If the server does read the file, unset MM_CONFIG".into()
+            "plugsign edits only config.json.\nIn the database, add the key file as a row of the table ConfigurationFiles, and its name to PluginSettings.SignaturePublicKeyFiles.\nIf the server does read the file, unset MM_CONFIG".into()
         }
         Error::OwnerNeeded { .. } => {
-            "run it as the server's user or as root: sudo -u mattermost plugsign ...".into()
+            "run it as the server's user or as root:\n  sudo -u mattermost plugsign ...".into()
         }
         Error::BadDocument { .. } => "nothing was changed. Correct the file first".into(),
         Error::SamlFile(_) => "use another name: --name NAME".into(),
-        Error::NotListed { .. } => "see what it has: plugsign marketplace check".into(),
+        Error::NotListed { .. } => "see what it has:\n  plugsign marketplace check --database FILE".into(),
         Error::Duplicate { .. } => "replace it with --replace".into(),
         Error::NotAFile { kind: "a folder", path } if path.join(PRIVATE_KEYS).is_dir() => {
-            format!("it is a GnuPG home: plugsign import --from-gnupg {}", quoted(path))
+            format!("it is a GnuPG home. To take its keys:\n  plugsign import --from-gnupg {}", quoted(path))
         }
         Error::NotAFile { kind: "a folder", .. } => "name the files in it".into(),
         Error::NotAFile { .. } => {
@@ -232,4 +232,24 @@ pub(super) fn of_disk(error: &disk::Error) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// Returns advice on one line, for JSON and logs. Advice has a step a line. A line that begins with
+/// two blanks is a command, or one of several things to choose from: foreign text has no line ends,
+/// so it cannot look like one.
+pub fn on_one_line(advice: &str) -> String {
+    let (mut line, mut was_command) = (String::new(), false);
+    for step in advice.lines() {
+        let is_command = step.starts_with("  ");
+        line.push_str(match (is_command, was_command) {
+            _ if line.is_empty() => "",
+            (true, true) => ", ",
+            (true, false) => " ",
+            (false, _) if line.ends_with('.') => " ",
+            (false, _) => ". ",
+        });
+        line.push_str(step.trim_start());
+        was_command = is_command;
+    }
+    line
 }

@@ -72,7 +72,7 @@ fn clock(
     created: &Result<SystemTime>,
     publisher: &Publisher<'_>,
 ) -> Observation {
-    const MEND: &str = "set the clock, for example with: timedatectl set-ntp true";
+    const MEND: &str = "set the clock, for example:\n  timedatectl set-ntp true";
     const VARIABLE: &str = "unset SOURCE_DATE_EPOCH, or set the clock";
     let now = show_time(publisher.now);
     if publisher.now < SystemTime::UNIX_EPOCH + EARLIEST {
@@ -121,7 +121,7 @@ fn home(origin: Option<Origin>, publisher: &Publisher<'_>) -> Observation {
         Ok(paths) => match paths.first() {
             Some(path) => {
                 let words = format!("others can read {} ({} such)", Safe::path(path), paths.len());
-                fail(words, format!("chmod -R go= {}", quoted(root)))
+                fail(words, format!("  chmod -R go= {}", quoted(root)))
             }
             None if matches!(root.try_exists(), Ok(false)) => return to_be_made(root),
             None => return ok(format!("{} is the owner's alone", Safe::path(root))),
@@ -166,7 +166,7 @@ fn bundle(path: &Path, own: Option<&Certificate>, publisher: &Publisher<'_>) -> 
         count => format!(" (and {} more)", count - 1),
     };
     let detail = format!("{shown}: {}; {}{more}", Safe::text(&worst.what), worst.consequence);
-    let mend = format!("see all of it: plugsign check {}", quoted(path));
+    let mend = format!("see all of it:\n  plugsign check {}", quoted(path));
     match worst.severity {
         Severity::Error => fail(detail, mend),
         Severity::Warning => warn(detail, mend),

@@ -96,7 +96,7 @@ impl<'a> Subject<'a> {
                     Failure::Disk(Error::Io { .. }) | Failure::Stream(..) => {
                         "name what can be read: --passphrase-file FILE, --passphrase-fd N or PLUGSIGN_PASSPHRASE".into()
                     }
-                    _ => format!("see the key: plugsign list {}", self.certificate.fingerprint()),
+                    _ => format!("see the key:\n  plugsign list {}", self.certificate.fingerprint()),
                 };
                 rows.push(Row::new("unlock", Observation::from(Err(failure)).or_mend(mend)));
             }
@@ -136,7 +136,7 @@ impl<'a> Subject<'a> {
     }
 
     fn revocation(&self) -> Observation {
-        const NEW: &str = "make a new key with: plugsign keygen; and tell the publisher of it with: plugsign announce";
+        const NEW: &str = "make a new key:\n  plugsign keygen\nThen tell the world of it:\n  plugsign announce KEY";
         if let Some(reason) = self.certificate.revoked() {
             return fail(Weakness::Revoked(reason).to_string(), NEW);
         }
@@ -190,7 +190,7 @@ impl<'a> Subject<'a> {
                 ok("the Mattermost server reads the certificate")
             }
             Ok(_) => {
-                let export = "give servers this: plugsign export --for-server";
+                let export = "give servers this:\n  plugsign export --for-server";
                 let mend = format!("{export} {}", self.certificate.fingerprint());
                 warn("the Mattermost server reads the certificate in part only", mend)
             }
@@ -206,8 +206,8 @@ impl<'a> Subject<'a> {
         if self.found.secret.protection() == Protection::None {
             let passwd = format!("plugsign passwd {}", self.found.secret.fingerprint());
             let mend = match self.found.origin {
-                Origin::Home => passwd,
-                _ => format!("give it one where it was exported: {passwd}"),
+                Origin::Home => format!("  {passwd}"),
+                _ => format!("give it one where it was exported:\n  {passwd}"),
             };
             return warn("the key has none: whoever has the file has the key", mend);
         }
@@ -235,7 +235,7 @@ impl<'a> Subject<'a> {
         Ok(warn(
             "the home has none, for the day that the key is lost",
             format!(
-                "keep a copy of the secret key off this machine, which can revoke it: plugsign export --secret {key} -a -o {key}.secret.asc"
+                "keep a copy of the secret key off this machine, which can revoke it:\n  plugsign export --secret {key} -a -o {key}.secret.asc"
             ),
         ))
     }
@@ -250,5 +250,5 @@ impl<'a> Subject<'a> {
 }
 
 fn exposed(path: &Path) -> Observation {
-    warn(format!("others can read {}", Safe::path(path)), format!("chmod 600 {}", quoted(path)))
+    warn(format!("others can read {}", Safe::path(path)), format!("  chmod 600 {}", quoted(path)))
 }

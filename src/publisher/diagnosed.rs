@@ -1,7 +1,8 @@
 //! What comes of a diagnosis: a row for each check.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use super::advice::on_one_line;
 use super::failure::{EXIT_NO, Failure};
 use super::outcome::Outcome;
 use crate::openpgp::ids::Fingerprint;
@@ -32,7 +33,8 @@ pub struct Observation {
     pub state: Health,
     /// What was seen.
     pub detail: String,
-    /// What mends it.
+    /// What mends it, in steps: see [`on_one_line`].
+    #[serde(serialize_with = "as_one_line")]
     pub mend: Option<String>,
 }
 
@@ -52,6 +54,10 @@ impl Outcome for Diagnosis {
     fn exit(&self) -> u8 {
         if self.checks.iter().any(|row| row.found.state == Health::Fail) { EXIT_NO } else { 0 }
     }
+}
+
+fn as_one_line<S: Serializer>(mend: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    mend.as_deref().map(on_one_line).serialize(serializer)
 }
 
 pub(super) fn ok(detail: impl Into<String>) -> Observation {

@@ -184,7 +184,7 @@ impl Publisher<'_> {
         if ServerCopy::of(certificate).is_ok_and(|copy| !copy.left_out.is_empty()) {
             let key = certificate.fingerprint();
             self.watch.warn(&format!(
-                "a Mattermost server cannot read this certificate; for one: plugsign export --for-server {key}"
+                "a Mattermost server cannot read this certificate. For a server:\n  plugsign export --for-server {key}"
             ));
         }
     }

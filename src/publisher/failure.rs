@@ -133,7 +133,7 @@ impl Failure {
         }
     }
 
-    /// Returns what to try next.
+    /// Returns what to try next, in steps: see [`advice::on_one_line`].
     pub fn hint(&self) -> Option<String> {
         let words = match self {
             Failure::OpenPgp(error) => return advice::of_openpgp(error),
@@ -146,21 +146,21 @@ impl Failure {
             }
             Failure::EmptyPassphrase => "if the key shall have no passphrase, say --no-passphrase",
             Failure::EmptyKey => {
-                "check the secret's name, and whether this job may read it. To sign with a key of the home, unset PLUGSIGN_KEY"
+                "check the secret's name, and whether this job may read it.\nTo sign with a key of the home, unset PLUGSIGN_KEY"
             }
             Failure::EmptyNewPassphrase => {
-                "give one with --new-passphrase-fd N, --new-passphrase-file FILE or PLUGSIGN_NEW_PASSPHRASE. Only passwd can remove a passphrase"
+                "give one with --new-passphrase-fd N, --new-passphrase-file FILE or PLUGSIGN_NEW_PASSPHRASE.\nOnly passwd can remove a passphrase"
             }
             Failure::BinaryToTerminal => "write to a file with -o FILE, or armor it with -a",
             Failure::WrongPassphrase(_, source) => return Some(format!("it came from {source}")),
             Failure::NeitherFileNorKey(_) => {
-                "see what is known here: plugsign list, plugsign trust list"
+                "see what is known here:\n  plugsign list\n  plugsign trust list"
             }
             Failure::NoKeyFile(_) => {
-                "write a key of the home to a file: plugsign export --for-server KEY -o FILE"
+                "write a key of the home to a file:\n  plugsign export --for-server KEY -o FILE"
             }
             Failure::NobodyTrusted => {
-                "name the signer's certificate with --key FILE, or trust it once and for all: plugsign trust add FILE"
+                "name the signer's certificate with --key FILE.\nOr trust it once and for all:\n  plugsign trust add FILE"
             }
             Failure::NoHome => "name a folder with --home DIR or PLUGSIGN_HOME",
             _ => return None,
@@ -186,9 +186,10 @@ impl Failure {
     pub fn or_of_subkey(self, whole: &str, alone: &str) -> Failure {
         match self {
             Failure::OpenPgp(openpgp::Error::NamesSubkey { ref subkey, ref key }) => {
-                let advice = format!("for this subkey: {alone}; for the key as a whole: {whole}")
-                    .replace("SUBKEY", &subkey.to_string())
-                    .replace("KEY", &key.to_string());
+                let advice =
+                    format!("for this subkey:\n  {alone}\nFor the key as a whole:\n  {whole}")
+                        .replace("SUBKEY", &subkey.to_string())
+                        .replace("KEY", &key.to_string());
                 Failure::advised(self, advice)
             }
             other => other,
@@ -214,7 +215,8 @@ impl Failure {
 
 impl Serialize for Failure {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        json!({ "message": self.message(), "causes": self.causes(), "hint": self.hint() })
+        let hint = self.hint().map(|hint| advice::on_one_line(&hint));
+        json!({ "message": self.message(), "causes": self.causes(), "hint": hint })
             .serialize(serializer)
     }
 }

@@ -53,9 +53,9 @@ impl Renewal<'_> {
 
     fn placed(&self, command: String) -> String {
         match self.found.origin {
-            Origin::Home | Origin::Token => command,
+            Origin::Home | Origin::Token => format!("  {command}"),
             Origin::File | Origin::Environment => {
-                format!("where the key is kept: {command}; then export --ci again")
+                format!("where the key is kept:\n  {command}\nThen export --ci again")
             }
         }
     }

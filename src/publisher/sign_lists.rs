@@ -61,14 +61,16 @@ pub(super) fn warn_of_lists(
         let signed: BTreeSet<&Path> = files.within(folder).map(|(name, _)| name).collect();
         let mend = match list.names().all(|name| signed.contains(name)) {
             true => format!(
-                "Write it anew: plugsign sign --checksums={} --force {}",
+                "write it anew:\n  plugsign sign --checksums={} --force {}",
                 shown_name(&path),
                 quoted(folder)
             ),
-            false => format!("Bring it up to date, then sign it: plugsign sign {}", quoted(&path)),
+            false => {
+                format!("bring it up to date, then sign it:\n  plugsign sign {}", quoted(&path))
+            }
         };
         watch.warn(&format!(
-            "{} does not list the files as they are now. {mend}",
+            "{} does not list the files as they are now: {mend}",
             Safe::path(&path)
         ));
     }

@@ -153,10 +153,10 @@ pub(super) fn warn_of_server(certificate: &Certificate, publisher: &Publisher<'_
     match ServerCopy::of(certificate) {
         Ok(copy) if copy.left_out.is_empty() => {}
         Ok(_) => publisher.watch.warn(&format!(
-            "{fingerprint} has a subkey that a Mattermost server cannot read; it signs all the same, and servers get its certificate by: plugsign export --for-server {fingerprint}"
+            "{fingerprint} has a subkey that a Mattermost server cannot read; it signs all the same. For servers:\n  plugsign export --for-server {fingerprint}"
         )),
         Err(refusal) => publisher.watch.warn(&format!(
-            "{fingerprint} cannot sign here, for the server cannot read its certificate: {refusal}: {}\n  hint: {UNREADABLE}",
+            "{fingerprint} cannot sign here, for the server cannot read its certificate: {refusal}: {}\n{UNREADABLE}",
             refusal.advice
         )),
     }

@@ -159,7 +159,7 @@ pub(super) fn warn_of_unsigned(folders: &[PathBuf], lines: &[Line], watch: &dyn 
         let signed = [list.clone(), with_ending(&list, ".asc")];
         if !signed.iter().any(|path| judged.contains(plain(path))) {
             watch.warn(&format!(
-                "{} is not signed, so nothing covers the names. If it is right, sign it: plugsign sign {}",
+                "{} is not signed, so nothing covers the names. If it is right, sign it:\n  plugsign sign {}",
                 Safe::path(&list),
                 quoted(&list)
             ));

@@ -35,7 +35,7 @@ fn sign_and_list_warn_thirty_days_ahead() {
 #[test]
 fn the_last_day_is_not_called_zero_days() {
     desk(0).run("list").exits(0).prints("in less than a day");
-    desk(1).run("list").exits(0).prints("in 1 day: ");
+    desk(1).run("list").exits(0).prints("in 1 day:");
 }
 
 #[test]

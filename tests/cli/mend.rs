@@ -48,9 +48,9 @@ fn printed_commands_give_enough_days_and_shorten_no_validity() {
         let command = mend(&sandbox, &asked, "validity");
         assert!(command.starts_with(&format!("plugsign {begins} ")), "{keygen}: {command}");
         if days == 0 {
-            sandbox.run("list").exits(0).prints(&format!(": {command}\n"));
+            sandbox.run("list").exits(0).prints(&format!(":\n             {command}\n"));
             sandbox.write("a.tar", "a release");
-            sandbox.run("sign a.tar").exits(0).says(&format!(": {command}\n"));
+            sandbox.run("sign a.tar").exits(0).says(&format!(":\n           {command}\n"));
         }
         let before = ends(&sandbox);
         let done = shell(&sandbox, &command).exits(0);
@@ -76,7 +76,7 @@ fn without_the_primary_key_hints_say_where_to_run_the_command() {
     sandbox.run(&format!("export --offline-primary vault {key} --unprotected")).exits(0);
     let command = format!("plugsign rotate {key} --primary FILE");
     assert_eq!(mend(&sandbox, "", "validity"), command);
-    let words = format!("where the key is kept: plugsign rotate {key}; then export --ci again");
+    let words = format!("where the key is kept: plugsign rotate {key}. Then export --ci again");
     assert_eq!(mend(&sandbox, "--key-file ci", "validity"), words);
     let vault = format!("vault/{key}.secret.asc");
     shell(&sandbox, &command.replace("FILE", &vault)).exits(0);

@@ -267,7 +267,7 @@ fn a_key_that_names_a_subkey_never_acts_on_the_key_as_a_whole() {
         }
         let done = refused("extend KEY --expires 2y");
         let done = done.says(&format!("plugsign extend {key} --expires 2y --subkeys"));
-        done.says(&format!("the key as a whole: plugsign extend {key} --expires 2y"));
+        done.says(&format!("the key as a whole:\n        plugsign extend {key} --expires 2y\n"));
         if !name.ends_with('!') {
             let done = refused("export --ci KEY -o out --new-passphrase-file new");
             done.says(&format!("plugsign export --ci '{subkey}!'"));

@@ -1,6 +1,6 @@
 //! The end of a key in this home. What it signed stays as good as it was.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ use crate::publisher::Publisher;
 use crate::publisher::failure::{Failure, Result};
 use crate::publisher::outcome::Outcome;
 use crate::publisher::show::CertificateView;
-use crate::text::{Safe, path_text};
+use crate::text::{path_text, quoted};
 
 /// What of a key is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +106,8 @@ impl Publisher<'_> {
     pub fn only_trusted(&self, query: &KeyQuery) -> Option<String> {
         let trusted = self.home?.trusted().ok()?;
         let copy = trusted.items.iter().find(|copy| query.matches(&copy.certificate))?;
-        let name = Safe::text(&copy.name);
-        Some(format!("it is only trusted here. To end that: plugsign trust remove {name}"))
+        let name = quoted(Path::new(&copy.name));
+        Some(format!("it is only trusted here. To end that:\n  plugsign trust remove {name}"))
     }
 
     fn deleted(

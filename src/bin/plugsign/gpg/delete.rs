@@ -2,6 +2,7 @@
 
 use plugsign::openpgp;
 use plugsign::openpgp::query::KeyQuery;
+use plugsign::publisher::advice::on_one_line;
 use plugsign::publisher::change::{Deleted, Doomed};
 use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
@@ -52,7 +53,7 @@ fn delete(session: &Session, name: &str, halves: Halves) -> Result<bool, Failure
             status.say("DELETE_PROBLEM 1");
             log.say(&format!("{shown}: delete key failed: Not found"));
             if let Some(advice) = world.publisher(&Asking::new(world)).only_trusted(&query) {
-                log.say(&format!("hint: {advice}"));
+                log.say(&format!("hint: {}", on_one_line(&advice)));
             }
             return Ok(false);
         }

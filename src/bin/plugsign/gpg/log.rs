@@ -4,6 +4,7 @@ use std::path::Path;
 
 use plugsign::disk::Error;
 use plugsign::openpgp::Error as OpenPgp;
+use plugsign::publisher::advice::on_one_line;
 use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
 
@@ -45,7 +46,7 @@ impl Log {
     pub fn explain(&self, failure: &Failure) {
         self.say(&self.here(&failure.one_line()));
         if let Some(hint) = hint(failure) {
-            self.say(&format!("hint: {}", self.here(&hint)));
+            self.say(&format!("hint: {}", self.here(&on_one_line(&hint))));
         }
     }
 

@@ -5,7 +5,6 @@
 //! keys in a file. A key that cannot be read does not hide the others.
 
 use std::io::Read;
-use std::ops::Deref;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,11 +22,15 @@ use super::certificate::Certificate;
 use super::change::{Revocation, read_revocations, revoke_by};
 use super::framing::{SIGNATURE, split};
 use super::ids::Fingerprint;
+pub use super::key_text::Block;
+use super::key_text::{
+    BEGIN, DASHES, END, Mistaken, decode_base64, find, mistaken_for_key, tidied,
+};
 use super::secret_key::SecretKey;
 use super::statements::Statements;
 use super::weakness::Weakness;
 use super::weigh::Proofs;
-use super::words::{self, is_key_id};
+use super::words;
 use crate::openpgp::error::{Error, Result};
 
 /// The most bytes of a key file that has one key or a few.
@@ -149,14 +152,6 @@ pub fn count_armor(bytes: &[u8]) -> usize {
     bytes.split(|byte| *byte == b'\n').filter(begins).count()
 }
 
-/// Returns whether a text is the name of a key and not a key: a fingerprint, a key ID, an e-mail
-/// address.
-pub fn names_a_key(text: &[u8]) -> bool {
-    let is_word = |byte: &u8| byte.is_ascii_graphic() && !b"-/+=".contains(byte);
-    let text = text.trim_ascii();
-    is_key_id(text) || text.contains(&b'@') && text.len() < 256 && text.iter().all(is_word)
-}
-
 /// Returns the binary packets of each block of keys in a file, in any form.
 /// Fails with [`Error::NoKey`] if nothing resembles a key.
 pub fn key_blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>> {
@@ -173,7 +168,7 @@ pub fn key_blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>> {
     if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {
         return Ok(vec![Block::There(bytes)]);
     }
-    let text = unescaped(bytes);
+    let text = tidied(bytes);
     let blocks = armor_blocks(&text)?;
     if !blocks.is_empty() {
         return Ok(blocks.into_iter().map(Block::Decoded).collect());
@@ -186,83 +181,27 @@ pub fn key_blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>> {
     if let Some(words) = words::other_armor(&text) {
         return Err(Error::no_key(words));
     }
-    if is_key_id(bytes) {
-        return Err(Error::no_key("it is the fingerprint or ID of a key, and not the key"));
+    let mistaken = mistaken_for_key(&text);
+    if mistaken == Some(Mistaken::KeyId) {
+        return Err(Error::no_key(Mistaken::KeyId.words()));
     }
+    let or_mistaken = |words| Error::no_key(mistaken.map_or(words, Mistaken::words));
     let inner = decode_base64(&text)
-        .ok_or_else(|| Error::no_key("it is neither OpenPGP, nor armored, nor base64"))?;
+        .ok_or_else(|| or_mistaken("it is neither OpenPGP, nor armored, nor base64"))?;
     if inner.first().is_some_and(|byte| byte & 0x80 != 0) {
         return Ok(vec![Block::Decoded(inner)]);
     }
-    let inner = unescaped(&inner);
+    let inner = tidied(&inner);
     let blocks = armor_blocks(&inner)?;
     if blocks.is_empty() {
-        let words = words::other_armor(&inner).unwrap_or("its base64 holds no OpenPGP key");
-        return Err(Error::no_key(words));
+        return Err(match words::other_armor(&inner) {
+            Some(words) => Error::no_key(words),
+            None => or_mistaken("its base64 holds no OpenPGP key"),
+        });
     }
     Ok(blocks.into_iter().map(Block::Decoded).collect())
 }
 
-/// A part of a file, mostly the packets of some keys. A keyring is not copied.
-pub enum Block<'a> {
-    /// As it is in the file.
-    There(&'a [u8]),
-    /// Decoded from armor or base64, or with real line ends.
-    Decoded(Zeroizing<Vec<u8>>),
-}
-
-impl Deref for Block<'_> {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Block::There(packets) => packets,
-            Block::Decoded(packets) => packets,
-        }
-    }
-}
-
-/// Turns `\n` and `\r` spelled out into line ends, where real line ends are missing.
-fn unescaped(bytes: &[u8]) -> Block<'_> {
-    let trimmed = bytes.trim_ascii();
-    if trimmed.contains(&b'\n') || !trimmed.windows(2).any(|pair| pair == b"\\n") {
-        return Block::There(bytes);
-    }
-    let mut text = Zeroizing::new(Vec::with_capacity(trimmed.len()));
-    let mut rest = trimmed;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = match (byte, after.first()) {
-            (b'\\', Some(b'n')) => {
-                text.push(b'\n');
-                &after[1..]
-            }
-            (b'\\', Some(b'r')) => &after[1..],
-            _ => {
-                text.push(byte);
-                after
-            }
-        };
-    }
-    Block::Decoded(text)
-}
-
-fn decode_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let mut compact = Zeroizing::new(Vec::with_capacity(text.len()));
-    compact.extend(text.iter().filter(|byte| !byte.is_ascii_whitespace()));
-    let padding = compact.iter().rev().take_while(|byte| **byte == b'=').count();
-    let missing = (4 - compact.len() % 4) % 4;
-    if padding == 0 && missing < 3 {
-        compact.extend(std::iter::repeat_n(b'=', missing));
-    }
-    let mut decoded = Zeroizing::new(vec![0; compact.len() / 4 * 3 + 3]);
-    let length = STANDARD.decode_slice(compact.as_slice(), &mut decoded).ok()?;
-    decoded.truncate(length);
-    Some(decoded)
-}
-
-const BEGIN: &[u8] = b"-----BEGIN PGP ";
-const END: &[u8] = b"-----END PGP ";
-const DASHES: &[u8] = b"-----";
 /// How gpg and plugsign keep a revocation certificate from being imported by mistake.
 const GUARDED: &[u8] = b"\n:-----BEGIN PGP ";
 
@@ -304,19 +243,6 @@ fn armor_blocks(text: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>> {
         rest = block.get(end.unwrap_or(BEGIN.len())..).unwrap_or_default();
     }
     Ok(blocks)
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    // Most text has few dashes, so only what begins like the needle is compared.
-    let first = needle.first()?;
-    let mut start = 0;
-    loop {
-        start += haystack.get(start..)?.iter().position(|octet| octet == first)?;
-        if haystack.get(start..)?.starts_with(needle) {
-            return Some(start);
-        }
-        start += 1;
-    }
 }
 
 fn decode_armor(block: &[u8]) -> Result<Zeroizing<Vec<u8>>> {

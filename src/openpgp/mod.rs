@@ -21,12 +21,15 @@ pub mod hash;
 pub mod ids;
 pub mod in_token;
 pub mod key_file;
+#[doc(hidden)]
+pub mod key_text;
 pub mod keygen;
 mod new_key;
 #[doc(hidden)]
 pub mod own_signature;
 #[doc(hidden)]
 pub mod packet_list;
+mod passphrase;
 pub mod policy;
 pub mod primary_key;
 pub mod query;

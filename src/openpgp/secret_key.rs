@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
-use sequoia_openpgp::crypto::{Password, S2K};
+use sequoia_openpgp::crypto::S2K;
 use sequoia_openpgp::packet::Key;
 use sequoia_openpgp::packet::key::{
     KeyParts, SecretKeyMaterial, SecretParts, Unencrypted, UnspecifiedRole,
@@ -17,52 +17,14 @@ use zeroize::Zeroizing;
 use super::armor::armored;
 use super::certificate::Certificate;
 use super::ids::Fingerprint;
+pub use super::passphrase::Passphrase;
 use super::policy::{check_key, is_rsa};
 use super::rsa::UnlockedKey;
 use super::statements::Statements;
 use super::stub::{SecretPlace, place};
-use super::token::{Pin, TokenKey};
+use super::token::TokenKey;
 use super::weakness::Weakness;
 use crate::openpgp::error::{Error, Result};
-
-/// A passphrase: any bytes, taken as they are. It is encrypted in memory and wiped when dropped. It
-/// cannot be printed or copied.
-pub struct Passphrase(Password);
-
-impl Passphrase {
-    /// Takes the bytes and wipes them where they were.
-    pub fn new(bytes: Zeroizing<Vec<u8>>) -> Passphrase {
-        Passphrase(Password::from(bytes.as_slice()))
-    }
-
-    /// Takes the bytes of a file, descriptor or variable. One line end at the end, `\n` or `\r\n`,
-    /// is dropped. Nothing else changes.
-    pub fn without_line_end(mut bytes: Zeroizing<Vec<u8>>) -> Passphrase {
-        let end = [&b"\r\n"[..], b"\n"].into_iter().find(|end| bytes.ends_with(end));
-        let length = bytes.len() - end.map_or(0, <[u8]>::len);
-        bytes.truncate(length);
-        Passphrase::new(bytes)
-    }
-
-    /// Returns whether it has no bytes at all.
-    pub fn is_empty(&self) -> bool {
-        self.0.map(|bytes| bytes.is_empty())
-    }
-
-    /// Returns whether both are the same.
-    pub fn same_as(&self, other: &Passphrase) -> bool {
-        self.0 == other.0
-    }
-
-    pub(super) fn password(&self) -> &Password {
-        &self.0
-    }
-
-    /// Returns the same as a token's PIN.
-    pub fn to_pin(&self) -> Pin {
-        self.0.map(|bytes| Pin::new(Zeroizing::new(bytes.to_vec())))
-    }
-}
 
 /// How the secret parts of a key are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -128,15 +128,6 @@ pub(super) fn other_armor(text: &[u8]) -> Option<&'static str> {
     KINDS.into_iter().find(|(begin, _)| has(begin)).map(|(_, words)| words)
 }
 
-/// Returns whether a text is the fingerprint or key ID of a key.
-pub(super) fn is_key_id(text: &[u8]) -> bool {
-    let text = text.trim_ascii();
-    let text = text.strip_prefix(b"0x").or(text.strip_prefix(b"0X")).unwrap_or(text);
-    let digits = text.iter().filter(|byte| !byte.is_ascii_whitespace() && **byte != b':');
-    matches!(digits.clone().count(), 8 | 16 | 32 | 40 | 64)
-        && digits.into_iter().all(u8::is_ascii_hexdigit)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,15 +154,5 @@ mod tests {
         assert_eq!(of(outer.as_ref()), "a number in it is damaged");
         let cut = io::Error::from(io::ErrorKind::UnexpectedEof);
         assert_eq!(of(openpgp::anyhow::Error::from(cut).as_ref()), "it is cut short");
-    }
-
-    #[test]
-    fn fingerprints_are_told_from_base64() {
-        for id in ["D293 03D6 1AAF 2D6D 0E4A  C010 82F8 3C26 6666 AE6B", "0x82F83C266666AE6B\n"] {
-            assert!(is_key_id(id.as_bytes()), "{id}");
-        }
-        for text in ["", "mQGNBGkqYmEBDAD", "release@acme.test", "ABCDEFG0"] {
-            assert!(!is_key_id(text.as_bytes()), "{text}");
-        }
     }
 }

@@ -9,7 +9,8 @@ use super::failure::{Failure, Result};
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::ids::Fingerprint;
-use crate::openpgp::key_file::{Key, names_a_key, read_certificates, read_keys};
+use crate::openpgp::key_file::{Key, read_certificates, read_keys};
+use crate::openpgp::key_text::{Mistaken, mistaken_for_key};
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::SecretKey;
 use crate::openpgp::set::one;
@@ -151,9 +152,15 @@ impl KeyText {
     }
 
     fn read(&self, query: Option<&KeyQuery>) -> Result<SecretKey> {
-        const SECRET: &str = "that is a certificate, which cannot sign: where its secret key is, export that with plugsign export --secret KEY -a, or for a CI with plugsign export --ci KEY";
+        const SECRET: &str = "that is a certificate, which cannot sign. Export its secret key, where that is:\n  plugsign export --secret KEY -a -o FILE\nFor a CI:\n  plugsign export --ci KEY -o FILE";
+        const FILED: &str = "that takes the secret key itself; to name its file: --key-file FILE";
         const NAMED: &str = "that takes the secret key itself; to name a key of the home: -u KEY";
-        let advice = || names_a_key(&self.bytes).then_some(NAMED);
+        let advice = || {
+            mistaken_for_key(&self.bytes).map(|what| match what {
+                Mistaken::KeyId | Mistaken::Address => NAMED,
+                Mistaken::Path => FILED,
+            })
+        };
         let keys = read_keys(&self.bytes).map_err(|error| self.named(error, advice()))?;
         let is_certificate = keys.iter().any(|key| matches!(key, Ok(Key::Certificate(_))));
         let advice = is_certificate.then_some(SECRET);

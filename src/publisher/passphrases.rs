@@ -8,6 +8,7 @@ use super::failure::{Failure, Result};
 use super::keys::Found;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
+use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::primary_key::PrimaryKey;
 use crate::openpgp::secret_key::{Passphrase, Protection, SecretKey, SigningKey};
 
@@ -36,7 +37,13 @@ impl Publisher<'_> {
             Some(passphrase) => passphrase,
             None => Arc::new(self.ask.new_passphrase(which, what)?),
         };
-        if passphrase.is_empty() { Err(if_empty) } else { Ok(passphrase) }
+        if passphrase.is_empty() {
+            return Err(if_empty);
+        }
+        if let Some(why) = passphrase.weakness() {
+            self.watch.warn(&format!("the new passphrase is easy to guess: {why}"));
+        }
+        Ok(passphrase)
     }
 
     /// Gets the passphrase of a key, and asks for it if need be. None if the key needs none.
@@ -145,11 +152,24 @@ impl Publisher<'_> {
                 Err(Failure::OpenPgp(openpgp::Error::WrongPassphrase(key))) => key,
                 result => return result,
             };
-            match sources.iter().find_map(|which| self.ask.source(*which)) {
-                Some(source) => return Err(Failure::WrongPassphrase(key, source)),
+            match self.wrong_passphrase(sources, key.clone()) {
+                Some(failure) => return Err(failure),
                 None if tries == 0 => return Err(openpgp::Error::WrongPassphrase(key).into()),
                 None => self.watch.warn("that is not the passphrase, try again"),
             }
         }
+    }
+
+    /// Says where a wrong passphrase was given, and what may not be meant about it. None if a
+    /// person was asked.
+    pub(super) fn wrong_passphrase(&self, sources: &[Which], key: Fingerprint) -> Option<Failure> {
+        let (which, source) =
+            sources.iter().find_map(|which| Some((*which, self.ask.source(*which)?)))?;
+        let given = self.ask.given(which).ok().flatten();
+        let source = match given.and_then(|given| given.oddity()) {
+            Some(oddity) => format!("{source}.\nBeware: {oddity}"),
+            None => source,
+        };
+        Some(Failure::WrongPassphrase(key, source))
     }
 }

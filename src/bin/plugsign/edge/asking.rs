@@ -244,11 +244,18 @@ impl Ask for Asking<'_> {
     }
 }
 
-/// Asks for a new passphrase until both entries are the same, at most three times.
+/// Asks for a new passphrase until both entries are the same, at most three times. What was answered
+/// before is not lost for an empty one: that is asked again.
 fn ask_twice(person: &mut Conversation, what: &str) -> Result<Passphrase, Failure> {
-    for _ in 0..3 {
+    let mut tries = 3;
+    while tries > 0 {
         let question = format!("New passphrase for {what}: ");
         let first = Passphrase::new(person.ask_passphrase(&question).map_err(asking)?);
+        if first.is_empty() {
+            person.say("The passphrase is empty. Without one, anyone who has the file can sign.\n");
+            continue;
+        }
+        tries -= 1;
         let second = Passphrase::new(person.ask_passphrase("The same again: ").map_err(asking)?);
         if first.same_as(&second) {
             return Ok(first);

@@ -1,6 +1,6 @@
 //! Taking certificates and secret keys into the home.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -181,6 +181,15 @@ impl<'a> Importer<'a> {
         new.any(|key| key.fingerprint.as_ref().is_some_and(|key| !trusted.contains(key)))
     }
 
+    /// Says which files are not there, before somebody is asked for the passphrases of the others.
+    pub fn warn_of_absent<'p>(&self, files: impl Iterator<Item = &'p PathBuf>) {
+        let files: Vec<&Path> = files.map(PathBuf::as_path).collect();
+        let absent: Vec<&Path> = files.iter().copied().filter(|file| !file.exists()).collect();
+        if absent.len() < files.len() {
+            self.publisher.warn_of_absent(absent.into_iter());
+        }
+    }
+
     /// Takes the keys of one file. What keeps one out is its line's to say: the others go on.
     pub fn file(&mut self, file: &Path, bytes: Result<Zeroizing<Vec<u8>>, Error>) {
         let keys = bytes.and_then(|bytes| Ok(read_keys_within(&bytes, self.publisher.budget)?));
@@ -272,7 +281,12 @@ impl<'a> Importer<'a> {
             }
             (Protection::Passphrase, ProtectedKeys::AsItIs(given)) => {
                 if let Some(passphrase) = given {
-                    secret.check(Some(passphrase))?;
+                    secret.check(Some(passphrase)).map_err(|error| match error {
+                        openpgp::Error::WrongPassphrase(ref key) => publisher
+                            .wrong_passphrase(&[Which::Key], key.clone())
+                            .unwrap_or(error.into()),
+                        error => error.into(),
+                    })?;
                 }
                 (None, given.cloned())
             }

@@ -56,10 +56,12 @@ pub mod verify;
 mod verify_lists;
 pub mod watch;
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use self::ask::Ask;
+use self::ask::{Ask, Which};
 use self::failure::{Failure, Result, one_line};
+use self::show::Warned;
 use self::tokens::Tokens;
 use self::watch::Watch;
 use crate::disk::home::{Home, Lock};
@@ -105,6 +107,14 @@ impl<'a> Publisher<'a> {
     /// Returns the publisher's policy as of the start.
     pub fn policy(&self) -> Policy {
         Policy::new(self.now)
+    }
+
+    /// Says that named files are not there, if a person may be asked for a passphrase next.
+    pub(super) fn warn_of_absent<'p>(&self, paths: impl Iterator<Item = &'p Path>) {
+        if self.ask.source(Which::Key).is_none() {
+            Warned { of_one: "cannot be opened", of_many: "cannot be opened" }
+                .tell(paths, self.watch);
+        }
     }
 
     /// Warns of the files of the home that cannot be read.

@@ -13,7 +13,7 @@ use crate::openpgp::ids::{Fingerprint, KeyId};
 use crate::openpgp::policy::Policy;
 use crate::openpgp::times::show_time;
 use crate::openpgp::weakness::Weakness;
-use crate::text::Safe;
+use crate::text::{Safe, quoted};
 
 /// Returns the user ID to show for a certificate, made safe.
 pub fn first_user_id(certificate: &Certificate) -> String {
@@ -42,7 +42,9 @@ pub fn expiry_notice(
         1 => "1 day".into(),
         days => format!("{days} days"),
     };
-    Some(format!("expires on {}, in {left}: {}", show_time(end), mend()))
+    let mend = mend();
+    let gap = if mend.starts_with(' ') { "\n" } else { " " };
+    Some(format!("expires on {}, in {left}:{gap}{mend}", show_time(end)))
 }
 
 /// What JSON says of a certificate everywhere: its primary key, its user IDs and its subkeys.
@@ -147,36 +149,59 @@ pub(super) fn as_texts<S: Serializer>(texts: &[Vec<u8>], serializer: S) -> Resul
     serializer.collect_seq(texts.iter().map(|text| String::from_utf8_lossy(text)))
 }
 
-/// Warns of files that were passed over, though files of the same version beside them were not.
+/// What is to be warned of, said once of any number of files.
+pub struct Warned {
+    /// The words behind the name of one file.
+    pub of_one: &'static str,
+    /// The words behind the number of several.
+    pub of_many: &'static str,
+}
+
+impl Warned {
+    /// Warns of files, and names the first of them.
+    pub fn tell<'a>(&self, files: impl IntoIterator<Item = &'a Path>, watch: &dyn Watch) {
+        const MOST_NAMED: usize = 10;
+        let files: Vec<&Path> = files.into_iter().collect();
+        if let [file] = files[..] {
+            return watch.warn(&format!("{} {}", Safe::path(file), self.of_one));
+        }
+        if files.is_empty() {
+            return;
+        }
+        let mut words = format!("{} files {}:", files.len(), self.of_many);
+        for file in files.iter().take(MOST_NAMED) {
+            words = format!("{words}\n  {}", quoted(file));
+        }
+        if let Some(more @ 1..) = files.len().checked_sub(MOST_NAMED) {
+            words = format!("{words}\nand {more} more");
+        }
+        watch.warn(&words);
+    }
+}
+
+/// Warns of files that were passed over, though files of the same version beside them were taken.
 pub(super) fn warn_of_neighbours<'a>(
     release: &Release,
     taken: impl Iterator<Item = &'a Path>,
-    what: &str,
+    warned: &Warned,
     watch: &dyn Watch,
 ) {
-    const MOST_NAMED: usize = 10;
     let found = release.neighbours_of(taken);
-    for file in found.iter().take(MOST_NAMED) {
-        let file = Safe::path(file);
-        watch.warn(&format!("{file} {what}, and seems to be of the same release"));
-    }
-    if let Some(more @ 1..) = found.len().checked_sub(MOST_NAMED) {
-        watch.warn(&format!("{more} files more are passed over in the same way"));
-    }
+    warned.tell(found.iter().map(|file| -> &Path { file }), watch);
 }
 
 /// Names archives that are passed over, so that nobody takes them for signed or verified.
 pub fn warn_of_archives(release: &Release, watch: &dyn Watch) {
-    const MOST_NAMED: usize = 5;
-    let archives = &release.archives_passed_over;
-    for archive in archives.iter().take(MOST_NAMED) {
-        let why = match archive.is_symlink() {
-            true => "it is a link",
-            false => "it is in an unpacked plugin",
-        };
-        watch.warn(&format!("{} is passed over: {why}", Safe::path(archive)));
+    let archives = release.archives_passed_over.iter().map(|path| -> &Path { path });
+    let (links, unpacked): (Vec<&Path>, Vec<&Path>) = archives.partition(|path| path.is_symlink());
+    Warned {
+        of_one: "is passed over: it is a link",
+        of_many: "are passed over, because they are links",
     }
-    if let Some(more @ 1..) = archives.len().checked_sub(MOST_NAMED) {
-        watch.warn(&format!("{more} archives more are passed over in the same way"));
+    .tell(links, watch);
+    Warned {
+        of_one: "is passed over: it is in an unpacked plugin",
+        of_many: "are passed over, because they are in unpacked plugins",
     }
+    .tell(unpacked, watch);
 }

@@ -12,10 +12,10 @@ use std::time::SystemTime;
 use super::Publisher;
 use super::check::warn_of_bundles;
 use super::failure::{Failure, Result};
-use super::keys::KeyText;
+use super::keys::{Found, KeyText};
 use super::outcome::Unread;
 use super::parallel::{each, for_each, threads_that_write};
-use super::show::{expiry_notice, first_user_id, warn_of_archives, warn_of_neighbours};
+use super::show::{Warned, expiry_notice, first_user_id, warn_of_archives, warn_of_neighbours};
 use super::sign_lists::{Sorted, warn_of_lists};
 use super::signed::{Signed, SignedBy, SignedFile, State};
 use super::signer::{Form, UnlockedSigner};
@@ -26,7 +26,9 @@ use crate::disk::checksums::DigestKind;
 use crate::disk::file::{folder_of, with_ending};
 use crate::disk::release::{Release, Selection, is_signature};
 use crate::disk::write::{Existing, sync_folder};
+use crate::openpgp::certificate::Certificate;
 use crate::openpgp::hash::ContentHash;
+use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::times::show_time;
 use crate::text::{Safe, quoted};
 
@@ -90,7 +92,13 @@ impl Publisher<'_> {
         for file in &release.passed_over {
             self.watch.detail(&format!("passed over: {}", Safe::path(file)));
         }
-        let (signers, by) = self.unlock_signers(&request)?;
+        let found = self.find_keys(request.keys, request.key_text.as_ref())?;
+        let absent = self.absent(&release);
+        let is_file = |what: &What<'_>| matches!(what, What::Paths(..));
+        if !absent.is_empty() && absent.len() == release.artifacts.len() && is_file(&request.what) {
+            return self.nothing_there(&request, release, absent, &found);
+        }
+        let (signers, by) = self.unlock_signers(&found, &request)?;
         let is_alone = request.checksums.as_ref().is_some_and(|list| list.is_alone);
         if !is_alone && release.artifacts.len() > 1 {
             self.warn_of_askers(&signers);
@@ -119,14 +127,19 @@ impl Publisher<'_> {
         };
         let new = files.iter().filter(|file| file.is_new()).map(|file| &*file.path);
         warn_of_bundles(new.collect::<BTreeSet<_>>().into_iter(), self.watch);
-        for stale in files.iter().filter_map(|file| file.stale.as_deref()) {
-            let stale = Safe::path(stale);
-            self.watch.warn(&format!("{stale} is an older signature, no good any more: remove it"));
+        Warned {
+            of_one: "is an older signature, no good any more: remove it",
+            of_many: "are older signatures, no good any more: remove them",
         }
+        .tell(files.iter().filter_map(|file| file.stale.as_deref()), self.watch);
         let all = || files.iter().chain(&listed);
         let sorted = Sorted::new(all());
         let taken = all().filter(|file| file.error.is_none()).map(|file| &*file.path);
-        warn_of_neighbours(&release, taken, "was not signed", self.watch);
+        let left = Warned {
+            of_one: "was not signed, and seems to be of the same release",
+            of_many: "were not signed, and seem to be of the same release",
+        };
+        warn_of_neighbours(&release, taken, &left, self.watch);
         match &request.checksums {
             Some(list) => {
                 let lists = each(&release.folders, jobs, |folder| {
@@ -153,18 +166,69 @@ impl Publisher<'_> {
         })
     }
 
-    /// Finds the keys, unlocks each once, and says which of them expire soon.
-    fn unlock_signers(
+    /// Returns the named files that cannot be opened, and says so before somebody is asked for a
+    /// passphrase in vain.
+    fn absent(&self, release: &Release) -> Vec<SignedFile> {
+        let named = release.artifacts.iter().filter(|it| it.root.is_none());
+        let failed = named.filter_map(|artifact| Some((artifact, artifact.open().err()?)));
+        let absent = failed.map(|(it, error)| SignedFile::new(&it.path, None, Err(error)));
+        let absent: Vec<SignedFile> = absent.collect();
+        if absent.len() < release.artifacts.len() {
+            self.warn_of_absent(absent.iter().map(|file| &*file.path));
+        }
+        absent
+    }
+
+    /// Returns what comes of signing files of which none is there: no key is unlocked for it.
+    fn nothing_there(
         &self,
         request: &SignRequest<'_>,
+        release: Release,
+        files: Vec<SignedFile>,
+        found: &[Found],
+    ) -> Result<Signed> {
+        let signer = |found: &Found| {
+            let key = found.secret.check_can_sign(found.exactly.as_ref(), &self.policy())?;
+            Ok(self.signed_by(&key, found.secret.certificate()))
+        };
+        let signers = found.iter().map(signer).collect::<Result<Vec<_>>>()?;
+        Ok(Signed {
+            first: signers.first().cloned(),
+            signers,
+            created: show_time(request.created),
+            dry_run: request.dry_run,
+            files,
+            passed_over: release.passed_over.len(),
+            passed_over_files: release.passed_over,
+            listed: 0,
+            unreadable: Unread::all(release.unreadable),
+        })
+    }
+
+    fn signed_by(&self, key: &Fingerprint, certificate: &Certificate) -> SignedBy {
+        let policy = self.policy();
+        let end = certificate.describe(&policy).key_signs_until(key);
+        SignedBy {
+            certificate: certificate.fingerprint(),
+            user_id: first_user_id(certificate),
+            expires: end.map(show_time),
+            expires_soon: policy.ends_soon(end),
+            key: key.clone(),
+        }
+    }
+
+    /// Unlocks each key once, and says which of them expire soon.
+    fn unlock_signers(
+        &self,
+        found: &[Found],
+        request: &SignRequest<'_>,
     ) -> Result<(Vec<UnlockedSigner>, Vec<SignedBy>)> {
-        let found = self.find_keys(request.keys, request.key_text.as_ref())?;
         let SignRequest { created, armored, cleartext, .. } = *request;
         let armored = armored || cleartext;
         let form = Form { way: ContentHash::SHA256, created, armored };
         let mut signers = Vec::new();
         let mut by = Vec::new();
-        for found in &found {
+        for found in found {
             let signer = self.signer(found, form)?;
             let policy = self.policy();
             let (key, certificate) = (signer.key.fingerprint(), signer.key.certificate());
@@ -174,13 +238,7 @@ impl Publisher<'_> {
             if let Some(notice) = expiry_notice(end, &policy, || renewal.words(&policy)) {
                 self.watch.warn(&format!("{key} {notice}"));
             }
-            by.push(SignedBy {
-                certificate: certificate.fingerprint(),
-                user_id: first_user_id(certificate),
-                expires: end.map(show_time),
-                expires_soon: policy.ends_soon(end),
-                key,
-            });
+            by.push(self.signed_by(&key, certificate));
             signers.push(signer);
         }
         Ok((signers, by))
@@ -190,7 +248,7 @@ impl Publisher<'_> {
     fn warn_of_askers(&self, signers: &[UnlockedSigner]) {
         for key in signers.iter().map(|signer| &signer.key).filter(|key| key.asks_each_time()) {
             self.watch.warn(&format!(
-                "the token of {} wants its PIN, and perhaps a touch, for every signature. For one signature a folder: sign --checksums --list-only",
+                "the token of {} wants its PIN, and perhaps a touch, for every signature. For one signature a folder, say --list-only",
                 key.fingerprint()
             ));
         }
@@ -208,7 +266,7 @@ impl Publisher<'_> {
         for path in release.passed_over.iter().filter(|path| selection.leaves_out_list(path)) {
             if !is_written(path) && !is_signed(path) {
                 self.watch.warn(&format!(
-                    "{} is a list of checksums, and patterns take none. To sign it: plugsign sign {}",
+                    "{} is a list of checksums, and patterns take none. To sign it:\n  plugsign sign {}",
                     Safe::path(path),
                     quoted(path)
                 ));
@@ -218,9 +276,9 @@ impl Publisher<'_> {
 
     fn warn_of_signatures(&self, release: &Release) {
         let named = release.artifacts.iter().filter(|it| it.root.is_none());
-        for artifact in named.filter(|it| is_signature(&it.path)) {
-            self.watch.warn(&format!("{} is a signature itself", Safe::path(&artifact.path)));
-        }
+        let named = named.map(|it| &*it.path).filter(|path| is_signature(path));
+        Warned { of_one: "is a signature itself", of_many: "are signatures themselves" }
+            .tell(named, self.watch);
     }
 }
 

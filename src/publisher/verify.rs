@@ -12,7 +12,7 @@ use super::as_server::AskedServer;
 use super::failure::{Failure, Result};
 use super::mistaken::is_key_file;
 use super::parallel::{cores, for_each};
-use super::show::{warn_of_archives, warn_of_neighbours};
+use super::show::{Warned, warn_of_archives, warn_of_neighbours};
 use super::verified::{Answer, By, Line, Verified};
 use super::verify_lists::{Entry, SignedList, SignedLists, warn_of_unsigned};
 use crate::disk;
@@ -67,7 +67,11 @@ impl Publisher<'_> {
             None => self.judge(request, &release)?,
         };
         let good = lines.iter().filter(|line| line.is_good()).map(|line| &*line.path);
-        warn_of_neighbours(&release, good, "has no signature", self.watch);
+        let left = Warned {
+            of_one: "has no signature, and seems to be of the same release",
+            of_many: "have no signature, and seem to be of the same release",
+        };
+        warn_of_neighbours(&release, good, &left, self.watch);
         for path in release.orphans {
             let why = match is_key_file(&path) {
                 true => KEY_FILE,

@@ -1,6 +1,5 @@
 //! `plugsign import`
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -13,6 +12,7 @@ use plugsign::publisher::make_in_token::Adopted;
 
 use crate::edge::asking::{Asking, PassphraseSource};
 use crate::edge::identity::Identity;
+use crate::edge::page::Page;
 use crate::edge::report::{Words, usage};
 use crate::edge::streams::{is_dash, read_key_file};
 use crate::edge::tokens::TokenSource;
@@ -84,6 +84,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
         })?;
         importer.gnupg_home(&folder)?;
     }
+    importer.warn_of_absent(arguments.files.iter().filter(|file| !is_dash(file)));
     for file in &arguments.files {
         importer.file(file, read_key_file(file));
     }
@@ -91,11 +92,12 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Imported, Failure> {
 }
 
 impl Words for Imported {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.keys.iter().try_for_each(|key| writeln!(out, "{}", line(key)))
+    fn results(&self, out: &mut Page) -> io::Result<()> {
+        self.keys.iter().for_each(|key| out.entry("", &line(key)));
+        Ok(())
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         if self.keys.iter().any(|key| key.secret && key.outcome == Fate::Unchanged) {
             writeln!(
                 talk,
@@ -111,13 +113,8 @@ impl Words for Imported {
         Ok(())
     }
 
-    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
-        let mut said = BTreeSet::new();
-        for hint in self.keys.iter().filter_map(|key| key.error.as_ref()?.hint()) {
-            if said.insert(hint.clone()) {
-                writeln!(talk, "hint: {hint}")?;
-            }
-        }
+    fn problems(&self, talk: &mut Page) -> io::Result<()> {
+        talk.hints(self.keys.iter().filter_map(|key| key.error.as_ref()));
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use plugsign::text::Safe;
 
 use crate::edge::asking::{Asking, PassphraseSource};
 use crate::edge::keys::key_of_environment;
+use crate::edge::page::Page;
 use crate::edge::report::Words;
 use crate::edge::tokens::TokenSource;
 use crate::edge::world::World;
@@ -67,7 +68,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Announced, Failure> {
 }
 
 impl Words for Announced {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
         for (place, document) in self.documents.iter().enumerate() {
             if let Some(path) = &document.path {
                 writeln!(out, "{}", Safe::path(path))?;
@@ -82,7 +83,7 @@ impl Words for Announced {
         Ok(())
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         for subkey in &self.left_out {
             writeln!(talk, "{KEY_FILE} leaves out the subkey {subkey}: servers cannot read it")?;
         }

@@ -12,9 +12,9 @@ use plugsign::publisher::server_keys::ServerFile;
 use plugsign::text::Safe;
 
 use crate::edge::asking::Asking;
-use crate::edge::report::{Words, cannot, usage};
+use crate::edge::page::{BAD, GOOD, Page};
+use crate::edge::report::{Words, usage};
 use crate::edge::streams::is_dash;
-use crate::edge::terminal::{BAD, GOOD};
 use crate::edge::world::World;
 
 /// Tell whether the Mattermost server would install these plugins and could start them
@@ -58,24 +58,35 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Checked, Failure> {
 }
 
 impl Words for Checked {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
         for line in &self.bundles {
             let Ok(seen) = &line.result else { continue };
             let findings = &seen.bundle.findings;
-            match seen.verdict() {
-                "bad" => write!(out, "{BAD}BAD{BAD:#} ")?,
-                "good" => write!(out, "{GOOD}good{GOOD:#}")?,
+            let word = match seen.verdict() {
+                "bad" => format!("{BAD}BAD{BAD:#} "),
+                "good" if out.look.quiet && findings.iter().next().is_none() => continue,
+                "good" => format!("{GOOD}good{GOOD:#}"),
                 // The server installs it, but nobody answers for it.
-                other => write!(out, "{other}")?,
+                other => other.to_string(),
+            };
+            let plugin = seen.bundle.manifest.as_ref().map(|manifest| {
+                format!("{} {}", Safe::text(&manifest.id), Safe::text(&manifest.version))
+            });
+            let path = Safe::path(&line.path);
+            let signed = signature_words(&seen.signature, out);
+            match out.is_screen() {
+                true => {
+                    writeln!(out, "{word}  {path}")?;
+                    let facts = plugin.iter().chain(&signed);
+                    facts.for_each(|fact| out.entry("      ", fact));
+                }
+                false => {
+                    let facts = plugin.iter().chain(&signed).map(|fact| format!("  {fact}"));
+                    writeln!(out, "{word}  {path}{}", facts.collect::<String>())?;
+                }
             }
-            write!(out, "  {}", Safe::path(&line.path))?;
-            if let Some(manifest) = &seen.bundle.manifest {
-                let (id, version) = (Safe::text(&manifest.id), Safe::text(&manifest.version));
-                write!(out, "  {id} {version}")?;
-            }
-            writeln!(out, "  {}", signature_words(&seen.signature))?;
             if let Some(on_server) = &seen.on_server {
-                writeln!(out, "  this server: {}", server_words(on_server))?;
+                out.entry("  this server: ", &server_words(on_server));
             }
             for Finding { severity, what, consequence, .. } in findings.iter() {
                 let level = match severity {
@@ -83,7 +94,7 @@ impl Words for Checked {
                     Severity::Warning => "warning",
                 };
                 let (what, consequence) = (Safe::text(what), Safe::text(consequence));
-                writeln!(out, "  {level}: {what}; {consequence}")?;
+                out.entry(&format!("  {level}: "), &format!("{what}; {consequence}"));
             }
             if findings.left_out() > 0 {
                 writeln!(out, "  and {} more of these", findings.left_out())?;
@@ -92,7 +103,7 @@ impl Words for Checked {
         Ok(())
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         for path in &self.passed_over {
             writeln!(talk, "{} is passed over: it is no plugin", Safe::path(path))?;
         }
@@ -109,14 +120,15 @@ impl Words for Checked {
         Ok(())
     }
 
-    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn problems(&self, talk: &mut Page) -> io::Result<()> {
         if self.bundles.is_empty() {
             writeln!(talk, "there is nothing to check: no plugin bundles (*.tar.gz)")?;
         }
-        self.bundles.iter().try_for_each(|line| match &line.result {
-            Ok(_) => Ok(()),
-            Err(failure) => cannot(talk, "cannot check", &line.path, failure),
-        })
+        talk.failures(self.bundles.iter().filter_map(|line| {
+            let failure = line.result.as_ref().err()?;
+            Some((format!("cannot check {}", Safe::path(&line.path)), failure))
+        }));
+        Ok(())
     }
 }
 
@@ -131,10 +143,12 @@ fn server_words(server: &OnServer) -> String {
     }
 }
 
-fn signature_words(signature: &BundleSignature) -> String {
-    match signature {
+fn signature_words(signature: &BundleSignature, out: &Page) -> Vec<String> {
+    let words = match signature {
         BundleSignature::Good { certificate, user_id, created, .. } => {
-            format!("signed by {certificate}  {user_id}  {created}")
+            let certificate = out.fingerprint(certificate);
+            let signer = format!("signed by {certificate}");
+            return vec![signer, user_id.clone(), created.clone()];
         }
         BundleSignature::NotVerified { issuers } => {
             let issuers: Vec<String> = issuers.iter().map(ToString::to_string).collect();
@@ -142,5 +156,6 @@ fn signature_words(signature: &BundleSignature) -> String {
         }
         BundleSignature::Bad { .. } => "signature not good".into(),
         BundleSignature::Missing => "not signed".into(),
-    }
+    };
+    vec![words]
 }

@@ -10,7 +10,8 @@ use plugsign::text::Safe;
 
 use crate::edge::asking::Asking;
 use crate::edge::dialog;
-use crate::edge::report::{Words, usage};
+use crate::edge::page::Page;
+use crate::edge::report::Words;
 use crate::edge::world::World;
 
 /// Delete a key from the home
@@ -48,9 +49,9 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Deleted, Failure> {
 fn ask(deleted: &Deleted) -> Result<(), Failure> {
     let (fingerprint, user_id) = deleted.key.names();
     let Some(mut person) = dialog::person() else {
-        return usage(format!(
-            "there is no terminal to ask on; to delete it unasked: plugsign delete {fingerprint} --yes"
-        ));
+        let why = Failure::Usage("there is no terminal to ask on".into());
+        let advice = format!("to delete it unasked:\n  plugsign delete {fingerprint} --yes");
+        return Err(Failure::Advised(Box::new(why), advice));
     };
     let what = match (deleted.secret, deleted.certificate) {
         (true, true) => "The secret key and the certificate",
@@ -73,11 +74,11 @@ fn ask(deleted: &Deleted) -> Result<(), Failure> {
 }
 
 impl Words for Deleted {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
         writeln!(out, "{}", self.key.primary.fingerprint)
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         let (fingerprint, user_id) = self.key.names();
         let what = match (self.secret, self.certificate) {
             (true, true) => "The secret key and the certificate of {} are deleted here.",
@@ -93,10 +94,8 @@ impl Words for Deleted {
         }
         for name in &self.trusted {
             let name = Safe::text(name);
-            writeln!(
-                talk,
-                "{fingerprint} stays trusted. To end that: plugsign trust remove {name}"
-            )?;
+            writeln!(talk, "{fingerprint} stays trusted. To end that:")?;
+            talk.command(2, &format!("plugsign trust remove {name}"));
         }
         if !self.revocations.is_empty() {
             writeln!(talk, "Its revocation certificates stay:")?;

@@ -4,14 +4,16 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use plugsign::publisher::advice::on_one_line;
 use plugsign::publisher::diagnose::{Diagnosing, PassphraseFrom};
-use plugsign::publisher::diagnosed::{Diagnosis, Health};
+use plugsign::publisher::diagnosed::{Diagnosis, Health, Row};
 use plugsign::publisher::failure::Failure;
 
 use crate::edge::asking::{Asking, PassphraseSource};
 use crate::edge::keys::KeySource;
+use crate::edge::page::{BAD, GOOD, Page, WARN};
 use crate::edge::report::{Words, usage};
-use crate::edge::terminal::{BAD, Conversation, GOOD};
+use crate::edge::terminal::Conversation;
 use crate::edge::world::World;
 
 /// Tell, before a long build, whether signing will work at its end
@@ -68,19 +70,25 @@ fn origin(source: &PassphraseSource, world: &World) -> PassphraseFrom {
 }
 
 impl Words for Diagnosis {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
-        for row in &self.checks {
-            let (style, word) = match row.found.state {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
+        let widest = self.checks.iter().map(|row| row.name.len()).max().unwrap_or_default();
+        for Row { name, found } in &self.checks {
+            let (style, word) = match found.state {
+                Health::Ok if out.look.quiet => continue,
                 Health::Ok => (GOOD, "ok"),
-                Health::Warn => (BAD, "warn"),
+                Health::Warn => (WARN, "warn"),
                 Health::Fail => (BAD, "FAIL"),
             };
-            let gap = 6 - word.len();
-            write!(out, "{style}{word}{style:#}{:gap$}{}: {}", "", row.name, row.found.detail)?;
-            match &row.found.mend {
-                // A list of keys goes on in lines of its own.
-                Some(mend) => writeln!(out, "; {}", mend.replace('\n', " "))?,
-                None => writeln!(out)?,
+            let mark = format!("{style}{word}{style:#}{:1$}", "", 6 - word.len());
+            match (out.is_screen(), &found.mend) {
+                (true, mend) => {
+                    out.entry(&format!("{mark}{name:widest$}  "), &found.detail);
+                    mend.iter().for_each(|mend| out.steps("      ", mend));
+                }
+                (false, Some(mend)) => {
+                    writeln!(out, "{mark}{name}: {}; {}", found.detail, on_one_line(mend))?;
+                }
+                (false, None) => writeln!(out, "{mark}{name}: {}", found.detail)?,
             }
         }
         Ok(())

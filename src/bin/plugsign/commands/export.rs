@@ -7,9 +7,10 @@ use clap::Args;
 use plugsign::publisher::export::{Export, Exported, Names, NewFile, Part};
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::move_key::WHOLE;
-use plugsign::text::Safe;
+use plugsign::text::{Safe, quoted};
 
 use crate::edge::asking::{Asking, NewPassphraseSource, PassphraseSource};
+use crate::edge::page::Page;
 use crate::edge::report::{Words, usage};
 use crate::edge::streams::is_dash;
 use crate::edge::world::World;
@@ -131,28 +132,28 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Exported, Failure> {
 }
 
 impl Words for Exported {
-    fn results(&self, _: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, _: &mut Page) -> io::Result<()> {
         Ok(())
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         for subkey in &self.left_out {
             writeln!(
                 talk,
                 "left out: subkey {subkey}. The server cannot read it, or would accept it although it is revoked"
             )?;
         }
-        let Some(output) = &self.output else { return Ok(()) };
-        let output = Safe::path(output);
+        let Some(path) = &self.output else { return Ok(()) };
+        let output = Safe::path(path);
         for fingerprint in &self.fingerprints {
             writeln!(talk, "{} {fingerprint} written to {output}", self.what)?;
             if self.what == WHOLE {
                 writeln!(
                     talk,
-                    "The home has only its subkeys now. Copy that file to a second off-line place. Then remove\n\
-                     the folder from this machine. To lend the primary key to one command:\n  \
-                     plugsign rotate {fingerprint} --primary {output}"
+                    "The home has only its subkeys now. Copy that file to a second off-line place. Then remove the folder from this machine. To lend the primary key to one command:"
                 )?;
+                let file = quoted(path);
+                talk.command(2, &format!("plugsign rotate {fingerprint} --primary {file}"));
             }
         }
         Ok(())

@@ -34,7 +34,8 @@ pub struct Arguments {
 pub fn run(arguments: Arguments, world: &World) -> Result<Changed<NewEnd>, Failure> {
     let end = parse_validity(&arguments.expires, world.now)?.map(|validity| world.now + validity);
     let whole = format!("plugsign extend KEY --expires {}", arguments.expires.trim());
-    let alone = format!("{whole} --subkeys (which also sets the key's end)");
+    // It also sets the key's own end, which cannot be before that of a subkey.
+    let alone = format!("{whole} --subkeys");
     let asking = arguments.means.asking(world);
     let subject = arguments.means.of(&arguments.key);
     let ends = if arguments.subkeys { Ends::KeyAndSubkeys } else { Ends::Key };

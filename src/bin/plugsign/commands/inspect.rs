@@ -10,7 +10,8 @@ use plugsign::publisher::inspect::{Claims, Content, Inspected, InspectedKey, Ins
 use plugsign::text::Safe;
 
 use crate::edge::asking::Asking;
-use crate::edge::report::{Words, cannot};
+use crate::edge::page::Page;
+use crate::edge::report::Words;
 use crate::edge::world::World;
 
 /// Say what files are, without trusting them
@@ -29,7 +30,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Inspected, Failure> {
 }
 
 impl Words for Inspected {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
         for file in &self.files {
             let path = Safe::path(&file.path);
             let form = if file.armored { ", armored" } else { "" };
@@ -51,7 +52,7 @@ impl Words for Inspected {
                     let number = count(certificates.len() + refused.len(), "key");
                     writeln!(out, "{path}: {number}{form}")?;
                     certificates.iter().try_for_each(|key| show(out, key))?;
-                    refused.iter().try_for_each(|why| writeln!(out, "  refused: {why}"))?;
+                    refused.iter().for_each(|why| out.entry("  refused: ", why));
                 }
                 Content::List { names } => {
                     writeln!(out, "{path}: list of checksums of {}", count(*names, "file"))?;
@@ -66,12 +67,13 @@ impl Words for Inspected {
         Ok(())
     }
 
-    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
-        for file in &self.files {
-            if let Content::Unreadable { error } = &file.content {
-                cannot(talk, "cannot inspect", &file.path, error)?;
+    fn problems(&self, talk: &mut Page) -> io::Result<()> {
+        talk.failures(self.files.iter().filter_map(|file| match &file.content {
+            Content::Unreadable { error } => {
+                Some((format!("cannot inspect {}", Safe::path(&file.path)), error))
             }
-        }
+            _ => None,
+        }));
         Ok(())
     }
 }
@@ -80,21 +82,21 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-fn claims(out: &mut dyn Write, signatures: &[InspectedSignature]) -> io::Result<()> {
+fn claims(out: &mut Page, signatures: &[InspectedSignature]) -> io::Result<()> {
     for signature in signatures {
         match signature {
             InspectedSignature::Read(claims) => claim(out, claims)?,
             InspectedSignature::Bad(bad) => {
-                writeln!(out, "  {}: {}", bad.reason(), bad.detail())?;
+                out.entry("  ", &format!("{}: {}", bad.reason(), bad.detail()));
             }
         }
     }
     Ok(())
 }
 
-fn claim(out: &mut dyn Write, claims: &Claims) -> io::Result<()> {
+fn claim(out: &mut Page, claims: &Claims) -> io::Result<()> {
     let by = match (&claims.fingerprint, &claims.key_ids[..]) {
-        (Some(fingerprint), _) => fingerprint.to_string(),
+        (Some(fingerprint), _) => out.fingerprint(fingerprint),
         (None, []) => "nobody that it names".into(),
         (None, ids) => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     };
@@ -102,38 +104,60 @@ fn claim(out: &mut dyn Write, claims: &Claims) -> io::Result<()> {
         Some(hash) => format!("{hash:?}"),
         None => format!("hash {}", claims.hash),
     };
-    writeln!(out, "  type {}, {hash}, {}, claims to be by {by}", claims.class, claims.created)?;
+    let what = format!("type {}, {hash}, {}", claims.class, claims.created);
+    match out.is_screen() {
+        true => {
+            out.entry("  ", &what);
+            out.entry("  claims to be by ", &by);
+        }
+        false => out.entry("  ", &format!("{what}, claims to be by {by}")),
+    }
     match &claims.known {
-        None => writeln!(out, "    no key here is that one"),
+        None => out.entry("    ", "no key here is that one"),
         Some(known) => {
             let how = match (known.secret, known.trusted) {
                 (true, _) => "your own key",
                 (false, true) => "trusted",
                 (false, false) => "known here, not trusted",
             };
-            writeln!(out, "    {} {} ({how})", known.certificate, known.user_id)
+            let certificate = out.fingerprint(&known.certificate);
+            match out.is_screen() {
+                true => {
+                    out.entry("    ", &certificate);
+                    out.entry("    ", &format!("{} ({how})", known.user_id));
+                }
+                false => out.entry("    ", &format!("{certificate} {} ({how})", known.user_id)),
+            }
         }
     }
+    Ok(())
 }
 
-fn show(out: &mut dyn Write, key: &InspectedKey) -> io::Result<()> {
+fn show(out: &mut Page, key: &InspectedKey) -> io::Result<()> {
     let (primary, certificate) = (&key.certificate.primary, &key.certificate);
     let what = if key.has_secret { "secret key" } else { "certificate" };
-    writeln!(out, "  {what} {}", primary.fingerprint)?;
+    let fingerprint = out.fingerprint(&primary.fingerprint);
+    writeln!(out, "  {what} {fingerprint}")?;
     for user_id in &certificate.user_ids {
         writeln!(out, "    {}", Safe::bytes(user_id))?;
     }
     let all = std::iter::once(primary).chain(&certificate.subkeys);
     for (place, key) in all.enumerate() {
-        let name =
-            if place == 0 { "primary key".into() } else { format!("subkey {}", key.fingerprint) };
+        let name = match place {
+            0 => "primary key".into(),
+            _ => format!("subkey {}", out.fingerprint(&key.fingerprint)),
+        };
         let end = key.expires.as_ref().map_or("never expires".into(), |it| format!("expires {it}"));
         let problem = key.problem.as_ref().map_or(String::new(), |it| format!(": {it}"));
-        writeln!(
-            out,
-            "    {name}: {}, created {}, {end}, {}{problem}",
-            key.algorithm, key.created, key.status
-        )?;
+        let facts =
+            format!("{}, created {}, {end}, {}{problem}", key.algorithm, key.created, key.status);
+        match out.is_screen() {
+            true => {
+                writeln!(out, "    {name}")?;
+                out.entry("      ", &facts);
+            }
+            false => writeln!(out, "    {name}: {facts}")?,
+        }
     }
     Ok(())
 }

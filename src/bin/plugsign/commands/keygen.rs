@@ -17,6 +17,7 @@ use plugsign::text::Safe;
 use crate::edge::asking::{Asking, PassphraseSource};
 use crate::edge::dialog;
 use crate::edge::identity::Identity;
+use crate::edge::page::Page;
 use crate::edge::report::{Words, usage};
 use crate::edge::streams::is_dash;
 use crate::edge::tokens::TokenSource;
@@ -123,11 +124,11 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Made, Failure> {
 }
 
 impl Words for Made {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
         writeln!(out, "{}", self.certificate.fingerprint())
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         let fingerprint = self.certificate.fingerprint();
         if let Some(summary) = &self.summary {
             return talk.write_all(summary.as_bytes());
@@ -136,18 +137,16 @@ impl Words for Made {
             Some(expires) => writeln!(talk, "The key expires on {}.", show_time(expires))?,
             None => writeln!(talk, "The key does not expire.")?,
         }
-        writeln!(
-            talk,
-            "Export its certificate:    plugsign export {fingerprint} -a -o release-key.asc"
-        )?;
-        match &self.token {
-            Some(uri) => {
-                writeln!(talk, "Sign with it:              plugsign sign -u '{uri}' FILE")?
-            }
-            None => {
-                writeln!(talk, "Sign with it:              plugsign sign -u {fingerprint} FILE")?
-            }
-        }
+        writeln!(talk, "Export its certificate:")?;
+        talk.command(2, &format!("plugsign export {fingerprint} -a -o release-key.asc"));
+        writeln!(talk, "Sign with it:")?;
+        talk.command(
+            2,
+            &match &self.token {
+                Some(uri) => format!("plugsign sign -u '{uri}' FILE"),
+                None => format!("plugsign sign -u {fingerprint} FILE"),
+            },
+        );
         writeln!(talk, "Keep a copy of its revocation certificate in a safe place:")?;
         writeln!(talk, "  {}", Safe::path(&self.revocation))
     }

@@ -10,6 +10,7 @@ use plugsign::publisher::show::KeyView;
 use plugsign::text::Safe;
 
 use crate::edge::asking::{Asking, PassphraseSource};
+use crate::edge::page::{Page, WARN};
 use crate::edge::report::{Report, Words};
 use crate::edge::tokens::TokenSource;
 use crate::edge::world::World;
@@ -79,7 +80,7 @@ impl Words for TokenListing {
 }
 
 impl Words for Listing {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
         for (place, key) in self.keys.iter().enumerate() {
             if place > 0 {
                 writeln!(out)?;
@@ -89,17 +90,17 @@ impl Words for Listing {
         Ok(())
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         if self.keys.is_empty() && self.unreadable.is_empty() {
-            writeln!(
-                talk,
-                "there are no keys yet: make one with plugsign keygen, or import one with plugsign import FILE"
-            )?;
+            writeln!(talk, "There are no keys yet. Make one:")?;
+            talk.command(2, "plugsign keygen");
+            writeln!(talk, "Or import one:")?;
+            talk.command(2, "plugsign import FILE");
         }
         Ok(())
     }
 
-    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn problems(&self, talk: &mut Page) -> io::Result<()> {
         for file in &self.unreadable {
             writeln!(talk, "cannot read {}: {}", Safe::path(&file.path), file.error.one_line())?;
         }
@@ -107,9 +108,10 @@ impl Words for Listing {
     }
 }
 
-fn show(key: &ListedKey, out: &mut dyn Write) -> io::Result<()> {
+fn show(key: &ListedKey, out: &mut Page) -> io::Result<()> {
     let primary = &key.certificate.primary;
-    writeln!(out, "{}", primary.fingerprint)?;
+    let fingerprint = out.fingerprint(&primary.fingerprint);
+    writeln!(out, "{fingerprint}")?;
     for user_id in &key.certificate.user_ids {
         let mark = if key.revoked_user_ids.contains(user_id) { "  (revoked)" } else { "" };
         writeln!(out, "  {}{mark}", Safe::bytes(user_id))?;
@@ -121,28 +123,43 @@ fn show(key: &ListedKey, out: &mut dyn Write) -> io::Result<()> {
         (Some(false), false) => "secret subkeys only, NOT protected",
         (None, _) => "certificate",
     };
-    writeln!(out, "  {secret}: {}", dates(primary))?;
+    facts(out, secret, &dates(primary))?;
     for subkey in &key.certificate.subkeys {
         let problem = subkey.problem.as_ref().map_or(String::new(), |it| format!(", {it}"));
-        writeln!(out, "  subkey {}: {}{problem}", subkey.fingerprint, dates(subkey))?;
+        let name = format!("subkey {}", out.fingerprint(&subkey.fingerprint));
+        facts(out, &name, &format!("{}{problem}", dates(subkey)))?;
     }
     match (&key.cannot_sign_because, &primary.problem) {
         (None, _) => writeln!(out, "  valid, can sign now")?,
-        (_, Some(problem)) => writeln!(out, "  {}: {problem}", primary.status)?,
-        (Some(why), None) => writeln!(out, "  valid, cannot sign here: {why}")?,
+        (_, Some(problem)) => out.entry("  ", &format!("{}: {problem}", primary.status)),
+        (Some(why), None) => out.entry("  ", &format!("valid, cannot sign here: {why}")),
     }
     for part in &key.elsewhere {
         let subkey = if part.key == primary.fingerprint { "" } else { "subkey " };
-        writeln!(out, "  the secret part of {subkey}{} is {}", part.key, part.place)?;
+        let name = format!("{subkey}{}", out.fingerprint(&part.key));
+        out.entry("  ", &format!("the secret part of {name} is {}", part.place));
     }
     if let Some(notice) = &key.notice {
-        writeln!(out, "  warning: {notice}")?;
+        out.steps(&format!("  {WARN}warning:{WARN:#} "), notice);
     }
     if !key.left_out_for_server.is_empty() {
         let key = &primary.fingerprint;
-        writeln!(out, "  for a Mattermost server: plugsign export --for-server {key}")?;
+        writeln!(out, "  for a Mattermost server:")?;
+        out.command(4, &format!("plugsign export --for-server {key}"));
     }
     Ok(())
+}
+
+/// Writes what is to say of a key: on a screen, under its name.
+fn facts(out: &mut Page, name: &str, facts: &str) -> io::Result<()> {
+    match out.is_screen() {
+        true => {
+            writeln!(out, "  {name}")?;
+            out.entry("    ", facts);
+            Ok(())
+        }
+        false => writeln!(out, "  {name}: {facts}"),
+    }
 }
 
 fn dates(key: &KeyView) -> String {

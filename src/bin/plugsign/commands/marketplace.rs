@@ -13,8 +13,8 @@ use plugsign::publisher::outcome::Unread;
 use plugsign::text::Safe;
 
 use crate::edge::asking::Asking;
+use crate::edge::page::{BAD, GOOD, Page};
 use crate::edge::report::{Report, Words};
-use crate::edge::terminal::{BAD, GOOD};
 use crate::edge::world::World;
 
 /// Write and check the database of your own plugin marketplace
@@ -151,34 +151,36 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
 }
 
 impl Words for ChangedDatabase {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
         for line in &self.entries {
             let (id, version) = (Safe::text(&line.id), Safe::text(&line.version));
-            write!(out, "{}  {id} {version}  {}", line.outcome, Safe::text(&line.download_url))?;
-            match line.platforms.is_empty() {
-                true => writeln!(out)?,
-                false => writeln!(out, "  {}", Safe::text(&line.platforms.join(" ")))?,
+            let url = Safe::text(&line.download_url);
+            let mut words = format!("{}  {id} {version}  {url}", line.outcome);
+            if !line.platforms.is_empty() {
+                words = format!("{words}  {}", Safe::text(&line.platforms.join(" ")));
             }
+            out.entry("", &words);
         }
         for Unread { path, error } in &self.refused {
             let why = error.one_line();
-            writeln!(out, "{BAD}refused{BAD:#}  {}: {}", Safe::path(path), Safe::text(&why))?;
+            let words = format!("{}: {}", Safe::path(path), Safe::text(&why));
+            out.entry(&format!("{BAD}refused{BAD:#}  "), &words);
         }
         Ok(())
     }
 
-    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn problems(&self, talk: &mut Page) -> io::Result<()> {
         if !self.refused.is_empty() {
             writeln!(talk, "nothing was added to {}", Safe::path(&self.database))?;
             let is_there = |it: &Unread| matches!(it.error, Failure::Disk(Error::Duplicate { .. }));
             if self.refused.iter().any(is_there) {
-                writeln!(talk, "  hint: replace it with --replace")?;
+                talk.hint(0, "replace it with --replace");
             }
         }
         Ok(())
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         if self.is_insecure {
             writeln!(
                 talk,
@@ -190,7 +192,7 @@ impl Words for ChangedDatabase {
 }
 
 impl Words for CheckedDatabase {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
         for line in &self.entries {
             let (id, version) = (Safe::text(&line.id), Safe::text(&line.version));
             match line.is_bad() {
@@ -205,7 +207,7 @@ impl Words for CheckedDatabase {
                 n => writeln!(out, "  {n} verified")?,
             }
             for problem in &line.problems {
-                writeln!(out, "  {}", Safe::text(problem))?;
+                out.entry("  ", &Safe::text(problem).to_string());
             }
             if line.more_problems > 0 {
                 writeln!(out, "  and {} more", line.more_problems)?;
@@ -214,16 +216,15 @@ impl Words for CheckedDatabase {
         Ok(())
     }
 
-    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
-        for line in &self.entries {
-            for Unread { path, error } in &line.unknown {
-                writeln!(talk, "cannot verify {}: {}", Safe::path(path), error.one_line())?;
-            }
-        }
+    fn problems(&self, talk: &mut Page) -> io::Result<()> {
+        let unknown = self.entries.iter().flat_map(|line| &line.unknown);
+        talk.failures(
+            unknown.map(|it| (format!("cannot verify {}", Safe::path(&it.path)), &it.error)),
+        );
         Ok(())
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         let bad = self.entries.iter().filter(|line| line.is_bad()).count();
         writeln!(talk, "{} entries, {bad} bad", self.entries.len())?;
         let is_unverified = |line: &CheckedEntry| !line.is_bad() && line.verified == 0;

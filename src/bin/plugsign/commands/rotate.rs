@@ -66,7 +66,7 @@ impl Told for NewSubkey {
             ));
             if *fingerprint != key {
                 lines.push(format!(
-                    "When nobody needs its signatures any more: plugsign revoke {key} --subkey {fingerprint} --reason superseded"
+                    "When nobody needs its signatures any more:\n  plugsign revoke {key} --subkey {fingerprint} --reason superseded"
                 ));
             }
         }

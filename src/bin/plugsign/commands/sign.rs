@@ -17,7 +17,8 @@ use plugsign::text::Safe;
 
 use crate::edge::asking::{Asking, PassphraseSource};
 use crate::edge::keys::KeySource;
-use crate::edge::report::{Words, cannot, usage};
+use crate::edge::page::Page;
+use crate::edge::report::{Words, usage};
 use crate::edge::streams::{input_file, is_dash};
 use crate::edge::world::World;
 
@@ -50,7 +51,8 @@ pub struct Arguments {
     /// Sign text files so that text and signature are one file, FILE.asc
     #[arg(long, conflicts_with_all = ["armor", "checksums", "list_only"])]
     cleartext: bool,
-    /// Write the one signature to this file; - is standard output
+    /// Write the one signature to this file; - is standard output. It is armored if the name ends
+    /// in .asc
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace other files that have the signatures' names. With --checksums, also replace an old
@@ -107,7 +109,7 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Signed, Failure> {
                 What::Paths(&arguments.paths, selection?)
             }
         },
-        armored: arguments.armor,
+        armored: arguments.armor || arguments.output.as_deref().is_some_and(is_armor_name),
         cleartext: arguments.cleartext,
         output: match arguments.output.as_deref() {
             Some(path) if is_dash(path) => Destination::Returned,
@@ -159,6 +161,11 @@ fn list(arguments: &Arguments) -> Result<Option<ListRequest>, Failure> {
     Ok(Some(ListRequest { name, kind, is_alone }))
 }
 
+/// Returns whether a name promises armor, by which readers go.
+fn is_armor_name(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "asc")
+}
+
 fn is_stream(arguments: &Arguments) -> bool {
     arguments.paths.iter().any(|path| is_dash(path))
 }
@@ -194,7 +201,7 @@ fn check_arguments(arguments: &Arguments, world: &World) -> Result<(), Failure> 
 }
 
 impl Words for Signed {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
         for file in self.files.iter().filter(|file| file.is_new()) {
             if let Some(signature) = &file.signature {
                 writeln!(out, "{}", Safe::path(signature))?;
@@ -203,7 +210,7 @@ impl Words for Signed {
         Ok(())
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         if matches!(&self.files[..], [file] if file.signature.is_none()) {
             return Ok(());
         }
@@ -221,20 +228,25 @@ impl Words for Signed {
         if self.passed_over > 0 {
             write!(talk, ", {} passed over", self.passed_over)?;
         }
+        if talk.is_screen() {
+            writeln!(talk)?;
+            for signer in &self.signers {
+                talk.entry("by ", &signer.user_id);
+                talk.entry("   ", &talk.fingerprint(&signer.key));
+            }
+            return Ok(());
+        }
         let signers: Vec<String> =
             self.signers.iter().map(|it| format!("{} ({})", it.key, it.user_id)).collect();
         writeln!(talk, "; by {}", signers.join(" and "))
     }
 
-    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
-        for (path, failure) in self.failures() {
-            cannot(talk, "failed:", path, failure)?;
-        }
+    fn problems(&self, talk: &mut Page) -> io::Result<()> {
+        let failures = self.failures();
+        talk.failures(failures.map(|(path, why)| (format!("failed: {}", Safe::path(path)), why)));
         if self.is_empty() {
-            writeln!(
-                talk,
-                "there is nothing to sign: no release artifacts here. To sign other files: --include GLOB, or --all"
-            )?;
+            writeln!(talk, "there is nothing to sign: no release artifacts here")?;
+            talk.hint(0, "to sign other files, add --include GLOB, or --all");
         }
         Ok(())
     }

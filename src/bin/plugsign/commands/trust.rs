@@ -13,9 +13,9 @@ use plugsign::text::{Safe, quoted};
 use serde_json::Value;
 
 use crate::edge::asking::Asking;
+use crate::edge::page::{BAD, GOOD, Page};
 use crate::edge::report::{Report, Words, usage};
 use crate::edge::streams::is_dash;
-use crate::edge::terminal::{BAD, GOOD};
 use crate::edge::world::World;
 
 /// Choose whose signatures count
@@ -107,28 +107,37 @@ const ADDED_TO_SERVER: &str =
     "plugsign still added it. Remove any older copy: it would keep the key alive on this server";
 
 impl Words for Trust {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
         for entry in &self.entries {
             let (word, name) = (entry.outcome, Safe::text(&entry.name));
             match &entry.result {
                 TrustResult::Done { certificate: Some(certificate), warning } => {
                     let (fingerprint, user_id) = certificate.names();
                     let warning = warning.as_ref().map(|it| format!("  {it}")).unwrap_or_default();
-                    writeln!(out, "{word}  {name}  {fingerprint}  {user_id}{warning}")?;
+                    if !out.is_screen() {
+                        writeln!(out, "{word}  {name}  {fingerprint}  {user_id}{warning}")?;
+                        continue;
+                    }
+                    writeln!(out, "{word}  {name}")?;
+                    for fact in [&out.fingerprint(fingerprint), user_id, warning.trim()] {
+                        if !fact.is_empty() {
+                            out.entry("  ", fact);
+                        }
+                    }
                 }
                 TrustResult::Done { .. } => writeln!(out, "{word}  {name}")?,
                 TrustResult::Failed { error: error @ Failure::Unfit(unfit) } => {
-                    writeln!(out, "{word}  {name}: {error}: {}", unfit.advice)?;
+                    out.steps(&format!("{word}  {name}: {error}: "), &unfit.advice);
                 }
                 TrustResult::Failed { error } => {
-                    writeln!(out, "{word}  {name}: {}", error.one_line())?;
+                    out.entry("", &format!("{word}  {name}: {}", error.one_line()));
                 }
             }
         }
         Ok(())
     }
 
-    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn problems(&self, talk: &mut Page) -> io::Result<()> {
         for file in &self.unreadable {
             writeln!(talk, "cannot read {}: {}", Safe::path(&file.path), file.error.one_line())?;
         }
@@ -147,10 +156,11 @@ impl Words for Trust {
         };
         let mut hints: Vec<String> = self.entries.iter().filter_map(hint).collect();
         hints.dedup();
-        hints.iter().try_for_each(|hint| writeln!(talk, "hint: {hint}"))
+        hints.iter().for_each(|hint| talk.hint(0, hint));
+        Ok(())
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         let is_done = |result: &TrustResult| matches!(result, TrustResult::Done { .. });
         let any = self.entries.iter().any(|entry| is_done(&entry.result));
         if let Some(backup) = self.server.as_ref().and_then(|server| server.backup.as_ref()) {
@@ -167,7 +177,11 @@ impl Words for Trust {
             ("trusted", false) if self.server.is_some() => {
                 writeln!(talk, "this server trusts only Mattermost's own keys")
             }
-            ("trusted", false) => writeln!(talk, "nobody is trusted yet: plugsign trust add FILE"),
+            ("trusted", false) => {
+                writeln!(talk, "nobody is trusted yet. To trust a signer:")?;
+                talk.command(2, "plugsign trust add FILE");
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -208,19 +222,25 @@ impl SameKeys for Trust {
 }
 
 impl Words for Checkup {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
         for key in &self.keys {
             let style = match key.state {
                 KeyState::Good => GOOD,
                 KeyState::Repeated => Style::new(),
                 _ => BAD,
             };
-            write!(out, "{style}{}{style:#}  {}", key.state.name(), Safe::text(&key.name))?;
+            let lead = format!("{style}{}{style:#}  {}", key.state.name(), Safe::text(&key.name));
             match key.certificate.as_ref().map(CertificateView::names) {
-                Some((fingerprint, user_id)) => {
-                    writeln!(out, "  {fingerprint}  {user_id}  {}", key.detail)?;
+                Some((fingerprint, user_id)) if out.is_screen() => {
+                    writeln!(out, "{lead}")?;
+                    for fact in [&out.fingerprint(fingerprint), user_id, &key.detail] {
+                        out.entry("  ", fact);
+                    }
                 }
-                None => writeln!(out, ": {}", key.detail)?,
+                Some((fingerprint, user_id)) => {
+                    writeln!(out, "{lead}  {fingerprint}  {user_id}  {}", key.detail)?;
+                }
+                None => out.entry("", &format!("{lead}: {}", key.detail)),
             }
         }
         for setting in &self.settings {
@@ -234,12 +254,12 @@ impl Words for Checkup {
                 other => other.to_string(),
             };
             let default = if setting.is_default { "  (default)" } else { "" };
-            writeln!(out, "{:<24} {value}{default}", setting.name)?;
+            out.entry(&format!("{:<24} ", setting.name), &format!("{value}{default}"));
         }
         Ok(())
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         self.meaning.iter().try_for_each(|line| writeln!(talk, "{line}"))
     }
 }

@@ -1,5 +1,6 @@
 //! `plugsign verify`
 
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -16,12 +17,12 @@ use plugsign::publisher::server_keys::ServerFile;
 use plugsign::publisher::show::shown_user_id;
 use plugsign::publisher::verified::{Answer, By, Line, Verified};
 use plugsign::publisher::verify::Verify;
-use plugsign::text::Safe;
+use plugsign::text::{Safe, quoted};
 
 use crate::edge::asking::Asking;
-use crate::edge::report::{Words, cannot, usage};
+use crate::edge::page::{BAD, GOOD, Page};
+use crate::edge::report::{Words, usage};
 use crate::edge::streams::{input_file, is_dash};
-use crate::edge::terminal::{BAD, GOOD};
 use crate::edge::world::World;
 
 /// Verify files, signatures and folders
@@ -124,10 +125,14 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Verified, Failure> {
 }
 
 impl Words for Verified {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
+        if out.is_screen() && !out.look.verbose {
+            return on_screen(&self.lines, out);
+        }
         for line in &self.lines {
             let path = Safe::path(&line.about);
             match &line.answer {
+                Answer::Good { .. } if out.look.quiet => {}
                 Answer::Good { signer, also } => {
                     write!(out, "{GOOD}good{GOOD:#}  {path}  {}", by_words(signer, also))?;
                     match &line.list {
@@ -149,7 +154,7 @@ impl Words for Verified {
         Ok(())
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         if self.lines.len() + self.passed_over > 1 {
             let good = self.lines.iter().filter(|line| line.is_good()).count();
             let bad = self.lines.iter().filter_map(Line::bad).count();
@@ -163,17 +168,19 @@ impl Words for Verified {
             && one.bad().is_some_and(|bad| bad.reason() == Reason::MissingSignature)
             && other.bad().is_some_and(|bad| bad.reason() == Reason::OrphanSignature)
         {
-            let (artifact, signature) = (Safe::path(&one.path), Safe::path(&other.path));
-            writeln!(
-                talk,
-                "hint: if one is the signature of the other: --signature {signature} {artifact}"
-            )?;
+            let (artifact, signature) = (quoted(&one.path), quoted(&other.path));
+            talk.hint(
+                0,
+                &format!(
+                    "if one is the signature of the other:\n  plugsign verify --signature {signature} {artifact}"
+                ),
+            );
         }
         if self.lines.iter().filter_map(Line::bad).any(Bad::made_while_valid) {
-            writeln!(
-                talk,
-                "hint: ask the signer for a renewed certificate. If you know from elsewhere when the signature was made, judge as of that time: --at TIME"
-            )?;
+            talk.hint(
+                0,
+                "ask the signer for a renewed certificate.\nIf you know from elsewhere when the signature was made, judge as of that time: --at TIME",
+            );
         }
         let mut reasons = self.lines.iter().filter_map(Line::bad).map(Bad::reason);
         if reasons.any(|reason| reason == Reason::UnknownSigner) {
@@ -188,12 +195,13 @@ impl Words for Verified {
         Ok(())
     }
 
-    fn problems(&self, talk: &mut dyn Write) -> io::Result<()> {
-        for line in &self.lines {
-            if let Answer::Unknown { error } = &line.answer {
-                cannot(talk, "cannot verify", &line.about, error)?;
+    fn problems(&self, talk: &mut Page) -> io::Result<()> {
+        talk.failures(self.lines.iter().filter_map(|line| match &line.answer {
+            Answer::Unknown { error } => {
+                Some((format!("cannot verify {}", Safe::path(&line.about)), &**error))
             }
-        }
+            _ => None,
+        }));
         if self.lines.is_empty() {
             writeln!(talk, "there is nothing to verify: no release artifacts and no signatures")?;
         }
@@ -215,4 +223,94 @@ fn by_words(signer: &By, also: &[By]) -> String {
     };
     let all: Vec<String> = std::iter::once(signer).chain(also).map(words).collect();
     all.join("  and  ")
+}
+
+/// What one signer, or several together, made good: with signatures, or with one of a list.
+struct Group<'a> {
+    by: Vec<&'a By>,
+    list: Option<&'a Path>,
+    lines: Vec<&'a Line>,
+}
+
+/// Names every signer once, above what is good by it. What is not good comes last, by the prompt.
+fn on_screen(lines: &[Line], out: &mut Page) -> io::Result<()> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut places = HashMap::new();
+    for line in lines.iter().filter(|_| !out.look.quiet) {
+        let Answer::Good { signer, also } = &line.answer else { continue };
+        let by: Vec<&By> = std::iter::once(signer).chain(also).collect();
+        let list = line.list.as_deref();
+        let names: Vec<(String, String)> = by.iter().map(|by| signer_of(by)).collect();
+        let place = *places.entry((names, list)).or_insert_with(|| {
+            groups.push(Group { by, list, lines: Vec::new() });
+            groups.len() - 1
+        });
+        groups[place].lines.push(line);
+    }
+    let mut named = BTreeSet::new();
+    for group in &groups {
+        group.head(out, &mut named);
+        for line in &group.lines {
+            writeln!(out, "{GOOD}good{GOOD:#}  {}", Safe::path(&line.about))?;
+        }
+        writeln!(out)?;
+    }
+    for line in lines {
+        if let Answer::Bad(bad) = &line.answer {
+            writeln!(out, "{BAD}BAD{BAD:#}   {}", Safe::path(&line.about))?;
+            out.entry("      ", &format!("{}: {}", bad.reason(), bad.detail()));
+            for word in &line.server_keys {
+                let (key, words) = (Safe::text(&word.name), Safe::text(&word.words));
+                out.entry("      ", &format!("{key}  {}: {words}", word.verdict));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Group<'_> {
+    /// Says who signed, and when. Who was `named` before is not described again.
+    fn head(&self, out: &mut Page, named: &mut BTreeSet<String>) {
+        let mut lead = match self.list {
+            Some(list) => {
+                out.entry("", &format!("on the list {}", Safe::path(list)));
+                "  signed by "
+            }
+            None => "signed by ",
+        };
+        for by in &self.by {
+            let (fingerprint, user_id) = signer_of(by);
+            let By::Signer(good) = by else {
+                out.entry("", &user_id);
+                continue;
+            };
+            out.entry(lead, &user_id);
+            if named.insert(fingerprint) {
+                let under = " ".repeat(lead.len());
+                out.entry(&under, &out.fingerprint(&good.signer().certificate));
+            }
+            lead = if self.list.is_some() { "        and " } else { "      and " };
+        }
+        let times = || {
+            self.lines.iter().filter_map(|line| match &line.answer {
+                Answer::Good { signer: By::Signer(good), .. } => Some(good.created()),
+                _ => None,
+            })
+        };
+        if let (Some(first), Some(last)) = (times().min(), times().max()) {
+            let words = match first == last {
+                true => format!("on {}", show_time(first)),
+                false => format!("from {} to {}", show_time(first), show_time(last)),
+            };
+            out.entry(&" ".repeat(lead.len()), &words);
+        }
+    }
+}
+
+/// Returns the certificate and the name of who made a signature.
+fn signer_of(by: &By) -> (String, String) {
+    match by {
+        By::Signer(good) => (good.signer().certificate.to_string(), shown_user_id(good.user_id())),
+        By::Server { .. } => (String::new(), by_words(by, &[])),
+    }
 }

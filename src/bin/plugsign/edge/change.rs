@@ -9,6 +9,7 @@ use plugsign::publisher::failure::Failure;
 use plugsign::publisher::tokens::Tokens;
 
 use super::asking::{Asking, LentPrimary, PassphraseSource};
+use super::page::Page;
 use super::report::Words;
 use super::tokens::TokenSource;
 use super::world::World;
@@ -53,27 +54,27 @@ pub trait Told: Sized {
 }
 
 impl<T: Told> Words for Changed<T> {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
         writeln!(out, "{}", T::result(self))
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
-        T::told(self).iter().try_for_each(|line| writeln!(talk, "{line}"))?;
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
+        T::told(self).iter().for_each(|line| talk.steps("", line));
         let user_id = &self.key.name;
         for command in &self.publish {
             writeln!(talk, "Publish the certificate of {user_id} again, everywhere:")?;
-            writeln!(talk, "  {command}")?;
+            talk.command(2, command);
         }
         if let Some(command) = &self.for_ci {
             writeln!(talk, "If a CI has the signing subkey, export it again:")?;
-            writeln!(talk, "  {command}")?;
+            talk.command(2, command);
         }
         if let Some(command) = &self.off_line {
             writeln!(
                 talk,
                 "If you keep a copy of the key off-line, it lacks this change. To write a new one:"
             )?;
-            writeln!(talk, "  {command}")?;
+            talk.command(2, command);
         }
         Ok(())
     }

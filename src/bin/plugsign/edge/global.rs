@@ -15,7 +15,7 @@ pub struct Global {
     /// Print exactly one JSON document on standard output
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
-    /// Print only results and problems
+    /// Print only what the command makes, and what went wrong: no good verdicts, no remarks
     #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Print more details

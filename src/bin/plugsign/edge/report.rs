@@ -1,27 +1,27 @@
 //! What a command has to say: one value for people, scripts and the exit code.
 
-use std::io::{self, Write};
-use std::path::Path;
+use std::io;
 
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::outcome::Outcome;
-use plugsign::text::Safe;
 use serde::Serialize;
 
 use super::output::write_json;
+use super::page::Page;
 
 /// The words for an outcome.
 pub trait Words {
-    /// Writes the result itself, for standard output.
-    fn results(&self, out: &mut dyn Write) -> io::Result<()>;
+    /// Writes the result itself, for standard output. A screen may get another form than a pipe,
+    /// whose lines are a promise. With `--quiet`, leaves out that all is well.
+    fn results(&self, out: &mut Page) -> io::Result<()>;
 
     /// Writes what a person also wants to know, for standard error. Not shown with `--quiet`.
-    fn remarks(&self, _talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, _talk: &mut Page) -> io::Result<()> {
         Ok(())
     }
 
     /// Writes what went wrong with parts of the work, for standard error.
-    fn problems(&self, _talk: &mut dyn Write) -> io::Result<()> {
+    fn problems(&self, _talk: &mut Page) -> io::Result<()> {
         Ok(())
     }
 }
@@ -60,10 +60,4 @@ impl<T: Outcome + Words> Report for T {
 /// Fails because the command line makes no sense.
 pub fn usage<T>(why: impl Into<String>) -> Result<T, Failure> {
     Err(Failure::Usage(why.into()))
-}
-
-/// Says what could not be done with a file, why, and what to try next.
-pub fn cannot(talk: &mut dyn Write, what: &str, path: &Path, why: &Failure) -> io::Result<()> {
-    writeln!(talk, "{what} {}: {}", Safe::path(path), why.one_line())?;
-    why.hint().map_or(Ok(()), |hint| writeln!(talk, "  hint: {hint}"))
 }

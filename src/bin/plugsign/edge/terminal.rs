@@ -1,24 +1,22 @@
 //! The person's end: standard output, standard error, colour, prompts.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
-use anstyle::{AnsiColor, Style};
 use plugsign::publisher::failure::{EXIT_COULD_NOT, Failure};
 use rpassword::{ConfigBuilder, read_password_with_config};
+use rustix::termios::tcgetwinsize;
 use zeroize::Zeroizing;
 
 use crate::edge::echo::{self, Quiet};
 use crate::edge::global::{Color, Global};
 use crate::edge::output::{Text, write_json};
+use crate::edge::page::{BAD, Look, Page, WARN};
 use crate::edge::report::Report;
 use crate::edge::streams;
-
-pub const GOOD: Style = AnsiColor::Green.on_default();
-pub const BAD: Style = AnsiColor::Red.on_default().bold();
-const HINT: Style = AnsiColor::Cyan.on_default();
 
 /// Where words go, and which words.
 #[derive(Clone)]
@@ -58,13 +56,24 @@ impl Terminal {
     /// Says a detail, with `--verbose` only.
     pub fn whisper(&self, words: &str) {
         if self.verbose && !self.json {
-            let _ = writeln!(self.err(), "{words}");
+            self.talk(|page| page.entry("", words));
         }
     }
 
-    /// Warns.
+    /// Warns. Lines after the first are steps, files or commands, in the form of advice.
     pub fn warn(&self, words: &str) {
-        let _ = writeln!(self.err(), "{BAD}warning:{BAD:#} {words}");
+        self.talk(|page| page.steps(&format!("{WARN}warning:{WARN:#} "), words));
+    }
+
+    /// Says something on standard error, laid out for it.
+    fn talk(&self, write: impl FnOnce(&mut Page)) {
+        let mut page = Page::talk(self.look(&io::stderr()), BufWriter::new(self.err()));
+        write(&mut page);
+        let _ = page.finish();
+    }
+
+    fn look(&self, stream: &(impl AsFd + IsTerminal)) -> Look {
+        Look { width: screen_width(stream), quiet: self.quiet, verbose: self.verbose }
     }
 
     /// Shows a report and returns the exit code that says the same.
@@ -85,15 +94,15 @@ impl Terminal {
 
     fn show_text(&self, report: &dyn Report) -> io::Result<()> {
         let has_colors = self.choice(&io::stdout()) != ColorChoice::Never;
-        let mut out = Text::new(has_colors);
-        let written = report.results(&mut out).and_then(|()| out.flush());
-        let mut talk = Vec::new();
+        let mut page = Page::result(self.look(&io::stdout()), Text::new(has_colors));
+        let written = report.results(&mut page).and_then(|()| page.finish());
+        let mut talk = Page::talk(self.look(&io::stderr()), BufWriter::new(self.err()));
         report.problems(&mut talk)?;
         // If the reader is gone, a summary would mislead. Problems are still true.
         if written.is_ok() && !self.quiet {
             report.remarks(&mut talk)?;
         }
-        let _ = self.err().write_all(&talk);
+        let _ = talk.finish();
         written
     }
 
@@ -109,11 +118,10 @@ impl Terminal {
     }
 
     fn explain(&self, failure: &Failure) {
-        let mut err = self.err();
-        let _ = writeln!(err, "{BAD}error:{BAD:#} {}", failure.one_line());
-        if let Some(hint) = failure.hint() {
-            let _ = writeln!(err, "{HINT}hint:{HINT:#} {hint}");
-        }
+        self.talk(|page| {
+            page.entry(&format!("{BAD}error:{BAD:#} "), &failure.one_line());
+            failure.hint().into_iter().for_each(|hint| page.hint(0, &hint));
+        });
     }
 
     /// Returns whether progress may be drawn.
@@ -132,6 +140,12 @@ impl Terminal {
             .and_then(|mut out| out.write_all(bytes).and_then(|()| out.flush()))
             .map_err(|error| Failure::Stream("write to standard output", error))
     }
+}
+
+/// Returns the columns of a stream that is a screen: 80 if it does not say, at least 40.
+fn screen_width(stream: &(impl AsFd + IsTerminal)) -> Option<usize> {
+    let size = || tcgetwinsize(stream).ok().map(|size| usize::from(size.ws_col));
+    stream.is_terminal().then(|| size().filter(|width| *width > 0).unwrap_or(80).max(40))
 }
 
 /// Says a line before there is a [`Terminal`].

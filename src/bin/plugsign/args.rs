@@ -97,7 +97,7 @@ impl Command {
                 );
             }
             Command::Completions(arguments) => {
-                Box::new(completions::run(&arguments, &mut Cli::command()))
+                Box::new(completions::run(&arguments, Cli::command()))
             }
             Command::Man(arguments) => Box::new(man::run(&arguments, Cli::command(), world)?),
         })

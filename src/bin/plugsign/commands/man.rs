@@ -11,6 +11,8 @@ use plugsign::publisher::outcome::Outcome;
 use plugsign::text::{Safe, path_text};
 use serde::{Serialize, Serializer};
 
+use crate::edge::manual;
+use crate::edge::page::Page;
 use crate::edge::report::Words;
 use crate::edge::world::World;
 
@@ -66,11 +68,28 @@ fn without_help(command: clap::Command) -> clap::Command {
 }
 
 fn render(command: clap::Command, name: &str) -> Result<Vec<u8>, Failure> {
-    let mut text = Vec::new();
-    clap_mangen::Man::new(command)
-        .render(&mut text)
-        .map_err(|error| Error::io("write", std::path::Path::new(name))(error))?;
-    Ok(text)
+    let write = || -> io::Result<Vec<u8>> {
+        let synopsis = manual::synopsis(&command, command.get_bin_name().unwrap_or(name));
+        let has_version = command.get_version().is_some();
+        let further = manual::further(&command);
+        let has_commands = command.has_subcommands();
+        let page = clap_mangen::Man::new(command);
+        let mut text = Vec::new();
+        page.render_title(&mut text)?;
+        page.render_name_section(&mut text)?;
+        text.write_all(synopsis.as_bytes())?;
+        page.render_description_section(&mut text)?;
+        page.render_options_section(&mut text)?;
+        if has_commands {
+            page.render_subcommands_section(&mut text)?;
+        }
+        text.write_all(further.as_bytes())?;
+        if has_version {
+            page.render_version_section(&mut text)?;
+        }
+        Ok(text)
+    };
+    Ok(write().map_err(Error::io("write", std::path::Path::new(name)))?)
 }
 
 /// Manual pages.
@@ -89,7 +108,7 @@ fn as_paths<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S:
 impl Outcome for Pages {}
 
 impl Words for Pages {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
         if let Some(page) = &self.page {
             out.write_all(page.as_bytes())?;
         }

@@ -51,7 +51,7 @@ fn mended(unfit: Unfit, certificate: &Certificate) -> Unfit {
         Ok(copy) if !copy.left_out.is_empty() => {
             let fingerprint = certificate.fingerprint();
             let advice = format!(
-                "Give the server the certificate without the encryption subkeys that it cannot read: plugsign import FILE; plugsign export --for-server {fingerprint} -o FILE."
+                "Give the server the certificate without the encryption subkeys that it cannot read:\n  plugsign import FILE\n  plugsign export --for-server {fingerprint} -o FILE"
             );
             Unfit { advice, ..unfit }
         }
@@ -78,7 +78,7 @@ pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfi
     let keys = read_keys(file).map_err(|error| match Config::read(file) {
         Ok(_) => Unfit::new(
             "this looks like a server's configuration, and is no key",
-            "Name it with --config: plugsign trust add --config CONFIG.JSON FILE.",
+            "Name it with --config:\n  plugsign trust add --config CONFIG.JSON FILE",
         ),
         Err(_) => Unfit::new(error.to_string(), EXPORT_AGAIN),
     })?;
@@ -95,24 +95,24 @@ pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfi
     certificate.check_signer(policy).map_err(|weakness| {
         Unfit::new(
             format!("{}: {weakness}", certificate.fingerprint()),
-            "Use the certificate of a RSA key of 3072 bits or more that may sign: plugsign keygen.",
+            "Use the certificate of a RSA key of 3072 bits or more that may sign:\n  plugsign keygen",
         )
     })?;
     Ok(certificate)
 }
 
-const EXPORT_AGAIN: &str = "Export the certificate again: plugsign export KEY -o FILE.";
+const EXPORT_AGAIN: &str = "Export the certificate again:\n  plugsign export KEY -o FILE";
 
 fn certificate_of(key: crate::openpgp::Result<Key>) -> Result<Certificate, Unfit> {
     Err(match key {
         Ok(Key::Certificate(certificate)) => return Ok(certificate),
         Ok(Key::Revocation(_)) => Unfit::new(
             "it is a revocation certificate, and no key",
-            "Apply it to the key, and export the key's certificate: plugsign import FILE, plugsign export KEY.",
+            "Apply it to the key, and export the key's certificate:\n  plugsign import FILE\n  plugsign export KEY -o FILE",
         ),
         Ok(Key::Secret(_)) => Unfit::new(
             "it has a secret key, which nobody but its owner must have",
-            "Export the certificate instead (plugsign export KEY), and treat this key as compromised if the file was handed out.",
+            "Export the certificate instead:\n  plugsign export KEY -o FILE\nIf the file was handed out, treat this key as compromised.",
         ),
         Err(error) => {
             Unfit::new(error.to_string(), "Export the certificate again, as a version 4 RSA key.")

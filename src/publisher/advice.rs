@@ -55,7 +55,7 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
         Error::LastUserId(_) => "add another one first:\n  plugsign adduid KEY --user-id UID\nTo end the key instead:\n  plugsign revoke KEY --reason REASON".into(),
         Error::PassphraseNeeded(_) => PASSPHRASE.into(),
         Error::WrongPassphrase(_) => {
-            "nobody can bring back a forgotten passphrase. Take a copy of the key whose passphrase you know (plugsign import --replace FILE), or end the key with its stored revocation certificate (plugsign revoke KEY --stored --reason REASON) and make a new one".into()
+            "nobody can bring back a forgotten passphrase. Take a copy of the key whose passphrase you know:\n  plugsign import --replace FILE\nOr end the key with its stored revocation certificate, and make a new one:\n  plugsign revoke KEY --stored --reason REASON".into()
         }
         Error::GnupgFile(_) => {
             "let gpg write the key to a file, and import that:\n  gpg --export-secret-keys KEY > FILE\n  plugsign import FILE".into()
@@ -113,13 +113,13 @@ fn of_token(error: &token::Error) -> Option<String> {
     };
     Some(match error {
         Error::NoProgram(program) if program == P11_KIT => {
-            "install p11-kit, which leads to the token: apt install p11-kit, or dnf install p11-kit-server. Or reach a host that has it: --token-command 'ssh HOST p11-kit remote ...'".into()
+            "install p11-kit, which leads to the token: apt install p11-kit, or dnf install p11-kit-server.\nOr reach a host that has it: --token-command 'ssh HOST p11-kit remote ...'".into()
         }
         Error::NoModule(_) => {
-            "install the module, or name its file: ?module-path=/usr/lib/softhsm/libsofthsm2.so. See those that p11-kit knows: p11-kit list-modules".into()
+            "install the module, or name its file: ?module-path=/usr/lib/softhsm/libsofthsm2.so.\nSee those that p11-kit knows:\n  p11-kit list-modules".into()
         }
         Error::Unreachable { .. } => {
-            "try the way by itself: p11-kit list-tokens. Over ssh, the command must start p11-kit remote there and print nothing else".into()
+            "try the way by itself:\n  p11-kit list-tokens\nOver ssh, the command must start p11-kit remote there and print nothing else".into()
         }
         Error::Version(_) => "use p11-kit 0.23 to 0.26 on the other side".into(),
         Error::Garbage(_) => {
@@ -131,21 +131,21 @@ fn of_token(error: &token::Error) -> Option<String> {
         Error::Lost(_) => {
             "what was signed so far is good. Run it again: it signs the rest alone".into()
         }
-        Error::NoToken(_) => "see which tokens there are: plugsign list --token".into(),
+        Error::NoToken(_) => "see which tokens there are:\n  plugsign list --token".into(),
         Error::SeveralTokens { tokens, .. } => {
             format!("name one of them with serial= or token=:{}", named(tokens))
         }
         Error::NoKey { .. } | Error::NoNumbers(_) => {
-            "see its keys: plugsign list --token URI --passphrase-file FILE. To make one: plugsign keygen --on URI".into()
+            "see its keys:\n  plugsign list --token URI --passphrase-file FILE\nTo make one:\n  plugsign keygen --on URI".into()
         }
         Error::SeveralKeys { keys, .. } => {
             format!("name one by its id= or object=, or its certificate with --certificate FILE:{}", named(keys))
         }
         Error::OtherKey { .. } => {
-            "name the key's own certificate with --certificate FILE, or import it. If the key has none yet: plugsign import --certificate-for URI".into()
+            "name the key's own certificate with --certificate FILE, or import it.\nIf the key has none yet:\n  plugsign import --certificate-for URI".into()
         }
         Error::NotRsa(_) | Error::Exportable(_) => {
-            "make an RSA key of 3072 bits in the token: plugsign keygen --on URI".into()
+            "make an RSA key of 3072 bits in the token:\n  plugsign keygen --on URI".into()
         }
         Error::Taken(_) => "give the new key another name: object=NAME in the URI".into(),
         Error::WrongPin { .. } => "plugsign tried it once, because the token counts wrong ones".into(),

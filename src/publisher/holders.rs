@@ -76,7 +76,7 @@ impl Holders {
                 "the server's copy of this key is revoked, and yours is not. Keep it: ask the key's owner".into()
             }
             Some(_) => format!(
-                "the server has another copy of this key. To put yours in its place: plugsign trust add --force --config {} {}",
+                "the server has another copy of this key. To put yours in its place:\n  plugsign trust add --force --config {} {}",
                 quoted(config),
                 quoted(file)
             ),

@@ -129,7 +129,7 @@ fn named(uri: &TokenUri, key: &KeyInToken) -> TokenUri {
 fn again(uri: &TokenUri, key: &KeyInToken, created: u64) -> String {
     let uri = named(uri, key);
     format!(
-        "the key is in the token. Make its certificate with: plugsign import --certificate-for '{}' --created {created}, and the same identity",
+        "the key is in the token. Make its certificate, with the same identity:\n  plugsign import --certificate-for '{}' --created {created}",
         Safe::text(&uri.to_string())
     )
 }

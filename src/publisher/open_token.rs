@@ -124,7 +124,7 @@ impl Publisher<'_> {
 
     /// Returns the certificates that a token's key may belong to.
     fn certificates_for_tokens(&self) -> Result<Vec<Certificate>> {
-        const NONE: &str = "name the certificate with --certificate FILE, or import it. If the key has none yet: plugsign import --certificate-for URI, or plugsign keygen --on URI";
+        const NONE: &str = "name the certificate with --certificate FILE, or import it.\nIf the key has none yet:\n  plugsign import --certificate-for URI\nOr make a new one:\n  plugsign keygen --on URI";
         if let Some((path, bytes)) = &self.tokens.certificate {
             return certificates_of(bytes, path, self);
         }

@@ -245,7 +245,7 @@ impl Publisher<'_> {
                     Ok((entry, Removed::FileKept)) => (entry, Ok("removed (file kept)")),
                     Err(error @ Error::UnknownName(_)) => {
                         let advice = format!(
-                            "see the names: plugsign trust list --config {}",
+                            "see the names:\n  plugsign trust list --config {}",
                             quoted(config)
                         );
                         (name.clone(), Err(Failure::advised(error, advice)))

@@ -162,8 +162,6 @@ fn other_signals_end_the_program_and_leave_no_files() {
     sandbox.write("key", secret(alice()));
     for (signal, code) in [("-HUP", 129), ("-INT", 130), ("-QUIT", 131), ("-TERM", 143)] {
         let mut child = signing(&sandbox, ":");
-        // Its input stays open, or it could be done before it hears the signal.
-        let input = child.stdin.take();
         send(&child, signal);
         // Waiting closes the pipe, and the end of the data may be seen before the signal.
         let input = child.stdin.take();

@@ -47,24 +47,31 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
 }
 
 impl Words for TokenListing {
-    fn results(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn results(&self, out: &mut Page) -> io::Result<()> {
         for token in &self.tokens {
             let (label, serial) = (Safe::text(&token.label), Safe::text(&token.serial));
             writeln!(out, "{label}: {}, serial {serial}", Safe::text(&token.manufacturer))?;
             for key in &token.keys {
                 let bits = key.bits.map_or(String::new(), |bits| format!("-{bits}"));
-                write!(out, "  {}  {}{bits}", key.uri, key.algorithm)?;
-                match (&key.certificate, &key.unfit) {
-                    (Some(certificate), _) => writeln!(out, "  {certificate}")?,
-                    (None, Some(why)) => writeln!(out, "  {why}")?,
-                    (None, None) => writeln!(out, "  no certificate here")?,
+                let what = match (&key.certificate, &key.unfit) {
+                    (Some(certificate), _) => out.fingerprint(certificate),
+                    (None, Some(why)) => why.to_string(),
+                    (None, None) => "no certificate here".into(),
+                };
+                let algorithm = format!("{}{bits}", key.algorithm);
+                match out.is_screen() {
+                    true => {
+                        writeln!(out, "  {}", key.uri)?;
+                        out.entry("    ", &format!("{algorithm}  {what}"));
+                    }
+                    false => writeln!(out, "  {}  {algorithm}  {what}", key.uri)?,
                 }
             }
         }
         Ok(())
     }
 
-    fn remarks(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         if self.tokens.is_empty() {
             writeln!(talk, "there is no token here")?;
         }

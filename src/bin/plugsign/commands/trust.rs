@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use clap::{Args, Subcommand};
+use plugsign::publisher::advice::on_one_line;
 use plugsign::publisher::check_server::{Checkup, KeyState};
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::show::CertificateView;
@@ -127,7 +128,14 @@ impl Words for Trust {
                 }
                 TrustResult::Done { .. } => writeln!(out, "{word}  {name}")?,
                 TrustResult::Failed { error: error @ Failure::Unfit(unfit) } => {
-                    out.steps(&format!("{word}  {name}: {error}: "), &unfit.advice);
+                    let lead = format!("{word}  {name}: {error}: ");
+                    match out.is_screen() {
+                        true => {
+                            out.entry("", lead.trim_end());
+                            out.steps("  ", &unfit.advice);
+                        }
+                        false => writeln!(out, "{lead}{}", on_one_line(&unfit.advice))?,
+                    }
                 }
                 TrustResult::Failed { error } => {
                     out.entry("", &format!("{word}  {name}: {}", error.one_line()));
@@ -145,7 +153,7 @@ impl Words for Trust {
             let why = if self.server.is_some() { ADDED_TO_SERVER } else { ADDED_TO_HOME };
             for entry in self.entries.iter().filter(|entry| entry.problem().is_some()) {
                 let name = Safe::text(&entry.name);
-                writeln!(talk, "warning: no signature by {name} is good: {why}")?;
+                talk.warning(&format!("no signature by {name} is good: {why}"));
             }
         }
         self.same_keys(talk)?;
@@ -189,11 +197,11 @@ impl Words for Trust {
 
 /// Says that a key has further names.
 trait SameKeys {
-    fn same_keys(&self, talk: &mut dyn Write) -> io::Result<()>;
+    fn same_keys(&self, talk: &mut Page) -> io::Result<()>;
 }
 
 impl SameKeys for Trust {
-    fn same_keys(&self, talk: &mut dyn Write) -> io::Result<()> {
+    fn same_keys(&self, talk: &mut Page) -> io::Result<()> {
         let place = match &self.server {
             Some(server) => format!(" --config {}", quoted(&server.config)),
             None => String::new(),
@@ -205,17 +213,13 @@ impl SameKeys for Trust {
             let others = others.join(", ");
             let paths = entry.same_key.iter().map(|other| quoted(Path::new(other)).to_string());
             let paths = paths.collect::<Vec<_>>().join(" ");
-            match self.action {
-                "removed" => writeln!(
-                    talk,
-                    "warning: the key of {name} is still trusted, as {others}. To remove that too:"
-                )?,
-                _ => writeln!(
-                    talk,
-                    "warning: the key of {name} is also trusted as {others}. If that is an older copy, remove it:"
-                )?,
-            }
-            writeln!(talk, "  plugsign trust remove{place} {paths}")?;
+            let words = match self.action {
+                "removed" => format!("still trusted, as {others}. To remove that too"),
+                _ => format!("also trusted as {others}. If that is an older copy, remove it"),
+            };
+            talk.warning(&format!(
+                "the key of {name} is {words}:\n  plugsign trust remove{place} {paths}"
+            ));
         }
         Ok(())
     }

@@ -184,10 +184,10 @@ impl Words for Verified {
         }
         let mut reasons = self.lines.iter().filter_map(Line::bad).map(Bad::reason);
         if reasons.any(|reason| reason == Reason::UnknownSigner) {
-            writeln!(
-                talk,
-                "hint: to accept a signer, get the certificate from its owner and compare the fingerprint. Then: plugsign trust add FILE"
-            )?;
+            talk.hint(
+                0,
+                "to accept a signer, get the certificate from its owner and compare the fingerprint. Then:\n  plugsign trust add FILE",
+            );
         }
         if let Some(at) = &self.as_of {
             writeln!(talk, "judged as of {at}, not as of now")?;

@@ -97,7 +97,10 @@ impl Page {
         let line = String::from_utf8_lossy(&line);
         let indent = line.len() - line.trim_start_matches(' ').len();
         let (lead, words) = line.split_at(indent);
-        self.lay(lead, words, indent);
+        match indent > 0 && words.starts_with("plugsign ") {
+            true => self.command(indent, words),
+            false => self.lay(lead, words, indent),
+        }
     }
 
     /// Writes words behind a lead. If they need more lines, those begin where `hang` says. A word
@@ -148,6 +151,11 @@ impl Page {
     pub fn hint(&mut self, indent: usize, hint: &str) {
         let lead = format!("{:indent$}{HINT}hint:{HINT:#} ", "");
         self.steps(&lead, hint);
+    }
+
+    /// Warns, with steps as advice has them.
+    pub fn warning(&mut self, words: &str) {
+        self.steps(&format!("{WARN}warning:{WARN:#} "), words);
     }
 
     /// Writes advice behind a lead.

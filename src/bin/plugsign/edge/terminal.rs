@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::edge::echo::{self, Quiet};
 use crate::edge::global::{Color, Global};
 use crate::edge::output::{Text, write_json};
-use crate::edge::page::{BAD, Look, Page, WARN};
+use crate::edge::page::{BAD, Look, Page};
 use crate::edge::report::Report;
 use crate::edge::streams;
 
@@ -62,7 +62,7 @@ impl Terminal {
 
     /// Warns. Lines after the first are steps, files or commands, in the form of advice.
     pub fn warn(&self, words: &str) {
-        self.talk(|page| page.steps(&format!("{WARN}warning:{WARN:#} "), words));
+        self.talk(|page| page.warning(words));
     }
 
     /// Says something on standard error, laid out for it.

@@ -18,7 +18,7 @@ use super::verify_lists::{Entry, SignedList, SignedLists, warn_of_unsigned};
 use crate::disk;
 use crate::disk::artifact::{Artifact, SignatureFile, read_signature};
 use crate::disk::checksums::{Checksums, MAX_CHECKSUMS};
-use crate::disk::file::is_there;
+use crate::disk::file::{folder_of, is_there};
 use crate::disk::release::Release;
 use crate::judge::Judge;
 use crate::openpgp::certificate::Certificate;
@@ -150,6 +150,14 @@ impl Publisher<'_> {
             further(file, &judge, read)
         });
         lines.extend(further.into_iter().flatten());
+        // Nobody knows what a list says that is signed and cannot be read: its neighbours are not good.
+        let is_unread = |list: &Line| {
+            let mut good = lines.iter().filter(|line| line.is_good());
+            matches!(list.answer, Answer::Unknown { .. })
+                && good.any(|line| folder_of(&line.path) == folder_of(&list.path))
+        };
+        let unread: Vec<Line> = beside.into_iter().filter(is_unread).collect();
+        lines.extend(unread);
         warn_of_unsigned(&release.folders, &lines, self.watch);
         Ok(lines)
     }

@@ -303,3 +303,16 @@ fn no_hint_loses_a_list_that_somebody_made() {
     assert!(!done.err().contains("--checksums=SHA256SUMS --force"), "{}", done.shown());
     assert_eq!(sandbox.read("dist/SHA256SUMS"), before);
 }
+
+#[test]
+fn a_signed_list_beside_a_named_file_that_cannot_be_read_is_an_error() {
+    let sandbox = desk();
+    sandbox.must("cd dist && plugsign sign -q app-1.0.zip && echo nonsense > SHA256SUMS && plugsign sign -q SHA256SUMS");
+    for line in ["dist/app-1.0.zip", "dist/app-1.0.zip.sig"] {
+        let done = sandbox.sh(&format!("plugsign verify {line}")).exits(3);
+        done.says("cannot verify dist/SHA256SUMS").says("is no checksum");
+    }
+    // Nobody signed it: anybody can lay such a file there.
+    sandbox.must("rm dist/SHA256SUMS.sig");
+    sandbox.must("plugsign verify dist/app-1.0.zip");
+}

@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic)]
 
+mod lists;
+
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::fs;
@@ -35,10 +37,12 @@ fn main() {
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let folder = tempfile::tempdir().unwrap();
     let stage = Stage::new(folder.path());
-    let works: [(&str, Measure); 7] = [
+    let works: [(&str, Measure); 9] = [
         ("sign 200 x 4 KiB", Stage::sign_many),
         ("sign 4 KiB", Stage::sign_one),
         ("verify 200 x 4 KiB", Stage::verify_many),
+        ("list and sign 10,000 x 4 KiB", Stage::sign_listed),
+        ("verify a list of 10,000 x 4 KiB", Stage::verify_listed),
         ("sign 1 GiB", Stage::sign_large),
         ("verify 1 GiB", Stage::verify_large),
         ("keygen, RSA-3072", Stage::keygen),

@@ -81,3 +81,14 @@ fn a_server_that_is_killed_in_the_middle_ends_the_run_at_once() {
     assert!((3..FILES).contains(&signed), "{signed}");
     done.says(&format!("{} failed", FILES - signed));
 }
+
+#[test]
+fn a_server_that_takes_fewer_connections_than_jobs_signs_with_those() {
+    let Some(desk) = Desk::with_key() else { return };
+    desk.release(20);
+    let command = format!("mkdir taken && {}", desk.logged());
+    let sign = ["sign", "--key", "pkcs11:token=X;object=release", "--token-command", &command];
+    desk.run(&sign, &["-j", "4", "dist"]).exits(0).says("20 signed");
+    assert_eq!(desk.logins(), 1);
+    desk.all_good();
+}

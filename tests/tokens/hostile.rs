@@ -1,9 +1,15 @@
 //! Servers that say nothing, too little, too much, too late, or something else.
 
+use std::io::{self, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Stdio;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use plugsign::disk::token_server::{Patience, TokenServer};
 use plugsign::openpgp::token::{Error, Token, TokenUri};
+
+use crate::token::Desk;
 
 /// Asks a server that is this line of shell for its token.
 fn ask(line: &str, patience: Duration) -> Error {
@@ -101,4 +107,54 @@ fn a_server_that_hangs_up_in_the_middle_is_lost() {
     // It may be gone before anything is asked.
     let error = ask(&format!(r"printf '\0{BEGUN}\0\0\0\2\0\0'"), LONG);
     assert!(matches!(error, Error::Lost(_) | Error::Unreachable { .. }), "{error}");
+}
+
+/// Passes on what a token's server says, and changes the last byte of every signature.
+fn falsify(mut from: impl Read, mut to: UnixStream) -> io::Result<()> {
+    const SIGN: [u8; 4] = [0, 0, 0, 43];
+    let mut version = [0];
+    from.read_exact(&mut version)?;
+    to.write_all(&version)?;
+    loop {
+        let mut head = [0; 12];
+        from.read_exact(&mut head)?;
+        let length = u32::from_be_bytes(head[8..].try_into().unwrap());
+        let mut message = vec![0; length as usize];
+        from.read_exact(&mut message)?;
+        if message.starts_with(&SIGN) {
+            *message.last_mut().unwrap() ^= 1;
+        }
+        to.write_all(&[&head[..], &message].concat())?;
+    }
+}
+
+#[test]
+fn a_signature_that_the_token_did_not_make_appears_nowhere() {
+    let Some(desk) = Desk::with_key() else { return };
+    desk.release(3);
+    let socket = desk.sandbox.path("socket");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let mut server = desk.sandbox.command("p11-kit");
+    server.args(["remote", "--provider"]).arg(&desk.module).arg("pkcs11:");
+    let mut server = server.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut to, from) = (server.stdin.take().unwrap(), server.stdout.take().unwrap());
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let answers = client.try_clone().unwrap();
+        thread::spawn(move || falsify(from, answers));
+        let mut some = [0; 4096];
+        while let Ok(count @ 1..) = client.read(&mut some) {
+            if to.write_all(&some[..count]).is_err() {
+                return;
+            }
+        }
+    });
+    let call = desk.sandbox.call(["sign", "--key", "pkcs11:token=X", "dist"]);
+    let call = call.args(["--passphrase-file", "pin"]);
+    let address = format!("unix:path={}", socket.display());
+    let refused = call.env("P11_KIT_SERVER_ADDRESS", address).run().exits(4);
+    refused.says("the signature would not be good (bad-signature)").says("3 failed");
+    assert!(desk.signatures().is_empty());
+    let _ = server.kill();
+    server.wait().unwrap();
 }

@@ -188,3 +188,23 @@ fn tokens_are_listed_with_what_can_sign() {
     let text = desk.run(&["list", "--token", &token], &[]).exits(0).out();
     assert!(text.contains("object=spare;id=%03  RSA-3072  no certificate here"), "{text}");
 }
+
+#[test]
+fn names_that_a_token_chooses_steer_no_terminal() {
+    let Some(desk) = Desk::with_key() else { return };
+    let evil = "-\u{1b}[31mred\u{202e}";
+    desk.sandbox.write("evil", evil);
+    desk.keypairgen("--key-type rsa:3072 --label \"$(cat evil)\" --id 05");
+    let s = &desk.sandbox;
+    s.sh("softhsm2-util --init-token --free --label \"$(cat evil)\" --pin 1111 --so-pin 87654321")
+        .exits(0);
+    let token = format!("pkcs11:token=X?module-path={}", desk.module.display());
+    desk.run(&["list", "--token", &token], &[]).exits(0).prints("red");
+    let all = format!("pkcs11:?module-path={}", desk.module.display());
+    s.call(["list", "--token", &all]).run().exits(0).prints("red").says("red");
+    s.call(["--json", "list", "--token", &all]).run().exits(0).json();
+    // In errors and in what they advise.
+    desk.run(&["sign", "--key", &all, "pin"], &[]).exits(3).says("names 2 tokens").says("red");
+    let adopt = ["import", "--certificate-for", &token, "--created", "2026-01-01", "--name", "A"];
+    desk.run(&adopt, &[]).exits(3).says("names 2 keys").says("red");
+}

@@ -52,6 +52,20 @@ fn rpmsign_signs_with_a_token() {
 }
 
 #[test]
+fn debsign_signs_with_a_token() {
+    if peer("debsign").is_none() {
+        return;
+    }
+    let Some(desk) = in_place_of_gpg() else { return };
+    let changes = "Format: 1.8\nDate: Sun, 22 Nov 2026 00:00:00 +0000\nSource: acme\n\
+        Architecture: source\nVersion: 1\nDistribution: unstable\n\
+        Maintainer: Acme Release <r@acme.test>\nChanges: none\nFiles:\n";
+    desk.sandbox.write("acme_1_source.changes", changes);
+    desk.sandbox.must("debsign --no-conf '-kpkcs11:token=X;object=release' acme_1_source.changes");
+    desk.sandbox.must("gpg --verify acme_1_source.changes");
+}
+
+#[test]
 fn gpgs_command_line_signs_and_says_a_wrong_pin() {
     let Some(desk) = in_place_of_gpg() else { return };
     let s = &desk.sandbox;

@@ -90,7 +90,7 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
                 format!("it needs a user ID, and self-signatures with SHA-256 or stronger.\nRenew them during the import:\n  plugsign import --refresh FILE\nOr in the home:\n  plugsign refresh {key}\nOr where the key was made, then export and import it again:\n  gpg --cert-digest-algo SHA256 --quick-set-expire {key} 0")
             }
             Weakness::OnCard(_) => {
-                "plugsign uses no smart cards. Sign with a key or subkey that has its secret part in a file.\nFor the certificate of this one:\n  gpg --export KEY > FILE".into()
+                "let the card sign through PKCS #11:\n  plugsign sign --key 'pkcs11:token=NAME' FILE\nOr sign with a key or subkey that has its secret part in a file.\nFor the certificate of this one:\n  gpg --export KEY > FILE".into()
             }
             Weakness::NotYetValid(_) => {
                 "set the clock right, unset SOURCE_DATE_EPOCH, or give a later --time".into()

@@ -298,7 +298,7 @@ fn a_primary_key_on_a_smart_card_is_named_and_its_subkey_signs() {
     sandbox.run("verify a.tar.gz").exits(0);
     let primary = format!("{}!", json["keys"][0]["fingerprint"].as_str().unwrap());
     let done = sandbox.call(["sign", "--force", "-u", &primary, "a.tar.gz"]).run();
-    done.exits(4).says(on_card).says("plugsign uses no smart cards");
+    done.exits(4).says(on_card).says("--key 'pkcs11:token=NAME' FILE");
     sandbox.run("doctor").exits(0);
 }
 
@@ -310,7 +310,7 @@ fn a_key_on_a_smart_card_alone_is_named_without_asking_for_a_passphrase() {
     let sandbox = Sandbox::new();
     sandbox.write("key", [packet(5, &primary), rest].concat());
     let done = sandbox.run("import key").exits(4);
-    done.prints("is on the smart card D2760001240102000006000000010000").says("no smart cards");
+    done.prints("is on the smart card D2760001240102000006000000010000").says("through PKCS #11");
     assert!(!sandbox.has("home/keys") || sandbox.names("home/keys").is_empty());
 }
 

@@ -139,6 +139,10 @@ impl Words for Made {
         }
         writeln!(talk, "Export its certificate:")?;
         talk.command(2, &format!("plugsign export {fingerprint} -a -o release-key.asc"));
+        if self.token.is_some() {
+            writeln!(talk, "To verify with it here, trust it:")?;
+            talk.command(2, "plugsign trust add release-key.asc");
+        }
         writeln!(talk, "Sign with it:")?;
         talk.command(
             2,

@@ -248,7 +248,7 @@ impl Publisher<'_> {
     fn warn_of_askers(&self, signers: &[UnlockedSigner]) {
         for key in signers.iter().map(|signer| &signer.key).filter(|key| key.asks_each_time()) {
             self.watch.warn(&format!(
-                "the token of {} wants its PIN, and perhaps a touch, for every signature. For one signature a folder, say --list-only",
+                "the token of {} wants its PIN, and perhaps a touch, for every signature. For one signature a folder, say --checksums --list-only",
                 key.fingerprint()
             ));
         }

@@ -71,10 +71,15 @@ impl TokenServer {
             (_, module) => {
                 let mut command = Command::new(P11_KIT);
                 command.arg("remote");
-                if let Some(module) = &module {
-                    command.arg("--provider").arg(module);
-                }
-                command.arg(uri.of_token());
+                match (&module, uri.slot_id) {
+                    // p11-kit knows slots by other numbers than the module, unless it serves
+                    // all of it.
+                    (Some(module), Some(_)) => command.arg(module),
+                    (Some(module), None) => {
+                        command.arg("--provider").arg(module).arg(uri.of_token())
+                    }
+                    (None, _) => command.arg(TokenUri { slot_id: None, ..uri.clone() }.of_token()),
+                };
                 self.start(command, P11_KIT)
             }
         }

@@ -24,6 +24,8 @@ struct Server {
     flags: (u64, u64),
     /// The reason why a login is refused, or 0.
     login: u64,
+    /// Whether it makes keys that leave it.
+    gives_out: bool,
     begun: bool,
     answers: VecDeque<Received>,
     /// The messages that came.
@@ -36,7 +38,18 @@ fn server(flags: u64) -> (Server, Arc<Mutex<Vec<Vec<u8>>>>) {
     let flags = (flags | INITIALIZED, flags | INITIALIZED);
     let kept = Arc::clone(&asked);
     let answers = VecDeque::new();
-    (Server { version: 0, flags, login: 0, begun: false, answers, asked: kept }, asked)
+    (
+        Server {
+            version: 0,
+            flags,
+            login: 0,
+            gives_out: false,
+            begun: false,
+            answers,
+            asked: kept,
+        },
+        asked,
+    )
 }
 
 fn numbers(numbers: &[u64]) -> Vec<u8> {
@@ -75,7 +88,13 @@ impl Server {
             10 => answer(10, "u", &numbers(&[1])),
             LOGIN if self.login != 0 => refusal(self.login),
             27 => answer(27, "au", &[0, 0, 0, 0, 0]),
+            GENERATE_KEY_PAIR if self.gives_out => answer(59, "uu", &numbers(&[1, 2])),
             GENERATE_KEY_PAIR => refusal(0x70),
+            // CKA_SENSITIVE and CKA_EXTRACTABLE of the new key, and no error.
+            24 => {
+                let flags = [[0, 0, 1, 3, 1, 0, 0, 0, 1, 1], [0, 0, 1, 0x62, 1, 0, 0, 0, 1, 1]];
+                answer(24, "aAu", &[&[0, 0, 0, 2][..], &flags.concat(), &numbers(&[0])].concat())
+            }
             other => answer(other, "", &[]),
         }
     }
@@ -198,4 +217,12 @@ fn a_newer_version_is_refused() {
     server.version = 3;
     let refused = Token::find(Box::new(server), &TokenUri::default(), false).err();
     assert_eq!(refused, Some(Error::Version(3)));
+}
+
+#[test]
+fn a_key_that_the_token_would_give_out_is_not_used() {
+    let (mut server, _) = server(0);
+    server.gives_out = true;
+    let refused = found(server).generate("a", b"a", 3072).unwrap_err();
+    assert_eq!(refused, Error::Exportable("a".into()));
 }

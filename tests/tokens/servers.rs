@@ -114,6 +114,20 @@ fn a_p11_kit_of_another_version_of_the_protocol_leads_to_the_token() {
 }
 
 #[test]
+fn a_slot_is_named_as_its_module_numbers_it() {
+    let Some(desk) = Desk::with_key() else { return };
+    desk.release(1);
+    let slots = desk.sandbox.sh("softhsm2-util --show-slots").out();
+    let slot = slots.lines().find_map(|line| line.strip_prefix("Slot ")).unwrap();
+    let sign = |slot: &str| {
+        let uri = format!("pkcs11:slot-id={slot}?module-path={}", desk.module.display());
+        desk.run(&["sign", "--force", "--key", &uri, "dist"], &[])
+    };
+    sign(slot).exits(0);
+    sign("4711").exits(3).says("there is no token that \"pkcs11:slot-id=4711\" names");
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let Some(desk) = Desk::with_key() else { return };
     desk.release(1);

@@ -13,7 +13,7 @@ pub use self::opened::{KeyToChange, of_home, off_line_name, settle, whole_second
 use self::opened::{Needs, Opened};
 pub use self::revoke::{KeptRevocation, Revoked};
 use super::Publisher;
-use super::failure::Result;
+use super::failure::{Failure, Result};
 use super::show::first_user_id;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
@@ -24,6 +24,7 @@ use crate::openpgp::policy::{KeySizeBits, Policy};
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::times::show_time;
 use crate::openpgp::token::TokenUri;
+use crate::text::Safe;
 
 /// A key that has a new signing subkey.
 pub struct NewSubkey {
@@ -99,7 +100,7 @@ impl Publisher<'_> {
         let bits = bits.unwrap_or(KeySizeBits::Rsa3072);
         // A card takes minutes, and others may use the home meanwhile.
         let (open, key) = self.generate_in_token(&uri, &label, bits, self.now)?;
-        opened.change(|certificate, maker, created| {
+        let changed = opened.change(|certificate, maker, created| {
             let before = certificate.describe(&Policy::new(created));
             let plan = SubkeyPlan { bits, created, validity };
             let (certificate, subkey) =
@@ -108,6 +109,13 @@ impl Publisher<'_> {
                 (validity.map(|validity| created + validity), vec![subkey.clone()]);
             let changed = Changed::new(certificate, created, NewSubkey { subkey, end, before });
             Ok(Changed { subkeys, ..changed.older_off_line(opened.is_lent) })
+        });
+        changed.map_err(|failure| {
+            let key = Safe::text(&key.name()).to_string();
+            Failure::advised(
+                failure,
+                format!("the token has a new key {key} that no certificate has: remove it with the token's own tool"),
+            )
         })
     }
 

@@ -214,7 +214,7 @@ impl Walked {
     /// Returns the signatures, and the files or links that they sign, if those are there.
     fn pairs(&self) -> BTreeSet<Arc<Path>> {
         let all = [&self.files, &self.unpacked, &self.links];
-        let is_there = |path: &PathBuf| all.iter().any(|it| has(it, path));
+        let is_there = |path: &PathBuf| all.iter().any(|it| place_in(it, path).is_some());
         let mut pairs: BTreeSet<Arc<Path>> = BTreeSet::new();
         for signature in self.files.iter().chain(&self.unpacked) {
             let of = signed_by(signature).filter(is_there);
@@ -349,7 +349,10 @@ impl Release {
         let walked = self.walk(folder);
         // Anybody who can write to the folder can make any folder in it look like an unpacked
         // plugin.
-        let pairs = walked.pairs();
+        let pairs = match walked.unpacked.is_empty() && walked.links.is_empty() {
+            true => BTreeSet::new(),
+            false => walked.pairs(),
+        };
         let is_paired = |file: &Arc<Path>| pairs.contains(file);
         let Walked { mut files, unpacked, links } = walked;
         let (mut signed, unpacked): (Vec<_>, Vec<_>) = unpacked.into_iter().partition(is_paired);
@@ -360,27 +363,27 @@ impl Release {
         files.extend(signed_links.iter().cloned());
         files.sort();
         let root: Arc<Path> = folder.into();
-        let is_there = |file: &PathBuf| has(&files, file);
+        let place_of = |file: PathBuf| place_in(&files, &file);
         let artifact_at = |file: Arc<Path>| match signed_links.binary_search(&file) {
             // Followed within its folder, as if it was named to be signed.
             Ok(_) => Artifact::named(file),
             Err(_) => Artifact::found(file, &root),
         };
-        // With the other signature beside the preferred one, if there are two.
-        let mut signed: BTreeMap<PathBuf, Option<Arc<Path>>> = BTreeMap::new();
+        // By their places, with the other signature beside the preferred one, if there are two.
+        let mut signed: BTreeMap<usize, Option<Arc<Path>>> = BTreeMap::new();
         for signature in files.iter().filter(|file| signed_by(file).is_some()) {
             if is_cleartext_file(signature) {
                 let artifact = artifact_at(signature.clone());
                 self.add(Artifact { is_cleartext: true, ..artifact });
                 continue;
             }
-            let first = signed_by(signature).filter(is_there);
-            match (first, further_of(signature).filter(is_there)) {
-                (Some(artifact), _) => {
-                    let is_second = Artifact::named(artifact.as_path())
-                        .find_signature()
-                        .is_ok_and(|preferred| preferred.is_some_and(|it| *it != **signature));
-                    let second = signed.entry(artifact).or_default();
+            let first = signed_by(signature).and_then(place_of);
+            match (first, further_of(signature).and_then(place_of)) {
+                (Some(place), _) => {
+                    let artifact = files.get(place).cloned().map(Artifact::named);
+                    let preferred = artifact.and_then(|it| it.find_signature().ok().flatten());
+                    let is_second = preferred.is_some_and(|it| *it != **signature);
+                    let second = signed.entry(place).or_default();
                     match is_second {
                         true if is_certificate(signature) => {
                             self.passed_over.push(signature.to_path_buf());
@@ -389,10 +392,12 @@ impl Release {
                         false => {}
                     }
                 }
-                (None, Some(artifact)) => {
-                    signed.entry(artifact.clone()).or_default();
-                    let signature = Some(signature.clone());
-                    self.further.push(Artifact { signature, ..artifact_at(artifact.into()) });
+                (None, Some(place)) => {
+                    signed.entry(place).or_default();
+                    if let Some(artifact) = files.get(place) {
+                        let signature = Some(signature.clone());
+                        self.further.push(Artifact { signature, ..artifact_at(artifact.clone()) });
+                    }
                 }
                 (None, None) if is_certificate(signature) => {
                     self.passed_over.push(signature.to_path_buf());
@@ -400,8 +405,8 @@ impl Release {
                 (None, None) => self.orphans.push(signature.to_path_buf()),
             }
         }
-        for file in files {
-            let second = signed.remove(&*file);
+        for (place, file) in files.into_iter().enumerate() {
+            let second = signed.remove(&place);
             if second.is_some() || selection.takes(base_name(&file)) {
                 let artifact = artifact_at(file);
                 self.add(artifact.clone());
@@ -515,9 +520,9 @@ impl Release {
     }
 }
 
-/// Returns whether a path is among sorted ones.
-fn has(sorted: &[Arc<Path>], path: &Path) -> bool {
-    sorted.binary_search_by(|it| (**it).cmp(path)).is_ok()
+/// Returns the place of a path among sorted ones.
+fn place_in(sorted: &[Arc<Path>], path: &Path) -> Option<usize> {
+    sorted.binary_search_by(|it| (**it).cmp(path)).ok()
 }
 
 /// Returns a path without `./` at its beginning, so that one file has one name.

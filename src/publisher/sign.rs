@@ -17,14 +17,14 @@ use super::outcome::Unread;
 use super::parallel::{each, for_each, threads_that_write};
 use super::show::{Warned, expiry_notice, first_user_id, warn_of_archives, warn_of_neighbours};
 use super::sign_lists::{Sorted, warn_of_lists};
-use super::signed::{Signed, SignedBy, SignedFile, State};
+use super::signed::{Brief, Signed, SignedBy, SignedFile, State};
 use super::signer::{Form, UnlockedSigner};
 pub use super::signing::Destination;
 use super::signing::Signing;
 use crate::disk::Error;
 use crate::disk::checksums::DigestKind;
 use crate::disk::file::{folder_of, with_ending};
-use crate::disk::release::{Release, Selection, is_signature};
+use crate::disk::release::{Release, Selection, is_signature, lists_in};
 use crate::disk::write::{Existing, sync_folder};
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::hash::ContentHash;
@@ -106,7 +106,10 @@ impl Publisher<'_> {
         let existing = if request.force { Existing::Replace } else { Existing::Keep };
         let umask = self.umask;
         let kind = request.checksums.as_ref().map_or(DigestKind::Sha256, |list| list.kind);
-        let signing = Signing { signers, output, existing, umask, dry_run, kind };
+        // Lists that are there are compared with what is signed.
+        let are_listed = request.checksums.is_some()
+            || release.folders.iter().any(|folder| !lists_in(folder).is_empty());
+        let signing = Signing { signers, output, existing, umask, dry_run, kind, are_listed };
         let mut listed = Vec::new();
         let jobs = request.jobs.unwrap_or_else(threads_that_write);
         let mut files = match request.what {
@@ -117,16 +120,30 @@ impl Publisher<'_> {
             }
             What::Paths(..) => {
                 let sign = |artifact: &_, read: &_| match request.cleartext {
-                    true => signing.sign_text(artifact),
-                    false => signing.sign(artifact, read),
+                    true => Brief::of(signing.sign_text(artifact)),
+                    false => Brief::of(signing.sign(artifact, read)),
                 };
-                for_each(&release.artifacts, jobs, self.watch, sign).into_iter().flatten().collect()
+                let signed = for_each(&release.artifacts, jobs, self.watch, sign);
+                let mut files = Vec::with_capacity(signed.len());
+                for (artifact, brief) in release.artifacts.iter().zip(signed) {
+                    match brief {
+                        Brief::One(state) => {
+                            let output = signing.outputs(Some(artifact)).pop().flatten();
+                            files.push(SignedFile::new(&artifact.path, output, Ok(state)));
+                        }
+                        Brief::All(all) => files.extend(all),
+                    }
+                }
+                files
             }
             What::Stream(stream) if request.cleartext => signing.sign_text_stream(stream)?,
             What::Stream(stream) => signing.sign_stream(stream)?,
         };
-        let new = files.iter().filter(|file| file.is_new()).map(|file| &*file.path);
-        warn_of_bundles(new.collect::<BTreeSet<_>>().into_iter(), self.watch);
+        let mut new: Vec<&Path> =
+            files.iter().filter(|file| file.is_new()).map(|file| &*file.path).collect();
+        // By several signers.
+        new.dedup();
+        warn_of_bundles(new.into_iter(), self.watch);
         Warned {
             of_one: "is an older signature, no good any more: remove it",
             of_many: "are older signatures, no good any more: remove them",

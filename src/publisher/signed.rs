@@ -94,6 +94,26 @@ pub enum State {
     Failed,
 }
 
+/// What became of a file, for all signers. A thread that signs very many keeps nothing of each: what
+/// lies among what it frees again could not be given back.
+pub(super) enum Brief {
+    /// One signature is where it belongs, and that is all.
+    One(State),
+    /// There is more to say.
+    All(Vec<SignedFile>),
+}
+
+impl Brief {
+    pub fn of(files: Vec<SignedFile>) -> Brief {
+        match &files[..] {
+            [SignedFile { state, error: None, bytes: None, digest: None, stale: None, .. }] => {
+                Brief::One(*state)
+            }
+            _ => Brief::All(files),
+        }
+    }
+}
+
 impl SignedFile {
     pub(super) fn new(
         path: &Arc<Path>,

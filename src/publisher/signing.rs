@@ -45,6 +45,8 @@ pub(super) struct Signing<'a> {
     pub dry_run: bool,
     /// What lists of checksums have.
     pub kind: DigestKind,
+    /// Whether digests are kept for lists.
+    pub are_listed: bool,
 }
 
 impl Signing<'_> {
@@ -114,7 +116,8 @@ impl Signing<'_> {
                 Ok(State::Signed | State::WouldSign) => stale_beside(signer, content, &output),
                 _ => None,
             };
-            let digest = state.is_ok().then(|| self.kind.of(content)).flatten();
+            let is_listed = self.are_listed && state.is_ok();
+            let digest = is_listed.then(|| self.kind.of(content)).flatten();
             SignedFile {
                 digest,
                 stale: stale.map(PathBuf::into_boxed_path),

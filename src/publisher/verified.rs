@@ -81,8 +81,8 @@ pub enum Answer {
 #[derive(Clone, Serialize)]
 #[serde(untagged)]
 pub enum By {
-    /// Somebody whose signatures count. All files of a list share the list's.
-    Signer(#[serde(serialize_with = "as_shared")] Arc<Good>),
+    /// Somebody whose signatures count.
+    Signer(Good),
     /// A key that the server accepts, if only the server was asked.
     Server(Box<ServersSigner>),
 }
@@ -161,10 +161,6 @@ impl From<disk::Error> for Answer {
     fn from(error: disk::Error) -> Answer {
         Answer::Unknown { error: Box::new(error.into()) }
     }
-}
-
-fn as_shared<S: Serializer>(good: &Arc<Good>, serializer: S) -> Result<S::Ok, S::Error> {
-    good.serialize(serializer)
 }
 
 impl Serialize for Good {

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
@@ -363,17 +362,16 @@ impl Verify<'_> {
 
     /// Returns a good answer if enough signers agree.
     fn enough(&self, first: Good, further: impl IntoIterator<Item = Good>) -> Answer {
-        let shared = |good: Good| By::Signer(Arc::new(good));
         if self.signers.get() == 1 {
-            return Answer::Good { signer: shared(first), also: Box::default() };
+            return Answer::Good { signer: By::Signer(first), also: Box::default() };
         }
         let all: Vec<Good> = std::iter::once(first.clone()).chain(further).collect();
         let distinct = distinct_signers(&all).into_iter();
         let also: Vec<Good> = distinct.filter(|it| !it.is_by_key_of(&first)).cloned().collect();
         let (count, needed) = (1 + also.len(), self.signers.get());
         if count >= needed {
-            let also = also.into_iter().map(shared).collect();
-            return Answer::Good { signer: shared(first), also };
+            let also = also.into_iter().map(By::Signer).collect();
+            return Answer::Good { signer: By::Signer(first), also };
         }
         let good = std::iter::once(&first).chain(&also);
         let names: Vec<String> = good.map(|it| it.signer().certificate.to_string()).collect();

@@ -80,6 +80,7 @@ fn gpgs_command_line_signs_and_says_a_wrong_pin() {
     );
     assert_eq!(wrong.code(), Some(2), "{}", wrong.shown());
     assert!(wrong.err().contains("wrong PIN for the token X"), "{}", wrong.shown());
+    assert!(wrong.err().contains("signing failed: Bad PIN"), "{}", wrong.shown());
 }
 
 #[test]

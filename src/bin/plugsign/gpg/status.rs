@@ -7,6 +7,7 @@ use std::path::Path;
 
 use plugsign::disk::Error;
 use plugsign::openpgp::Error as OpenPgp;
+use plugsign::openpgp::token;
 use plugsign::openpgp::weakness::Weakness;
 use plugsign::publisher::failure::Failure;
 use plugsign::text::is_unsafe;
@@ -120,9 +121,10 @@ const fn cause(code: u32, words: &'static str) -> GpgCause {
     GpgCause { code, words }
 }
 
-/// gpg itself, its agent and the operating system as sources of errors.
+/// gpg itself, its agent, its daemon for cards and the operating system as sources of errors.
 const GPG: u32 = 2 << 24;
 const AGENT: u32 = 4 << 24;
+const CARDS: u32 = 6 << 24;
 const SYSTEM: u32 = GPG | 1 << 15;
 
 /// Returns what gpg would say of a failure to sign.
@@ -130,6 +132,9 @@ pub fn cause_of(failure: &Failure) -> GpgCause {
     match failure {
         Failure::OpenPgp(error) => match error {
             OpenPgp::WrongPassphrase(_) => cause(AGENT | 11, "Bad passphrase"),
+            OpenPgp::Token(token::Error::WrongPin { .. }) => cause(CARDS | 87, "Bad PIN"),
+            OpenPgp::Token(token::Error::PinLocked(_)) => cause(CARDS | 130, "PIN blocked"),
+            OpenPgp::Token(token::Error::NoToken(_)) => cause(CARDS | 112, "Card not present"),
             OpenPgp::PassphraseNeeded(_) => cause(AGENT | 85, "No pinentry"),
             OpenPgp::NoSecret(_)
             | OpenPgp::UnknownKey(_)
@@ -149,6 +154,11 @@ pub fn cause_of(failure: &Failure) -> GpgCause {
         Failure::Cancelled => cause(AGENT | 99, "Operation cancelled"),
         Failure::WrongPassphrase(..) | Failure::EmptyPassphrase | Failure::PassphrasesDiffer => {
             cause(AGENT | 11, "Bad passphrase")
+        }
+        Failure::Advised(failure, _)
+            if matches!(**failure, Failure::OpenPgp(OpenPgp::Token(_))) =>
+        {
+            cause_of(failure)
         }
         _ => cause(GPG | 1, "General error"),
     }

@@ -18,7 +18,7 @@ impl Standing {
     /// Judges a key file and the certificate in it.
     pub fn of(file: &[u8], certificate: &Certificate, policy: &Policy) -> Standing {
         Standing {
-            policy: certificate.describe(policy).weakness().cloned().map_or(Ok(()), Err),
+            policy: certificate.describe(policy).weakness().map_or(Ok(()), Err),
             server: KeyRing::read(file).and_then(|ring| ring.check_signers()),
         }
     }
@@ -37,7 +37,7 @@ impl Standing {
     pub fn word(&self) -> &'static str {
         match (&self.policy, &self.server) {
             (Ok(()), Ok(())) => "good",
-            (Err(Weakness::Revoked(_)), _) => "revoked",
+            (Err(Weakness::Revoked(_) | Weakness::RevokedSubkey(..)), _) => "revoked",
             (Err(Weakness::Expired(_)), _) => "expired",
             (Err(Weakness::NotYetValid(_)), _) => "not-yet-valid",
             _ => "unusable",

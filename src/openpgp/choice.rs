@@ -96,7 +96,13 @@ impl SecretKey {
             if let Err(why) = self.certificate().valid_key(&fingerprint, policy, policy.now()) {
                 // The first reason other than "it is not a signing key" says the most.
                 if weakness == Weakness::CannotSign {
-                    weakness = why;
+                    let is_whole = self.certificate().revoked().is_some();
+                    weakness = match why {
+                        Weakness::Revoked(reason) if !is_whole => {
+                            Weakness::RevokedSubkey(fingerprint, reason)
+                        }
+                        why => why,
+                    };
                 }
                 continue;
             }

@@ -39,6 +39,9 @@ pub enum Weakness {
     /// Revoked, and why.
     #[error("it is revoked ({0})")]
     Revoked(String),
+    /// The subkey that signed is revoked, and why. The key itself is not.
+    #[error("its signing subkey {0} is revoked ({1})")]
+    RevokedSubkey(Fingerprint, String),
     /// Expired, and when.
     #[error("it expired on {}", show_time(*.0))]
     Expired(SystemTime),

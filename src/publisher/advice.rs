@@ -83,6 +83,12 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
             Weakness::Unprotected => {
                 "give it a passphrase. If it shall have none, say --no-passphrase, or --unprotected for export".into()
             }
+            Weakness::Revoked(_) => {
+                format!("a revoked key stays revoked. Make a new one:\n  plugsign keygen\nThen tell your users:\n  plugsign announce NEWKEY --replaces {key} --out DIR")
+            }
+            Weakness::RevokedSubkey(..) => {
+                format!("the key itself is not revoked. Sign with another subkey, or make a new one where the primary key is:\n  plugsign rotate {key}\nFor a CI, export --ci again")
+            }
             Weakness::Expired(_) => {
                 format!("see what has expired:\n  plugsign list {key}\nIf it is a subkey:\n  plugsign rotate {key}\nIf it is the whole key:\n  plugsign extend {key} --expires 1y\nIf gpg has the key, extend it there, then export and import it again:\n  gpg --quick-set-expire {key} 1y\nFor a CI, do this where you keep the key, then export --ci again")
             }

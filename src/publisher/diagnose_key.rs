@@ -141,15 +141,21 @@ impl<'a> Subject<'a> {
             return fail(Weakness::Revoked(reason).to_string(), NEW);
         }
         let weakness = match &self.can_sign {
-            Err(openpgp::Error::Refused { weakness, .. }) => Some(weakness),
+            Err(openpgp::Error::Refused { weakness, .. }) => Some(weakness.clone()),
             _ => self.description.weakness(),
         };
-        let Some(weakness @ Weakness::Revoked(_)) = weakness else { return ok("not revoked") };
+        let words = match weakness {
+            Some(weakness @ Weakness::Revoked(_)) => format!("the subkey that signs: {weakness}"),
+            Some(weakness @ Weakness::RevokedSubkey(..)) => {
+                format!("{weakness}; the key itself is not")
+            }
+            _ => return ok("not revoked"),
+        };
         let mend = match self.description.can_sign() {
             true => "sign with another subkey: leave out -u, or name that one".into(),
             false => self.found.renewal(None, None).rotation(),
         };
-        fail(format!("the subkey that signs: {weakness}"), mend)
+        fail(words, mend)
     }
 
     fn validity(&self, min_days: Option<u32>) -> Observation {

@@ -99,8 +99,8 @@ impl CertificateView {
     pub fn described(certificate: &Certificate, description: Description) -> CertificateView {
         let mut keys = description.keys.iter().map(KeyView::new).collect::<Vec<_>>();
         let mut primary = keys.remove(0);
-        primary.status = word(description.weakness());
-        primary.problem = description.weakness().map(ToString::to_string);
+        primary.status = word(description.weakness().as_ref());
+        primary.problem = description.weakness().map(|it| it.to_string());
         let (name, user_ids) = (first_user_id(certificate), description.user_ids);
         CertificateView { primary, user_ids, subkeys: keys, name }
     }
@@ -138,7 +138,7 @@ fn word(weakness: Option<&Weakness>) -> &'static str {
     match weakness {
         None => "valid",
         Some(Weakness::Expired(_)) => "expired",
-        Some(Weakness::Revoked(_)) => "revoked",
+        Some(Weakness::Revoked(_) | Weakness::RevokedSubkey(..)) => "revoked",
         Some(Weakness::NotYetValid(_)) => "not-yet-valid",
         Some(_) => "refused",
     }

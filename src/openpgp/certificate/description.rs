@@ -47,9 +47,9 @@ impl Description {
 
     /// Returns what is wrong with the primary key. If it does not sign, the newest signing subkey
     /// counts instead.
-    pub fn weakness(&self) -> Option<&Weakness> {
-        let weakness = self.keys.first()?.weakness.as_ref()?;
-        if *weakness != Weakness::CannotSign {
+    pub fn weakness(&self) -> Option<Weakness> {
+        let weakness = self.keys.first()?.weakness.clone()?;
+        if weakness != Weakness::CannotSign {
             return Some(weakness);
         }
         if self.can_sign() {
@@ -57,7 +57,7 @@ impl Description {
         }
         let signing = self.keys.iter().filter(|key| key.usage.contains(&"sign"));
         let newest = signing.max_by_key(|key| key.created);
-        newest.and_then(|key| key.weakness.as_ref()).or(Some(weakness))
+        Some(newest.and_then(KeyDescription::weakness_as_subkey).unwrap_or(weakness))
     }
 }
 
@@ -78,6 +78,16 @@ pub struct KeyDescription {
     pub weakness: Option<Weakness>,
     /// Whether it is revoked, expired or not valid yet, for any use.
     pub ended: Option<Weakness>,
+}
+
+impl KeyDescription {
+    /// Returns what keeps the whole key from signing, if this is the subkey that would sign.
+    fn weakness_as_subkey(&self) -> Option<Weakness> {
+        Some(match self.weakness.clone()? {
+            Weakness::Revoked(reason) => Weakness::RevokedSubkey(self.fingerprint.clone(), reason),
+            other => other,
+        })
+    }
 }
 
 impl Certificate {

@@ -138,6 +138,11 @@ fn show(key: &ListedKey, out: &mut Page) -> io::Result<()> {
     }
     match (&key.cannot_sign_because, &primary.problem) {
         (None, _) => writeln!(out, "  valid, can sign now")?,
+        // Only its subkey is.
+        (_, Some(problem)) if primary.status == "revoked" && primary.revoked.is_none() => {
+            out.entry("  ", &format!("cannot sign: {problem}. To make a new subkey:"));
+            out.command(4, &format!("plugsign rotate {}", primary.fingerprint));
+        }
         (_, Some(problem)) => out.entry("  ", &format!("{}: {problem}", primary.status)),
         (Some(why), None) => out.entry("  ", &format!("valid, cannot sign here: {why}")),
     }

@@ -49,7 +49,9 @@ impl Told for NewSubkey {
     fn told(changed: &Changed<NewSubkey>) -> Vec<String> {
         let NewSubkey { subkey, end, before } = &changed.how;
         let key = changed.certificate.fingerprint();
-        let mut lines = vec![format!("The new signing subkey {subkey} signs from now on.")];
+        let until = end.map_or("for ever".into(), |end| format!("until {}", show_time(end)));
+        let mut lines =
+            vec![format!("The new signing subkey {subkey} signs from now on, {until}.")];
         let primary_end = before.keys.first().and_then(|primary| primary.expires);
         if let Some(primary_end) = primary_end
             && end.is_none_or(|end| end > primary_end)

@@ -208,6 +208,89 @@ fn the_life_of_a_key_goes_as_printed() {
     }
 }
 
+/// A release day's folder: an organisation's key, a signed archive, and checksums from elsewhere.
+fn day_of_compromise() -> (Sandbox, String, String) {
+    let sandbox = release();
+    sandbox.must(
+        "plugsign keygen --kind org --name 'Example Org' --email releases@example.org > key
+         plugsign export releases@example.org -a -o release-key.asc
+         plugsign sign dist && sha256sum dist/*.gz > checksums-from-elsewhere
+         mkdir -p before && cp -R dist release-key.asc before",
+    );
+    let listed = sandbox.must("plugsign list --json").json();
+    let key = &listed["keys"][0];
+    let text = |key: &serde_json::Value| key["fingerprint"].as_str().unwrap().to_string();
+    (sandbox, text(key), text(&key["subkeys"][0]))
+}
+
+/// Runs the blocks of a section, and then those of whoever verifies and of a server's
+/// administrator, who both had the former certificate. Returns what the announcement's folder has.
+fn go_through_the_day(title: &str) -> (Sandbox, String, String) {
+    let page = include_str!("../docs/compromise.md");
+    let (sandbox, key, subkey) = day_of_compromise();
+    let secrets = [("PLUGSIGN_PASSPHRASE", PASSPHRASE), ("PLUGSIGN_NEW_PASSPHRASE", CI_PASSPHRASE)];
+    let run = |sandbox: &Sandbox, title: &str| {
+        let found = blocks(section(page, title));
+        assert!(!found.is_empty(), "{title}");
+        for block in found {
+            let command = block.text.replace("SUBKEY", &subkey).replace("KEYS", "\0");
+            let command = command.replace("KEY", &key).replace('\0', "KEYS");
+            let said = sandbox.sh_with(&format!("set -e\n{command}"), &secrets);
+            assert!(said.is_ok(), "{command}\n{}", said.shown());
+        }
+    };
+    run(&sandbox, title);
+    let reader = Sandbox::for_scripts();
+    let from = sandbox.path("").display().to_string();
+    reader.must(&format!(
+        "mkdir -p -m 700 \"$HOME\" && mkdir config && echo '{{}}' > config/config.json
+         cp '{from}'/before/dist/* . && cp '{from}'/before/release-key.asc .
+         plugsign trust add release-key.asc && plugsign verify *.tar.gz
+         plugsign trust add --config config/config.json release-key.asc
+         cp '{from}'/news/* . && plugsign import KEYS"
+    ));
+    // The revocation alone takes back what was signed before.
+    let said = reader.sh("plugsign verify *.tar.gz").exits(1);
+    assert!(said.out().contains("revoked-key"), "{}", said.shown());
+    reader.must(&format!("cp '{from}'/dist/* ."));
+    run(&reader, "Those who verify");
+    run(&reader, "Servers");
+    // The server does not take the former signature any more.
+    reader.must(&format!("cp '{from}'/before/dist/*.sig ."));
+    let ask = "plugsign verify --as-server --config config/config.json *.tar.gz";
+    reader.sh(ask).exits(1);
+    (sandbox, key, subkey)
+}
+
+#[test]
+fn the_day_of_a_leaked_subkey_goes_as_printed() {
+    let (sandbox, key, subkey) = go_through_the_day("A signing subkey");
+    let news = |name: &str| fs::read_to_string(sandbox.path("news").join(name)).unwrap();
+    let told = news("ANNOUNCEMENT.md");
+    for words in [&key, &subkey, "compromised: read from a build log", "Verify again"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(!told.contains("A new release signing key"), "{told}");
+    assert_eq!(news("KEYS").matches("REVOKED on 20").count(), 1, "{}", news("KEYS"));
+    let listed = sandbox.must("plugsign list --json").json();
+    let newest = listed["keys"][0]["subkeys"][1]["fingerprint"].as_str().unwrap();
+    assert!(told.contains(newest), "{told}");
+}
+
+#[test]
+fn the_day_of_a_leaked_key_goes_as_printed() {
+    let (sandbox, key, _) = go_through_the_day("The whole key");
+    let news = |name: &str| fs::read_to_string(sandbox.path("news").join(name)).unwrap();
+    let new = fs::read_to_string(sandbox.path("new-key")).unwrap();
+    let told = news("REVOCATION.md");
+    for words in [&key, new.trim(), "compromised: the laptop with it was stolen", "Verify again"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(!sandbox.path("news/ROTATION.md").exists(), "nobody signs it");
+    // The key and its subkey.
+    assert_eq!(news("KEYS").matches("REVOKED on 20").count(), 2, "{}", news("KEYS"));
+}
+
 #[test]
 fn the_main_job_runs_on_the_example() {
     // The script builds a release; here the program that is tested takes its place.

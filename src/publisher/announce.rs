@@ -1,18 +1,18 @@
 //! What tells the world of a key: KEYS, an announcement, and more.
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::Publisher;
-use super::document::{fill, markdown, name_in, user_id};
+pub use super::announce_texts::{Announcing, KEY_FILE};
+use super::announce_texts::{announcement, keys_file, unfilled, values};
+use super::document::fill;
 use super::export::for_server;
 use super::failure::{Failure, Result};
-use super::keys::{Found, KeyText};
+use super::keys::Found;
 use super::outcome::Outcome;
-use super::show::until;
 use super::signer::Form;
 use super::store::refused;
 use crate::disk::Error;
@@ -25,42 +25,16 @@ use crate::openpgp::hash::ContentHash;
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::Policy;
 use crate::openpgp::query::KeyQuery;
-use crate::openpgp::times::show_time;
 use crate::openpgp::token::is_token_uri;
-use crate::text::{Safe, path_text};
+use crate::text::path_text;
 
-const ANNOUNCEMENT: &str = include_str!("../../templates/announcement.md");
 const SECURITY: &str = include_str!("../../templates/security.md");
 const SERVER_ADMIN: &str = include_str!("../../templates/server-admin.md");
 const ROTATION: &str = include_str!("../../templates/rotation.md");
+const REVOCATION: &str = include_str!("../../templates/revocation.md");
 
 /// Who signed the notice of a new key: it keeps its time when it is good.
 const ROTATION_SIGNATURE: &str = "ROTATION.md.sig";
-
-/// The name of the certificate's file in all documents.
-pub const KEY_FILE: &str = "release-key.asc";
-
-/// What is announced, and how.
-pub struct Announcing {
-    /// The key to announce. Further ones are listed in KEYS too.
-    pub keys: Vec<String>,
-    /// The folder for the documents, if they are written.
-    pub out: Option<PathBuf>,
-    /// Whether documents that are there are replaced.
-    pub force: bool,
-    /// The key whose place it takes, which signs a notice of that.
-    pub replaces: Option<String>,
-    /// Whose key it is, instead of the name in its user ID.
-    pub organisation: Option<String>,
-    /// Where else the fingerprint can be found.
-    pub url: Option<String>,
-    /// The name of a release archive, for the examples.
-    pub artifact: String,
-    /// The text with the former key in it, if there is one beside the home.
-    pub text: Option<KeyText>,
-    /// The date of the documents.
-    pub created: SystemTime,
-}
 
 /// The documents.
 #[derive(Serialize)]
@@ -69,6 +43,10 @@ pub struct Announced {
     pub fingerprint: Fingerprint,
     /// The key whose place it takes.
     pub replaces: Option<Fingerprint>,
+    /// Whether that key is revoked, so that nobody signs the notice.
+    pub replaces_revoked: bool,
+    /// The options without which the documents have something general in a place.
+    pub unfilled: Vec<&'static str>,
     /// The documents, in their order.
     pub documents: Vec<Document>,
     /// The subkeys that servers do not get.
@@ -136,11 +114,14 @@ impl Publisher<'_> {
         let mut documents = vec![
             Document::new("KEYS", keys_file(&certificates, &values, &policy)?),
             Document::new(KEY_FILE, copy.certificate.to_armored()?),
-            Document::new("ANNOUNCEMENT.md", fill(ANNOUNCEMENT, &values)),
+            Document::new("ANNOUNCEMENT.md", announcement(&new, &values, &policy)),
             Document::new("SECURITY.md", fill(SECURITY, &values)),
             Document::new("SERVER-ADMIN.md", fill(SERVER_ADMIN, &values)),
         ];
-        if let Some(former) = &announcing.replaces {
+        let is_revoked = former.as_ref().is_some_and(|former| former.revoked().is_some());
+        if is_revoked {
+            documents.push(Document::new("REVOCATION.md", fill(REVOCATION, &values)));
+        } else if let Some(former) = &announcing.replaces {
             let notice = fill(ROTATION, &values).into_bytes();
             let signer = match signer {
                 Some(signer) => signer,
@@ -159,6 +140,8 @@ impl Publisher<'_> {
         Ok(Announced {
             fingerprint: new.fingerprint(),
             replaces: former.as_ref().map(Certificate::fingerprint),
+            replaces_revoked: is_revoked,
+            unfilled: unfilled(announcing),
             left_out: copy.left_out,
             documents,
         })
@@ -176,8 +159,9 @@ impl Publisher<'_> {
 /// The name of an archive and an address stand in commands and links of the documents.
 fn check(announcing: &Announcing) -> Result<()> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
-    let artifact = &announcing.artifact;
-    if artifact.is_empty() || artifact.starts_with('-') || !artifact.chars().all(is_name) {
+    let is_artifact =
+        |name: &String| !name.is_empty() && !name.starts_with('-') && name.chars().all(is_name);
+    if !announcing.artifact.as_ref().is_none_or(is_artifact) {
         return Err(Failure::Usage("--artifact takes a plain file name".into()));
     }
     // It stands between angle brackets in Markdown, which people paste elsewhere.
@@ -202,69 +186,10 @@ fn add(certificates: &mut Vec<Certificate>, certificate: &Certificate) {
 /// Refuses to tell the world of a key that nobody would accept.
 fn check_usable(certificate: &Certificate, policy: &Policy) -> Result<()> {
     let weakness = certificate.check_signer(policy).err();
-    match weakness.or_else(|| certificate.describe(policy).weakness().cloned()) {
+    match weakness.or_else(|| certificate.describe(policy).weakness()) {
         Some(weakness) => Err(refused(certificate, weakness).into()),
         None => Ok(()),
     }
-}
-
-fn values(
-    new: &Certificate,
-    former: Option<&Certificate>,
-    announcing: &Announcing,
-) -> Vec<(&'static str, String)> {
-    let time = show_time(announcing.created);
-    let date = time.split('T').next().unwrap_or_default().to_string();
-    let shown = user_id(new);
-    let organisation = match &announcing.organisation {
-        Some(name) => Safe::text(name).to_string(),
-        None => name_in(&shown).to_string(),
-    };
-    let second_place = match &announcing.url {
-        Some(url) => format!("<{url}>"),
-        None => "a page of ours that you know already".into(),
-    };
-    let mut values = vec![
-        ("DATE", date),
-        ("ORGANISATION", markdown(&organisation.replace("-----", "- - -"))),
-        ("FINGERPRINT", new.fingerprint().to_string()),
-        ("USER_ID", shown),
-        ("KEY_FILE", KEY_FILE.into()),
-        ("SECOND_PLACE", second_place),
-        ("ARTIFACT", announcing.artifact.clone()),
-    ];
-    if let Some(former) = former {
-        values.push(("OLD_FINGERPRINT", former.fingerprint().to_string()));
-        values.push(("OLD_USER_ID", user_id(former)));
-    }
-    values
-}
-
-/// Writes a KEYS file as Apache's releases have them: text, and a block for each certificate.
-fn keys_file(
-    certificates: &[Certificate],
-    values: &[(&'static str, String)],
-    policy: &Policy,
-) -> Result<String> {
-    const HEAD: &str = "These keys sign releases. Use them with one of:\n\n    COMMAND\n    gpg --import KEYS\n\nCompare the fingerprints with those on {{SECOND_PLACE}}.\n";
-    // Servers read the first block of a file alone, and so it is refused as one to trust.
-    let command = match certificates.len() {
-        1 => "plugsign trust add KEYS",
-        _ => "plugsign verify --key KEYS {{ARTIFACT}}",
-    };
-    let mut text = fill(&HEAD.replace("COMMAND", command), values);
-    for certificate in certificates {
-        let description = certificate.describe(policy);
-        text.push('\n');
-        if let Some(key) = description.keys.first() {
-            let (made, end) = (show_time(key.created), until(key.expires));
-            text.push_str(&format!("pub   {}, made {made}, {end}\n", key.algorithm));
-            text.push_str(&format!("      {}\n", key.fingerprint.grouped()));
-        }
-        text.push_str(&format!("uid   {}\n\n", user_id(certificate)));
-        text.push_str(&String::from_utf8_lossy(&certificate.to_armored()?));
-    }
-    Ok(text)
 }
 
 /// Writes all documents, or none if one of the names is taken by something else.

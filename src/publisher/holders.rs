@@ -60,24 +60,30 @@ impl Holders {
         others.map(|(other, _)| other.clone()).collect()
     }
 
-    /// Adds to a taken name of a server what to do: the file may be an older copy of the key.
+    /// Adds to a taken name what to do: it may be of an older copy of the key, or of a revoked key.
     pub(super) fn advised(
         &self,
         error: disk::Error,
         (name, certificate): (&str, &Certificate),
-        (config, file): (&Path, &Path),
+        (config, file): (Option<&Path>, &Path),
     ) -> Failure {
         if !matches!(error, disk::Error::Exists(_)) {
             return error.into();
         }
-        let held = self.0.get(name).into_iter().flatten();
+        let place = config.map(|config| format!(" --config {}", quoted(config)));
+        let place = place.unwrap_or_default();
+        let held: Vec<&Certificate> = self.0.get(name).into_iter().flatten().collect();
+        let is_all_revoked = !held.is_empty() && held.iter().all(|it| it.revoked().is_some());
         let advice = match held.into_iter().find(|held| is_copy(held, certificate)) {
             Some(held) if held.revoked().is_some() && certificate.revoked().is_none() => {
                 "the server's copy of this key is revoked, and yours is not. Keep it: ask the key's owner".into()
             }
             Some(_) => format!(
-                "the server has another copy of this key. To put yours in its place:\n  plugsign trust add --force --config {} {}",
-                quoted(config),
+                "the server has another copy of this key. To put yours in its place:\n  plugsign trust add --force{place} {}",
+                quoted(file)
+            ),
+            None if is_all_revoked => format!(
+                "the key of that name is revoked. To put yours in its place:\n  plugsign trust add --force{place} {}",
                 quoted(file)
             ),
             None => "it is another key's file, or none. Give yours another name with --name NAME"

@@ -9,19 +9,18 @@ use serde::Serialize;
 use super::Publisher;
 use super::failure::{Failure, Result, one_line};
 use super::outcome::{Outcome, as_path};
-use super::show::{CertificateView, first_user_id, until};
+use super::sheet;
+use super::show::CertificateView;
 use super::store::{check, refused};
 use crate::disk::Error;
 use crate::disk::file::folder_of;
 use crate::disk::permissions::check_writable;
 use crate::disk::write::{Access, Existing, write_new};
 use crate::openpgp::certificate::Certificate;
-use crate::openpgp::certificate::description::Description;
 use crate::openpgp::keygen::{KeyKind, KeyPlan, NewKey, generate};
 use crate::openpgp::policy::Policy;
 use crate::openpgp::secret_key::Passphrase;
-use crate::openpgp::times::show_time;
-use crate::text::{Safe, path_text};
+use crate::text::path_text;
 
 /// A key that was made.
 #[derive(Serialize)]
@@ -101,7 +100,8 @@ impl Publisher<'_> {
         let revocations: Vec<PathBuf> = key.revocations.iter().map(path).collect();
         let description = certificate.describe(&self.policy());
         let is_org = matches!(plan.kind, KeyKind::Organisation { .. });
-        let text = is_org.then(|| summary(&certificate, &description, home.root(), &revocations));
+        let text =
+            is_org.then(|| sheet::sheet(&certificate, &description, home.root(), &revocations));
         if let (Some(path), Some(text)) = (sheet, &text) {
             let access = Access::Public { umask: self.umask };
             if let Err(error) = write_new(path, text.as_bytes(), access, Existing::Keep) {
@@ -135,47 +135,4 @@ impl Publisher<'_> {
         }
         Ok(())
     }
-}
-
-/// Returns the sheet for the safe with an organisation's key: what it is, what to keep where.
-fn summary(
-    certificate: &Certificate,
-    description: &Description,
-    home: &Path,
-    revocations: &[PathBuf],
-) -> String {
-    let fingerprint = certificate.fingerprint();
-    let mut text =
-        format!("Signing key of {}\n\n  {}\n\n", first_user_id(certificate), fingerprint.grouped());
-    for (place, key) in description.keys.iter().enumerate() {
-        let what = if place == 0 { "primary key" } else { "signing subkey" };
-        let end = until(key.expires);
-        text.push_str(&format!(
-            "  {what}: {}, {}, made {}, {end}\n    {}\n",
-            key.algorithm,
-            key.usage.join("+"),
-            show_time(key.created),
-            key.fingerprint.grouped()
-        ));
-    }
-    text.push_str(&format!(
-        "\nKeep where\n\n\
-         With this sheet, off-line, in two places: the primary key, which alone extends, rotates\n\
-         and revokes. Take it off this machine:\n    \
-             plugsign export --offline-primary DIR {fingerprint}\n\
-         In another safe place: its passphrase.\n\
-         In a third: the revocation certificates. Whoever has one can end the key.\n"
-    ));
-    for path in revocations {
-        text.push_str(&format!("    {}\n", Safe::path(path)));
-    }
-    text.push_str(&format!(
-        "On this machine, in {}: the signing subkey, for releases.\n\
-         In the CI's secret store: a copy of that subkey under a passphrase of its own:\n    \
-             plugsign export --ci {fingerprint} -o ci-secret\n\
-         Everywhere: the certificate, which is public:\n    \
-             plugsign export {fingerprint} -a -o release-key.asc\n",
-        Safe::path(home)
-    ));
-    text
 }

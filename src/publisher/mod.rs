@@ -6,6 +6,7 @@
 pub mod accepted;
 pub mod advice;
 pub mod announce;
+mod announce_texts;
 pub mod as_server;
 pub mod ask;
 pub mod change;
@@ -41,6 +42,7 @@ pub mod passphrases;
 pub mod renewal;
 pub mod server_keys;
 pub mod server_settings;
+mod sheet;
 pub mod show;
 pub mod sign;
 mod sign_lists;

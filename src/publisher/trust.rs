@@ -164,11 +164,14 @@ impl Publisher<'_> {
             let result = wanted.read(file, self).and_then(|(bytes, certificate)| {
                 match &mut place {
                     Place::Home(home) => {
-                        home.trust(&self.lock()?, &name, &certificate, existing)?;
+                        let trusted = home.trust(&self.lock()?, &name, &certificate, existing);
+                        trusted.map_err(|error| {
+                            holders.advised(error, (&name, &certificate), (None, file))
+                        })?;
                     }
                     Place::Server(config, change) => {
                         let added = change.add(&name, &bytes, existing).map_err(|error| {
-                            holders.advised(error, (&name, &certificate), (config, file))
+                            holders.advised(error, (&name, &certificate), (Some(*config), file))
                         })?;
                         if added == Added::Unchanged {
                             word = "unchanged";

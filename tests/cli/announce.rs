@@ -175,3 +175,102 @@ fn text_inside_commands_is_plain() {
         sandbox.run(&format!("announce alice {options}")).exits(2);
     }
 }
+
+/// An organisation, its key and its signing subkey.
+fn organisation() -> (Sandbox, String, String) {
+    let sandbox = Sandbox::new();
+    let key = sandbox.keygen("--kind org --name Org --no-passphrase --expires 5y");
+    let listed = sandbox.run("--json list").exits(0).json();
+    let subkey = listed["keys"][0]["subkeys"][0]["fingerprint"].as_str().unwrap().to_string();
+    (sandbox, key, subkey)
+}
+
+fn text(sandbox: &Sandbox, name: &str) -> String {
+    String::from_utf8(sandbox.read(format!("told/{name}"))).unwrap()
+}
+
+#[test]
+fn a_new_subkey_is_no_new_key() {
+    let (sandbox, key, subkey) = organisation();
+    sandbox.run(&format!("announce {key} --out told")).exits(0);
+    assert!(text(&sandbox, "ANNOUNCEMENT.md").starts_with("# A new release signing key\n"));
+    let new = sandbox.run(&format!("rotate {key}")).exits(0).out().trim().to_string();
+    sandbox.run(&format!("announce {key} --out told --force")).exits(0);
+    let told = text(&sandbox, "ANNOUNCEMENT.md");
+    assert!(told.starts_with("# Org signs with a new subkey\n"), "{told}");
+    let fine = format!("    {subkey}\n    its signatures stay good until 20");
+    for words in [&format!("\n    {new}\n"), &format!("\n    {key}\n"), &fine] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(!told.contains("Verify again") && !told.contains("{{"), "{told}");
+    assert!(!text(&sandbox, "KEYS").contains("REVOKED"));
+}
+
+#[test]
+fn an_announcement_says_which_subkey_is_revoked_and_what_to_verify_again() {
+    let (sandbox, key, subkey) = organisation();
+    let revoke = ["revoke", &key, "--subkey", &subkey, "--reason", "compromised"];
+    let revoke = revoke.iter().chain(&["--message", "in a log ----- # [x](y)"]);
+    sandbox.call(revoke).run().exits(0);
+    // Without a new one there is nothing to announce, and it is said what is missing.
+    let said = sandbox.run(&format!("announce {key} --out told")).exits(4);
+    let words = format!("its signing subkey {subkey} is revoked (compromised");
+    assert!(said.err().contains(&words), "{said:?}");
+    assert!(said.err().contains(&format!("plugsign rotate {key}")), "{said:?}");
+    let new = sandbox.run(&format!("rotate {key}")).exits(0).out().trim().to_string();
+    sandbox.run(&format!("announce {key} --out told")).exits(0);
+    let told = text(&sandbox, "ANNOUNCEMENT.md");
+    let revoked = format!("    {subkey}\n    revoked on 20");
+    for words in
+        [revoked.as_str(), "(compromised: in a log - - - # [x](y))", "## Verify again", &new]
+    {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let keys = text(&sandbox, "KEYS");
+    assert_eq!(keys.matches("REVOKED on 20").count(), 1, "{keys}");
+    let other = Sandbox::new();
+    other.write("KEYS", &keys);
+    other.run("import KEYS").exits(0);
+}
+
+#[test]
+fn a_revoked_key_is_replaced_without_its_word() {
+    let (sandbox, old, _) = organisation();
+    let new = sandbox.keygen("--kind org --name Next --no-passphrase");
+    sandbox.call(["revoke", &old, "--reason", "compromised", "--message", "stolen"]).run().exits(0);
+    let announce = format!("announce {new} --replaces {old} --out told");
+    sandbox.run(&announce).exits(0).says(&format!("{old} is revoked, so it does not sign"));
+    let told = text(&sandbox, "REVOCATION.md");
+    for words in [&old, &new, "(compromised: stolen)", "does not sign this notice", "Verify again"]
+    {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(!told.contains("{{"), "{told}");
+    assert!(!sandbox.has("told/ROTATION.md") && !sandbox.has("told/ROTATION.md.sig"));
+    let keys = text(&sandbox, "KEYS");
+    assert_eq!(keys.matches("REVOKED on 20").count(), 2, "{keys}");
+    let json = sandbox.run(&format!("--json {announce}")).exits(0).json();
+    assert_eq!(json["replaces_revoked"], true);
+    // The revoked key itself is not announced, and it is said what is.
+    let said = sandbox.run(&format!("announce {old}")).exits(4);
+    assert!(said.err().contains(&format!("--replaces {old}")), "{said:?}");
+}
+
+#[test]
+fn what_the_documents_lack_is_named() {
+    let sandbox = desk();
+    let said = sandbox.run("announce alice --out told").exits(0);
+    said.says("--url URL").says("--artifact NAME");
+    let json = sandbox.run("--json announce alice").exits(0).json();
+    assert_eq!(json["unfilled"], serde_json::json!(["--url", "--artifact"]));
+    let options = "--url https://example.org --artifact app-1.0.tar.gz";
+    let said = sandbox.run(&format!("announce alice --out full {options}")).exits(0);
+    assert!(!said.err().contains("lack"), "{said:?}");
+    for name in &DOCUMENTS[..4] {
+        let text = String::from_utf8(sandbox.read(format!("full/{name}"))).unwrap();
+        assert!(
+            !text.contains("com.example") && !text.contains("a page of ours"),
+            "{name}: {text}"
+        );
+    }
+}

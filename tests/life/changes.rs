@@ -60,6 +60,62 @@ fn the_summary_has_the_fingerprint_in_groups_and_what_to_keep_where() {
 }
 
 #[test]
+fn the_summary_fits_on_paper_and_says_when_to_renew_and_where_to_sign() {
+    let sandbox = Sandbox::new();
+    let name =
+        "An Organisation With A Very Long Name That Does Not Fit On One Line Of Paper At All";
+    let plan = ["--kind", "org", "--no-passphrase", "--summary", "sheet"];
+    let ends = ["--expires", "2028-03-31", "--subkey-expires", "2027-05-31", "--name", name];
+    sandbox.call(["keygen"].iter().chain(&plan).chain(&ends)).run().exits(0);
+    let sheet = String::from_utf8(sandbox.read("sheet")).unwrap();
+    let home = sandbox.home().display().to_string();
+    for line in sheet.lines() {
+        // Only the home's own path may be as long as it is.
+        assert!(line.chars().count() <= 80 || line.contains(&home), "{line}");
+    }
+    for words in ["The key by 2028-03-01:", "The signing subkey by 2027-05-01:", "signature\n"] {
+        assert!(sheet.contains(words), "{words}: {sheet}");
+    }
+}
+
+#[test]
+fn rotate_says_how_long_the_new_subkey_signs() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    let done = sandbox.run(&format!("rotate {key} --expires 2027-05-31")).exits(0);
+    let new = done.out().trim().to_string();
+    let until = "until 2027-05-31T";
+    done.says(&format!("The new signing subkey {new} signs from now on, {until}"));
+}
+
+#[test]
+fn a_revoked_subkey_is_told_from_a_revoked_key() {
+    let sandbox = Sandbox::new();
+    let key = org(&sandbox);
+    let subkey = subkeys(&sandbox, &key).remove(0);
+    sandbox.write("a.tar", DATA);
+    sandbox.run(&format!("revoke {key} --subkey {subkey} --reason compromised")).exits(0);
+    let words = format!("its signing subkey {subkey} is revoked (compromised)");
+    let rotate = format!("plugsign rotate {key}");
+    for command in ["sign a.tar", &format!("sign -u {subkey}! a.tar")] {
+        let said = sandbox.run(command).exits(4).says(&words).says(&rotate);
+        assert!(said.err().contains("the key itself is not revoked"), "{said:?}");
+    }
+    let listed = sandbox.run("list").exits(0).prints(&words).prints(&rotate);
+    assert!(!listed.out().contains("\n  revoked:"), "{listed:?}");
+    let json = sandbox.run("--json list").exits(0).json();
+    assert_eq!(json["keys"][0]["revoked"], serde_json::Value::Null);
+    sandbox.run("doctor").exits(1).prints(&words).prints(&rotate);
+    sandbox.run(&rotate["plugsign ".len()..]).exits(0);
+    sandbox.run("sign a.tar").exits(0);
+    sandbox.run(&format!("revoke {key} --reason compromised")).exits(0);
+    let said = sandbox.run("sign --force a.tar").exits(4).says("it is revoked (compromised)");
+    assert!(said.err().contains("a revoked key stays revoked"), "{said:?}");
+    let listed = sandbox.run("list").exits(0).prints("\n  revoked: it is revoked");
+    assert!(!listed.out().contains(&rotate), "{listed:?}");
+}
+
+#[test]
 fn the_newest_signing_subkey_is_taken_and_an_exclamation_mark_forces_another() {
     let sandbox = Sandbox::new();
     let key = org(&sandbox);

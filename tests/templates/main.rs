@@ -288,3 +288,43 @@ fn the_commands_that_announce_writes_work() {
         }
     }
 }
+
+/// Runs the commands of a document as its reader does, after these. Those of gpg, if it is there.
+fn read_by_somebody(told: &std::path::Path, name: &str, prepare: &str) {
+    let reader = Sandbox::for_scripts();
+    reader.must(&format!(
+        "mkdir -p -m 700 \"$HOME\" \"$HOME/.gnupg\" config && echo '{{}}' > config/config.json
+         cp '{}'/* . && {prepare}",
+        told.display()
+    ));
+    let commands = commands(&fs::read_to_string(told.join(name)).unwrap());
+    assert!(commands.len() >= 4, "{name}: {commands:?}");
+    let has_gpg = peer("gpg").is_some();
+    for command in commands.iter().filter(|command| has_gpg || !command.starts_with("gpg ")) {
+        let said = reader.sh(command);
+        assert!(said.is_ok(), "{name}: {command}\n{}", said.shown());
+    }
+}
+
+#[test]
+fn the_commands_of_the_day_of_a_compromise_work() {
+    let publisher = plugin();
+    publisher.must(
+        "plugsign keygen --kind org --name 'Example Org' --email releases@example.org >key
+         plugsign export releases@example.org -a -o former.asc
+         subkey=$(plugsign --json list | sed -n 's/.*\"fingerprint\": \"\\(.*\\)\".*/\\1/p' | tail -n 1)
+         plugsign revoke \"$(cat key)\" --subkey \"$subkey\" --reason compromised
+         plugsign rotate \"$(cat key)\"
+         plugsign announce \"$(cat key)\" --out told
+         plugsign sign dist && cp dist/* former.asc told/",
+    );
+    let trust = "plugsign trust add --name release-key.asc former.asc && plugsign trust add --config config/config.json --name release-key.asc former.asc";
+    read_by_somebody(&publisher.path("told"), "ANNOUNCEMENT.md", trust);
+    publisher.must(
+        "plugsign revoke \"$(cat key)\" --reason compromised
+         plugsign keygen --name 'Example Org 2' --email keys@example.org >new
+         plugsign announce \"$(cat new)\" --replaces \"$(cat key)\" --out after
+         plugsign sign -u \"$(cat new)\" --force dist && cp dist/* former.asc after/",
+    );
+    read_by_somebody(&publisher.path("after"), "REVOCATION.md", trust);
+}

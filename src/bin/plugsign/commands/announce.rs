@@ -32,8 +32,8 @@ pub struct Arguments {
     /// Replace existing documents
     #[arg(long, requires = "out")]
     force: bool,
-    /// Also write a notice, signed by OLDKEY, that KEY replaces it. OLDKEY may be in a token:
-    /// 'pkcs11:token=NAME;object=NAME'
+    /// Also write a notice that KEY replaces OLDKEY. OLDKEY signs it, unless it is revoked. It may
+    /// be in a token: 'pkcs11:token=NAME;object=NAME'
     #[arg(long, value_name = "OLDKEY", requires = "out")]
     replaces: Option<String>,
     /// Name this owner, instead of the one in the user ID
@@ -43,8 +43,8 @@ pub struct Arguments {
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// Use this release archive in the examples
-    #[arg(long, value_name = "NAME", default_value = "com.example.plugin-1.2.0.tar.gz")]
-    artifact: String,
+    #[arg(long, value_name = "NAME")]
+    artifact: Option<String>,
     #[command(flatten)]
     token: TokenSource,
     #[command(flatten)]
@@ -86,6 +86,16 @@ impl Words for Announced {
     fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         for subkey in &self.left_out {
             writeln!(talk, "{KEY_FILE} leaves out the subkey {subkey}: servers cannot read it")?;
+        }
+        if let (true, Some(former)) = (self.replaces_revoked, &self.replaces) {
+            writeln!(talk, "{former} is revoked, so it does not sign the notice.")?;
+        }
+        for option in &self.unfilled {
+            let what = match *option {
+                "--url" => "where readers can compare the fingerprint: --url URL",
+                _ => "the name of a release archive for the examples: --artifact NAME",
+            };
+            writeln!(talk, "The documents lack {what}")?;
         }
         Ok(())
     }

@@ -214,10 +214,8 @@ impl ServerKeys {
             && refusal.cause == Cause::UnknownIssuer
             && !unknown.is_empty()
         {
-            let keys = unknown.join(" and ");
-            refusal
-                .words
-                .push_str(&format!(" by any key that is known here. What {keys} says is unknown"));
+            let keys = unknown.join(" and of ");
+            refusal.words.push_str(&format!(" (the answer of {keys} is unknown)"));
         }
         Ok(ServersAnswer { words, verdict })
     }

@@ -30,7 +30,7 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
         Error::UnknownKey(_) | Error::NoSecret(_) => "see which keys there are:\n  plugsign list".into(),
         Error::AmbiguousKey { candidates, query } => {
             let choose = if query.is_empty() { "choose one with -u and" } else { "name one by" };
-            let line = |(key, user_id): &(_, String)| format!("\n  {key}  {}", Safe::text(user_id));
+            let line = |(key, user_id): &(_, String)| format!("\n- {key}  {}", Safe::text(user_id));
             format!("{choose} its fingerprint:{}", candidates.iter().map(line).collect::<String>())
         }
         Error::NamesSubkey { subkey, key } => {
@@ -115,7 +115,7 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
 fn of_token(error: &token::Error) -> Option<String> {
     use token::Error;
     let named = |names: &[String]| -> String {
-        names.iter().map(|name| format!("\n  {}", Safe::text(name))).collect()
+        names.iter().map(|name| format!("\n- {}", Safe::text(name))).collect()
     };
     Some(match error {
         Error::NoProgram(program) if program == P11_KIT => {
@@ -241,12 +241,13 @@ pub(super) fn of_disk(error: &disk::Error) -> Option<String> {
 }
 
 /// Returns advice on one line, for JSON and logs. Advice has a step a line. A line that begins with
-/// two blanks is a command, or one of several things to choose from: foreign text has no line ends,
-/// so it cannot look like one.
+/// two blanks is a command, one that begins with a dash is one of several things to choose from.
+/// Foreign text has no line ends, so it cannot look like either.
 pub fn on_one_line(advice: &str) -> String {
     let (mut line, mut was_command) = (String::new(), false);
     for step in advice.lines() {
-        let is_command = step.starts_with("  ");
+        let item = step.strip_prefix("- ");
+        let is_command = item.is_some() || step.starts_with("  ");
         line.push_str(match (is_command, was_command) {
             _ if line.is_empty() => "",
             (true, true) => ", ",
@@ -254,7 +255,7 @@ pub fn on_one_line(advice: &str) -> String {
             (false, _) if line.ends_with('.') => " ",
             (false, _) => ". ",
         });
-        line.push_str(step.trim_start());
+        line.push_str(item.unwrap_or(step).trim_start());
         was_command = is_command;
     }
     line

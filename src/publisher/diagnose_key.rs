@@ -235,7 +235,8 @@ impl<'a> Subject<'a> {
         for reason in [RevocationReason::Unspecified, RevocationReason::Compromised] {
             let path = home.revocation_path(&key, reason);
             if is_there(&path)? && path.exists() {
-                return Ok(ok(format!("{}; keep a copy elsewhere", Safe::path(&path))));
+                let path = path.strip_prefix(home.root()).unwrap_or(&path);
+                return Ok(ok(format!("{} in the home; keep a copy elsewhere", Safe::path(path))));
             }
         }
         Ok(warn(

@@ -170,7 +170,7 @@ impl Warned {
         }
         let mut words = format!("{} files {}:", files.len(), self.of_many);
         for file in files.iter().take(MOST_NAMED) {
-            words = format!("{words}\n  {}", quoted(file));
+            words = format!("{words}\n- {}", quoted(file));
         }
         if let Some(more @ 1..) = files.len().checked_sub(MOST_NAMED) {
             words = format!("{words}\nand {more} more");

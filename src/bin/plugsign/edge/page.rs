@@ -162,6 +162,10 @@ impl Page {
     pub fn steps(&mut self, lead: &str, advice: &str) {
         let under = columns(lead);
         for (place, step) in advice.lines().enumerate() {
+            if let Some(item) = step.strip_prefix("- ") {
+                self.entry(&format!("{:1$}", "", under + 2), item);
+                continue;
+            }
             match step.strip_prefix("  ") {
                 Some(command) => {
                     if place == 0 && !lead.trim().is_empty() {

@@ -1,5 +1,6 @@
 //! Would a server install these plugin bundles, and could it start them?
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::check_for_server::{self, OnServer, size_words};
 use super::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, Result};
 use super::outcome::{Outcome, as_paths};
 use super::server_keys::{ServerFile, ServerKeys};
-use super::show::{shown_user_id, warn_of_archives};
+use super::show::{Warned, shown_user_id, warn_of_archives};
 use super::watch::Watch;
 use crate::disk;
 use crate::disk::artifact::Artifact;
@@ -296,9 +297,10 @@ const QUICK_TIME: Duration = Duration::from_secs(2);
 /// Warns of plugins that the server would not install, unless looking at them takes too long.
 pub fn warn_of_bundles<'a>(paths: impl Iterator<Item = &'a Path>, watch: &dyn Watch) {
     let start = watch.now();
+    let mut found: BTreeMap<String, Vec<&Path>> = BTreeMap::new();
     for path in paths.filter(|path| path.as_os_str().as_encoded_bytes().ends_with(b".tar.gz")) {
         if watch.now().duration_since(start).is_ok_and(|passed| passed > QUICK_TIME) {
-            return;
+            break;
         }
         let Ok(mut file) = BundleFile::open(path, Links::Follow) else { continue };
         if file.size() > QUICK_SIZE {
@@ -311,10 +313,19 @@ pub fn warn_of_bundles<'a>(paths: impl Iterator<Item = &'a Path>, watch: &dyn Wa
         if let (true, Some(first)) = (bundle.is_plugin, first) {
             let more = match errors.count() {
                 0 => String::new(),
-                more => format!(" (and {more} more: plugsign check)"),
+                more => format!(" (and {more} more)"),
             };
-            let (path, what) = (Safe::path(path), Safe::text(&first.what));
-            watch.warn(&format!("{path}: {what}; {}{more}", first.consequence));
+            let words = format!("{}; {}{more}", Safe::text(&first.what), first.consequence);
+            found.entry(words).or_default().push(path);
+        }
+    }
+    for (words, paths) in found {
+        match paths[..] {
+            [path] => watch.warn(&format!("{}: {words}", Safe::path(path))),
+            _ => {
+                let of_many = format!("have this fault: {words}");
+                Warned { of_one: "", of_many: &of_many }.tell(paths, watch);
+            }
         }
     }
 }

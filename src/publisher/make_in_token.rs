@@ -36,7 +36,7 @@ impl Publisher<'_> {
     /// What the token has against it, or as [`Publisher::make`]. If the certificate cannot be
     /// stored, the failure says how to make it again.
     pub fn make_in_token(&self, plan: &KeyPlan, uri: &str) -> Result<Made> {
-        const KIND: &str = "a token makes a key of --kind sign. For an off-line primary key, make that in a file, then: plugsign rotate KEY --on URI --primary FILE";
+        const KIND: &str = "a token makes a key of --kind sign. For an off-line primary key, make that in a file, then run rotate KEY --on URI --primary FILE";
         let uri = TokenUri::parse(uri)?;
         if plan.kind != KeyKind::Sign {
             return Err(Failure::Usage(KIND.into()));

@@ -150,14 +150,14 @@ pub(super) fn as_texts<S: Serializer>(texts: &[Vec<u8>], serializer: S) -> Resul
 }
 
 /// What is to be warned of, said once of any number of files.
-pub struct Warned {
+pub struct Warned<'a> {
     /// The words behind the name of one file.
-    pub of_one: &'static str,
+    pub of_one: &'a str,
     /// The words behind the number of several.
-    pub of_many: &'static str,
+    pub of_many: &'a str,
 }
 
-impl Warned {
+impl Warned<'_> {
     /// Warns of files, and names the first of them.
     pub fn tell<'a>(&self, files: impl IntoIterator<Item = &'a Path>, watch: &dyn Watch) {
         const MOST_NAMED: usize = 10;
@@ -183,7 +183,7 @@ impl Warned {
 pub(super) fn warn_of_neighbours<'a>(
     release: &Release,
     taken: impl Iterator<Item = &'a Path>,
-    warned: &Warned,
+    warned: &Warned<'_>,
     watch: &dyn Watch,
 ) {
     let found = release.neighbours_of(taken);

@@ -1,7 +1,11 @@
 //! What is said of signers whose signatures do not count.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use super::Publisher;
 use super::claims::claimed;
+use super::show::Warned;
 use super::verified::{Answer, Line};
 use crate::disk::artifact::Artifact;
 use crate::disk::release::Release;
@@ -11,14 +15,26 @@ use crate::text::Safe;
 impl Publisher<'_> {
     /// Says whom the signatures name, where nobody's count.
     pub(super) fn tell_of_claims(&self, release: &Release) {
-        const MOST_NAMED: usize = 5;
+        const MOST_READ: usize = 100;
         let known = self.or_unasked(self.known());
-        for artifact in release.artifacts.iter().take(MOST_NAMED) {
+        let mut said: BTreeMap<String, Vec<&Path>> = BTreeMap::new();
+        for artifact in release.artifacts.iter().take(MOST_READ) {
             let Some(claims) = claimed(artifact, &known) else { continue };
             let Some(signer) = claims.signer() else { continue };
-            let (path, standing) = (Safe::path(&artifact.path), claims.standing());
-            self.watch
-                .warn(&format!("the signature of {path} claims to be by {signer}; {standing}"));
+            let words = format!("by {signer}; {}", claims.standing());
+            said.entry(words).or_default().push(&artifact.path);
+        }
+        for (by, paths) in said {
+            match paths[..] {
+                [path] => {
+                    let path = Safe::path(path);
+                    self.watch.warn(&format!("the signature of {path} claims to be {by}"));
+                }
+                _ => {
+                    let of_many = format!("have signatures that claim to be {by}");
+                    Warned { of_one: "", of_many: &of_many }.tell(paths, self.watch);
+                }
+            }
         }
     }
 

@@ -35,6 +35,49 @@ fn files() -> Vec<(String, String)> {
     found
 }
 
+/// A command in advice stands on a line of its own, behind `\n  `, so that it can be copied.
+#[test]
+fn commands_in_advice_stand_alone() {
+    let commands = [
+        "adduid",
+        "announce",
+        "check",
+        "delete",
+        "doctor",
+        "export",
+        "extend",
+        "import",
+        "inspect",
+        "keygen",
+        "list",
+        "marketplace",
+        "passwd",
+        "refresh",
+        "revoke",
+        "revoke-uid",
+        "rotate",
+        "sign",
+        "trust",
+        "verify",
+    ];
+    let is_command = |behind: &str| {
+        let word = behind.split(|it: char| !it.is_ascii_lowercase() && it != '-').next();
+        word.is_some_and(|word| commands.contains(&word))
+    };
+    let mut faults = Vec::new();
+    for (path, text) in files().iter().filter(|(path, _)| path.starts_with("src/publisher/")) {
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for before in [": plugsign ", "(plugsign ", "then plugsign ", ", plugsign "] {
+                if line.split(before).skip(1).any(is_command) {
+                    faults.push(format!("{path}: {}", line.trim()));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
 #[test]
 fn every_file_keeps_the_rules_of_the_house() {
     let faults: Vec<String> = rules::faults(&files()).iter().map(Fault::shown).collect();

@@ -237,4 +237,11 @@ fn a_repeated_warning_is_said_once_with_the_files() {
         "{said}"
     );
     assert!(said.contains("\n           'dist/app-1.0 notes.doc'\n"), "{said}");
+    for name in ["b", "c", "d", "e", "f", "g"] {
+        sandbox.write(format!("dist/{name}.tar.gz"), DATA);
+    }
+    sandbox.run("sign dist").exits(0);
+    let said = sandbox.run("--home nobodys verify dist").exits(3).err();
+    assert_eq!(said.matches("claim to be by ").count(), 1, "{said}");
+    assert!(said.contains("7 files have signatures that claim") && said.contains("dist/g.tar.gz"));
 }

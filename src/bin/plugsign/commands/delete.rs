@@ -1,12 +1,13 @@
 //! `plugsign delete`
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::Args;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::publisher::change::{Deleted, Doomed};
 use plugsign::publisher::failure::Failure;
-use plugsign::text::Safe;
+use plugsign::text::{Safe, quoted};
 
 use crate::edge::asking::Asking;
 use crate::edge::dialog;
@@ -93,7 +94,7 @@ impl Words for Deleted {
             )?;
         }
         for name in &self.trusted {
-            let name = Safe::text(name);
+            let name = quoted(Path::new(name));
             writeln!(talk, "{fingerprint} stays trusted. To end that:")?;
             talk.command(2, &format!("plugsign trust remove {name}"));
         }

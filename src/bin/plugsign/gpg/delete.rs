@@ -1,11 +1,13 @@
 //! `gpg --delete-keys`, `--delete-secret-keys`, `--delete-secret-and-public-key`
 
+use std::path::Path;
+
 use plugsign::openpgp;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::publisher::advice::on_one_line;
 use plugsign::publisher::change::{Deleted, Doomed};
 use plugsign::publisher::failure::Failure;
-use plugsign::text::Safe;
+use plugsign::text::{Safe, quoted};
 
 use super::session::Session;
 use crate::edge::asking::Asking;
@@ -103,7 +105,7 @@ fn delete(session: &Session, name: &str, halves: Halves) -> Result<bool, Failure
         log.say(&format!("WARNING: this home forgets that {key} is revoked"));
     }
     for name in &deleted.trusted {
-        let name = Safe::text(name);
+        let name = quoted(Path::new(name));
         log.remark(&format!("Note: it stays trusted; to end that: plugsign trust remove {name}"));
     }
     Ok(true)

@@ -22,6 +22,7 @@ use super::signer::{Form, UnlockedSigner};
 pub use super::signing::Destination;
 use super::signing::Signing;
 use crate::disk::Error;
+use crate::disk::artifact::Artifact;
 use crate::disk::checksums::DigestKind;
 use crate::disk::file::{folder_of, with_ending};
 use crate::disk::release::{Release, Selection, is_signature, lists_in};
@@ -114,8 +115,9 @@ impl Publisher<'_> {
         let jobs = request.jobs.unwrap_or_else(threads_that_write);
         let mut files = match request.what {
             What::Paths(..) if is_alone => {
-                let list = |artifact: &_, read: &_| signing.list(artifact, read);
-                listed = for_each(&release.artifacts, jobs, self.watch, list);
+                let list = |artifact: &_, read: &_| Brief::of_listed(signing.list(artifact, read));
+                let briefs = for_each(&release.artifacts, jobs, self.watch, list);
+                listed = whole(&release, briefs, |_| None);
                 Vec::new()
             }
             What::Paths(..) => {
@@ -124,17 +126,7 @@ impl Publisher<'_> {
                     false => Brief::of(signing.sign(artifact, read)),
                 };
                 let signed = for_each(&release.artifacts, jobs, self.watch, sign);
-                let mut files = Vec::with_capacity(signed.len());
-                for (artifact, brief) in release.artifacts.iter().zip(signed) {
-                    match brief {
-                        Brief::One(state) => {
-                            let output = signing.outputs(Some(artifact)).pop().flatten();
-                            files.push(SignedFile::new(&artifact.path, output, Ok(state)));
-                        }
-                        Brief::All(all) => files.extend(all),
-                    }
-                }
-                files
+                whole(&release, signed, |artifact| signing.outputs(Some(artifact)).pop().flatten())
             }
             What::Stream(stream) if request.cleartext => signing.sign_text_stream(stream)?,
             What::Stream(stream) => signing.sign_stream(stream)?,
@@ -297,6 +289,19 @@ impl Publisher<'_> {
         Warned { of_one: "is a signature itself", of_many: "are signatures themselves" }
             .tell(named, self.watch);
     }
+}
+
+/// Returns what became of each artifact. `output` is where its only signature goes.
+fn whole(
+    release: &Release,
+    briefs: Vec<Brief>,
+    output: impl Fn(&Artifact) -> Option<PathBuf>,
+) -> Vec<SignedFile> {
+    let mut files = Vec::with_capacity(briefs.len());
+    for (artifact, brief) in release.artifacts.iter().zip(briefs) {
+        files.extend(brief.whole(&artifact.path, || output(artifact)));
+    }
+    files
 }
 
 /// Makes sure that there is one signature where only one can go.

@@ -99,6 +99,8 @@ pub enum State {
 pub(super) enum Brief {
     /// One signature is where it belongs, and that is all.
     One(State),
+    /// It was hashed for a list of SHA-256 digests.
+    Listed([u8; 32]),
     /// There is more to say.
     All(Vec<SignedFile>),
 }
@@ -110,6 +112,29 @@ impl Brief {
                 Brief::One(*state)
             }
             _ => Brief::All(files),
+        }
+    }
+
+    pub fn of_listed(file: SignedFile) -> Brief {
+        match file.digest.as_deref().map(<[u8; 32]>::try_from) {
+            Some(Ok(digest)) if file.error.is_none() => Brief::Listed(digest),
+            _ => Brief::All(vec![file]),
+        }
+    }
+
+    /// Returns the whole again. `output` is where the signature is.
+    pub fn whole(
+        self,
+        path: &Arc<Path>,
+        output: impl FnOnce() -> Option<PathBuf>,
+    ) -> Vec<SignedFile> {
+        match self {
+            Brief::One(state) => vec![SignedFile::new(path, output(), Ok(state))],
+            Brief::Listed(digest) => {
+                let listed = SignedFile::new(path, None, Ok(State::Listed));
+                vec![SignedFile { digest: Some(Box::new(digest)), ..listed }]
+            }
+            Brief::All(files) => files,
         }
     }
 }

@@ -337,6 +337,7 @@ impl Release {
 
     /// Files that were skipped in one folder, and found in another or named, count as found.
     fn without_doubles(mut self) -> Release {
+        self.artifacts.shrink_to_fit();
         if let Some(Met { places, .. }) = self.met.take() {
             let is_found =
                 |path: &PathBuf| places.contains_key(&(PlainPath(path.as_path().into()), None));

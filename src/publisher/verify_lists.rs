@@ -124,6 +124,9 @@ impl SignedLists {
 
     /// Returns the files that are on the lists and not among these.
     pub fn further<'a>(&self, artifacts: impl Iterator<Item = &'a Path>) -> Vec<Artifact> {
+        if !self.all.iter().any(|list| list.is_whole) {
+            return Vec::new();
+        }
         let known: HashSet<&Path> = artifacts.map(plain).collect();
         let mut further: BTreeMap<PathBuf, Artifact> = BTreeMap::new();
         for list in self.all.iter().filter(|list| list.is_whole) {

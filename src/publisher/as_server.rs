@@ -1,22 +1,19 @@
 //! What the server alone would say, whatever the publisher's policy says.
 
 use std::num::NonZero;
-use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use super::Publisher;
-use super::failure::{Failure, Result};
+use super::failure::Result;
 use super::parallel::for_each;
-use super::server_keys::{KeysWord, ServerFile, ServerKeys, ServersAnswer};
+use super::server_keys::{KeysWord, ServerFile, ServerKeys, ServersAnswer, read_key_file};
 use super::verified::{Answer, By, Line, ServersSigner};
 use crate::disk;
 use crate::disk::artifact::{Artifact, SignatureFile};
-use crate::disk::file::read_small;
 use crate::disk::release::Release;
 use crate::disk::still::Counted;
 use crate::judge::{ask_server, refused};
 use crate::mattermost::server::ServerVerdict;
-use crate::openpgp::key_file::MAX_KEY_FILE;
 use crate::openpgp::verdict::{Bad, Reason};
 
 /// Which server is asked.
@@ -42,13 +39,9 @@ impl Publisher<'_> {
         release: &Release,
         threads: NonZero<usize>,
     ) -> Result<Vec<Line>> {
-        let read = |name: &String| match read_small(Path::new(name), "a key file", MAX_KEY_FILE) {
-            Err(error) if error.is_not_found() => Err(Failure::NoKeyFile(name.clone())),
-            other => Ok(other?.to_vec()),
-        };
         let asked = match server {
             AskedServer::WithKeyFiles => {
-                Asked::Files(keys.iter().map(read).collect::<Result<Vec<_>, _>>()?)
+                Asked::Files(keys.iter().map(|name| read_key_file(name)).collect::<Result<_>>()?)
             }
             AskedServer::Configured(file) => Asked::Server(self.server_keys(file, keys)?),
         };
@@ -75,7 +68,7 @@ fn answer(artifact: &Artifact, asked: &Asked, read: &AtomicU64) -> disk::Result<
             return Ok((Bad::new(Reason::ServerRefuses, words).into(), Vec::new()));
         }
     };
-    let ServersAnswer { words, verdict } = artifact.read_once(|file| {
+    let said = artifact.read_once(|file| {
         let content = Counted { reader: file, count: read };
         match asked {
             Asked::Server(keys) => keys.ask(&signature, content),
@@ -85,10 +78,10 @@ fn answer(artifact: &Artifact, asked: &Asked, read: &AtomicU64) -> disk::Result<
             }),
         }
     })?;
-    let answer = match verdict {
+    let with = said.accepted_by();
+    let answer = match said.verdict {
         ServerVerdict::Accepts { key_id } => {
             let key_id = format!("{key_id:016X}");
-            let with = words.last().map(|word| word.name.clone());
             Answer::Good {
                 signer: By::Server(Box::new(ServersSigner { key_id, with })),
                 also: Box::default(),
@@ -96,5 +89,5 @@ fn answer(artifact: &Artifact, asked: &Asked, read: &AtomicU64) -> disk::Result<
         }
         ServerVerdict::Refuses(refusal) => refused(&refusal).into(),
     };
-    Ok((answer, words))
+    Ok((answer, said.words))
 }

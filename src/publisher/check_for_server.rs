@@ -47,10 +47,7 @@ pub(super) fn ask(
         Beside::Signature(signature) => Some(file.pass(|content| server.ask(&signature, content))?),
         Beside::OnlyArmored | Beside::Nothing => None,
     };
-    let accepted_by = answer.as_ref().and_then(|answer| match answer.verdict {
-        ServerVerdict::Accepts { .. } => Some(answer.words.last()?.name.clone()),
-        ServerVerdict::Refuses(_) => None,
-    });
+    let accepted_by = answer.as_ref().and_then(ServersAnswer::accepted_by);
     if accepted_by.is_none() {
         not_accepted(answer.as_ref(), settings.require_signature, findings);
     }

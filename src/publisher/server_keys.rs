@@ -69,6 +69,17 @@ pub(super) struct ServersAnswer {
     pub(super) verdict: ServerVerdict,
 }
 
+impl ServersAnswer {
+    /// Returns what the key that accepts is called, if a server with a configuration was asked: the
+    /// last one that was tried.
+    pub(super) fn accepted_by(&self) -> Option<String> {
+        match self.verdict {
+            ServerVerdict::Accepts { .. } => Some(self.words.last()?.name.clone()),
+            ServerVerdict::Refuses(_) => None,
+        }
+    }
+}
+
 impl Publisher<'_> {
     /// Reads the keys that a server tries. Key files that are `given` have the numbers of keys that
     /// are built into it. Fails if the configuration cannot be read, or if a file is none of these.
@@ -134,10 +145,7 @@ impl Publisher<'_> {
 
     /// Reads a key file with one certificate in it: a server's own key is no keyring.
     fn one_certificate(&self, name: &str) -> Result<(Fingerprint, Vec<u8>)> {
-        let bytes = match read_small(Path::new(name), "a key file", MAX_KEY_FILE) {
-            Err(error) if error.is_not_found() => return Err(Failure::NoKeyFile(name.into())),
-            bytes => bytes?.to_vec(),
-        };
+        let bytes = read_key_file(name)?;
         match &read_certificates(&bytes, self.budget)?[..] {
             [Ok(certificate)] => Ok((certificate.fingerprint(), bytes)),
             _ => Err(Failure::Usage(format!(
@@ -145,6 +153,15 @@ impl Publisher<'_> {
                 Safe::text(name)
             ))),
         }
+    }
+}
+
+/// Reads a key file that was named for a server, as the server reads it.
+/// Fails with [`Failure::NoKeyFile`] if it is not there.
+pub(super) fn read_key_file(name: &str) -> Result<Vec<u8>> {
+    match read_small(Path::new(name), "a key file", MAX_KEY_FILE) {
+        Err(error) if error.is_not_found() => Err(Failure::NoKeyFile(name.into())),
+        bytes => Ok(bytes?.to_vec()),
     }
 }
 

@@ -93,12 +93,10 @@ fn spread<T: Sync, R: Send + Sync>(
             take(sender.clone());
         }
         drop(sender);
-        while let Err(RecvTimeoutError::Timeout) = receiver.recv_timeout(PULSE) {
-            if let Some(report) = report {
+        if let Some(report) = report {
+            while let Err(RecvTimeoutError::Timeout) = receiver.recv_timeout(PULSE) {
                 report(done.load(Ordering::Relaxed));
             }
-        }
-        if let Some(report) = report {
             report(done.load(Ordering::Relaxed));
         }
     });

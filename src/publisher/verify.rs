@@ -82,11 +82,10 @@ impl Publisher<'_> {
         for path in request.paths {
             let folder = path.with_extension("");
             if folder != *path && folder.is_dir() && is_key_file(path) {
-                let line = lines.iter_mut().find(|line| *line.path == *folder);
                 let is_key = Bad::new(Reason::OrphanSignature, KEY_FILE);
-                line.into_iter().for_each(|line| {
-                    *line = Line::new(&path.as_path().into(), is_key.clone());
-                });
+                if let Some(line) = lines.iter_mut().find(|line| *line.path == *folder) {
+                    *line = Line::new(&path.as_path().into(), is_key);
+                }
             }
         }
         let unreadable = release.unreadable.into_iter();

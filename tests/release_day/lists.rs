@@ -316,3 +316,19 @@ fn a_signed_list_beside_a_named_file_that_cannot_be_read_is_an_error() {
     sandbox.must("rm dist/SHA256SUMS.sig");
     sandbox.must("plugsign verify dist/app-1.0.zip");
 }
+
+#[test]
+fn a_list_under_another_name_or_in_the_folder_above_is_held_against_its_files() {
+    let sandbox = Sandbox::for_scripts();
+    sandbox.acme_key(&["--no-passphrase"]);
+    sandbox.write("up/sub/a-1.zip", b"a");
+    sandbox.must("plugsign sign -q --list-only --checksums up && plugsign verify up");
+    sandbox.write("up/sub/a-1.zip", b"tampered");
+    is_bad(&sandbox, "up", "checksum-mismatch: the signed SHA256SUMS has another file");
+    // Alone it has no list beside it, and no signature.
+    for line in ["up/sub", "up/sub/a-1.zip"] {
+        is_bad(&sandbox, line, "missing-signature");
+    }
+    sandbox.must("cd up && mv SHA256SUMS sha256sums && mv SHA256SUMS.sig sha256sums.sig");
+    is_bad(&sandbox, "up", "checksum-mismatch: the signed sha256sums has another file");
+}

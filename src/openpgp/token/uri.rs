@@ -8,7 +8,7 @@ use crate::text::is_unsafe;
 
 const SCHEME: &str = "pkcs11:";
 
-/// The most characters of a URI.
+/// The most bytes of a URI, as it is read and as it is written.
 const MOST: usize = 4096;
 
 /// Returns whether a KEY names a key in a token.
@@ -73,6 +73,10 @@ impl TokenUri {
         }
         if uri.module_path.is_some() && uri.module_name.is_some() {
             return Err(wrong("module-path and module-name are two names of one thing"));
+        }
+        // Escapes take three bytes for one, and what is written is read again.
+        if uri.to_string().len() > MOST {
+            return Err(wrong("it is too long"));
         }
         Ok(uri)
     }

@@ -16,7 +16,7 @@ const ACTION: &str = include_str!("../../templates/action/action.yml");
 const COMPONENT: &str = include_str!("../../templates/sign/template.yml");
 const SECRET: &str = include_str!("../../keys-example/organisation.secret.asc");
 const ARCHIVE: &str = "dist/com.example.plugin-1.2.0.tar.gz";
-const SOURCES: &str = "cargo install --locked --git https://git.example.org/plugsign.git --rev 0000000000000000000000000000000000000000 plugsign\n";
+const SOURCES: &str = "cargo install --locked --git https://plugsign.invalid/plugsign.git --rev 0000000000000000000000000000000000000000 plugsign\n";
 
 type Inputs<'a> = BTreeMap<&'a str, &'a str>;
 
@@ -118,7 +118,7 @@ fn released(sandbox: &Sandbox) -> String {
             "while [ $# -gt 2 ]; do if [ \"$1\" = -o ]; then out=$2; fi; shift; done
              if [ \"$1\" = -o ]; then out=$2; shift; fi
              for url do :; done
-             cp \"{}/${{url#https://git.example.org/plugsign/releases/download/}}\" \"$out\"",
+             cp \"{}/${{url#https://plugsign.invalid/plugsign/releases/download/}}\" \"$out\"",
             web.display()
         ),
     );

@@ -1,16 +1,21 @@
 #!/bin/sh
-# Builds a release of plugsign into target/dist: a static binary in a tarball, a Debian package,
-# the sources, and signs it all with plugsign itself. See RELEASING.md.
+# Builds a release of plugsign into target/dist: a static binary in a tarball and in an image, a
+# Debian package, the sources, recipes for those who build them, and signs it all with plugsign
+# itself. See RELEASING.md.
 #
-# usage: packaging/release.sh [--key-file FILE --passphrase-file FILE | -u KEY]
-#        the arguments go to `plugsign sign`; without any, it finds the key as it always does
+# usage: packaging/release.sh [--aarch64] [--key-file FILE --passphrase-file FILE | -u KEY]
+#        --aarch64 adds what packaging/aarch64.sh makes
+#        the other arguments go to `plugsign sign`; without any, it finds the key as it always does
 set -eu
 cd "$(dirname "$0")/.."
+with_aarch64=
+if [ "${1:-}" = --aarch64 ]; then
+    with_aarch64=yes
+    shift
+fi
 target_dir=${CARGO_TARGET_DIR:-target}
 triple=$(rustc -vV | sed -n 's/^host: //p')
-version=$(cargo metadata --no-deps --format-version 1 --locked |
-    sed 's/.*"name":"plugsign","version":"\([^"]*\)".*/\1/')
-export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}"
+version=$(packaging/version.sh)
 
 # Static, so that it runs on any Linux of this architecture; it asks neither resolver nor user
 # database. It carries the list of what it was built from, for `cargo audit bin`.
@@ -18,31 +23,43 @@ RUSTFLAGS='-C target-feature=+crt-static' \
     cargo auditable build --release --locked --target "$triple"
 plugsign=$target_dir/$triple/release/plugsign
 
-# What cargo-deb packs, where Cargo.toml says that it is.
-made=target/packaging
-rm -rf "$made" target/dist
-mkdir -p "$made/man" target/dist
-"$plugsign" man --out "$made/man" >/dev/null
-"$plugsign" completions bash > "$made/plugsign.bash"
-"$plugsign" completions zsh > "$made/_plugsign"
-"$plugsign" completions fish > "$made/plugsign.fish"
-"$plugsign" completions powershell > "$made/plugsign.ps1"
+# After the build: C code is compiled anew when this variable changes, and no date is in it.
+export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}"
+rm -rf target/dist
+packaging/pack.sh "$plugsign" "$triple" target/dist
+
+# What else cargo-deb packs, where Cargo.toml says that it is.
+gzip -9n < CHANGELOG.md > target/dist.parts/changelog.gz
+cat > target/dist.parts/debian-changelog <<END
+plugsign ($version-1) unstable; urgency=medium
+
+  * Release $version. changelog.gz, beside this file, has what changed.
+
+ -- The plugsign developers <dev@plugsign.invalid>  $(LC_ALL=C date -u -d "@$SOURCE_DATE_EPOCH" -R)
+END
 cargo deb --no-build --no-strip --locked --target "$triple" --output target/dist/ >/dev/null
 
-name=plugsign-$version-$triple
-mkdir "$made/$name"
-cp "$plugsign" README.md CHANGELOG.md SECURITY.md LICENSE-APACHE LICENSE-MIT "$made/$name/"
-cp -R "$made/man" docs templates "$made/$name/"
-mkdir "$made/$name/completions"
-cp "$made/plugsign.bash" "$made/_plugsign" "$made/plugsign.fish" "$made/plugsign.ps1" \
-    "$made/$name/completions/"
-tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
-    -C "$made" -cf - "$name" | gzip -n > "target/dist/$name.tar.gz"
-git archive --format=tar --prefix="plugsign-$version/" HEAD | gzip -n \
-    > "target/dist/plugsign-$version.tar.gz"
+packaging/image.sh "$plugsign" "$triple" target/dist
+
+# The sources, and the recipes that build them, with their checksum.
+sources=target/dist/plugsign-$version.tar.gz
+git archive --format=tar --prefix="plugsign-$version/" HEAD | gzip -n > "$sources"
+sha256=$(sha256sum "$sources" | cut -d ' ' -f 1)
+for recipe in plugsign.rb aur/PKGBUILD; do
+    sed "s/0\{64\}/$sha256/" "packaging/$recipe" > "target/dist/${recipe##*/}"
+done
 
 # The software bill of materials is what the binary says of itself.
 auditable2cdx "$plugsign" > "target/dist/plugsign-$version.cdx.json"
 
-"$plugsign" sign --checksums --include '*.tar.gz' --include '*.deb' --include '*.cdx.json' \
-    "$@" target/dist
+if [ -n "$with_aarch64" ]; then
+    packaging/aarch64.sh
+    # It names what it misses, and then the release is not whole.
+    [ -e "target/dist/plugsign-$version-aarch64-unknown-linux-gnu.tar.gz" ]
+fi
+
+"$plugsign" sign --checksums --include '*.tar.gz' --include '*.oci.tar' --include '*.deb' \
+    --include '*.cdx.json' --include plugsign.rb --include PKGBUILD "$@" target/dist
+if grep -q '^repository = "https://plugsign.invalid' Cargo.toml; then
+    echo 'Do not publish this: packaging/fill.sh has not written the address of the repository.'
+fi

@@ -22,7 +22,7 @@ need qemu-aarch64 qemu-user
 # The standard library: rustup's, if it is there, or else Debian's with the compiler that it fits.
 has_std() { [ -n "$(find "$1" -name 'libstd-*.rlib' 2>/dev/null)" ]; }
 cargo=cargo
-flags='-C target-feature=+crt-static'
+flags='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"'
 if ! has_std "$(rustc --print target-libdir --target "$triple")"; then
     need /usr/bin/cargo 'cargo-web and rustc-web'
     version=$(dpkg-query --show --showformat '${Version}' rustc-web 2>/dev/null || true)

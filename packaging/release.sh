@@ -18,8 +18,10 @@ triple=$(rustc -vV | sed -n 's/^host: //p')
 version=$(packaging/version.sh)
 
 # Static, so that it runs on any Linux of this architecture; it asks neither resolver nor user
-# database. It carries the list of what it was built from, for `cargo audit bin`.
-RUSTFLAGS='-C target-feature=+crt-static' \
+# database. Random numbers come from the kernel's call: the crates that ask for them look for it in a
+# shared library, and would read /dev/urandom, which a bare chroot does not have. It carries the list
+# of what it was built from, for `cargo audit bin`.
+RUSTFLAGS='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"' \
     cargo auditable build --release --locked --target "$triple"
 plugsign=$target_dir/$triple/release/plugsign
 

@@ -6,42 +6,44 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Component, Path};
 
-use rustix::fs::OFlags;
-use rustix::io::Errno;
+use rustix::fs::{Mode, OFlags, openat};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::system::{THROUGH, open_beneath};
 
 /// Opens what a walk of `root` found at `path`, for reading and only through folders. The root
 /// itself may be a link.
 pub(super) fn open(root: &Path, path: &Path, flags: OFlags) -> io::Result<File> {
     let name = path.strip_prefix(root).map_err(|_| io::Error::from(Errno::XDEV))?;
     let name = if name.as_os_str().is_empty() { Path::new(".") } else { name };
-    #[cfg(target_os = "linux")]
-    match open_in_one_call(root, name, flags) {
-        // Kernels before 5.6, and containers that block newer calls.
-        Err(Errno::NOSYS | Errno::PERM) => {}
-        opened => return Ok(opened?),
+    let root = OpenOptions::new().read(true).custom_flags(THROUGH.bits() as i32).open(root)?;
+    match open_beneath(&root, name, flags) {
+        Some(opened) => Ok(opened?),
+        None => open_step_by_step(root, name, flags),
     }
-    open_compared(root, name, path, flags)
 }
 
-#[cfg(target_os = "linux")]
-fn open_in_one_call(root: &Path, name: &Path, flags: OFlags) -> Result<File, Errno> {
-    use rustix::fs::{Mode, ResolveFlags, open, openat2};
-    let folder = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = rustix::io::retry_on_intr(|| open(root, folder, Mode::empty()))?;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    let open = || openat2(&root, name, flags, Mode::empty(), resolve);
-    rustix::io::retry_on_intr(open).map(File::from)
-}
-
-/// The same in two steps, for systems that cannot do it in one. There is a moment between them.
-fn open_compared(root: &Path, name: &Path, path: &Path, flags: OFlags) -> io::Result<File> {
-    if path.canonicalize()? != root.canonicalize()?.join(name) {
-        return Err(Errno::LOOP.into());
+/// The same for systems that cannot do it in one call: each folder on the way is held open.
+fn open_step_by_step(root: File, name: &Path, flags: OFlags) -> io::Result<File> {
+    let open = |folder: &File, part: &Path, flags: OFlags| {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        retry_on_intr(|| openat(folder, part, flags, Mode::empty())).map(File::from)
+    };
+    let mut folder = root;
+    let mut parts = name.components().peekable();
+    while let Some(part) = parts.next() {
+        if !matches!(part, Component::Normal(_) | Component::CurDir) {
+            return Err(Errno::XDEV.into());
+        }
+        let part = Path::new(part.as_os_str());
+        if parts.peek().is_none() {
+            return Ok(open(&folder, part, flags)?);
+        }
+        folder = open(&folder, part, THROUGH)?;
     }
-    let flags = flags | OFlags::NOFOLLOW;
-    OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
+    Err(Errno::NOENT.into())
 }
 
 /// Opens a folder that a walk of `root` found, only through folders.
@@ -63,16 +65,18 @@ mod tests {
         std::fs::write(path("outside/a"), "a").unwrap();
         std::os::unix::fs::symlink("../outside", path("root/link")).unwrap();
         std::os::unix::fs::symlink("root", path("latest")).unwrap();
+        let held = |folder: &Path| File::open(folder).unwrap();
         for root in ["root", "latest"] {
             let root = path(root);
             let way = |name: &str| {
                 let (name, file) = (Path::new(name), root.join(name));
                 let one = open(&root, &file, OFlags::CLOEXEC).is_ok();
-                let two = open_compared(&root, name, &file, OFlags::CLOEXEC).is_ok();
+                let two = open_step_by_step(held(&root), name, OFlags::CLOEXEC).is_ok();
                 assert_eq!(one, two, "{file:?}");
                 one
             };
-            assert!(way("sub/a") && !way("link/a") && !way("missing"));
+            assert!(way("sub/a") && !way("link/a") && !way("missing") && !way("sub/b"));
+            assert!(!way("link") && !way("sub/../../outside/a"));
             assert!(open_folder(&root, &root).is_ok());
             assert!(open_folder(&root, &root.join("sub")).is_ok());
             assert!(open_folder(&root, &root.join("link")).is_err());

@@ -2,10 +2,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{FileType, OFlags, RawMode, Stat};
 use zeroize::Zeroizing;
 
 use super::beneath;
@@ -34,9 +34,9 @@ pub fn open_regular(path: &Path, links: Links<'_>) -> Result<(File, fs::Metadata
         Links::Refuse => open(flags | OFlags::NOFOLLOW),
         Links::RefuseBeneath(root) => beneath::open(root, path, flags),
     };
-    regular(opened, path, links == Links::Follow, |through_links| match through_links {
-        true => fs::metadata(path),
-        false => fs::symlink_metadata(path),
+    regular(opened, path, links == Links::Follow, |through_links| {
+        let metadata = if through_links { fs::metadata(path) } else { fs::symlink_metadata(path) };
+        Ok(Facts::from(&metadata?))
     })
 }
 
@@ -46,35 +46,20 @@ pub(super) fn regular(
     opened: io::Result<File>,
     path: &Path,
     follows_links: bool,
-    look: impl Fn(bool) -> io::Result<fs::Metadata>,
+    look: impl Fn(bool) -> io::Result<Facts>,
 ) -> Result<(File, fs::Metadata)> {
     let not_a_file = |kind| Error::NotAFile { path: path.to_owned(), kind };
-    let is_link = || look(false).is_ok_and(|metadata| metadata.is_symlink());
+    let is_link = || look(false).is_ok_and(|facts| facts.kind() == FileType::Symlink);
     let file = opened.map_err(|error| match look(true) {
         _ if !follows_links && is_link() => not_a_file("a link"),
         // A socket cannot be opened at all.
-        Ok(metadata) if !metadata.is_file() => not_a_file(kind(&metadata)),
+        Ok(facts) if !facts.is_file() => not_a_file(facts.words()),
         _ => Error::io("read", path)(error),
     })?;
     let metadata = file.metadata().map_err(Error::io("read", path))?;
     match metadata.is_file() {
         true => Ok((file, metadata)),
-        false => Err(not_a_file(kind(&metadata))),
-    }
-}
-
-pub(super) fn kind(metadata: &fs::Metadata) -> &'static str {
-    let file_type = metadata.file_type();
-    if file_type.is_dir() {
-        "a folder"
-    } else if file_type.is_fifo() {
-        "a FIFO"
-    } else if file_type.is_socket() {
-        "a socket"
-    } else if file_type.is_block_device() || file_type.is_char_device() {
-        "a device"
-    } else {
-        "something else"
+        false => Err(not_a_file(Facts::from(&metadata).words())),
     }
 }
 
@@ -162,7 +147,7 @@ pub fn is_there(path: &Path) -> Result<bool> {
 }
 
 /// What must not change about a file while it is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
     inode: u64,
@@ -173,13 +158,75 @@ pub struct Stamp {
 
 impl From<&fs::Metadata> for Stamp {
     fn from(metadata: &fs::Metadata) -> Stamp {
-        Stamp {
+        Facts::from(metadata).stamp
+    }
+}
+
+/// What the system says of a file, without opening it or through an open one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// With the bits of its kind.
+    pub mode: u32,
+    pub user: u32,
+    pub group: u32,
+    pub stamp: Stamp,
+}
+
+impl Facts {
+    /// Returns which file it is, whatever its names.
+    pub fn identity(&self) -> (u64, u64) {
+        (self.stamp.device, self.stamp.inode)
+    }
+
+    pub fn kind(&self) -> FileType {
+        FileType::from_raw_mode(self.mode as RawMode)
+    }
+
+    pub fn is_file(&self) -> bool {
+        self.kind() == FileType::RegularFile
+    }
+
+    pub fn is_folder(&self) -> bool {
+        self.kind() == FileType::Directory
+    }
+
+    /// Names what is no regular file.
+    pub fn words(&self) -> &'static str {
+        match self.kind() {
+            FileType::Directory => "a folder",
+            FileType::Fifo => "a FIFO",
+            FileType::Socket => "a socket",
+            FileType::BlockDevice | FileType::CharacterDevice => "a device",
+            _ => "something else",
+        }
+    }
+}
+
+impl From<&fs::Metadata> for Facts {
+    fn from(metadata: &fs::Metadata) -> Facts {
+        let stamp = Stamp {
             device: metadata.dev(),
             inode: metadata.ino(),
             length: metadata.len(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
+        };
+        Facts { mode: metadata.mode(), user: metadata.uid(), group: metadata.gid(), stamp }
+    }
+}
+
+impl From<&Stat> for Facts {
+    // The numbers have other widths on each system.
+    #[allow(clippy::unnecessary_cast)]
+    fn from(stat: &Stat) -> Facts {
+        let stamp = Stamp {
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            length: stat.st_size as u64,
+            modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        };
+        Facts { mode: stat.st_mode as u32, user: stat.st_uid, group: stat.st_gid, stamp }
     }
 }
 

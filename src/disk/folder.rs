@@ -8,10 +8,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, statat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::file::{folder_of, regular};
+use super::file::{Facts, folder_of, regular};
+use super::system::{THROUGH, sync};
 use crate::disk::error::{Error, Result};
 
 /// A folder that is held open.
@@ -32,7 +33,7 @@ impl Folder {
 
     /// Opens the folder that a path's last component is in, only to examine files in it.
     pub(super) fn to_look_in(path: &Path) -> Result<Folder> {
-        Folder::open(folder_of(path), LOOK).map_err(Error::io("read", path))
+        Folder::open(folder_of(path), THROUGH).map_err(Error::io("read", path))
     }
 
     fn open(folder: &Path, flags: OFlags) -> io::Result<Folder> {
@@ -75,16 +76,16 @@ impl Folder {
     }
 
     /// Examines what has this name, which may be a path that starts in this folder.
-    pub(super) fn look(&self, name: &Path, through_links: bool) -> io::Result<Metadata> {
-        let follow = if through_links { OFlags::empty() } else { OFlags::NOFOLLOW };
-        self.open_name(name, LOOK | follow)?.metadata()
+    pub(super) fn look(&self, name: &Path, through_links: bool) -> io::Result<Facts> {
+        let flags = if through_links { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+        Ok(Facts::from(&statat(&self.0, name, flags)?))
     }
 
     /// Returns what has a name, without following links. What cannot be examined is an error,
     /// because it may be there.
-    pub(crate) fn metadata(&self, path: &Path) -> Result<Option<Metadata>> {
+    pub(crate) fn facts(&self, path: &Path) -> Result<Option<Facts>> {
         match self.look(name_of(path), false) {
-            Ok(metadata) => Ok(Some(metadata)),
+            Ok(facts) => Ok(Some(facts)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("read", path)(error)),
         }
@@ -110,17 +111,52 @@ impl Folder {
 
     /// Makes the names in it durable, that of `path` among them.
     pub(crate) fn sync(&self, path: &Path) -> Result<()> {
-        self.0.sync_all().map_err(Error::io("sync", folder_of(path)))
+        sync(&self.0).map_err(Error::io("sync", folder_of(path)))
     }
 }
-
-/// Opens a descriptor that only tells what something is. It neither reads nor waits.
-#[cfg(target_os = "linux")]
-const LOOK: OFlags = OFlags::PATH;
-#[cfg(not(target_os = "linux"))]
-const LOOK: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
 /// Returns the last component of a path.
 pub(super) fn name_of(path: &Path) -> &Path {
     Path::new(path.file_name().unwrap_or(OsStr::new(".")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn a_look_opens_nothing_and_says_what_the_system_says() {
+        let there = tempfile::tempdir().unwrap();
+        let path = |name: &str| there.path().join(name);
+        fs::write(path("file"), "content").unwrap();
+        // Opening it for reading would fail.
+        let _socket = UnixListener::bind(path("socket")).unwrap();
+        symlink("file", path("link")).unwrap();
+        symlink("nowhere", path("dangling")).unwrap();
+        symlink("/dev/null", path("device")).unwrap();
+        let folder = Folder::to_look_in(&path("file")).unwrap();
+        for (name, words) in [
+            ("file", "something else"),
+            (".", "a folder"),
+            ("socket", "a socket"),
+            ("link", "something else"),
+            ("device", "a device"),
+        ] {
+            let through = folder.look(Path::new(name), true).unwrap();
+            assert_eq!(through, Facts::from(&fs::metadata(path(name)).unwrap()), "{name}");
+            let link = folder.look(Path::new(name), false).unwrap();
+            assert_eq!(link, Facts::from(&fs::symlink_metadata(path(name)).unwrap()), "{name}");
+            assert_eq!(through.words(), words, "{name}");
+        }
+        let is_missing = |name| {
+            let looked = folder.look(Path::new(name), true);
+            matches!(looked, Err(error) if error.kind() == io::ErrorKind::NotFound)
+        };
+        assert!(is_missing("dangling") && is_missing("nowhere"));
+        assert!(folder.facts(&path("dangling")).unwrap().is_some());
+        assert!(folder.facts(&path("nowhere")).unwrap().is_none());
+    }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
-use super::file::{folder_of, kind};
+use super::file::{Facts, folder_of};
 use super::folder::{Folder, name_of};
 use super::temporary::{Registered, is_named};
 use crate::disk::error::{Error, Result};
@@ -99,7 +99,8 @@ fn try_lock(folder: &Folder, path: &Path) -> Result<Option<FolderLock>> {
     .map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() {
-        return Err(Error::NotAFile { path: path.to_owned(), kind: kind(&metadata) });
+        let kind = Facts::from(&metadata).words();
+        return Err(Error::NotAFile { path: path.to_owned(), kind });
     }
     try_take(&file, path, folder_of(path))?;
     // The last holder has removed it, and the next one may have made another.

@@ -28,6 +28,7 @@ pub mod server_config;
 pub mod shelf;
 #[doc(hidden)]
 pub mod still;
+mod system;
 mod temporary;
 pub mod token_server;
 #[doc(hidden)]

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 
 use super::file::folder_of;
 use super::folder::{Folder, name_of};
+use super::system::THROUGH;
 use crate::disk::error::{Error, Result};
 
 /// As many links as Linux follows.
@@ -81,7 +82,7 @@ impl Reach {
     fn enter(&mut self, part: &OsStr) -> io::Result<()> {
         self.folder = match part.as_bytes() {
             b"/" => open_start("/")?,
-            _ => Folder::new(self.folder.open_name(Path::new(part), STEP | OFlags::NOFOLLOW)?),
+            _ => Folder::new(self.folder.open_name(Path::new(part), THROUGH | OFlags::NOFOLLOW)?),
         };
         let metadata = self.folder.file().metadata()?;
         match self.guide {
@@ -100,15 +101,15 @@ impl Reach {
         // Others may have moved a trusted link in a folder that they can write to. This matters for
         // root. For other users a shared group is normal.
         let is_safe = !is_wide || folder.mode() & 0o1000 != 0 || us != 0;
-        if is_trusted(folder.uid()) && is_trusted(link.uid()) && is_safe {
+        if is_trusted(folder.uid()) && is_trusted(link.user) && is_safe {
             return Ok(());
         }
-        let is_one = link.uid() == folder.uid() && self.guide.is_none();
+        let is_one = link.user == folder.uid() && self.guide.is_none();
         // The link's target starts in this folder, so its maker must be able to enter it.
-        if !(self.guide == Some(link.uid()) || is_one) || !lets(&folder, link.uid(), 0o1) {
+        if !(self.guide == Some(link.user) || is_one) || !lets(&folder, link.user, 0o1) {
             return Err(foreign());
         }
-        self.guide = Some(link.uid());
+        self.guide = Some(link.user);
         Ok(())
     }
 
@@ -133,14 +134,8 @@ fn lets(folder: &std::fs::Metadata, user: u32, bits: u32) -> bool {
     given & bits == bits
 }
 
-/// A folder on the way, opened to go through.
-#[cfg(target_os = "linux")]
-const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
-#[cfg(not(target_os = "linux"))]
-const STEP: OFlags = OFlags::DIRECTORY;
-
 fn open_start(folder: &str) -> io::Result<Folder> {
-    let opened = OpenOptions::new().read(true).custom_flags(STEP.bits() as i32).open(folder);
+    let opened = OpenOptions::new().read(true).custom_flags(THROUGH.bits() as i32).open(folder);
     opened.map(Folder::new)
 }
 

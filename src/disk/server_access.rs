@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use super::file::Facts;
 use super::folder::Folder;
 use super::write::{Access, Existing};
 use crate::disk::error::{Error, Result};
@@ -36,19 +37,19 @@ impl ConfigAccess {
     }
 
     /// Returns whether the users who may be the server can read this file too.
-    pub(super) fn reaches(&self, file: &Metadata) -> bool {
-        let is_group = file.gid() == self.group;
+    pub(super) fn reaches(&self, file: &Facts) -> bool {
+        let is_group = file.group == self.group;
         let bit = match self.user {
             // Root can read everything, but the server need not run as root.
             0 if self.mode & 0o004 != 0 => 0o004,
             0 if self.mode & 0o040 != 0 && is_group => 0o044,
             0 if self.mode & 0o040 != 0 => 0o004,
             0 => return true,
-            user if file.uid() == user => 0o400,
+            user if file.user == user => 0o400,
             _ if is_group => 0o040,
             _ => 0o004,
         };
-        file.mode() & bit != 0
+        file.mode & bit != 0
     }
 
     /// Writes a key file. If the server runs as the owner, only the owner can read it. Otherwise

@@ -6,13 +6,12 @@
 use std::collections::HashSet;
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::file::{Stamp, folder_of, read_opened, with_ending};
+use super::file::{Facts, Stamp, folder_of, read_opened, with_ending};
 use super::folder::{Folder, name_of};
 use super::home::check_name;
 use super::lock::{FolderLock, lock};
@@ -90,9 +89,9 @@ impl ServerConfig {
         let mut left = MAX_KEY_FILES;
         self.config.key_files().into_iter().map(move |name| {
             let path = self.key_path(name);
-            let metadata = self.folder.look(Path::new(name), true);
-            let is_readable = metadata.as_ref().is_ok_and(|found| self.access.reaches(found));
-            let identity = metadata.ok().map(|metadata| (metadata.dev(), metadata.ino()));
+            let facts = self.folder.look(Path::new(name), true);
+            let is_readable = facts.as_ref().is_ok_and(|found| self.access.reaches(found));
+            let identity = facts.ok().map(|facts| facts.identity());
             let file = match identity.is_some_and(|identity| !seen.insert(identity)) {
                 true => Ok(KeyBytes::Repeated),
                 false => {
@@ -201,12 +200,11 @@ impl Change {
         self.check_saml(name)?;
         let edited = self.edited.with_key_file(name).map_err(|why| bad(&self.server.path, why))?;
         let path = self.server.key_path(name);
-        let is_there = self.server.folder.metadata(&path)?.is_some();
+        let is_there = self.server.folder.facts(&path)?.is_some();
         let there = self.key_file(&path);
         let is_same = there.as_ref().is_ok_and(|(_, there)| **there == *bytes);
         let is_listed = self.edited.key_files().contains(&name);
-        let is_fit =
-            is_same && there.is_ok_and(|(metadata, _)| self.server.access.reaches(&metadata));
+        let is_fit = is_same && there.is_ok_and(|(facts, _)| self.server.access.reaches(&facts));
         if !is_fit {
             if is_there && !is_same && existing == Existing::Keep {
                 return Err(Error::Exists(path));
@@ -243,14 +241,14 @@ impl Change {
         let edited = self.edited.without_key_file(&entry);
         let edited = edited.map_err(|why| bad(&self.server.path, why))?;
         // What can fail comes before the list changes. So a refused name stays listed.
-        let metadata = match self.server.folder.look(Path::new(&entry), false) {
+        let facts = match self.server.folder.look(Path::new(&entry), false) {
             Err(error) if is_missing(&error) => None,
             looked => Some(looked.map_err(Error::io("read", &path))?),
         };
         self.edited = edited;
-        let outcome = match metadata {
+        let outcome = match facts {
             None => Removed::FileMissing,
-            Some(metadata) if is_beside && !metadata.is_dir() && !self.is_own(&entry) => {
+            Some(facts) if is_beside && !facts.is_folder() && !self.is_own(&entry) => {
                 self.doomed.push(path);
                 Removed::WithFile
             }
@@ -302,8 +300,8 @@ impl Change {
         let backup = backup_path(path);
         let before = self.server.config.text().as_bytes();
         access.write_configuration(&self.server.folder, &backup, before)?;
-        let now = folder.metadata(real)?;
-        if now.as_ref().map(Stamp::from) != Some(self.server.stamp) {
+        let now = folder.facts(real)?;
+        if now.map(|facts| facts.stamp) != Some(self.server.stamp) {
             return Err(Error::Changed(path.clone()));
         }
         access.write_configuration(folder, real, self.edited.text().as_bytes())?;
@@ -320,11 +318,12 @@ impl Change {
     }
 
     /// Reads an existing key file, through links that may be followed.
-    fn key_file(&self, path: &Path) -> Result<(Metadata, Zeroizing<Vec<u8>>)> {
+    fn key_file(&self, path: &Path) -> Result<(Facts, Zeroizing<Vec<u8>>)> {
         let (folder, path) = self.place.file(path)?;
         let (file, metadata) = folder.open_regular(&path)?;
-        let bytes = read_opened((file, metadata.clone()), &path, "a key file", MAX_KEY_FILE)?;
-        Ok((metadata, bytes))
+        let facts = Facts::from(&metadata);
+        let bytes = read_opened((file, metadata), &path, "a key file", MAX_KEY_FILE)?;
+        Ok((facts, bytes))
     }
 
     /// Returns whether a file holds certificates and nothing else.

@@ -15,15 +15,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{AtFlags, Mode, OFlags, linkat, openat, renameat, unlinkat};
-
-#[cfg(any(target_os = "linux", target_os = "macos"))]
-use rustix::fs::{RenameFlags, renameat_with};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::fs::{AtFlags, OFlags, linkat, renameat, unlinkat};
+use rustix::io::Errno;
 
 use super::access::{Access, Existing};
 use super::error::{Error, Result};
+use super::file::Facts;
 use super::folder::Folder;
+use super::system;
 
 /// How many commands may write one file at once before names are random.
 const SLOTS: usize = 32;
@@ -72,7 +71,7 @@ pub(super) struct Temporary<'a> {
 impl Temporary<'_> {
     /// Creates the temporary file for a file of this name, without a name if possible.
     pub(super) fn create<'a>(folder: &'a Folder, name: &OsStr) -> io::Result<Temporary<'a>> {
-        match create_nameless(folder) {
+        match system::create_nameless(folder.file()) {
             Some(file) => Ok(Temporary { folder, file, name: None }),
             None => Temporary::create_named(folder, name),
         }
@@ -91,11 +90,12 @@ impl Temporary<'_> {
     }
 
     /// Returns whether the file got its mode, and this user or root as its owner. On file systems
-    /// without modes, or mounted for another user, it does not.
+    /// without modes or owners, or mounted for another user, it does not.
     pub(super) fn is_private(&self) -> io::Result<bool> {
         let metadata = self.file.metadata()?;
         let owners = [0, rustix::process::geteuid().as_raw()];
-        Ok(metadata.mode() & 0o077 == 0 && owners.contains(&metadata.uid()))
+        let is_ours = metadata.mode() & 0o077 == 0 && owners.contains(&metadata.uid());
+        Ok(is_ours && system::keeps_owners(&self.file)?)
     }
 
     pub(super) fn fill(&self, bytes: &[u8], access: Access) -> io::Result<()> {
@@ -115,18 +115,19 @@ impl Temporary<'_> {
                 (set, _) => set?,
             }
         }
-        file.sync_all()
+        system::sync(file)
     }
 
     fn place(mut self, name: &OsStr, existing: Existing) -> io::Result<()> {
         let folder = self.folder;
         if self.name.is_none() && existing == Existing::Keep {
-            return link_nameless(&self.file, folder, name);
+            return system::link_nameless(&self.file, folder.file(), name);
         }
         let registered = match self.name.take() {
             Some(registered) => registered,
             None if take_lock(&self.file) => {
-                claim(folder, name, |slot| link_nameless(&self.file, folder, slot))?.1
+                let link = |slot: &OsStr| system::link_nameless(&self.file, folder.file(), slot);
+                claim(folder, name, link)?.1
             }
             None => return Err(io::ErrorKind::WouldBlock.into()),
         };
@@ -135,27 +136,6 @@ impl Temporary<'_> {
             Existing::Replace => renameat(folder.file(), from, folder.file(), name),
         })?)
     }
-}
-
-/// Creates a file without a name, if the system can give it one later.
-#[cfg(target_os = "linux")]
-fn create_nameless(folder: &Folder) -> Option<File> {
-    let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-    let open = || openat(folder.file(), ".", flags, Mode::from_raw_mode(0o600));
-    retry_on_intr(open).ok().map(File::from)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn create_nameless(_: &Folder) -> Option<File> {
-    None
-}
-
-/// Gives a nameless file a name, unless the name is taken.
-fn link_nameless(file: &File, folder: &Folder, name: &OsStr) -> io::Result<()> {
-    use std::os::fd::AsRawFd;
-    let this = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let flags = AtFlags::SYMLINK_FOLLOW;
-    Ok(retry_on_intr(|| linkat(rustix::fs::CWD, this.as_str(), folder.file(), name, flags))?)
 }
 
 /// Makes something with a temporary name for a file of this name.
@@ -234,9 +214,8 @@ fn take_lock(file: &File) -> bool {
 
 /// Returns whether an open file has a name in a folder.
 pub(super) fn is_named(file: &File, folder: &Folder, name: &OsStr) -> io::Result<bool> {
-    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
     match folder.look(Path::new(name), false) {
-        Ok(there) => Ok(identity(there) == identity(file.metadata()?)),
+        Ok(there) => Ok(there.identity() == Facts::from(&file.metadata()?).identity()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
@@ -245,11 +224,8 @@ pub(super) fn is_named(file: &File, folder: &Folder, name: &OsStr) -> io::Result
 /// Renames a file within a folder, unless the new name is taken.
 fn rename_unless_there(opened: &Folder, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
     let folder = opened.file();
-    #[cfg(any(target_os = "linux", target_os = "macos"))]
-    match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
-        // Kernels before 3.15, and file systems without this flag.
-        Err(Errno::NOSYS | Errno::INVAL | Errno::NOTSUP) => {}
-        renamed => return renamed,
+    if let Some(renamed) = system::rename_unless_there(folder, from, to) {
+        return renamed;
     }
     match linkat(folder, from, folder, to, AtFlags::empty()) {
         // File systems without hard links: FAT, exFAT.

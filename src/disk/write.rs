@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{OFlags, readlinkat};
 
 pub use super::access::{Access, Existing};
-use super::file::{Links, folder_of, kind, open_regular, read_bounded};
+use super::file::{Links, folder_of, open_regular, read_bounded};
 use super::folder::{Folder, name_of};
+use super::system::sync;
 pub use super::temporary::remove_temporary_files;
 use super::temporary::{Prepared, Temporary, sweep};
 use crate::disk::error::{Error, Result};
@@ -80,7 +81,7 @@ impl Folder {
             return Err(Error::io("write", path)(io::ErrorKind::InvalidInput.into()));
         }
         // A file that cannot be examined afterwards would be useless.
-        self.metadata(path)?;
+        self.facts(path)?;
         if existing == Existing::Replace {
             check_replaceable(self, path)?;
         }
@@ -105,7 +106,7 @@ impl Folder {
 fn check_replaceable(folder: &Folder, path: &Path) -> Result<()> {
     let name = name_of(path);
     let kind = match folder.look(name, true) {
-        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => kind(&metadata),
+        Ok(facts) if !facts.is_file() && !facts.is_folder() => facts.words(),
         // /dev/stdout is a link to one. It leads to a regular file if standard output is
         // redirected.
         _ if is_link_to_descriptor(folder, name, path) => "a name for an open file",
@@ -166,7 +167,12 @@ pub fn make_folder(folder: &Path, umask: u32) -> Result<()> {
     sync_folder(parent)
 }
 
+/// Makes an open file durable. Errors name `path`.
+pub fn sync_file(file: &File, path: &Path) -> Result<()> {
+    sync(file).map_err(Error::io("sync", path))
+}
+
 /// Makes the names in a folder durable.
 pub fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
+    File::open(folder).and_then(|folder| sync(&folder)).map_err(Error::io("sync", folder))
 }

@@ -12,7 +12,7 @@ use super::keys::one_secret;
 use super::show::first_user_id;
 use crate::disk::Error;
 use crate::disk::file::{Links, folder_of, open_regular, read_bounded};
-use crate::disk::write::{Access, Existing, sync_folder, write_new};
+use crate::disk::write::{Access, Existing, sync_file, sync_folder, write_new};
 use crate::openpgp;
 use crate::openpgp::key_file::{MAX_KEY_FILE, armor_keys, base64_line, read_keys};
 use crate::openpgp::query::KeyQuery;
@@ -136,7 +136,7 @@ fn store_whole(path: &Path, whole: &SecretKey, access: Access) -> Result<()> {
     // What an interrupted run wrote, or a person copied, must be on the disk before the home's goes.
     // Anything but a file could be another user's, who reads along.
     let (file, _) = open_regular(path, Links::Refuse)?;
-    file.sync_all().map_err(Error::io("sync", path))?;
+    sync_file(&file, path)?;
     sync_folder(folder_of(path))?;
     let there = read_bounded(file, &path.to_string_lossy(), "a key file", MAX_KEY_FILE)?;
     let same = *there == *bytes || {

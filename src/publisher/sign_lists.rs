@@ -197,7 +197,7 @@ fn remove_signatures(
     outputs: &[PathBuf],
     is_valid: impl Fn(&PathBuf) -> bool,
 ) -> Result<()> {
-    let is_replaced = folder.metadata(list)?.is_some();
+    let is_replaced = folder.facts(list)?.is_some();
     let mut obsolete = signatures_of(list).map_err(Error::io("read", folder_of(list)))?;
     obsolete.retain(|it| !is_valid(it) && (is_replaced || outputs.contains(it)));
     folder.remove_all(&obsolete)

@@ -4,6 +4,7 @@
 //! take. Dropping the connection ends the program.
 
 use std::collections::VecDeque;
+use std::env::consts::{ARCH, DLL_EXTENSION};
 use std::fmt::Display;
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -159,16 +160,20 @@ fn module(uri: &TokenUri) -> Result<Option<PathBuf>> {
     if name.contains('/') {
         return Err(missing());
     }
-    let machine = format!("{}-linux-gnu", std::env::consts::ARCH);
+    let machine = format!("{}-linux-gnu", ARCH);
     let folders =
-        ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib"].map(PathBuf::from);
-    let folders = folders.into_iter().chain([Path::new("/usr/lib").join(machine)]);
+        ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib", "/Library/OpenSC/lib"];
+    let folders = folders.map(PathBuf::from).into_iter();
+    let folders = folders.chain([Path::new("/usr/lib").join(machine)]);
     let folders = folders.flat_map(|folder| {
         let below = ["pkcs11", "softhsm", "opensc"].map(|name| folder.join(name));
         below.into_iter().chain([folder])
     });
-    let files = folders
-        .flat_map(|folder| ["lib", ""].map(|prefix| folder.join(format!("{prefix}{name}.so"))));
+    // On macOS modules end in .so or .dylib.
+    let endings = ["so", DLL_EXTENSION];
+    let names = ["lib", ""].map(|prefix| endings.map(|it| format!("{prefix}{name}.{it}")));
+    let files =
+        folders.flat_map(|folder| names.as_flattened().iter().map(move |it| folder.join(it)));
     files.into_iter().find(|file| file.is_file()).map(Some).ok_or_else(missing)
 }
 

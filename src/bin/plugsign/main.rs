@@ -15,6 +15,7 @@ use zeroize::Zeroize;
 
 use crate::args::Other;
 use crate::commands::sopv;
+use crate::edge::system;
 use crate::edge::terminal::Terminal;
 use crate::edge::world::World;
 
@@ -67,18 +68,7 @@ fn run() -> ExitCode {
 /// Forbids core dumps, debuggers of the same user, and memory in the swap, as far as the system
 /// allows. SECURITY.md says what that is worth.
 fn harden() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    use rustix::process::{Resource, Rlimit, setrlimit};
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::mm::{MlockAllFlags, mlockall};
-        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-        // With a limit, locking later memory too would make allocations fail.
-        let mut flags = MlockAllFlags::CURRENT | MlockAllFlags::ONFAULT;
-        if getrlimit(Resource::Memlock).current.is_none() {
-            flags |= MlockAllFlags::FUTURE;
-        }
-        let _ = mlockall(flags);
-    }
+    system::close_memory();
 }

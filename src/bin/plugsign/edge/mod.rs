@@ -15,6 +15,7 @@ mod progress;
 pub mod report;
 pub mod signals;
 pub mod streams;
+pub mod system;
 pub mod terminal;
 pub mod tokens;
 pub mod world;

@@ -9,12 +9,12 @@ use signal_hook::flag::register_conditional_shutdown;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::raise;
 
-use super::{echo, progress};
+use super::{echo, progress, system};
 
 /// Starts the thread that waits for signals. A signal that the caller ignores stays ignored:
 /// `nohup` ignores SIGHUP, a shell ignores the signal keys for its background jobs.
 pub fn install() -> io::Result<()> {
-    let ignored = Ignored::read();
+    let ignored = Ignored(system::ignored_signals());
     let wanted = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT];
     let heard = wanted.into_iter().filter(|signal| !ignored.has(*signal));
     for signal in heard.clone().filter(|signal| ![SIGTSTP, SIGCONT].contains(signal)) {
@@ -58,13 +58,6 @@ fn end(signal: i32) {
 struct Ignored(u64);
 
 impl Ignored {
-    /// Reads them from /proc. Elsewhere, none are known.
-    fn read() -> Ignored {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        Ignored(mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0))
-    }
-
     fn has(&self, signal: i32) -> bool {
         u32::try_from(signal - 1).is_ok_and(|bit| self.0.checked_shr(bit).unwrap_or(0) & 1 == 1)
     }

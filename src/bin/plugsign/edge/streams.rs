@@ -16,6 +16,8 @@ use plugsign::openpgp::key_file::MAX_KEYRING;
 use rustix::io::{Errno, fcntl_getfd};
 use zeroize::Zeroizing;
 
+use super::system::note_descriptors;
+
 static INPUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
 static OUTPUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
 
@@ -24,6 +26,7 @@ static OUTPUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
 fn look() {
     INPUT_IS_CLOSED.store(is_closed(io::stdin()), Ordering::Relaxed);
     OUTPUT_IS_CLOSED.store(is_closed(io::stdout()), Ordering::Relaxed);
+    note_descriptors();
 }
 
 fn is_closed(stream: impl AsFd) -> bool {

@@ -18,6 +18,7 @@ use plugsign::publisher::tokens::Tokens;
 use plugsign::publisher::watch::Watch;
 
 use super::progress;
+use super::system::DATA;
 use crate::edge::global::Global;
 use crate::edge::terminal::Terminal;
 
@@ -188,8 +189,6 @@ fn home_folder(global: &Global) -> Option<PathBuf> {
     }
     // The XDG specification: a relative path is to be ignored.
     let data = variable("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let platform =
-        if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/share" };
-    let data = data.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(platform)));
+    let data = data.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(DATA)));
     data.map(|data| data.join("plugsign"))
 }

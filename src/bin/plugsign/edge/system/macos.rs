@@ -1,0 +1,39 @@
+//! macOS.
+
+use std::collections::BTreeSet;
+use std::fs::{File, read_dir};
+use std::sync::OnceLock;
+
+use rustix::io::Errno;
+
+/// Where programs keep their data, from the user's folder on.
+pub const DATA: &str = "Library/Application Support";
+
+/// Forbids debuggers of the same user, and memory in the swap. Nothing: the first takes `unsafe`
+/// (PT_DENY_ATTACH), and the system cannot lock all memory of a process.
+pub fn close_memory() {}
+
+/// The descriptors that were open before this program opened any.
+static GIVEN: OnceLock<BTreeSet<u32>> = OnceLock::new();
+
+/// Notes which descriptors the caller handed down.
+pub fn note_descriptors() {
+    let Ok(entries) = read_dir("/dev/fd") else { return };
+    let numbers = entries.flatten().filter_map(|it| it.file_name().to_str()?.parse().ok());
+    let _ = GIVEN.set(numbers.collect());
+}
+
+/// Returns whether this program opened the descriptor.
+pub fn is_our_own(number: u32) -> bool {
+    GIVEN.get().is_some_and(|given| !given.contains(&number))
+}
+
+/// Duplicates a descriptor by its number. None: opening its name in /dev/fd does that here.
+pub fn duplicate(_: u32) -> Option<Result<File, Errno>> {
+    None
+}
+
+/// Returns the signals that the caller had this process ignore. None: asking takes `unsafe`.
+pub fn ignored_signals() -> u64 {
+    0
+}

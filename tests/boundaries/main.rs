@@ -8,10 +8,12 @@ mod rules;
 mod sequoia;
 mod source;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use rules::Fault;
+use syn::{Item, Visibility};
 
 fn files() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -31,6 +33,13 @@ fn files() -> Vec<(String, String)> {
     assert!(found.len() > 100, "only {} sources", found.len());
     for named in [rules::VERIFY, rules::SELF_SIGNATURES] {
         assert!(found.iter().any(|(path, _)| path == named), "no {named}: a rule is about it");
+    }
+    // One for each system, with the same functions.
+    for file in ["mod.rs", "linux.rs", "macos.rs"] {
+        for folder in rules::SYSTEMS {
+            let named = format!("{folder}{file}");
+            assert!(found.iter().any(|(path, _)| *path == named), "no {named}");
+        }
     }
     found
 }
@@ -82,4 +91,27 @@ fn commands_in_advice_stand_alone() {
 fn every_file_keeps_the_rules_of_the_house() {
     let faults: Vec<String> = rules::faults(&files()).iter().map(Fault::shown).collect();
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// Who builds on one system does not see what the other one's file lacks.
+#[test]
+fn both_systems_have_the_same_functions() {
+    let files = files();
+    let declared = |path: String| {
+        let (_, text) = files.iter().find(|(it, _)| *it == path).expect("the file");
+        let items = syn::parse_file(text).unwrap().items;
+        let named = items.into_iter().filter_map(|item| match item {
+            Item::Fn(it) if !matches!(it.vis, Visibility::Inherited) => {
+                Some((it.sig.ident.to_string(), it.sig.inputs.len()))
+            }
+            Item::Const(it) => Some((it.ident.to_string(), 0)),
+            _ => None,
+        });
+        named.collect::<BTreeSet<_>>()
+    };
+    for folder in rules::SYSTEMS {
+        let [linux, macos] = ["linux", "macos"].map(|it| declared(format!("{folder}{it}.rs")));
+        assert!(linux.len() > 4, "{linux:?}");
+        assert_eq!(linux, macos, "{folder}");
+    }
 }

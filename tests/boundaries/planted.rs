@@ -290,6 +290,13 @@ fn a_word_in_the_wrong_file_is_found() {
         (program, "fn f() { unsafe { g() } }", "unsafe{"),
         (edge, "fn f() { g().expect(\"never\") }", ".expect("),
         (edge, "#[path = \"x.rs\"] mod y;", "#[path="),
+        (edge, "#[cfg(target_os = \"linux\")] fn f() {}", "target_os"),
+        (edge, "fn f() -> bool { cfg!(target_os = \"macos\") }", "target_os"),
+        (edge, "use std::os::linux::fs::MetadataExt;", "os::linux"),
+        ("src/disk/home.rs", "fn f() { OFlags::PATH }", "OFlags::PATH"),
+        ("src/disk/home.rs", "use rustix::fs::{openat, openat2};", "openat2"),
+        ("src/disk/system/mod.rs", "fn f() { renameat_with(a, b) }", "renameat_with"),
+        ("src/disk/home.rs", "fn f(file: File) { file.sync_all() }", ".sync_all("),
     ] {
         assert_eq!(found(&[(path, code)]), [format!("word: {path}: {word}")], "{code}");
     }
@@ -299,6 +306,9 @@ fn a_word_in_the_wrong_file_is_found() {
 fn a_word_that_only_resembles_another_is_not_found() {
     for (path, code) in [
         ("src/openpgp/change/made.rs", "fn f() { x.sign_direct_key(y) }"),
+        ("src/disk/system/mod.rs", "#[cfg(target_os = \"linux\")] mod linux;"),
+        ("src/bin/plugsign/edge/system/linux.rs", "fn f() { mlockall(flags) }"),
+        ("src/disk/system/linux.rs", "fn f(file: File) { file.sync_all() }"),
         ("src/openpgp/verify.rs", "fn f() { Reason::NotASigningKey }"),
         ("src/openpgp/hash.rs", "fn f() { fingerprint!=other }"),
         ("src/openpgp/hash.rs", "fn f() { if is_unsafe {} }"),

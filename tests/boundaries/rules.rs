@@ -135,7 +135,9 @@ struct Words {
 
 pub const SELF_SIGNATURES: &str = "src/openpgp/change/made.rs";
 
-const WORDS: [Words; 8] = [
+pub const SYSTEMS: [&str; 2] = ["src/disk/system/", "src/bin/plugsign/edge/system/"];
+
+const WORDS: [Words; 11] = [
     Words { rule: "a module is called as its file is", holds_for: |_| true, words: &["#[path="] },
     Words {
         rule: "only the openpgp folder names sequoia",
@@ -190,6 +192,37 @@ const WORDS: [Words; 8] = [
         words: &["env::var", "SystemTime::now", "env::args"],
     },
     Words {
+        rule: "what systems do differently is in the two folders that are named for it",
+        holds_for: |source| !is_about_systems(source),
+        words: &[
+            "target_os",
+            "target_vendor",
+            "target_family",
+            "cfg(unix",
+            "os::linux",
+            "os::macos",
+        ],
+    },
+    Words {
+        rule: "what one system alone has is asked of in its file",
+        holds_for: |source| !is_about_systems(source) || source.path.ends_with("/mod.rs"),
+        words: &[
+            "OFlags::PATH",
+            "OFlags::TMPFILE",
+            " openat2",
+            " renameat_with",
+            " fstatfs",
+            " pidfd_getfd",
+            " mlockall",
+            " set_dumpable_behavior",
+        ],
+    },
+    Words {
+        rule: "what becomes durable does so as the system wants it",
+        holds_for: |source| !is_about_systems(source),
+        words: &[".sync_all(", ".sync_data(", " fsync", " fdatasync", " fcntl_fullfsync"],
+    },
+    Words {
         rule: "verifying has no secret keys",
         holds_for: |source| source.path == VERIFY,
         words: &["secret_key", "SecretKey", " SigningKey", "rsa::"],
@@ -203,6 +236,11 @@ const WORDS: [Words; 8] = [
 
 fn is_library(source: &Source) -> bool {
     source.module[0] == LIBRARY
+}
+
+/// The files that `cfg` chooses by the system.
+fn is_about_systems(source: &Source) -> bool {
+    SYSTEMS.iter().any(|folder| source.path.starts_with(folder))
 }
 
 fn reads_the_world(source: &Source) -> bool {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::craft::*;
 use crate::common::sandbox::{Sandbox, is_root};
+use crate::common::systems::data_folder;
 
 #[test]
 fn eight_keygens_at_once_lose_nothing() {
@@ -333,7 +334,7 @@ fn the_home_is_found_where_the_interface_says() {
     run(&[], &[("XDG_DATA_HOME", "three"), ("HOME", "four")]);
     assert!(sandbox.has("three/plugsign/keys"));
     run(&[], &[("HOME", "four")]);
-    assert!(sandbox.has("four/.local/share/plugsign/keys") || cfg!(target_os = "macos"));
+    assert!(sandbox.has(format!("four/{}/plugsign/keys", data_folder())));
     sandbox.call(["list"]).homeless().run().exits(3).says("--home");
 }
 

@@ -21,3 +21,4 @@ pub mod person;
 pub mod sandbox;
 pub mod schema;
 pub mod snapshot;
+pub mod systems;

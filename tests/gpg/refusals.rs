@@ -1,6 +1,7 @@
 //! What plugsign does not do in gpg's place is refused, and never passed over in silence.
 
 use crate::common::sandbox::Sandbox;
+use crate::common::systems::is_linux;
 use crate::twins::{GpgKeys, StatusLines};
 
 #[test]
@@ -109,8 +110,10 @@ fn devices_are_written_to_and_not_replaced() {
     desk.must("mkfifo pipe && (gpg --batch -o pipe -b data & cat pipe > sig; wait) && gpg --verify sig data");
     desk.must("gpg --batch -o - -b data > sig && gpg --verify sig data");
     desk.must("gpg --batch -o sig2 -b - < data && gpg --verify sig2 data");
-    let said = desk.sh("gpg --batch --status-fd 1 -b data > /dev/full");
-    assert_ne!(said.exit(), 0, "{}", said.shown());
+    if is_linux("/dev/full") {
+        let said = desk.sh("gpg --batch --status-fd 1 -b data > /dev/full");
+        assert_ne!(said.exit(), 0, "{}", said.shown());
+    }
 }
 
 #[test]

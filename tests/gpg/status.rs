@@ -1,6 +1,7 @@
 //! Status lines and exit codes, held against gpg's own.
 
 use crate::common::sandbox::Sandbox;
+use crate::common::systems::is_linux;
 use crate::keys;
 use crate::twins::{GpgKeys, StatusLines, Twins};
 
@@ -147,6 +148,9 @@ fn passphrases_come_by_descriptor_file_and_value() {
 
 #[test]
 fn a_passphrase_disappears_from_the_command_line() {
+    if !is_linux("/proc") {
+        return;
+    }
     let desk = Sandbox::in_place_of_gpg();
     let secret = "XPASS-on-the-command-line";
     // A FIFO for the file keeps the program waiting while its arguments are looked at.

@@ -3,16 +3,21 @@
 use std::cell::Cell;
 use std::fs;
 use std::io::{self, Write};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
 use crate::common::sandbox::{Done, Sandbox};
+use crate::common::systems::is_linux;
 
 /// What ends a command: 256 MiB of memory of its own, or five times the 2 s of processor time that
 /// are promised. The promise holds on a machine of its time; this one may be older, without
 /// SHA instructions, or shared. What was needed is told.
-const LIMITS: &str = "prlimit --cpu=10:10 --data=268435456 \"$@\"";
+static LIMITS: LazyLock<&str> = LazyLock::new(|| match is_linux("prlimit") {
+    true => "prlimit --cpu=10:10 --data=268435456 \"$@\"",
+    false => "\"$@\"",
+});
 
 thread_local! {
     static MOST_TIME: Cell<Duration> = const { Cell::new(Duration::ZERO) };
@@ -33,7 +38,8 @@ pub fn told(what: &str) {
 #[track_caller]
 pub fn bounded(sandbox: &Sandbox, line: &str, what: &str) -> Done {
     let times = NamedTempFile::new().unwrap();
-    let shell = format!("{LIMITS}; code=$?; times > {}; exit $code", times.path().display());
+    let (limited, times_at) = (*LIMITS, times.path().display());
+    let shell = format!("{limited}; code=$?; times > {times_at}; exit $code");
     let done = sandbox.call(line.split_whitespace()).in_shell(&shell).run();
     // gpg's command lines say 2 for what they cannot do; elsewhere that is a wrong command line.
     let ended = matches!(done.code(), Some(0 | 1 | 3 | 4))

@@ -9,6 +9,7 @@ use plugsign::mattermost::bundle::{Bundle as Seen, inspect};
 use super::archives::{Bundle, FILE_NAME, MANIFEST, gzip, header};
 use super::common::craft::{DAY, Forge, Material, Recipe, public};
 use super::common::sandbox::Sandbox;
+use super::common::systems::is_linux;
 use super::publisher;
 
 fn look(bundle: &[u8]) -> Seen {
@@ -245,9 +246,11 @@ fn measured(sandbox: &Sandbox, bundle: &str) -> (Option<i32>, String, Duration, 
     (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), time, memory)
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_bomb_and_a_million_entries_end_in_an_error_in_bounded_time_and_memory() {
+    if !is_linux("/proc") {
+        return;
+    }
     let sandbox = Sandbox::for_scripts();
     // 4 GiB of zeros: members of 64 MiB each, one after the other.
     let zeros = gzip(&vec![0; 64 << 20]);

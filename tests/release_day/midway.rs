@@ -11,6 +11,7 @@ use rexpect::session::{PtySession, spawn_command};
 
 use crate::common::peers::peer;
 use crate::common::sandbox::{Done, PASSPHRASE};
+use crate::common::systems::has_nameless_files;
 use crate::{KEY, Release};
 
 /// Signs dist/, and interferes once the program is about to do `call` on a-1.0.0.tar.gz.
@@ -300,16 +301,13 @@ fn ctrl_c_takes_the_progress_off_the_terminal() {
     assert!(!Path::new(&release.path("large.tar.sig")).exists());
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_killed_sign_leaves_nothing_that_the_next_run_does_not_remove() {
     if peer("strace").is_none() {
         return;
     }
-    use rustix::fs::{Mode, OFlags, open};
     let release = Release::new();
-    let flags = OFlags::RDWR | OFlags::TMPFILE;
-    let has_nameless = open(release.path("dist"), flags, Mode::from_raw_mode(0o600)).is_ok();
+    let has_nameless = has_nameless_files(&release.path("dist"));
     // Every call that could give a file its name, or bring it into being.
     for (calls, force, is_clean) in [
         ("linkat,renameat2", "", true),

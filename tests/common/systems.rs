@@ -1,0 +1,32 @@
+//! What systems do differently. The only file of the tests that asks for the system.
+
+use std::path::Path;
+
+use super::peers::missing;
+
+/// Returns whether this is Linux, where a test finds what it needs. Elsewhere it says which test
+/// goes without.
+pub fn is_linux(needed: &str) -> bool {
+    let is_linux = cfg!(target_os = "linux");
+    if !is_linux {
+        missing(&format!("Linux: {needed}"));
+    }
+    is_linux
+}
+
+/// Where programs keep their data, from the user's folder on.
+pub fn data_folder() -> &'static str {
+    if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/share" }
+}
+
+/// Returns whether the folder's file system has files without names.
+#[cfg(target_os = "linux")]
+pub fn has_nameless_files(folder: &Path) -> bool {
+    use rustix::fs::{Mode, OFlags, open};
+    open(folder, OFlags::RDWR | OFlags::TMPFILE, Mode::from_raw_mode(0o600)).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn has_nameless_files(_: &Path) -> bool {
+    false
+}

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 
+use common::systems::is_linux;
 use semver::Version;
 use serde_json::Value;
 
@@ -280,9 +283,11 @@ fn one_command_writes_the_address_wherever_it_stands() {
 }
 
 /// `cargo binstall` finds what packaging/pack.sh packs, below the address of a release.
-#[cfg(target_os = "linux")]
 #[test]
 fn cargo_binstall_finds_the_program_in_the_tarball_that_is_packed() {
+    if !is_linux("GNU's tar") {
+        return;
+    }
     const PROGRAM: &str = "#!/bin/sh\nif [ $1 = man ]; then echo > $3/plugsign.1; fi\n";
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("plugsign");

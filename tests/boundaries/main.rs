@@ -15,10 +15,11 @@ use std::path::Path;
 use rules::Fault;
 use syn::{Item, Visibility};
 
-fn files() -> Vec<(String, String)> {
+/// Returns the Rust files of a folder, each by its path and text.
+fn files_in(folder: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    let mut folders = vec![root.join("src")];
+    let mut folders = vec![root.join(folder)];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -30,6 +31,11 @@ fn files() -> Vec<(String, String)> {
             }
         }
     }
+    found
+}
+
+fn files() -> Vec<(String, String)> {
+    let found = files_in("src");
     assert!(found.len() > 100, "only {} sources", found.len());
     for named in [rules::VERIFY, rules::SELF_SIGNATURES] {
         assert!(found.iter().any(|(path, _)| path == named), "no {named}: a rule is about it");
@@ -114,4 +120,19 @@ fn both_systems_have_the_same_functions() {
         assert!(linux.len() > 4, "{linux:?}");
         assert_eq!(linux, macos, "{folder}");
     }
+}
+
+/// A test that is left out by `cfg` says nothing. One that asks names itself as skipped.
+#[test]
+fn tests_ask_for_the_system_in_one_file() {
+    let may_ask =
+        |path: &str| path == "tests/common/systems.rs" || path.starts_with("tests/boundaries/");
+    let files = files_in("tests");
+    assert!(files.len() > 100, "only {} files", files.len());
+    let asking: Vec<&str> = files
+        .iter()
+        .filter(|(path, text)| !may_ask(path) && text.contains("target_os"))
+        .map(|(path, _)| path.as_str())
+        .collect();
+    assert_eq!(asking, [""; 0]);
 }

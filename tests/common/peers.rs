@@ -1,4 +1,5 @@
-//! Programs that judge what we do, or that make what we judge: gpg, gpgv, sqv, the Go library.
+//! Programs that judge what we do, or that make what we judge: gpg, gpgv, sqv, the Go library,
+//! rPGP.
 
 use std::env;
 use std::fs;
@@ -37,13 +38,13 @@ pub struct Question<'a> {
     pub data: &'a [u8],
 }
 
-/// The library that the server uses, as a program (tests/go/verdict.go).
-pub struct GoVerdict {
+/// A library of others, as a program that answers questions.
+pub struct Oracle {
     program: PathBuf,
 }
 
-/// Builds the program, once in a process.
-pub fn go_verdict() -> Option<GoVerdict> {
+/// The library that the server uses (tests/go/verdict.go). It is built once in a process.
+pub fn go_verdict() -> Option<Oracle> {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
         const LIBRARY: &str = "/usr/share/gocode/src/golang.org/x/crypto/openpgp";
@@ -54,7 +55,25 @@ pub fn go_verdict() -> Option<GoVerdict> {
         }
         Some(build(&go))
     });
-    program.clone().map(|program| GoVerdict { program })
+    program.clone().map(|program| Oracle { program })
+}
+
+/// The implementation of OpenPGP that is neither gpg's nor sequoia's nor Go's (tests/rpgp).
+///
+/// It is a package of its own: as a dependency it would have the tests build sequoia with other
+/// features than the program has.
+pub fn rpgp() -> Option<Oracle> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("rpgp");
+    let program = target.join("debug/rpgp");
+    if !program.is_file() {
+        missing(&format!(
+            "rPGP, which is built by: cargo build --locked --manifest-path tests/rpgp/Cargo.toml \
+             --target-dir {}",
+            target.display()
+        ));
+        return None;
+    }
+    Some(Oracle { program })
 }
 
 /// Several test programs may build at once: each builds a file of its own, and the last one wins.
@@ -80,7 +99,7 @@ fn build(go: &Path) -> PathBuf {
     program
 }
 
-impl GoVerdict {
+impl Oracle {
     /// Asks for one verdict: `ACCEPT <key ID>`, `REFUSE <message>` or `PANIC <message>`.
     pub fn ask(&self, question: Question<'_>) -> String {
         self.ask_all([question]).pop().expect("one answer for one question")
@@ -88,8 +107,27 @@ impl GoVerdict {
 
     /// Asks for many verdicts of one process.
     pub fn ask_all<'a>(&self, questions: impl IntoIterator<Item = Question<'a>>) -> Vec<String> {
+        let files = |it: Question<'a>| [it.key, it.signature, it.data];
+        self.answers("-batch", questions.into_iter().map(files))
+    }
+
+    /// Asks rPGP what certificates are: `tests/rpgp/src/main.rs` has the words.
+    pub fn describe_all<'a>(
+        &self,
+        certificates: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Vec<String> {
+        self.answers("-describe", certificates.into_iter().map(|it| [it]))
+    }
+
+    /// Gives the files of all questions, each behind its length, and returns a line for each
+    /// question.
+    fn answers<'a, const FILES: usize>(
+        &self,
+        what: &str,
+        questions: impl Iterator<Item = [&'a [u8]; FILES]>,
+    ) -> Vec<String> {
         let mut child = Command::new(&self.program)
-            .arg("-batch")
+            .arg(what)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -103,8 +141,8 @@ impl GoVerdict {
         });
         let mut stdin = io::BufWriter::new(child.stdin.take().expect("stdin is piped"));
         let mut asked = 0;
-        for Question { key, signature, data } in questions {
-            for file in [key, signature, data] {
+        for files in questions {
+            for file in files {
                 let length = u32::try_from(file.len()).expect("files are small");
                 stdin.write_all(&length.to_be_bytes()).expect("the oracle reads");
                 stdin.write_all(file).expect("the oracle reads");

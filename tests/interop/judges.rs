@@ -4,10 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pgp::composed::{Deserializable, DetachedSignature, SignedPublicKey};
 use tempfile::TempDir;
 
-use crate::common::peers::{Question, go_verdict, peer};
+use crate::common::peers::{self, Question, go_verdict, peer};
 use crate::common::sandbox::Done;
 
 /// gpgv and sqv, with one certificate.
@@ -56,23 +55,20 @@ impl Programs {
     }
 }
 
-/// Asks rPGP, which checks all the certificate's bindings too. Either file may be armored.
-pub(crate) fn rpgp(certificate: &[u8], signature: &[u8], data: &[u8]) -> Result<(), String> {
-    let error = |error: pgp::errors::Error| format!("rPGP: {error}");
-    let (key, _) = SignedPublicKey::from_reader_single(certificate).map_err(error)?;
-    key.verify_bindings().map_err(error)?;
-    let (signature, _) = DetachedSignature::from_reader_single(signature).map_err(error)?;
-    let by_primary = signature.verify(&key, data).map_err(error);
-    key.public_subkeys.iter().fold(by_primary, |verdict, subkey| {
-        verdict.or_else(|_| signature.verify(subkey, data).map_err(error))
-    })
-}
-
 /// Asks the server's library.
 pub(crate) fn go(certificate: &[u8], signature: &[u8], data: &[u8]) -> Result<(), String> {
     let Some(go) = go_verdict() else { return Ok(()) };
-    let answer = go.ask(Question { key: certificate, signature, data });
-    if answer.starts_with("ACCEPT ") { Ok(()) } else { Err(format!("Go: {answer}")) }
+    is_accepted("Go", &go.ask(Question { key: certificate, signature, data }))
+}
+
+/// Asks rPGP, which checks all the certificate's bindings too. Either file may be armored.
+pub(crate) fn rpgp(certificate: &[u8], signature: &[u8], data: &[u8]) -> Result<(), String> {
+    let Some(rpgp) = peers::rpgp() else { return Ok(()) };
+    is_accepted("rPGP", &rpgp.ask(Question { key: certificate, signature, data }))
+}
+
+fn is_accepted(judge: &str, answer: &str) -> Result<(), String> {
+    if answer.starts_with("ACCEPT ") { Ok(()) } else { Err(format!("{judge}: {answer}")) }
 }
 
 /// Asserts that all of them accept a signature. The certificate is binary, as gpgv needs it.
@@ -108,5 +104,7 @@ fn no_judge_accepts_other_data() {
     if go_verdict().is_some() {
         assert!(go(&certificate, &signature, b"other").is_err());
     }
-    assert!(rpgp(&certificate, &signature, b"other").is_err());
+    if peers::rpgp().is_some() {
+        assert!(rpgp(&certificate, &signature, b"other").is_err());
+    }
 }

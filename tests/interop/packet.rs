@@ -2,6 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use sequoia_openpgp::types::HashAlgorithm;
+
 use crate::common::sandbox::Sandbox;
 use crate::gpg::Gpg;
 
@@ -87,9 +89,11 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
-/// SHA-256 as rPGP computes it.
+/// SHA-256 as RustCrypto computes it. Signing hashes with AWS-LC.
 fn sha256(parts: [&[u8]; 2]) -> Vec<u8> {
-    pgp::crypto::hash::HashAlgorithm::Sha256.digest(&parts.concat()).unwrap()
+    let mut hash = HashAlgorithm::SHA256.context().unwrap().for_digest();
+    parts.iter().for_each(|part| hash.update(part));
+    hash.into_digest().unwrap()
 }
 
 #[test]

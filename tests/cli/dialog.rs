@@ -1,6 +1,7 @@
 //! The dialog of key generation, and passphrase prompts, on a real pseudo-terminal.
 
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::process::Signal;
+use rustix::termios::LocalModes;
 use sequoia_openpgp as openpgp;
 
 use openpgp::Cert;
@@ -202,7 +203,7 @@ fn an_interrupted_passphrase_gives_the_echo_back_and_leaves_nothing() {
         std::thread::sleep(std::time::Duration::from_millis(100));
         person.types(b"\x03");
         person.waits_for_echo(true);
-        let modes = tcgetattr(&person.terminal).unwrap().local_modes;
+        let modes = person.terminal.modes();
         assert!(modes.contains(LocalModes::ICANON | LocalModes::ISIG), "{modes:?}");
         let (rest, code) = person.ends();
         assert_eq!(code, 130, "{rest}");
@@ -217,7 +218,7 @@ fn a_terminated_passphrase_prompt_gives_the_echo_back() {
     let mut person = to_the_passphrase(&sandbox);
     person.sees("New passphrase for ");
     person.waits_for_echo(false);
-    person.session.process_mut().signal(rexpect::process::Signal::SIGTERM).unwrap();
+    person.terminal.signal(Signal::TERM);
     person.waits_for_echo(true);
     assert_eq!(person.ends().1, 143);
     assert!(!sandbox.has("home"));

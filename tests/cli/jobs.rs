@@ -21,7 +21,7 @@ fn locked() -> Sandbox {
 /// Starts `sign` in a shell with job control. When the command stops or ends, the shell says so,
 /// and continues it after a line.
 fn in_a_shell(sandbox: &Sandbox) -> Person {
-    const SCRIPT: &str = "set -m; stty echo; \"$0\" sign a.tar.gz; echo \"back: $?\"; \
+    const SCRIPT: &str = "set -m; \"$0\" sign a.tar.gz; echo \"back: $?\"; \
         read line; fg; echo \"ended: $?\"";
     in_a_shell_that(sandbox, SCRIPT)
 }
@@ -90,7 +90,7 @@ fn the_quit_key_at_a_prompt_gives_the_echo_back() {
 fn a_prompt_that_is_stopped_can_be_ended() {
     let sandbox = locked();
     // The shell may take the job for stopped a little longer than it is.
-    const SCRIPT: &str = "set -m; stty echo; \"$0\" sign a.tar.gz; kill %1; kill -CONT %1; \
+    const SCRIPT: &str = "set -m; \"$0\" sign a.tar.gz; kill %1; kill -CONT %1; \
         until wait %1; [ $? -eq 143 ]; do sleep 0.1; done; echo ended";
     let mut person = in_a_shell_that(&sandbox, SCRIPT);
     person.sees("Passphrase for ");

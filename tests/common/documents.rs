@@ -2,8 +2,6 @@
 
 use std::process::Command;
 
-use rexpect::ReadUntil;
-
 use super::person::Person;
 use super::sandbox::{PASSPHRASE, Sandbox};
 
@@ -111,21 +109,17 @@ fn json(text: &str) -> serde_json::Value {
 /// Returns what a command says to somebody who knows the passphrase.
 fn at_a_terminal(sandbox: &Sandbox, command: &str) -> String {
     let mut shell: Command = sandbox.command("sh");
-    shell.args(["-euc", &format!("stty echo cols 80; {command}")]);
+    shell.args(["-euc", &format!("stty cols 80; {command}")]);
     shell.env_remove("PLUGSIGN_PASSPHRASE").env("TERM", "dumb");
     let mut person = Person::at(shell);
     let mut said = String::new();
     let mut passphrase = PASSPHRASE;
     let prompts = ["assphrase for ", "The same again"];
     loop {
-        let needles = prompts.iter().map(|it| ReadUntil::String((*it).to_string()));
-        let needles = needles.chain([ReadUntil::EOF]).collect();
-        let (before, matched) = person.session.exp_any(needles).unwrap();
+        let (before, matched) = person.terminal.sees_any(&prompts);
         said += &before;
-        said += &matched;
-        if !prompts.contains(&matched.as_str()) {
-            return said;
-        }
+        let Some(matched) = matched else { return said };
+        said += matched;
         let whose = person.sees(": ");
         person.waits_for_echo(false);
         if matched == prompts[0] {

@@ -22,3 +22,4 @@ pub mod sandbox;
 pub mod schema;
 pub mod snapshot;
 pub mod systems;
+pub mod terminal;

@@ -1,50 +1,43 @@
 //! Somebody at a terminal, a real pseudo-terminal.
 
-use std::fs::File;
-use std::io::Write;
 use std::process::Command;
 
-use rexpect::process::WaitStatus;
-use rexpect::session::{PtySession, spawn_command};
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::LocalModes;
 
 use super::sandbox::{PROGRAM, Sandbox};
+use super::terminal::Terminal;
 
 /// Somebody at a terminal.
 pub struct Person {
-    pub session: PtySession,
-    /// The terminal's other end, for bytes that are no text and for its settings.
-    pub terminal: File,
+    pub terminal: Terminal,
 }
 
 impl Person {
-    /// Starts the program on a terminal that echoes, as terminals do.
+    /// Starts the program on a terminal.
     pub fn starts(sandbox: &Sandbox, line: &str) -> Person {
-        let mut command = Command::new("sh");
-        command.args(["-c", "stty echo; exec \"$@\"", "sh", PROGRAM]).args(line.split(' '));
+        let mut command = Command::new(PROGRAM);
+        command.args(line.split(' '));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         command.env("PLUGSIGN_HOME", sandbox.home()).env("TERM", "dumb");
         command.current_dir(sandbox.folder());
         Person::at(command)
     }
 
-    /// Starts any command on a terminal.
+    /// Starts any command on a terminal. Its environment is what it sets.
     pub fn at(command: Command) -> Person {
-        let session = spawn_command(command, Some(30_000)).unwrap();
-        let terminal = session.process().get_file_handle().unwrap();
-        Person { session, terminal }
+        Person { terminal: Terminal::start(&command) }
     }
 
     #[track_caller]
     pub fn sees(&mut self, words: &str) -> String {
-        match self.session.exp_string(words) {
-            Ok(before) => before,
-            Err(error) => panic!("waited for \"{words}\": {error}"),
+        match self.terminal.sees_any(&[words]) {
+            (before, Some(_)) => before,
+            (said, None) => panic!("waited for {words:?}, saw {said:?} and the end"),
         }
     }
 
     pub fn types(&mut self, bytes: &[u8]) {
-        self.terminal.write_all(bytes).unwrap();
+        self.terminal.types(bytes);
     }
 
     #[track_caller]
@@ -62,7 +55,7 @@ impl Person {
     }
 
     pub fn echo(&self) -> bool {
-        tcgetattr(&self.terminal).unwrap().local_modes.contains(LocalModes::ECHO)
+        self.terminal.modes().contains(LocalModes::ECHO)
     }
 
     #[track_caller]
@@ -77,11 +70,9 @@ impl Person {
     }
 
     /// Reads to the end, and returns what was said and the exit code.
-    pub fn ends(mut self) -> (String, i32) {
-        let rest = self.session.exp_eof().unwrap();
-        match self.session.process().wait().unwrap() {
-            WaitStatus::Exited(_, code) => (rest, code),
-            other => panic!("{other:?}: {rest}"),
-        }
+    #[track_caller]
+    pub fn ends(self) -> (String, i32) {
+        let (rest, status) = self.terminal.ends();
+        (rest.clone(), status.code().unwrap_or_else(|| panic!("{status}: {rest}")))
     }
 }

@@ -14,6 +14,22 @@ pub fn is_linux(needed: &str) -> bool {
     is_linux
 }
 
+/// What makes a program the leader of a session at the terminal that is its standard input: its name
+/// and its arguments, before those of the program.
+#[cfg(target_os = "linux")]
+pub const SESSION_LEADER: (&str, &[&str]) = ("setsid", &["--ctty"]);
+
+/// macOS has no setsid. The number is its TIOCSCTTY.
+#[cfg(not(target_os = "linux"))]
+pub const SESSION_LEADER: (&str, &[&str]) = (
+    "perl",
+    &[
+        "-MPOSIX",
+        "-e",
+        "POSIX::setsid; ioctl(STDIN, 0x20007461, 0) or die $!; exec @ARGV or die $!",
+    ],
+);
+
 /// Where programs keep their data, from the user's folder on.
 pub fn data_folder() -> &'static str {
     if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/share" }

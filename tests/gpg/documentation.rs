@@ -11,7 +11,7 @@ const PLUGIN: &str = "com.mattermost.demo-plugin-0.1.0.tar.gz";
 /// Runs a line on a terminal.
 fn on_a_terminal(desk: &Sandbox, line: &str) -> Person {
     let mut command = desk.command("sh");
-    command.args(["-c", &format!("stty echo; exec {line}")]).env("TERM", "dumb");
+    command.args(["-c", &format!("exec {line}")]).env("TERM", "dumb");
     Person::at(command)
 }
 

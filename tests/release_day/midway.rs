@@ -6,10 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use rexpect::process::WaitStatus;
-use rexpect::session::{PtySession, spawn_command};
-
 use crate::common::peers::peer;
+use crate::common::person::Person;
 use crate::common::sandbox::{Done, PASSPHRASE};
 use crate::common::systems::has_nameless_files;
 use crate::{KEY, Release};
@@ -259,14 +257,14 @@ fn a_thousand_files_need_no_more_open_files_than_a_few() {
 }
 
 /// Starts signing a file that takes a while, on a terminal.
-fn sign_on_a_terminal(release: &Release) -> PtySession {
+fn sign_on_a_terminal(release: &Release) -> Person {
     let large = fs::File::create(release.path("large.tar")).unwrap();
     large.set_len(1 << 30).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_plugsign"));
     command.args(["sign", "large.tar"]).current_dir(release.path(""));
     command.env_clear().env("PLUGSIGN_KEY", KEY).env("PLUGSIGN_PASSPHRASE", PASSPHRASE);
     command.env("TERM", "xterm");
-    spawn_command(command, Some(120_000)).unwrap()
+    Person::at(command)
 }
 
 /// Returns what stands on the screen after the last erased line.
@@ -277,27 +275,27 @@ fn last_line(screen: &str) -> &str {
 #[test]
 fn progress_shows_bytes_rate_and_time_left_and_disappears() {
     let release = Release::new();
-    let mut session = sign_on_a_terminal(&release);
-    let frame = session.exp_string("left").unwrap();
+    let mut person = sign_on_a_terminal(&release);
+    let frame = person.sees("left");
     assert!(
         frame.contains("1.00 GiB") && frame.contains("/s") && frame.contains("files"),
         "{frame:?}"
     );
-    let rest = session.exp_eof().unwrap();
+    let (rest, code) = person.ends();
     assert!(!last_line(&rest).contains("left"), "{rest:?}");
     assert!(last_line(&rest).contains("1 signed"), "{rest:?}");
-    assert!(matches!(session.process().wait(), Ok(WaitStatus::Exited(_, 0))));
+    assert_eq!(code, 0, "{rest:?}");
 }
 
 #[test]
 fn ctrl_c_takes_the_progress_off_the_terminal() {
     let release = Release::new();
-    let mut session = sign_on_a_terminal(&release);
-    session.exp_string("left").unwrap();
-    session.send_control('c').unwrap();
-    let rest = session.exp_eof().unwrap();
+    let mut person = sign_on_a_terminal(&release);
+    person.sees("left");
+    person.types(b"\x03");
+    let (rest, code) = person.ends();
     assert!(!last_line(&rest).contains("left"), "{rest:?}");
-    assert!(matches!(session.process().wait(), Ok(WaitStatus::Exited(_, 130))));
+    assert_eq!(code, 130, "{rest:?}");
     assert!(!Path::new(&release.path("large.tar.sig")).exists());
 }
 

@@ -30,13 +30,11 @@ mod keys;
 mod mutate;
 #[path = "parity/packets.rs"]
 mod packets;
-#[path = "parity/random.rs"]
-mod random;
 #[path = "parity/signer.rs"]
 mod signer;
 
 use cases::{Case, composed, damaged, flipped, vectors};
-use common::peers::{GoVerdict, Question, go_verdict};
+use common::peers::{Oracle, Question, go_verdict};
 
 const DEFAULT_SEED: u64 = 0x6d61_7474_6572_6d6f;
 const DEFAULT_COMPOSED: usize = 14_000;
@@ -87,7 +85,7 @@ fn ours(case: &Case) -> (String, Option<Cause>) {
 }
 
 impl Tally {
-    fn ask(&mut self, oracle: &GoVerdict, cases: &[Case]) {
+    fn ask(&mut self, oracle: &Oracle, cases: &[Case]) {
         let questions = cases.iter().map(|case| Question {
             key: &case.key,
             signature: &case.signature,

@@ -16,8 +16,6 @@ mod common;
 mod keys;
 #[path = "parity/packets.rs"]
 mod packets;
-#[path = "parity/random.rs"]
-mod random;
 #[path = "parity/signer.rs"]
 mod signer;
 

@@ -18,6 +18,8 @@ pub mod fetched;
 pub mod gpg;
 pub mod peers;
 pub mod person;
+pub mod property;
+pub mod random;
 pub mod sandbox;
 pub mod schema;
 pub mod snapshot;

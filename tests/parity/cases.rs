@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::certificate::{MadeKey, digest};
+use super::common::random::Random;
 use super::packets::{mpi, packet};
-use super::random::Random;
 use super::signer::Key;
 use super::{compose, mutate};
 

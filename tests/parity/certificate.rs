@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use plugsign::openpgp::hash::{ContentHash, HashAlgorithm, Hasher};
 
+use super::common::random::Random;
 use super::packets::{any_packet, mpi};
-use super::random::Random;
 use super::signer::Key;
 
 /// The parts of a signature, and its maker.

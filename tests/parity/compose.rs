@@ -1,8 +1,8 @@
 //! Key files and signature files, composed of the parts that `certificate` makes.
 
 use super::certificate::{MadeKey, Recipe, digest, key_packet, signature, subpacket};
+use super::common::random::Random;
 use super::packets::any_packet;
-use super::random::Random;
 use super::signer::Key;
 
 pub const DATA: &[u8] = b"one\ntwo\r\nthree\r\r\n\nfour\r";

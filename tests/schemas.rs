@@ -129,3 +129,28 @@ fn every_document_follows_its_schema_and_every_schema_has_a_document() {
     // Keys of a GnuPG home come from no file.
     assert!(told.contains("\"file\": null") || peer("gpg").is_none());
 }
+
+/// What a schema forbids is refused, each kind of it.
+#[test]
+fn a_document_that_differs_from_its_schema_is_refused() {
+    let sandbox = Sandbox::with_passphrase();
+    let document = sandbox.run("--json keygen --name Schema").exits(0).json();
+    assert_eq!(schema::faults(&document), Ok(()));
+    let refused = |place: &str, value: serde_json::Value, why: &str| {
+        let mut wrong = document.clone();
+        *wrong.pointer_mut(place).unwrap() = value;
+        let faults = schema::faults(&wrong).unwrap_err();
+        assert!(faults.contains(place) && faults.contains(why), "{place}: {faults}");
+    };
+    refused("/schema", 2.into(), "const");
+    refused("/ok", "yes".into(), "want boolean");
+    refused("/exit", 7.into(), "must be 0");
+    let fingerprint = document["key"]["fingerprint"].as_str().unwrap().to_lowercase();
+    refused("/key/fingerprint", fingerprint.into(), "pattern");
+    for missing in ["schema", "ok", "key"] {
+        let mut wrong = document.clone();
+        wrong.as_object_mut().unwrap().remove(missing);
+        let faults = schema::faults(&wrong).unwrap_err();
+        assert!(faults.contains("missing") && faults.contains(missing), "{faults}");
+    }
+}

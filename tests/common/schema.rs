@@ -6,26 +6,34 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use jsonschema::Validator;
+use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
 
-/// The schemas, by the commands that they are for.
-static SCHEMAS: LazyLock<BTreeMap<String, Validator>> = LazyLock::new(|| {
+/// The schemas, and their places among them by the commands that they are for.
+static SCHEMAS: LazyLock<(Schemas, BTreeMap<String, SchemaIndex>)> = LazyLock::new(|| {
+    let (mut schemas, mut places) = (Schemas::new(), BTreeMap::new());
+    let mut compiler = Compiler::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/schema");
-    fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-            let schema = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-            (name, jsonschema::validator_for(&schema).unwrap())
-        })
-        .collect()
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let schema: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        let id = schema["$id"].as_str().unwrap().to_owned();
+        compiler.add_resource(&id, schema).unwrap();
+        places.insert(name, compiler.compile(&id, &mut schemas).unwrap());
+    }
+    (schemas, places)
 });
 
 /// Returns the names of all schemas.
 pub fn names() -> BTreeSet<String> {
-    SCHEMAS.keys().cloned().collect()
+    SCHEMAS.1.keys().cloned().collect()
+}
+
+/// Says what of a document is not as its schema has it.
+pub fn faults(document: &Value) -> Result<(), String> {
+    let (schemas, places) = &*SCHEMAS;
+    schemas.validate(document, places[name_of(document)]).map_err(|fault| format!("{fault:#}"))
 }
 
 /// Parses standard output as exactly one JSON document, and holds it against the schema of its
@@ -34,11 +42,9 @@ pub fn names() -> BTreeSet<String> {
 pub fn parse(stdout: &[u8], exit: Option<i32>, what: &dyn Debug) -> Value {
     let document: Value = serde_json::from_slice(stdout)
         .unwrap_or_else(|error| panic!("not one JSON document: {error}: {what:?}"));
-    let errors: Vec<String> = SCHEMAS[name_of(&document)]
-        .iter_errors(&document)
-        .map(|error| format!("{error} at {}", error.instance_path()))
-        .collect();
-    assert!(errors.is_empty(), "{what:?}: {errors:?}\n{document:#}");
+    if let Err(faults) = faults(&document) {
+        panic!("{what:?}: {faults}\n{document:#}");
+    }
     assert_eq!(document["exit"].as_i64(), exit.map(i64::from), "{what:?}\n{document:#}");
     assert_eq!(document["ok"].as_bool(), Some(exit == Some(0)), "{what:?}\n{document:#}");
     document

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -141,6 +142,44 @@ fn a_first_build_does_not_compile_the_tables_of_icu() {
         built(&metadata).into_iter().filter(of).count()
     };
     assert_eq!((names("idna_adapter"), names("icu_")), (1, 0));
+}
+
+/// Returns the crates that a build has along these kinds of edges, each with its features: more
+/// than once if builds for build scripts have others.
+fn crates(edges: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--prefix", "none", "--format", "{p} {f}"])
+        .args(["--edges", edges])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    // What was shown already has a mark.
+    text.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+}
+
+/// A crate whose features tests change is built twice, and then tests test another program than the
+/// one that ships.
+#[test]
+fn tests_turn_on_no_feature_of_what_the_program_is_built_from() {
+    let package = |line: &String| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    let is_of = |some: &BTreeSet<String>, line: &String| {
+        let package = package(line);
+        some.iter().any(|other| other.starts_with(&format!("{package} ")))
+    };
+    // What is linked, and what compiles it as well.
+    let linked = (crates("normal,no-proc-macro"), crates("normal,dev,no-proc-macro"));
+    let all = (crates("normal,build"), crates("normal,build,dev"));
+    assert!(linked.0.len() > 100 && linked.0.len() < all.0.len(), "only {}", linked.0.len());
+    let lost = linked.0.difference(&linked.1).chain(all.0.difference(&all.1));
+    let linked_twice = linked.1.difference(&linked.0).filter(|line| is_of(&linked.0, line));
+    // Tests may link what the program only compiles with, with features of their own.
+    let compiles_twice = all.1.difference(&all.0);
+    let compiles_twice =
+        compiles_twice.filter(|line| is_of(&all.0, line) && !linked.1.contains(*line));
+    let changed: BTreeSet<_> = lost.chain(linked_twice).chain(compiles_twice).collect();
+    assert!(changed.is_empty(), "other features with and without tests: {changed:#?}");
 }
 
 /// The packages that the program is built from, itself among them, and not those of tests alone.

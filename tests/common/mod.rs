@@ -16,6 +16,7 @@ pub mod documents;
 pub mod done;
 pub mod fetched;
 pub mod gpg;
+pub mod made_keys;
 pub mod peers;
 pub mod person;
 pub mod property;

@@ -1,5 +1,6 @@
 //! A folder, a home and an environment of their own for the program under test.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -10,6 +11,7 @@ use tempfile::TempDir;
 
 pub use super::call::Call;
 pub use super::done::Done;
+use super::made_keys;
 use super::peers::peer;
 pub use super::snapshot::{Snapshot, snapshot};
 
@@ -261,18 +263,34 @@ impl Sandbox {
         done.out().split_whitespace().nth(1).unwrap_or_default().to_string()
     }
 
-    /// Makes a key and returns its fingerprint.
+    /// Has a key in the home and returns its fingerprint. It may be a copy of one that another
+    /// test of this process had made.
     #[track_caller]
     pub fn keygen(&self, arguments: &str) -> String {
-        let done = self.run(&format!("keygen -q {arguments}")).exits(0);
-        done.out().trim().to_string()
+        self.made_key(arguments.split_whitespace().collect())
     }
 
-    /// Makes the key of Acme Release and returns its fingerprint.
+    /// Has the key of Acme Release and returns its fingerprint. It may be a copy, too.
     #[track_caller]
     pub fn acme_key(&self, options: &[&str]) -> String {
-        let who = ["keygen", "-q", "--name", "Acme Release", "--email", "r@acme.test"];
-        self.call(who).args(options).run().exits(0).out().trim().to_string()
+        let who = ["--name", "Acme Release", "--email", "r@acme.test"];
+        self.made_key([&who[..], options].concat())
+    }
+
+    #[track_caller]
+    fn made_key(&self, arguments: Vec<&str>) -> String {
+        let keygen =
+            || self.call(["keygen", "-q"]).args(&arguments).run().exits(0).out().trim().to_string();
+        let mut environment: BTreeMap<_, _> = self.environment.iter().cloned().collect();
+        environment.remove(OsStr::new("PATH"));
+        let home = environment.remove(OsStr::new("PLUGSIGN_HOME"));
+        let is_usual = home.is_some_and(|home| *home == *self.home());
+        // What is in a file of this sandbox is not in another's.
+        if !is_usual || arguments.contains(&"--passphrase-file") {
+            return keygen();
+        }
+        let order = (arguments.iter().map(OsString::from).collect(), environment);
+        made_keys::bring(order, &self.home(), keygen)
     }
 
     /// Returns the binary certificate of a key of the home.

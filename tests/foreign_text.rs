@@ -104,9 +104,11 @@ fn told(what: &str) {
 
 #[test]
 fn foreign_text_in_file_names_is_escaped() {
+    let owner = Sandbox::new();
+    let key = owner.keygen("--name Acme --no-passphrase");
     for name in names() {
         let sandbox = Sandbox::new();
-        let key = sandbox.keygen("--name Acme --no-passphrase");
+        sandbox.moves_in_with(&owner);
         sandbox.write("key", public(alice()));
         let path = |folder: &str, ending: &str| {
             let name = [name.as_slice(), ending.as_bytes()].concat();

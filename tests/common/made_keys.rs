@@ -46,7 +46,7 @@ pub(super) fn bring(order: Order, home: &Path, keygen: impl FnOnce() -> String) 
         for (path, mode) in walk(home) {
             if home.join(&path).is_dir() {
                 made.folders.insert(path, mode);
-            } else if !before.contains(&path) {
+            } else if home.join(&path).is_file() && !before.contains(&path) {
                 let content = fs::read(home.join(&path)).unwrap();
                 made.files.insert(path, (mode, content));
             }

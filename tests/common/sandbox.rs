@@ -277,6 +277,26 @@ impl Sandbox {
         self.made_key([&who[..], options].concat())
     }
 
+    /// Gets a copy of another sandbox's home.
+    pub fn moves_in_with(&self, other: &Sandbox) {
+        assert!(self.program("cp").arg("-a").arg(other.home()).arg(self.home()).run().is_ok());
+    }
+
+    /// Has what `make` puts into the home of who is called gpg. It may be a copy of what it put
+    /// into another test's.
+    pub fn made_by_gpg(&self, what: &str, make: impl FnOnce() -> String) -> String {
+        let home = self.at("g");
+        // gpg keeps all keys in one file.
+        if home.join("pubring.kbx").exists() {
+            return make();
+        }
+        let folder = self.folder.path().to_string_lossy().into_owned();
+        let mut environment: BTreeMap<_, _> = self.environment.iter().cloned().collect();
+        environment.retain(|_, value| !value.to_string_lossy().contains(&folder));
+        let words = vec![format!("{:?}", self.who).into(), what.into()];
+        made_keys::bring((words, environment), &home, make)
+    }
+
     #[track_caller]
     fn made_key(&self, arguments: Vec<&str>) -> String {
         let keygen =

@@ -79,7 +79,7 @@ impl StatusLines for Done {
 
 /// Keys by gpg's command lines.
 pub trait GpgKeys {
-    /// Makes a key without a passphrase, and returns its fingerprint.
+    /// Has a key without a passphrase, and returns its fingerprint.
     #[track_caller]
     fn gpg_key(&self, user_id: &str) -> String;
 
@@ -90,10 +90,12 @@ pub trait GpgKeys {
 impl GpgKeys for Sandbox {
     #[track_caller]
     fn gpg_key(&self, user_id: &str) -> String {
-        let said = self.must(&format!(
-            "gpg --batch --status-fd 1 --pinentry-mode loopback --passphrase '' --quick-generate-key '{user_id}' rsa3072 sign 0"
-        ));
-        said.fields("KEY_CREATED")[2].clone()
+        self.made_by_gpg(user_id, || {
+            let said = self.must(&format!(
+                "gpg --batch --status-fd 1 --pinentry-mode loopback --passphrase '' --quick-generate-key '{user_id}' rsa3072 sign 0"
+            ));
+            said.fields("KEY_CREATED")[2].clone()
+        })
     }
 
     #[track_caller]

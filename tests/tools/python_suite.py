@@ -1,15 +1,17 @@
 """Runs python-gnupg's own tests with RSA keys in the place of its DSA, ElGamal, elliptic and
 short RSA ones: the keys that it makes, and those that stand in it as text.
 
-python3 python_suite.py TEST_GNUPG.PY KEYS GPG BITS prints a line a test: its name and what came of
-it. KEYS is a folder with the keys that python_suite.rs makes.
+python3 python_suite.py TEST_GNUPG.PY KEYS GPG BITS PART PARTS prints a line a test: its name and what
+came of it. KEYS is a folder with the keys that python_suite.rs makes. Of so many parts of the tests it
+runs one, in a folder of its own.
 """
 import os
 import re
 import sys
 import unittest
 
-source, keys, program, bits = sys.argv[1:]
+source, keys, program, bits = sys.argv[1:5]
+part, parts = int(sys.argv[5]), int(sys.argv[6])
 
 
 def read(name):
@@ -69,6 +71,8 @@ def gen_key_input(self, **options):
 
 gnupg.GPG.gen_key_input = gen_key_input
 
+os.mkdir('part%d' % part)
+os.chdir('part%d' % part)
 with open('test_rsa.py', 'w', encoding='utf-8') as file:
     file.write(text)
 sys.path.insert(0, os.getcwd())
@@ -93,4 +97,5 @@ class Result(unittest.TestResult):
     addFailure = addError = failed
 
 
-unittest.TestLoader().loadTestsFromTestCase(test_rsa.GPGTestCase).run(Result())
+tests = list(unittest.TestLoader().loadTestsFromTestCase(test_rsa.GPGTestCase))
+unittest.TestSuite(tests[part::parts]).run(Result())

@@ -3,16 +3,17 @@
 # Debian package, the sources, recipes for those who build them, and signs it all with plugsign
 # itself. See RELEASING.md.
 #
-# usage: packaging/release.sh [--aarch64] [--key-file FILE --passphrase-file FILE | -u KEY]
+# usage: packaging/release.sh [--build | --aarch64] [--key-file FILE --passphrase-file FILE | -u KEY]
+#        --build builds the binary and ends
 #        --aarch64 adds what packaging/aarch64.sh makes
 #        the other arguments go to `plugsign sign`; without any, it finds the key as it always does
 set -eu
 cd "$(dirname "$0")/.."
-with_aarch64=
-if [ "${1:-}" = --aarch64 ]; then
-    with_aarch64=yes
-    shift
-fi
+only_build='' with_aarch64=''
+case ${1:-} in
+    --build) only_build=yes && shift ;;
+    --aarch64) with_aarch64=yes && shift ;;
+esac
 target_dir=${CARGO_TARGET_DIR:-target}
 triple=$(rustc -vV | sed -n 's/^host: //p')
 version=$(packaging/version.sh)
@@ -24,6 +25,7 @@ version=$(packaging/version.sh)
 RUSTFLAGS='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"' \
     cargo auditable build --release --locked --target "$triple"
 plugsign=$target_dir/$triple/release/plugsign
+if [ -n "$only_build" ]; then exit; fi
 
 # After the build: C code is compiled anew when this variable changes, and no date is in it.
 export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}"

@@ -11,6 +11,7 @@ mod lists;
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -37,10 +38,11 @@ fn main() {
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let folder = tempfile::tempdir().unwrap();
     let stage = Stage::new(folder.path());
-    let works: [(&str, Measure); 9] = [
+    let works: [(&str, Measure); 10] = [
         ("sign 200 x 4 KiB", Stage::sign_many),
         ("sign 4 KiB", Stage::sign_one),
         ("verify 200 x 4 KiB", Stage::verify_many),
+        ("verify by debian-keyring.gpg", Stage::verify_by_keyring),
         ("list and sign 10,000 x 4 KiB", Stage::sign_listed),
         ("verify a list of 10,000 x 4 KiB", Stage::verify_listed),
         ("sign 1 GiB", Stage::sign_large),
@@ -147,6 +149,10 @@ impl Stage {
                 "plugsign -j 1",
                 Box::new(|| run(self.plugsign().args(["sign", "-q", "-j", "1"]).arg(self.many()))),
             ),
+            (
+                TRACED,
+                Box::new(|| run(traced(self.plugsign()).args(["sign", "-q"]).arg(self.many()))),
+            ),
         ];
         if has("gpg") {
             runs.push((
@@ -215,12 +221,13 @@ impl Stage {
         let many = self.many();
         run(self.plugsign().args(["sign", "-q"]).arg(&many));
         let certificate = self.root.join("cert.pgp");
-        let mut runs: Vec<Run<'_>> = vec![(
-            "plugsign",
-            Box::new(|| {
-                run(self.plugsign().args(["verify", "-q", "--key"]).arg(&certificate).arg(&many));
-            }),
-        )];
+        let verify = |mut plugsign: Command| {
+            run(plugsign.args(["verify", "-q", "--key"]).arg(&certificate).arg(&many));
+        };
+        let mut runs: Vec<Run<'_>> = vec![
+            ("plugsign", Box::new(|| verify(self.plugsign()))),
+            (TRACED, Box::new(|| verify(traced(self.plugsign())))),
+        ];
         for peer in ["gpgv", "sqv"] {
             if has(peer) {
                 let certificate = certificate.clone();
@@ -236,6 +243,31 @@ impl Stage {
                         }
                     }),
                 ));
+            }
+        }
+        race(work, ROUNDS, &mut runs, || {})
+    }
+
+    /// The signer's certificate is the last one of a thousand.
+    fn verify_by_keyring(&self, work: &'static str) -> Vec<Row> {
+        const DEBIANS: &str = "/usr/share/keyrings/debian-keyring.gpg";
+        let Ok(mut keyring) = fs::read(DEBIANS) else { return Vec::new() };
+        keyring.extend(fs::read(self.root.join("cert.pgp")).unwrap());
+        let (path, file) = (self.root.join("keyring.gpg"), self.root.join("one.tar.gz"));
+        fs::write(&path, keyring).unwrap();
+        fs::write(&file, [7; 4096]).unwrap();
+        run(self.plugsign().args(["sign", "-q"]).arg(&file));
+        let verify = |mut program: Command| {
+            run(program.arg("--keyring").arg(&path).arg(with_sig(&file)).arg(&file));
+        };
+        // A link of this name is gpgv.
+        let ours = self.root.join("gpgv");
+        symlink(PLUGSIGN, &ours).unwrap();
+        let mut runs: Vec<Run<'_>> =
+            vec![("plugsign", Box::new(move || verify(Command::new(&ours))))];
+        for peer in ["gpgv", "sqv"] {
+            if has(peer) {
+                runs.push((peer, Box::new(move || verify(Command::new(peer)))));
             }
         }
         race(work, ROUNDS, &mut runs, || {})
@@ -324,6 +356,13 @@ impl Stage {
             vec![("plugsign", Box::new(|| run(self.plugsign().arg("--version"))))];
         race(work, KEYGEN_ROUNDS, &mut runs, || {})
     }
+}
+
+const TRACED: &str = "plugsign with RUST_BACKTRACE=1";
+
+fn traced(mut plugsign: Command) -> Command {
+    plugsign.env("RUST_BACKTRACE", "1");
+    plugsign
 }
 
 type Run<'a> = (&'static str, Box<dyn Fn() + 'a>);

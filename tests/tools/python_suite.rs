@@ -1,9 +1,6 @@
-//! python-gnupg's own tests on plugsign. `PLUGSIGN_CONTROLS=1` runs them on gpg as well: it shows that
-//! they still stand after python_suite.py has put RSA keys into them.
+//! python-gnupg's own tests, on plugsign and on gpg.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
-use std::io::{self, Write};
 use std::path::Path;
 use std::thread;
 
@@ -92,22 +89,10 @@ fn what_fails_is_what_plugsign_does_not_do() {
     for name in theirs.desk.names("keys") {
         ours.desk.write(format!("keys/{name}"), theirs.desk.read(format!("keys/{name}")));
     }
-    let with_gpg = env::var_os("PLUGSIGN_CONTROLS").is_some();
-    if !with_gpg {
-        let note = "python-gnupg's own tests: on plugsign alone; PLUGSIGN_CONTROLS=1 tries gpg too";
-        let _ = writeln!(io::stderr(), "{note}");
-    }
     // gpg is slow at making keys, and this is no test of gpg's: shorter ones will do.
     let (by_plugsign, by_gpg) = thread::scope(|scope| {
-        let gpg = with_gpg.then(|| peer("gpg").unwrap());
-        let by_gpg = gpg.map(|gpg| {
-            scope.spawn({
-                let (theirs, test) = (&theirs, &test);
-                move || failed(theirs, test, &gpg, 1024)
-            })
-        });
-        let by_plugsign = failed(&ours, &test, &ours.desk.at("bin/gpg"), 3072);
-        (by_plugsign, by_gpg.map(|it| it.join().unwrap()).unwrap_or_default())
+        let by_gpg = scope.spawn(|| failed(&theirs, &test, &peer("gpg").unwrap(), 1024));
+        (failed(&ours, &test, &ours.desk.at("bin/gpg"), 3072), by_gpg.join().unwrap())
     });
     // What root may write does not stop gpg.
     assert!(by_gpg.keys().all(|name| name == "test_invalid_outputs"), "{by_gpg:?}");

@@ -1,14 +1,12 @@
 //! Properties, on inputs that chance made up.
 
-use std::env;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
-use std::time::SystemTime;
 
 use arbitrary::{Result, Unstructured};
 
-use super::random::Random;
+use super::random::{Random, seed};
 
 /// Makes an input from chance, and asserts what holds for it.
 type Property<'a> = &'a dyn Fn(&mut Unstructured<'_>) -> Result<()>;
@@ -18,10 +16,7 @@ type Property<'a> = &'a dyn Fn(&mut Unstructured<'_>) -> Result<()>;
 /// The seed is printed if the property does not hold. `PLUGSIGN_TEST_SEED` gives it again.
 pub fn holds(cases: u64, size: usize, property: impl Fn(&mut Unstructured<'_>) -> Result<()>) {
     let test = thread::current().name().unwrap_or("a test").to_owned();
-    let seed = match env::var("PLUGSIGN_TEST_SEED") {
-        Ok(seed) => seed.parse().expect("PLUGSIGN_TEST_SEED is a number"),
-        Err(_) => SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64,
-    };
+    let seed = seed();
     let (mut done, mut tried) = (0, 0);
     while done < cases {
         let chance = Random::of_case(seed, tried).bytes(size);

@@ -1,5 +1,16 @@
 //! Chance that can be repeated.
 
+use std::env;
+use std::time::SystemTime;
+
+/// Returns what `PLUGSIGN_TEST_SEED` says, or another number each time.
+pub fn seed() -> u64 {
+    match env::var("PLUGSIGN_TEST_SEED") {
+        Ok(seed) => seed.parse().expect("PLUGSIGN_TEST_SEED is a number"),
+        Err(_) => SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64,
+    }
+}
+
 /// SplitMix64: the same seed, the same cases.
 #[derive(Clone)]
 pub struct Random(u64);

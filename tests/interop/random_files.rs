@@ -1,13 +1,12 @@
 //! Two thousand files of every size, signed in one call.
 
-use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 use std::thread;
-use std::time::SystemTime;
 
 use crate::common::peers::{Question, go_verdict, rpgp};
+use crate::common::random::seed;
 use crate::common::sandbox::{Sandbox, signature_of};
 use crate::judges::Programs;
 
@@ -17,10 +16,7 @@ pub(crate) struct Random(u64);
 impl Random {
     /// Seeded by `PLUGSIGN_TEST_SEED`, or by the clock; the seed is printed.
     pub(crate) fn new() -> Random {
-        let seed = match env::var("PLUGSIGN_TEST_SEED") {
-            Ok(seed) => seed.parse().expect("PLUGSIGN_TEST_SEED is a number"),
-            Err(_) => SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64,
-        };
+        let seed = seed();
         let test = thread::current().name().unwrap_or("a test").to_owned();
         eprintln!("{test}: PLUGSIGN_TEST_SEED={seed}");
         Random(seed | 1)

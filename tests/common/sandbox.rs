@@ -277,11 +277,6 @@ impl Sandbox {
         self.made_key([&who[..], options].concat())
     }
 
-    /// Gets a copy of another sandbox's home.
-    pub fn moves_in_with(&self, other: &Sandbox) {
-        assert!(self.program("cp").arg("-a").arg(other.home()).arg(self.home()).run().is_ok());
-    }
-
     /// Has what `make` puts into the home of who is called gpg. It may be a copy of what it put
     /// into another test's.
     pub fn made_by_gpg(&self, what: &str, make: impl FnOnce() -> String) -> String {
@@ -352,4 +347,20 @@ pub fn signature_of(file: &Path) -> PathBuf {
 
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// Copies everything in a folder into another one, with its modes.
+pub fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir(&to).unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode();
+            fs::set_permissions(&to, fs::Permissions::from_mode(mode)).unwrap();
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use sequoia_openpgp::types::HashAlgorithm;
 
 use crate::common::craft::*;
-use crate::common::sandbox::Sandbox;
+use crate::common::sandbox::{Sandbox, copy};
 use crate::sweep::Task;
 
 fn org(sandbox: &Sandbox) -> String {
@@ -20,7 +20,7 @@ fn stored_revocations_count(sandbox: &Sandbox, fingerprint: &str) {
     for reason in ["superseded", "retired"] {
         std::fs::create_dir(sandbox.path("copy")).unwrap();
         sandbox.chmod("copy", 0o700);
-        crate::sweep::copy(&sandbox.home(), &sandbox.path("copy"));
+        copy(&sandbox.home(), &sandbox.path("copy"));
         let line = format!("--home copy revoke {fingerprint} --stored --reason {reason}");
         sandbox.run(&line).exits(0).says(reason);
         std::fs::remove_dir_all(sandbox.path("copy")).unwrap();

@@ -1,7 +1,7 @@
 //! Commands that sign, and that take things into the home and out of it.
 
 use crate::common::craft::*;
-use crate::common::sandbox::Sandbox;
+use crate::common::sandbox::{Sandbox, copy};
 use crate::sweep::Task;
 
 fn nothing(_: &Sandbox) -> String {
@@ -86,7 +86,7 @@ fn importing_a_newer_certificate_of_a_secret_key_survives_every_fault() {
         sandbox.run("export Acme -o older").exits(0);
         std::fs::create_dir(sandbox.path("home-of-before")).unwrap();
         sandbox.chmod("home-of-before", 0o700);
-        crate::sweep::copy(&sandbox.home(), &sandbox.path("home-of-before"));
+        copy(&sandbox.home(), &sandbox.path("home-of-before"));
         sandbox.run("adduid Acme --name Newer").exits(0);
         sandbox.run("export Acme -o newer").exits(0);
         std::fs::remove_dir_all(sandbox.home()).unwrap();

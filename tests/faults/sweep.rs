@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -14,7 +14,7 @@ use std::time::SystemTime;
 
 use crate::common::craft::*;
 use crate::common::peers::peer;
-use crate::common::sandbox::{Done, PROGRAM, Sandbox};
+use crate::common::sandbox::{Done, PROGRAM, Sandbox, copy};
 use crate::trace::{self, CALLS, RESTARTED, Traced};
 
 const ERRORS: &[&str] = &["EIO", "ENOSPC", "EACCES", "EROFS", "EDQUOT"];
@@ -409,21 +409,6 @@ fn state(folder: &Path) -> State {
         }
     }
     found
-}
-
-pub fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            fs::create_dir(&to).unwrap();
-            let mode = entry.metadata().unwrap().permissions().mode();
-            fs::set_permissions(&to, fs::Permissions::from_mode(mode)).unwrap();
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }
 
 fn text(bytes: &[u8]) -> String {

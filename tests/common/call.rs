@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -106,7 +107,7 @@ impl Call {
     /// The command as it will run: without a controlling terminal, and with nothing of the
     /// developer's environment.
     pub fn command(&self) -> Command {
-        let mut command = Command::new("setsid");
+        let mut command = Command::new(setsid());
         if self.umask.is_some() || self.shell.is_some() {
             let umask = self.umask.map(|umask| format!("umask {umask:03o}; ")).unwrap_or_default();
             let line = self.shell.as_deref().unwrap_or("exec \"$@\"");
@@ -132,17 +133,19 @@ impl Call {
         let feeder = thread::spawn(move || drop(stdin.write_all(&bytes)));
         let stdout = drain(child.stdout.take().unwrap());
         let stderr = drain(child.stderr.take().unwrap());
-        let end = Instant::now() + self.limit;
+        let start = Instant::now();
         let status = loop {
             if let Some(status) = child.try_wait().unwrap() {
                 break Some(status);
             }
-            if Instant::now() > end {
+            let elapsed = start.elapsed();
+            if elapsed > self.limit {
                 child.kill().unwrap();
                 child.wait().unwrap();
                 break None;
             }
-            thread::sleep(Duration::from_millis(5));
+            // Most commands take milliseconds.
+            thread::sleep((elapsed / 10).clamp(Duration::from_micros(200), POLL));
         };
         feeder.join().unwrap();
         let words = [&[self.program][..], &self.arguments].concat().join(OsStr::new(" "));
@@ -154,6 +157,20 @@ impl Call {
             stderr: stderr.join().unwrap(),
         }
     }
+}
+
+/// The longest that a command's end is noticed late.
+const POLL: Duration = Duration::from_millis(5);
+
+/// Where setsid is. A command by its path, whatever its environment, is started without a copy of
+/// this process's memory map.
+fn setsid() -> &'static Path {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut folders = std::env::split_paths(&path);
+        folders.find_map(|it| Some(it.join("setsid")).filter(|it| it.is_file())).expect("setsid")
+    })
 }
 
 fn drain(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {

@@ -4,8 +4,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -61,6 +61,8 @@ pub(super) fn bring(order: Order, home: &Path, keygen: impl FnOnce() -> String) 
 
 impl Made {
     fn copy_into(&self, home: &Path) {
+        let parents = home.parent().unwrap();
+        DirBuilder::new().recursive(true).mode(0o700).create(parents).unwrap();
         for (folder, mode) in &self.folders {
             let folder = home.join(folder);
             if !folder.exists() {

@@ -14,6 +14,7 @@ pub use super::done::Done;
 use super::made_keys;
 use super::peers::peer;
 pub use super::snapshot::{Snapshot, snapshot};
+use super::systems::data_folder;
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_plugsign");
@@ -267,14 +268,14 @@ impl Sandbox {
     /// test of this process had made.
     #[track_caller]
     pub fn keygen(&self, arguments: &str) -> String {
-        self.made_key(arguments.split_whitespace().collect())
+        self.keygen_with(&arguments.split_whitespace().collect::<Vec<_>>())
     }
 
     /// Has the key of Acme Release and returns its fingerprint. It may be a copy, too.
     #[track_caller]
     pub fn acme_key(&self, options: &[&str]) -> String {
         let who = ["--name", "Acme Release", "--email", "r@acme.test"];
-        self.made_key([&who[..], options].concat())
+        self.keygen_with(&[&who[..], options].concat())
     }
 
     /// Has what `make` puts into the home of who is called gpg. It may be a copy of what it put
@@ -285,27 +286,36 @@ impl Sandbox {
         if home.join("pubring.kbx").exists() {
             return make();
         }
-        let folder = self.folder.path().to_string_lossy().into_owned();
         let mut environment: BTreeMap<_, _> = self.environment.iter().cloned().collect();
-        environment.retain(|_, value| !value.to_string_lossy().contains(&folder));
+        self.keep_common(&mut environment);
         let words = vec![format!("{:?}", self.who).into(), what.into()];
         made_keys::bring((words, environment), &home, make)
     }
 
+    /// The same with words that may have spaces.
     #[track_caller]
-    fn made_key(&self, arguments: Vec<&str>) -> String {
+    pub fn keygen_with(&self, arguments: &[&str]) -> String {
         let keygen =
-            || self.call(["keygen", "-q"]).args(&arguments).run().exits(0).out().trim().to_string();
+            || self.call(["keygen", "-q"]).args(arguments).run().exits(0).out().trim().to_string();
         let mut environment: BTreeMap<_, _> = self.environment.iter().cloned().collect();
         environment.remove(OsStr::new("PATH"));
-        let home = environment.remove(OsStr::new("PLUGSIGN_HOME"));
-        let is_usual = home.is_some_and(|home| *home == *self.home());
+        let home = match environment.remove(OsStr::new("PLUGSIGN_HOME")) {
+            Some(home) => PathBuf::from(home),
+            None => self.at("home").join(data_folder()).join("plugsign"),
+        };
         // What is in a file of this sandbox is not in another's.
-        if !is_usual || arguments.contains(&"--passphrase-file") {
+        if !home.starts_with(self.folder.path()) || arguments.contains(&"--passphrase-file") {
             return keygen();
         }
+        self.keep_common(&mut environment);
         let order = (arguments.iter().map(OsString::from).collect(), environment);
-        made_keys::bring(order, &self.home(), keygen)
+        made_keys::bring(order, &home, keygen)
+    }
+
+    /// Drops what names a place in this sandbox.
+    fn keep_common(&self, environment: &mut BTreeMap<OsString, OsString>) {
+        let folder = self.folder.path().to_string_lossy().into_owned();
+        environment.retain(|_, value| !value.to_string_lossy().contains(&folder));
     }
 
     /// Returns the binary certificate of a key of the home.

@@ -22,10 +22,9 @@ use common::sandbox::Sandbox;
 /// A sandbox whose home has a key, and its certificate in `release-key.asc`.
 fn publisher() -> Sandbox {
     let sandbox = Sandbox::for_scripts();
-    sandbox.must(
-        "plugsign keygen --name 'Example Org' --email releases@example.org >fingerprint
-         plugsign export releases@example.org -a -o release-key.asc",
-    );
+    let who = ["--name", "Example Org", "--email", "releases@example.org"];
+    sandbox.write("fingerprint", sandbox.keygen_with(&who) + "\n");
+    sandbox.must("plugsign export releases@example.org -a -o release-key.asc");
     sandbox
 }
 

@@ -489,7 +489,7 @@ fn colliding_key_ids_name_nobody() {
 /// A signing subkey that ends at some time, and is revoked if there is a reason.
 fn subkey_of(
     cert: Cert,
-    primary: &mut openpgp::crypto::KeyPair,
+    primary: &mut Pair,
     material: &Material,
     validity: Option<std::time::Duration>,
     reason: Option<ReasonForRevocation>,

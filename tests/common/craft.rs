@@ -9,8 +9,8 @@ use crypto_bigint::{BoxedUint, NonZero, Odd, Resize};
 use sequoia_openpgp as openpgp;
 
 use openpgp::cert::CertBuilder;
+use openpgp::crypto::Signer as _;
 use openpgp::crypto::mpi::{self, ProtectedMPI};
-use openpgp::crypto::{KeyPair, Signer as _};
 use openpgp::packet::key::{
     Key4, KeyParts, KeyRole, PrimaryRole, SecretKeyMaterial, SecretParts, SubordinateRole,
     UnspecifiedRole,
@@ -26,6 +26,8 @@ use openpgp::{Cert, Packet, Profile};
 
 use plugsign::openpgp::keygen::{KeyKind, KeyPlan, generate};
 use plugsign::openpgp::policy::KeySizeBits;
+
+pub use super::pair::Pair;
 
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -109,8 +111,8 @@ impl Material {
         .into()
     }
 
-    pub fn signer(&self, created: SystemTime) -> KeyPair {
-        self.key::<UnspecifiedRole>(created).into_keypair().unwrap()
+    pub fn signer(&self, created: SystemTime) -> Pair {
+        self.key::<UnspecifiedRole>(created).into_keypair().unwrap().into()
     }
 
     /// Makes a key of two primes; an RSA key works with any exponent that has an inverse.
@@ -225,7 +227,7 @@ impl Recipe {
         self
     }
 
-    pub fn signer(&self) -> KeyPair {
+    pub fn signer(&self) -> Pair {
         self.material.signer(self.created)
     }
 
@@ -270,7 +272,7 @@ pub struct Binding {
 }
 
 /// Adds a subkey to a certificate whose primary key is `primary`'s.
-pub fn with_subkey(cert: Cert, primary: &mut KeyPair, material: &Material, how: &Binding) -> Cert {
+pub fn with_subkey(cert: Cert, primary: &mut Pair, material: &Material, how: &Binding) -> Cert {
     let subkey = material.key::<SubordinateRole>(ago(9));
     let mut builder = SignatureBuilder::new(SignatureType::SubkeyBinding)
         .set_hash_algo(HashAlgorithm::SHA256)
@@ -298,7 +300,7 @@ pub fn with_subkey(cert: Cert, primary: &mut KeyPair, material: &Material, how: 
 }
 
 /// Revokes a certificate.
-pub fn revoked(cert: Cert, signer: &mut KeyPair, reason: ReasonForRevocation) -> Cert {
+pub fn revoked(cert: Cert, signer: &mut Pair, reason: ReasonForRevocation) -> Cert {
     let revocation = SignatureBuilder::new(SignatureType::KeyRevocation)
         .set_hash_algo(HashAlgorithm::SHA256)
         .set_signature_creation_time(ago(1))
@@ -419,11 +421,11 @@ pub struct Forge {
 
 impl Forge {
     /// What plugsign itself would make, an hour ago.
-    pub fn by(key: &KeyPair) -> Forge {
+    pub fn by(key: &Pair) -> Forge {
         Forge::at(key, now() - Duration::from_secs(3600))
     }
 
-    pub fn at(key: &KeyPair, time: SystemTime) -> Forge {
+    pub fn at(key: &Pair, time: SystemTime) -> Forge {
         Forge {
             kind: 0,
             algorithm: 1,
@@ -434,7 +436,7 @@ impl Forge {
     }
 
     /// Signs, and returns the packet.
-    pub fn sign(&self, key: &mut KeyPair, data: &[u8]) -> Vec<u8> {
+    pub fn sign(&self, key: &mut Pair, data: &[u8]) -> Vec<u8> {
         self.finish(data, |digest| value(key, self.hash, digest))
     }
 
@@ -459,12 +461,12 @@ impl Forge {
 }
 
 /// Makes a version 3 signature.
-pub fn version_3(key: &mut KeyPair, data: &[u8]) -> Vec<u8> {
+pub fn version_3(key: &mut Pair, data: &[u8]) -> Vec<u8> {
     version_3_of(0, key, data)
 }
 
 /// Makes a version 3 signature of a type.
-pub fn version_3_of(kind: u8, key: &mut KeyPair, data: &[u8]) -> Vec<u8> {
+pub fn version_3_of(kind: u8, key: &mut Pair, data: &[u8]) -> Vec<u8> {
     let mut hashed = vec![kind];
     hashed.extend(seconds(now()).to_be_bytes());
     let digest = digest(HashAlgorithm::SHA256, &[data, &hashed]);
@@ -485,7 +487,7 @@ fn digest(hash: HashAlgorithm, parts: &[&[u8]]) -> Vec<u8> {
     context.into_digest().unwrap()
 }
 
-fn value(key: &mut KeyPair, hash: HashAlgorithm, digest: &[u8]) -> Vec<u8> {
+fn value(key: &mut Pair, hash: HashAlgorithm, digest: &[u8]) -> Vec<u8> {
     match key.sign(hash, digest).unwrap() {
         mpi::Signature::RSA { s } => number(s.value()),
         _ => panic!("not an RSA key"),
@@ -496,11 +498,11 @@ pub fn created(time: SystemTime) -> Vec<u8> {
     subpacket(CREATED, &seconds(time).to_be_bytes())
 }
 
-pub fn issuer(key: &KeyPair) -> Vec<u8> {
+pub fn issuer(key: &Pair) -> Vec<u8> {
     subpacket(ISSUER, key.public().keyid().as_bytes())
 }
 
-pub fn issuer_fingerprint(key: &KeyPair) -> Vec<u8> {
+pub fn issuer_fingerprint(key: &Pair) -> Vec<u8> {
     let mut body = vec![4];
     body.extend(key.public().fingerprint().as_bytes());
     subpacket(FINGERPRINT, &body)
@@ -532,15 +534,15 @@ pub fn signature(recipe: &Recipe) -> Vec<u8> {
 }
 
 /// Alice's signer.
-pub fn alices_key() -> KeyPair {
+pub fn alices_key() -> Pair {
     signer_of(alice())
 }
 
-pub fn bobs_key() -> KeyPair {
+pub fn bobs_key() -> Pair {
     signer_of(bob())
 }
 
-pub fn signer_of(cert: &Cert) -> KeyPair {
+pub fn signer_of(cert: &Cert) -> Pair {
     let key = cert.primary_key().key().clone().parts_into_secret().unwrap();
-    key.role_into_unspecified().into_keypair().unwrap()
+    key.role_into_unspecified().into_keypair().unwrap().into()
 }

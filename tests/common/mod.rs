@@ -17,6 +17,7 @@ pub mod done;
 pub mod fetched;
 pub mod gpg;
 pub mod made_keys;
+pub mod pair;
 pub mod peers;
 pub mod person;
 pub mod property;

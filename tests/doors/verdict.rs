@@ -6,7 +6,6 @@ use sequoia_openpgp as openpgp;
 
 use openpgp::Cert;
 use openpgp::armor::Kind;
-use openpgp::crypto::KeyPair;
 use openpgp::packet::signature::SignatureBuilder;
 use openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
 
@@ -169,11 +168,11 @@ fn gpgs(done: &Done) -> String {
     (*error.or(bad).or(verdicts.first()).unwrap_or(&"error")).into()
 }
 
-fn by(mut key: KeyPair) -> Vec<u8> {
+fn by(mut key: Pair) -> Vec<u8> {
     forged(&mut key, |_| {})
 }
 
-fn forged(key: &mut KeyPair, change: impl FnOnce(&mut Forge)) -> Vec<u8> {
+fn forged(key: &mut Pair, change: impl FnOnce(&mut Forge)) -> Vec<u8> {
     let mut forge = Forge::by(key);
     change(&mut forge);
     forge.sign(key, DATA)

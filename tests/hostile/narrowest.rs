@@ -4,7 +4,6 @@
 use std::time::SystemTime;
 
 use openpgp::Cert;
-use openpgp::crypto::KeyPair;
 use openpgp::packet::UserID;
 use openpgp::packet::key::SubordinateRole;
 use openpgp::serialize::MarshalInto;
@@ -64,7 +63,7 @@ fn judged(sandbox: &Sandbox, certificate: &[u8], name: &str) -> (bool, bool, Str
     (native.code() == Some(0), good, format!("{}{}", native.out(), gpg.out()))
 }
 
-fn sandbox_signed_by(key: &mut KeyPair, time: SystemTime) -> Sandbox {
+fn sandbox_signed_by(key: &mut Pair, time: SystemTime) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("a.tar.gz", DATA);
     sandbox.write("a.tar.gz.sig", Forge::at(key, time).sign(key, DATA));

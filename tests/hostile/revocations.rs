@@ -1,7 +1,6 @@
 //! Odd revocations that count all the same. A program that leaves one out makes a key good again
 //! that its owner ended.
 
-use openpgp::crypto::KeyPair;
 use openpgp::packet::key::SubordinateRole;
 use openpgp::types::{HashAlgorithm, KeyFlags};
 use sequoia_openpgp as openpgp;
@@ -34,7 +33,7 @@ fn forged(
     forge.finish(about, |digest| write(&value_of(&mut key, hash, digest)))
 }
 
-fn value_of(key: &mut KeyPair, hash: HashAlgorithm, digest: &[u8]) -> Vec<u8> {
+fn value_of(key: &mut Pair, hash: HashAlgorithm, digest: &[u8]) -> Vec<u8> {
     use openpgp::crypto::{Signer, mpi};
     match key.sign(hash, digest).unwrap() {
         mpi::Signature::RSA { s } => s.value().to_vec(),

@@ -2,7 +2,6 @@
 //! has one thing wrong with it, and is wrapped into an OpenPGP packet that has nothing wrong.
 
 use crypto_bigint::{BoxedUint, Resize};
-use sequoia_openpgp::crypto::KeyPair;
 
 use crate::bounded::{bounded, told};
 use crate::common::craft::*;
@@ -232,11 +231,11 @@ fn written(value: &[u8]) -> Vec<u8> {
 }
 
 /// Signs the data with a value made from its digest.
-fn wrap(signer: &KeyPair, value: impl FnOnce(&[u8]) -> Vec<u8>) -> Vec<u8> {
+fn wrap(signer: &Pair, value: impl FnOnce(&[u8]) -> Vec<u8>) -> Vec<u8> {
     Forge::by(signer).finish(DATA, |digest| written(&value(digest)))
 }
 
-fn digest_of(signer: &KeyPair) -> Vec<u8> {
+fn digest_of(signer: &Pair) -> Vec<u8> {
     let mut digest = Vec::new();
     wrap(signer, |it| {
         digest = it.to_vec();
@@ -245,7 +244,7 @@ fn digest_of(signer: &KeyPair) -> Vec<u8> {
     digest
 }
 
-fn vectors(material: &Material, signer: &KeyPair) -> Vec<Vector> {
+fn vectors(material: &Material, signer: &Pair) -> Vec<Vector> {
     let modulus = material.modulus();
     let digest = digest_of(signer);
     let right = material.raise(&Encoding::right(&digest, modulus.len()).bytes());

@@ -1,7 +1,6 @@
 //! `verify --signers N`: N different keys of N different certificates.
 
 use openpgp::Cert;
-use openpgp::crypto::KeyPair;
 use openpgp::types::KeyFlags;
 use sequoia_openpgp as openpgp;
 
@@ -10,7 +9,7 @@ use crate::common::craft::*;
 use crate::common::sandbox::{Done, Sandbox};
 
 /// Verifies an artifact that these two keys signed, for two signers.
-fn two_signers(certificates: [&Cert; 2], signers: [&mut KeyPair; 2]) -> Done {
+fn two_signers(certificates: [&Cert; 2], signers: [&mut Pair; 2]) -> Done {
     let sandbox = Sandbox::new();
     let [first, second] = certificates;
     let [one, two] = signers;

@@ -69,8 +69,7 @@ fn a_signing_subkey_that_is_bound_over_sha_1_is_named() {
     let subkey = Material::strong().key::<SubordinateRole>(ago(9));
     let subject = [about(cert.primary_key().key()), about(&subkey)].concat();
     let mut signer = Material::strong().signer(ago(9));
-    let statement =
-        |key: &openpgp::crypto::KeyPair, kind, hash| Forge { kind, hash, ..Forge::at(key, ago(8)) };
+    let statement = |key: &Pair, kind, hash| Forge { kind, hash, ..Forge::at(key, ago(8)) };
     let back = statement(&signer, 0x19, HashAlgorithm::SHA256).sign(&mut signer, &subject);
     let mut primary = certify.signer();
     let mut binding = statement(&primary, 0x18, HashAlgorithm::SHA1);

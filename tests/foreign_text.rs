@@ -1,27 +1,14 @@
 //! Foreign text in every place that shows some: nothing of it steers a terminal, and with `--json`
 //! there is one document.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    dead_code,
-    unreachable_pub
-)]
-
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-#[path = "mattermost/archives.rs"]
-mod archives;
-mod common;
-
-use archives::{Bundle, FILE_NAME, MANIFEST};
-use common::craft::*;
-use common::done::assert_tame;
-use common::sandbox::{Done, Sandbox, copy};
+use crate::common::craft::*;
+use crate::common::done::assert_tame;
+use crate::common::sandbox::{Done, Sandbox, copy};
+use crate::mattermost::archives::{Bundle, FILE_NAME, MANIFEST};
 
 /// What terminals and parsers were fooled with, each with a letter of its own at the end.
 const HOSTILE: [&[u8]; 12] = [

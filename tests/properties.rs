@@ -1,7 +1,5 @@
 //! What holds for all inputs, on inputs that chance made up.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -28,13 +26,11 @@ use plugsign::openpgp::token::{
 use plugsign::openpgp::verify::Verdict;
 use plugsign::text::is_unsafe;
 
-mod common;
-
-use common::craft::*;
-use common::property::{bytes, holds, line, several, text};
+use crate::common::craft::*;
+use crate::common::property::{bytes, holds, line, several, text};
 
 fn now() -> SystemTime {
-    common::craft::now()
+    crate::common::craft::now()
 }
 
 /// Alice's key, unlocked once.

@@ -1,17 +1,13 @@
 //! The commands of the README and of docs/, run as they are printed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::documents::{CI_PASSPHRASE, blocks, follow, section};
-use common::peers::peer;
-use common::sandbox::{PASSPHRASE, Sandbox};
+use crate::common::documents::{CI_PASSPHRASE, blocks, follow, section};
+use crate::common::peers::peer;
+use crate::common::sandbox::{PASSPHRASE, Sandbox};
 
 const README: &str = include_str!("../README.md");
 const PLUGIN: &str = "com.example.plugin-1.2.0.tar.gz";

@@ -1,15 +1,11 @@
 //! Every JSON document, held against its schema in templates/schema.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 
-use common::peers::peer;
-use common::sandbox::Sandbox;
-use common::schema;
+use crate::common::peers::peer;
+use crate::common::sandbox::Sandbox;
+use crate::common::schema;
 
 /// Makes a GnuPG home with an RSA key.
 fn gnupg(sandbox: &Sandbox) {

@@ -3,8 +3,6 @@
 //!
 //! `PLUGSIGN_SEED` chooses other cases, `PLUGSIGN_PARITY_CASES` how many are composed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
-
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
@@ -15,26 +13,8 @@ use plugsign::mattermost::server::{Cause, KeyRing, ServerVerdict, check_signatur
 use plugsign::openpgp::hash::Hasher;
 use plugsign::publisher::parallel::{cores, each};
 
-#[path = "parity/cases.rs"]
-mod cases;
-#[path = "parity/certificate.rs"]
-mod certificate;
-mod common;
-#[path = "parity/compose.rs"]
-mod compose;
-#[path = "parity/gpg.rs"]
-mod gpg;
-#[path = "parity/keys.rs"]
-mod keys;
-#[path = "parity/mutate.rs"]
-mod mutate;
-#[path = "parity/packets.rs"]
-mod packets;
-#[path = "parity/signer.rs"]
-mod signer;
-
-use cases::{Case, composed, damaged, flipped, vectors};
-use common::peers::{Oracle, Question, go_verdict};
+use crate::common::peers::{Oracle, Question, go_verdict};
+use crate::parity::cases::{Case, composed, damaged, flipped, vectors};
 
 const DEFAULT_SEED: u64 = 0x6d61_7474_6572_6d6f;
 const DEFAULT_COMPOSED: usize = 14_000;
@@ -157,7 +137,7 @@ fn our_verdict_is_the_servers() {
     let vectors = vectors();
     tally.ask(&oracle, &vectors);
     tally.ask(&oracle, &damaged(seed, &vectors, 25));
-    let keys = gpg::pairs();
+    let keys = crate::parity::gpg::pairs();
     tally.ask(&oracle, &keys);
     tally.ask(&oracle, &damaged(seed, &keys, 60));
     for start in (0..composed_cases).step_by(4000) {

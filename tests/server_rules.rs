@@ -2,27 +2,16 @@
 //!
 //! Where the library is there, it is asked the same; see also tests/server_parity.rs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code, unreachable_pub)]
-
 use std::time::{Duration, Instant};
 
 use plugsign::judge::ask_server;
 use plugsign::mattermost::server::{Cause, KeyRing, Refusal, ServerVerdict};
 
-#[path = "parity/certificate.rs"]
-mod certificate;
-mod common;
-#[path = "parity/keys.rs"]
-mod keys;
-#[path = "parity/packets.rs"]
-mod packets;
-#[path = "parity/signer.rs"]
-mod signer;
-
-use certificate::{MadeKey, digest};
-use common::peers::{Question, go_verdict};
-use packets::{mpi, packet};
-use signer::Key;
+use crate::common::peers::{Question, go_verdict};
+use crate::parity::certificate::{MadeKey, digest};
+use crate::parity::keys::STRANGER;
+use crate::parity::packets::{mpi, packet};
+use crate::parity::signer::{Key, unhex};
 
 const DATA: &[u8] = b"one\ntwo\n";
 const ALICE: &[u8] = b"Alice";
@@ -167,7 +156,7 @@ fn a_signature_above_the_modulus_is_refused() {
     let body = signature(&key, 0, &[DATA], &[], false);
     // 1027 bits leave room for another modulus on top.
     let (head, number) = body.split_at(body.len() - 129);
-    let n = signer::unhex(keys::STRANGER.n);
+    let n = unhex(STRANGER.n);
     let mut carry = 0;
     let mut sum: Vec<u8> = (number.iter().zip(&n).rev())
         .map(|(a, b)| {

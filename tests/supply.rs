@@ -1,16 +1,12 @@
 //! What the program is built from, and what it is packed into.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 
-use common::systems::is_linux;
+use crate::common::systems::is_linux;
 use semver::Version;
 use serde_json::Value;
 

@@ -1,7 +1,5 @@
 //! Given cases with their verdicts.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,9 +7,7 @@ use plugsign::judge::ask_server;
 use plugsign::mattermost::server::{KeyRing, ServerVerdict};
 use plugsign::openpgp::hash::Hasher;
 
-mod common;
-
-use common::peers::{Question, go_verdict};
+use crate::common::peers::{Question, go_verdict};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/server-verdicts")

@@ -101,7 +101,7 @@ fn there_are_sixteen_reasons_and_each_has_a_test() {
     let source = concat!(
         include_str!("verify.rs"),
         include_str!("several.rs"),
-        include_str!("../release_day/main.rs"),
+        include_str!("../release_day/mod.rs"),
     );
     for reason in Reason::ALL {
         let said = source.matches(reason.name()).count();

@@ -1,14 +1,4 @@
-//! What the integration tests share.
-//!
-//! Each of them is a program of its own and uses a part.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr
-)]
+//! What the tests share.
 
 pub mod call;
 pub mod craft;

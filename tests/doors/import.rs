@@ -14,7 +14,7 @@ use openpgp::{Cert, Packet, Profile};
 
 use crate::common::craft::*;
 use crate::common::sandbox::Sandbox;
-use crate::{Answers, keep};
+use crate::doors::{Answers, keep};
 
 const DOORS: [(&str, &str); 2] =
     [("import", "import --no-passphrase file"), ("gpg --import", "gpg --batch --import file")];

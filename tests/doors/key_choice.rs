@@ -14,7 +14,7 @@ use openpgp::{Cert, Packet, PacketPile};
 
 use crate::common::craft::*;
 use crate::common::sandbox::{Done, Sandbox};
-use crate::{Answers, keep, why};
+use crate::doors::{Answers, keep, why};
 
 /// Alice, with a user ID that she revoked.
 fn alice_renamed() -> Cert {

@@ -12,7 +12,7 @@ use openpgp::serialize::MarshalInto;
 
 use crate::common::craft::*;
 use crate::common::sandbox::{Call, Sandbox};
-use crate::{Answers, keep, why};
+use crate::doors::{Answers, keep, why};
 
 const WORDS: &[u8] = b"correct horse";
 

@@ -9,7 +9,7 @@ use openpgp::{Profile, armor};
 
 use crate::common::craft::*;
 use crate::common::sandbox::Sandbox;
-use crate::{Answers, keep, why};
+use crate::doors::{Answers, keep, why};
 
 /// Where a door finds the key.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType
 
 use crate::common::craft::*;
 use crate::common::sandbox::{Done, Sandbox};
-use crate::{Answers, keep};
+use crate::doors::{Answers, keep};
 
 /// The words of one door. `key` is the key file. Without one, the keys that the home trusts count.
 struct Door {

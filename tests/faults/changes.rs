@@ -4,7 +4,7 @@ use sequoia_openpgp::types::HashAlgorithm;
 
 use crate::common::craft::*;
 use crate::common::sandbox::{Sandbox, copy};
-use crate::sweep::Task;
+use crate::faults::sweep::Task;
 
 fn org(sandbox: &Sandbox) -> String {
     sandbox.keygen("--kind org --name Acme --no-passphrase")

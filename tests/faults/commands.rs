@@ -2,7 +2,7 @@
 
 use crate::common::craft::*;
 use crate::common::sandbox::{Sandbox, copy};
-use crate::sweep::Task;
+use crate::faults::sweep::Task;
 
 fn nothing(_: &Sandbox) -> String {
     String::new()

@@ -15,7 +15,7 @@ use std::time::SystemTime;
 use crate::common::craft::*;
 use crate::common::peers::peer;
 use crate::common::sandbox::{Done, PROGRAM, Sandbox, copy};
-use crate::trace::{self, CALLS, RESTARTED, Traced};
+use crate::faults::trace::{self, CALLS, RESTARTED, Traced};
 
 const ERRORS: &[&str] = &["EIO", "ENOSPC", "EACCES", "EROFS", "EDQUOT"];
 

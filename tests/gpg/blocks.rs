@@ -1,7 +1,7 @@
 //! Signatures as people have them: several blocks in a file, words around them, files in the wrong
 //! order. plugsign and gpg say the same, except where plugsign is stricter.
 
-use crate::twins::{GpgKeys, StatusLines, Twins};
+use crate::gpg::twins::{GpgKeys, StatusLines, Twins};
 
 /// Two signers that both know, with their signatures over `data`.
 fn signed() -> Option<Twins> {

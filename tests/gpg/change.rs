@@ -2,7 +2,7 @@
 
 use crate::common::person::Person;
 use crate::common::sandbox::{Done, Sandbox};
-use crate::twins::{GpgKeys, StatusLines, Twins};
+use crate::gpg::twins::{GpgKeys, StatusLines, Twins};
 
 /// The fields of the first record of a kind in the colon listing.
 fn record(done: &Done, kind: &str) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use crate::common::peers::peer;
 use crate::common::sandbox::{Sandbox, Who};
-use crate::twins::{GpgKeys, StatusLines, Twins};
+use crate::gpg::twins::{GpgKeys, StatusLines, Twins};
 
 const TEXT: &[u8] = b"Origin: Acme\n\n- one\n-----BEGIN\nFrom here \t\ntabs\tand blanks  \nlast";
 

@@ -1,7 +1,7 @@
 //! Keys deleted by gpg's command lines, beside gpg itself.
 
 use crate::common::person::Person;
-use crate::twins::{GpgKeys, Twins};
+use crate::gpg::twins::{GpgKeys, Twins};
 
 #[test]
 fn keys_are_deleted_and_stay_as_with_gpg() {

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use crate::common::peers::peer;
 use crate::common::sandbox::Sandbox;
-use crate::twins::{StatusLines, Twins};
+use crate::gpg::twins::{StatusLines, Twins};
 
 const QUIETLY: &str = "gpg --batch --yes --pinentry-mode loopback";
 

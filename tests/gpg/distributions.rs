@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::common::peers::missing;
 use crate::common::sandbox::Sandbox;
-use crate::twins::Twins;
+use crate::gpg::twins::Twins;
 
 const FOLDER: &str = "/usr/share/keyrings";
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::common::person::Person;
 use crate::common::sandbox::{Done, Sandbox};
-use crate::twins::GpgKeys;
+use crate::gpg::twins::GpgKeys;
 
 const PLUGIN: &str = "com.mattermost.demo-plugin-0.1.0.tar.gz";
 

@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::common::peers::peer;
 use crate::common::sandbox::{PASSPHRASE, Sandbox};
-use crate::twins::StatusLines;
+use crate::gpg::twins::StatusLines;
 
 /// A key with a passphrase as a CI has it, its certificate, and its fingerprint.
 fn key() -> (String, Vec<u8>, String) {

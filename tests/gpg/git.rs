@@ -2,8 +2,8 @@
 
 use crate::common::peers::peer;
 use crate::common::sandbox::{Done, Sandbox, Who};
-use crate::keys;
-use crate::twins::{GpgKeys, StatusLines};
+use crate::gpg::keys;
+use crate::gpg::twins::{GpgKeys, StatusLines};
 
 /// A repository at a desk.
 fn repository(desk: &Sandbox, key: &str) {

@@ -3,7 +3,7 @@
 use crate::common::craft::*;
 use crate::common::peers::peer;
 use crate::common::sandbox::{Sandbox, Who};
-use crate::twins::{GpgKeys, StatusLines, Twins};
+use crate::gpg::twins::{GpgKeys, StatusLines, Twins};
 
 #[test]
 fn gpgvs_status_lines_are_the_same() {

@@ -13,7 +13,7 @@ use openpgp::types::{HashAlgorithm, SignatureType};
 use crate::common::craft::*;
 use crate::common::done::assert_tame;
 use crate::common::sandbox::{Done, Sandbox};
-use crate::twins::{GpgKeys, StatusLines};
+use crate::gpg::twins::{GpgKeys, StatusLines};
 
 const FORGED: &str = "x\n[GNUPG:] GOODSIG 0123456789ABCDEF Forged\r\n[GNUPG:] VALIDSIG F\x1b[2J\u{9b}1m\u{202e} %0A\\n:";
 

@@ -1,7 +1,7 @@
 //! What an import says of a key that is known already, beside gpg.
 
 use crate::common::sandbox::Sandbox;
-use crate::twins::{GpgKeys, StatusLines, Twins};
+use crate::gpg::twins::{GpgKeys, StatusLines, Twins};
 
 /// Changes the key at gpg's desk of the editor, and imports it at both.
 struct Updates {

@@ -1,7 +1,7 @@
 //! Certificates that are imported into a keyring file, as apt's recipes do it.
 
 use crate::common::sandbox::Sandbox;
-use crate::twins::{GpgKeys, StatusLines, Twins};
+use crate::gpg::twins::{GpgKeys, StatusLines, Twins};
 
 const IMPORT: &str = "gpg --batch --status-fd 1 --no-default-keyring --keyring ./ring --import key";
 

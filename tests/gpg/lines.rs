@@ -6,7 +6,7 @@
 //! `--pinentry-mode loopback`, and never uses the network.
 
 use crate::common::sandbox::{Done, Sandbox};
-use crate::twins::{GpgKeys, StatusLines};
+use crate::gpg::twins::{GpgKeys, StatusLines};
 
 const PASSPHRASE: &str = "secret words";
 const USER_ID: &str = "Acme Release <joe@foo.bar>";

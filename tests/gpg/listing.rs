@@ -2,7 +2,7 @@
 
 use crate::common::craft::{self, Recipe};
 use crate::common::sandbox::{Done, Sandbox};
-use crate::twins::{GpgKeys, StatusLines, Twins};
+use crate::gpg::twins::{GpgKeys, StatusLines, Twins};
 
 /// The records of a colon listing, without that of the trust database.
 fn records(said: &Done) -> Vec<String> {
@@ -184,7 +184,7 @@ fn quick_generate_key_makes_the_same_kind_of_key() {
 fn expired_and_revoked_keys_are_listed_alike() {
     let Some(theirs) = Sandbox::of_gpg() else { return };
     let ours = Sandbox::in_place_of_gpg();
-    for case in crate::keys::over() {
+    for case in crate::gpg::keys::over() {
         for desk in [&ours, &theirs] {
             desk.gpg_import(&case.certificate);
         }

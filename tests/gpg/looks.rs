@@ -1,7 +1,7 @@
 //! What only looks or converts: beside gpg, and without a trace.
 
 use crate::common::sandbox::{Done, Sandbox};
-use crate::twins::{StatusLines, Twins};
+use crate::gpg::twins::{StatusLines, Twins};
 
 fn lines(said: &Done) -> Vec<String> {
     said.out().lines().filter(|line| !line.starts_with("tru:")).map(str::to_string).collect()

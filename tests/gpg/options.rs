@@ -2,7 +2,7 @@
 
 use crate::common::peers::peer;
 use crate::common::sandbox::Sandbox;
-use crate::twins::{GpgKeys, StatusLines, Twins};
+use crate::gpg::twins::{GpgKeys, StatusLines, Twins};
 
 /// An option of gpg's own table, and whether it takes a value.
 fn table(desk: &Sandbox, program: &str) -> Vec<(String, bool)> {

@@ -1,7 +1,7 @@
 //! Owner trust, of which plugsign keeps none: what is so is said, and nothing else is taken.
 
 use crate::common::sandbox::Sandbox;
-use crate::twins::{GpgKeys, Twins};
+use crate::gpg::twins::{GpgKeys, Twins};
 
 #[test]
 fn owner_trust_goes_out_and_comes_in_as_facts() {

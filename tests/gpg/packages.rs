@@ -3,7 +3,7 @@
 
 use crate::common::peers::peer;
 use crate::common::sandbox::Sandbox;
-use crate::twins::{GpgKeys, StatusLines};
+use crate::gpg::twins::{GpgKeys, StatusLines};
 
 /// plugsign's desk and gpg's, if there is one.
 fn desks() -> Vec<Sandbox> {

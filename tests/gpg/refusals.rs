@@ -2,7 +2,7 @@
 
 use crate::common::sandbox::Sandbox;
 use crate::common::systems::is_linux;
-use crate::twins::{GpgKeys, StatusLines};
+use crate::gpg::twins::{GpgKeys, StatusLines};
 
 #[test]
 fn lines_that_would_change_the_result_are_refused_with_a_sentence_and_write_nothing() {

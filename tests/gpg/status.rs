@@ -2,8 +2,8 @@
 
 use crate::common::sandbox::Sandbox;
 use crate::common::systems::is_linux;
-use crate::keys;
-use crate::twins::{GpgKeys, StatusLines, Twins};
+use crate::gpg::keys;
+use crate::gpg::twins::{GpgKeys, StatusLines, Twins};
 
 #[test]
 fn a_good_signature_has_gpgs_status_lines() {

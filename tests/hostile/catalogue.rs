@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::bounded::told;
+use crate::hostile::bounded::told;
 
 #[test]
 fn every_attack_has_a_test_that_exists() {

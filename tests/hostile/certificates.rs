@@ -11,9 +11,9 @@ use openpgp::serialize::MarshalInto;
 use openpgp::types::{HashAlgorithm, KeyFlags};
 use openpgp::{Packet, PacketPile, Profile};
 
-use crate::bounded::{bounded, told};
 use crate::common::craft::*;
 use crate::common::sandbox::Sandbox;
+use crate::hostile::bounded::{bounded, told};
 
 /// What is read of one key file: so much is too much.
 const LIMIT: usize = 4 * 1024 * 1024;

@@ -9,9 +9,9 @@ use plugsign::openpgp::key_file::{Key, read_keys};
 use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::sign::sign_hashed_with;
 
-use crate::bounded::{bounded, told};
 use crate::common::craft::*;
 use crate::common::sandbox::Sandbox;
+use crate::hostile::bounded::{bounded, told};
 
 const TEXT: &str = "Hash the files:\n\n- one\n-----\nlast\n";
 

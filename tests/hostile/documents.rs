@@ -1,8 +1,8 @@
 //! Lists and databases of others that were made to cost time or memory.
 
-use crate::bounded::{bounded, told};
 use crate::common::craft::*;
 use crate::common::sandbox::Sandbox;
+use crate::hostile::bounded::{bounded, told};
 
 /// What is read of one key file: so much is too much.
 const MOST: usize = 4 * 1024 * 1024;

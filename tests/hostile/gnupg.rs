@@ -8,10 +8,10 @@ use openpgp::packet::Key;
 use openpgp::packet::key::{KeyRole, SecretKeyMaterial, SecretParts, SubordinateRole};
 use openpgp::types::{AEADAlgorithm, HashAlgorithm, SymmetricAlgorithm};
 
-use crate::bounded::{bounded, told};
-use crate::certificates::Claim;
 use crate::common::craft::*;
 use crate::common::sandbox::Sandbox;
+use crate::hostile::bounded::{bounded, told};
+use crate::hostile::certificates::Claim;
 
 const PASSPHRASE: &str = "any";
 

@@ -1,8 +1,8 @@
 //! Keys that somebody made badly, or on purpose.
 
-use crate::bounded::bounded;
 use crate::common::craft::*;
 use crate::common::sandbox::Sandbox;
+use crate::hostile::bounded::bounded;
 
 /// Two keys with a prime in common, as devices made them that had no randomness yet.
 fn twins() -> [&'static Material; 2] {

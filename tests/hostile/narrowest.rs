@@ -10,9 +10,9 @@ use openpgp::serialize::MarshalInto;
 use openpgp::types::{HashAlgorithm, KeyFlags};
 use sequoia_openpgp as openpgp;
 
-use crate::bounded::{bounded, told};
 use crate::common::craft::*;
 use crate::common::sandbox::Sandbox;
+use crate::hostile::bounded::{bounded, told};
 
 const KEY_EXPIRES: u8 = 9;
 const FLAGS: u8 = 27;

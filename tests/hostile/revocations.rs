@@ -5,9 +5,9 @@ use openpgp::packet::key::SubordinateRole;
 use openpgp::types::{HashAlgorithm, KeyFlags};
 use sequoia_openpgp as openpgp;
 
-use crate::bounded::{bounded, told};
 use crate::common::craft::*;
 use crate::common::sandbox::{Done, Sandbox};
+use crate::hostile::bounded::{bounded, told};
 
 const REASON: u8 = 29;
 const EMBEDDED: u8 = 32;

@@ -6,9 +6,9 @@ use openpgp::types::{HashAlgorithm, ReasonForRevocation, RevocationKey, Signatur
 use openpgp::{Cert, Packet};
 use sequoia_openpgp as openpgp;
 
-use crate::bounded::bounded;
 use crate::common::craft::*;
 use crate::common::sandbox::Sandbox;
+use crate::hostile::bounded::bounded;
 
 /// Alice's certificate, in which she lets Bob revoke it.
 fn alice_who_names_bob() -> Cert {

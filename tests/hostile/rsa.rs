@@ -3,10 +3,10 @@
 
 use crypto_bigint::{BoxedUint, Resize};
 
-use crate::bounded::{bounded, told};
 use crate::common::craft::*;
 use crate::common::peers::{Question, go_verdict};
 use crate::common::sandbox::Sandbox;
+use crate::hostile::bounded::{bounded, told};
 
 /// A padded digest, or a signature, that is to be refused.
 struct Vector {

@@ -1,10 +1,10 @@
 //! Signature files that claim more than they are. tests/cli/verify.rs has one case for each
 //! reason; here are the families.
 
-use crate::bounded::{bounded, told};
 use crate::common::craft::*;
 use crate::common::peers::{Question, go_verdict};
 use crate::common::sandbox::Sandbox;
+use crate::hostile::bounded::{bounded, told};
 
 use sequoia_openpgp::armor::Kind;
 

@@ -4,9 +4,9 @@ use openpgp::Cert;
 use openpgp::types::KeyFlags;
 use sequoia_openpgp as openpgp;
 
-use crate::bounded::bounded;
 use crate::common::craft::*;
 use crate::common::sandbox::{Done, Sandbox};
+use crate::hostile::bounded::bounded;
 
 /// Verifies an artifact that these two keys signed, for two signers.
 fn two_signers(certificates: [&Cert; 2], signers: [&mut Pair; 2]) -> Done {

@@ -8,9 +8,9 @@ use openpgp::serialize::MarshalInto;
 use openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
 use sequoia_openpgp as openpgp;
 
-use crate::bounded::bounded;
 use crate::common::craft::*;
 use crate::common::sandbox::Sandbox;
+use crate::hostile::bounded::bounded;
 
 /// Alice's certificate with a signing subkey of 2048 bits.
 fn with_weak_subkey() -> Cert {

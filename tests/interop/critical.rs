@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::common::sandbox::Sandbox;
-use crate::packet::packets;
+use crate::interop::packet::packets;
 
 /// The types of the critical subpackets of a signature, those of embedded ones too.
 fn critical(body: &[u8]) -> BTreeSet<u8> {

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use crate::common::peers::{missing, peer, rpgp};
 use crate::common::sandbox::{Done, Sandbox};
-use crate::gpg::Gpg;
-use crate::judges;
+use crate::interop::gpg::Gpg;
+use crate::interop::judges;
 
 const DATA: &[u8] = b"a release";
 

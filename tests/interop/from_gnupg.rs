@@ -12,8 +12,8 @@ use sequoia_openpgp::crypto::S2K;
 use sequoia_openpgp::types::HashAlgorithm;
 
 use crate::common::sandbox::{Done, PASSPHRASE, Sandbox, signature_of};
-use crate::gpg::{self, Gpg};
-use crate::judges;
+use crate::interop::gpg::{self, Gpg};
+use crate::interop::judges;
 
 const DATA: &[u8] = b"a release";
 

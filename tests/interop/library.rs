@@ -10,8 +10,8 @@ use plugsign::openpgp::sign::sign;
 use plugsign::openpgp::verdict::Reason;
 use plugsign::openpgp::verify::{Verdict, verify};
 
-use crate::random_files::Random;
-use crate::short_number::signing_key;
+use crate::interop::random_files::Random;
+use crate::interop::short_number::signing_key;
 
 /// Gives its bytes in pieces of any size, with interruptions.
 struct Ragged<'a> {

@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::common::sandbox::Sandbox;
-use crate::gpg::{self, Gpg, GpgKey};
-use crate::judges;
+use crate::interop::gpg::{self, Gpg, GpgKey};
+use crate::interop::judges;
 
 const DATA: &[u8] = b"a release";
 

@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 
 use crate::common::peers::{peer, rpgp};
 use crate::common::sandbox::{Done, PASSPHRASE, Sandbox};
-use crate::gpg::Gpg;
-use crate::judges;
-use crate::packet::{packets, signature_fields};
+use crate::interop::gpg::Gpg;
+use crate::interop::judges;
+use crate::interop::packet::{packets, signature_fields};
 
 const DATA: &[u8] = b"a release";
 

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use sequoia_openpgp::types::HashAlgorithm;
 
 use crate::common::sandbox::Sandbox;
-use crate::gpg::Gpg;
+use crate::interop::gpg::Gpg;
 
 /// Takes packets apart: new format with definite lengths, which is all that is written here.
 pub(crate) fn packets(mut bytes: &[u8]) -> Vec<(u8, &[u8])> {

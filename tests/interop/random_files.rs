@@ -8,7 +8,7 @@ use std::thread;
 use crate::common::peers::{Question, go_verdict, rpgp};
 use crate::common::random::seed;
 use crate::common::sandbox::{Sandbox, signature_of};
-use crate::judges::Programs;
+use crate::interop::judges::Programs;
 
 /// Numbers that look random: xorshift64*.
 pub(crate) struct Random(u64);

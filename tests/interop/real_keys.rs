@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::common::sandbox::Sandbox;
-use crate::gpg::Gpg;
+use crate::interop::gpg::Gpg;
 
 fn real_keys() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors/keys");

@@ -10,8 +10,8 @@ use plugsign::openpgp::sign::sign;
 use plugsign::openpgp::signature::DetachedSignature;
 use plugsign::openpgp::verify::{Verdict, verify};
 
-use crate::judges;
-use crate::packet::{packets, signature_fields};
+use crate::interop::judges;
+use crate::interop::packet::{packets, signature_fields};
 
 /// Makes an unprotected key of the library's own, some days old.
 pub(crate) fn signing_key(bits: KeySizeBits) -> SigningKey {

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use crate::common::sandbox::{Done, Sandbox};
-use crate::gpg::{self, Gpg};
+use crate::interop::gpg::{self, Gpg};
 
 /// A gpg home that has a key, and a home here that trusts it.
 struct Signer {

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::common::peers::{Question, go_verdict, peer};
 use crate::common::sandbox::PROGRAM;
 use crate::common::sandbox::{Done, Sandbox};
-use crate::gpg::Gpg;
+use crate::life::gpg::Gpg;
 
 /// Runs the script, once, and returns the folder that it worked in.
 fn life() -> PathBuf {

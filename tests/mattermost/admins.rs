@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
-use super::common::sandbox::{Done, Sandbox};
 use super::config::REAL;
 use super::publisher;
+use crate::common::sandbox::{Done, Sandbox};
 
 const ADD: &str = "plugsign trust add --config server/config.json release-key.asc";
 const CHECK: &str = "plugsign trust check --config server/config.json";

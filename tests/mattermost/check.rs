@@ -7,10 +7,10 @@ use std::time::Duration;
 use plugsign::mattermost::bundle::{Bundle as Seen, inspect};
 
 use super::archives::{Bundle, FILE_NAME, MANIFEST, gzip, header};
-use super::common::craft::{DAY, Forge, Material, Recipe, public};
-use super::common::sandbox::Sandbox;
-use super::common::systems::is_linux;
 use super::publisher;
+use crate::common::craft::{DAY, Forge, Material, Recipe, public};
+use crate::common::sandbox::Sandbox;
+use crate::common::systems::is_linux;
 
 fn look(bundle: &[u8]) -> Seen {
     inspect(bundle, FILE_NAME).unwrap()

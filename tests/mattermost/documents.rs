@@ -1,10 +1,10 @@
 //! docs/servers.md, for administrators and for marketplaces, run as it is printed.
 
 use super::archives::{Bundle, FILE_NAME};
-use super::common::documents::{blocks, follow_sessions, section};
-use super::common::sandbox::Sandbox;
 use super::config::REAL;
 use super::{publisher, read};
+use crate::common::documents::{blocks, follow_sessions, section};
+use crate::common::sandbox::Sandbox;
 
 /// Returns the commands of a section, a block each.
 fn commands(title: &str) -> Vec<String> {

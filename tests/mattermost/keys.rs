@@ -3,10 +3,10 @@
 
 use std::fs;
 
-use super::common::peers::{Question, go_verdict, peer};
-use super::common::sandbox::Sandbox;
 use super::config::REAL;
 use super::read;
+use crate::common::peers::{Question, go_verdict, peer};
+use crate::common::sandbox::Sandbox;
 
 /// A server and a gpg home. `Q` makes a gpg command quiet.
 fn gpg_home() -> Option<Sandbox> {

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::archives::{Bundle, MANIFEST};
-use super::common::peers::{Question, go_verdict};
-use super::common::sandbox::Sandbox;
 use super::{publisher, read};
+use crate::common::peers::{Question, go_verdict};
+use crate::common::sandbox::Sandbox;
 
 const ADD: &str = "plugsign marketplace add --database plugins.json \
     --download-url-base https://plugins.example.org/ --time 2026-11-22T20:00:00Z";

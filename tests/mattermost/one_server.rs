@@ -6,9 +6,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::archives::{Bundle, FILE_NAME};
-use super::common::craft::{DATA, Forge, alices_key, created, now, subpacket};
-use super::common::sandbox::Sandbox;
 use super::publisher;
+use crate::common::craft::{DATA, Forge, alices_key, created, now, subpacket};
+use crate::common::sandbox::Sandbox;
 
 const MATTERMOST: &str = "Mattermost's key (built in)";
 const MFI: &str = "the MFI key (built in)";
@@ -52,7 +52,7 @@ fn words(line: &Value) -> Vec<(String, String)> {
 }
 
 #[track_caller]
-fn say(done: &super::common::sandbox::Done, expected: &[(&str, &str)]) {
+fn say(done: &crate::common::sandbox::Done, expected: &[(&str, &str)]) {
     let json = done.json();
     let found = words(&json["artifacts"][0]);
     let found: Vec<(&str, &str)> = found.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();

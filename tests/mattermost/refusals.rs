@@ -7,8 +7,8 @@ use std::path::Path;
 use plugsign::judge::ask_server;
 use plugsign::mattermost::server::ServerVerdict;
 
-use super::common::peers::{Question, go_verdict};
-use super::common::sandbox::Sandbox;
+use crate::common::peers::{Question, go_verdict};
+use crate::common::sandbox::Sandbox;
 
 #[test]
 fn every_cause_of_a_refusal_is_named() {

@@ -6,9 +6,9 @@ use std::thread;
 
 use serde_json::Value;
 
-use super::common::sandbox::Sandbox;
 use super::config::REAL;
 use super::{publisher, read};
+use crate::common::sandbox::Sandbox;
 
 const ADD: &str = "plugsign trust add --config server/config.json release-key.asc";
 
@@ -347,7 +347,7 @@ fn for_a_revoked_certificate_check_also_says_what_the_server_does() {
 
 #[test]
 fn for_an_expired_certificate_check_says_that_the_server_knows_no_expiry() {
-    use super::common::craft::{DAY, Material, Recipe, public};
+    use crate::common::craft::{DAY, Material, Recipe, public};
     let sandbox = server();
     let expired = Recipe { validity: Some(9 * DAY), ..Recipe::of(Material::a()) };
     sandbox.write("release-key.asc", public(&expired.build()));

@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::archives::{Bundle, MANIFEST};
-use super::common::sandbox::{PASSPHRASE, Sandbox};
 use super::config::REAL;
 use super::{publisher, read};
+use crate::common::sandbox::{PASSPHRASE, Sandbox};
 
 /// A user that every system has, in a group of its own.
 const NOBODY: u32 = 65534;

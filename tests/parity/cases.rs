@@ -7,10 +7,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::certificate::{MadeKey, digest};
-use super::common::random::Random;
 use super::packets::{mpi, packet};
 use super::signer::Key;
 use super::{compose, mutate};
+use crate::common::random::Random;
 
 /// Two files and the data, and where they come from.
 pub struct Case {

@@ -5,9 +5,9 @@ use std::sync::Mutex;
 
 use plugsign::openpgp::hash::{ContentHash, HashAlgorithm, Hasher};
 
-use super::common::random::Random;
 use super::packets::{any_packet, mpi};
 use super::signer::Key;
+use crate::common::random::Random;
 
 /// The parts of a signature, and its maker.
 pub struct Recipe<'a> {

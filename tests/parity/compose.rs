@@ -1,9 +1,9 @@
 //! Key files and signature files, composed of the parts that `certificate` makes.
 
 use super::certificate::{MadeKey, Recipe, digest, key_packet, signature, subpacket};
-use super::common::random::Random;
 use super::packets::any_packet;
 use super::signer::Key;
+use crate::common::random::Random;
 
 pub const DATA: &[u8] = b"one\ntwo\r\nthree\r\r\n\nfour\r";
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::cases::Case;
-use super::common::sandbox::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 /// gpg with keys of every kind.
 struct Home {

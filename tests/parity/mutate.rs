@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::common::random::Random;
 use super::packets::{any_packet, split};
+use crate::common::random::Random;
 
 /// Damages a well-formed binary file packet by packet; `other` is where foreign packets come from.
 pub fn packets(random: &mut Random, file: &[u8], other: &[u8]) -> Vec<u8> {

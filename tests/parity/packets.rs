@@ -1,6 +1,6 @@
 //! Packets, taken apart and put together in all the ways there are.
 
-use super::common::random::Random;
+use crate::common::random::Random;
 
 /// A number as it should be written.
 pub fn mpi(number: &[u8]) -> Vec<u8> {

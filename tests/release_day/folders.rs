@@ -4,7 +4,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::{Release, VERIFY, assert_exit, may_mount};
+use crate::common::peers::peer;
+use crate::release_day::{Release, VERIFY, assert_exit, may_mount};
 
 /// Makes a key that is in no home, and prepares a call that signs with it.
 const STRANGER_SIGNS: &str = "plugsign --home h keygen --name Stranger --no-passphrase > stranger
@@ -173,7 +174,7 @@ fn an_unreadable_signature_file_is_reported() {
     assert_exit(&release.run("plugsign sign dist"), 0);
     let sign = "code=0; plugsign sign dist || code=$?; exit $code";
     let said = if rustix::process::geteuid().is_root() {
-        if crate::peer("strace").is_none() {
+        if peer("strace").is_none() {
             return;
         }
         let path = "-P dist/b-1.0.0.zip.sig -e inject=openat:error=EACCES";

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 
 use crate::common::peers::peer;
 use crate::common::sandbox::Done;
-use crate::{KEY, Release, VERIFY, assert_exit};
+use crate::release_day::{KEY, Release, VERIFY, assert_exit};
 
 #[track_caller]
 fn assert_says(said: &Done, words: &str) {

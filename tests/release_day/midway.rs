@@ -10,7 +10,7 @@ use crate::common::peers::peer;
 use crate::common::person::Person;
 use crate::common::sandbox::{Done, PASSPHRASE};
 use crate::common::systems::has_nameless_files;
-use crate::{KEY, Release};
+use crate::release_day::{KEY, Release};
 
 /// Signs dist/, and interferes once the program is about to do `call` on a-1.0.0.tar.gz.
 fn sign_and_interfere(call: &str, interfere: &str) -> Option<(Release, Done)> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::common::craft::*;
 use crate::common::peers::{missing, peer};
 use crate::common::sandbox::{Sandbox, is_root, tested};
-use crate::needles::{Needles, passphrase};
+use crate::secrets::needles::{Needles, passphrase};
 
 /// A sandbox with a passphrase in the file `p`, and another in `new`.
 struct Scene {

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::common::peers::{missing, peer};
 use crate::common::sandbox::{PROGRAM, Sandbox};
-use crate::needles::{Needles, passphrase};
+use crate::secrets::needles::{Needles, passphrase};
 
 const WRITES: &str = "write,pwrite64,writev,pwritev,sendto,sendmsg,symlink,rename";
 

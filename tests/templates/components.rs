@@ -6,11 +6,11 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::common::done::Done;
-use super::common::peers::peer;
-use super::common::sandbox::{PASSPHRASE, Sandbox};
 use super::yaml::{documents, filled, texts};
 use super::{SIGNER, checkout, import, kept, plugin};
+use crate::common::done::Done;
+use crate::common::peers::peer;
+use crate::common::sandbox::{PASSPHRASE, Sandbox};
 
 const ACTION: &str = include_str!("../../templates/action/action.yml");
 const COMPONENT: &str = include_str!("../../templates/sign/template.yml");

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::token::{Desk, shown};
+use crate::tokens::token::{Desk, shown};
 
 #[test]
 fn two_hundred_files_are_signed_by_two_connections_with_two_logins() {

@@ -2,7 +2,7 @@
 
 use crate::common::documents::{blocks, follow, section};
 use crate::common::sandbox::Sandbox;
-use crate::token::{module, shown};
+use crate::tokens::token::{module, shown};
 
 const PAGE: &str = include_str!("../../docs/tokens.md");
 

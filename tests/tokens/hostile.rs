@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use plugsign::disk::token_server::{Patience, TokenServer};
 use plugsign::openpgp::token::{Error, Token, TokenUri};
 
-use crate::token::Desk;
+use crate::tokens::token::Desk;
 
 /// Asks a server that is this line of shell for its token.
 fn ask(line: &str, patience: Duration) -> Error {

@@ -2,7 +2,7 @@
 
 use crate::common::peers::{Question, go_verdict, peer};
 use crate::common::sandbox::Sandbox;
-use crate::token::{Desk, PIN};
+use crate::tokens::token::{Desk, PIN};
 
 #[test]
 fn a_key_is_made_in_the_token_and_everybody_accepts_what_it_signs() {

@@ -1,6 +1,6 @@
 //! PINs: where they come from, and that none is tried twice.
 
-use crate::token::{Desk, PIN, shown};
+use crate::tokens::token::{Desk, PIN, shown};
 
 #[test]
 fn a_wrong_pin_is_tried_once_and_said_once() {

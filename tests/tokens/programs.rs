@@ -2,7 +2,7 @@
 
 use crate::common::peers::peer;
 use crate::common::sandbox::Sandbox;
-use crate::token::{Desk, PIN};
+use crate::tokens::token::{Desk, PIN};
 
 /// A desk where gpg is plugsign, with a token's key whose PIN is in the environment.
 fn in_place_of_gpg() -> Option<Desk> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::common::fetched::fetched;
 use crate::common::peers::peer;
 use crate::common::sandbox::{is_root, tested};
-use crate::token::Desk;
+use crate::tokens::token::Desk;
 
 /// A server that listens on a socket, until it is dropped.
 struct Server(Child);

@@ -1,8 +1,8 @@
 //! aptly publishes a repository, and apt installs from it.
 
-use crate::archive::holds;
-use crate::debian;
-use crate::workshop::{Workshop, pairs};
+use crate::tools::archive::holds;
+use crate::tools::debian;
+use crate::tools::workshop::{Workshop, pairs};
 
 const PUBLISH: &str = "set -e
     aptly repo create -distribution=stable -component=main acme

@@ -1,7 +1,7 @@
 //! A Debian archive that a tool published, and apt, which installs from it.
 
 use crate::common::sandbox::{Done, Sandbox, is_root};
-use crate::workshop::Workshop;
+use crate::tools::workshop::Workshop;
 
 /// What apt reads instead of /etc/apt: a system of its own, in `root`.
 const CONFIGURATION: &str = r#"

@@ -2,7 +2,7 @@
 //! prints nothing of a list that was changed; gpg prints it first.
 
 use crate::common::sandbox::Who;
-use crate::workshop::{Workshop, pairs};
+use crate::tools::workshop::{Workshop, pairs};
 
 /// As many projects do, and as Node.js does with `SHASUMS256.txt`.
 const SIGN: &str = "mkdir dist && cd dist && echo one > acme-1.tar.gz && echo two > -acme-1.zip

@@ -1,7 +1,7 @@
 //! A Debian package is built and signed, and its signatures are checked by those who check them.
 
 use crate::common::sandbox::Sandbox;
-use crate::workshop::{Workshop, pairs};
+use crate::tools::workshop::{Workshop, pairs};
 
 /// Builds acme 1.0, source and binary, in the sandbox's folder.
 #[track_caller]

@@ -5,7 +5,7 @@ use std::thread;
 
 use crate::common::fetched::fetched;
 use crate::common::sandbox::Done;
-use crate::workshop::Workshop;
+use crate::tools::workshop::Workshop;
 
 /// The keys that git_suite.sh puts in the place of the suite's, made by gpg.
 const KEYS: &str = r#"set -e; mkdir keys

@@ -1,7 +1,7 @@
 //! A Helm chart's provenance file: its metadata and its sum, signed in cleartext
 //! (<https://helm.sh/docs/topics/provenance/>).
 
-use crate::workshop::{Workshop, pairs};
+use crate::tools::workshop::{Workshop, pairs};
 
 /// What `helm package --sign` signs. Made by hand, for helm reads no key but gpg's old files.
 const MAKE: &str = r#"

@@ -3,11 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use self::table::{GPG, Kind};
-
-#[path = "../../src/bin/plugsign/gpg/table.rs"]
-#[expect(dead_code, reason = "the program uses the rest")]
-mod table;
+use crate::replay::table::{GPG, Kind};
 
 /// Done, passed over, refused.
 fn counts() -> [usize; 3] {

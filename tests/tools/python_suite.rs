@@ -7,7 +7,7 @@ use std::thread;
 use crate::common::fetched::fetched;
 use crate::common::peers::peer;
 use crate::common::sandbox::Done;
-use crate::workshop::Workshop;
+use crate::tools::workshop::Workshop;
 
 /// What plugsign does not do, test by test.
 const FAILS: [(&str, &str); 12] = [

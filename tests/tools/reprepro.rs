@@ -1,8 +1,8 @@
 //! reprepro publishes a repository through gpgme, and apt installs from it.
 
-use crate::archive::holds;
-use crate::debian;
-use crate::workshop::{Workshop, pairs};
+use crate::tools::archive::holds;
+use crate::tools::debian;
+use crate::tools::workshop::{Workshop, pairs};
 
 #[test]
 fn apt_installs_from_what_reprepro_exports() {

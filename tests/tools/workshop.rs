@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::common::peers::peer;
 use crate::common::sandbox::{Done, PROGRAM, Sandbox, Who};
-use crate::twins::GpgKeys;
+use crate::gpg::twins::GpgKeys;
 
 pub const USER_ID: &str = "Acme Release <r@acme.test>";
 

@@ -2,17 +2,6 @@
 //! somebody else's. Whatever happens, the home can be used, what is there is whole, and the same
 //! command works once the fault is gone.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    unreachable_pub
-)]
-
-#[path = "../common/mod.rs"]
-mod common;
-
 mod changes;
 mod commands;
 mod disks;

@@ -1,16 +1,5 @@
 //! plugsign in the place of gpg: the command lines of others, run on it and on gpg itself.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    unreachable_pub
-)]
-
-#[path = "../common/mod.rs"]
-mod common;
-
 mod blocks;
 mod change;
 mod cleartext;
@@ -34,4 +23,4 @@ mod packages;
 mod python;
 mod refusals;
 mod status;
-mod twins;
+pub mod twins;

@@ -1,12 +1,7 @@
 //! What plugsign does for a Mattermost server, its administrators and its marketplaces.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-#[path = "../common/mod.rs"]
-mod common;
-
 mod admins;
-mod archives;
+pub mod archives;
 mod check;
 mod config;
 mod documents;
@@ -17,7 +12,7 @@ mod refusals;
 mod server;
 mod swapped;
 
-use common::sandbox::Sandbox;
+use crate::common::sandbox::Sandbox;
 
 /// A sandbox whose home has a key, and its certificate in `release-key.asc`.
 fn publisher() -> Sandbox {

@@ -1,10 +1,5 @@
 //! A whole dist/ at once, as release scripts and CI jobs sign it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-#[path = "../common/mod.rs"]
-mod common;
-
 mod folders;
 mod incomplete;
 mod lists;
@@ -16,9 +11,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
-use common::peers::peer;
-use common::sandbox::{Done, PASSPHRASE, Sandbox};
-use common::systems::is_linux;
+use crate::common::peers::peer;
+use crate::common::sandbox::{Done, PASSPHRASE, Sandbox};
+use crate::common::systems::is_linux;
 
 const KEY: &str = include_str!("../../keys-example/organisation.secret.asc");
 

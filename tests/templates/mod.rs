@@ -1,10 +1,5 @@
 //! The templates, used as their readers would use them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-#[path = "../common/mod.rs"]
-mod common;
-
 mod components;
 mod yaml;
 
@@ -14,8 +9,8 @@ use std::fs;
 use globset::GlobBuilder;
 use serde_json::Value;
 
-use common::peers::peer;
-use common::sandbox::{PASSPHRASE, Sandbox};
+use crate::common::peers::peer;
+use crate::common::sandbox::{PASSPHRASE, Sandbox};
 use yaml::{documents, texts};
 
 /// The fingerprint of the example organisation's key.

@@ -1,16 +1,5 @@
 //! The program as its users meet it: exit codes, words, and what is on disk afterwards.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    unreachable_pub
-)]
-
-#[path = "../common/mod.rs"]
-mod common;
-
 mod announce;
 mod bad_keys;
 mod dialog;

@@ -3,11 +3,6 @@
 //! The interface promises it: keys, certificates, passphrases and signatures are read by the same
 //! rules, and only words, status lines and exit codes differ.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
-
-#[path = "../common/mod.rs"]
-mod common;
-
 mod import;
 mod key_choice;
 mod passphrase;
@@ -16,7 +11,7 @@ mod verdict;
 
 use std::collections::BTreeMap;
 
-use common::sandbox::{Done, Sandbox};
+use crate::common::sandbox::{Done, Sandbox};
 
 /// What the doors say in the cases of one table.
 struct Answers {

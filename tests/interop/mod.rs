@@ -2,11 +2,6 @@
 //!
 //! gpg, gpgv, sqv, rpm, PGPy, OpenPGP.js, the server's Go library and rPGP each get their say.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-#[path = "../common/mod.rs"]
-mod common;
-
 mod critical;
 mod everywhere;
 mod from_gnupg;
@@ -20,4 +15,4 @@ mod real_keys;
 mod short_number;
 mod signed_by_gpg;
 
-use common::gpg;
+use crate::common::gpg;

@@ -1,7 +1,5 @@
 //! What belongs where, read from the sources themselves.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod graph;
 mod planted;
 mod rules;

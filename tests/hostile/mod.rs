@@ -3,11 +3,6 @@
 //! Every case says what is expected, why, and where it comes from; all of them end in little time and
 //! 256 MiB of memory. docs/attack-cases.md lists all known attacks with their tests.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../common/mod.rs"]
-mod common;
-
 mod bounded;
 mod catalogue;
 mod certificates;

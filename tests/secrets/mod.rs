@@ -1,0 +1,6 @@
+//! What is secret stays secret: on disk, in what is said, and in memory.
+
+mod memory;
+mod needles;
+mod traces;
+mod writes;

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 #[inline(never)]
 fn wipe_stack() {
     // The deepest of them, RSA, takes a tenth of this.
-    let mut below = [0u8; 256 * 1024];
+    let mut below = [0u64; 256 * 1024 / size_of::<u64>()];
     below.zeroize();
     std::hint::black_box(&below);
 }

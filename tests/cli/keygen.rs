@@ -119,7 +119,7 @@ fn a_bad_identity_is_refused_and_nothing_is_made() {
 #[test]
 fn sizes_below_3072_bits_are_refused_and_the_home_stays_untouched() {
     let sandbox = Sandbox::new();
-    sandbox.keygen("--name First --no-passphrase");
+    sandbox.keygen("--name Acme --no-passphrase");
     let before = sandbox.snapshot();
     for (bits, code) in [
         ("2048", 4),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -303,12 +304,13 @@ impl Sandbox {
             Some(home) => PathBuf::from(home),
             None => self.at("home").join(data_folder()).join("plugsign"),
         };
-        // What is in a file of this sandbox is not in another's.
-        if !home.starts_with(self.folder.path()) || arguments.contains(&"--passphrase-file") {
+        if !home.starts_with(self.folder.path()) {
             return keygen();
         }
         self.keep_common(&mut environment);
-        let order = (arguments.iter().map(OsString::from).collect(), environment);
+        // A file counts by what is in it.
+        let meant = |word: &&str| fs::read(self.path(word)).map_or(word.into(), OsString::from_vec);
+        let order = (arguments.iter().map(meant).collect(), environment);
         made_keys::bring(order, &home, keygen)
     }
 

@@ -28,11 +28,14 @@ fn on_a_disk(sandbox: &Sandbox, script: &str) -> Option<Output> {
         return None;
     }
     sandbox.write("alice.asc", public(alice()));
+    if !sandbox.has("home") {
+        sandbox.keygen("--name Acme --no-passphrase");
+    }
     let script = format!(
         "DISK=$PWD/disk; mkdir $DISK; mount -t tmpfs -o size=256k,mode=700 tmpfs $DISK
          export PLUGSIGN_HOME=$DISK/home PLUGSIGN_NEW_PASSPHRASE=new
          plugsign() {{ '{PROGRAM}' \"$@\"; }}
-         plugsign keygen -q --name Acme --no-passphrase; echo artifact > $DISK/a.tar.gz
+         cp -Rp home $PLUGSIGN_HOME; echo artifact > $DISK/a.tar.gz
          {script}"
     );
     let mut command = Command::new("unshare");

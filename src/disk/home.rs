@@ -14,30 +14,30 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::file::{entries, folder_of, is_there, read_own, read_small};
-use super::folder::Folder;
+use super::file::{entries, is_there, read_own, read_small};
+use super::home_files::{
+    check_folder, check_name, is_temporary, make, name_of, put, read_keys_of, read_trusted,
+    remove_all, sweep, trusted_name,
+};
 use super::lock::take;
 use super::shelf::{HomeKey, Shelf, TrustedKey, check_primes, file_name, incomplete, is_named_by};
-use super::write::{Access, Existing, sync_folder, write_all_or_none, write_new};
+use super::write::{Access, Existing, write_all_or_none, write_new};
 use crate::disk::error::{Error, Result};
-use crate::openpgp;
-use crate::openpgp::bounds::check_bounds;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::glance::Glance;
 use crate::openpgp::ids::Fingerprint;
-use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
+use crate::openpgp::key_file::MAX_KEY_FILE;
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::revocation_reason::RevocationReason;
 use crate::openpgp::secret_key::SecretKey;
-use crate::openpgp::set::Gathered;
 use crate::openpgp::shared_primes::Moduli;
 
 const KEYS: &str = "keys";
@@ -90,33 +90,14 @@ impl Home {
     /// Waits for another command up to `patience`, then fails with [`Error::Busy`].
     pub fn lock(&self, patience: Duration) -> Result<Lock> {
         self.check()?;
-        self.make_folders()?;
+        make(&self.folders())?;
         // If others can write to a folder above, one of them may have been faster.
         self.check()?;
         let path = self.root.join("lock");
         let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
         let file = take(opened.map_err(Error::io("lock", &path))?, &self.root, patience)?;
-        self.sweep();
+        sweep(&self.folders()[1..]);
         Ok(Lock { _file: file })
-    }
-
-    fn make_folders(&self) -> Result<()> {
-        for path in self.folders().iter().filter(|path| !path.is_dir()) {
-            let made = DirBuilder::new().mode(0o700).recursive(true).create(path);
-            made.map_err(Error::io("create", path))?;
-            sync_folder(folder_of(path))?;
-        }
-        Ok(())
-    }
-
-    /// Removes temporary files. Only the holder of the lock writes, so nobody uses them.
-    fn sweep(&self) {
-        for folder in &self.folders()[1..] {
-            let found = entries(folder).unwrap_or_default();
-            for path in found.iter().filter(|path| is_temporary(path)) {
-                let _ = fs::remove_file(path);
-            }
-        }
     }
 
     /// Reads all keys, those with secret parts and those without.
@@ -284,7 +265,7 @@ impl Home {
     /// # Errors
     ///
     /// [`Error::BadName`], [`Error::Exists`] if another certificate has the name and stays,
-    /// [`Error::PartUnreadable`] if an older copy cannot be read, or [`openpgp::Error::Refused`] if
+    /// [`Error::PartUnreadable`] if an older copy cannot be read, or [`crate::openpgp::Error::Refused`] if
     /// it shares a prime with another trusted one. Then the others are trusted as before.
     pub fn trust(
         &self,
@@ -410,123 +391,5 @@ impl Home {
 
     fn key_path(&self, fingerprint: &Fingerprint) -> PathBuf {
         self.root.join(KEYS).join(file_name(fingerprint))
-    }
-}
-
-fn put(path: &Path, bytes: &[u8]) -> Result<()> {
-    check_bounds(bytes)?;
-    write_new(path, bytes, Access::Secret, Existing::Replace)
-}
-
-/// Removes files of one folder durably.
-fn remove_all(files: &[PathBuf]) -> Result<()> {
-    files.first().map_or(Ok(()), |first| Folder::of(first)?.remove_all(files))
-}
-
-/// Reads the files of secret keys, and those of certificates.
-fn read_keys_of(secrets: Vec<PathBuf>, certificates: Vec<PathBuf>) -> Result<Shelf<HomeKey>> {
-    let mut keys = Gathered::new(|key: &mut HomeKey| &mut key.certificate);
-    let mut unreadable = Vec::new();
-    let secrets = secrets.into_iter().map(|path| (read_named(&path).and_then(secret_of), path));
-    let certificates = certificates.into_iter().map(|path| {
-        let certificate = read_named(&path).and_then(certificate_of);
-        (certificate.map(|certificate| HomeKey { certificate, secret: None }), path)
-    });
-    for (key, path) in secrets.chain(certificates) {
-        if let Err(error) = key.and_then(|key| Ok(keys.add(key, |_| Ok(()))?)) {
-            unreadable.push((path, error));
-        }
-    }
-    Ok(Shelf { items: keys.into_vec(), unreadable })
-}
-
-/// Returns the fingerprint that a file is named by.
-fn name_of(path: &Path) -> Option<Fingerprint> {
-    let stem = path.file_name()?.to_str()?.strip_suffix(".pgp")?;
-    Fingerprint::from_hex(stem)
-}
-
-fn check_folder(path: &Path, metadata: &fs::Metadata) -> Result<()> {
-    let problem = match metadata {
-        it if !it.is_dir() => "is not a folder",
-        it if it.mode() & 0o022 != 0 => "can be written to by others",
-        it if it.uid() != rustix::process::geteuid().as_raw() => "belongs to another user",
-        _ => return Ok(()),
-    };
-    Err(Error::UnsafeHome { path: path.to_owned(), problem })
-}
-
-fn is_temporary(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    name.starts_with(b".") && name.ends_with(b".tmp")
-}
-
-fn no_key(why: impl Into<String>) -> Error {
-    openpgp::Error::NoKey(why.into()).into()
-}
-
-/// Reads a file that is named by the fingerprint of its only key.
-fn read_named(path: &Path) -> Result<Key> {
-    let named = name_of(path).ok_or_else(|| no_key("its name is not a fingerprint and .pgp"))?;
-    read_as(path, &named)
-}
-
-fn read_as(path: &Path, named: &Fingerprint) -> Result<Key> {
-    let bytes = read_own(path, "a key file", MAX_KEY_FILE)?;
-    let mut keys = read_keys(&bytes)?;
-    let key = match (keys.pop(), keys.is_empty()) {
-        (Some(key), true) => key?,
-        _ => return Err(no_key("it has more than one key")),
-    };
-    let found = match &key {
-        Key::Certificate(certificate) => certificate.fingerprint(),
-        Key::Secret(secret) => secret.fingerprint(),
-        Key::Revocation(_) => return Err(no_key("it is a revocation certificate, and no key")),
-    };
-    match found == *named {
-        true => Ok(key),
-        false => Err(no_key(format!("it has another key than it is named for: {found}"))),
-    }
-}
-
-fn secret_of(key: Key) -> Result<HomeKey> {
-    match key {
-        Key::Secret(secret) => {
-            Ok(HomeKey { certificate: secret.certificate().clone(), secret: Some(secret) })
-        }
-        _ => Err(no_key("it is among the secret keys and has no secret part")),
-    }
-}
-
-fn certificate_of(key: Key) -> Result<Certificate> {
-    match key {
-        Key::Certificate(certificate) => Ok(certificate),
-        Key::Secret(_) => Err(no_key("it is a secret key among the certificates")),
-        Key::Revocation(_) => Err(no_key("it is a revocation certificate")),
-    }
-}
-
-fn read_trusted(path: &Path) -> Result<TrustedKey> {
-    let (name, fingerprint) =
-        trusted_name(path).ok_or_else(|| no_key("its name is not NAME.FINGERPRINT.pgp"))?;
-    let certificate = certificate_of(read_as(path, &fingerprint)?)?;
-    Ok(TrustedKey { name, certificate })
-}
-
-/// Splits `NAME.FINGERPRINT.pgp`.
-fn trusted_name(path: &Path) -> Option<(String, Fingerprint)> {
-    let stem = path.file_name()?.to_str()?.strip_suffix(".pgp")?;
-    let (name, fingerprint) = stem.rsplit_once('.')?;
-    Some((name.to_string(), Fingerprint::from_hex(fingerprint)?))
-}
-
-/// Checks that a name can be a part of a file name: 1 to 200 bytes, no slash, no dot in front, no
-/// character that has to be escaped.
-pub(super) fn check_name(name: &str) -> Result<()> {
-    let is_shown_as_it_is = crate::text::Safe::text(name).to_string() == name;
-    let is_plain = !name.starts_with('.') && !name.contains('/') && is_shown_as_it_is;
-    match is_plain && (1..=200).contains(&name.len()) {
-        true => Ok(()),
-        false => Err(Error::BadName(name.to_string())),
     }
 }

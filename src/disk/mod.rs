@@ -17,11 +17,14 @@ pub(crate) mod folder;
 #[doc(hidden)]
 pub mod gnupg;
 pub mod home;
+mod home_files;
 mod lock;
+pub(crate) mod names;
 #[doc(hidden)]
 pub mod permissions;
 mod reach;
 pub mod release;
+pub mod selection;
 mod server_access;
 #[doc(hidden)]
 pub mod server_config;

@@ -1,150 +1,20 @@
 //! Releases: the artifacts in folders, and files that are named one by one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::fs;
-use std::hash::{Hash, Hasher};
-use std::io::{self, Read};
-use std::path::{Component, Path, PathBuf};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use walkdir::{DirEntry, WalkDir};
 
 use super::artifact::Artifact;
-use super::checksums::{is_list, is_of_one_file};
-use super::file::{Links, folder_of, is_there, open_regular, with_ending};
+use super::file::{folder_of, is_there, with_ending};
+use super::names::{
+    PlainPath, base_name, further_of, is_certificate, is_cleartext_file, lists_in, plain, signed_by,
+};
+use super::selection::Selection;
 use crate::disk::error::{Error, Result};
 use crate::mattermost::bundle::MANIFEST_NAMES;
-use crate::openpgp::cleartext;
-use crate::text::Safe;
-
-/// The names of a release's artifacts, whatever the case of their letters: archives; packages and
-/// installers; packages of languages; images; lists of what is in them.
-const ARTIFACTS: [&str; 35] = [
-    "*.tar",
-    "*.tar.*",
-    "*.tgz",
-    "*.tbz2",
-    "*.txz",
-    "*.tzst",
-    "*.zip",
-    "*.7z",
-    "*.deb",
-    "*.rpm",
-    "*.apk",
-    "*.aab",
-    "*.msi",
-    "*.exe",
-    "*.dmg",
-    "*.pkg",
-    "*.appimage",
-    "*.snap",
-    "*.flatpak",
-    "*.jar",
-    "*.war",
-    "*.whl",
-    "*.gem",
-    "*.crate",
-    "*.nupkg",
-    "*.vsix",
-    "*.xpi",
-    "*.crx",
-    "*.iso",
-    "*.img",
-    "*.qcow2",
-    // As image-1.0.img.xz and disk.qcow2.zst.
-    "*.{iso,img,qcow2}.{gz,xz,bz2,zst,lz4,lzma}",
-    "*.spdx.json",
-    "*.cdx.json",
-    "*.spdx",
-];
-
-/// The names of files that are never artifacts: signatures, checksums, unfinished files.
-const NEVER: [&str; 20] = [
-    ".*",
-    "*~",
-    "*.tmp",
-    "*.part",
-    "*.sig",
-    "*.asc",
-    "*.gpg",
-    "*.pgp",
-    "*.sign",
-    "*.minisig",
-    "*.sigstore",
-    "*.sigstore.json",
-    "*.md5",
-    "*.sha1",
-    "*.sha224",
-    "*.sha256",
-    "*.sha384",
-    "*.sha512",
-    "*SUMS",
-    "*SUMS.txt",
-];
-
-/// The endings of signature files, the preferred one first.
-const SIGNATURE_ENDINGS: [&str; 2] = ["sig", "asc"];
-
-/// Which files of a folder are taken.
-#[derive(Clone, Debug)]
-pub struct Selection {
-    include: GlobSet,
-    exclude: GlobSet,
-    never: GlobSet,
-}
-
-impl Selection {
-    /// Takes artifacts by their usual names, or what `include` names instead, without what
-    /// `exclude` names. Patterns match base names. Signatures, lists of checksums, hidden and
-    /// temporary files are never taken. A broken pattern is [`Error::Malformed`], and so is one
-    /// that no base name can match.
-    pub fn new(include: &[String], exclude: &[String]) -> Result<Selection> {
-        let include = match include.is_empty() {
-            true => globs(&ARTIFACTS, true)?,
-            false => globs(include, false)?,
-        };
-        let (exclude, never) = (globs(exclude, false)?, globs(&NEVER, false)?);
-        Ok(Selection { include, exclude, never })
-    }
-
-    /// Takes all files but those that `exclude` names, and those that are never taken.
-    pub fn all(exclude: &[String]) -> Result<Selection> {
-        Selection::new(&["*".into()], exclude)
-    }
-
-    /// Returns whether a list of checksums is left out that the patterns match.
-    pub fn leaves_out_list(&self, path: &Path) -> bool {
-        let name = base_name(path);
-        is_list(name) && self.include.is_match(name) && !self.exclude.is_match(name)
-    }
-
-    fn takes(&self, name: &Path) -> bool {
-        self.include.is_match(name) && self.may_take(name)
-    }
-
-    /// Returns whether nothing but its name keeps a file from being taken.
-    fn may_take(&self, name: &Path) -> bool {
-        !self.exclude.is_match(name) && !self.never.is_match(name) && !is_list(name)
-    }
-}
-
-fn globs(patterns: &[impl AsRef<str>], any_case: bool) -> Result<GlobSet> {
-    let malformed = |error: globset::Error| {
-        Error::Malformed(format!("not a pattern: {}", Safe::text(&error.to_string())))
-    };
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        let pattern = pattern.as_ref();
-        if pattern.contains('/') {
-            let why = "a pattern matches the names of files, without their folders";
-            return Err(Error::Malformed(format!("{why}: {}", Safe::text(pattern))));
-        }
-        let glob = GlobBuilder::new(pattern).case_insensitive(any_case).build();
-        set.add(glob.map_err(malformed)?);
-    }
-    set.build().map_err(malformed)
-}
 
 /// The artifacts of a list of paths: files by name, folders by a walk.
 #[derive(Debug, Default)]
@@ -179,24 +49,6 @@ struct Met {
     places: HashMap<(PlainPath, Option<PlainPath>), usize>,
     /// The folders that were walked, the files found there, and orphans that were named.
     walked: HashSet<PlainPath>,
-}
-
-/// A path that is the same with and without `./` at its beginning.
-#[derive(Clone, Debug)]
-struct PlainPath(Arc<Path>);
-
-impl PartialEq for PlainPath {
-    fn eq(&self, other: &PlainPath) -> bool {
-        plain(&self.0) == plain(&other.0)
-    }
-}
-
-impl Eq for PlainPath {}
-
-impl Hash for PlainPath {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        plain(&self.0).hash(state);
-    }
 }
 
 /// The content of a folder, each list sorted.
@@ -526,25 +378,6 @@ fn place_in(sorted: &[Arc<Path>], path: &Path) -> Option<usize> {
     sorted.binary_search_by(|it| (**it).cmp(path)).ok()
 }
 
-/// Returns a path without `./` at its beginning, so that one file has one name.
-pub fn plain(path: &Path) -> &Path {
-    path.strip_prefix(".").unwrap_or(path)
-}
-
-/// Returns a path as it is seen from a folder above it, also where only one of them was named
-/// with a `./`.
-pub fn name_in<'a>(folder: &Path, path: &'a Path) -> Option<&'a Path> {
-    let name = plain(path).strip_prefix(plain(folder)).ok()?;
-    name.components().all(|part| matches!(part, Component::Normal(_))).then_some(name)
-}
-
-/// Returns whether a file is a signature of another one that is there, by the names.
-pub fn is_signature(path: &Path) -> bool {
-    let of = [signed_by(path), further_of(path)];
-    of.into_iter().flatten().any(|artifact| fs::symlink_metadata(artifact).is_ok())
-        && !is_certificate(path)
-}
-
 /// Returns the versions in a file's name: digits with dots between them, as in `app-1.0.2.zip`.
 fn versions(file: &Path) -> impl Iterator<Item = &[u8]> {
     let name = base_name(file).as_os_str().as_encoded_bytes();
@@ -559,72 +392,4 @@ fn versions(file: &Path) -> impl Iterator<Item = &[u8]> {
 
 fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
-}
-
-fn base_name(path: &Path) -> &Path {
-    Path::new(path.file_name().unwrap_or_default())
-}
-
-/// Returns the artifact that a signature file is for, by its name.
-fn signed_by(path: &Path) -> Option<PathBuf> {
-    let ending = path.extension()?;
-    let is_signature = SIGNATURE_ENDINGS.iter().any(|known| ending == *known);
-    is_signature.then(|| path.with_extension(""))
-}
-
-/// Returns the artifact of a further signer's signature: FILE for `FILE.KEYID.sig`.
-fn further_of(path: &Path) -> Option<PathBuf> {
-    let with_key_id = signed_by(path)?;
-    let key_id = with_key_id.extension()?.as_encoded_bytes();
-    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
-    (key_id.len() == 16 && key_id.iter().all(is_digit)).then(|| with_key_id.with_extension(""))
-}
-
-/// Returns the signature files beside a file, by the names.
-pub(crate) fn signatures_of(artifact: &Path) -> io::Result<Vec<PathBuf>> {
-    let name = artifact.file_name();
-    let is_of = |path: &Path| {
-        [signed_by(path), further_of(path)].iter().flatten().any(|of| of.file_name() == name)
-    };
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder_of(artifact))? {
-        let path = folder_of(artifact).join(entry?.file_name());
-        if is_of(&path) && !is_certificate(&path) {
-            found.push(path);
-        }
-    }
-    Ok(found)
-}
-
-/// Returns the lists of checksums in a folder that are about several files, by their names.
-pub(crate) fn lists_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = entries.map(|entry| folder.join(entry.file_name()));
-    let is_of_several = |path: &PathBuf| is_list(path) && !is_of_one_file(path) && !path.is_dir();
-    // A text with its signature in it is a list that may be there without another copy.
-    let of_text = |path: PathBuf| match path.with_extension("") {
-        list if is_list(&list) && is_cleartext_file(&path) => list,
-        _ => path,
-    };
-    let mut lists: Vec<PathBuf> = names.map(of_text).filter(is_of_several).collect();
-    lists.sort();
-    lists.dedup();
-    lists
-}
-
-/// Returns whether an `.asc` file is an armored certificate, as releases often have one.
-pub(crate) fn is_certificate(path: &Path) -> bool {
-    begins_with(path, b"-----BEGIN PGP PUBLIC KEY BLOCK-----", Links::Refuse)
-}
-
-/// Returns whether an `.asc` file is a text with its signature in it.
-fn is_cleartext_file(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == "asc")
-        && begins_with(path, cleartext::BEGIN, Links::Follow)
-}
-
-fn begins_with(path: &Path, begin: &[u8], links: Links<'_>) -> bool {
-    let Ok((file, _)) = open_regular(path, links) else { return false };
-    let mut start = Vec::new();
-    file.take(begin.len() as u64).read_to_end(&mut start).is_ok() && start == begin
 }

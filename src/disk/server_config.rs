@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::file::{Facts, Stamp, folder_of, read_opened, with_ending};
 use super::folder::{Folder, name_of};
-use super::home::check_name;
+use super::home_files::check_name;
 use super::lock::{FolderLock, lock};
 use super::reach::Reach;
 use super::server_access::ConfigAccess;

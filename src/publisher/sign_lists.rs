@@ -12,7 +12,7 @@ use crate::disk::artifact::Artifact;
 use crate::disk::checksums::{Checksums, DigestKind, MAX_CHECKSUMS};
 use crate::disk::file::{folder_of, read_small};
 use crate::disk::folder::Folder;
-use crate::disk::release::{lists_in, name_in, plain, signatures_of};
+use crate::disk::names::{lists_in, name_in, plain, signatures_of};
 use crate::disk::write::{Access, Existing};
 use crate::disk::{Error, Result};
 use crate::text::{Safe, quoted};

@@ -12,7 +12,7 @@ use crate::disk::artifact::Artifact;
 use crate::disk::checksums::DigestKind;
 use crate::disk::file::metadata_of;
 use crate::disk::folder::Folder;
-use crate::disk::release::is_certificate;
+use crate::disk::names::is_certificate;
 use crate::disk::still::hash_still;
 use crate::disk::write::{Access, Existing};
 use crate::disk::{Error, Result};

@@ -9,7 +9,7 @@ use super::watch::Watch;
 use crate::disk::artifact::Artifact;
 use crate::disk::checksums::{Checksums, is_list, is_of_one_file};
 use crate::disk::file::{folder_of, with_ending};
-use crate::disk::release::{lists_in, name_in, plain};
+use crate::disk::names::{lists_in, name_in, plain};
 use crate::openpgp::hash::{ContentHash, Hashed};
 use crate::openpgp::verdict::{Bad, Reason};
 use crate::text::{Safe, quoted};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use plugsign::disk::Error;
 use plugsign::disk::checksums::{DigestKind, is_list, is_of_one_file};
-use plugsign::disk::release::Selection;
+use plugsign::disk::selection::Selection;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::sign::{Destination, ListRequest, SignRequest, What};
 use plugsign::publisher::signed::{Signed, State};

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::done::Done;
+use super::peers::on_path;
 use super::sandbox::tested;
 
 /// A call that is being prepared.
@@ -166,11 +167,7 @@ const POLL: Duration = Duration::from_millis(5);
 /// this process's memory map.
 fn setsid() -> &'static Path {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
-    FOUND.get_or_init(|| {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let mut folders = std::env::split_paths(&path);
-        folders.find_map(|it| Some(it.join("setsid")).filter(|it| it.is_file())).expect("setsid")
-    })
+    FOUND.get_or_init(|| on_path("setsid").expect("setsid is installed"))
 }
 
 fn drain(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {

@@ -14,12 +14,17 @@ use std::thread;
 /// When it is missing, says which test goes without it; with `PLUGSIGN_REQUIRE_PEERS=1` panics
 /// instead.
 pub fn peer(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|it| it.is_file());
+    let found = on_path(name);
     if found.is_none() {
         missing(&format!("{name}, which is not installed"));
     }
     found
+}
+
+/// Returns where the PATH has a program.
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|it| it.is_file())
 }
 
 pub fn missing(what: &str) {

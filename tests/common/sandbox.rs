@@ -287,10 +287,8 @@ impl Sandbox {
         if home.join("pubring.kbx").exists() {
             return make();
         }
-        let mut environment: BTreeMap<_, _> = self.environment.iter().cloned().collect();
-        self.keep_common(&mut environment);
         let words = vec![format!("{:?}", self.who).into(), what.into()];
-        made_keys::bring((words, environment), &home, make)
+        made_keys::bring((words, self.common_environment()), &home, make)
     }
 
     /// The same with words that may have spaces.
@@ -298,26 +296,28 @@ impl Sandbox {
     pub fn keygen_with(&self, arguments: &[&str]) -> String {
         let keygen =
             || self.call(["keygen", "-q"]).args(arguments).run().exits(0).out().trim().to_string();
-        let mut environment: BTreeMap<_, _> = self.environment.iter().cloned().collect();
-        environment.remove(OsStr::new("PATH"));
-        let home = match environment.remove(OsStr::new("PLUGSIGN_HOME")) {
-            Some(home) => PathBuf::from(home),
+        let named = self.environment.iter().rfind(|(name, _)| name == "PLUGSIGN_HOME");
+        let home = match named {
+            Some((_, home)) => PathBuf::from(home),
             None => self.at("home").join(data_folder()).join("plugsign"),
         };
         if !home.starts_with(self.folder.path()) {
             return keygen();
         }
-        self.keep_common(&mut environment);
         // A file counts by what is in it.
         let meant = |word: &&str| fs::read(self.path(word)).map_or(word.into(), OsString::from_vec);
-        let order = (arguments.iter().map(meant).collect(), environment);
+        let order = (arguments.iter().map(meant).collect(), self.common_environment());
         made_keys::bring(order, &home, keygen)
     }
 
-    /// Drops what names a place in this sandbox.
-    fn keep_common(&self, environment: &mut BTreeMap<OsString, OsString>) {
+    /// The environment without what names a place in this sandbox, and without the PATH, which no
+    /// key depends on.
+    fn common_environment(&self) -> BTreeMap<OsString, OsString> {
         let folder = self.folder.path().to_string_lossy().into_owned();
-        environment.retain(|_, value| !value.to_string_lossy().contains(&folder));
+        let mut environment: BTreeMap<_, _> = self.environment.iter().cloned().collect();
+        environment
+            .retain(|name, value| name != "PATH" && !value.to_string_lossy().contains(&folder));
+        environment
     }
 
     /// Returns the binary certificate of a key of the home.

@@ -50,8 +50,8 @@ fn shown(output: &Output) -> String {
 
 #[test]
 fn a_full_disk_changes_nothing_and_with_room_the_same_command_works() {
+    let sandbox = Sandbox::new();
     for line in LINES {
-        let sandbox = Sandbox::new();
         // A page or two are left, so that some commands fail at their second file.
         for left in [0, 4, 8] {
             let Some(output) = on_a_disk(

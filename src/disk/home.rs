@@ -265,8 +265,9 @@ impl Home {
     /// # Errors
     ///
     /// [`Error::BadName`], [`Error::Exists`] if another certificate has the name and stays,
-    /// [`Error::PartUnreadable`] if an older copy cannot be read, or [`crate::openpgp::Error::Refused`] if
-    /// it shares a prime with another trusted one. Then the others are trusted as before.
+    /// [`Error::PartUnreadable`] if an older copy cannot be read, or
+    /// [`crate::openpgp::Error::Refused`] if it shares a prime with another trusted one. Then the
+    /// others are trusted as before.
     pub fn trust(
         &self,
         _: &Lock,

@@ -124,7 +124,7 @@ fn secret_of(key: Key) -> Result<HomeKey> {
     }
 }
 
-pub(super) fn certificate_of(key: Key) -> Result<Certificate> {
+fn certificate_of(key: Key) -> Result<Certificate> {
     match key {
         Key::Certificate(certificate) => Ok(certificate),
         Key::Secret(_) => Err(no_key("it is a secret key among the certificates")),

@@ -19,20 +19,21 @@ struct Made {
     files: BTreeMap<PathBuf, (u32, Vec<u8>)>,
 }
 
-/// A test runs on a thread of its own, and is given each key once.
+/// A home is given each key once.
 type Keys = BTreeMap<(Order, usize), Arc<OnceLock<Made>>>;
 static MADE: Mutex<Keys> = Mutex::new(BTreeMap::new());
 
 thread_local! {
-    /// How many keys of each order this thread was given.
-    static GIVEN: RefCell<BTreeMap<Order, usize>> = const { RefCell::new(BTreeMap::new()) };
+    /// How many keys of each order a home was given by this thread, on which one test runs.
+    static GIVEN: RefCell<BTreeMap<(PathBuf, Order), usize>> =
+        const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Brings a key into a home and returns its fingerprint. `keygen` makes it there and returns that,
 /// if it is the first of its order.
 pub(super) fn bring(order: Order, home: &Path, keygen: impl FnOnce() -> String) -> String {
     let place = GIVEN.with_borrow_mut(|given| {
-        let next = given.entry(order.clone()).or_default();
+        let next = given.entry((home.to_owned(), order.clone())).or_default();
         *next += 1;
         *next
     });

@@ -87,7 +87,7 @@ fn a_revocation_certificate_revokes_the_key_that_made_it_and_no_other() {
     let sandbox = Sandbox::new();
     let key = org(&sandbox);
     let elsewhere = Sandbox::new();
-    let other = org(&elsewhere);
+    let other = elsewhere.keygen("--kind org --name Other --no-passphrase");
     let foreign = elsewhere.read(format!("home/revocations/{other}.asc"));
     sandbox.write("foreign", &foreign);
     let before = sandbox.snapshot();

@@ -154,7 +154,7 @@ fn a_file_with_both_is_judged_by_both() {
     is_bad(&sandbox, "dist/app-1.0.zip", "bad-signature");
     // A list by somebody else says nothing.
     let other = Sandbox::for_scripts();
-    other.acme_key(&["--no-passphrase"]);
+    other.keygen("--name Other --no-passphrase");
     other.write("dist/app-1.0.zip", b"app-1.0.zip");
     other.must("plugsign sign --list-only dist");
     let lone = Sandbox::for_scripts();

@@ -97,6 +97,10 @@ impl Sandbox {
         fs::create_dir(sandbox.at("home")).unwrap();
         fs::create_dir(sandbox.at("g")).unwrap();
         fs::set_permissions(sandbox.at("g"), fs::Permissions::from_mode(0o700)).unwrap();
+        if who == Who::Gpg {
+            // The agent would try out how often it can hash in a tenth of a second, and hash as often.
+            fs::write(sandbox.at("g/gpg-agent.conf"), "s2k-count 65536\n").unwrap();
+        }
         sandbox.set("GNUPGHOME", sandbox.at("g"));
         sandbox.set("LC_ALL", "C.UTF-8");
         sandbox.set("TZ", "UTC");

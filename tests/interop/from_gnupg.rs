@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,7 +24,8 @@ const CANONICAL: &str = "disable-extended-key-format\n";
 /// Makes a gpg home with such settings of its agent, and keys.
 fn home(agent: &str, keys: &[&[u8]]) -> Option<Gpg> {
     let gpg = Gpg::new()?;
-    fs::write(gpg.path("gpg-agent.conf"), agent).unwrap();
+    let mut settings = File::options().append(true).open(gpg.path("gpg-agent.conf")).unwrap();
+    settings.write_all(agent.as_bytes()).unwrap();
     keys.iter().for_each(|key| gpg.import(key));
     Some(gpg)
 }

@@ -46,3 +46,25 @@ pub fn has_nameless_files(folder: &Path) -> bool {
 pub fn has_nameless_files(_: &Path) -> bool {
     false
 }
+
+/// Does something on the one core that this thread is on. A process that is started keeps to it.
+///
+/// Who makes a key waits for the first that any core finds. Tests have other work for the others.
+#[cfg(target_os = "linux")]
+pub fn on_one_core<T>(act: impl FnOnce() -> T) -> T {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
+    let Ok(all) = sched_getaffinity(None) else { return act() };
+    let mut one = CpuSet::new();
+    one.set(sched_getcpu());
+    let is_set = sched_setaffinity(None, &one).is_ok();
+    let done = act();
+    if is_set {
+        sched_setaffinity(None, &all).unwrap();
+    }
+    done
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn on_one_core<T>(act: impl FnOnce() -> T) -> T {
+    act()
+}

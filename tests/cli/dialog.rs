@@ -253,7 +253,8 @@ fn a_passphrase_of_any_bytes_is_taken_as_it_is() {
 #[test]
 fn a_wrong_passphrase_may_be_tried_three_times() {
     let sandbox = Sandbox::new();
-    sandbox.call(["keygen", "--name", "T"]).env("PLUGSIGN_PASSPHRASE", "right").run().exits(0);
+    sandbox.write("pass", "right");
+    sandbox.keygen("--name T --passphrase-file pass");
     sandbox.write("a.tar.gz", DATA);
     let mut person = Person::starts(&sandbox, "sign a.tar.gz");
     person.whispers("Passphrase for ", b"wrong");
@@ -278,7 +279,8 @@ fn a_wrong_passphrase_of_a_lent_primary_key_may_be_tried_three_times() {
         let said = sandbox.call(line.split(' ')).env("PLUGSIGN_PASSPHRASE", "right").run().exits(0);
         said.out().trim().to_string()
     };
-    let key = run("keygen --name T");
+    sandbox.write("pass", "right");
+    let key = sandbox.keygen("--name T --passphrase-file pass");
     run(&format!("rotate {key}"));
     run(&format!("export --offline-primary vault {key}"));
     let extend = format!("extend {key} --expires 1y --primary vault/{key}.secret.asc");

@@ -13,7 +13,8 @@ use crate::common::sandbox::{PROGRAM, Sandbox};
 /// A home whose only key has a passphrase, and a file to sign.
 fn locked() -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.call(["keygen", "--name", "T"]).env("PLUGSIGN_PASSPHRASE", "right").run().exits(0);
+    sandbox.write("pass", "right");
+    sandbox.keygen("--name T --passphrase-file pass");
     sandbox.write("a.tar.gz", DATA);
     sandbox
 }

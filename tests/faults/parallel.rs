@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::common::craft::*;
 use crate::common::sandbox::Sandbox;
@@ -106,9 +106,13 @@ fn a_lock_that_is_held_is_waited_for_ten_seconds_by_every_command_that_writes() 
     lock.lock().unwrap();
     let before = sandbox.snapshot();
     let sandbox = &sandbox;
+    let start = Instant::now();
+    sandbox.run("list").exits(0);
+    assert!(start.elapsed() < Duration::from_secs(5), "readers do not wait");
     let lines = [
         "import alice.asc",
         "trust add alice.asc",
+        "keygen --name Second --no-passphrase",
         "extend Acme --expires 3y",
         "rotate Acme",
         "adduid Acme --name Second",
@@ -124,7 +128,9 @@ fn a_lock_that_is_held_is_waited_for_ten_seconds_by_every_command_that_writes() 
         for line in lines {
             scope.spawn(move || {
                 let call = sandbox.call(line.split_whitespace()).limit(Duration::from_secs(50));
+                let start = Instant::now();
                 let done = call.env("PLUGSIGN_NEW_PASSPHRASE", "new").run();
+                assert!(start.elapsed() >= Duration::from_secs(9), "{line}: {:?}", start.elapsed());
                 let code = if line.starts_with("gpg") { 2 } else { 3 };
                 assert_eq!(done.code(), Some(code), "{line}: {done:?}");
                 let said = done.err() + &done.out();

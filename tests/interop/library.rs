@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use plugsign::judge::Judge;
 use plugsign::openpgp::Error;
-use plugsign::openpgp::policy::{KeySizeBits, Policy};
+use plugsign::openpgp::policy::Policy;
 use plugsign::openpgp::sign::sign;
 use plugsign::openpgp::verdict::Reason;
 use plugsign::openpgp::verify::{Verdict, verify};
@@ -48,7 +48,7 @@ impl Read for Broken<'_> {
 #[test]
 fn pieces_and_interruptions_change_neither_signatures_nor_verdicts() {
     let mut random = Random::new();
-    let key = signing_key(KeySizeBits::Rsa3072);
+    let key = signing_key();
     let accepted = vec![key.certificate().clone()];
     let now = SystemTime::now();
     let policy = Policy::new(now);
@@ -59,9 +59,9 @@ fn pieces_and_interruptions_change_neither_signatures_nor_verdicts() {
         let most = [1, 3, 64, 4_096, 70_000, 200_000][round % 6];
         let data = if most == 1 { &data[..size.min(5_000)] } else { &data[..] };
         let time = key.created() + Duration::from_secs(random.below(86_400) as u64);
-        let whole = sign(data, &key, time).unwrap();
+        let whole = sign(data, key, time).unwrap();
         let ragged = Ragged { rest: data, random: &mut random, most };
-        let pieces = sign(ragged, &key, time).unwrap();
+        let pieces = sign(ragged, key, time).unwrap();
         let bytes = whole.to_bytes().unwrap();
         assert_eq!(bytes, pieces.to_bytes().unwrap(), "{} bytes, pieces of {most}", data.len());
 
@@ -84,13 +84,13 @@ fn pieces_and_interruptions_change_neither_signatures_nor_verdicts() {
 #[test]
 fn one_changed_missing_or_additional_byte_makes_a_signature_bad() {
     let mut random = Random::new();
-    let key = signing_key(KeySizeBits::Rsa3072);
+    let key = signing_key();
     let judge =
         Judge::new(vec![key.certificate().clone()], Policy::new(SystemTime::now())).unwrap();
     for _ in 0..40 {
         let size = 1 + random.below(150_000);
         let data = random.bytes(size);
-        let signature = sign(&data[..], &key, SystemTime::now()).unwrap();
+        let signature = sign(&data[..], key, SystemTime::now()).unwrap();
         let bytes = signature.to_bytes().unwrap();
         let place = random.below(size);
         let mut changed = data.clone();
@@ -110,11 +110,11 @@ fn one_changed_missing_or_additional_byte_makes_a_signature_bad() {
 /// mean the same; a random bit is hardly ever one.
 #[test]
 fn no_changed_bit_of_a_signature_leaves_it_good() {
-    let key = signing_key(KeySizeBits::Rsa3072);
+    let key = signing_key();
     let judge =
         Judge::new(vec![key.certificate().clone()], Policy::new(SystemTime::now())).unwrap();
     let data = b"a release";
-    let signature = sign(&data[..], &key, SystemTime::now()).unwrap();
+    let signature = sign(&data[..], key, SystemTime::now()).unwrap();
     let bytes = signature.to_bytes().unwrap();
     // Every bit outside of the number, and every 16th bit of the number.
     let number = bytes.len() - 384;
@@ -129,11 +129,11 @@ fn no_changed_bit_of_a_signature_leaves_it_good() {
 
 #[test]
 fn a_reader_that_breaks_gives_its_error_and_neither_signature_nor_verdict() {
-    let key = signing_key(KeySizeBits::Rsa3072);
+    let key = signing_key();
     let data = vec![7; 100_000];
-    let error = sign(Broken(&data), &key, SystemTime::now()).unwrap_err();
+    let error = sign(Broken(&data), key, SystemTime::now()).unwrap_err();
     assert!(matches!(error, Error::Unreadable(error) if error.kind() == ErrorKind::TimedOut));
-    let signature = sign(&data[..], &key, SystemTime::now()).unwrap();
+    let signature = sign(&data[..], key, SystemTime::now()).unwrap();
     let accepted = vec![key.certificate().clone()];
     let policy = Policy::new(SystemTime::now());
     let error = verify(Broken(&data), &signature, &accepted, &policy).unwrap_err();

@@ -1,5 +1,6 @@
 //! RSA values that begin with zero octets, which OpenPGP does not write.
 
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use plugsign::openpgp::certificate::Certificate;
@@ -13,8 +14,13 @@ use plugsign::openpgp::verify::{Verdict, verify};
 use crate::interop::judges;
 use crate::interop::packet::{packets, signature_fields};
 
-/// Makes an unprotected key of the library's own, some days old.
-pub(crate) fn signing_key(bits: KeySizeBits) -> SigningKey {
+/// An unprotected key of the library's own, some days old.
+pub(crate) fn signing_key() -> &'static SigningKey {
+    static KEY: LazyLock<SigningKey> = LazyLock::new(|| made(KeySizeBits::Rsa3072));
+    &KEY
+}
+
+fn made(bits: KeySizeBits) -> SigningKey {
     let now = SystemTime::now();
     let plan = KeyPlan {
         kind: KeyKind::Sign,
@@ -42,11 +48,10 @@ fn short_signature(key: &SigningKey, data: &[u8], octets: usize) -> Vec<u8> {
 
 #[test]
 fn all_accept_a_signature_whose_number_begins_with_a_zero_octet() {
-    for (bits, octets) in [(KeySizeBits::Rsa3072, 384), (KeySizeBits::Rsa4096, 512)] {
-        let key = signing_key(bits);
+    for (key, octets) in [(signing_key(), 384), (&made(KeySizeBits::Rsa4096), 512)] {
         let certificate: &Certificate = key.certificate();
         let data = b"a release whose signature is short";
-        let signature = short_signature(&key, data, octets - 1);
+        let signature = short_signature(key, data, octets - 1);
         judges::all_accept(&certificate.to_bytes().unwrap(), &signature, data);
         assert_good(certificate, &signature, data);
     }

@@ -17,7 +17,7 @@ use crate::common::sandbox::Sandbox;
 /// A sandbox whose home has a key, and its certificate in `release-key.asc`.
 fn publisher() -> Sandbox {
     let sandbox = Sandbox::for_scripts();
-    let who = ["--name", "Example Org", "--email", "releases@example.org"];
+    let who = ["--name", "Example Org", "--email", "releases@example.org", "--no-passphrase"];
     sandbox.write("fingerprint", sandbox.keygen_with(&who) + "\n");
     sandbox.must("plugsign export releases@example.org -a -o release-key.asc");
     sandbox

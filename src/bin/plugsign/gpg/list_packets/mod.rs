@@ -2,8 +2,10 @@
 //!
 //! Containers are not opened: what is compressed or encrypted is named, and not looked into.
 
+mod fields;
+mod subpackets;
+
 use std::fmt::Write as _;
-use std::time::{Duration, SystemTime};
 
 use plugsign::openpgp::armor::dearmored;
 use plugsign::openpgp::facts::{key_curve, key_id_of_body};
@@ -11,8 +13,8 @@ use plugsign::openpgp::key_file::MAX_KEYRING;
 use plugsign::openpgp::packet_list::{SeenPacket, seen_packets, seen_subpackets};
 use plugsign::publisher::failure::Failure;
 
-use super::colons::escaped;
-use super::dates::day;
+use self::fields::{Fields, bits, hex, plain};
+use self::subpackets::subpacket;
 use super::session::Session;
 use crate::edge::report::usage;
 
@@ -193,93 +195,6 @@ fn signature(fields: &mut Fields<'_>, text: &mut String) -> Option<()> {
     Some(())
 }
 
-/// What a subpacket of a signature says (RFC 9580, section 5.2.3.7).
-fn subpacket(kind: u8, value: &[u8]) -> String {
-    let number = Fields(value).number();
-    let list = |words: &str, form: fn(&u8) -> String| {
-        let all: String = value.iter().map(form).collect();
-        format!("{words}:{all}")
-    };
-    let decimal: fn(&u8) -> String = |octet| format!(" {octet}");
-    let capital: fn(&u8) -> String = |octet| format!(" {octet:02X}");
-    let yes = value.first().is_some_and(|octet| *octet != 0);
-    match (kind, number) {
-        (2, Some(time)) => {
-            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(time));
-            format!("sig created {}", day(time))
-        }
-        (3, Some(0)) => "sig does not expire".into(),
-        (3, Some(seconds)) => format!("sig expires after {}", span(seconds)),
-        (4, _) => format!("{}exportable", if yes { "" } else { "not " }),
-        (5, _) => match value {
-            [depth, trust] => format!("trust signature of depth {depth}, value {trust}"),
-            _ => "[invalid trust subpacket]".into(),
-        },
-        (6, _) => format!("regular expression: \"{}\"", within(value)),
-        (7, _) => format!("{}revocable", if yes { "" } else { "not " }),
-        (9, Some(0)) => "key does not expire".into(),
-        (9, Some(seconds)) => format!("key expires after {}", span(seconds)),
-        (11, _) => list("pref-sym-algos", decimal),
-        (12, _) => match value {
-            [class, algorithm, key @ ..] if key.len() >= 20 => {
-                format!("revocation key: c={class:02x} a={algorithm} f={}", hex(key))
-            }
-            _ => "revocation key: [too short]".into(),
-        },
-        (16, _) => {
-            value.get(..8).map(|id| format!("issuer key ID {}", hex(id))).unwrap_or_default()
-        }
-        (20, _) => format!("notation: {}", notation(value)),
-        (21, _) => list("pref-hash-algos", decimal),
-        (22, _) => list("pref-zip-algos", decimal),
-        (23, _) => list("keyserver preferences", capital),
-        (24, _) => format!("preferred keyserver: {}", within(value)),
-        (25, _) => "primary user ID".into(),
-        (26, _) => format!("policy: {}", within(value)),
-        (27, _) => list("key flags", capital),
-        (28, _) => "signer's user ID".into(),
-        (29, _) => match value {
-            [code, words @ ..] => format!("revocation reason 0x{code:02x} ({})", within(words)),
-            [] => String::new(),
-        },
-        (30, _) => list("features", |octet| format!(" {octet:02x}")),
-        (32, _) => match value {
-            [3, _, class, .., _] if value.len() >= 17 => format!(
-                "signature: v3, class 0x{class:02X}, algo {}, digest algo {}",
-                value.get(15).copied().unwrap_or(0),
-                value.get(16).copied().unwrap_or(0)
-            ),
-            [version, class, algorithm, hash, ..] if value.len() >= 17 => format!(
-                "signature: v{version}, class 0x{class:02X}, algo {algorithm}, digest algo {hash}"
-            ),
-            _ => "signature: [too short]".into(),
-        },
-        (33, _) => match value {
-            [version, key @ ..] if key.len() >= 20 => format!("issuer fpr v{version} {}", hex(key)),
-            _ => String::new(),
-        },
-        (34, _) => list("pref-aead-algos", decimal),
-        (100..=110, _) => "experimental / private subpacket".into(),
-        _ => "?".into(),
-    }
-}
-
-fn notation(value: &[u8]) -> String {
-    let mut fields = Fields(value);
-    let read = |fields: &mut Fields<'_>| {
-        let flags = fields.number()?;
-        let (name, text) = (fields.short()?, fields.short()?);
-        let name = within(fields.take(usize::from(name))?);
-        let text = fields.take(usize::from(text))?;
-        let is_text = flags & 0x8000_0000 != 0;
-        Some(format!(
-            "{name}={}",
-            if is_text { within(text) } else { "[not human readable]".into() }
-        ))
-    };
-    read(&mut fields).filter(|_| fields.0.is_empty()).unwrap_or_else(|| "[error]".into())
-}
-
 fn key(tag: u8, body: &[u8], fields: &mut Fields<'_>, text: &mut String) -> Option<()> {
     let name = match tag {
         5 => "secret",
@@ -388,72 +303,4 @@ fn secret_part(
         let _ = writeln!(text, "\tskey[{public}]: [v4 protected]");
     }
     Some(())
-}
-
-/// Reads a packet's fields, one after the other.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn octet(&mut self) -> Option<u8> {
-        self.take(1)?.first().copied()
-    }
-
-    fn short(&mut self) -> Option<u16> {
-        self.take(2)?.first_chunk().map(|it| u16::from_be_bytes(*it))
-    }
-
-    fn number(&mut self) -> Option<u32> {
-        self.take(4)?.first_chunk().map(|it| u32::from_be_bytes(*it))
-    }
-
-    fn area(&mut self) -> Option<&'a [u8]> {
-        let length = self.short()?;
-        self.take(usize::from(length))
-    }
-
-    fn integer(&mut self) -> Option<&'a [u8]> {
-        let bits = self.short()?;
-        self.take(usize::from(bits).div_ceil(8))
-    }
-}
-
-fn bits(number: &[u8]) -> usize {
-    let zeros = number.iter().take_while(|octet| **octet == 0).count();
-    let first = number.get(zeros).map_or(0, |octet| octet.leading_zeros() as usize);
-    (number.len() - zeros) * 8 - first
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02X}")).collect()
-}
-
-/// Foreign text as gpg has it in this listing: printable ASCII, and the rest in escapes.
-fn plain(text: &[u8]) -> String {
-    let show = |octet: &u8| match octet {
-        b' '..=b'z' => char::from(*octet).to_string(),
-        octet => format!("\\x{octet:02x}"),
-    };
-    text.iter().map(show).collect()
-}
-
-/// Foreign text within brackets.
-fn within(text: &[u8]) -> String {
-    escaped(text).replace("\\x3a", ":").replace(')', "\\x29")
-}
-
-/// A number of seconds as gpg writes it: `1y2d3h4m`.
-fn span(seconds: u32) -> String {
-    let minutes = seconds / 60;
-    let (years, days) = (minutes / (365 * 24 * 60), minutes / (24 * 60) % 365);
-    let (hours, minutes) = (minutes / 60 % 24, minutes % 60);
-    match years {
-        0 => format!("{days}d{hours}h{minutes}m"),
-        _ => format!("{years}y{days}d{hours}h{minutes}m"),
-    }
 }

@@ -1,8 +1,10 @@
 //! A command that is run, and waited for.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -109,13 +111,23 @@ impl Call {
     /// The command as it will run: without a controlling terminal, and with nothing of the
     /// developer's environment.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(setsid());
+        let mut words: Vec<&OsStr> = Vec::new();
+        let umask = self.umask.map(|umask| format!("umask {umask:03o}; ")).unwrap_or_default();
+        let line = umask + self.shell.as_deref().unwrap_or("exec \"$@\"");
         if self.umask.is_some() || self.shell.is_some() {
-            let umask = self.umask.map(|umask| format!("umask {umask:03o}; ")).unwrap_or_default();
-            let line = self.shell.as_deref().unwrap_or("exec \"$@\"");
-            command.args(["sh", "-c", &format!("{umask}{line}"), "sh"]);
+            words.extend(["/bin/sh", "-c", &line, "sh"].map(OsStr::new));
         }
-        command.arg(&self.program).args(&self.arguments);
+        words.push(&self.program);
+        // A command by its path, whatever its environment, is started without a copy of this
+        // process's memory map.
+        let mut command = if Path::new(words[0]).is_absolute() && !has_terminal() {
+            let mut command = Command::new(words.remove(0));
+            command.process_group(0);
+            command
+        } else {
+            Command::new(setsid())
+        };
+        command.args(words).args(&self.arguments);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(&self.folder);
         command
@@ -128,7 +140,7 @@ impl Call {
             let word = word.to_string_lossy();
             ["keygen", "rotate", "gen-key", "generate-key"].iter().any(|it| word.contains(it))
         });
-        let mut start = || command.spawn().expect("setsid runs");
+        let mut start = || command.spawn().expect("it starts");
         let mut child = if makes_a_key { on_one_core(start) } else { start() };
         let mut stdin = child.stdin.take().unwrap();
         let bytes = self.stdin.clone();
@@ -165,8 +177,13 @@ impl Call {
 /// The longest that a command's end is noticed late.
 const POLL: Duration = Duration::from_millis(5);
 
-/// Where setsid is. A command by its path, whatever its environment, is started without a copy of
-/// this process's memory map.
+/// Returns whether this process has a terminal that it would share with what it starts.
+fn has_terminal() -> bool {
+    static HAS: OnceLock<bool> = OnceLock::new();
+    *HAS.get_or_init(|| File::open("/dev/tty").is_ok())
+}
+
+/// Where setsid is, which starts a command without this process's terminal.
 fn setsid() -> &'static Path {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
     FOUND.get_or_init(|| on_path("setsid").expect("setsid is installed"))

@@ -3,21 +3,16 @@
 use std::cell::Cell;
 use std::fs;
 use std::io::{self, Write};
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
 use crate::common::sandbox::{Done, Sandbox};
-use crate::common::systems::is_linux;
 
 /// What ends a command: 256 MiB of memory of its own, or five times the 2 s of processor time that
 /// are promised. The promise holds on a machine of its time; this one may be older, without
 /// SHA instructions, or shared. What was needed is told.
-static LIMITS: LazyLock<&str> = LazyLock::new(|| match is_linux("prlimit") {
-    true => "prlimit --cpu=10:10 --data=268435456 \"$@\"",
-    false => "\"$@\"",
-});
+const LIMITS: &str = "ulimit -t 10; ulimit -d 262144";
 
 thread_local! {
     static MOST_TIME: Cell<Duration> = const { Cell::new(Duration::ZERO) };
@@ -38,8 +33,8 @@ pub fn told(what: &str) {
 #[track_caller]
 pub fn bounded(sandbox: &Sandbox, line: &str, what: &str) -> Done {
     let times = NamedTempFile::new().unwrap();
-    let (limited, times_at) = (*LIMITS, times.path().display());
-    let shell = format!("{limited}; code=$?; times > {times_at}; exit $code");
+    let times_at = times.path().display();
+    let shell = format!("{LIMITS}; \"$@\"; code=$?; times > {times_at}; exit $code");
     let done = sandbox.call(line.split_whitespace()).in_shell(&shell).run();
     // gpg's command lines say 2 for what they cannot do; elsewhere that is a wrong command line.
     let ended = matches!(done.code(), Some(0 | 1 | 3 | 4))

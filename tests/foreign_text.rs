@@ -10,7 +10,8 @@ use crate::common::done::assert_tame;
 use crate::common::sandbox::{Done, Sandbox, copy};
 use crate::mattermost::archives::{Bundle, FILE_NAME, MANIFEST};
 
-/// What terminals and parsers were fooled with, each with a letter of its own at the end.
+/// What terminals and parsers were fooled with, each with a letter of its own at the end. The last two
+/// are no UTF-8.
 const HOSTILE: [&[u8]; 12] = [
     b"\x1b]0;title\x07a",
     b"\x1b[2J\x1b[1;1Hb",
@@ -21,23 +22,26 @@ const HOSTILE: [&[u8]; 12] = [
     b"\xc2\x9b31m\xc2\x9d0;t\xc2\x9ch",
     "\u{202e}gpj\u{2066}i".as_bytes(),
     "\u{200b}\u{feff}\u{2060}j".as_bytes(),
-    b"\xff\xfe\xc3\x28\xf0\x28k",
     b"\x1bPq\x1b\\\x1b_x\x1b\\l",
+    b"\xff\xfe\xc3\x28\xf0\x28k",
     b"\x7f\x85\x00m",
 ];
 
+/// The same, two in one.
+fn pairs() -> impl Iterator<Item = Vec<u8>> {
+    HOSTILE.chunks(2).map(<[&[u8]]>::concat)
+}
+
 /// Those that can be a file's name, with what makes them long: 240 bytes.
 fn names() -> impl Iterator<Item = Vec<u8>> {
-    let named = HOSTILE.iter().map(|text| {
-        let kept: Vec<u8> = text.iter().copied().filter(|byte| !b"/\0".contains(byte)).collect();
-        kept
-    });
+    let named =
+        pairs().map(|text| text.into_iter().filter(|byte| !b"/\0".contains(byte)).collect());
     named.chain([b"\x1b[31m".repeat(48)])
 }
 
 /// Those that can be in text: UTF-8, one of them with 5 KiB.
 fn texts() -> impl Iterator<Item = String> {
-    let valid = HOSTILE.iter().filter_map(|text| String::from_utf8(text.to_vec()).ok());
+    let valid = pairs().filter_map(|text| String::from_utf8(text).ok());
     valid.chain(["\u{1b}[31m\u{202e}".repeat(640)])
 }
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 use std::{env, fs, io, thread};
 
 use plugsign::mattermost::server::{Cause, KeyRing, ServerVerdict, check_signature_file};
@@ -16,6 +16,7 @@ use plugsign::openpgp::hash::Hasher;
 use plugsign::publisher::parallel::{cores, each};
 
 use crate::common::peers::{Oracle, Question, go_verdict};
+use crate::common::random::turn;
 use crate::parity::cases::{Case, composed, damaged, flipped, vectors};
 
 const DEFAULT_SEED: u64 = 0x6d61_7474_6572_6d6f;
@@ -160,8 +161,7 @@ fn numbers() -> Vec<usize> {
     if all > 0 {
         return (0..all).collect();
     }
-    let epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let turn = epoch.as_secs() as usize % TURNS;
+    let turn = turn(TURNS);
     let _ = writeln!(
         io::stderr(),
         "server parity: composed cases {turn}, {}, ...; PLUGSIGN_PARITY_CASES={COMPOSED} takes all",

@@ -11,6 +11,11 @@ pub fn seed() -> u64 {
     }
 }
 
+/// Returns whose turn it is among so many: another one's every second.
+pub fn turn(of: usize) -> usize {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() as usize % of
+}
+
 /// SplitMix64: the same seed, the same cases.
 #[derive(Clone)]
 pub struct Random(u64);

@@ -14,6 +14,7 @@ use std::time::SystemTime;
 
 use crate::common::craft::*;
 use crate::common::peers::peer;
+use crate::common::random;
 use crate::common::sandbox::{Done, PROGRAM, Sandbox, copy};
 use crate::faults::trace::{self, CALLS, RESTARTED, Traced};
 
@@ -35,10 +36,9 @@ impl Sample {
         static TURN: OnceLock<Option<usize>> = OnceLock::new();
         let turn = TURN.get_or_init(|| {
             let asked = env::var("PLUGSIGN_FAULTS").unwrap_or_default();
-            let epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
             let turn = match asked.as_str() {
                 "all" => return None,
-                "" => epoch.as_secs() as usize % TURNS,
+                "" => random::turn(TURNS),
                 turn => turn.parse::<usize>().expect("PLUGSIGN_FAULTS is all or a number") % TURNS,
             };
             let _ = writeln!(

@@ -1,0 +1,174 @@
+//! What the program is packed into, and what packages say of it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{metadata, read};
+use crate::common::systems::is_linux;
+
+/// What Cargo.toml says of the package.
+fn manifest() -> Value {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().unwrap();
+    packages.iter().find(|package| package["name"] == "plugsign").unwrap().clone()
+}
+
+#[test]
+fn recipes_and_packages_name_the_same_version_address_and_purpose() {
+    let manifest = manifest();
+    let about = |name: &str| manifest[name].as_str().unwrap().to_owned();
+    let (version, address, purpose) = (about("version"), about("repository"), about("description"));
+    assert_eq!(about("homepage"), address);
+    // Homebrew's limit, and the width of a Debian package's first line.
+    assert!(purpose.len() + "plugsign: ".len() <= 80, "{purpose}");
+    let unknown = "0".repeat(64);
+    let sources = format!("{address}/releases/download/v{version}/plugsign-{version}.tar.gz");
+    let recipes = [
+        ("packaging/plugsign.rb", format!("  desc \"{purpose}\"")),
+        ("packaging/plugsign.rb", format!("  homepage \"{address}\"")),
+        ("packaging/plugsign.rb", format!("  url \"{sources}\"")),
+        ("packaging/plugsign.rb", format!("  sha256 \"{unknown}\"")),
+        ("packaging/aur/PKGBUILD", format!("pkgver={version}")),
+        ("packaging/aur/PKGBUILD", format!("pkgdesc='{purpose}'")),
+        ("packaging/aur/PKGBUILD", format!("url='{address}'")),
+        ("packaging/aur/PKGBUILD", format!("sha256sums=('{unknown}')")),
+        ("packaging/debian/copyright", format!("Source: {address}")),
+    ];
+    for (file, line) in recipes {
+        assert!(read(file).lines().any(|it| it == line), "{file}: no line {line}");
+    }
+    // One checksum in each, where packaging/release.sh writes that of the sources.
+    for file in ["packaging/plugsign.rb", "packaging/aur/PKGBUILD"] {
+        assert_eq!(read(file).matches(&unknown).count(), 1, "{file}");
+    }
+    for template in ["templates/action/action.yml", "templates/sign/template.yml"] {
+        let template = read(template);
+        assert!(template.contains(&format!(": {address}.git\n")));
+        assert!(template.contains(&format!(": {address}/releases/download\n")));
+    }
+}
+
+/// A copy of what knows the address, to change.
+#[cfg(unix)]
+#[test]
+fn one_command_writes_the_address_wherever_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    fs::create_dir(folder.path().join("tests")).unwrap();
+    for name in ["Cargo.toml", "packaging", "templates", "tests/templates"] {
+        let to = folder.path().join(name);
+        let copied = Command::new("cp").arg("-R").arg(root.join(name)).arg(&to).status().unwrap();
+        assert!(copied.success(), "{name}");
+    }
+    let fill = |address: &str| {
+        Command::new("sh").arg("packaging/fill.sh").arg(address).current_dir(&folder).output()
+    };
+    let old = manifest()["repository"].as_str().unwrap().to_owned();
+    for address in ["https://one.example.org/us/plugsign", "https://two.example.org/plugsign"] {
+        let output = fill(address).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let files = String::from_utf8(output.stdout).unwrap();
+        for file in files.lines() {
+            let text = fs::read_to_string(folder.path().join(file)).unwrap();
+            assert!(text.contains(address) && !text.contains(&old), "{file}");
+        }
+        for file in ["Cargo.toml", "packaging/plugsign.rb", "packaging/aur/PKGBUILD"] {
+            assert!(files.lines().any(|line| line == file), "{file} is not among\n{files}");
+        }
+    }
+    for wrong in ["", "http://example.org/plugsign", "https://example.org/", "https://a/b.git"] {
+        assert_eq!(fill(wrong).unwrap().status.code(), Some(2), "{wrong}");
+    }
+}
+
+/// `cargo binstall` finds what packaging/pack.sh packs, below the address of a release.
+#[test]
+fn cargo_binstall_finds_the_program_in_the_tarball_that_is_packed() {
+    if !is_linux("GNU's tar") {
+        return;
+    }
+    const PROGRAM: &str = "#!/bin/sh\nif [ $1 = man ]; then echo > $3/plugsign.1; fi\n";
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("plugsign");
+    fs::write(&program, PROGRAM).unwrap();
+    let manifest = manifest();
+    let version = manifest["version"].as_str().unwrap();
+    let binstall = &manifest["metadata"]["binstall"];
+    for processor in ["x86_64", "aarch64"] {
+        let packed = format!("{processor}-unknown-linux-gnu");
+        let dist = folder.path().join(processor);
+        let output = Command::new("sh")
+            .arg("packaging/pack.sh")
+            .args([&program, Path::new(&packed), &dist, Path::new("sh")])
+            .env("SOURCE_DATE_EPOCH", "1795000000")
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        // A system without glibc gets the same file: the program is static.
+        for target in [packed.clone(), format!("{processor}-unknown-linux-musl")] {
+            let overrides = &binstall["overrides"][&target];
+            let filled = |name: &str| {
+                let template = overrides[name].as_str().or(binstall[name].as_str()).unwrap();
+                template
+                    .replace("{ repo }", manifest["repository"].as_str().unwrap())
+                    .replace("{ name }", "plugsign")
+                    .replace("{ bin }", "plugsign")
+                    .replace("{ version }", version)
+                    .replace("{ target }", &target)
+            };
+            assert_eq!(binstall["pkg-fmt"], "tgz");
+            let address = filled("pkg-url");
+            let (release, file) = address.rsplit_once('/').unwrap();
+            assert!(release.ends_with(&format!("/releases/download/v{version}")), "{release}");
+            let tarball = fs::File::open(dist.join(file)).unwrap();
+            let mut tarball = tar::Archive::new(flate2::read::GzDecoder::new(tarball));
+            let mut entries = tarball.entries().unwrap().map(Result::unwrap);
+            let inside = filled("bin-dir");
+            assert!(
+                entries.any(|entry| entry.path().unwrap() == Path::new(&inside)),
+                "{file} has no {inside}"
+            );
+        }
+    }
+}
+
+/// What crates.io gets: all that a build reads, nothing that only we need.
+#[test]
+fn the_published_sources_have_what_a_build_reads_and_no_keys() {
+    let output = Command::new(env!("CARGO"))
+        .args(["package", "--locked", "--offline", "--allow-dirty", "--list"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let listed = String::from_utf8(output.stdout).unwrap();
+    let files: Vec<&str> = listed.lines().collect();
+    let mut included = 0;
+    for source in files.iter().filter(|file| file.ends_with(".rs")) {
+        let text = read(source);
+        for opened in ["include_str!(\"", "include_bytes!(\""] {
+            for (place, _) in text.match_indices(opened) {
+                let path = text[place + opened.len()..].split('"').next().unwrap();
+                let file = path.trim_start_matches("../");
+                assert!(files.contains(&file), "{source} includes {path}");
+                included += 1;
+            }
+        }
+    }
+    assert!(included > 5, "only {included}");
+    for file in ["src/bin/plugsign/main.rs", "Cargo.lock", "README.md", "LICENSE-MIT"] {
+        assert!(files.contains(&file), "{file} is missing");
+    }
+    for file in &files {
+        let folder = file.split('/').next().unwrap();
+        let is_ours = ["tests", "benches", "fuzz", "packaging", ".ci"].contains(&folder);
+        assert!(!is_ours, "{file} is published");
+        let is_example = folder == "keys-example";
+        assert!(!is_example || *file == "keys-example/organisation.asc", "{file} is published");
+    }
+    assert!(files.len() < 400, "{} files", files.len());
+}

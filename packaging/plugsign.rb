@@ -1,8 +1,8 @@
 class Plugsign < Formula
   desc "Make an OpenPGP release key, sign release files and verify them"
   homepage "https://plugsign.invalid/plugsign"
-  url "https://plugsign.invalid/plugsign/releases/download/v0.1.0/plugsign-0.1.0.tar.gz"
-  sha256 "0000000000000000000000000000000000000000000000000000000000000000"
+  url "https://plugsign.invalid/plugsign/releases/download/v@VERSION@/plugsign-@VERSION@.tar.gz"
+  sha256 "@SHA256@"
   license any_of: ["MIT", "Apache-2.0"]
 
   depends_on "rust" => :build

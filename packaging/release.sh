@@ -45,13 +45,10 @@ cargo deb --no-build --no-strip --locked --target "$triple" --output target/dist
 
 packaging/image.sh "$plugsign" "$triple" target/dist
 
-# The sources, and the recipes that build them, with their checksum.
+# The sources, and the recipes that build them.
 sources=target/dist/plugsign-$version.tar.gz
 git archive --format=tar --prefix="plugsign-$version/" HEAD | gzip -n > "$sources"
-sha256=$(sha256sum "$sources" | cut -d ' ' -f 1)
-for recipe in plugsign.rb aur/PKGBUILD; do
-    sed "s/0\{64\}/$sha256/" "packaging/$recipe" > "target/dist/${recipe##*/}"
-done
+packaging/recipes.sh "$sources" target/dist
 
 # The software bill of materials is what the binary says of itself.
 auditable2cdx "$plugsign" > "target/dist/plugsign-$version.cdx.json"

@@ -24,31 +24,66 @@ fn recipes_and_packages_name_the_same_version_address_and_purpose() {
     assert_eq!(about("homepage"), address);
     // Homebrew's limit, and the width of a Debian package's first line.
     assert!(purpose.len() + "plugsign: ".len() <= 80, "{purpose}");
-    let unknown = "0".repeat(64);
-    let sources = format!("{address}/releases/download/v{version}/plugsign-{version}.tar.gz");
-    let recipes = [
-        ("packaging/plugsign.rb", format!("  desc \"{purpose}\"")),
-        ("packaging/plugsign.rb", format!("  homepage \"{address}\"")),
-        ("packaging/plugsign.rb", format!("  url \"{sources}\"")),
-        ("packaging/plugsign.rb", format!("  sha256 \"{unknown}\"")),
-        ("packaging/aur/PKGBUILD", format!("pkgver={version}")),
-        ("packaging/aur/PKGBUILD", format!("pkgdesc='{purpose}'")),
-        ("packaging/aur/PKGBUILD", format!("url='{address}'")),
-        ("packaging/aur/PKGBUILD", format!("sha256sums=('{unknown}')")),
-        ("packaging/debian/copyright", format!("Source: {address}")),
-    ];
-    for (file, line) in recipes {
-        assert!(read(file).lines().any(|it| it == line), "{file}: no line {line}");
-    }
-    // One checksum in each, where packaging/release.sh writes that of the sources.
-    for file in ["packaging/plugsign.rb", "packaging/aur/PKGBUILD"] {
-        assert_eq!(read(file).matches(&unknown).count(), 1, "{file}");
-    }
+    let has_line = |file: &str, line: &str| {
+        assert!(read(file).lines().any(|it| it.trim() == line), "{file}: no line {line}");
+    };
+    has_line("packaging/plugsign.rb", &format!("desc \"{purpose}\""));
+    has_line("packaging/plugsign.rb", &format!("homepage \"{address}\""));
+    has_line("packaging/aur/PKGBUILD", &format!("pkgdesc='{purpose}'"));
+    has_line("packaging/debian/copyright", &format!("Source: {address}"));
     for template in ["templates/action/action.yml", "templates/sign/template.yml"] {
         let template = read(template);
         assert!(template.contains(&format!(": {address}.git\n")));
         assert!(template.contains(&format!(": {address}/releases/download\n")));
+        assert!(template.contains(&format!(" version: {version}\n")));
     }
+    // What a reader copies.
+    for (file, named) in [
+        ("README.md", format!("/plugsign_{version}-1_amd64.deb`")),
+        ("README.md", format!("`plugsign-{version}-x86_64-unknown-linux-gnu.tar.gz`")),
+        ("docs/ci.md", format!(" plugsign:{version} ")),
+    ] {
+        assert!(read(file).contains(&named), "{file} has no {named}");
+    }
+    let fuzzers = format!("name = \"plugsign\"\nversion = \"{version}\"\n");
+    assert!(read("fuzz/Cargo.lock").contains(&fuzzers), "fuzz/Cargo.lock: not {version}");
+}
+
+/// A recipe that names another release than its checksum is of installs nothing.
+#[test]
+fn recipes_are_filled_in_for_the_version_that_is_released() {
+    if !is_linux("GNU's tar and sha256sum") {
+        return;
+    }
+    let (old, new) = (manifest()["version"].as_str().unwrap().to_owned(), "9.8.7");
+    let folder = tempfile::tempdir().unwrap();
+    let root = env!("CARGO_MANIFEST_DIR");
+    let run = |line: &str| {
+        let shell = ["-euc", line, root, &old, new];
+        Command::new("sh").args(shell).current_dir(&folder).output().unwrap()
+    };
+    let prepared = run("cp -R \"$0/packaging\" . && mkdir made plugsign-$2 plugsign-$1 &&
+        sed \"s/^version = .$1.$/version = \\\"$2\\\"/\" \"$0/Cargo.toml\" > Cargo.toml &&
+        cp Cargo.toml plugsign-$2 && cp \"$0/Cargo.toml\" plugsign-$1 &&
+        tar -czf plugsign-$2.tar.gz plugsign-$2 && tar -czf plugsign-$1.tar.gz plugsign-$1");
+    assert!(prepared.status.success(), "{}", String::from_utf8_lossy(&prepared.stderr));
+    let filled =
+        run("packaging/recipes.sh plugsign-$2.tar.gz made && sha256sum < plugsign-$2.tar.gz");
+    assert!(filled.status.success(), "{}", String::from_utf8_lossy(&filled.stderr));
+    let sum = String::from_utf8(filled.stdout).unwrap();
+    let sum = sum.split(' ').next().unwrap();
+    for name in ["plugsign.rb", "PKGBUILD"] {
+        let recipe = fs::read_to_string(folder.path().join("made").join(name)).unwrap();
+        assert!(recipe.contains(new) && recipe.contains(sum), "{recipe}");
+        assert!(!recipe.contains(&old) && !recipe.contains("@VERSION@"), "{recipe}");
+    }
+    // Sources of the release before, also under the new name.
+    let older = run("packaging/recipes.sh plugsign-$1.tar.gz made");
+    assert!(!older.status.success());
+    let older = run("mv plugsign-$1 saved && rm -r plugsign-$2 && mv saved plugsign-$2 &&
+        tar -czf plugsign-$2.tar.gz plugsign-$2 && packaging/recipes.sh plugsign-$2.tar.gz made");
+    let said = String::from_utf8_lossy(&older.stderr);
+    assert!(!older.status.success() && said.contains("another version than 9.8.7"), "{said}");
 }
 
 /// A copy of what knows the address, to change.

@@ -32,8 +32,8 @@ pub(super) struct RawSignature<'a> {
     fixed: Option<(u32, [u8; 8])>,
     pub(super) kind: u8,
     pub(super) hash: u8,
-    /// What is hashed after the signed content. In version 4 it goes from the version to the end of
-    /// the hashed subpackets.
+    /// What is hashed after the signed content. From version 4 on, it goes from the version to the
+    /// end of the hashed subpackets.
     head: &'a [u8],
     hashed: &'a [u8],
     /// Empty if its length is wrong. Nothing in it is signed.
@@ -44,17 +44,18 @@ pub(super) struct RawSignature<'a> {
 }
 
 impl<'a> RawSignature<'a> {
-    /// Reads a body of version 4 or 3 (RFC 9580, sections 5.2.2 and 5.2.3). Keys of version 4 make
-    /// no others.
+    /// Reads a body of version 4 or 3 (RFC 9580, sections 5.2.2 and 5.2.3), or of version 5, which
+    /// gpg 2.4 makes and verifies with keys of version 4 too.
     pub(super) fn read(body: &'a [u8]) -> Option<RawSignature<'a>> {
         match *body.first()? {
             2 | 3 => RawSignature::version_3(body),
-            _ => RawSignature::version_4(body),
+            _ => RawSignature::version_4_or_5(body),
         }
     }
 
     fn version_3(body: &'a [u8]) -> Option<RawSignature<'a>> {
-        let [_, 5, kind, a, b, c, d, ref rest @ ..] = *body else { return None };
+        // The second octet says how much is hashed. gpg ignores it: it is always the same.
+        let [_, _, kind, a, b, c, d, ref rest @ ..] = *body else { return None };
         let (issuer, rest) = rest.split_first_chunk::<8>()?;
         let &[_, hash, ref rest @ ..] = rest else { return None };
         let fixed = Some((u32::from_be_bytes([a, b, c, d]), *issuer));
@@ -62,8 +63,8 @@ impl<'a> RawSignature<'a> {
         Some(RawSignature { fixed, kind, hash, head, hashed: &[], unhashed: &[], end, body })
     }
 
-    fn version_4(body: &'a [u8]) -> Option<RawSignature<'a>> {
-        let &[4, kind, _, hash, ref rest @ ..] = body else { return None };
+    fn version_4_or_5(body: &'a [u8]) -> Option<RawSignature<'a>> {
+        let &[4 | 5, kind, _, hash, ref rest @ ..] = body else { return None };
         let (hashed, after) = area(rest)?;
         let head = body.get(..6 + hashed.len())?;
         let (unhashed, end) = match area(after) {
@@ -75,14 +76,19 @@ impl<'a> RawSignature<'a> {
 
     /// Reads a version 4 signature whose lengths are right.
     pub(super) fn read_sound(body: &'a [u8]) -> Option<RawSignature<'a>> {
-        RawSignature::version_4(body).filter(|raw| raw.end().is_some())
+        let raw = RawSignature::version_4_or_5(body).filter(|_| body.first() == Some(&4));
+        raw.filter(|raw| raw.end().is_some())
     }
 
     /// Returns what is hashed after the signed content.
     pub(super) fn trailer(&self) -> Vec<u8> {
-        match self.fixed {
-            Some(_) => self.head.to_vec(),
-            None => closed(self.head),
+        match self.body.first() {
+            Some(2 | 3) => self.head.to_vec(),
+            // Version 5 writes the length in twice as many octets.
+            Some(5) => {
+                [self.head, &[5, 0xFF], &(self.head.len() as u64).to_be_bytes()[..]].concat()
+            }
+            _ => closed(self.head),
         }
     }
 

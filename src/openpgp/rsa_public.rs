@@ -95,20 +95,16 @@ impl Recovering {
     }
 
     /// Returns the digest that this is a PKCS #1 v1.5 signature of, if it is one.
+    ///
+    /// The number counts modulo the key's, as it does for gpg. [`verifies`] is strict about that.
     pub(super) fn recover(
         &self,
         hash: openpgp::types::HashAlgorithm,
         signature: &[u8],
     ) -> Option<Vec<u8>> {
         let info = hash.oid().ok()?;
-        let signature = without_zeros(signature);
-        if signature.len() > self.octets() {
-            return None;
-        }
-        let signature = BoxedUint::from_be_slice_truncated(signature, self.n.bits_precision());
-        if signature >= *self.n.as_ref() {
-            return None;
-        }
+        let signature = BoxedUint::from_be_slice_vartime(signature);
+        let signature = signature.rem_vartime(self.n.as_nz_ref());
         let encoded = power(&self.n, signature, &self.e).to_be_bytes();
         let encoded = encoded.get(encoded.len().checked_sub(self.octets())?..)?;
         let padded = encoded.strip_prefix(&[0, 1])?;

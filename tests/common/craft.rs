@@ -360,6 +360,14 @@ pub fn number(bytes: &[u8]) -> Vec<u8> {
     number
 }
 
+/// A signature's number with the modulus added: the same number to a program that takes the rest.
+pub fn above_modulus(value: &[u8], material: &Material) -> Vec<u8> {
+    let bits = 8 * value.len() as u32 + 64;
+    let [value, modulus] = [value, &material.modulus()]
+        .map(|number| BoxedUint::from_be_slice_vartime(number).resize(bits));
+    number(&value.wrapping_add(&modulus).to_be_bytes())
+}
+
 /// Writes a key of any version and algorithm from its numbers, without any self-signature: the
 /// rules about algorithms come before those about signatures. With a secret number, it is a
 /// secret key.
@@ -412,6 +420,8 @@ pub const FINGERPRINT: u8 = 33;
 /// A detached signature to be made, every octet of it as one likes.
 #[derive(Clone)]
 pub struct Forge {
+    /// 4, or 5 as gpg 2.4 has it.
+    pub version: u8,
     pub kind: u8,
     pub algorithm: u8,
     pub hash: HashAlgorithm,
@@ -427,6 +437,7 @@ impl Forge {
 
     pub fn at(key: &Pair, time: SystemTime) -> Forge {
         Forge {
+            version: 4,
             kind: 0,
             algorithm: 1,
             hash: HashAlgorithm::SHA256,
@@ -440,15 +451,24 @@ impl Forge {
         self.finish(data, |digest| value(key, self.hash, digest))
     }
 
+    /// Signs with the modulus added to the number.
+    pub fn sign_above(&self, material: &Material, key: &mut Pair, data: &[u8]) -> Vec<u8> {
+        let mut value = |digest: &[u8]| value(key, self.hash, digest).split_off(2);
+        self.finish(data, |digest| above_modulus(&value(digest), material))
+    }
+
     /// Returns the packet with this number, as OpenPGP writes it, for the digest.
     pub fn finish(&self, data: &[u8], number: impl FnOnce(&[u8]) -> Vec<u8>) -> Vec<u8> {
-        let mut head = vec![4, self.kind, self.algorithm, u8::from(self.hash)];
+        let mut head = vec![self.version, self.kind, self.algorithm, u8::from(self.hash)];
         let hashed = self.hashed.concat();
         head.extend(u16::try_from(hashed.len()).unwrap().to_be_bytes());
         head.extend(&hashed);
         let mut trailer = head.clone();
-        trailer.extend([4, 0xFF]);
-        trailer.extend(u32::try_from(head.len()).unwrap().to_be_bytes());
+        trailer.extend([self.version, 0xFF]);
+        match self.version {
+            5 => trailer.extend((head.len() as u64).to_be_bytes()),
+            _ => trailer.extend(u32::try_from(head.len()).unwrap().to_be_bytes()),
+        }
         let digest = digest(self.hash, &[data, &trailer]);
         let mut body = head;
         let unhashed = self.unhashed.concat();

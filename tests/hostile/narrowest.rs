@@ -157,6 +157,14 @@ fn a_statement_that_narrows_a_key_counts_whatever_others_say() {
         ),
         ("another user ID's flags".into(), of_other(9, &|it| it.hashed.push(certify.clone()))),
     ]);
+    let mut newer = Forge::at(&alices_key(), ago(2));
+    newer.kind = 0x13;
+    newer.hashed.extend([flags(3), past.clone()]);
+    let above = newer.sign_above(Material::a(), &mut alices_key(), &of_user);
+    cases.push(("a newer word whose number is above the modulus".into(), above));
+    newer.version = 5;
+    let newer = newer.sign(&mut alices_key(), &of_user);
+    cases.push(("a newer word of version 5".into(), newer));
     let mut wrong_prefix = same(&|it| it.hashed.extend([flags(3), past.clone()]));
     let place = wrong_prefix.len() - 384 - 2 - 1;
     wrong_prefix[place] ^= 0xFF;

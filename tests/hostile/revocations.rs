@@ -96,7 +96,14 @@ fn odd_forms(kind: u8, about: &[u8]) -> Vec<(String, Vec<u8>)> {
             "octets behind the number",
             forged(kind, about, |_| {}, |it| [&number(it)[..], b"xyz"].concat()),
         ),
+        (
+            "a number above the modulus",
+            forged(kind, about, |_| {}, |it| above_modulus(it, Material::a())),
+        ),
+        ("version 5", plain(|it| it.version = 5)),
         ("version 3", version_3_of(kind, &mut alices_key(), about)),
+        ("version 3 that hashes 0 octets", version_3_with(0, kind, about)),
+        ("version 3 that hashes 255 octets", version_3_with(255, kind, about)),
     ]
     .into_iter()
     .map(|(name, packet)| (name.to_string(), packet))
@@ -105,6 +112,13 @@ fn odd_forms(kind: u8, about: &[u8]) -> Vec<(String, Vec<u8>)> {
         forms.push((hash.to_string(), revocation(kind, about, |it| it.hash = hash)));
     }
     forms
+}
+
+/// Version 3 says how many octets of the packet are hashed, which are always five.
+fn version_3_with(hashed: u8, kind: u8, about: &[u8]) -> Vec<u8> {
+    let mut packet = version_3_of(kind, &mut alices_key(), about);
+    packet[7] = hashed;
+    packet
 }
 
 fn gpg(sandbox: &Sandbox, key_file: &str, signature: &str) -> Done {

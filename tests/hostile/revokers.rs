@@ -65,6 +65,43 @@ fn a_key_that_its_designated_revoker_revoked_is_not_good() {
     }
 }
 
+/// expect: revoked, also when one copy names Bob and another has his revocation; why: gpg and gpgv
+/// say so of the first two; source: the interface, "whatever its digest prefix", "taken together".
+#[test]
+fn a_designated_revoker_counts_however_odd_the_packet_that_names_it_is() {
+    let about = about(alice().primary_key().key());
+    let mut forge = Forge::at(&alices_key(), ago(8));
+    forge.kind = 0x1F;
+    let mut bobs = vec![0x80, 1];
+    bobs.extend(bob().fingerprint().as_bytes());
+    forge.hashed.push(subpacket(12, &bobs));
+    let plain = forge.sign(&mut alices_key(), &about);
+    let place = plain.len() - 384 - 2 - 2;
+    let mut wrong_prefix = plain.clone();
+    wrong_prefix[place] ^= 0xFF;
+    let above = forge.sign_above(Material::a(), &mut alices_key(), &about);
+    let mut revocation = Forge::at(&bobs_key(), ago(5));
+    revocation.kind = 0x20;
+    let revocation = revocation.sign(&mut bobs_key(), &about);
+    let sandbox = Sandbox::new();
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.write("a.tar.gz.sig", signature(&Recipe::of(Material::a())));
+    for (name, names) in [("wrong prefix", wrong_prefix), ("above the modulus", above)] {
+        let ended = with_packet(alice(), &[&names[..], &revocation].concat(), 1);
+        sandbox.write("ended", ended);
+        let done = bounded(&sandbox, "verify --key ended a.tar.gz", name).exits(1);
+        assert!(done.out().contains("revoked-key"), "{name}: {done:?}");
+        let line = "gpg --no-default-keyring --keyring ./ended --status-fd 1 --verify a.tar.gz.sig a.tar.gz";
+        let done = bounded(&sandbox, line, name);
+        assert!(done.out().contains("REVKEYSIG"), "{name}: {done:?}");
+    }
+    sandbox.write("named", with_packet(alice(), &plain, 1));
+    sandbox.write("by-bob", with_packet(alice(), &revocation, 1));
+    sandbox.run("import named").exits(0);
+    let done = bounded(&sandbox, "verify --key by-bob a.tar.gz", "two copies").exits(1);
+    assert!(done.out().contains("revoked-key"), "{done:?}");
+}
+
 /// expect: good; why: anybody can write a revocation of anybody's key; source: RFC 9580, section
 /// 5.2.1.11.
 #[test]

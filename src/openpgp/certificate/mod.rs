@@ -102,7 +102,8 @@ impl Certificate {
     /// end or fewer purposes in newer self-signatures. What the other copy widens is ignored.
     pub fn narrowed_by(&self, other: &Certificate) -> Certificate {
         let mut narrowed = self.clone();
-        let revokers = other.named_revokers();
+        // One copy may name the revoker, and the other have its revocation.
+        let revokers = [self.named_revokers(), other.named_revokers()].concat();
         let by_others = other.own.by_others().iter();
         let by_others = by_others.filter(|(_, by)| is_one_of(by, &revokers)).map(|(it, _)| it);
         for statement in other.statements().chain(by_others) {

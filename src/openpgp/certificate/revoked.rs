@@ -3,6 +3,7 @@
 use std::cell::LazyCell;
 use std::time::SystemTime;
 
+use sequoia_openpgp as openpgp;
 use sequoia_openpgp::KeyHandle;
 use sequoia_openpgp::cert::amalgamation::UserIDAmalgamation;
 use sequoia_openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, PrimaryKey as _};
@@ -32,12 +33,16 @@ impl Certificate {
         key.other_revocations().filter(is_by_one).collect()
     }
 
+    /// Returns the designated revokers: those that sequoia found, and those that a statement names
+    /// which sequoia left out.
     pub(super) fn named_revokers(&self) -> Vec<KeyHandle> {
         let of_user_ids = self.cert.userids().flat_map(|id| id.self_signatures());
         let own = self.cert.primary_key().self_signatures().chain(of_user_ids);
-        own.flat_map(|signature| signature.revocation_keys())
-            .map(|named| KeyHandle::from(named.revoker().1))
-            .collect()
+        let read = own.flat_map(|signature| signature.revocation_keys());
+        let read = read.map(|named| KeyHandle::from(named.revoker().1));
+        let said = self.statements().flat_map(Statement::revokers);
+        let said = said.map(|(_, _, key)| KeyHandle::from(openpgp::Fingerprint::V4(key)));
+        read.chain(said).collect()
     }
 
     /// Returns whether its own key revoked a user ID.

@@ -58,10 +58,20 @@ umoci config --image "$image" --no-history --created "$made_at" \
     --config.label "org.opencontainers.image.version=$version" \
     --config.label "org.opencontainers.image.revision=$(git rev-parse HEAD)"
 umoci gc --layout "$made/layout"
-# What `podman load` and `docker load` call it.
+# What tools that read OCI archives call it.
 sed -i "s/\"\(org.opencontainers.image.ref.name\)\":\"$version\"/\"\1\":\"plugsign:$version\"/" \
     "$made/layout/index.json"
+# `docker load` reads an OCI layout only where Docker keeps its images in containerd. For all others
+# the archive says the same once more, in Docker's own manifest.json, as `docker save` does.
+digests() { grep -o '"digest":"sha256:[0-9a-f]*"' "$1" | sed 's/.*sha256:\(.*\)"/\1/'; }
+blobs=blobs/sha256
+manifest=$blobs/$(digests "$made/layout/index.json")
+# Of the configuration, then of the only layer.
+digests "$made/layout/$manifest" > "$made/digests"
+{ read -r config && read -r layer; } < "$made/digests"
+printf '[{"Config":"%s","RepoTags":["%s"],"Layers":["%s"]}]\n' \
+    "$blobs/$config" "plugsign:$version" "$blobs/$layer" > "$made/layout/manifest.json"
 tar --sort=name --mode=u=rwX,go=rX --owner=0 --group=0 --numeric-owner \
     --mtime="@$SOURCE_DATE_EPOCH" -C "$made/layout" -cf "$folder/plugsign-$version-$triple.oci.tar" \
-    blobs index.json oci-layout
+    blobs index.json manifest.json oci-layout
 rm -rf "$made"

@@ -26,6 +26,19 @@ cmp "$tried/one/$name" "$tried/two/$name"
 
 mkdir "$tried/layout"
 tar -xf "$tried/one/$name" -C "$tried/layout"
+# What Docker reads without containerd: the same configuration and layer, and the layer's own digest.
+(
+    cd "$tried/layout"
+    from_docker=$(jq -c '[length, .[0].Config, .[0].Layers, .[0].RepoTags]' manifest.json)
+    manifest=$(jq -r '.manifests[0].digest | "blobs/" + sub(":"; "/")' index.json)
+    from_oci=$(jq -c --arg tag "plugsign:$version" '
+        def blob: "blobs/" + sub(":"; "/");
+        [1, (.config.digest | blob), [.layers[].digest | blob], [$tag]]' "$manifest")
+    [ "$from_docker" = "$from_oci" ] || fail "manifest.json says $from_docker and not $from_oci"
+    unpacked=$(gzip -dc "$(jq -r '.[0].Layers[0]' manifest.json)" | sha256sum | cut -d ' ' -f 1)
+    layers=$(jq -r '.rootfs.diff_ids[]' "$(jq -r '.[0].Config' manifest.json)")
+    [ "$layers" = "sha256:$unpacked" ] || fail "the layer is not $layers"
+)
 umoci unpack --image "$tried/layout:plugsign:$version" "$tried/bundle" >/dev/null
 root=$tried/bundle/rootfs
 (cd "$root" && find . -mindepth 1 -printf '%M %U %P\n' | sort -k 3) > "$tried/held"

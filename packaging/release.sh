@@ -15,7 +15,7 @@ case ${1:-} in
     --aarch64) with_aarch64=yes && shift ;;
 esac
 target_dir=${CARGO_TARGET_DIR:-target}
-triple=$(rustc -vV | sed -n 's/^host: //p')
+triple=$(packaging/host.sh)
 version=$(packaging/version.sh)
 
 # Static, so that it runs on any Linux of this architecture; it asks neither resolver nor user

@@ -2,11 +2,19 @@
 # Tries the image of a release: its bytes again, what it holds, and how it runs, as the user and in
 # the folder that it names. Needs root for chroot, umoci and jq.
 #
-# usage: packaging/try/image.sh [PROGRAM]
+# usage: packaging/try/image.sh [PROGRAM TRIPLE]
+#        Without them it asks rustc, which root may not have: name both then.
 set -eu
 cd "$(dirname "$0")/../.."
-triple=$(rustc -vV | sed -n 's/^host: //p')
-program=${1:-${CARGO_TARGET_DIR:-target}/$triple/release/plugsign}
+if [ $# -eq 2 ]; then
+    program=$1 triple=$2
+elif [ $# -eq 0 ]; then
+    triple=$(packaging/host.sh)
+    program=${CARGO_TARGET_DIR:-target}/$triple/release/plugsign
+else
+    echo 'usage: packaging/try/image.sh [PROGRAM TRIPLE]' >&2
+    exit 2
+fi
 version=$(packaging/version.sh)
 name=plugsign-$version-$triple.oci.tar
 fail() { echo "image: $1" >&2; exit 1; }

@@ -8,8 +8,11 @@ set -eu
 cd "$(dirname "$0")/../.."
 here=$PWD/packaging/try
 dist=$PWD/target/dist
-triple=$(rustc -vV | sed -n 's/^host: //p')
-program=${1:-${CARGO_TARGET_DIR:-target}/$triple/release/plugsign}
+program=${1:-}
+if [ -z "$program" ]; then
+    triple=$(packaging/host.sh)
+    program=${CARGO_TARGET_DIR:-target}/$triple/release/plugsign
+fi
 TRIED=$(realpath "$program")
 export TRIED
 fail() { echo "recipes: $1" >&2; exit 1; }

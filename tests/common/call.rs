@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::done::Done;
 use super::peers::on_path;
 use super::sandbox::tested;
-use super::systems::on_one_core;
+use super::systems;
 
 /// A call that is being prepared.
 pub struct Call {
@@ -136,12 +136,8 @@ impl Call {
     pub fn run(self) -> Done {
         let mut command = self.command();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let makes_a_key = self.arguments.iter().any(|word| {
-            let word = word.to_string_lossy();
-            ["keygen", "rotate", "gen-key", "generate-key"].iter().any(|it| word.contains(it))
-        });
-        let mut start = || command.spawn().expect("it starts");
-        let mut child = if makes_a_key { on_one_core(start) } else { start() };
+        let words = self.arguments.iter().map(|word| word.as_os_str());
+        let mut child = systems::start(words, || command.spawn().expect("it starts"));
         let mut stdin = child.stdin.take().unwrap();
         let bytes = self.stdin.clone();
         // The program need not read what it is given.

@@ -1,5 +1,6 @@
 //! What systems do differently. The only file of the tests that asks for the system.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use super::peers::missing;
@@ -47,11 +48,23 @@ pub fn has_nameless_files(_: &Path) -> bool {
     false
 }
 
-/// Does something on the one core that this thread is on. A process that is started keeps to it.
+/// Starts a program, on the one core that this thread is on if its arguments make a key.
 ///
 /// Who makes a key waits for the first that any core finds. Tests have other work for the others.
+pub fn start<'a, T>(
+    arguments: impl IntoIterator<Item = &'a OsStr>,
+    start: impl FnOnce() -> T,
+) -> T {
+    let makes_a_key = arguments.into_iter().any(|word| {
+        let word = word.to_string_lossy();
+        ["keygen", "rotate", "gen-key", "generate-key"].iter().any(|it| word.contains(it))
+    });
+    if makes_a_key { on_one_core(start) } else { start() }
+}
+
+/// Does something on the one core that this thread is on. A process that is started keeps to it.
 #[cfg(target_os = "linux")]
-pub fn on_one_core<T>(act: impl FnOnce() -> T) -> T {
+fn on_one_core<T>(act: impl FnOnce() -> T) -> T {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
     let Ok(all) = sched_getaffinity(None) else { return act() };
     let mut one = CpuSet::new();
@@ -65,6 +78,6 @@ pub fn on_one_core<T>(act: impl FnOnce() -> T) -> T {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub fn on_one_core<T>(act: impl FnOnce() -> T) -> T {
+fn on_one_core<T>(act: impl FnOnce() -> T) -> T {
     act()
 }

@@ -15,7 +15,7 @@ use rustix::pty::{grantpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
 use super::peers::peer;
-use super::systems::SESSION_LEADER;
+use super::systems::{self, SESSION_LEADER};
 
 /// Longer than anything takes: a test that waits for so long hangs.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -45,7 +45,7 @@ impl Terminal {
         }
         let (end, other) = pair();
         command.stdin(other.try_clone().unwrap()).stdout(other.try_clone().unwrap()).stderr(other);
-        let program = command.spawn().unwrap();
+        let program = systems::start(wanted.get_args(), || command.spawn().unwrap());
         let (sender, said) = mpsc::channel();
         let mut reader = end.try_clone().unwrap();
         thread::spawn(move || {

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use crate::common::craft::*;
 use crate::common::peers::{missing, peer};
 use crate::common::sandbox::{PROGRAM, Sandbox, is_root};
+use crate::common::systems;
 
 /// Commands that write, and what each needs to be there before.
 const LINES: [&str; 8] = [
@@ -40,7 +41,8 @@ fn on_a_disk(sandbox: &Sandbox, script: &str) -> Option<Output> {
     );
     let mut command = Command::new("unshare");
     command.args(["-m", "sh", "-euc", &script]).current_dir(sandbox.folder());
-    Some(command.env("PATH", std::env::var_os("PATH").unwrap()).output().unwrap())
+    command.env("PATH", std::env::var_os("PATH").unwrap());
+    Some(systems::start([script.as_ref()], || command.output().unwrap()))
 }
 
 fn shown(output: &Output) -> String {
@@ -156,7 +158,8 @@ fn files_of_another_user_are_refused_by_name() {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
         command.arg(sandbox.path("plugsign")).args(line.split(' ')).current_dir(sandbox.folder());
-        command.env_clear().env("PLUGSIGN_HOME", sandbox.path(home)).output().unwrap()
+        command.env_clear().env("PLUGSIGN_HOME", sandbox.path(home));
+        systems::start([line.as_ref()], || command.output().unwrap())
     };
     let before = sandbox.snapshot();
     // A home that only root may look into, and one that root alone may write to.
@@ -291,7 +294,8 @@ fn on_a_disk_without_modes(sandbox: &Sandbox, script: &str) -> Option<Output> {
     );
     let mut command = Command::new("unshare");
     command.args(["-m", "sh", "-euc", &script]).current_dir(sandbox.folder());
-    let output = command.output().ok().filter(|it| it.status.code() != Some(77));
+    let output = systems::start([script.as_ref()], || command.output());
+    let output = output.ok().filter(|it| it.status.code() != Some(77));
     if output.as_ref().is_none_or(|it| String::from_utf8_lossy(&it.stderr).contains("unshare:")) {
         let name = std::thread::current().name().unwrap_or("a test").to_owned();
         eprintln!("skipped: {name} needs bindfs, FUSE and the right to mount");

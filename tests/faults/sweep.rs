@@ -16,6 +16,7 @@ use crate::common::craft::*;
 use crate::common::peers::peer;
 use crate::common::random;
 use crate::common::sandbox::{Done, PROGRAM, Sandbox, copy};
+use crate::common::systems;
 use crate::faults::trace::{self, CALLS, RESTARTED, Traced};
 
 const ERRORS: &[&str] = &["EIO", "ENOSPC", "EACCES", "EROFS", "EDQUOT"];
@@ -245,7 +246,8 @@ impl Sweep {
         command.env_clear().env("PLUGSIGN_HOME", sandbox.home());
         command.env("PLUGSIGN_NEW_PASSPHRASE", "new");
         command.env("SOURCE_DATE_EPOCH", self.epoch.to_string());
-        command.stdin(Stdio::null()).output().unwrap()
+        command.stdin(Stdio::null());
+        systems::start([self.task.line.as_ref()], || command.output().unwrap())
     }
 
     fn line(&self) -> String {

@@ -134,3 +134,13 @@ fn tests_ask_for_the_system_in_one_file() {
         .collect();
     assert_eq!(asking, [""; 0]);
 }
+
+/// The check compiles the library alone by building them: what only the program needs is not there.
+#[test]
+fn the_fuzzers_have_the_library_alone() {
+    let manifest = fs::read_to_string("fuzz/Cargo.toml").unwrap();
+    let alone =
+        r#"plugsign = { path = "..", default-features = false, features = ["crypto-rust"] }"#;
+    assert_eq!(manifest.matches("plugsign = {").count(), 1);
+    assert!(manifest.lines().any(|line| line == alone), "{manifest}");
+}

@@ -74,4 +74,4 @@ run sign "$tried/dist"
 run verify "$tried/dist"
 
 packaging/pack.sh "$program" "$triple" target/dist qemu-aarch64
-packaging/image.sh "$program" "$triple" target/dist
+packaging/image.sh "$program" "$triple" target/dist target/dist.parts/THIRD-PARTY-LICENSES.txt

@@ -2,10 +2,11 @@
 # Puts a static program into an OCI image: the program, its licences, a folder for keys and one for
 # a release. No shell, no certificates, no user 0. The same bytes for the same program and commit.
 #
-# usage: packaging/image.sh PROGRAM TRIPLE FOLDER
+# usage: packaging/image.sh PROGRAM TRIPLE FOLDER LICENCES
+#        LICENCES is the file with what packaging/licences.sh printed.
 #        Needs umoci, and neither a daemon nor privileges. Where it is missing, there is no image.
 set -eu
-program=$1 triple=$2 folder=$3
+program=$1 triple=$2 folder=$3 licences=$4
 if ! command -v umoci >/dev/null; then
     echo 'skipped: image: there is no umoci'
     exit 0
@@ -24,6 +25,7 @@ made=$folder.parts/image
 rm -rf "$made"
 mkdir -p "$made/documents" "$folder"
 cp LICENSE-APACHE LICENSE-MIT "$made/documents/"
+cp "$licences" "$made/documents/THIRD-PARTY-LICENSES.txt"
 cp "$program" "$made/plugsign"
 
 # The layer, entry by entry: nothing depends on who runs this. The program is unreadable, as the

@@ -34,6 +34,8 @@ packaging/pack.sh "$plugsign" "$triple" target/dist
 
 # What else cargo-deb packs, where Cargo.toml says that it is.
 gzip -9n < CHANGELOG.md > target/dist.parts/changelog.gz
+licences=target/dist.parts/THIRD-PARTY-LICENSES.txt
+gzip -9n < "$licences" > "$licences.gz"
 cat > target/dist.parts/debian-changelog <<END
 plugsign ($version-1) unstable; urgency=medium
 
@@ -43,7 +45,7 @@ plugsign ($version-1) unstable; urgency=medium
 END
 cargo deb --no-build --no-strip --locked --target "$triple" --output target/dist/ >/dev/null
 
-packaging/image.sh "$plugsign" "$triple" target/dist
+packaging/image.sh "$plugsign" "$triple" target/dist "$licences"
 
 # The sources, and the recipes that build them.
 sources=target/dist/plugsign-$version.tar.gz

@@ -25,9 +25,16 @@ chroot=$(command -v chroot)
 
 tried=$(mktemp -d)
 trap 'rm -rf "$tried"' EXIT
+# Those of the release, if there is one: root may not have cargo.
+packed=plugsign-$version-$triple
+if [ -e "target/dist/$packed.tar.gz" ]; then
+    tar -xzOf "target/dist/$packed.tar.gz" "$packed/THIRD-PARTY-LICENSES.txt" > "$tried/licences"
+else
+    packaging/licences.sh "$triple" > "$tried/licences"
+fi
 for again in one two; do
     (umask "$([ "$again" = one ] && echo 022 || echo 077)"
-        packaging/image.sh "$program" "$triple" "$tried/$again" >/dev/null)
+        packaging/image.sh "$program" "$triple" "$tried/$again" "$tried/licences" >/dev/null)
 done
 cmp "$tried/one/$name" "$tried/two/$name"
 [ ! -e "target/dist/$name" ] || cmp "$tried/one/$name" "target/dist/$name"
@@ -60,6 +67,7 @@ drwxr-xr-x 0 usr/share/doc
 drwxr-xr-x 0 usr/share/doc/plugsign
 -rw-r--r-- 0 usr/share/doc/plugsign/LICENSE-APACHE
 -rw-r--r-- 0 usr/share/doc/plugsign/LICENSE-MIT
+-rw-r--r-- 0 usr/share/doc/plugsign/THIRD-PARTY-LICENSES.txt
 drwxr-xr-x 65532 work
 END
 diff "$tried/expected" "$tried/held"

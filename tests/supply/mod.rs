@@ -15,14 +15,18 @@ fn read(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
-/// What the program is built from on this machine: the crates of others were not downloaded.
-fn metadata() -> Value {
+/// The target triple of this machine.
+fn host() -> String {
     let about = Command::new("rustc").arg("-vV").output().unwrap().stdout;
     let about = String::from_utf8(about).unwrap();
-    let host = about.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    about.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
+}
+
+/// What the program is built from on this machine: the crates of others were not downloaded.
+fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--locked", "--offline", "--format-version", "1"])
-        .args(["--filter-platform", host])
+        .args(["--filter-platform", &host()])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

@@ -1,12 +1,14 @@
 //! What the program is packed into, and what packages say of it.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-use super::{metadata, read};
+use super::{crates, host, metadata, read};
 use crate::common::systems::is_linux;
 
 /// What Cargo.toml says of the package.
@@ -119,9 +121,10 @@ fn one_command_writes_the_address_wherever_it_stands() {
     }
 }
 
-/// `cargo binstall` finds what packaging/pack.sh packs, below the address of a release.
+/// `cargo binstall` finds what packaging/pack.sh packs, below the address of a release. What is linked
+/// into the program has its licences there.
 #[test]
-fn cargo_binstall_finds_the_program_in_the_tarball_that_is_packed() {
+fn the_tarball_has_what_cargo_binstall_finds_and_all_licences() {
     if !is_linux("GNU's tar") {
         return;
     }
@@ -132,19 +135,21 @@ fn cargo_binstall_finds_the_program_in_the_tarball_that_is_packed() {
     let manifest = manifest();
     let version = manifest["version"].as_str().unwrap();
     let binstall = &manifest["metadata"]["binstall"];
+    // Packed for this machine: what another one links may not have been downloaded.
+    let host = host();
+    let dist = folder.path().join("dist");
+    let output = Command::new("sh")
+        .arg("packaging/pack.sh")
+        .args([&program, Path::new(&host), &dist, Path::new("sh")])
+        .env("SOURCE_DATE_EPOCH", "1795000000")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     for processor in ["x86_64", "aarch64"] {
-        let packed = format!("{processor}-unknown-linux-gnu");
-        let dist = folder.path().join(processor);
-        let output = Command::new("sh")
-            .arg("packaging/pack.sh")
-            .args([&program, Path::new(&packed), &dist, Path::new("sh")])
-            .env("SOURCE_DATE_EPOCH", "1795000000")
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let built_for = format!("{processor}-unknown-linux-gnu");
         // A system without glibc gets the same file: the program is static.
-        for target in [packed.clone(), format!("{processor}-unknown-linux-musl")] {
+        for target in [built_for.clone(), format!("{processor}-unknown-linux-musl")] {
             let overrides = &binstall["overrides"][&target];
             let filled = |name: &str| {
                 let template = overrides[name].as_str().or(binstall[name].as_str()).unwrap();
@@ -154,21 +159,47 @@ fn cargo_binstall_finds_the_program_in_the_tarball_that_is_packed() {
                     .replace("{ bin }", "plugsign")
                     .replace("{ version }", version)
                     .replace("{ target }", &target)
+                    .replace(&built_for, &host)
             };
             assert_eq!(binstall["pkg-fmt"], "tgz");
             let address = filled("pkg-url");
             let (release, file) = address.rsplit_once('/').unwrap();
             assert!(release.ends_with(&format!("/releases/download/v{version}")), "{release}");
-            let tarball = fs::File::open(dist.join(file)).unwrap();
-            let mut tarball = tar::Archive::new(flate2::read::GzDecoder::new(tarball));
-            let mut entries = tarball.entries().unwrap().map(Result::unwrap);
+            let files = unpacked(&dist.join(file));
             let inside = filled("bin-dir");
-            assert!(
-                entries.any(|entry| entry.path().unwrap() == Path::new(&inside)),
-                "{file} has no {inside}"
-            );
+            assert!(files.contains_key(Path::new(&inside)), "{file} has no {inside}");
         }
     }
+    // What is linked into the program is named with its licence, and has the text.
+    let files = unpacked(&dist.join(format!("plugsign-{version}-{host}.tar.gz")));
+    let licences = format!("plugsign-{version}-{host}/THIRD-PARTY-LICENSES.txt");
+    let licences = String::from_utf8(files[Path::new(&licences)].clone()).unwrap();
+    for linked in crates("normal,no-proc-macro") {
+        let mut words = linked.split(' ');
+        let (name, version) = (words.next().unwrap(), words.next().unwrap());
+        let (line, heading) =
+            (format!("\n  {name} {},", &version[1..]), format!("{name}-{}", &version[1..]));
+        let is_ours = name == "plugsign";
+        assert!(is_ours || licences.contains(&line), "no line for {name}");
+        let mut headings = licences.lines().filter(|line| line.ends_with(':'));
+        assert!(is_ours || headings.any(|it| it.contains(&heading)), "no text for {name}");
+    }
+    for text in ["GNU LIBRARY GENERAL PUBLIC LICENSE", "ISC License", "All rights reserved."] {
+        assert!(licences.contains(text), "no {text}");
+    }
+}
+
+/// Returns what a tarball has, by its paths.
+fn unpacked(tarball: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let tarball = flate2::read::GzDecoder::new(fs::File::open(tarball).unwrap());
+    let mut files = BTreeMap::new();
+    for entry in tar::Archive::new(tarball).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        files.insert(entry.path().unwrap().into_owned(), content);
+    }
+    files
 }
 
 /// What crates.io gets: all that a build reads, nothing that only we need.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Packs a program that is built into FOLDER: plugsign-VERSION-TRIPLE.tar.gz, the same bytes for the
-# same program. The pages, completions and licences that it holds stay in FOLDER.parts.
+# same program. What it holds beside the program, pages and the like, stays in FOLDER.parts.
 #
 # usage: packaging/pack.sh PROGRAM TRIPLE FOLDER [RUNNER]
 #        RUNNER runs a program for another processor: qemu-aarch64
@@ -17,13 +17,13 @@ $runner "$program" completions bash > "$made/plugsign.bash"
 $runner "$program" completions zsh > "$made/_plugsign"
 $runner "$program" completions fish > "$made/plugsign.fish"
 $runner "$program" completions powershell > "$made/plugsign.ps1"
+packaging/documents.sh "$made/documents"
 packaging/licences.sh "$triple" > "$made/THIRD-PARTY-LICENSES.txt"
 
 name=plugsign-$version-$triple
 mkdir "$made/$name"
-cp "$program" README.md CHANGELOG.md SECURITY.md LICENSE-APACHE LICENSE-MIT \
-    "$made/THIRD-PARTY-LICENSES.txt" "$made/$name/"
-cp -R "$made/man" docs templates "$made/$name/"
+cp "$program" LICENSE-APACHE LICENSE-MIT "$made/THIRD-PARTY-LICENSES.txt" "$made/$name/"
+cp -R "$made/man" "$made/documents/." "$made/$name/"
 mkdir "$made/$name/completions"
 cp "$made/plugsign.bash" "$made/_plugsign" "$made/plugsign.fish" "$made/plugsign.ps1" \
     "$made/$name/completions/"

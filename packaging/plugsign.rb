@@ -12,7 +12,8 @@ class Plugsign < Formula
     generate_completions_from_executable(bin/"plugsign", "completions")
     man1.mkpath
     system bin/"plugsign", "man", "--out", man1
-    doc.install "README.md", "CHANGELOG.md", "SECURITY.md", "docs", "templates"
+    system "packaging/documents.sh", buildpath/"documents"
+    doc.install Dir["documents/*"]
   end
 
   test do

@@ -12,7 +12,7 @@ require "tmpdir"
 class Pathname
   def install(*files)
     mkpath
-    files.each { |file| FileUtils.mv file, self }
+    files.flatten.each { |file| FileUtils.mv file, self }
   end
 
   def write(text)
@@ -89,6 +89,8 @@ Dir.mktmpdir do |name|
   system("tar", "-xzf", source.to_s, "-C", tried.buildpath.to_s, "--strip-components=1") or raise
   Dir.chdir(tried.buildpath) { tried.install }
   raise "no manual pages" unless (tried.man1/"plugsign-sign.1").exist?
+
+  system(File.join(__dir__, "links.sh"), tried.doc.to_s) or raise "a dead link"
 
   Dir.chdir(tried.testpath) { tried.run_test }
 end

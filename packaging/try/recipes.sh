@@ -59,5 +59,8 @@ for held in '-rwx--x--x .* usr/bin/plugsign$' ' usr/share/man/man1/plugsign-sign
     ' usr/share/licenses/plugsign/LICENSE-MIT$' ' usr/share/doc/plugsign/docs/ci\.md$'; do
     grep -q -- "$held" "$tried/held" || fail "the package does not hold $held"
 done
+mkdir "$tried/unpacked"
+tar -xzf plugsign-"$version"-1-*.pkg.tar.gz -C "$tried/unpacked"
+"$here/links.sh" "$tried/unpacked/usr/share/doc/plugsign"
 if grep -v ' root/root ' "$tried/held"; then fail 'not all belongs to root'; fi
 echo "recipes: the formula and the PKGBUILD install plugsign $version"

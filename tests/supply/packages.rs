@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -184,9 +184,40 @@ fn the_tarball_has_what_cargo_binstall_finds_and_all_licences() {
         let mut headings = licences.lines().filter(|line| line.ends_with(':'));
         assert!(is_ours || headings.any(|it| it.contains(&heading)), "no text for {name}");
     }
+    assert_eq!(dead_links(&files), Vec::<String>::new());
     for text in ["GNU LIBRARY GENERAL PUBLIC LICENSE", "ISC License", "All rights reserved."] {
         assert!(licences.contains(text), "no {text}");
     }
+}
+
+/// Returns the links in documents that lead to a file or folder that is not there.
+fn dead_links(files: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<String> {
+    let mut dead = Vec::new();
+    let mut links = 0;
+    for (path, content) in
+        files.iter().filter(|(path, _)| path.extension().is_some_and(|it| it == "md"))
+    {
+        let text = String::from_utf8_lossy(content);
+        for (place, opened) in text.match_indices("](") {
+            let link = text[place + opened.len()..].split([')', '#']).next().unwrap();
+            if link.is_empty() || link.contains(':') || link.contains(' ') {
+                continue;
+            }
+            let mut to = path.parent().unwrap().to_owned();
+            for part in Path::new(link).components() {
+                match part {
+                    Component::ParentDir => assert!(to.pop(), "{link}"),
+                    part => to.push(part),
+                }
+            }
+            links += 1;
+            if !files.keys().any(|file| file.starts_with(&to)) {
+                dead.push(format!("{}: {link}", path.display()));
+            }
+        }
+    }
+    assert!(links > 30, "only {links}");
+    dead
 }
 
 /// Returns what a tarball has, by its paths.
@@ -231,10 +262,26 @@ fn the_published_sources_have_what_a_build_reads_and_no_keys() {
     }
     for file in &files {
         let folder = file.split('/').next().unwrap();
-        let is_ours = ["tests", "benches", "fuzz", "packaging", ".ci"].contains(&folder);
-        assert!(!is_ours, "{file} is published");
-        let is_example = folder == "keys-example";
-        assert!(!is_example || *file == "keys-example/organisation.asc", "{file} is published");
+        let is_ours = ["tests", "benches", "fuzz", "keys-example", "packaging", ".ci"];
+        // An example that documents name, and where links of documents lead.
+        let is_linked = [
+            "benches/README.md",
+            "benches/peers.svg",
+            "keys-example/README.md",
+            "keys-example/key-life.sh",
+            "keys-example/organisation.asc",
+        ];
+        assert!(!is_ours.contains(&folder) || is_linked.contains(file), "{file} is published");
     }
+    let kept = |file: &&str| !["Cargo.toml.orig", ".cargo_vcs_info.json"].contains(file);
+    let files: BTreeMap<_, _> = files
+        .iter()
+        .copied()
+        .filter(kept)
+        .map(|file| {
+            (file.into(), fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap())
+        })
+        .collect();
+    assert_eq!(dead_links(&files), Vec::<String>::new());
     assert!(files.len() < 400, "{} files", files.len());
 }

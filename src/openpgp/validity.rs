@@ -46,6 +46,18 @@ pub fn parse_validity(text: &str, now: SystemTime) -> Result<Option<Duration>> {
     }
 }
 
+/// Reads a validity in seconds, or 0 for one without an end.
+/// Fails with [`Error::Malformed`] for anything else, and for more than OpenPGP can say.
+pub fn parse_seconds(text: &str) -> Result<Option<Duration>> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number {
+        return Err(Error::Malformed(format!("\"{}\" is no number of seconds", Safe::text(text))));
+    }
+    // What is no u32 has too many digits.
+    let seconds: u32 = text.parse().map_err(|_| too_long())?;
+    Ok(Some(Duration::from_secs(seconds.into())).filter(|validity| !validity.is_zero()))
+}
+
 fn parse_span(text: &str) -> Option<Span> {
     let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
         Some(end) => text.split_at(end),
@@ -145,6 +157,24 @@ mod tests {
             "1e3",
         ] {
             assert!(parse_validity(text, now).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_what_openpgp_can_say() {
+        assert_eq!(parse_seconds("0").unwrap(), None);
+        assert_eq!(parse_seconds("4294967295").unwrap(), Some(Duration::from_secs(4294967295)));
+        for text in [
+            "",
+            "-1",
+            "+1",
+            "1 ",
+            "1d",
+            "4294967296",
+            "18446744073709551615",
+            "9".repeat(30).as_str(),
+        ] {
+            assert!(matches!(parse_seconds(text), Err(Error::Malformed(_))), "{text}");
         }
     }
 

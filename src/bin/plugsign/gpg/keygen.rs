@@ -9,7 +9,7 @@ use plugsign::openpgp::keygen::{
 };
 use plugsign::openpgp::policy::KeySizeBits;
 use plugsign::openpgp::secret_key::Passphrase;
-use plugsign::openpgp::validity::{parse_time, parse_validity};
+use plugsign::openpgp::validity::{parse_seconds, parse_time, parse_validity};
 use plugsign::publisher::change::whole_seconds;
 use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
@@ -165,9 +165,7 @@ fn kind_for(uses: &str) -> Result<Option<KeyKind>, Failure> {
 pub fn validity(text: &str, created: SystemTime) -> Result<Option<Duration>, Failure> {
     let text = text.trim();
     if let Some(seconds) = text.strip_prefix("seconds=") {
-        let seconds =
-            seconds.parse().map_err(|_| Failure::Usage("seconds= needs a number".into()))?;
-        return Ok(Some(Duration::from_secs(seconds)).filter(|validity| !validity.is_zero()));
+        return Ok(parse_seconds(seconds)?);
     }
     // With a time of day it is an end, `20271122T120000` above all.
     if text.contains('T') {

@@ -8,6 +8,8 @@ use crate::text::is_unsafe;
 
 const SCHEME: &str = "pkcs11:";
 
+const HAS_PIN: &str = "plugsign takes no PIN from a URI, which others can read; use --passphrase-file, --passphrase-fd, PLUGSIGN_PASSPHRASE or pin-source=file:PATH";
+
 /// The most bytes of a URI, as it is read and as it is written.
 const MOST: usize = 4096;
 
@@ -50,8 +52,9 @@ impl TokenUri {
     /// twice, and for a PIN in it: command lines and histories would keep it.
     pub fn parse(text: &str) -> Result<TokenUri> {
         let (path, query) = text.split_once('?').unwrap_or((text, ""));
-        // A PIN stands in the query, and errors do not repeat that.
-        let wrong = |why| Error::Uri { uri: path.chars().take(200).collect(), why };
+        // A PIN stands in the query, and errors do not repeat that. It may stand in the path by
+        // mistake.
+        let wrong = |why| Error::Uri { uri: without_pins(path).chars().take(200).collect(), why };
         if !is_token_uri(text) {
             return Err(wrong("it does not begin with pkcs11:"));
         }
@@ -59,6 +62,10 @@ impl TokenUri {
             return Err(wrong("it is too long"));
         }
         let path = path.get(SCHEME.len()..).unwrap_or_default();
+        // Behind a wrong separator it would be part of a name or a path.
+        if text.to_ascii_lowercase().contains("pin-value") {
+            return Err(wrong(HAS_PIN));
+        }
         let mut uri = TokenUri::default();
         let mut seen: Vec<&str> = Vec::new();
         let parts = path.split(';').map(|part| (part, false));
@@ -104,11 +111,6 @@ impl TokenUri {
             }
             (false, "type") if text == "private" => return Ok(()),
             (false, "type") => return Err("only a private key signs: type=private"),
-            (true, "pin-value") => {
-                return Err(
-                    "plugsign takes no PIN from a URI, which others can read; use --passphrase-file, --passphrase-fd, PLUGSIGN_PASSPHRASE or pin-source=file:PATH",
-                );
-            }
             (true, "pin-source") => {
                 let file = text.strip_prefix("file:").unwrap_or(&text);
                 let file =
@@ -160,6 +162,12 @@ impl fmt::Display for TokenUri {
         parts.extend(self.id.as_ref().map(|id| format!("id={}", all(id))));
         write!(f, "{SCHEME}{}", parts.join(";"))
     }
+}
+
+/// Cuts a text off where a PIN may follow.
+fn without_pins(text: &str) -> String {
+    let place = text.to_ascii_lowercase().find("pin");
+    place.map_or_else(|| text.into(), |place| format!("{}...", &text[..place]))
 }
 
 fn decoded(text: &str) -> Option<Vec<u8>> {
@@ -231,7 +239,19 @@ mod tests {
         ] {
             assert!(matches!(TokenUri::parse(text), Err(Error::Uri { .. })), "{text}");
         }
-        let error = TokenUri::parse("pkcs11:token=a?pin-value=secret").unwrap_err().to_string();
-        assert!(error.contains("PIN") && !error.contains("secret"), "{error}");
+        for (text, shown) in [
+            ("pkcs11:token=a?pin-value=1234", "\"pkcs11:token=a\" "),
+            ("pkcs11:token=a;pin-value=1234", "\"pkcs11:token=a;...\" "),
+            ("pkcs11:token=a&pin-value=1234", "\"pkcs11:token=a&...\" "),
+            ("pkcs11:token=a;PIN=1234", "\"pkcs11:token=a;...\" "),
+            ("pkcs11:token=a?module-path=/a.so;pin-value=1234", "\"pkcs11:token=a\" "),
+            ("pkcs11;pin-value=1234", "\"pkcs11;...\" "),
+        ] {
+            let error = TokenUri::parse(text).map(drop);
+            let error = error.map_or_else(|error| error.to_string(), |()| "read".into());
+            assert!(error.starts_with(shown) && !error.contains("1234"), "{text}: {error}");
+        }
+        let error = TokenUri::parse("pkcs11:token=a;pin-value=1234").unwrap_err().to_string();
+        assert!(error.contains("plugsign takes no PIN from a URI"), "{error}");
     }
 }

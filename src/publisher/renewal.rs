@@ -72,7 +72,7 @@ impl Renewal<'_> {
         let (key, lent) = (self.found.secret.fingerprint(), self.lent());
         match self.days < 365 {
             true => format!("plugsign rotate {key}{lent}"),
-            false => format!("plugsign rotate {key} --expires {}d{lent}", self.days + 1),
+            false => format!("plugsign rotate {key} --expires {}{lent}", self.validity()),
         }
     }
 
@@ -127,13 +127,23 @@ impl Renewal<'_> {
 
     /// Returns an end that leaves enough days and is not before another one.
     fn when(&self, latest: Option<SystemTime>, now: SystemTime) -> String {
-        let days = self.days.max(364) + 1;
+        let days = self.days.max(364).saturating_add(1);
         match latest {
             Some(latest) if latest > now + DAY * days => {
                 show_time(latest + DAY).split('T').next().unwrap_or_default().to_string()
             }
             _ if days == 365 => "1y".into(),
-            _ => format!("{days}d"),
+            _ => self.validity(),
+        }
+    }
+
+    /// Returns how long is long enough. A key says that in seconds, with 32 bits, and it is some
+    /// years old.
+    fn validity(&self) -> String {
+        const MOST: u32 = 100 * 365;
+        match self.days {
+            days if days < MOST => format!("{}d", days + 1),
+            _ => "never".into(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::common::peers::{Question, go_verdict, peer};
 use crate::common::sandbox::Sandbox;
-use crate::tokens::token::{Desk, PIN};
+use crate::tokens::token::{Desk, PIN, shown};
 
 #[test]
 fn a_key_is_made_in_the_token_and_everybody_accepts_what_it_signs() {
@@ -159,6 +159,26 @@ fn a_primary_key_in_the_token_changes_its_certificate() {
     let revoke = ["revoke", "Acme", "--reason", "retired"];
     desk.run(&revoke, &primary).exits(0);
     desk.sign(&["--force", "dist"]).exits(4).says("revoked");
+}
+
+#[test]
+fn a_change_whose_signature_is_lost_names_the_token() {
+    let Some(desk) = Desk::with_key() else { return };
+    let primary = "pkcs11:token=X;object=release";
+    let subject = ["--primary", primary, "--token-command"];
+    desk.run(&["adduid", "Acme", "--name", "Two"], &[&subject[..], &[&desk.logged()]].concat())
+        .exits(0);
+    let sign = b"uayfy";
+    let log = desk.sandbox.read("log");
+    let sent = log.windows(sign.len()).position(|window| window == sign).unwrap();
+    // The server gets everything but the call that signs.
+    let module = shown(&desk.module);
+    let cut =
+        format!("dd bs=1 count={sent} status=none | p11-kit remote --provider {module} pkcs11:");
+    for line in [&["adduid", "Acme", "--name", "Six"][..], &["revoke-uid", "Acme", "Two"]] {
+        let done = desk.run(line, &[&subject[..], &[&cut]].concat()).exits(3);
+        done.says("the connection to the token was lost").says("Run it again");
+    }
 }
 
 #[test]

@@ -97,10 +97,10 @@ pub fn revoke_subkey(
     let mut subkeys = certificate.cert().keys().subkeys().map(|it| it.component());
     let key = subkeys.find(|key| Fingerprint::of(key) == *subkey);
     let key = key.ok_or_else(|| Error::UnknownKey(subkey.to_string()))?;
-    let signature = self_signature(SignatureType::SubkeyRevocation, now)?
+    let made = self_signature(SignatureType::SubkeyRevocation, now)?
         .set_reason_for_revocation(reason.code(), message.as_bytes())
-        .and_then(|builder| made::on_subkey(builder, primary, key))
-        .map_err(Error::crypto("revoking the subkey"))?;
+        .and_then(|builder| made::on_subkey(builder, primary, key));
+    let signature = signing("revoking the subkey", made)?;
     with_packets(certificate, vec![key.clone().into(), signature.into()])
 }
 

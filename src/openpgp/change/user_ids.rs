@@ -14,6 +14,7 @@ use crate::openpgp::certificate::Certificate;
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::keygen::check_user_id;
 use crate::openpgp::primary_key::PrimaryKey;
+use crate::openpgp::rsa::signing;
 
 /// Adds a user ID whose self-signature has the content of the newest one.
 ///
@@ -45,8 +46,8 @@ pub fn add_user_id(
             area.remove_all(SubpacketTag::PrimaryUserID);
             Ok(area)
         })
-        .and_then(|builder| made::on_user_id(builder, primary, &user_id))
-        .map_err(Error::crypto("signing the user ID"))?;
+        .and_then(|builder| made::on_user_id(builder, primary, &user_id));
+    let binding = signing("signing the user ID", binding)?;
     with_packets(certificate, vec![user_id.into(), Packet::from(binding)])
 }
 
@@ -77,7 +78,7 @@ pub fn revoke_user_id(
     }
     let revocation = self_signature(SignatureType::CertificationRevocation, now)?
         .set_reason_for_revocation(ReasonForRevocation::UIDRetired, message.as_bytes())
-        .and_then(|builder| made::on_user_id(builder, primary, id))
-        .map_err(Error::crypto("revoking the user ID"))?;
+        .and_then(|builder| made::on_user_id(builder, primary, id));
+    let revocation = signing("revoking the user ID", revocation)?;
     with_packets(certificate, vec![Packet::from((*id).clone()), revocation.into()])
 }

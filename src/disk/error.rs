@@ -202,7 +202,7 @@ pub enum Error {
         version: String,
     },
 
-    /// A list of checksums that is not well-formed.
+    /// A list of checksums or a pattern for names that is not well-formed.
     #[error("{0}")]
     Malformed(String),
 }

@@ -9,7 +9,7 @@ use crate::disk;
 use crate::disk::file::read_small;
 use crate::disk::home::{Home, Lock};
 use crate::disk::shelf::HomeKey;
-use crate::mattermost::public_key::check_readable;
+use crate::mattermost::public_key::{Unfit, check_readable};
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::change::{Maker, revocation};
@@ -214,10 +214,12 @@ fn check(certificate: &Certificate, needs: Needs, policy: &Policy) -> openpgp::R
 /// Makes sure that the server can read a certificate after the change, if it could before.
 fn check_still_readable(old: &Certificate, new: &Certificate) -> Result<()> {
     match (check_readable(&old.to_bytes()?), check_readable(&new.to_bytes()?)) {
-        (Ok(_), Err(unfit)) => Err(disk::Error::Malformed(format!(
-            "nothing was changed, for the server could not read the certificate then: {unfit}"
-        ))
-        .into()),
+        (Ok(_), Err(Unfit { problem, advice })) => Err(Failure::Unfit(Unfit {
+            problem: format!(
+                "nothing was changed, because the server could not read the certificate then: {problem}"
+            ),
+            advice,
+        })),
         _ => Ok(()),
     }
 }

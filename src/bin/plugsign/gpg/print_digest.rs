@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use plugsign::disk::Error;
 use plugsign::openpgp::hash::ContentHash;
 use plugsign::publisher::failure::Failure;
 use plugsign::text::Safe;
@@ -26,7 +25,7 @@ pub fn run(session: &Session) -> Result<u8, Failure> {
         let bytes = input
             .hash([way])?
             .digest(way, b"")
-            .ok_or_else(|| Error::Malformed("this hash cannot be computed here".into()))?;
+            .ok_or_else(|| Failure::Usage("this hash cannot be computed here".into()))?;
         let name = match &input {
             Input::Standard => Path::new(""),
             other => other.name(),

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::common::craft::*;
 use crate::common::person::Person;
-use crate::common::sandbox::{PROGRAM, Sandbox};
+use crate::common::sandbox::{PROGRAM, Sandbox, tested};
 
 /// A home whose only key has a passphrase, and a file to sign.
 fn locked() -> Sandbox {
@@ -88,6 +88,24 @@ fn the_quit_key_at_a_prompt_gives_the_echo_back() {
 }
 
 #[test]
+fn ctrl_c_at_a_prompt_ends_the_script_too() {
+    let sandbox = Sandbox::new();
+    const SCRIPT: &str = "for i in 1 2; do \"$0\" keygen \"$@\"; done; echo AFTER LOOP";
+    for (words, question) in
+        [(&["--name", "z"][..], "New passphrase for "), (&[], "Your selection? ")]
+    {
+        let mut command = sandbox.command("bash");
+        command.args(["-c", SCRIPT]).arg(tested()).args(words).env("TERM", "dumb");
+        let mut person = Person::at(command);
+        person.sees(question);
+        person.types(b"\x03");
+        let (rest, code) = person.ends();
+        assert!(rest.ends_with("\r\n") && rest.lines().count() == 1, "{rest:?}");
+        assert_eq!(code, 130, "{rest:?}");
+    }
+}
+
+#[test]
 fn a_prompt_that_is_stopped_can_be_ended() {
     let sandbox = locked();
     // The shell may take the job for stopped a little longer than it is.
@@ -161,14 +179,14 @@ fn signals_that_the_caller_ignores_stay_ignored() {
 fn other_signals_end_the_program_and_leave_no_files() {
     let sandbox = Sandbox::new();
     sandbox.write("key", secret(alice()));
-    for (signal, code) in [("-HUP", 129), ("-INT", 130), ("-QUIT", 131), ("-TERM", 143)] {
+    for (signal, number) in [("-HUP", 1), ("-INT", 2), ("-QUIT", 3), ("-TERM", 15)] {
         let mut child = signing(&sandbox, ":");
         send(&child, signal);
         // Waiting closes the pipe, and the end of the data may be seen before the signal.
         let input = child.stdin.take();
         let status = child.wait().unwrap();
         drop(input);
-        assert_eq!((status.code(), status.signal()), (Some(code), None), "{signal}");
+        assert_eq!((status.code(), status.signal()), (None, Some(number)), "{signal}");
         let mut left = sandbox.names(".");
         left.retain(|name| name != "home");
         assert_eq!(left, ["key"], "{signal}");

@@ -1,7 +1,7 @@
-//! The terminal while a passphrase is typed: without echo. It is given back whenever the shell gets
-//! it in between.
+//! The terminal while a question waits for its answer. While a passphrase is typed, it has no echo.
+//! It is given back whenever the shell gets it in between.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -29,6 +29,9 @@ static ASKED_ANEW: AtomicBool = AtomicBool::new(false);
 /// Whether a passphrase is waited for while the terminal is somebody else's.
 static IS_AWAY: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
+/// Whether a question waits for its answer.
+static IS_ASKED: AtomicBool = AtomicBool::new(false);
+
 /// Returns the mark of a prompt in the background: there is nothing to give back then.
 pub fn is_away() -> Arc<AtomicBool> {
     Arc::clone(&IS_AWAY)
@@ -43,16 +46,16 @@ impl Taken {
         Ok(tcsetattr(&self.terminal, when, settings)?)
     }
 
-    /// Returns whether the terminal is ours: a job in the background that changes it is stopped.
-    fn is_ours(&self) -> bool {
-        tcgetpgrp(&self.terminal).is_ok_and(|group| group == getpgrp())
-    }
-
     fn give_back(&self) {
-        if self.is_ours() {
+        if is_ours(&self.terminal) {
             let _ = self.set(&self.before, OptionalActions::Now);
         }
     }
+}
+
+/// Returns whether the terminal is ours: a job in the background that changes it is stopped.
+fn is_ours(terminal: &File) -> bool {
+    tcgetpgrp(terminal).is_ok_and(|group| group == getpgrp())
 }
 
 /// No echo and no line editing by the terminal, until dropped. Signal keys stay.
@@ -94,6 +97,27 @@ pub fn restore() {
     }
 }
 
+/// Asks a question and waits for its answer.
+pub fn awaiting<T>(ask: impl FnOnce() -> T) -> T {
+    IS_ASKED.store(true, Ordering::SeqCst);
+    let answer = ask();
+    IS_ASKED.store(false, Ordering::SeqCst);
+    answer
+}
+
+/// Gives the terminal back for good. What comes next does not stand behind a question that nobody
+/// answered.
+pub fn break_off() {
+    restore();
+    let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
+    if let Ok(mut terminal) = terminal
+        && IS_ASKED.load(Ordering::SeqCst)
+        && is_ours(&terminal)
+    {
+        let _ = terminal.write_all(b"\n");
+    }
+}
+
 /// Gives the terminal back while this process is stopped, which `stop` does.
 pub fn lend(stop: impl FnOnce()) {
     // Held until the process goes on: nobody takes the terminal in between.
@@ -109,7 +133,7 @@ pub fn lend(stop: impl FnOnce()) {
 /// nobody sees how far it went.
 pub fn take_again() {
     if let Some(taken) = &*taken()
-        && taken.is_ours()
+        && is_ours(&taken.terminal)
         && taken.set(&taken.quiet, OptionalActions::Flush).is_ok()
     {
         IS_AWAY.store(false, Ordering::SeqCst);

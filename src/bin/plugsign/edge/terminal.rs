@@ -174,10 +174,12 @@ impl Conversation {
 
     /// Asks for a line. None at the end of input, where the person has left.
     pub fn ask(&mut self, question: &str) -> Option<String> {
-        self.say(question);
         let mut line = Vec::new();
-        let mut limited = (&mut self.lines).take(64 * 1024);
-        match limited.read_until(b'\n', &mut line) {
+        let read = echo::awaiting(|| {
+            self.say(question);
+            (&mut self.lines).take(64 * 1024).read_until(b'\n', &mut line)
+        });
+        match read {
             Ok(n) if n > 0 => {
                 Some(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_string())
             }
@@ -194,13 +196,14 @@ impl Conversation {
     /// keys off and raise SIGINT before the echo is back. Controls and bytes that are not UTF-8
     /// pass through it in disguise, because it would drop or replace them.
     pub fn ask_passphrase(&mut self, question: &str) -> io::Result<Zeroizing<Vec<u8>>> {
-        self.say(question);
-        let keyboard = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-        let quiet = Quiet::begin(&keyboard, question)?;
-        let config =
-            ConfigBuilder::new().input_reader(Disguise::new(keyboard)).output_discard().build();
-        let line = read_password_with_config(config).map(Zeroizing::new);
-        drop(quiet);
+        let line = echo::awaiting(|| {
+            self.say(question);
+            let keyboard = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+            let _quiet = Quiet::begin(&keyboard, question)?;
+            let config =
+                ConfigBuilder::new().input_reader(Disguise::new(keyboard)).output_discard().build();
+            read_password_with_config(config).map(Zeroizing::new)
+        });
         self.say("\n");
         Ok(undisguised(&line?))
     }

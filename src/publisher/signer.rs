@@ -74,11 +74,11 @@ impl UnlockedSigner {
     /// Fails as [`UnlockedSigner::sign`], or if the other signature cannot be read.
     pub fn sign_unless_signed(&self, bytes: &[u8], there: Option<&Path>) -> Result<Vec<u8>> {
         let content = self.hash(bytes);
-        match there {
-            Some(path) if self.maker(path, &content)?.is_some_and(|it| self.does_as_well(&it)) => {
-                Ok(read_small(path, "a signature", MAX_SIGNATURE_FILE)?.to_vec())
-            }
-            _ => Ok(self.sign(&content)?),
+        let there = there.map(|path| self.own_signature(path, &content)).transpose()?.flatten();
+        match there.filter(|(maker, _)| self.does_as_well(maker)) {
+            // These very bytes were judged. The file may be another one by now.
+            Some((_, signature)) => Ok(signature),
+            None => Ok(self.sign(&content)?),
         }
     }
 
@@ -96,6 +96,16 @@ impl UnlockedSigner {
 
     /// Returns which key of the certificate made the signature that is there, if it is good.
     pub(super) fn maker(&self, path: &Path, content: &Hashed) -> Result<Option<Fingerprint>> {
+        Ok(self.own_signature(path, content)?.map(|(maker, _)| maker))
+    }
+
+    /// Returns the signature that is there, if it is good and the certificate's, and which key made
+    /// it.
+    fn own_signature(
+        &self,
+        path: &Path,
+        content: &Hashed,
+    ) -> Result<Option<(Fingerprint, Vec<u8>)>> {
         let bytes = match read_small(path, "a signature", MAX_SIGNATURE_FILE) {
             Ok(bytes) => bytes,
             Err(Error::TooLarge { .. }) => return Ok(None),
@@ -105,7 +115,7 @@ impl UnlockedSigner {
         let own = self.key.certificate().fingerprint();
         Ok(match self.judge.verify_content(&bytes, content) {
             Verdict::Good(good) if good.signer().certificate == own => {
-                Some(good.signer().key.clone())
+                Some((good.signer().key.clone(), bytes.to_vec()))
             }
             _ => None,
         })

@@ -54,6 +54,9 @@ pub(super) struct Cost {
 /// A look at a key without reading it: its fingerprint, and where it is.
 pub(super) const GLANCE: Cost = Cost { work: 2, memory: 120 };
 
+/// An attempt to find out whether a key made a separate revocation.
+pub(super) const ATTEMPT: Cost = Cost { work: 100, memory: 0 };
+
 /// A packet that is read, and a key that is.
 const PACKET: Cost = Cost { work: 10, memory: 1_500 };
 const KEY: Cost = Cost { work: 100, memory: 12_000 };

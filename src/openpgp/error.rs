@@ -37,6 +37,16 @@ pub enum Error {
     #[error("no OpenPGP key can be read: {0}")]
     NoKey(String),
 
+    /// A key of which a part of a file cannot be read. The part may be its revocation, so no other
+    /// copy in the file counts either.
+    #[error("{key} cannot be read: {why}")]
+    KeyUnread {
+        /// The key.
+        key: Fingerprint,
+        /// Why.
+        why: String,
+    },
+
     /// A key that was not read, because the command's budget is spent.
     #[error("{} was not read: together, these keys take more time or memory than one command may spend", Safe::text(.0))]
     NotRead(String),

@@ -8,28 +8,18 @@ use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sequoia_openpgp as openpgp;
-use sequoia_openpgp::Cert;
 use sequoia_openpgp::armor::{Kind, Reader, ReaderMode};
-use sequoia_openpgp::cert::CertParser;
-use sequoia_openpgp::parse::Parse;
-use sequoia_openpgp::serialize::MarshalInto;
 use zeroize::Zeroizing;
 
 use super::armor::armored;
-use super::bounds::{Budget, Own, own_packets};
+use super::bounds::Budget;
 use super::certificate::Certificate;
-use super::change::{Revocation, read_revocations, revoke_by};
-use super::framing::{SIGNATURE, split};
-use super::ids::Fingerprint;
+pub use super::key_parts::{Key, narrowed_by_others};
+use super::key_parts::{keys_of, read_packets, revoke_those_of};
 pub use super::key_text::Block;
 use super::key_text::{
     BEGIN, DASHES, END, Mistaken, decode_base64, find, mistaken_for_key, tidied,
 };
-use super::secret_key::SecretKey;
-use super::statements::Statements;
-use super::weakness::Weakness;
-use super::weigh::Proofs;
 use super::words;
 use crate::openpgp::error::{Error, Result};
 
@@ -39,29 +29,9 @@ pub const MAX_KEY_FILE: u64 = 4 * 1024 * 1024;
 /// The most bytes of a file that may have very many keys. Debian's keyring has 28 MB.
 pub const MAX_KEYRING: u64 = 64 * 1024 * 1024;
 
-/// A key as a file has it.
-pub enum Key {
-    /// Public parts alone.
-    Certificate(Certificate),
-    /// With at least one secret part, or a mark that it is elsewhere.
-    Secret(SecretKey),
-    /// A revocation certificate.
-    Revocation(Revocation),
-}
-
-impl Key {
-    /// Returns the public parts, if it is a key at all.
-    pub fn into_certificate(self) -> Option<Certificate> {
-        match self {
-            Key::Certificate(certificate) => Some(certificate),
-            Key::Secret(secret) => Some(secret.certificate().clone()),
-            Key::Revocation(_) => None,
-        }
-    }
-}
-
 /// Reads all keys of a file. Each is a key or says why it cannot be read. A file with nothing at
-/// all is an error.
+/// all is an error. If a part about a key cannot be read, no copy of the key is taken: that is
+/// [`Error::KeyUnread`].
 /// Fails with [`Error::TooLarge`] over [`MAX_KEYRING`], [`Error::NoKey`] if nothing resembles a
 /// key.
 pub fn read_keys(bytes: &[u8]) -> Result<Vec<Result<Key>>> {
@@ -78,21 +48,19 @@ pub fn read_keys_within(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Key>
             limit: MAX_KEYRING,
         });
     }
-    let mut keys = Vec::new();
+    let mut parts = Vec::new();
     for packets in key_blocks(bytes)? {
-        match read_packets(&packets, budget) {
-            Ok(read) => keys.extend(read),
-            Err(error) => keys.push(Err(error)),
-        }
+        parts.extend(read_packets(&packets, budget));
     }
-    if keys.is_empty() {
+    if parts.is_empty() {
         return Err(Error::no_key("there is none in it"));
     }
-    Ok(keys)
+    Ok(keys_of(parts))
 }
 
 /// Reads the certificates of a file, including those of secret keys. A revocation certificate next
-/// to its certificate revokes it. One without its certificate is an error.
+/// to its certificate revokes it, or a part of it. One without its certificate is an error if there
+/// is no certificate at all.
 /// Fails as [`read_keys_within`].
 pub fn read_certificates(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Certificate>>> {
     let mut certificates = Vec::new();
@@ -104,28 +72,17 @@ pub fn read_certificates(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Cer
             Err(error) => certificates.push(Err(error)),
         }
     }
-    for revocation in revocations {
-        if !revoke_those_of(&mut certificates, &revocation) {
-            let why = "it is a revocation certificate, without its certificate";
-            certificates.push(Err(Error::no_key(why)));
+    for revocation in &revocations {
+        if let Err(error) = revoke_those_of(&mut certificates, revocation, budget) {
+            certificates.push(Err(error));
+            break;
         }
+    }
+    if certificates.is_empty() {
+        let why = "it is a revocation certificate, without its certificate";
+        certificates.push(Err(Error::no_key(why)));
     }
     Ok(certificates)
-}
-
-/// Revokes the certificates whose key made a revocation. Returns whether there are any.
-pub(super) fn revoke_those_of(
-    certificates: &mut [Result<Certificate>],
-    revocation: &Revocation,
-) -> bool {
-    let mut is_used = false;
-    for certificate in certificates.iter_mut().flatten() {
-        if let Ok(revoked) = revoke_by(certificate, revocation) {
-            *certificate = revoked;
-            is_used = true;
-        }
-    }
-    is_used
 }
 
 /// Armors the packets of one or more keys as one block, because the server reads only the first
@@ -253,58 +210,4 @@ fn decode_armor(block: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         .read_to_end(&mut packets)
         .map_err(|error| Error::NoKey(format!("its armor: {}", words::of_io(&error))))?;
     Ok(packets)
-}
-
-/// Reads the keys of a sequence of packets.
-fn read_packets(packets: &[u8], budget: &Budget) -> Result<Vec<Result<Key>>> {
-    let mut proofs = Proofs::default();
-    let own = own_packets(packets, budget, &mut proofs)?;
-    proofs.tell();
-    if let Some(Ok(first)) = own.first()
-        && split(&first.packets).is_ok_and(|first| first.tag == SIGNATURE)
-    {
-        let all: Vec<u8> = own.iter().flatten().flat_map(|own| own.packets.to_vec()).collect();
-        let revocations = read_revocations(&all)?.into_iter();
-        return Ok(revocations.map(Key::Revocation).map(Ok).collect());
-    }
-    let read = own.into_iter().map(|own| read_one(&own?, &proofs));
-    Ok(read.flat_map(|keys| keys.unwrap_or_else(|error| vec![Err(error)])).collect())
-}
-
-/// Reads the packets of one key.
-fn read_one(own: &Own<'_>, proofs: &Proofs) -> Result<Vec<Result<Key>>> {
-    let parser = CertParser::from_bytes(&*own.packets)
-        .map_err(|error| Error::no_key(words::of(error.as_ref())))?;
-    let statements = Statements::of_given(own.given, proofs);
-    let of = |cert: &Cert| match &statements {
-        Some((key, statements)) if *key == Fingerprint(cert.fingerprint()) => statements.clone(),
-        _ => Statements::default(),
-    };
-    let keys = parser
-        // A key that cannot be written again could not be kept: one with a fingerprint of an
-        // unknown version, for example.
-        .map(|cert: openpgp::Result<Cert>| cert.and_then(|cert| cert.to_vec().map(|_| cert)))
-        .map(|cert| match cert {
-            Ok(cert) => {
-                let own = of(&cert);
-                Ok(match cert.is_tsk() {
-                    true => Key::Secret(SecretKey::read(cert, own)),
-                    false => Key::Certificate(Certificate::read(cert, own)),
-                })
-            }
-            Err(error) => Err(why_no_key(&error)),
-        });
-    Ok(keys.collect())
-}
-
-/// Distinguishes a key of a version that sequoia does not read from something that is no key.
-fn why_no_key(error: &openpgp::anyhow::Error) -> Error {
-    if let Some(openpgp::Error::UnsupportedCert(_, packets)) = error.downcast_ref()
-        && let Some(openpgp::Packet::Unknown(packet)) = packets.first()
-        && let Some(&version) = packet.body().first()
-        && version != 4
-    {
-        return Error::refused("the key", Weakness::Version(version));
-    }
-    Error::no_key(words::of(error.as_ref()))
 }

@@ -21,6 +21,7 @@ pub mod hash;
 pub mod ids;
 pub mod in_token;
 pub mod key_file;
+mod key_parts;
 #[doc(hidden)]
 pub mod key_text;
 pub mod keygen;

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 
 use super::Publisher;
 use super::failure::{Failure, Result};
-use super::keys::{KeyText, certificates_of};
+use super::key_files::KeyFiles;
+use super::keys::KeyText;
 use super::mistaken::looks_like_file;
 use super::watch::Watch;
 use crate::disk;
@@ -68,25 +69,30 @@ impl Publisher<'_> {
     /// Returns whose signatures count: the named key files and keys of the home, else the trusted
     /// certificates and the home's own keys. Fails for a file without a key, and an unclear KEY.
     pub fn accepted(&self, keys: &[String]) -> Result<Accepted> {
-        let (mut read, mut files, mut of_home) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut names, mut files, mut of_home) = (Vec::new(), Vec::new(), Vec::new());
+        let mut read = KeyFiles::default();
         for key in keys {
             let path = Path::new(key);
             if is_there(path)? {
                 let bytes = read_small(path, "a key file", MAX_KEYRING)?;
-                read.push((key, certificates_of(&bytes, path, self)?));
+                read.read(&bytes, path, self)?;
+                names.push(key);
                 files.push(bytes.to_vec());
             } else {
                 of_home.push(key);
             }
         }
-        let named: Vec<Certificate> = read.iter().flat_map(|(_, all)| all).cloned().collect();
+        let certificates = read.finish(self)?;
+        let named = certificates.iter().flatten().cloned().collect();
         let of_home = match (keys, &of_home[..]) {
             ([], _) => OfHome::TrustedAndOwn,
             (_, []) => OfHome::Nobody,
             (_, of_home) => OfHome::Named(of_home),
         };
-        let accepted = self.signers(named, keys, &of_home)?;
-        read.iter().for_each(|(name, all)| accepted.known.warn_of_shadow(name, all, self.watch));
+        let mut accepted = self.signers(named, keys, &of_home)?;
+        accepted.certificates.retain(|certificate| read.counts(certificate));
+        let named = names.iter().zip(&certificates);
+        named.for_each(|(name, all)| accepted.known.warn_of_shadow(name, all, self.watch));
         Ok(Accepted { files, ..accepted })
     }
 

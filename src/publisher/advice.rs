@@ -63,6 +63,9 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
         Error::NotRead(_) => {
             "write only this key to a file:\n  gpg --export KEY > FILE".into()
         }
+        Error::KeyUnread { .. } => {
+            "what cannot be read may be its revocation. Get a new copy of the key from its owner".into()
+        }
         Error::NoKey(_) => {
             "use a file that `gpg --export` or `plugsign export` writes, armored or not".into()
         }

@@ -1,21 +1,18 @@
 //! Whose keys sign: a file's, the environment's, or the home's.
 
-use std::path::Path;
-
 use zeroize::Zeroizing;
 
 use super::Publisher;
 use super::failure::{Failure, Result};
 use crate::openpgp;
-use crate::openpgp::certificate::Certificate;
+use crate::openpgp::bounds::Budget;
 use crate::openpgp::ids::Fingerprint;
-use crate::openpgp::key_file::{Key, read_certificates, read_keys};
+use crate::openpgp::key_file::{Key, narrowed_by_others, read_keys_within};
 use crate::openpgp::key_text::{Mistaken, mistaken_for_key};
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::SecretKey;
 use crate::openpgp::set::one;
 use crate::openpgp::token::is_token_uri;
-use crate::text::Safe;
 
 /// A key that was found, locked.
 pub struct Found {
@@ -90,7 +87,9 @@ impl Publisher<'_> {
     /// Finds one key, as [`Publisher::find_keys`] does.
     pub fn find_key(&self, query: Option<&KeyQuery>, text: Option<&KeyText>) -> Result<Found> {
         match (text, query) {
-            (Some(text), Some(query)) if !text.has(query) => self.find_in_home(Some(query)),
+            (Some(text), Some(query)) if !text.has(query, self.budget) => {
+                self.find_in_home(Some(query))
+            }
             (Some(text), query) => self.find_in_text(text, query),
             (None, query) => self.find_in_home(query),
         }
@@ -114,7 +113,7 @@ impl Publisher<'_> {
 
     /// Finds the one secret key of a text. What the home knows of it counts for it too.
     pub(super) fn find_in_text(&self, text: &KeyText, query: Option<&KeyQuery>) -> Result<Found> {
-        let mut secret = text.read(query)?;
+        let mut secret = text.read(query, self.budget)?;
         let exactly = query.and_then(|query| query.exactly(secret.certificate()));
         secret = self.narrowed_by_home(secret)?;
         Ok(Found { secret, exactly, origin: text.origin })
@@ -145,13 +144,13 @@ impl Publisher<'_> {
 
 impl KeyText {
     /// Returns whether to look for a KEY here: in a file always, elsewhere if it is there.
-    fn has(&self, query: &KeyQuery) -> bool {
+    fn has(&self, query: &KeyQuery, budget: &Budget) -> bool {
         let is_it = |key: openpgp::Result<Key>| matches!(key, Ok(Key::Secret(secret)) if query.matches(secret.certificate()));
         self.origin == Origin::File
-            || read_keys(&self.bytes).is_ok_and(|keys| keys.into_iter().any(is_it))
+            || read_keys_within(&self.bytes, budget).is_ok_and(|keys| keys.into_iter().any(is_it))
     }
 
-    fn read(&self, query: Option<&KeyQuery>) -> Result<SecretKey> {
+    fn read(&self, query: Option<&KeyQuery>, budget: &Budget) -> Result<SecretKey> {
         const SECRET: &str = "that is a certificate, which cannot sign. Export its secret key, where that is:\n  plugsign export --secret KEY -a -o FILE\nFor a CI:\n  plugsign export --ci KEY -o FILE";
         const FILED: &str = "that takes the secret key itself; to name its file: --key-file FILE";
         const NAMED: &str = "that takes the secret key itself; to name a key of the home: -u KEY";
@@ -161,10 +160,11 @@ impl KeyText {
                 Mistaken::Path => FILED,
             })
         };
-        let keys = read_keys(&self.bytes).map_err(|error| self.named(error, advice()))?;
+        let keys =
+            read_keys_within(&self.bytes, budget).map_err(|error| self.named(error, advice()))?;
         let is_certificate = keys.iter().any(|key| matches!(key, Ok(Key::Certificate(_))));
         let advice = is_certificate.then_some(SECRET);
-        one_secret(keys, query).map_err(|error| self.named(error, advice))
+        one_secret(keys, query, budget).map_err(|error| self.named(error, advice))
     }
 
     /// Says where a text was that is no key, and what belongs there.
@@ -178,50 +178,27 @@ impl KeyText {
     }
 }
 
-/// Returns the one secret key of a file or a text, or the one that matches.
+/// Returns the one secret key of a file or a text, or the one that matches. What narrows it counts,
+/// wherever in the file it is.
 pub(super) fn one_secret(
     keys: Vec<openpgp::Result<Key>>,
     query: Option<&KeyQuery>,
+    budget: &Budget,
 ) -> openpgp::Result<SecretKey> {
     let mut last = openpgp::Error::NoKey("it has no secret key".into());
-    let mut found = Vec::new();
+    let (mut found, mut certificates, mut revocations) = (Vec::new(), Vec::new(), Vec::new());
     for key in keys {
         match key {
             Ok(Key::Secret(secret)) => found.push(secret),
-            Ok(Key::Certificate(_) | Key::Revocation(_)) => {}
+            Ok(Key::Certificate(certificate)) => certificates.push(certificate),
+            Ok(Key::Revocation(revocation)) => revocations.push(revocation),
             Err(error) => last = error,
         }
     }
     found.retain(|secret| query.is_none_or(|query| query.matches(secret.certificate())));
-    match found.is_empty() {
-        true => Err(last),
-        false => one(found, SecretKey::certificate, query.map_or("", KeyQuery::text)),
+    if found.is_empty() {
+        return Err(last);
     }
-}
-
-/// Returns the certificates in a file that `--key` names, with the revocations in it.
-pub fn certificates_of(
-    bytes: &[u8],
-    path: &Path,
-    publisher: &Publisher<'_>,
-) -> Result<Vec<Certificate>> {
-    let mut last = None;
-    // Of several files, it is named which one has no key.
-    let named = |error| match error {
-        openpgp::Error::NoKey(why) => openpgp::Error::NoKey(format!("{}: {why}", Safe::path(path))),
-        other => other,
-    };
-    let mut certificates = Vec::new();
-    for certificate in read_certificates(bytes, publisher.budget).map_err(named)? {
-        match certificate.map_err(named) {
-            Ok(certificate) => certificates.push(certificate),
-            // The signer may be the one.
-            Err(error @ openpgp::Error::NotRead(_)) => return Err(error.into()),
-            Err(error) => last = Some(error),
-        }
-    }
-    match (certificates.is_empty(), last) {
-        (true, Some(error)) => Err(error.into()),
-        _ => Ok(certificates),
-    }
+    let secret = one(found, SecretKey::certificate, query.map_or("", KeyQuery::text))?;
+    narrowed_by_others(secret, certificates, &revocations, budget)
 }

@@ -25,6 +25,7 @@ pub mod failure;
 mod holders;
 pub mod import;
 pub mod inspect;
+pub mod key_files;
 pub mod keyring;
 pub mod keys;
 pub mod list;

@@ -14,7 +14,8 @@ use crate::disk::Error;
 use crate::disk::file::{Links, folder_of, open_regular, read_bounded};
 use crate::disk::write::{Access, Existing, sync_file, sync_folder, write_new};
 use crate::openpgp;
-use crate::openpgp::key_file::{MAX_KEY_FILE, armor_keys, base64_line, read_keys};
+use crate::openpgp::bounds::Budget;
+use crate::openpgp::key_file::{MAX_KEY_FILE, armor_keys, base64_line, read_keys_within};
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::SecretKey;
 
@@ -94,7 +95,7 @@ impl Publisher<'_> {
         let name = off_line_name(&fingerprint);
         remove_leftovers(folder.path, &name);
         let path = folder.path.join(name);
-        store_whole(&path, &whole, folder.secret_access())?;
+        store_whole(&path, &whole, folder.secret_access(), self.budget)?;
         home.put_secret(&lock, &without)?;
         let exported = Exported::new(vec![fingerprint], WHOLE);
         Ok(Exported { output: Some(path), ..exported })
@@ -121,7 +122,7 @@ fn remove_leftovers(folder: &Path, name: &str) {
 }
 
 /// Writes the whole key, or takes what an interrupted run wrote, if nothing is missing in it.
-fn store_whole(path: &Path, whole: &SecretKey, access: Access) -> Result<()> {
+fn store_whole(path: &Path, whole: &SecretKey, access: Access, budget: &Budget) -> Result<()> {
     let bytes = whole.to_armored()?;
     // An interrupted run may have left it, where a name cannot be taken in one step.
     let is_empty = |it: &fs::Metadata| it.is_file() && it.len() == 0;
@@ -140,7 +141,7 @@ fn store_whole(path: &Path, whole: &SecretKey, access: Access) -> Result<()> {
     sync_folder(folder_of(path))?;
     let there = read_bounded(file, &path.to_string_lossy(), "a key file", MAX_KEY_FILE)?;
     let same = *there == *bytes || {
-        let stored = one_secret(read_keys(&there)?, None)?;
+        let stored = one_secret(read_keys_within(&there, budget)?, None, budget)?;
         stored.has_all_secrets_of(whole) && stored.certificate().same_as(whole.certificate())
     };
     match same {

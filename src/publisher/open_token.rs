@@ -7,11 +7,13 @@ use std::sync::Arc;
 use super::Publisher;
 use super::ask::Which;
 use super::failure::{Failure, Result};
-use super::keys::{Found, Origin, certificates_of};
+use super::key_files::KeyFiles;
+use super::keys::{Found, Origin};
 use crate::disk::file::read_small;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::in_token::check_token_key;
 use crate::openpgp::secret_key::Passphrase;
+use crate::openpgp::set::gather;
 use crate::openpgp::token::{Error, KeyInToken, Pin, Pool, Token, TokenUri};
 use crate::text::Safe;
 
@@ -126,7 +128,9 @@ impl Publisher<'_> {
     fn certificates_for_tokens(&self) -> Result<Vec<Certificate>> {
         const NONE: &str = "name the certificate with --certificate FILE, or import it.\nIf the key has none yet:\n  plugsign import --certificate-for URI\nOr make a new one:\n  plugsign keygen --on URI";
         if let Some((path, bytes)) = &self.tokens.certificate {
-            return certificates_of(bytes, path, self);
+            let mut file = KeyFiles::default();
+            file.read(bytes, path, self)?;
+            return Ok(gather(file.finish(self)?.into_iter().flatten(), |it| it)?);
         }
         let shelf = self.home()?.keys()?;
         self.warn_of_unreadable(&shelf);

@@ -9,6 +9,7 @@ mod certificates;
 mod cleartext;
 mod documents;
 mod gnupg;
+mod key_files;
 mod keys;
 mod narrowest;
 mod revocations;

@@ -78,9 +78,9 @@ impl Certificate {
         Certificate { own: self.own.with(body), ..self.clone() }
     }
 
-    /// Returns whether its primary key made a separate signature.
-    pub(super) fn made(&self, body: &[u8]) -> bool {
-        self.own.with(body).is_own(body)
+    /// Returns what a separate signature is about, if its primary key made it.
+    pub(super) fn subject_of(&self, body: &[u8]) -> Option<&Subject> {
+        self.own.subject_of(body)
     }
 
     /// Returns the statements of the primary key, in this copy and in others.
@@ -106,11 +106,9 @@ impl Certificate {
         let revokers = [self.named_revokers(), other.named_revokers()].concat();
         let by_others = other.own.by_others().iter();
         let by_others = by_others.filter(|(_, by)| is_one_of(by, &revokers)).map(|(it, _)| it);
-        for statement in other.statements().chain(by_others) {
-            if self.statements().all(|known| known != statement) {
-                narrowed.elsewhere.push(statement.clone());
-            }
-        }
+        let known: HashSet<&Statement> = self.statements().collect();
+        let new = other.statements().chain(by_others).filter(|it| !known.contains(it));
+        narrowed.elsewhere.extend(new.cloned());
         narrowed
     }
 
@@ -212,7 +210,7 @@ impl Certificate {
     /// Returns packets of this key with the statements that a parser left out. Returns nothing if
     /// none are missing.
     pub(super) fn restored(&self, packets: &[u8]) -> Option<Vec<u8>> {
-        self.own.restored(packets, |by| is_one_of(by, &self.named_revokers()), &self.elsewhere)
+        self.own.restored(packets, |by| self.lets_revoke(by), &self.elsewhere)
     }
 
     /// Returns when the newest statement of its key was made.

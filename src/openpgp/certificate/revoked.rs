@@ -33,6 +33,11 @@ impl Certificate {
         key.other_revocations().filter(is_by_one).collect()
     }
 
+    /// Returns whether it lets one of the keys with these key IDs revoke it.
+    pub(in crate::openpgp) fn lets_revoke(&self, issuers: &[[u8; 8]]) -> bool {
+        is_one_of(issuers, &self.named_revokers())
+    }
+
     /// Returns the designated revokers: those that sequoia found, and those that a statement names
     /// which sequoia left out.
     pub(super) fn named_revokers(&self) -> Vec<KeyHandle> {
@@ -85,6 +90,14 @@ impl Certificate {
         self.revoked_by_own(&subkey).or_else(|| self.revoked_by_another(&subkey))
     }
 
+    fn revocations_of(
+        &self,
+        key: &ErasedKeyAmalgamation<'_, PublicParts>,
+    ) -> impl Iterator<Item = &Statement> {
+        let subject = about(key);
+        self.statements().filter(move |it| it.is_revocation() && it.subject == subject)
+    }
+
     /// Returns when its own key made the oldest revocation of one of its keys.
     pub fn revoked_since(&self, fingerprint: &Fingerprint) -> Option<SystemTime> {
         let component = self.component(fingerprint)?;
@@ -102,8 +115,7 @@ impl Certificate {
 
     /// Returns why its own key revoked one of its keys. A hard reason goes before a soft one.
     fn revoked_by_own(&self, key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Option<String> {
-        let subject = about(key);
-        let said = self.revocations(&subject);
+        let said = self.revocations_of(key);
         if let Some(said) = said.max_by_key(|it| (it.is_hard(), it.reason().is_some())) {
             return Some(reason_words(said.reason()));
         }

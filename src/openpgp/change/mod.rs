@@ -17,9 +17,9 @@ pub use extend::{Ends, Extended, extend};
 pub use refresh::refresh;
 pub(super) use renew::self_signature;
 pub use renew::{Maker, extendable_subkeys};
-pub(super) use revoke::begins_with_revocation;
+pub(super) use revoke::revoke_by_revoker;
 pub use revoke::{
-    Revocation, armored_revocation, read_revocations, revocation, revoke_by, revoke_key,
+    Revocation, Revokes, armored_revocation, read_revocations, revocation, revoke_by, revoke_key,
     revoke_subkey,
 };
 pub(super) use rotate::signing_subkey;

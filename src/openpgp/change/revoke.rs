@@ -13,21 +13,35 @@ use super::renew::{check_clock, check_own, self_signature, with_packets};
 use crate::openpgp::armor::armored;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::error::{Error, Result};
-use crate::openpgp::framing::{self, BadFrame, RawPacket, SIGNATURE};
+use crate::openpgp::framing::{self, BadFrame, RawPacket, SIGNATURE, subpackets};
 use crate::openpgp::ids::{Fingerprint, KeyId};
 use crate::openpgp::primary_key::PrimaryKey;
+use crate::openpgp::raw_key::RawKey;
 use crate::openpgp::raw_signature::RawSignature;
 use crate::openpgp::revocation_reason::RevocationReason;
 use crate::openpgp::rsa::signing;
-use crate::openpgp::statements::KEY_REVOCATION;
+use crate::openpgp::statements::{KEY_REVOCATION, Subject, revokes};
 use crate::text::{Safe, is_unsafe};
 
-/// A revocation certificate: one signature, by a key about itself. Applying it shows which key made
-/// it.
+/// A revocation certificate: one signature that revokes a key, a subkey or a user ID. Applying it
+/// shows which key made it.
 pub struct Revocation {
     /// The packet's body, as it came.
     body: Vec<u8>,
 }
+
+/// What a revocation certificate revokes.
+pub enum Revokes {
+    /// The key as a whole.
+    Key,
+    /// A subkey.
+    Subkey(Fingerprint),
+    /// A user ID or a user attribute. Not safe to show.
+    UserId(Vec<u8>),
+}
+
+/// The subpacket with the reason (RFC 9580, section 5.2.3.31).
+const REASON: u8 = 29;
 
 impl Revocation {
     /// Returns the key that claims to have made it.
@@ -38,27 +52,55 @@ impl Revocation {
 
     /// Returns whether the certificate's primary key made it.
     pub fn is_by(&self, certificate: &Certificate) -> bool {
-        certificate.made(&self.body)
+        certificate.subject_of(&self.body).is_some()
+    }
+
+    /// Returns what it revokes, if the certificate's primary key made it.
+    pub fn revokes(&self, certificate: &Certificate) -> Option<Revokes> {
+        Some(match certificate.subject_of(&self.body)? {
+            Subject::Key => Revokes::Key,
+            Subject::Subkey(body) => Revokes::Subkey(RawKey::read(body)?.fingerprint()?),
+            Subject::UserId(body) | Subject::Attribute(body) => Revokes::UserId(body.to_vec()),
+        })
+    }
+
+    /// Returns the reason that it gives.
+    pub fn reason(&self) -> RevocationReason {
+        let raw = RawSignature::read(&self.body);
+        let said = raw.iter().flat_map(|raw| subpackets(raw.hashed_area()));
+        let said = said.filter(|(tag, _)| tag & 0x7F == REASON).last();
+        match said.and_then(|(_, value)| value.first()) {
+            Some(1) => RevocationReason::Superseded,
+            Some(2) => RevocationReason::Compromised,
+            Some(3) => RevocationReason::Retired,
+            _ => RevocationReason::Unspecified,
+        }
+    }
+
+    /// Returns whether it claims to be made by the certificate's primary key.
+    pub(in crate::openpgp) fn names(&self, certificate: &Certificate) -> bool {
+        let key = certificate.fingerprint().key_id_octets();
+        let issuers = RawSignature::read(&self.body).map(|raw| raw.issuers()).unwrap_or_default();
+        key.is_some_and(|key| issuers.contains(&key))
     }
 }
 
-/// Reads the packets of a revocation certificate of gpg or plugsign: only key revocations.
+/// Reads the packets of a revocation certificate of gpg or plugsign, and nothing else. Packets that
+/// say nothing, such as another program's trust packets, are left out.
 pub fn read_revocations(packets: &[u8]) -> Result<Vec<Revocation>> {
     let read = |packet: Result<RawPacket<'_>, BadFrame>| match packet {
-        Ok(packet) if is_key_revocation(&packet) => Ok(Revocation { body: packet.body.to_vec() }),
+        Ok(packet) if is_revocation(&packet) => Ok(Revocation { body: packet.body.to_vec() }),
         Ok(_) => Err(Error::no_key("it is a signature, and no key")),
         Err(_) => Err(Error::no_key("it is damaged")),
     };
-    framing::packets(packets).map(read).collect()
+    let says = |packet: &Result<RawPacket<'_>, BadFrame>| {
+        packet.as_ref().map_or(true, |packet| !matches!(packet.tag, 10 | 12 | 21))
+    };
+    framing::packets(packets).filter(says).map(read).collect()
 }
 
-/// Returns whether packets begin with a key revocation, and not with a key.
-pub(in crate::openpgp) fn begins_with_revocation(packets: &[u8]) -> bool {
-    framing::packets(packets).next().is_some_and(|it| it.is_ok_and(|it| is_key_revocation(&it)))
-}
-
-fn is_key_revocation(packet: &RawPacket<'_>) -> bool {
-    let is_one = |raw: RawSignature<'_>| raw.kind == KEY_REVOCATION;
+fn is_revocation(packet: &RawPacket<'_>) -> bool {
+    let is_one = |raw: RawSignature<'_>| revokes(raw.kind);
     packet.tag == SIGNATURE && RawSignature::read(packet.body).is_some_and(is_one)
 }
 
@@ -111,6 +153,18 @@ pub fn revoke_by(certificate: &Certificate, revocation: &Revocation) -> Result<C
         return Err(Error::ForeignRevocation(certificate.fingerprint()));
     }
     Ok(certificate.with_statement(&revocation.body))
+}
+
+/// Applies a key's revocation certificate by another key to a key that lets that one revoke it (RFC
+/// 9580, section 5.2.3.23). It cannot be verified without the other key. But a key that may be
+/// revoked is not known to be good.
+pub(in crate::openpgp) fn revoke_by_revoker(
+    certificate: &Certificate,
+    revocation: &Revocation,
+) -> Option<Certificate> {
+    let raw = RawSignature::read(&revocation.body).filter(|raw| raw.kind == KEY_REVOCATION)?;
+    let is_let = certificate.lets_revoke(&raw.issuers());
+    is_let.then(|| certificate.with_statement(&revocation.body))
 }
 
 /// Makes a revocation certificate for the day when the key is lost. It has words around it, and a

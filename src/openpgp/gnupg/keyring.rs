@@ -8,11 +8,12 @@
 
 use std::collections::HashMap;
 
-use super::super::bounds::{Budget, GLANCE};
+use super::super::bounds::{Budget, GLANCE, runs};
 use super::super::certificate::Certificate;
-use super::super::change::{begins_with_revocation, read_revocations};
+use super::super::change::read_revocations;
 use super::super::framing::{self, BadFrame, packets};
-use super::super::key_file::{Block, read_keys_within, revoke_those_of};
+use super::super::key_file::{Block, read_keys_within};
+use super::super::key_parts::revoke_those_of;
 use super::super::raw_key::RawKey;
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::KeyId;
@@ -108,26 +109,40 @@ pub fn read_keyring(
 }
 
 /// Reads the certificates of [`key_blocks`](super::super::key_file::key_blocks), as
-/// [`read_keyring`] does. A block that is a revocation certificate counts for its certificate in
-/// another block.
+/// [`read_keyring`] does. A revocation certificate in front of the keys of a block, or alone in one,
+/// counts for its certificate in any block.
 pub fn read_key_blocks(
     blocks: &[Block<'_>],
     wanted: WantedKeys<'_>,
     budget: &Budget,
 ) -> Vec<Result<Certificate>> {
-    let (alone, keys): (Vec<_>, Vec<_>) =
-        blocks.iter().partition(|block| begins_with_revocation(block));
-    let mut certificates: Vec<_> =
-        keys.iter().flat_map(|block| read_keyring(block, wanted, budget)).collect();
-    for block in alone {
-        match read_revocations(block) {
-            Ok(revocations) => revocations.iter().for_each(|revocation| {
-                revoke_those_of(&mut certificates, revocation);
-            }),
+    let (mut certificates, mut revocations) = (Vec::new(), Vec::new());
+    for block in blocks {
+        let (alone, keys) = split_signatures(block);
+        if !keys.is_empty() || alone.is_empty() {
+            certificates.extend(read_keyring(keys, wanted, budget));
+        }
+        match read_revocations(alone) {
+            Ok(read) => revocations.extend(read),
             Err(error) => certificates.push(Err(error)),
         }
     }
+    for revocation in &revocations {
+        if let Err(error) = revoke_those_of(&mut certificates, revocation, budget) {
+            certificates.push(Err(error));
+            break;
+        }
+    }
     certificates
+}
+
+/// Splits off the packets before the first key, if they begin with a signature.
+fn split_signatures(block: &[u8]) -> (&[u8], &[u8]) {
+    let length = match framing::split(block) {
+        Ok(first) if first.tag == framing::SIGNATURE => runs(block).next().map_or(0, <[u8]>::len),
+        _ => 0,
+    };
+    block.split_at_checked(length).unwrap_or((&[], block))
 }
 
 /// The packets of certificates. All copies of a certificate are together, so that one bound holds

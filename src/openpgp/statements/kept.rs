@@ -99,8 +99,16 @@ impl Statements {
 
     /// Returns the statements with a separate one, such as a revocation certificate.
     pub(in crate::openpgp) fn with(&self, body: &[u8]) -> Statements {
-        let signatures = vec![(Subject::Key, body.into())];
-        self.and(&self.of_same_key(Vec::new(), signatures, HashSet::new()))
+        let subject = self.subject_of(body).cloned();
+        let proven = subject.iter().map(|subject| (subject.clone(), body.into())).collect();
+        let signatures = vec![(subject.unwrap_or(Subject::Key), body.into())];
+        self.and(&self.of_same_key(Vec::new(), signatures, proven))
+    }
+
+    /// Returns what a separate signature is about, if the primary key made it.
+    pub(in crate::openpgp) fn subject_of(&self, body: &[u8]) -> Option<&Subject> {
+        let raw = RawSignature::read(body)?;
+        subject_of(&raw, &Subject::Key, &self.0, &Recovering::of_key_body(&self.0.primary)?)
     }
 
     /// Returns the statements that `wants` accepts. What does not verify stays, because it counts
@@ -124,12 +132,6 @@ impl Statements {
     /// Returns the statements of the primary key: every one whose numbers verify.
     pub(in crate::openpgp) fn own(&self) -> &[Statement] {
         &self.verified().own
-    }
-
-    /// Returns whether the primary key made the signature with this body. It has to be among the
-    /// statements.
-    pub(in crate::openpgp) fn is_own(&self, body: &[u8]) -> bool {
-        self.own().iter().any(|statement| *statement.body == *body)
     }
 
     /// Returns the revocations by others, each with the key IDs of its claimed issuers. They are

@@ -11,4 +11,4 @@ mod statement;
 
 pub(super) use kept::Statements;
 pub(super) use limits::{Limits, limits_of_primary, limits_of_subkey};
-pub(super) use statement::{KEY_REVOCATION, Statement, Subject};
+pub(super) use statement::{KEY_REVOCATION, Statement, Subject, revokes};

@@ -14,7 +14,7 @@ pub(super) const SUBKEY_REVOCATION: u8 = 0x28;
 pub(super) const CERTIFICATION_REVOCATION: u8 = 0x30;
 
 /// Returns whether signatures of a type revoke something.
-pub(super) fn revokes(kind: u8) -> bool {
+pub(in crate::openpgp) fn revokes(kind: u8) -> bool {
     matches!(kind, KEY_REVOCATION | SUBKEY_REVOCATION | CERTIFICATION_REVOCATION)
 }
 
@@ -32,7 +32,7 @@ pub(in crate::openpgp) enum Subject {
 }
 
 /// A signature whose numbers verify.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::openpgp) struct Statement {
     /// What it is about.
     pub(in crate::openpgp) subject: Subject,
@@ -86,7 +86,7 @@ impl Statement {
 
 /// What a signature says in its hashed subpackets. If it says something twice, the narrower value
 /// counts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Says {
     /// The hash algorithm's number.
     pub(super) hash: u8,

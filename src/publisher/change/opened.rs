@@ -11,10 +11,11 @@ use crate::disk::home::{Home, Lock};
 use crate::disk::shelf::HomeKey;
 use crate::mattermost::public_key::{Unfit, check_readable};
 use crate::openpgp;
+use crate::openpgp::bounds::Budget;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::change::{Maker, revocation};
 use crate::openpgp::ids::Fingerprint;
-use crate::openpgp::key_file::{MAX_KEY_FILE, read_keys};
+use crate::openpgp::key_file::{MAX_KEY_FILE, read_keys_within};
 use crate::openpgp::policy::Policy;
 use crate::openpgp::primary_key::PrimaryKey;
 use crate::openpgp::query::KeyQuery;
@@ -79,8 +80,12 @@ impl<'a> Opened<'a> {
         let in_token = subject.primary.and_then(Path::to_str).filter(|name| is_token_uri(name));
         let lent = match in_token {
             Some(uri) => Some(own(publisher.find_in_token(uri)?.secret, &fingerprint)?),
-            None => read_lent(subject, &fingerprint)?,
+            None => read_lent(subject, &fingerprint, publisher.budget)?,
         };
+        // The file may know of a revocation that the home does not.
+        if let Some(lent) = &lent {
+            check(lent.certificate(), needs, &publisher.policy())?;
+        }
         let (primary, passphrase) = match (lent, &key.secret) {
             (Some(lent), home) => {
                 let primary = publisher.unlock_lent(&lent)?;
@@ -158,13 +163,17 @@ impl<'a> Opened<'a> {
     }
 }
 
-fn read_lent(subject: &KeyToChange<'_>, wanted: &Fingerprint) -> Result<Option<SecretKey>> {
+fn read_lent(
+    subject: &KeyToChange<'_>,
+    wanted: &Fingerprint,
+    budget: &Budget,
+) -> Result<Option<SecretKey>> {
     let Some(path) = subject.primary else { return Ok(None) };
     let bytes = read_small(path, "a key file", MAX_KEY_FILE).map_err(|error| match error {
         disk::Error::NotAFile { kind: "a folder", .. } => in_folder(error, path, wanted),
         error => error.into(),
     })?;
-    let lent = own(one_secret(read_keys(&bytes)?, None)?, wanted)?;
+    let lent = own(one_secret(read_keys_within(&bytes, budget)?, None, budget)?, wanted)?;
     if !lent.has_primary() {
         let advice = format!(
             "{} has no primary key: it may be what export --ci wrote. --primary takes the file that export --offline-primary wrote",

@@ -11,7 +11,7 @@ use crate::disk::file::read_small;
 use crate::disk::home::Home;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
-use crate::openpgp::change::{self, Revocation, revoke_by};
+use crate::openpgp::change::{self, Revocation, Revokes, revoke_by};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys, unguarded};
 use crate::openpgp::query::KeyQuery;
@@ -31,8 +31,8 @@ pub enum KeptRevocation<'a> {
 pub enum Revoked {
     /// It was revoked by its primary key, for this reason: this subkey, or the key as a whole.
     ByKey(Option<Fingerprint>, RevocationReason),
-    /// The key was revoked by a revocation certificate, and says so why.
-    ByCertificate(String),
+    /// This was revoked by a revocation certificate: the key as a whole, a subkey, or a user ID.
+    ByCertificate(Revokes),
 }
 
 impl Publisher<'_> {
@@ -97,11 +97,12 @@ impl Publisher<'_> {
         let lock = self.lock()?;
         let key = of_home(home, &fingerprint)?;
         let revoked = revoke_by(&key.certificate, &revocation)?;
+        let what = revocation.revokes(&key.certificate).unwrap_or(Revokes::Key);
         let is_known = revoked.same_as(&key.certificate);
         if !is_known {
             home.put_certificate(&lock, &revoked)?;
         }
-        let how = Revoked::ByCertificate(revoked.revoked().unwrap_or_default());
+        let how = Revoked::ByCertificate(what);
         let changed = Changed::new(revoked, self.now, how);
         Ok(if is_known { changed.unchanged() } else { changed })
     }

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use plugsign::openpgp::change::Revokes;
 use plugsign::openpgp::revocation_reason::RevocationReason;
 use plugsign::publisher::change::{Changed, KeptRevocation, Revoked};
 use plugsign::publisher::failure::Failure;
+use plugsign::text::Safe;
 
 use crate::edge::change::{Means, Told};
 use crate::edge::world::World;
@@ -98,10 +100,23 @@ impl Told for Revoked {
                 };
                 vec![format!("{what} is revoked ({reason})."), effect.into()]
             }
-            Revoked::ByCertificate(_) if !changed.changed => {
-                vec![format!("This certificate had already revoked the key {key}.")]
+            Revoked::ByCertificate(what) => {
+                let certificate = &changed.certificate;
+                let (what, why) = match what {
+                    Revokes::Key => (format!("key {key}"), certificate.revoked()),
+                    Revokes::Subkey(subkey) => {
+                        (format!("subkey {subkey}"), certificate.revoked_subkey(subkey))
+                    }
+                    Revokes::UserId(id) => {
+                        (format!("user ID \"{}\" of {key}", Safe::bytes(id)), None)
+                    }
+                };
+                let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+                vec![match changed.changed {
+                    true => format!("The {what} is revoked{why}."),
+                    false => format!("This certificate had already revoked the {what}."),
+                }]
             }
-            Revoked::ByCertificate(why) => vec![format!("The key {key} is revoked ({why}).")],
         }
     }
 }

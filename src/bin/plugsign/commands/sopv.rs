@@ -28,7 +28,7 @@ use plugsign::openpgp::verdict::{Bad, Reason};
 use plugsign::openpgp::verify::{Good, Verdict};
 use plugsign::publisher::accepted::OfHome;
 use plugsign::publisher::failure::Failure;
-use plugsign::publisher::keys::certificates_of;
+use plugsign::publisher::key_files::KeyFiles;
 use plugsign::text::Safe;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -209,14 +209,18 @@ impl AcceptedSigners {
         }
         let asking = Asking::new(world);
         let publisher = world.publisher(&asking);
-        let mut named = Vec::new();
+        let bad = |failure: Failure| Refused::of(Code::BadData, failure);
+        let mut read = KeyFiles::default();
         for file in files {
             let bytes = indirect(world, file, "a key file", MAX_KEYRING)?;
-            let bad = |failure: Failure| Refused::of(Code::BadData, failure);
-            let read = certificates_of(&bytes, Path::new(file), &publisher).map_err(bad)?;
-            let name = file.to_string_lossy();
-            named.extend(read.into_iter().map(|it| (it, name.clone().into_owned())));
+            read.read(&bytes, Path::new(file), &publisher).map_err(bad)?;
         }
+        let read = read.finish(&publisher).map_err(bad)?;
+        let named = read.into_iter().zip(files).flat_map(|(certificates, file)| {
+            let name = file.to_string_lossy().into_owned();
+            certificates.into_iter().map(move |it| (it, name.clone()))
+        });
+        let named: Vec<(Certificate, String)> = named.collect();
         let all = named.iter().map(|(certificate, _)| certificate.clone()).collect();
         let judge = publisher
             .signers(all, &[], &OfHome::Nobody)

@@ -99,6 +99,15 @@ pub enum Error {
     #[error("the revocation certificate was not made by {0}")]
     ForeignRevocation(Fingerprint),
 
+    /// The key or the subkey is revoked already, for a reason that says as much.
+    #[error("{key} is revoked already ({why}); nothing was changed")]
+    AlreadyRevoked {
+        /// The key or the subkey.
+        key: Fingerprint,
+        /// Why it is revoked, safe to show.
+        why: String,
+    },
+
     /// The key has this user ID already.
     #[error("the key has the user ID \"{}\" already", Safe::text(.0))]
     UserIdExists(String),

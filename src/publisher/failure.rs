@@ -252,6 +252,7 @@ fn exit_of_openpgp(error: &openpgp::Error) -> u8 {
         | Error::NotGood(_)
         | Error::OnlyPrimarySigns(_)
         | Error::ForeignRevocation(_)
+        | Error::AlreadyRevoked { .. }
         | Error::LastUserId(_)
         | Error::Token(token::Error::NotRsa(_) | token::Error::Exportable(_))
         | Error::ClockBehind { .. } => EXIT_REFUSED,

@@ -205,6 +205,36 @@ fn a_stored_revocation_certificate_cannot_be_used_for_a_milder_reason() {
 }
 
 #[test]
+fn a_softer_reason_never_follows_a_harder_one() {
+    let sandbox = Sandbox::with_passphrase();
+    let key = sandbox.keygen("--kind org --name Acme --email r@acme.test");
+    let subkey = sandbox.run("--json list").json()["keys"][0]["subkeys"][0]["fingerprint"].clone();
+    let of_subkey = format!(" --subkey {}", subkey.as_str().unwrap());
+    sandbox.must(&format!("cp home/revocations/{key}.retired.asc retired"));
+    for part in [&of_subkey[..], ""] {
+        let named = if part.is_empty() { &key } else { subkey.as_str().unwrap() };
+        let revoke = |reason: &str| sandbox.run(&format!("revoke {key}{part} --reason {reason}"));
+        revoke("superseded").exits(0);
+        let words = format!("{named} is revoked already (superseded); nothing was changed");
+        revoke("retired").exits(4).says(&words);
+        revoke("compromised").exits(0);
+        let before = sandbox.snapshot();
+        let words = format!("{named} is revoked already (compromised); nothing was changed");
+        revoke("retired").exits(4).says(&words);
+        revoke("compromised").exits(4).says(&words);
+        // Nobody is asked for the passphrase.
+        let call = sandbox.call(["revoke", &key, "--reason", "retired"]);
+        if part.is_empty() {
+            call.without("PLUGSIGN_PASSPHRASE").run().exits(4).says(&words);
+            for how in ["--stored --reason retired", "--certificate retired"] {
+                sandbox.run(&format!("revoke {key} {how}")).exits(4).says(&words);
+            }
+        }
+        assert_eq!(sandbox.snapshot(), before);
+    }
+}
+
+#[test]
 fn only_the_whole_fingerprint_revokes_a_key_without_a_question() {
     let sandbox = Sandbox::new();
     let key = sandbox.keygen("--name Acme --email r@acme.test --no-passphrase");

@@ -13,7 +13,9 @@ use sequoia_openpgp::types::ReasonForRevocation;
 
 use super::super::statements::{Statement, Subject};
 use super::{Certificate, is_one_of, subject_of};
+use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::{Fingerprint, hex};
+use crate::openpgp::revocation_reason::RevocationReason;
 use crate::text::Safe;
 
 impl Certificate {
@@ -88,6 +90,25 @@ impl Certificate {
         let mut subkeys = self.cert.keys().subkeys();
         let subkey = subkeys.find(|it| Fingerprint::of(it.key()) == *fingerprint)?.into();
         self.revoked_by_own(&subkey).or_else(|| self.revoked_by_another(&subkey))
+    }
+
+    /// Refuses a revocation of one of its keys that says no more than what its own key said already:
+    /// [`Error::AlreadyRevoked`]. A hard reason may follow a soft one, and nothing else. Programs
+    /// that take the newest would take a softer one for the whole truth.
+    pub fn check_revocable(
+        &self,
+        fingerprint: &Fingerprint,
+        reason: RevocationReason,
+    ) -> Result<()> {
+        let component = self.component(fingerprint);
+        let Some(why) = component.as_ref().and_then(|it| self.revoked_by_own(it)) else {
+            return Ok(());
+        };
+        let mut said = component.iter().flat_map(|it| self.revocations_of(it));
+        match reason.is_hard() && said.all(|it| !it.is_hard()) {
+            true => Ok(()),
+            false => Err(Error::AlreadyRevoked { key: fingerprint.clone(), why }),
+        }
     }
 
     fn revocations_of(

@@ -108,7 +108,7 @@ fn is_revocation(packet: &RawPacket<'_>) -> bool {
 ///
 /// # Errors
 ///
-/// [`Error::OtherKey`], [`Error::Malformed`] for a message with control characters,
+/// [`Error::OtherKey`], [`Error::AlreadyRevoked`], [`Error::Malformed`] for a message with control characters,
 /// [`Error::Refused`] and [`Error::ClockBehind`] for a clock that cannot be right.
 pub fn revoke_key(
     certificate: &Certificate,
@@ -118,6 +118,7 @@ pub fn revoke_key(
     now: SystemTime,
 ) -> Result<Certificate> {
     check_own(certificate, primary)?;
+    certificate.check_revocable(&certificate.fingerprint(), reason)?;
     check_clock(certificate, now)?;
     let signature = key_revocation(primary, reason, message, now)?;
     with_packets(certificate, vec![signature.into()])
@@ -134,6 +135,7 @@ pub fn revoke_subkey(
     now: SystemTime,
 ) -> Result<Certificate> {
     check_own(certificate, primary)?;
+    certificate.check_revocable(subkey, reason)?;
     check_clock(certificate, now)?;
     check_message(message)?;
     let mut subkeys = certificate.cert().keys().subkeys().map(|it| it.component());

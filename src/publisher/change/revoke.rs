@@ -44,6 +44,17 @@ impl Publisher<'_> {
         reason: RevocationReason,
         message: &str,
     ) -> Result<Changed<Revoked>> {
+        // Nobody types a passphrase for what is refused.
+        let query = KeyQuery::parse(subject.key)?;
+        if let Ok(key) = self.home()?.keys_like(Some(&query))?.find_whole(&query) {
+            let certificate = &key.certificate;
+            // What speaks against the name of a subkey is said below.
+            let named = match subkey {
+                Some(subkey) => find_subkey(subkey, certificate).ok(),
+                None => Some(certificate.fingerprint()),
+            };
+            named.iter().try_for_each(|it| certificate.check_revocable(it, reason))?;
+        }
         Opened::open(self, subject, Needs::Revoking)?.change(|certificate, maker, now| {
             let primary = maker.primary;
             let subkey = subkey.map(|subkey| find_subkey(subkey, certificate)).transpose()?;
@@ -100,6 +111,15 @@ impl Publisher<'_> {
         let what = revocation.revokes(&key.certificate).unwrap_or(Revokes::Key);
         let is_known = revoked.same_as(&key.certificate);
         if !is_known {
+            match &what {
+                Revokes::Key => {
+                    key.certificate.check_revocable(&fingerprint, revocation.reason())?
+                }
+                Revokes::Subkey(subkey) => {
+                    key.certificate.check_revocable(subkey, revocation.reason())?;
+                }
+                Revokes::UserId(_) => {}
+            }
             home.put_certificate(&lock, &revoked)?;
         }
         let how = Revoked::ByCertificate(what);

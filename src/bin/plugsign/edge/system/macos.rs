@@ -5,13 +5,16 @@ use std::fs::{File, read_dir};
 use std::sync::OnceLock;
 
 use rustix::io::Errno;
+use secmem_proc::components::disable_tracing_prctl;
 
 /// Where programs keep their data, from the user's folder on.
 pub const DATA: &str = "Library/Application Support";
 
-/// Forbids debuggers of the same user, and memory in the swap. Nothing: the first takes `unsafe`
-/// (PT_DENY_ATTACH), and the system cannot lock all memory of a process.
-pub fn close_memory() {}
+/// Forbids debuggers of the same user, as far as the system allows. It cannot lock all memory of a
+/// process, so that some may be in the swap.
+pub fn close_memory() {
+    let _ = disable_tracing_prctl();
+}
 
 /// The descriptors that were open before this program opened any.
 static GIVEN: OnceLock<BTreeSet<u32>> = OnceLock::new();

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::common::craft::*;
 use crate::common::person::Person;
-use crate::common::sandbox::{PROGRAM, Sandbox, tested};
+use crate::common::sandbox::{PROGRAM, Sandbox};
 
 /// A home whose only key has a passphrase, and a file to sign.
 fn locked() -> Sandbox {
@@ -88,15 +88,12 @@ fn the_quit_key_at_a_prompt_gives_the_echo_back() {
 }
 
 #[test]
-fn ctrl_c_at_a_prompt_ends_the_script_too() {
+fn ctrl_c_at_a_prompt_leaves_an_empty_line_to_what_comes_next() {
     let sandbox = Sandbox::new();
-    const SCRIPT: &str = "for i in 1 2; do \"$0\" keygen \"$@\"; done; echo AFTER LOOP";
-    for (words, question) in
-        [(&["--name", "z"][..], "New passphrase for "), (&[], "Your selection? ")]
+    for (line, question) in
+        [("keygen --name z", "New passphrase for "), ("keygen", "Your selection? ")]
     {
-        let mut command = sandbox.command("bash");
-        command.args(["-c", SCRIPT]).arg(tested()).args(words).env("TERM", "dumb");
-        let mut person = Person::at(command);
+        let mut person = Person::starts(&sandbox, line);
         person.sees(question);
         person.types(b"\x03");
         let (rest, code) = person.ends();
@@ -179,14 +176,14 @@ fn signals_that_the_caller_ignores_stay_ignored() {
 fn other_signals_end_the_program_and_leave_no_files() {
     let sandbox = Sandbox::new();
     sandbox.write("key", secret(alice()));
-    for (signal, number) in [("-HUP", 1), ("-INT", 2), ("-QUIT", 3), ("-TERM", 15)] {
+    for (signal, code) in [("-HUP", 129), ("-INT", 130), ("-QUIT", 131), ("-TERM", 143)] {
         let mut child = signing(&sandbox, ":");
         send(&child, signal);
         // Waiting closes the pipe, and the end of the data may be seen before the signal.
         let input = child.stdin.take();
         let status = child.wait().unwrap();
         drop(input);
-        assert_eq!((status.code(), status.signal()), (None, Some(number)), "{signal}");
+        assert_eq!((status.code(), status.signal()), (Some(code), None), "{signal}");
         let mut left = sandbox.names(".");
         left.retain(|name| name != "home");
         assert_eq!(left, ["key"], "{signal}");

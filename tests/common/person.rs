@@ -1,6 +1,5 @@
 //! Somebody at a terminal, a real pseudo-terminal.
 
-use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
 use rustix::termios::LocalModes;
@@ -70,10 +69,10 @@ impl Person {
         panic!("the echo is not {}", if on { "on" } else { "off" });
     }
 
-    /// Reads to the end, and returns what was said and the exit code, as a shell tells it: 128 and
-    /// the number of the signal that ended it.
+    /// Reads to the end, and returns what was said and the exit code.
+    #[track_caller]
     pub fn ends(self) -> (String, i32) {
         let (rest, status) = self.terminal.ends();
-        (rest, status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+        (rest.clone(), status.code().unwrap_or_else(|| panic!("{status}: {rest}")))
     }
 }

@@ -1,14 +1,13 @@
-//! Signals: the terminal and the disk get back their state, then the process stops or dies.
+//! Signals: the terminal and the disk get back their state, then the process stops or exits.
 
 use std::io;
 
-use rustix::process::getpid;
 use signal_hook::consts::{
     SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU,
 };
-use signal_hook::flag::{register_conditional_default, register_conditional_shutdown};
+use signal_hook::flag::register_conditional_shutdown;
 use signal_hook::iterator::Signals;
-use signal_hook::low_level::{emulate_default_handler, raise};
+use signal_hook::low_level::raise;
 
 use super::{echo, progress, system};
 
@@ -20,10 +19,7 @@ pub fn install() -> io::Result<()> {
     let heard = wanted.into_iter().filter(|signal| !ignored.has(*signal));
     for signal in heard.clone().filter(|signal| ![SIGTSTP, SIGCONT].contains(signal)) {
         // A prompt in the background stops again as soon as it goes on: the thread is too late.
-        match dies_by_signals() {
-            true => register_conditional_default(signal, echo::is_away())?,
-            false => register_conditional_shutdown(signal, 128 + signal, echo::is_away())?,
-        };
+        register_conditional_shutdown(signal, 128 + signal, echo::is_away())?;
     }
     let mut signals = Signals::new(heard)?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
@@ -50,23 +46,12 @@ fn stop(ignored: &Ignored) {
     let _ = raise(sibling.unwrap_or(SIGSTOP));
 }
 
-/// Ends by the signal itself. A shell whose command does so ends its script at Ctrl-C, too. It goes
-/// on if the command exits, whatever the code.
 fn end(signal: i32) {
     progress::clear();
     echo::break_off();
     plugsign::disk::write::remove_temporary_files();
-    if dies_by_signals() {
-        let _ = emulate_default_handler(signal);
-    }
     #[allow(clippy::exit)] // The other threads may be waiting for a key or a disk.
     std::process::exit(128 + signal);
-}
-
-/// Returns whether a signal's default action would end this process. It does not end the first
-/// process of a container.
-fn dies_by_signals() -> bool {
-    !getpid().is_init()
 }
 
 /// The signals that the caller had this process ignore, one bit each.

@@ -178,7 +178,7 @@ fn why_no_key(error: &openpgp::anyhow::Error) -> Error {
 }
 
 /// Returns a secret key as other copies of it and revocation certificates narrow it.
-/// Fails with [`Error::Crypto`] if copies cannot be joined, and as [`revoke_those_of`].
+/// Fails with [`Error::Crypto`] if copies cannot be joined, and as `revoke_those_of`.
 pub fn narrowed_by_others(
     secret: SecretKey,
     mut others: Vec<Certificate>,

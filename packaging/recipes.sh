@@ -12,9 +12,11 @@ fail() { echo "recipes: $1" >&2; exit 1; }
 tar -xzOf "$sources" "plugsign-$version/Cargo.toml" | grep -qxF "version = \"$version\"" ||
     fail "$sources has another version than $version. Commit Cargo.toml first."
 sha256=$(sha256sum "$sources" | cut -d ' ' -f 1)
+maintainer=$(packaging/maintainer.sh)
 
 fill() {
-    sed -e "s/@VERSION@/$version/g" -e "s/@SHA256@/$sha256/g" "packaging/$1" > "$folder/${1##*/}"
+    sed -e "s/@VERSION@/$version/g" -e "s/@SHA256@/$sha256/g" -e "s/@MAINTAINER@/$maintainer/" \
+        "packaging/$1" > "$folder/${1##*/}"
 }
 # A line of a recipe, without blanks at its start.
 has() {
@@ -25,6 +27,7 @@ fill plugsign.rb
 has plugsign.rb "url \"$address/releases/download/v$version/plugsign-$version.tar.gz\""
 has plugsign.rb "sha256 \"$sha256\""
 fill aur/PKGBUILD
+has PKGBUILD "# Maintainer: $maintainer"
 has PKGBUILD "pkgver=$version"
 has PKGBUILD "url='$address'"
 has PKGBUILD "sha256sums=('$sha256')"

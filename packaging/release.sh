@@ -36,12 +36,14 @@ packaging/pack.sh "$plugsign" "$triple" target/dist
 gzip -9n < CHANGELOG.md > target/dist.parts/changelog.gz
 licences=target/dist.parts/THIRD-PARTY-LICENSES.txt
 gzip -9n < "$licences" > "$licences.gz"
+maintainer=$(packaging/maintainer.sh)
+sed "s/@MAINTAINER@/$maintainer/" packaging/debian/copyright > target/dist.parts/copyright
 cat > target/dist.parts/debian-changelog <<END
 plugsign ($version-1) unstable; urgency=medium
 
   * Release $version. changelog.gz, beside this file, has what changed.
 
- -- The plugsign developers <dev@plugsign.invalid>  $(LC_ALL=C date -u -d "@$SOURCE_DATE_EPOCH" -R)
+ -- $maintainer  $(LC_ALL=C date -u -d "@$SOURCE_DATE_EPOCH" -R)
 END
 cargo deb --no-build --no-strip --locked --target "$triple" --output target/dist/ >/dev/null
 
@@ -63,6 +65,6 @@ fi
 
 "$plugsign" sign --checksums --include '*.tar.gz' --include '*.oci.tar' --include '*.deb' \
     --include '*.cdx.json' --include plugsign.rb --include PKGBUILD "$@" target/dist
-if grep -q '^repository = "https://plugsign.invalid' Cargo.toml; then
-    echo 'Do not publish this: packaging/fill.sh has not written the address of the repository.'
+if grep -q 'plugsign\.invalid' Cargo.toml; then
+    echo 'Do not publish this: packaging/fill.sh has not written all addresses into Cargo.toml.'
 fi

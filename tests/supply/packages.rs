@@ -100,9 +100,11 @@ fn one_command_writes_the_address_wherever_it_stands() {
         let copied = Command::new("cp").arg("-R").arg(root.join(name)).arg(&to).status().unwrap();
         assert!(copied.success(), "{name}");
     }
-    let fill = |address: &str| {
-        Command::new("sh").arg("packaging/fill.sh").arg(address).current_dir(&folder).output()
+    let run = |script: &str, arguments: &[&str]| {
+        let path = format!("packaging/{script}");
+        Command::new("sh").arg(path).args(arguments).current_dir(&folder).output()
     };
+    let fill = |address: &str| run("fill.sh", &[address]);
     let old = manifest()["repository"].as_str().unwrap().to_owned();
     for address in ["https://one.example.org/us/plugsign", "https://two.example.org/plugsign"] {
         let output = fill(address).unwrap();
@@ -115,6 +117,18 @@ fn one_command_writes_the_address_wherever_it_stands() {
         for file in ["Cargo.toml", "packaging/plugsign.rb", "packaging/aur/PKGBUILD"] {
             assert!(files.lines().any(|line| line == file), "{file} is not among\n{files}");
         }
+    }
+    let written = run("fill.sh", &["https://two.example.org/plugsign", "us@example.org"]);
+    assert!(written.unwrap().status.success());
+    let named = run("maintainer.sh", &[]).unwrap().stdout;
+    assert_eq!(String::from_utf8_lossy(&named), "The plugsign developers <us@example.org>\n");
+    // Nothing is left that leads nowhere, but what a script says of the beginning.
+    let left =
+        Command::new("grep").args(["-rl", "plugsign.invalid", "."]).current_dir(&folder).output();
+    assert_eq!(String::from_utf8_lossy(&left.unwrap().stdout), "./packaging/fill.sh\n");
+    for wrong in ["us", "us@", "@example.org", "us@a@b", "us <us@example.org>", "a/b@example.org"] {
+        let output = run("fill.sh", &["https://two.example.org/plugsign", wrong]).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{wrong}");
     }
     for wrong in ["", "http://example.org/plugsign", "https://example.org/", "https://a/b.git"] {
         assert_eq!(fill(wrong).unwrap().status.code(), Some(2), "{wrong}");

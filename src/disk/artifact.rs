@@ -161,6 +161,17 @@ impl Artifact {
         }
     }
 
+    /// Reads the signature file that was named, or the one beside it that the server looks for.
+    pub(crate) fn read_signature_for_server(&self) -> Result<SignatureFile> {
+        let is_armored_alone = self.signature.is_none()
+            && !is_there(&self.signature_path(false))?
+            && is_there(&self.signature_path(true))?;
+        match is_armored_alone {
+            false => self.read_signature(),
+            true => Ok(SignatureFile::Bad(Bad::new(Reason::MissingSignature, ONLY_ARMORED))),
+        }
+    }
+
     /// Reads the signatures of these signers beside the first one. One that cannot be read does not
     /// count.
     pub fn read_further(&self, signers: &[Certificate]) -> Vec<SignatureFile> {
@@ -170,6 +181,9 @@ impl Artifact {
         paths.filter_map(|path| read_signature(&path).ok()).collect()
     }
 }
+
+const ONLY_ARMORED: &str =
+    "there is an .asc file for it, but no .sig, and the server looks for .sig only: rename it";
 
 /// What was found in place of a signature.
 pub enum SignatureFile {

@@ -60,7 +60,7 @@ impl Publisher<'_> {
 type Said = (Answer, Vec<KeysWord>);
 
 fn answer(artifact: &Artifact, asked: &Asked, read: &AtomicU64) -> disk::Result<Said> {
-    let signature = match artifact.read_signature()? {
+    let signature = match artifact.read_signature_for_server()? {
         SignatureFile::Read(signature) => signature,
         SignatureFile::Bad(bad) => {
             artifact.open()?;

@@ -204,7 +204,8 @@ pub fn consequence(server: &ServerVerdict) -> String {
             "a Mattermost server with the signer's key accepts it all the same, and installs the plugin".into()
         }
         ServerVerdict::Refuses(Refusal { words, advice, .. }) => format!(
-            "a Mattermost server with these keys does not install it: \"Unable to verify plugin signature.\" ({words}: {advice})"
+            "a Mattermost server with these keys does not install it: \"Unable to verify plugin signature.\" ({words}: {})",
+            advice.trim_end_matches('.')
         ),
     }
 }

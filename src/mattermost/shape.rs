@@ -33,10 +33,16 @@ impl Shape {
                 refused_by_policy(bad),
                 "a Mattermost server that has the signer's key may accept it all the same".into(),
             )),
-            (_, Err(Refusal { words, advice, .. })) => Some((
-                format!("the signature is refused by every server: {words}: {advice}"),
-                "no server installs it: \"Unable to verify plugin signature.\"".into(),
-            )),
+            (policy, Err(Refusal { words, advice, .. })) => {
+                let why = match policy {
+                    Ok(_) => words.clone(),
+                    Err(bad) => format!("{} ({words})", bad.detail()),
+                };
+                Some((
+                    format!("the signature is refused by every server: {why}"),
+                    format!("no server installs it. {}", advice.trim_end_matches('.')),
+                ))
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::disk;
 use crate::disk::bundle::{Beside, BundleFile};
 use crate::mattermost::built_in::{BuiltIn, CUSTOM_KEYS_FLAG};
 use crate::mattermost::bundle::Findings;
-use crate::mattermost::server::ServerVerdict;
+use crate::mattermost::server::{Cause, Refusal, ServerVerdict};
 
 /// What one server does with a bundle.
 #[derive(Serialize)]
@@ -20,6 +20,9 @@ pub struct OnServer {
     /// What each key says, up to the one that accepts.
     pub server_keys: Vec<KeysWord>,
 }
+
+/// The code of the finding that the signature beside the bundle is not good.
+pub(super) const BAD_SIGNATURE: &str = "bad-signature";
 
 /// Returns how many bytes these are, for people.
 pub(super) fn size_words(bytes: u64) -> String {
@@ -35,6 +38,7 @@ pub(super) fn ask(
     file: &mut BundleFile,
     findings: &mut Findings,
 ) -> disk::Result<OnServer> {
+    let is_known = findings.errors().any(|error| error.code == BAD_SIGNATURE);
     let settings = server.config.settings();
     if !settings.enable {
         findings.error(
@@ -49,7 +53,7 @@ pub(super) fn ask(
     };
     let accepted_by = answer.as_ref().and_then(ServersAnswer::accepted_by);
     if accepted_by.is_none() {
-        not_accepted(answer.as_ref(), settings.require_signature, findings);
+        not_accepted(answer.as_ref(), settings.require_signature, is_known, findings);
     }
     let takes_signed = server.config.feature_flag(CUSTOM_KEYS_FLAG) == Some(true);
     let limit = settings.max_file_size;
@@ -68,11 +72,22 @@ pub(super) fn ask(
     Ok(OnServer { accepted_by, upload_refused, server_keys })
 }
 
-fn not_accepted(answer: Option<&ServersAnswer>, is_required: bool, findings: &mut Findings) {
+/// Adds that no key accepts the signature. `is_known` is whether it was said what is wrong with it.
+fn not_accepted(
+    answer: Option<&ServersAnswer>,
+    is_required: bool,
+    is_known: bool,
+    findings: &mut Findings,
+) {
+    const NO_KEY: &str = "no key of this server accepts its signature";
     let what = match answer.map(|answer| &answer.verdict) {
-        Some(ServerVerdict::Refuses(refusal)) => {
-            format!("no key of this server accepts its signature: {}", refusal.words)
-        }
+        Some(ServerVerdict::Refuses(_)) if is_known => NO_KEY.to_string(),
+        Some(ServerVerdict::Refuses(Refusal { cause, words, .. })) => match cause {
+            Cause::OtherContent | Cause::BadSignature => format!(
+                "the bundle or its signature was changed, or they do not belong together: download both again. {NO_KEY}: {words}"
+            ),
+            _ => format!("{NO_KEY}: {words}"),
+        },
         _ => "it has no signature that this server looks at".to_string(),
     };
     // Mattermost's own plugins name that key, and its numbers may not be here.

@@ -231,9 +231,13 @@ pub(super) fn check_name(name: &str, manifest: &Manifest, findings: &mut Finding
         stem = stem.strip_suffix(suffix.as_str()).unwrap_or(stem);
     }
     let version = &manifest.version;
+    // There are findings about them.
+    if manifest.id.is_empty() || version.is_empty() {
+        return;
+    }
     let starts_with_id = stem.to_lowercase().starts_with(&format!("{}-", manifest.id));
-    let ends_with_version = !version.is_empty()
-        && (stem.ends_with(&format!("-{version}")) || stem.ends_with(&format!("-v{version}")));
+    let ends_with_version =
+        stem.ends_with(&format!("-{version}")) || stem.ends_with(&format!("-v{version}"));
     if !starts_with_id || !ends_with_version {
         findings.warning(
             "file-name",

@@ -107,7 +107,10 @@ impl Cause {
             Cause::Panics => {
                 "Take this secret key out of the key file at once, because it crashes the server."
             }
-            Cause::NoSignature => "Sign the file again, because the signature file is empty.",
+            Cause::NoSignature => {
+                "Download the signature again, or sign the file again, because the signature file \
+                 is empty."
+            }
             Cause::NotDetached => {
                 "Make a detached signature (gpg --detach-sign), not a signed message."
             }
@@ -139,9 +142,15 @@ impl Cause {
                  the server looks at an arbitrary one."
             }
             Cause::SignatureType => "Make a signature over a binary file (type 0x00).",
-            Cause::OtherContent => "Sign this very file, because the signature is over another.",
+            Cause::OtherContent => {
+                "Download the file and its signature again, or sign this very file, because the \
+                 signature is over another."
+            }
             Cause::OtherAlgorithm => "Sign again with the key whose ID the signature names.",
-            Cause::BadSignature => "Sign the file again, because the signature is damaged.",
+            Cause::BadSignature => {
+                "Download the signature again, or sign the file again, because the signature is \
+                 damaged."
+            }
             Cause::WeakKey => "Sign with an RSA key of 3072 bits and the exponent 65537.",
             Cause::Excessive => "Export the certificate again without what does not belong to it.",
         }
@@ -151,8 +160,8 @@ impl Cause {
     pub fn signature_advice(self) -> &'static str {
         match self {
             Cause::NotOpenPgp => {
-                "Sign the file again, or take its signature file as it was published, because \
-                 this is none."
+                "Download the signature file again, or sign the file again, because this is no \
+                 signature."
             }
             Cause::DamagedArmor => {
                 "Copy the signature file again, and do not rewrap its lines or edit its checksum."

@@ -35,7 +35,7 @@ pub struct Arguments {
     #[arg(long = "key", value_name = "FILE|KEY")]
     keys: Vec<String>,
     /// Also ask the server that has this configuration file: would its keys and settings let it
-    /// install the bundle?
+    /// install the bundle? Signatures by its own key files count, too, unless --key names others
     #[arg(long, value_name = "CONFIG.JSON")]
     config: Option<PathBuf>,
     /// Say no if a bundle has no signature or its signer is not known
@@ -70,7 +70,12 @@ impl Words for Checked {
                 other => other.to_string(),
             };
             let plugin = seen.bundle.manifest.as_ref().map(|manifest| {
-                format!("{} {}", Safe::text(&manifest.id), Safe::text(&manifest.version))
+                let or = |text: &str, none: &str| {
+                    let shown = Safe::text(text).to_string();
+                    if text.is_empty() { none.into() } else { shown }
+                };
+                let (id, version) = (&manifest.id, &manifest.version);
+                format!("{} {}", or(id, "(no id)"), or(version, "(no version)"))
             });
             let path = Safe::path(&line.path);
             let signed = signature_words(&seen.signature, out);

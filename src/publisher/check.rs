@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::Publisher;
-use super::check_for_server::{self, OnServer, size_words};
+use super::check_for_server::{self, BAD_SIGNATURE, OnServer, size_words};
 use super::failure::{EXIT_COULD_NOT, EXIT_NO, Failure, Result};
 use super::outcome::{Outcome, as_paths};
 use super::server_keys::{ServerFile, ServerKeys};
@@ -120,11 +120,17 @@ impl Publisher<'_> {
             judge => Some(judge?),
         };
         let server = check.server.map(|server| self.server_keys(server, &[])).transpose()?;
+        // Who names keys wants those, and no others.
+        let of_server = match (&server, check.keys) {
+            (Some(server), []) => self.judge_of_server(server)?,
+            _ => None,
+        };
         let release = Release::to_sign(check.paths, &Selection::new(&["*.tar.gz".into()], &[])?);
         warn_of_archives(&release, self.watch);
         let (mut bundles, mut passed_over) = (Vec::new(), Vec::new());
         for Artifact { path, root, .. } in release.artifacts {
-            let mut result = look(&path, judge.as_ref(), server.as_ref());
+            let judges = Judges { own: judge.as_ref(), of_server: of_server.as_ref() };
+            let mut result = look(&path, judges, server.as_ref());
             if let (Ok(seen), true) = (&mut result, check.require_signature) {
                 seen.require_signature();
             }
@@ -146,10 +152,48 @@ impl Publisher<'_> {
     }
 }
 
+/// Who judges a signature.
+#[derive(Clone, Copy)]
+pub(super) struct Judges<'a> {
+    /// The one that knows whose signatures count here.
+    own: Option<&'a Judge>,
+    /// The one that knows the own key files of the server that is asked about.
+    of_server: Option<&'a Judge>,
+}
+
+impl<'a> Judges<'a> {
+    /// No server is asked about.
+    pub(super) fn own(own: Option<&'a Judge>) -> Judges<'a> {
+        Judges { own, of_server: None }
+    }
+
+    fn judge(
+        self,
+        bytes: &[u8],
+        file: &mut BundleFile,
+    ) -> disk::Result<(BundleSignature, Problem)> {
+        let own = self.own.map(|judge| file.verify_and_ask(bytes, judge)).transpose()?;
+        let is_open = own.as_ref().is_none_or(|own| is_bad_for(own, Reason::UnknownSigner));
+        let of_server = match self.of_server.filter(|_| is_open) {
+            Some(judge) => Some(file.verify_and_ask(bytes, judge)?),
+            None => None,
+        };
+        // The server accepts more than the policy. So its keys say no only to what was changed.
+        let of_server = of_server.filter(|verdict| {
+            matches!(verdict, BundleVerdict::Good(_)) || is_bad_for(verdict, Reason::BadSignature)
+        });
+        Ok(of_server.or(own).map_or_else(|| shaped(bytes), judged))
+    }
+}
+
+fn is_bad_for(verdict: &BundleVerdict, reason: Reason) -> bool {
+    matches!(verdict, BundleVerdict::Bad { policy, .. } if policy.reason() == reason)
+}
+
 /// Looks at one bundle and its signature. Fails if one of them is unreadable, or changes meanwhile.
 pub(super) fn look(
     path: &Path,
-    judge: Option<&Judge>,
+    judges: Judges<'_>,
     server: Option<&ServerKeys>,
 ) -> disk::Result<Seen> {
     let mut file = BundleFile::open(path, Links::Follow)?;
@@ -165,20 +209,19 @@ pub(super) fn look(
         bundle.findings.warning(NO_SIGNATURE, what, consequence);
         (BundleSignature::Missing, None)
     };
-    let (signature, problem) = match (file.signature()?, judge) {
-        (Beside::Nothing, _) => missing(
+    let (signature, problem) = match file.signature()? {
+        Beside::Nothing => missing(
             "there is no .sig file beside it",
             "the marketplace and, since 10.11, prepackaged plugins need one",
         ),
-        (Beside::OnlyArmored, _) => missing(
+        Beside::OnlyArmored => missing(
             "there is an .asc file beside it, but no .sig",
             "the server looks for .sig only: rename it",
         ),
-        (Beside::Signature(bytes), Some(judge)) => judged(file.verify_and_ask(&bytes, judge)?),
-        (Beside::Signature(bytes), None) => shaped(&bytes),
+        Beside::Signature(bytes) => judges.judge(&bytes, &mut file)?,
     };
     if let Some((what, consequence)) = problem {
-        bundle.findings.error("bad-signature", what, consequence);
+        bundle.findings.error(BAD_SIGNATURE, what, consequence);
     }
     let ask = |server| check_for_server::ask(server, &mut file, &mut bundle.findings);
     let on_server = server.map(ask).transpose()?;

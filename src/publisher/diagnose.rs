@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::Publisher;
-use super::check::{NO_SIGNATURE, look};
+use super::check::{Judges, NO_SIGNATURE, look};
 pub use super::diagnose_key::PassphraseFrom;
 use super::diagnose_key::Subject;
 use super::diagnosed::{Diagnosis, Observation, Row, fail, ok, warn};
@@ -149,7 +149,7 @@ fn bundle(path: &Path, own: Option<&Certificate>, publisher: &Publisher<'_>) -> 
         true => Ok(None),
         false => accepted.judge(publisher.policy()).map(Some),
     };
-    let seen = match judge.and_then(|judge| Ok(look(path, judge.as_ref(), None)?)) {
+    let seen = match judge.and_then(|judge| Ok(look(path, Judges::own(judge.as_ref()), None)?)) {
         Ok(seen) => seen,
         Err(failure) => {
             let mend = "name the bundle that was built: --bundle FILE";

@@ -6,11 +6,12 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Publisher;
+use super::accepted::{Accepted, OfHome};
 use super::failure::{Failure, Result, one_line};
 use super::trust::check_environment;
 use crate::disk::file::read_small;
 use crate::disk::server_config::{KeyBytes, ListedKeyFile, ServerConfig};
-use crate::judge::{ask_each, first_accepting};
+use crate::judge::{Judge, ask_each, first_accepting};
 use crate::mattermost::built_in::{BuiltIn, MFI_FLAG};
 use crate::mattermost::config::Config;
 use crate::mattermost::server::{
@@ -33,6 +34,8 @@ pub struct ServerFile<'a> {
 pub(super) struct ServerKeys {
     pub(super) config: Config,
     tried: Vec<Tried>,
+    /// Its own key files, as they are.
+    files: Vec<Vec<u8>>,
 }
 
 /// A key that the server tries.
@@ -111,7 +114,20 @@ impl Publisher<'_> {
             key: ring(file).map_or_else(|| Key::PassedOver(why_not(&listed)), Key::Read),
             name: listed.name,
         }));
-        Ok(ServerKeys { config: file.config().clone(), tried })
+        let files = others.iter().flatten().cloned().collect();
+        Ok(ServerKeys { config: file.config().clone(), tried, files })
+    }
+
+    /// Returns the judge that accepts signatures by a server's own key files, if it can read any. What
+    /// the home knows narrows them. Fails if the home says of one what cannot be read.
+    pub(super) fn judge_of_server(&self, server: &ServerKeys) -> Result<Option<Judge>> {
+        let read = server.files.iter().map(|file| read_certificates(file, self.budget));
+        let certificates = read.flatten().flatten().flatten().collect();
+        let accepted = self.signers(certificates, &[], &OfHome::Nobody)?;
+        match (Accepted { files: server.files.clone(), ..accepted }).judge(self.policy()) {
+            Err(Failure::NobodyTrusted) => Ok(None),
+            judge => judge.map(Some),
+        }
     }
 
     /// Returns the keys that are built into a server, with the files that were given for them.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::archives::{Bundle, FILE_NAME};
 use super::publisher;
 use crate::common::craft::{DATA, Forge, alices_key, created, now, subpacket};
-use crate::common::sandbox::Sandbox;
+use crate::common::sandbox::{Done, Sandbox};
 
 const MATTERMOST: &str = "Mattermost's key (built in)";
 const MFI: &str = "the MFI key (built in)";
@@ -191,6 +191,62 @@ fn check(sandbox: &Sandbox, exit: i32) -> Value {
 
 fn codes(bundle: &Value) -> Vec<&str> {
     bundle["findings"].as_array().unwrap().iter().map(|it| it["code"].as_str().unwrap()).collect()
+}
+
+/// Checks the bundle with a home that knows nobody.
+fn check_as_stranger(sandbox: &Sandbox, options: &str) -> Done {
+    let line = "plugsign --home empty check --config server/config.json";
+    sandbox.sh(&format!("{line} {options} {FILE_NAME}"))
+}
+
+#[test]
+fn a_signature_by_the_servers_own_key_file_is_good() {
+    let sandbox = desk(json!({}));
+    let said = check_as_stranger(&sandbox, "--require-signature").exits(0);
+    assert!(said.out().starts_with("good"), "{}", said.shown());
+    assert!(said.err().is_empty(), "{}", said.shown());
+    // Somebody else is trusted, whose signature it is not.
+    sandbox.must("plugsign --home empty keygen --name Other --no-passphrase");
+    let said = check_as_stranger(&sandbox, "").exits(0);
+    assert!(said.out().starts_with("good"), "{}", said.shown());
+    // Who names a key wants that one.
+    let said = check_as_stranger(&sandbox, "--key Other").exits(1);
+    assert!(said.out().contains("unknown-signer"), "{}", said.shown());
+}
+
+#[test]
+fn a_changed_bundle_is_called_changed_before_the_servers_words() {
+    let sandbox = desk(json!({"RequirePluginSignature": true}));
+    sandbox.write(FILE_NAME, Bundle::good().file("p/more", 0o644, b"x").gzip());
+    let said = check_as_stranger(&sandbox, "").exits(1).out();
+    let (plain, words) = said.split_once("hash tag doesn't match").unwrap();
+    assert!(plain.contains("the file or the signature was changed"), "{said}");
+    assert!(words.starts_with(": Download the file and its signature again, or sign "), "{said}");
+    assert!(words.contains("no key of this server accepts its signature; this"), "{said}");
+    for (signature, plain) in [
+        ("", "the signature file is empty"),
+        ("<!DOCTYPE html>404", "it is neither binary OpenPGP nor armored"),
+    ] {
+        sandbox.write(format!("{FILE_NAME}.sig"), signature);
+        let said = check_as_stranger(&sandbox, "").exits(1).out();
+        assert!(said.contains(&format!("refused by every server: {plain} (")), "{said}");
+        assert!(!said.contains(".;") && !said.contains(".:"), "{said}");
+        assert_eq!(said.matches("openpgp: ").count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn an_armored_signature_beside_the_bundle_is_none_to_the_server() {
+    let sandbox = desk(json!({}));
+    sandbox.must(&format!("rm {FILE_NAME}.sig && plugsign sign -a {FILE_NAME}"));
+    let alone = format!("plugsign verify --as-server --key release-key.asc {FILE_NAME}");
+    for line in [verify(""), alone] {
+        let said = sandbox.sh(&line).exits(1);
+        assert!(said.out().contains("looks for .sig only: rename it"), "{}", said.shown());
+    }
+    // Who names the file asks about that.
+    sandbox.must(&verify(&format!("--signature {FILE_NAME}.asc")));
+    sandbox.must(&format!("mv {FILE_NAME}.asc {FILE_NAME}.sig && {}", verify("")));
 }
 
 #[test]

@@ -10,17 +10,19 @@
 //! One [`Budget`] pays for everything that a command reads from outside.
 
 use std::cell::LazyCell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashSet;
 
 use zeroize::Zeroizing;
 
+pub use super::budget::Budget;
+use super::budget::{Cost, GLANCE};
 use super::framing::{
     self, BadFrame, PUBLIC_KEY, PUBLIC_SUBKEY, RawPacket, SECRET_KEY, SECRET_SUBKEY, SIGNATURE,
     USER_ATTRIBUTE, USER_ID, packets,
 };
 use super::raw_key::RawKey;
-use super::raw_signature::Claim;
-use super::weigh::{Component, Proofs, is_absurd, weigh};
+use super::raw_signature::{Claim, RawSignature};
+use super::weigh::{Component, Proofs, is_absurd, trying, weigh};
 use crate::openpgp::error::{Error, Result};
 
 /// The most packets of one key that are walked, including those of others.
@@ -30,7 +32,8 @@ const MOST_PACKETS: usize = 5_000;
 /// 20 years has 240.
 const MOST_COMPONENTS: usize = 500;
 
-/// The most signatures that one key made about itself.
+/// The most signatures that one key made about itself, and the most that it may have made: a
+/// revocation may claim any issuer.
 const MOST_SIGNATURES: usize = 400;
 
 /// The most bytes that are hashed if each of these signatures is tried on each component.
@@ -42,78 +45,28 @@ const HASHED_WITH_EACH: usize = 512;
 /// The most subpackets in all signatures of one key. Signatures have about eight.
 const MOST_SUBPACKETS: usize = 20_000;
 
-/// What something costs.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Cost {
-    /// Microseconds of processor time on a machine of today.
-    pub(super) work: u64,
-    /// Bytes.
-    pub(super) memory: u64,
-}
-
-/// A look at a key without reading it: its fingerprint, and where it is.
-pub(super) const GLANCE: Cost = Cost { work: 2, memory: 120 };
-
-/// An attempt to find out whether a key made a separate revocation.
-pub(super) const ATTEMPT: Cost = Cost { work: 100, memory: 0 };
-
 /// A packet that is read, and a key that is.
 const PACKET: Cost = Cost { work: 10, memory: 1_500 };
 const KEY: Cost = Cost { work: 100, memory: 12_000 };
 const SUBPACKET: Cost = Cost { work: 1, memory: 600 };
 
-/// A multiplication of two moduli of 4096 bits.
-const COMPARISON: u64 = 8;
-
-/// The most work that one key may be.
+/// The most work that one key may be for sequoia, and the most to find its own signatures.
 const MOST_WORK_OF_ONE: u64 = 500_000;
-
-/// What one command may spend on everything that it reads from outside: keys, keyrings, databases.
-///
-/// A command makes one budget and passes it to every reader. So ten thousand files cost no more
-/// than one.
-pub struct Budget {
-    work: AtomicU64,
-    memory: AtomicU64,
-}
-
-impl Default for Budget {
-    fn default() -> Budget {
-        Budget::new()
-    }
-}
-
-impl Budget {
-    const WORK: u64 = 2_200_000;
-    const MEMORY: u64 = 140 * 1024 * 1024;
-
-    /// Makes a full budget: about a second of work, and half of the promised memory. The other half
-    /// is for the files themselves and for what is made of the keys.
-    pub fn new() -> Budget {
-        Budget { work: AtomicU64::new(Self::WORK), memory: AtomicU64::new(Self::MEMORY) }
-    }
-
-    /// Pays for comparing a modulus with a number of others.
-    pub(super) fn pay_for_comparing(&self, count: usize) -> bool {
-        self.pay(Cost { work: COMPARISON * count as u64, memory: 0 })
-    }
-
-    /// Pays for something, if there is enough left.
-    pub(super) fn pay(&self, cost: Cost) -> bool {
-        let take = |purse: &AtomicU64, price: u64| {
-            let left = |left: u64| left.checked_sub(price);
-            purse.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok()
-        };
-        take(&self.work, cost.work) && take(&self.memory, cost.memory)
-    }
-}
 
 /// The packets of one key.
 pub(super) struct Own<'a> {
     /// The packets for sequoia to read.
     pub(super) packets: Zeroizing<Vec<u8>>,
-    /// All packets, as they were given.
-    pub(super) given: &'a [u8],
+    /// The components and whatever signature may be about them, as they came.
+    pub(super) said: Vec<Said<'a>>,
+}
+
+/// A packet as it came.
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) packet: RawPacket<'a>,
+    /// Whether it is a signature that the primary key made about the component before it.
+    pub(super) is_proven: bool,
 }
 
 /// Returns the packets of each key, without what others certified. A key with too much of anything
@@ -138,7 +91,7 @@ pub(super) fn own_packets<'a>(
     let mut unread = 0;
     for run in runs(bytes) {
         if unread == 0 && budget.pay(GLANCE) {
-            let read = own_of(run, budget, proofs).map(|packets| Own { packets, given: run });
+            let read = own_of(run, budget, proofs);
             unread += usize::from(matches!(read, Err(Error::NotRead(_))));
             own.push(read);
         } else {
@@ -187,7 +140,7 @@ pub(crate) fn check_bounds(packets: &[u8]) -> Result<()> {
 }
 
 /// Returns the packets of one key.
-fn own_of(run: &[u8], budget: &Budget, proofs: &mut Proofs) -> Result<Zeroizing<Vec<u8>>> {
+fn own_of<'a>(run: &'a [u8], budget: &Budget, proofs: &mut Proofs) -> Result<Own<'a>> {
     let mut reading = Reading::new(run, proofs);
     // Few keys have a revocation by another key. Only then a second walk finds the revokers.
     let revokers = LazyCell::new(|| named_revokers(run));
@@ -199,17 +152,23 @@ fn own_of(run: &[u8], budget: &Budget, proofs: &mut Proofs) -> Result<Zeroizing<
             // Markers, another program's trust packets, and padding say nothing about the key.
             10 | 12 | 21 => {}
             SIGNATURE => {
-                let Some(claim) = Claim::read(packet.body) else { continue };
-                let is_revokers = claim.is_revocation && claim.is_by_one_of(&revokers);
-                if claim.may_be_by(reading.key_id.as_ref()) || is_revokers {
-                    reading.add_signature(&packet, &claim, is_revokers)?;
+                let mut is_proven = false;
+                if let Some(claim) = Claim::read(packet.body) {
+                    let is_revokers = claim.is_revocation && claim.is_by_one_of(&revokers);
+                    if claim.may_be_by(reading.key_id.as_ref()) || is_revokers {
+                        is_proven = reading.add_signature(&packet, &claim, is_revokers)?;
+                    }
+                } else if reading.key.is_none() {
+                    reading.keep_alone(&packet)?;
                 }
+                reading.hear(packet, is_proven);
             }
             _ => reading.add_component(&packet)?,
         }
     }
+    reading.weigh_said()?;
     match budget.pay(reading.cost) {
-        true => Ok(reading.own),
+        true => Ok(Own { packets: reading.own, said: reading.said }),
         false => Err(Error::NotRead(name(run))),
     }
 }
@@ -224,15 +183,27 @@ fn named_revokers(run: &[u8]) -> Vec<[u8; 8]> {
 /// One key, as far as it has been walked.
 struct Reading<'a, 'p> {
     own: Zeroizing<Vec<u8>>,
+    said: Vec<Said<'a>>,
+    /// The signatures in there that may not be the key's own.
+    heard: HashSet<&'a [u8]>,
     key: Option<RawKey<'a>>,
     key_id: Option<[u8; 8]>,
     /// What the signatures that follow are about.
     component: Component<'a>,
     /// The state before that component, if it is a subkey.
-    before: Option<(usize, Count, Cost)>,
+    before: Option<Before>,
     count: Count,
     cost: Cost,
     proofs: &'p mut Proofs,
+}
+
+/// What there was before a subkey.
+#[derive(Clone, Copy)]
+struct Before {
+    own: usize,
+    said: usize,
+    count: Count,
+    cost: Cost,
 }
 
 /// How much one key has so far.
@@ -249,6 +220,8 @@ impl<'a, 'p> Reading<'a, 'p> {
     fn new(run: &'a [u8], proofs: &'p mut Proofs) -> Reading<'a, 'p> {
         Reading {
             own: Zeroizing::new(Vec::with_capacity(run.len())),
+            said: Vec::new(),
+            heard: HashSet::new(),
             key: None,
             key_id: None,
             component: Component::Other,
@@ -273,7 +246,8 @@ impl<'a, 'p> Reading<'a, 'p> {
             }
             SECRET_SUBKEY | PUBLIC_SUBKEY if is_absurd(packet) => Component::LeftOut,
             SECRET_SUBKEY | PUBLIC_SUBKEY => {
-                self.before = Some((self.own.len(), self.count, self.cost));
+                let (own, said) = (self.own.len(), self.said.len());
+                self.before = Some(Before { own, said, count: self.count, cost: self.cost });
                 Component::Subkey(RawKey::read(packet.body))
             }
             USER_ID => Component::UserId(packet.body),
@@ -288,32 +262,78 @@ impl<'a, 'p> Reading<'a, 'p> {
                 self.count.hashed += packet.body.len() + HASHED_WITH_EACH;
             }
         }
+        self.said.push(Said { packet: *packet, is_proven: false });
         self.keep(packet, 0)
     }
 
-    /// Adds a signature that may be the key's own or a designated revoker's.
+    /// Adds a signature that may be the key's own or a designated revoker's. Returns whether the key
+    /// made it about what it follows.
     fn add_signature(
         &mut self,
         packet: &RawPacket<'a>,
         claim: &Claim<'a>,
         is_revokers: bool,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         if matches!(self.component, Component::LeftOut) {
-            return Ok(());
+            return Ok(false);
         }
         self.count.signatures += 1;
         self.count.subpackets += claim.subpackets;
         self.count.check()?;
         let weight = weigh(claim, self.key.as_ref(), &self.component, self.count.hashed);
-        if let Some(proof) = weight.proof {
-            self.proofs.add(proof, packet.body);
-        }
-        self.proofs.extend(weight.back_proofs);
+        let is_proven = weight.proof.is_some();
+        self.proofs.extend(weight.proof.into_iter().chain(weight.back_proofs));
         self.cost.work += weight.work;
-        if weight.is_nobodys && !is_revokers {
+        if !weight.is_nobodys || is_revokers {
+            self.keep(packet, claim.subpackets)?;
+        }
+        Ok(is_proven && !matches!(self.component, Component::LeftOut))
+    }
+
+    /// Keeps an odd signature without a key in front of it, if it revokes something.
+    fn keep_alone(&mut self, packet: &RawPacket<'a>) -> Result<()> {
+        if !RawSignature::read(packet.body).is_some_and(|raw| raw.is_revocation()) {
             return Ok(());
         }
-        self.keep(packet, claim.subpackets)
+        self.count.signatures += 1;
+        self.keep(packet, 0)
+    }
+
+    /// Keeps a signature as it came, if it may be about the key. The same one again says no more.
+    fn hear(&mut self, packet: RawPacket<'a>, is_proven: bool) {
+        let raw = RawSignature::read(packet.body).zip(self.key_id);
+        let concerns = raw.is_some_and(|(raw, key)| raw.may_concern(&key));
+        if is_proven || concerns && self.heard.insert(packet.body) {
+            self.said.push(Said { packet, is_proven });
+        }
+    }
+
+    /// Charges for trying every signature whose maker is not known on each component.
+    fn weigh_said(&mut self) -> Result<()> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let size = |is_subkey: bool| {
+            let components = self.said.iter().map(|said| &said.packet);
+            let of_kind = components.filter(|it| it.tag != SIGNATURE && it.is_key() == is_subkey);
+            of_kind.map(|it| it.body.len() + HASHED_WITH_EACH).sum::<usize>()
+        };
+        let (users, subkeys) = (size(false), size(true));
+        let tried = self.said.iter().filter(|it| it.packet.tag == SIGNATURE && !it.is_proven);
+        let (mut count, mut work) = (Count::default(), 0);
+        for raw in tried.filter_map(|said| RawSignature::read(said.packet.body)) {
+            let hashed = match raw.kind {
+                0x10..=0x13 | 0x30 => users,
+                0x18 | 0x28 => subkeys,
+                _ => HASHED_WITH_EACH,
+            };
+            count.signatures += 1;
+            count.hashed = count.hashed.saturating_add(hashed);
+            work += trying(&raw, key, hashed);
+        }
+        if count.hashed > MOST_HASHED || work > MOST_WORK_OF_ONE {
+            return Err(too_much());
+        }
+        self.cost.work += work;
+        count.check_numbers()
     }
 
     /// Takes a packet and pays for it. A subkey that costs too much is left out.
@@ -323,13 +343,13 @@ impl<'a, 'p> Reading<'a, 'p> {
         self.cost.memory +=
             PACKET.memory + SUBPACKET.memory * subpackets + 4 * packet.body.len() as u64;
         if self.cost.work > MOST_WORK_OF_ONE {
-            let Some((length, count, cost)) = self.before.take() else {
-                let why = "it has more that must be verified than any publisher's key";
-                return Err(Error::no_key(why));
-            };
-            self.own.truncate(length);
-            (self.count, self.cost) = (count, cost);
+            let Some(before) = self.before.take() else { return Err(too_much()) };
+            self.own.truncate(before.own);
+            (self.count, self.cost) = (before.count, before.cost);
             self.component = Component::LeftOut;
+            // What stands behind the subkey may be about the key all the same.
+            let more = self.said.split_off(before.said).into_iter().skip(1);
+            self.said.extend(more.map(|said| Said { is_proven: false, ..said }));
             return Ok(());
         }
         self.count.check()?;
@@ -340,15 +360,7 @@ impl<'a, 'p> Reading<'a, 'p> {
 
 impl Count {
     fn check(&self) -> Result<()> {
-        for (count, most, what) in [
-            (self.components, MOST_COMPONENTS, "user IDs and subkeys"),
-            (self.signatures, MOST_SIGNATURES, "signatures by itself"),
-            (self.subpackets, MOST_SUBPACKETS, "subpackets"),
-        ] {
-            if count > most {
-                return Err(too_many(most, what));
-            }
-        }
+        self.check_numbers()?;
         if self.signatures.saturating_mul(self.hashed) > MOST_HASHED {
             return Err(Error::no_key(
                 "it has more signatures by itself on more user IDs and subkeys than can be tried",
@@ -356,6 +368,23 @@ impl Count {
         }
         Ok(())
     }
+
+    fn check_numbers(&self) -> Result<()> {
+        for (count, most, what) in [
+            (self.components, MOST_COMPONENTS, "user IDs and subkeys"),
+            (self.signatures, MOST_SIGNATURES, "signatures by itself, or revocations"),
+            (self.subpackets, MOST_SUBPACKETS, "subpackets"),
+        ] {
+            if count > most {
+                return Err(too_many(most, what));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn too_much() -> Error {
+    Error::no_key("it has more that must be verified than any publisher's key")
 }
 
 fn too_many(most: usize, what: &str) -> Error {

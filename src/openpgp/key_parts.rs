@@ -11,7 +11,8 @@ use sequoia_openpgp::cert::CertParser;
 use sequoia_openpgp::parse::Parse;
 use sequoia_openpgp::serialize::MarshalInto;
 
-use super::bounds::{ATTEMPT, Budget, Own, own_packets, runs};
+use super::bounds::{Own, own_packets, runs};
+use super::budget::{ATTEMPT, Budget};
 use super::certificate::Certificate;
 use super::change::{Revocation, read_revocations, revoke_by, revoke_by_revoker};
 use super::error::{Error, Result};
@@ -113,7 +114,7 @@ pub(super) fn read_packets(packets: &[u8], budget: &Budget) -> Vec<Part> {
         let run = runs.next().unwrap_or_default();
         let read = own.and_then(|own| match split(run).is_ok_and(|it| it.tag == SIGNATURE) {
             true => Ok(revocations_of(&own)),
-            false => read_one(&own, &proofs),
+            false => read_one(&own),
         });
         let keys = read.unwrap_or_else(|error| vec![Err(error)]);
         let about = if keys.iter().any(Result::is_err) { primary_of(run) } else { None };
@@ -140,10 +141,10 @@ fn revocations_of(own: &Own<'_>) -> Vec<Result<Key>> {
 }
 
 /// Reads the packets of one key.
-fn read_one(own: &Own<'_>, proofs: &Proofs) -> Result<Vec<Result<Key>>> {
+fn read_one(own: &Own<'_>) -> Result<Vec<Result<Key>>> {
     let parser = CertParser::from_bytes(&*own.packets)
         .map_err(|error| Error::no_key(words::of(error.as_ref())))?;
-    let statements = Statements::of_given(own.given, proofs);
+    let statements = Statements::of_said(&own.said);
     let of = |cert: &Cert| match &statements {
         Some((key, statements)) if *key == Fingerprint(cert.fingerprint()) => statements.clone(),
         _ => Statements::default(),

@@ -5,6 +5,7 @@
 #[doc(hidden)]
 pub mod armor;
 pub mod bounds;
+mod budget;
 pub mod certificate;
 pub mod change;
 mod choice;

@@ -122,6 +122,18 @@ impl<'a> RawSignature<'a> {
         self.fixed.iter().map(|(_, issuer)| *issuer).chain(named).collect()
     }
 
+    /// Returns whether it may say something about this key. Who made a revocation is only shown by
+    /// verifying it.
+    pub(super) fn may_concern(&self, key: &[u8; 8]) -> bool {
+        let issuers = self.issuers();
+        self.is_revocation() || issuers.is_empty() || issuers.contains(key)
+    }
+
+    /// Returns whether it revokes a key, a subkey or what stands for a user.
+    pub(super) fn is_revocation(&self) -> bool {
+        matches!(self.kind, 0x20 | 0x28 | 0x30)
+    }
+
     /// Returns the creation time of a version 3 signature.
     pub(super) fn fixed_time(&self) -> Option<u32> {
         self.fixed.map(|(created, _)| created)

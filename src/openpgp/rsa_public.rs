@@ -71,7 +71,8 @@ pub(super) fn without_zeros(number: &[u8]) -> &[u8] {
 /// An RSA public key that recovers the digest from a signature.
 pub(super) struct Recovering {
     n: Odd<BoxedUint>,
-    e: BoxedUint,
+    e: u32,
+    parameters: BoxedMontyParams,
 }
 
 /// The most octets of a modulus and of an exponent.
@@ -86,7 +87,10 @@ impl Recovering {
         if n.len() > MOST_OCTETS.0 || e.len() > MOST_OCTETS.1 {
             return None;
         }
-        Some(Recovering { n: odd_modulus(n)?, e: BoxedUint::from_be_slice_vartime(e) })
+        let n = odd_modulus(n)?;
+        let parameters = BoxedMontyParams::new_vartime(n.clone());
+        let e = e.iter().fold(0, |sum, &octet| sum << 8 | u32::from(octet));
+        Some(Recovering { n, e, parameters })
     }
 
     /// Returns how many octets the modulus has.
@@ -105,12 +109,24 @@ impl Recovering {
         let info = hash.oid().ok()?;
         let signature = BoxedUint::from_be_slice_vartime(signature);
         let signature = signature.rem_vartime(self.n.as_nz_ref());
-        let encoded = power(&self.n, signature, &self.e).to_be_bytes();
+        let encoded = self.raise(signature).to_be_bytes();
         let encoded = encoded.get(encoded.len().checked_sub(self.octets())?..)?;
         let padded = encoded.strip_prefix(&[0, 1])?;
         let padding = padded.iter().take_while(|&&byte| byte == 0xFF).count();
         let digest = padded.get(padding..)?.strip_prefix(&[0])?.strip_prefix(info)?;
         (padding >= 8 && digest.len() == hash.digest_size().ok()?).then(|| digest.to_vec())
+    }
+
+    /// Raises a number below the modulus to the exponent, by squaring. Most exponents have two bits,
+    /// which need no table of powers.
+    fn raise(&self, number: BoxedUint) -> BoxedUint {
+        let base = BoxedMontyForm::new(number, &self.parameters);
+        let bits = (0..self.e.checked_ilog2().unwrap_or(0)).rev();
+        let squared = |power: BoxedMontyForm, bit: u32| match self.e >> bit & 1 {
+            1 => power.square().mul(&base),
+            _ => power.square(),
+        };
+        bits.fold(base.clone(), squared).retrieve()
     }
 }
 

@@ -5,7 +5,6 @@
 //! place. sequoia learns about the good ones through its cache. The bad ones are dropped. Other
 //! signatures are weighed by the kind and size of their key.
 
-use std::collections::HashSet;
 use std::sync::mpsc;
 
 use aws_lc_rs::digest;
@@ -28,6 +27,11 @@ const HASHINGS: u64 = 4;
 
 /// What a verification by AWS-LC costs with 4096 bits.
 const FAST_RSA: u64 = 70;
+
+/// How often one command may try what may be a key's own signature, and what taking the digest out of
+/// such a number costs with 4096 bits.
+const TRIED: u64 = 2;
+const RECOVERING: u64 = 100;
 
 /// The longest numbers of keys, in bits. DSA's have 1024 to 3072 (FIPS 186-4), and the cost of
 /// verifying grows with the cube.
@@ -59,36 +63,19 @@ pub(super) struct Weight {
     pub(super) is_nobodys: bool,
 }
 
-/// What need not be verified again.
+/// What sequoia need not verify again.
 #[derive(Default)]
-pub(super) struct Proofs {
-    /// What sequoia learns before it works.
-    proofs: Vec<Vec<u8>>,
-    /// Where in memory the signatures are that are good in their place.
-    places: HashSet<*const u8>,
-}
+pub(super) struct Proofs(Vec<Vec<u8>>);
 
 impl Proofs {
-    /// Adds the proof of a signature with this body.
-    pub(super) fn add(&mut self, proof: Vec<u8>, body: &[u8]) {
-        self.proofs.push(proof);
-        self.places.insert(body.as_ptr());
-    }
-
-    pub(super) fn extend(&mut self, proofs: Vec<Vec<u8>>) {
-        self.proofs.extend(proofs);
-    }
-
-    /// Returns whether the signature with this body is known to be good in its place. The body must
-    /// not have moved in memory.
-    pub(super) fn has(&self, body: &[u8]) -> bool {
-        self.places.contains(&body.as_ptr())
+    pub(super) fn extend(&mut self, proofs: impl IntoIterator<Item = Vec<u8>>) {
+        self.0.extend(proofs);
     }
 
     /// Tells sequoia what AWS-LC verified. To verify again would take it longer than starting a
     /// thread.
     pub(super) fn tell(&mut self) {
-        let proofs = std::mem::take(&mut self.proofs);
+        let proofs = std::mem::take(&mut self.0);
         if proofs.is_empty() {
             return;
         }
@@ -159,6 +146,19 @@ pub(super) fn weigh(
         weigh_back(&mut weight, claim, primary, subkey.as_ref(), component);
     }
     weight
+}
+
+/// Returns what it costs to find out whether a primary key made a signature, and about what. `hashed`
+/// is the size of all components that it may be about.
+pub(super) fn trying(raw: &RawSignature<'_>, primary: &RawKey<'_>, hashed: usize) -> u64 {
+    if !RSA.contains(&primary.algorithm) {
+        return 0;
+    }
+    let bits = primary.bits() as u64;
+    let slowness = if raw.hash == 2 { 4 } else { 1 };
+    let numbers = raw.numbers(primary.bits() / 8).len() as u64;
+    let recovering = numbers * RECOVERING * bits * bits / (4_096 * 4_096);
+    TRIED * (recovering + slowness * hashed as u64 / HASHED_PER_WORK)
 }
 
 /// Weighs the signatures by the subkey in its binding.

@@ -139,6 +139,16 @@ fn curve() -> Vec<u8> {
 fn floods() -> Vec<Flood> {
     const MOST: u32 = 4_900;
     let stranger = || Claim { issuer: [7; 8], number: vec![0x80], ..Claim::alices(0x10) };
+    // Numbers that are Alice's indeed, over nothing that is here.
+    let signed = padded_by_alice();
+    let by_stranger =
+        |kind| Claim { issuer: [7; 8], number: signed.clone(), ..Claim::alices(kind) };
+    let version_5 = |claim: &Claim, at| {
+        let mut signature = claim.packet(at);
+        signature[6] = 5;
+        signature
+    };
+    let absurd = [&number(&odd(16_392))[..], &number(&[1, 0, 1])].concat();
     let small = |kind| Claim { number: vec![0x80], ..Claim::alices(kind) };
     let rsa = [&number(&odd(3072))[..], &number(&[1, 0, 1])].concat();
     let huge = [&number(&odd(16_384))[..], &number(&[1, 0, 1])].concat();
@@ -192,6 +202,34 @@ fn floods() -> Vec<Flood> {
         flood("bare curves", many(MOST, |at| bare_subkey(at, 18, &curve())), Some(false)),
         flood("unknown packets", many(MOST, |at| packet(60, &at.to_be_bytes())), Some(false)),
         flood("more markers than are read", packet(10, b"PGP").repeat(100_000), Some(false)),
+        // Revocations are tried whoever they claim to be by, on every component.
+        flood(
+            "ever other revocations by others, of user IDs",
+            [many(450, user), many(4_400, |at| by_stranger(0x30).packet(at))].concat(),
+            Some(false),
+        ),
+        flood(
+            "revocations of a user ID of 2 MiB",
+            [packet(13, &vec![b'x'; LIMIT / 2]), many(390, |at| by_stranger(0x30).packet(at))]
+                .concat(),
+            Some(false),
+        ),
+        flood(
+            "revocations of subkeys that are left out",
+            [
+                many(490, |at| bare_subkey(at, 1, &absurd)),
+                many(390, |at| by_stranger(0x28).packet(at)),
+            ]
+            .concat(),
+            Some(true),
+        ),
+        flood(
+            "the same revocation of a user ID of 2 MiB",
+            [packet(13, &vec![b'x'; LIMIT / 2]), by_stranger(0x30).packet(0).repeat(4_800)]
+                .concat(),
+            Some(true),
+        ),
+        flood("version 5", many(MOST, |at| version_5(&small(0x13), at)), Some(false)),
         // Subpackets without a use.
         flood("certifications by others", many(MOST, |at| stranger().packet(at)), Some(true)),
         flood("others' ever other notes", many(MOST, |at| noted(stranger(), at)), Some(true)),
@@ -260,6 +298,14 @@ fn floods() -> Vec<Flood> {
         ),
         first("390 direct signatures", many(390, |at| right(0x1F, about_alice()).packet(at))),
     ]
+}
+
+/// Alice's number for a digest that nothing has.
+fn padded_by_alice() -> Vec<u8> {
+    let info = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+    let octets = Material::a().modulus().len();
+    let padding = vec![0xFF; octets - 3 - info.len() - 32];
+    Material::a().raise(&[&[0, 1], &padding[..], &[0], &info[..], &[0x42; 32]].concat())
 }
 
 fn attribute(at: u32) -> Vec<u8> {

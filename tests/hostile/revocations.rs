@@ -197,23 +197,28 @@ fn a_revocation_of_a_subkey_counts_for_it_alone() {
 fn a_revocation_certificate_beside_its_certificate_counts() {
     use openpgp::armor::Kind::PublicKey;
     let about = about(alice().primary_key().key());
-    let packet = with_wrong_prefix(revocation(0x20, &about, |_| {}));
-    let sandbox = Sandbox::new();
-    sandbox.write("a.tar.gz", DATA);
-    sandbox.write("a.tar.gz.sig", signature(&Recipe::of(Material::a())));
-    let blocks = [armor(PublicKey, &public(alice())), armor(PublicKey, &packet)].concat();
-    sandbox.write("both", &blocks);
-    let done = bounded(&sandbox, "verify --key both a.tar.gz", "two blocks").exits(1);
-    assert!(done.out().contains("revoked-key"), "{done:?}");
-    let done = gpg(&sandbox, "both", "a.tar.gz.sig");
-    assert!(done.out().contains("REVKEYSIG"), "{done:?}");
-    sandbox.write("certificate", public(alice()));
-    sandbox.write("alone", armor(PublicKey, &packet));
-    for line in ["import certificate", "import alone"] {
-        sandbox.run(line).exits(0);
+    for (name, packet) in [
+        ("a wrong digest prefix", with_wrong_prefix(revocation(0x20, &about, |_| {}))),
+        ("version 3 that hashes 0 octets", version_3_with(0, 0x20, &about)),
+        ("version 5", revocation(0x20, &about, |it| it.version = 5)),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("a.tar.gz", DATA);
+        sandbox.write("a.tar.gz.sig", signature(&Recipe::of(Material::a())));
+        let blocks = [armor(PublicKey, &public(alice())), armor(PublicKey, &packet)].concat();
+        sandbox.write("both", &blocks);
+        let done = bounded(&sandbox, "verify --key both a.tar.gz", name).exits(1);
+        assert!(done.out().contains("revoked-key"), "{name}: {done:?}");
+        let done = gpg(&sandbox, "both", "a.tar.gz.sig");
+        assert!(done.out().contains("REVKEYSIG"), "{name}: {done:?}");
+        sandbox.write("certificate", public(alice()));
+        sandbox.write("alone", armor(PublicKey, &packet));
+        for line in ["import certificate", "import alone"] {
+            sandbox.run(line).exits(0);
+        }
+        let done = bounded(&sandbox, "verify --key certificate a.tar.gz", name).exits(1);
+        assert!(done.out().contains("revoked-key"), "{name}: known in the home: {done:?}");
     }
-    let done = bounded(&sandbox, "verify --key certificate a.tar.gz", "known in the home").exits(1);
-    assert!(done.out().contains("revoked-key"), "{done:?}");
 }
 
 /// expect: good; why: anybody can write what claims to be a revocation, and junk must not spoil a

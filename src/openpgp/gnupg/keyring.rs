@@ -8,7 +8,8 @@
 
 use std::collections::HashMap;
 
-use super::super::bounds::{Budget, GLANCE, runs};
+use super::super::bounds::runs;
+use super::super::budget::{Budget, GLANCE};
 use super::super::certificate::Certificate;
 use super::super::change::read_revocations;
 use super::super::framing::{self, BadFrame, packets};

@@ -10,8 +10,9 @@ use sequoia_openpgp::serialize::MarshalInto;
 
 use super::statement::{
     CERTIFICATION_REVOCATION, DIRECT_KEY, KEY_REVOCATION, SUBKEY_BINDING, SUBKEY_REVOCATION, Says,
-    Statement, Subject, revokes,
+    Statement, Subject,
 };
+use crate::openpgp::bounds::Said;
 use crate::openpgp::framing::{
     self, PUBLIC_KEY, PUBLIC_SUBKEY, RawPacket, SECRET_KEY, SECRET_SUBKEY, SIGNATURE,
     USER_ATTRIBUTE, USER_ID, hashed_key, hashed_user,
@@ -20,7 +21,6 @@ use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::raw_key::RawKey;
 use crate::openpgp::raw_signature::RawSignature;
 use crate::openpgp::rsa_public::Recovering;
-use crate::openpgp::weigh::Proofs;
 
 /// The packets of one certificate's own statements. Cloning it is cheap.
 #[derive(Clone, Debug, Default)]
@@ -49,25 +49,23 @@ struct Attributed {
 }
 
 impl Statements {
-    /// Takes the statements of one certificate from its packets. Also returns its fingerprint.
-    /// Signatures with a proof are not verified again.
+    /// Takes the statements of one certificate from its packets. Also returns its fingerprint. What
+    /// is proven is not verified again.
     ///
     /// Signatures that claim to be by others are left out. Revocations are kept, because only
     /// verifying shows who made them.
-    pub(in crate::openpgp) fn of_given(
-        packets: &[u8],
-        proofs: &Proofs,
-    ) -> Option<(Fingerprint, Statements)> {
-        let mut packets = framing::packets(packets).flatten();
-        let (fingerprint, mut walk) = Walk::new(&packets.next()?)?;
-        packets.for_each(|packet| walk.take(&packet, proofs));
+    pub(in crate::openpgp) fn of_said(said: &[Said<'_>]) -> Option<(Fingerprint, Statements)> {
+        let (first, rest) = said.split_first()?;
+        let (fingerprint, mut walk) = Walk::new(&first.packet)?;
+        rest.iter().for_each(|said| walk.take(said));
         Some((fingerprint, Statements(Arc::new(walk.kept))))
     }
 
     /// Takes the statements of one certificate from its packets.
     pub(in crate::openpgp) fn of(packets: &[u8]) -> Statements {
-        let given = Statements::of_given(packets, &Proofs::default());
-        given.map(|(_, statements)| statements).unwrap_or_default()
+        let packets = framing::packets(packets).flatten();
+        let said: Vec<_> = packets.map(|packet| Said { packet, is_proven: false }).collect();
+        Statements::of_said(&said).map(|(_, statements)| statements).unwrap_or_default()
     }
 
     /// Returns the statements with those of another copy.
@@ -194,24 +192,24 @@ impl Walk {
         Some((fingerprint, Walk { kept, key_id, place: Subject::Key }))
     }
 
-    fn take(&mut self, packet: &RawPacket<'_>, proofs: &Proofs) {
-        if packet.tag == SIGNATURE {
-            return self.take_signature(packet.body, proofs);
+    fn take(&mut self, said: &Said<'_>) {
+        if said.packet.tag == SIGNATURE {
+            return self.take_signature(said.packet.body, said.is_proven);
         }
         // A second primary key would begin another certificate, which is ignored here.
-        let Some(subject) = subject_in(packet).filter(|it| *it != Subject::Key) else { return };
+        let Some(subject) = subject_in(&said.packet).filter(|it| *it != Subject::Key) else {
+            return;
+        };
         self.place = subject.clone();
         if !self.kept.subjects.contains(&subject) {
             self.kept.subjects.push(subject);
         }
     }
 
-    fn take_signature(&mut self, body: &[u8], proofs: &Proofs) {
-        let Some(raw) = RawSignature::read(body) else { return };
-        let issuers = raw.issuers();
-        if revokes(raw.kind) || issuers.is_empty() || issuers.contains(&self.key_id) {
+    fn take_signature(&mut self, body: &[u8], is_proven: bool) {
+        if RawSignature::read(body).is_some_and(|raw| raw.may_concern(&self.key_id)) {
             let signature: Placed = (self.place.clone(), body.into());
-            if proofs.has(body) {
+            if is_proven {
                 self.kept.proven.insert(signature.clone());
             }
             self.kept.signatures.push(signature);
@@ -260,7 +258,7 @@ fn verify(kept: &Kept) -> Attributed {
         let proven = kept.proven.contains(signature).then_some(place);
         match proven.or_else(|| subject_of(&raw, place, kept, &key)) {
             Some(subject) => verified.own.push(statement(subject)),
-            None if revokes(raw.kind) => {
+            None if raw.is_revocation() => {
                 verified.by_others.push((statement(place), raw.issuers()));
             }
             None => {}
@@ -294,8 +292,8 @@ fn subject_of<'a>(
                 )
         )
     };
-    let candidates = std::iter::once(place).chain(&kept.subjects);
-    candidates.chain([&Subject::Key]).filter(|subject| fits(subject)).find(|subject| {
+    let elsewhere = kept.subjects.iter().chain([&Subject::Key]).filter(|it| *it != place);
+    std::iter::once(place).chain(elsewhere).filter(|it| fits(it)).find(|subject| {
         digest_over(raw, &kept.primary, subject).is_some_and(|digest| digests.contains(&digest))
     })
 }

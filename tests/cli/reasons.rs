@@ -7,6 +7,7 @@ use sequoia_openpgp as openpgp;
 use openpgp::armor::Kind;
 
 use crate::common::craft::*;
+use crate::common::peers::missing;
 use crate::common::sandbox::{Done, Sandbox, is_root};
 
 fn utf_16(text: &[u8], mark: &[u8]) -> Vec<u8> {
@@ -144,7 +145,7 @@ fn a_variable_that_names_a_key_is_not_called_a_damaged_key() {
 #[test]
 fn the_hint_for_a_home_of_another_user_is_not_chmod() {
     if !is_root() {
-        eprintln!("skipped: only root can give a folder to somebody else");
+        missing("root's right to give files away");
         return;
     }
     let sandbox = Sandbox::new();

@@ -27,12 +27,27 @@ pub fn on_path(name: &str) -> Option<PathBuf> {
     env::split_paths(&path).map(|folder| folder.join(name)).find(|it| it.is_file())
 }
 
+/// Says which test goes without something that CI has; with `PLUGSIGN_REQUIRE_PEERS=1` panics
+/// instead.
 pub fn missing(what: &str) {
-    let test = thread::current().name().unwrap_or("a test").to_owned();
-    let required = env::var_os("PLUGSIGN_REQUIRE_PEERS").is_some_and(|value| value == "1");
-    assert!(!required, "{test} needs {what}, and PLUGSIGN_REQUIRE_PEERS=1");
+    skipped_unless("PLUGSIGN_REQUIRE_PEERS", what);
+}
+
+/// Says which test goes without something, or panics if this variable is `1`.
+pub fn skipped_unless(variable: &str, what: &str) {
+    let required = env::var_os(variable).is_some_and(|value| value == "1");
+    assert!(!required, "{} needs {what}, and {variable}=1", this_test());
+    skipped(what);
+}
+
+/// Says which test goes without something that CI need not have either.
+pub fn skipped(what: &str) {
     // Past the test harness, which would swallow what a passing test prints.
-    let _ = writeln!(io::stderr(), "skipped: {test} needs {what}");
+    let _ = writeln!(io::stderr(), "skipped: {} needs {what}", this_test());
+}
+
+fn this_test() -> String {
+    thread::current().name().unwrap_or("a test").to_owned()
 }
 
 /// A key file, a signature file and the data that it should be over.

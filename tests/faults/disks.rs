@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Output};
 
 use crate::common::craft::*;
-use crate::common::peers::{missing, peer};
+use crate::common::peers::{missing, peer, skipped};
 use crate::common::sandbox::{PROGRAM, Sandbox, is_root};
 use crate::common::systems;
 
@@ -297,8 +297,7 @@ fn on_a_disk_without_modes(sandbox: &Sandbox, script: &str) -> Option<Output> {
     let output = systems::start([script.as_ref()], || command.output());
     let output = output.ok().filter(|it| it.status.code() != Some(77));
     if output.as_ref().is_none_or(|it| String::from_utf8_lossy(&it.stderr).contains("unshare:")) {
-        let name = std::thread::current().name().unwrap_or("a test").to_owned();
-        eprintln!("skipped: {name} needs bindfs, FUSE and the right to mount");
+        skipped("bindfs, FUSE and the right to mount");
         return None;
     }
     output

@@ -4,14 +4,14 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::peers::skipped;
 use crate::common::sandbox::Sandbox;
 use crate::interop::gpg::Gpg;
 
 fn real_keys() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors/keys");
     let Ok(entries) = fs::read_dir(&folder) else {
-        let test = std::thread::current().name().unwrap_or("a test").to_owned();
-        eprintln!("skipped: {test} needs {}", folder.display());
+        skipped(&format!("keys of others, in {}", folder.display()));
         return Vec::new();
     };
     let mut keys: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
 use super::config::REAL;
 use super::publisher;
+use crate::common::peers::missing;
 use crate::common::sandbox::{Done, Sandbox};
 
 const ADD: &str = "plugsign trust add --config server/config.json release-key.asc";
@@ -19,7 +20,7 @@ const ADMIN: u32 = 4242;
 /// can give files away.
 fn server(owner: (u32, u32), mode: u32) -> Option<Sandbox> {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root can give a server's files to others");
+        missing("root's right to give files away");
         return None;
     }
     let sandbox = publisher();
@@ -48,9 +49,7 @@ fn as_admin(sandbox: &Sandbox, command: &str) -> Option<Done> {
     let run = |command: &str| become_admin(sandbox, command);
     let probe = run("plugsign --version");
     if !probe.is_ok() {
-        let is_required = std::env::var_os("PLUGSIGN_REQUIRE_PEERS").is_some();
-        assert!(!is_required, "others cannot run plugsign here: {}", probe.shown());
-        eprintln!("skipped: an administrator without root needs setpriv, and a way in");
+        missing(&format!("setpriv, and a way for others to plugsign: {}", probe.shown()));
         return None;
     }
     Some(run(command))

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::archives::{Bundle, FILE_NAME};
 use super::publisher;
 use crate::common::craft::{DATA, Forge, alices_key, created, now, subpacket};
+use crate::common::peers::skipped;
 use crate::common::sandbox::{Done, Sandbox};
 
 const MATTERMOST: &str = "Mattermost's key (built in)";
@@ -118,10 +119,7 @@ fn mattermosts_own_key_is_known_by_its_fingerprint() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../shared/vectors/keys/mattermost-plugin-public-key.asc");
     if !file.exists() {
-        eprintln!(
-            "skipped: mattermosts_own_key_is_known_by_its_fingerprint needs {}",
-            file.display()
-        );
+        skipped(&format!("Mattermost's key, in {}", file.display()));
         return;
     }
     let sandbox = desk(json!({}));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::archives::{Bundle, MANIFEST};
 use super::config::REAL;
 use super::{publisher, read};
+use crate::common::peers::missing;
 use crate::common::sandbox::{PASSPHRASE, Sandbox};
 
 /// A user that every system has, in a group of its own.
@@ -20,9 +21,9 @@ const MARKET: &str = "marketplace add --database opt/config/plugins.json \
      --download-url-base https://plugins.example.org dist/com.example.plugin-1.2.0.tar.gz";
 
 /// A publisher with a folder of a server's user, and one of root's with files of the same names.
-fn folders(name: &str) -> Option<Sandbox> {
+fn folders() -> Option<Sandbox> {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root can give {name} to others");
+        missing("root's right to give files away");
         return None;
     }
     let sandbox = publisher();
@@ -91,7 +92,7 @@ fn meanwhile(sandbox: &Sandbox, file: &str, line: &str, change: impl FnOnce()) -
 
 #[test]
 fn root_writes_only_into_the_folder_that_it_opened() {
-    let Some(sandbox) = folders("swapped-folder") else { return };
+    let Some(sandbox) = folders() else { return };
     let path = |name: &str| sandbox.path(name);
     let before = state(&sandbox, "roots");
     for (file, line) in [("config.json", ADD), ("config.json", REMOVE), ("plugins.json", MARKET)] {
@@ -120,7 +121,7 @@ fn root_writes_only_into_the_folder_that_it_opened() {
 
 #[test]
 fn root_does_not_follow_a_link_of_the_servers_user() {
-    let Some(sandbox) = folders("foreign-link") else { return };
+    let Some(sandbox) = folders() else { return };
     let path = |name: &str| sandbox.path(name);
     let before = state(&sandbox, "roots");
     let refused = |kind: &str| {
@@ -168,7 +169,7 @@ fn root_does_not_follow_a_link_of_the_servers_user() {
 
 #[test]
 fn roots_own_links_and_links_to_files_of_their_maker_are_followed() {
-    let Some(sandbox) = folders("good-link") else { return };
+    let Some(sandbox) = folders() else { return };
     let path = |name: &str| sandbox.path(name);
     // A server's user may lead to where he can write anyway.
     fs::rename(path("opt/config"), path("opt/real")).unwrap();
@@ -193,7 +194,7 @@ fn roots_own_links_and_links_to_files_of_their_maker_are_followed() {
 
 #[test]
 fn root_does_not_follow_a_link_in_the_place_of_a_key_file() {
-    let Some(sandbox) = folders("link-as-key") else { return };
+    let Some(sandbox) = folders() else { return };
     let path = |name: &str| sandbox.path(name);
     fs::write(path("roots/secret"), "root's own").unwrap();
     symlink("../../roots/secret", path("opt/config/release-key.asc")).unwrap();
@@ -230,7 +231,7 @@ fn readers_of_the_folder_cannot_block_its_writers() {
 
 #[test]
 fn the_lock_of_a_killed_command_blocks_nobody() {
-    let Some(sandbox) = folders("left-lock") else { return };
+    let Some(sandbox) = folders() else { return };
     let lock = sandbox.path("opt/config/.config.json.plugsign.lock");
     fs::write(&lock, "").unwrap();
     fs::set_permissions(&lock, fs::Permissions::from_mode(0o600)).unwrap();

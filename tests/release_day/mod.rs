@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
-use crate::common::peers::peer;
+use crate::common::peers::{peer, skipped};
 use crate::common::sandbox::{Done, PASSPHRASE, Sandbox};
 use crate::common::systems::is_linux;
 
@@ -76,7 +76,7 @@ fn assert_exit(said: &Done, code: i32) {
 fn may_mount(release: &Release) -> bool {
     let may = release.run("unshare -m true").is_ok();
     if !may {
-        eprintln!("skipped: this needs the right to mount a file system");
+        skipped("the right to mount a file system");
     }
     may
 }
@@ -379,7 +379,7 @@ fn without_a_terminal_no_progress_is_drawn() {
 #[test]
 fn a_read_only_folder_is_an_error_before_anything_is_written() {
     if rustix::process::geteuid().is_root() {
-        eprintln!("skipped: root writes to read-only folders");
+        skipped("a user other than root, who writes to read-only folders");
         return;
     }
     let release = Release::new();

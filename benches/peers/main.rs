@@ -6,10 +6,11 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic)]
 
+mod large;
 mod lists;
+mod plot;
 
 use std::cell::Cell;
-use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
+use plot::plot;
 use plugsign::publisher::parallel::{cores, each};
 
 const PLUGSIGN: &str = env!("CARGO_BIN_EXE_plugsign");
@@ -273,55 +275,6 @@ impl Stage {
         race(work, ROUNDS, &mut runs, || {})
     }
 
-    fn sign_large(&self, work: &'static str) -> Vec<Row> {
-        let large = self.root.join("large.tar");
-        let mut runs: Vec<Run<'_>> =
-            vec![("plugsign", Box::new(|| run(self.plugsign().args(["sign", "-q"]).arg(&large))))];
-        if has("openssl") {
-            runs.push((
-                "openssl dgst -sha256",
-                Box::new(|| run(Command::new("openssl").args(["dgst", "-sha256"]).arg(&large))),
-            ));
-        }
-        if has("gpg") {
-            runs.push(("gpg", Box::new(|| run(self.gpg().arg("--detach-sign").arg(&large)))));
-        }
-        race(work, LARGE_ROUNDS, &mut runs, || {
-            let _ = fs::remove_file(with_sig(&large));
-        })
-    }
-
-    fn verify_large(&self, work: &'static str) -> Vec<Row> {
-        let large = self.root.join("large.tar");
-        run(self.plugsign().args(["sign", "-q", "--force"]).arg(&large));
-        let certificate = self.root.join("cert.pgp");
-        let mut runs: Vec<Run<'_>> = vec![(
-            "plugsign",
-            Box::new(|| {
-                run(self.plugsign().args(["verify", "-q", "--key"]).arg(&certificate).arg(&large));
-            }),
-        )];
-        if has("openssl") {
-            runs.push((
-                "openssl dgst -sha256",
-                Box::new(|| run(Command::new("openssl").args(["dgst", "-sha256"]).arg(&large))),
-            ));
-        }
-        if has("gpgv") {
-            runs.push((
-                "gpgv",
-                Box::new(|| {
-                    run(Command::new("gpgv")
-                        .arg("--keyring")
-                        .arg(&certificate)
-                        .arg(with_sig(&large))
-                        .arg(&large));
-                }),
-            ));
-        }
-        race(work, LARGE_ROUNDS, &mut runs, || {})
-    }
-
     fn keygen(&self, work: &'static str) -> Vec<Row> {
         let arguments = ["keygen", "--user-id", "Another", "--no-passphrase", "-q"];
         let mut runs: Vec<Run<'_>> = vec![(
@@ -418,42 +371,4 @@ fn with_sig(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".sig");
     PathBuf::from(name)
-}
-
-/// Draws the rows as bars, each group on a scale of its own.
-fn plot(rows: &[Row]) -> String {
-    let (bar, gap, left, width) = (18, 6, 250, 420);
-    let mut works: Vec<&str> = rows.iter().map(|row| row.work).collect();
-    works.dedup();
-    let height = rows.len() * (bar + gap) + works.len() * 30 + 20;
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"780\" height=\"{height}\" \
-         font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-    );
-    let mut y = 10;
-    for work in works {
-        let group: Vec<&Row> = rows.iter().filter(|row| row.work == work).collect();
-        let longest = group.iter().map(|row| row.median).max().unwrap_or_default().as_secs_f64();
-        y += 20;
-        let _ = writeln!(svg, "<text x=\"10\" y=\"{y}\" font-weight=\"bold\">{work}</text>");
-        y += 10;
-        for row in group {
-            let seconds = row.median.as_secs_f64();
-            let length = (seconds / longest * f64::from(width)).max(1.0);
-            let fill = if row.program.starts_with("plugsign") { "#166de0" } else { "#9aa7b5" };
-            let text = y + 13;
-            let _ = writeln!(
-                svg,
-                "<text x=\"{}\" y=\"{text}\" text-anchor=\"end\">{}</text>\
-                 <rect x=\"{left}\" y=\"{y}\" width=\"{length:.0}\" height=\"{bar}\" fill=\"{fill}\"/>\
-                 <text x=\"{:.0}\" y=\"{text}\">{seconds:.3} s</text>",
-                left - 8,
-                row.program,
-                f64::from(left) + length + 6.0,
-            );
-            y += bar + gap;
-        }
-    }
-    svg.push_str("</svg>\n");
-    svg
 }

@@ -102,6 +102,29 @@ fn a_designated_revoker_counts_however_odd_the_packet_that_names_it_is() {
     assert!(done.out().contains("revoked-key"), "{done:?}");
 }
 
+/// expect: revoked here from then on; why: what the server would not take is not trusted, and what
+/// it says against a key that is known here counts; source: "a known revocation is never lost".
+#[test]
+fn what_is_refused_and_revoked_by_a_revoker_ends_the_copy_that_is_here() {
+    let named = alice_who_names_bob();
+    let ended = revoked(named, &mut bobs_key(), ReasonForRevocation::KeyCompromised);
+    let sandbox = Sandbox::new();
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.write("a.tar.gz.sig", signature(&Recipe::of(Material::a())));
+    sandbox.write("clean", public(alice()));
+    sandbox.write("ended", public(&ended));
+    sandbox.import(&secret(alice()));
+    sandbox.run("trust add clean").exits(0);
+    sandbox.run("verify a.tar.gz").exits(0);
+    sandbox.run("trust add --name other ended").exits(4).says("is revoked in it, and so here now");
+    sandbox.run("verify a.tar.gz").exits(1).prints("revoked-key");
+    sandbox.run("sign -o b.sig a.tar.gz").exits(4).says("it is revoked (compromised");
+    for folder in ["keys", "certificates"] {
+        sandbox.must(&format!("rm -r home/{folder}"));
+    }
+    sandbox.run("verify a.tar.gz").exits(1).prints("revoked-key");
+}
+
 /// expect: good; why: anybody can write a revocation of anybody's key; source: RFC 9580, section
 /// 5.2.1.11.
 #[test]

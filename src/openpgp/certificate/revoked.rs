@@ -47,7 +47,7 @@ impl Certificate {
         let own = self.cert.primary_key().self_signatures().chain(of_user_ids);
         let read = own.flat_map(|signature| signature.revocation_keys());
         let read = read.map(|named| KeyHandle::from(named.revoker().1));
-        let said = self.statements().flat_map(Statement::revokers);
+        let said = self.statements().flat_map(Statement::named_revokers);
         let said = said.map(|(_, _, key)| KeyHandle::from(openpgp::Fingerprint::V4(key)));
         read.chain(said).collect()
     }

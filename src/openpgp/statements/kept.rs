@@ -1,6 +1,6 @@
 //! The packets of a key's statements, as they came.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::{Arc, OnceLock};
 
@@ -142,32 +142,9 @@ impl Statements {
         self.0.verified.get_or_init(|| verify(&self.0))
     }
 
-    /// Returns the packets of a certificate with the statements that are missing: those that a
-    /// parser left out or rewrote. Returns nothing if none are missing. `by_other` says which
-    /// revocations by others count. `elsewhere` has the statements of other copies. Of these only
-    /// revocations are added.
-    pub(in crate::openpgp) fn restored(
-        &self,
-        packets: &[u8],
-        by_other: impl Fn(&[[u8; 8]]) -> bool,
-        elsewhere: &[Statement],
-    ) -> Option<Vec<u8>> {
-        let there: HashSet<&[u8]> = bodies(packets);
-        let elsewhere = elsewhere.iter().filter(|it| it.is_revocation());
-        if self.0.signatures.iter().all(|(_, body)| there.contains(&**body))
-            && elsewhere.clone().next().is_none()
-        {
-            return None;
-        }
-        let others = self.by_others().iter().filter(|(_, issuers)| by_other(issuers));
-        let mut missing: HashMap<&Subject, Vec<&Arc<[u8]>>> = HashMap::new();
-        let all = self.own().iter().chain(others.map(|(statement, _)| statement)).chain(elsewhere);
-        for statement in all {
-            if !there.contains(&*statement.body) {
-                missing.entry(&statement.subject).or_default().push(&statement.body);
-            }
-        }
-        (!missing.is_empty()).then(|| insert(packets, &missing))
+    /// Returns the signatures as they came, each with what it stood behind.
+    pub(super) fn placed(&self) -> impl Iterator<Item = (&Subject, &[u8])> {
+        self.0.signatures.iter().map(|(place, body)| (place, &**body))
     }
 }
 
@@ -218,7 +195,7 @@ impl Walk {
 }
 
 /// Returns what the signatures after a packet are about.
-fn subject_in(packet: &RawPacket<'_>) -> Option<Subject> {
+pub(super) fn subject_in(packet: &RawPacket<'_>) -> Option<Subject> {
     match packet.tag {
         PUBLIC_KEY | SECRET_KEY => Some(Subject::Key),
         USER_ID => Some(Subject::UserId(packet.body.into())),
@@ -313,41 +290,4 @@ fn digest_over(raw: &RawSignature<'_>, primary: &[u8], subject: &Subject) -> Opt
 fn union<T: Clone + Eq + Hash>(first: &[T], second: &[T]) -> Vec<T> {
     let known: HashSet<&T> = first.iter().collect();
     first.iter().chain(second.iter().filter(|it| !known.contains(it))).cloned().collect()
-}
-
-/// Returns the bodies of the signature packets.
-fn bodies(packets: &[u8]) -> HashSet<&[u8]> {
-    let signatures = framing::packets(packets).flatten().filter(|packet| packet.tag == SIGNATURE);
-    signatures.map(|packet| packet.body).collect()
-}
-
-/// Inserts signatures after what they are about.
-fn insert(packets: &[u8], missing: &HashMap<&Subject, Vec<&Arc<[u8]>>>) -> Vec<u8> {
-    let mut all = Vec::with_capacity(packets.len());
-    let mut walked = 0;
-    for packet in framing::packets(packets).flatten() {
-        walked += packet.whole.len();
-        all.extend_from_slice(packet.whole);
-        let subject = subject_in(&packet);
-        for body in subject.and_then(|subject| missing.get(&subject)).into_iter().flatten() {
-            all.extend(packet_head(body.len()));
-            all.extend_from_slice(body);
-        }
-    }
-    all.extend_from_slice(packets.get(walked..).unwrap_or_default());
-    all
-}
-
-/// Returns a signature packet's header (RFC 9580, section 4.2.1).
-fn packet_head(length: usize) -> Vec<u8> {
-    let mut head = vec![0xC0 | SIGNATURE];
-    match length {
-        0..=191 => head.push(length as u8),
-        192..=8383 => head.extend(((length - 192 + (192 << 8)) as u16).to_be_bytes()),
-        _ => {
-            head.push(255);
-            head.extend((length as u32).to_be_bytes());
-        }
-    }
-    head
 }

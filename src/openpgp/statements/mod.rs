@@ -7,6 +7,7 @@
 
 mod kept;
 mod limits;
+mod restored;
 mod statement;
 
 pub(super) use kept::Statements;

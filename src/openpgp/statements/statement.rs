@@ -56,7 +56,13 @@ impl Statement {
     /// Returns the designated revokers that a statement about the key names: the class, the
     /// algorithm and the fingerprint of each (RFC 9580, section 5.2.3.23).
     pub(in crate::openpgp) fn revokers(&self) -> Vec<(u8, u8, [u8; 20])> {
-        let raw = RawSignature::read(&self.body).filter(|_| self.kind == DIRECT_KEY);
+        if self.kind == DIRECT_KEY { self.named_revokers() } else { Vec::new() }
+    }
+
+    /// Returns the designated revokers that it names, whatever it is about. GnuPG reads them in
+    /// statements about the key alone, and sequoia in those about user IDs too.
+    pub(in crate::openpgp) fn named_revokers(&self) -> Vec<(u8, u8, [u8; 20])> {
+        let raw = RawSignature::read(&self.body);
         let named = raw.iter().flat_map(|raw| subpackets(raw.hashed_area()));
         let named = named.filter(|(tag, _)| tag & 0x7F == 12).filter_map(|(_, value)| {
             let (&[class, algorithm], key) = value.split_first_chunk::<2>()?;

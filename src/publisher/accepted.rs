@@ -11,7 +11,7 @@ use super::keys::KeyText;
 use super::mistaken::looks_like_file;
 use super::watch::Watch;
 use crate::disk;
-use crate::disk::file::{is_there, read_small};
+use crate::disk::file::{is_behind_others, is_there, read_small};
 use crate::disk::shelf::{HomeKey, Shelf, TrustedKey};
 use crate::judge::Judge;
 use crate::openpgp;
@@ -100,8 +100,8 @@ impl Publisher<'_> {
     ///
     /// A revocation or an earlier end counts, whichever copy of a certificate has it. The home never
     /// widens a certificate from a file. The trusted certificates of these `names` are read even if
-    /// nobody of the home counts. Fails if the home is needed and cannot be read, or if an unreadable
-    /// file of it may revoke a certificate.
+    /// nobody of the home counts. Fails if there is a home that cannot be read, or if an unreadable file of
+    /// it may revoke a certificate.
     pub fn signers(
         &self,
         from_files: Vec<Certificate>,
@@ -110,7 +110,7 @@ impl Publisher<'_> {
     ) -> Result<Accepted> {
         let is_asked = !matches!(of_home, OfHome::Nobody);
         let known = match is_asked {
-            false => self.or_unasked(self.known_of(names, &from_files)),
+            false => self.if_any_home(self.known_of(names, &from_files))?.unwrap_or_default(),
             true => match self.known() {
                 Err(Failure::NoHome) if !matches!(of_home, OfHome::Named(_)) => Known::default(),
                 known => known?,
@@ -156,18 +156,32 @@ impl Publisher<'_> {
         Ok(known)
     }
 
-    /// Returns what the home knows: nothing without a home. An unreadable home is a warning.
+    /// Returns what the home knows, or nothing if this user has no home. Fails if there is one that
+    /// cannot be read: it may know of a revocation.
+    pub(super) fn if_any_home<T>(&self, known: Result<T>) -> Result<Option<T>> {
+        match known {
+            Ok(known) => Ok(Some(known)),
+            Err(Failure::NoHome) => Ok(None),
+            Err(failure) if self.home.is_some_and(|it| is_behind_others(it.root())) => {
+                self.warn_of_home(&failure);
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Returns what the home knows of names, which narrow nothing. An unreadable home is a warning.
     pub(super) fn or_unasked(&self, known: Result<Known>) -> Known {
         known.unwrap_or_else(|failure| {
             if !matches!(failure, Failure::NoHome) {
-                self.warn_of_home("these keys", &failure);
+                self.warn_of_home(&failure);
             }
             Known::default()
         })
     }
 
-    pub(super) fn warn_of_home(&self, keys: &str, failure: &Failure) {
-        self.watch.warn(&format!("the home was not asked about {keys}: {failure}"));
+    fn warn_of_home(&self, failure: &Failure) {
+        self.watch.warn(&format!("the home was not asked about these keys: {failure}"));
     }
 
     /// Reads what the home knows of these certificates, and the trusted ones of these names.

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::Publisher;
+use super::accepted::Known;
 use super::failure::{EXIT_NO, Result, one_line};
 use super::outcome::{Outcome, as_path};
 use super::server_settings::{Setting, meaning_of, meaning_of_flags, table};
@@ -103,8 +104,9 @@ impl Publisher<'_> {
         let server = ServerConfig::open(config)?;
         let files: Vec<KeyFile> = server.keys().map(|key| read(key, self)).collect();
         let certificates = files.iter().filter_map(|(_, good)| Some(good.as_ref()?.0.clone()));
-        let known: Vec<Certificate> = certificates.chain(self.home_copies()).collect();
-        let judged = files.into_iter().map(|file| judge(file, min_days, &known, self));
+        let given: Vec<Certificate> = certificates.collect();
+        let home = self.home_copies()?;
+        let judged = files.into_iter().map(|file| judge(file, min_days, (&given, &home), self));
         let keys: Vec<KeyCheckup> = judged.collect();
         let settings = server.config().settings();
         Ok(Checkup {
@@ -123,15 +125,18 @@ type KeyFile = (KeyCheckup, Option<(Certificate, Standing)>);
 fn judge(
     (mut key, good): KeyFile,
     min_days: u32,
-    known: &[Certificate],
+    (given, home): (&[Certificate], &Known),
     publisher: &Publisher<'_>,
 ) -> KeyCheckup {
     let Some((certificate, standing)) = good else { return key };
-    let standing = narrowed(standing, &certificate, known);
+    let copies = home.keys.items.iter().map(|key| &key.certificate).chain(given);
+    let standing = narrowed(standing, &certificate, copies);
     let description = certificate.describe(&publisher.policy());
-    (key.state, key.detail) = match standing.problem() {
-        Some(problem) => (KeyState::Bad(standing.word()), problem),
-        None => expiry(end(&description), publisher.now, min_days),
+    let unread = home.keys.check_complete(&certificate.fingerprint()).err();
+    (key.state, key.detail) = match (standing.problem(), unread) {
+        (Some(problem), _) => (KeyState::Bad(standing.word()), problem),
+        (None, Some(error)) => (KeyState::Bad("unreadable"), one_line(&error)),
+        (None, None) => expiry(end(&description), publisher.now, min_days),
     };
     key.certificate = Some(CertificateView::described(&certificate, description));
     key

@@ -143,7 +143,10 @@ fn to_be_made(root: &Path) -> Observation {
 }
 
 fn bundle(path: &Path, own: Option<&Certificate>, publisher: &Publisher<'_>) -> Observation {
-    let mut accepted = publisher.accepted(&[]).unwrap_or_default();
+    let mut accepted = match publisher.accepted(&[]) {
+        Ok(accepted) => accepted,
+        Err(failure) => return Observation::from(Err(failure)).or_mend(ANOTHER_HOME),
+    };
     accepted.certificates.extend(own.cloned());
     let judge = match accepted.certificates.is_empty() {
         true => Ok(None),

@@ -124,19 +124,17 @@ impl Publisher<'_> {
     pub(super) fn narrowed_by_home(&self, mut secret: SecretKey) -> Result<SecretKey> {
         let fingerprint = secret.fingerprint();
         let key = std::slice::from_ref(&fingerprint);
-        match self.home().and_then(|home| Ok((home.keys_of(key)?, home.trusted_of(&[], key)?))) {
-            Ok((own, trusted)) => {
-                own.check_complete(&fingerprint)?;
-                trusted.check_complete(&fingerprint)?;
-                if let Some(known) = own.items.first() {
-                    secret = secret.merge(&known.certificate)?;
-                }
-                for copy in &trusted.items {
-                    secret = secret.narrowed_by(&copy.certificate);
-                }
+        let known =
+            self.home().and_then(|home| Ok((home.keys_of(key)?, home.trusted_of(&[], key)?)));
+        if let Some((own, trusted)) = self.if_any_home(known)? {
+            own.check_complete(&fingerprint)?;
+            trusted.check_complete(&fingerprint)?;
+            if let Some(known) = own.items.first() {
+                secret = secret.merge(&known.certificate)?;
             }
-            Err(Failure::NoHome) => {}
-            Err(failure) => self.warn_of_home("this key", &failure),
+            for copy in &trusted.items {
+                secret = secret.narrowed_by(&copy.certificate);
+            }
         }
         Ok(secret)
     }

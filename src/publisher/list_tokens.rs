@@ -58,14 +58,15 @@ impl Outcome for TokenListing {}
 
 impl Publisher<'_> {
     /// Lists the tokens that a URI names, and what they have that can sign. Logs in if there is one
-    /// token and its PIN is given; nobody is asked. Fails as the token does.
+    /// token and its PIN is given; nobody is asked. Fails as the token
+    /// does, or if there is a home that cannot be read.
     pub fn list_tokens(&self, uri: &str) -> Result<TokenListing> {
         let uri = TokenUri::parse(uri)?;
         let connect = || self.tokens.server.connect(&uri);
-        let certificates: Vec<Certificate> = match self.home().and_then(|home| Ok(home.keys()?)) {
-            Ok(shelf) => shelf.items.into_iter().map(|key| key.certificate).collect(),
-            Err(_) => Vec::new(),
-        };
+        let shelf = self.if_any_home(self.home().and_then(|home| Ok(home.keys()?)))?;
+        shelf.iter().for_each(|shelf| self.warn_of_unreadable(shelf));
+        let keys = shelf.map(|shelf| shelf.items).unwrap_or_default();
+        let certificates: Vec<Certificate> = keys.into_iter().map(|key| key.certificate).collect();
         let names = Token::names(connect()?, &uri)?;
         let may_log_in = uri.pin_file.is_some() || self.ask.given(Which::Key)?.is_some();
         if names.len() == 1 && may_log_in {

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::failure::{EXIT_COULD_NOT, Failure, Result};
+use super::accepted::Known;
+use super::failure::{EXIT_COULD_NOT, Failure, Result, one_line};
 use super::holders::Holders;
 use super::outcome::{Outcome, Unread, as_path, as_path_if};
 use super::show::CertificateView;
@@ -156,7 +157,7 @@ impl Publisher<'_> {
         let existing = if wanted.force { Existing::Replace } else { Existing::Keep };
         let mut place = self.place(truster)?;
         let mut trust = Trust::new("added");
-        let copies = self.home_copies();
+        let known = self.home_copies()?;
         let mut holders = self.holders(truster)?;
         for file in wanted.files {
             let name = wanted.name.clone().unwrap_or_else(|| base_name(file));
@@ -184,7 +185,7 @@ impl Publisher<'_> {
                 Ok((bytes, it)) => {
                     holders.add(&name, &it);
                     let same_key = holders.others(&name, &it);
-                    let entry = self.entry(name, Some(word), &bytes, &it, &copies);
+                    let entry = self.entry(name, Some(word), &bytes, &it, &known);
                     TrustEntry { same_key, ..entry }
                 }
                 Err(error) => TrustEntry::failed(name, "refused", error),
@@ -197,13 +198,13 @@ impl Publisher<'_> {
     /// Lists what is trusted. Fails if the home or the configuration cannot be read.
     pub fn list_trusted(&self, truster: Truster<'_>) -> Result<Trust> {
         let mut trust = Trust::new("trusted");
-        let copies = self.home_copies();
+        let known = self.home_copies()?;
         match truster {
             Truster::Home => {
                 let shelf = self.home()?.trusted()?;
                 for TrustedKey { name, certificate } in shelf.items {
                     trust.entries.push(match certificate.to_bytes() {
-                        Ok(bytes) => self.entry(name, None, &bytes, &certificate, &copies),
+                        Ok(bytes) => self.entry(name, None, &bytes, &certificate, &known),
                         Err(error) => TrustEntry::failed(name, "refused", error),
                     });
                 }
@@ -214,7 +215,7 @@ impl Publisher<'_> {
                 for ListedKeyFile { name, file, .. } in ServerConfig::open(config)?.keys() {
                     trust.entries.push(match file {
                         Ok(KeyBytes::New(bytes)) => match read_public_key(&bytes, &self.policy()) {
-                            Ok(it) => self.entry(name, None, &bytes, &it, &copies),
+                            Ok(it) => self.entry(name, None, &bytes, &it, &known),
                             Err(unfit) => TrustEntry::failed(name, "unusable", unfit),
                         },
                         Ok(KeyBytes::Repeated) => {
@@ -290,10 +291,10 @@ impl Publisher<'_> {
         }
     }
 
-    /// Returns the certificates that the home knows: one of them may be revoked there.
-    pub(super) fn home_copies(&self) -> Vec<Certificate> {
-        let known = self.or_unasked(self.known());
-        known.keys.items.into_iter().map(|key| key.certificate).collect()
+    /// Reads what the home knows: a copy may be revoked there. Fails if there is a home that cannot be
+    /// read.
+    pub(super) fn home_copies(&self) -> Result<Known> {
+        Ok(self.if_any_home(self.known())?.unwrap_or_default())
     }
 
     /// Makes the entry of a key file, from its bytes and the certificate in it. Without a word it is
@@ -304,11 +305,18 @@ impl Publisher<'_> {
         word: Option<&'static str>,
         bytes: &[u8],
         certificate: &Certificate,
-        copies: &[Certificate],
+        known: &Known,
     ) -> TrustEntry {
         let policy = self.policy();
-        let standing = narrowed(Standing::of(bytes, certificate, &policy), certificate, copies);
-        let warning = standing.problem();
+        let standing = Standing::of(bytes, certificate, &policy);
+        let copies = known.keys.items.iter().map(|key| &key.certificate);
+        let standing = narrowed(standing, certificate, copies);
+        let mut warning = standing.problem();
+        match known.keys.check_complete(&certificate.fingerprint()) {
+            Err(error) if word.is_none() => return TrustEntry::failed(name, "unusable", error),
+            Err(error) if warning.is_none() => warning = Some(one_line(&error)),
+            _ => {}
+        }
         let listed = if warning.is_some() { standing.word() } else { "trusted" };
         let certificate = Some(CertificateView::new(certificate, &policy));
         let result = TrustResult::Done { certificate, warning };
@@ -335,13 +343,13 @@ fn base_name(path: &Path) -> String {
 }
 
 /// Takes in what the home's copies of a certificate know: a revocation above all.
-pub(super) fn narrowed(
+pub(super) fn narrowed<'a>(
     standing: Standing,
     certificate: &Certificate,
-    copies: &[Certificate],
+    copies: impl IntoIterator<Item = &'a Certificate>,
 ) -> Standing {
     let fingerprint = certificate.fingerprint();
-    let of_it = copies.iter().filter(|copy| copy.fingerprint() == fingerprint);
+    let of_it = copies.into_iter().filter(|copy| copy.fingerprint() == fingerprint);
     of_it.fold(standing, |standing, copy| standing.narrowed_by(copy))
 }
 

@@ -283,13 +283,67 @@ fn the_old_trusted_certificate_is_removed_after_the_new_one_is_written() {
 }
 
 #[test]
-fn a_warning_says_if_the_home_could_not_be_read() {
+fn a_home_that_cannot_be_read_lets_nothing_count() {
     let sandbox = Sandbox::new();
     let key = sandbox.keygen("--name Test --no-passphrase");
     sandbox.write("a.zip", "content");
+    sandbox.write("b.zip", "content");
+    sandbox.run("sign a.zip").exits(0);
     sandbox.run(&format!("export --secret --unprotected {key} -o key")).exits(0);
-    sandbox.chmod("home", 0o770);
-    sandbox.run("sign --key-file key a.zip").exits(0).says("the home was not asked about this key");
+    sandbox.run(&format!("export {key} -o certificate")).exits(0);
+    sandbox.run(&format!("revoke {key} --reason compromised")).exits(0);
+    let lines = [
+        ("verify --key certificate a.zip", 1, 3),
+        ("gpgv --keyring ./certificate a.zip.sig a.zip", 1, 2),
+        ("sign --key-file key b.zip", 4, 3),
+    ];
+    for (line, code, _) in lines {
+        sandbox.run(line).exits(code);
+    }
+    let not_counted = |what: &str| {
+        for (line, _, code) in lines {
+            let done = sandbox.run(line);
+            assert!(done.code() == Some(code) && done.err().contains(what), "{done:?}");
+        }
+        let sopv = sandbox.call(["sopv", "verify", "a.zip.sig", "certificate"]).stdin(b"content");
+        let done = sopv.run();
+        assert!(done.code() == Some(1) && done.err().contains(what), "{done:?}");
+        assert!(!sandbox.has("b.zip.sig"));
+    };
+    for folder in ["home", "home/certificates"] {
+        sandbox.chmod(folder, 0o777);
+        not_counted("can be written to by others");
+        sandbox.run("inspect certificate").exits(0).says("the home was not asked");
+        sandbox.chmod(folder, 0o700);
+    }
+    sandbox.must("rm -r home/certificates && touch home/certificates");
+    not_counted("is not a folder");
+    // Who has no home at all is asked for none.
+    sandbox.run("--home none verify --key certificate a.zip").exits(0);
+    sandbox.call(["verify", "--key", "certificate", "a.zip"]).homeless().run().exits(0);
+}
+
+#[test]
+fn what_an_unreadable_file_of_the_home_may_revoke_is_not_called_trusted() {
+    let sandbox = Sandbox::new();
+    sandbox.write("alice", public(alice()));
+    sandbox.write("bob", public(bob()));
+    sandbox.run("trust add alice bob").exits(0);
+    let config = r#"{"PluginSettings": {"SignaturePublicKeyFiles": []}}"#;
+    sandbox.write("server/config.json", config);
+    sandbox.run("trust add --config server/config.json alice").exits(0);
+    let known = format!("home/certificates/{}.pgp", alice().fingerprint());
+    sandbox.write(&known, "it may say: compromised");
+    sandbox.chmod(&known, 0o600);
+    for line in ["trust list", "trust list --config server/config.json"] {
+        let done = sandbox.run(line).exits(3);
+        assert!(
+            done.shown().contains("unusable") && done.shown().contains("may revoke"),
+            "{done:?}"
+        );
+    }
+    let done = sandbox.run("trust check --config server/config.json").exits(1);
+    assert!(done.out().contains("unreadable"), "{done:?}");
 }
 
 #[test]

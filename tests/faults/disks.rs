@@ -177,6 +177,20 @@ fn files_of_another_user_are_refused_by_name() {
     }
     sandbox.chmod("home", 0o700);
     assert_eq!(before, sandbox.snapshot());
+    // Her home would be in root's folder, so she has none. In her own folder she may have one.
+    sandbox.write("dist/b.zip", DATA);
+    sandbox.write("dist/b.zip.sig", signature(&Recipe::of(Material::a())));
+    sandbox.write("shut/empty", "");
+    sandbox.chmod("shut", 0o700);
+    let output = run("shut/home", "verify --key key dist/b.zip");
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    assert!(shown(&output).contains("the home was not asked"), "{}", shown(&output));
+    std::os::unix::fs::chown(sandbox.path("shut"), Some(65534), None).unwrap();
+    sandbox.chmod("shut", 0);
+    let output = run("shut/home", "verify --key key dist/b.zip");
+    assert_eq!(output.status.code(), Some(3), "{}", shown(&output));
+    std::fs::remove_file(sandbox.path("dist/b.zip")).unwrap();
+    std::fs::remove_file(sandbox.path("dist/b.zip.sig")).unwrap();
     // A folder of artifacts that root alone may write to.
     let output = run("hers/home", "keygen -q --name Hers --no-passphrase");
     assert!(output.status.success(), "{}", shown(&output));

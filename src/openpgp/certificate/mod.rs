@@ -346,9 +346,14 @@ impl Certificate {
         self.of_packets(self.cert.clone().into_packets().filter(keeps).collect())
     }
 
+    /// Returns the certificate with these of its packets. If they cannot be put together, it has
+    /// neither user IDs nor subkeys: what was to go must not stay.
     fn of_packets(&self, packets: Vec<Packet>) -> Certificate {
-        let cert = Cert::from_packets(packets.into_iter());
-        cert.map_or_else(|_| self.clone(), |cert| self.with_cert(cert))
+        let bare = || {
+            let cert = self.cert.clone().retain_userids(|_| false);
+            cert.retain_user_attributes(|_| false).retain_subkeys(|_| false)
+        };
+        self.with_cert(Cert::from_packets(packets.into_iter()).unwrap_or_else(|_| bare()))
     }
 
     /// Returns whether both hold the same packets.

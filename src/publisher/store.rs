@@ -45,7 +45,11 @@ pub fn apply_revocation(
     let shelf = home.keys()?;
     let issuer = revocation.issuer();
     let named = |key: &&HomeKey| issuer.as_ref() == Some(&key.certificate.fingerprint().key_id());
-    let Some(key) = shelf.items.iter().find(named) else {
+    // The issuer is only a hint, and two keys may have one key ID.
+    let made = |key: &&HomeKey| revocation.is_by(&key.certificate);
+    let items = || shelf.items.iter();
+    let maker = items().filter(named).find(made).or_else(|| items().find(made));
+    let Some(key) = maker.or_else(|| items().find(named)) else {
         let issuer = issuer.map_or("nobody".into(), |issuer| issuer.to_string());
         return Err(openpgp::Error::UnknownKey(issuer).into());
     };

@@ -207,6 +207,11 @@ fn a_revocation_certificate_beside_its_certificate_counts() {
         ("a wrong digest prefix", with_wrong_prefix(revocation(0x20, &about, |_| {}))),
         ("version 3 that hashes 0 octets", version_3_with(0, 0x20, &about)),
         ("version 5", revocation(0x20, &about, |it| it.version = 5)),
+        ("no issuer", revocation(0x20, &about, |it| drop(it.hashed.drain(1..3)))),
+        (
+            "another issuer",
+            revocation(0x20, &about, |it| it.hashed[1..3].fill(issuer(&bobs_key()))),
+        ),
     ] {
         let sandbox = Sandbox::new();
         sandbox.write("a.tar.gz", DATA);
@@ -217,7 +222,8 @@ fn a_revocation_certificate_beside_its_certificate_counts() {
         assert!(done.out().contains("revoked-key"), "{name}: {done:?}");
         let done = gpg(&sandbox, "both", "a.tar.gz.sig");
         assert!(done.out().contains("REVKEYSIG"), "{name}: {done:?}");
-        sandbox.write("certificate", public(alice()));
+        // The issuer is only a hint, and another key may be there.
+        sandbox.write("certificate", [public(bob()), public(alice())].concat());
         sandbox.write("alone", armor(PublicKey, &packet));
         for line in ["import certificate", "import alone"] {
             sandbox.run(line).exits(0);

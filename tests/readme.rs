@@ -168,6 +168,15 @@ fn the_page_for_gpgs_users_says_what_is_printed() {
     let git = "git config user.name a && git config user.email releases@example.org
                git add dist && git commit -q -S --allow-empty -m signed && git verify-commit HEAD";
     person.must(git);
+    // One passphrase for many calls.
+    let asks = page.split('`').find(|words| words.starts_with("read -rs ")).unwrap();
+    person.must("mv \"$HOME/.local/share/plugsign\" home");
+    person.must(&format!(
+        "pass=$PLUGSIGN_PASSPHRASE; unset PLUGSIGN_PASSPHRASE; export PLUGSIGN_HOME=$PWD/home
+         ! plugsign gpg --batch --detach-sign {PLUGIN} && printf '%s\\n' \"$pass\" | bash -euc '{asks}
+         plugsign gpg --batch -a -o 1.asc --detach-sign {PLUGIN} </dev/null
+         plugsign gpg --batch -a -o 2.asc --detach-sign {PLUGIN} </dev/null' && test -s 1.asc && test -s 2.asc"
+    ));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use rules::Fault;
 use syn::{Item, Visibility};
 
 /// Returns the Rust files of a folder, each by its path and text.
-fn files_in(folder: &str) -> Vec<(String, String)> {
+pub fn files_in(folder: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     let mut folders = vec![root.join(folder)];

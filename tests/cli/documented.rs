@@ -1,7 +1,9 @@
 //! Manual pages and completions.
 
+use std::collections::BTreeSet;
 use std::fs;
 
+use crate::boundaries::files_in;
 use crate::common::craft::DATA;
 use crate::common::sandbox::Sandbox;
 
@@ -42,6 +44,47 @@ fn manual_pages_have_values_examples_and_what_is_outside() {
         .args(["-c", "command -v groff >/dev/null || exit 0; groff -man -Tutf8 -wall -z man/*.1"])
         .run();
     assert_eq!(groff.exits(0).err(), "");
+}
+
+/// One table for people, one list in the manual page, and what the sources read.
+#[test]
+fn every_variable_of_the_environment_is_documented() {
+    let table = include_str!("../../docs/environment.md");
+    let is_name = |word: &&str| {
+        let is_letter = |it: char| it.is_ascii_uppercase() || it.is_ascii_digit() || it == '_';
+        word.len() > 1 && word.chars().all(is_letter)
+    };
+    let named: BTreeSet<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split(" | ").next())
+        .flat_map(|names| names.split(['`', ',', ' ']).filter(is_name))
+        .collect();
+    let sandbox = Sandbox::new();
+    sandbox.run("man --out man").exits(0);
+    let manual = page(&sandbox, "plugsign");
+    let manual = manual.split(".SH ENVIRONMENT\n").nth(1).unwrap().split(".SH ").next().unwrap();
+    let entries = manual.replace("\\fB", "\n").replace("\\fR", "\n");
+    let listed: BTreeSet<&str> = entries.split(['\n', ',', ' ']).filter(is_name).collect();
+    assert_eq!(named, listed);
+    let mut read = BTreeSet::new();
+    for (path, text) in files_in("src/bin") {
+        for opened in ["variable(\"", "is_empty(\"", "_VARIABLE: &str = \""] {
+            for (place, _) in text.match_indices(opened) {
+                let name = text[place + opened.len()..].split('"').next().unwrap().to_string();
+                assert!(is_name(&&*name), "{path}: {name}");
+                read.insert(name);
+            }
+        }
+        read.extend(
+            text.split('"').filter(|word| word.starts_with("PLUGSIGN_")).map(str::to_string),
+        );
+    }
+    // What every shell sets.
+    let unnamed: Vec<_> = read
+        .iter()
+        .filter(|it| !named.contains(&***it) && !["HOME", "PATH"].contains(&&***it))
+        .collect();
+    assert!(unnamed.is_empty() && read.len() > 9, "{unnamed:?} of {read:?}");
 }
 
 /// Returns what bash offers behind a line.

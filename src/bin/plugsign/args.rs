@@ -29,7 +29,9 @@ use crate::gpg::{self, Personality};
     bin_name = "plugsign",
     version,
     arg_required_else_help = true,
-    max_term_width = 100
+    max_term_width = 100,
+    after_help = "`plugsign man` prints the manual: examples, environment variables, files, exit codes. \
+                  docs/environment.md has the variables, too."
 )]
 pub struct Cli {
     #[command(flatten)]

@@ -118,7 +118,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ("man", &[("Write all manual pages", "plugsign man --out man1")]),
 ];
 
-/// Variables of the environment: the option in whose place or beside which each stands, if not
+/// Variables of the environment, as docs/environment.md has them: the option in whose place or beside which each stands, if not
 /// every command reads it, and what it is.
 const ENVIRONMENT: &[(&str, Option<&str>, &str)] = &[
     ("PLUGSIGN_HOME", None, "The home, instead of the data folder."),
@@ -143,9 +143,16 @@ const ENVIRONMENT: &[(&str, Option<&str>, &str)] = &[
         Some("primary_passphrase_fd"),
         "The passphrase of a lent primary key, if it differs.",
     ),
+    (
+        "PLUGSIGN_TOKEN_COMMAND",
+        Some("token_command"),
+        "The shell command that leads to a token, as --token-command has it.",
+    ),
+    ("P11_KIT_SERVER_ADDRESS", Some("token_command"), "The socket of p11-kit server."),
     ("SOURCE_DATE_EPOCH", Some("key_file"), "The time of signatures, in seconds since 1970."),
     ("GNUPGHOME", Some("from_gnupg"), "GnuPG's home. Without it: ~/.gnupg."),
     ("MM_CONFIG", Some("config"), "Where the server keeps its configuration."),
+    ("CI", Some("min_days"), "If set, doctor counts on nobody who types a passphrase."),
     (
         "NO_COLOR, CLICOLOR, CLICOLOR_FORCE, TERM",
         None,

@@ -1,3 +1,5 @@
+#!/bin/sh
+# shellcheck disable=SC2016 # the dollars are those of the suite
 # Runs git's own tests of signatures with keys of RSA 3072 in the place of its DSA and RSA 2048 ones.
 #
 # sh git_suite.sh SOURCE KEYS prints what each test says, in the Test Anything Protocol. KEYS is a

@@ -3,6 +3,7 @@
 use sequoia_openpgp::types::ReasonForRevocation;
 
 use crate::common::craft::*;
+use crate::common::person::Person;
 use crate::common::sandbox::Sandbox;
 
 fn org(sandbox: &Sandbox) -> String {
@@ -313,4 +314,34 @@ fn a_key_that_names_a_subkey_never_acts_on_the_key_as_a_whole() {
     let json = sandbox.run(&format!("--json list {key}")).exits(0).json();
     assert_eq!(json["keys"][0]["status"], "revoked", "its only signing subkey is");
     sandbox.run(&format!("extend {key} --expires 1y")).exits(0);
+}
+
+#[test]
+fn a_person_types_the_fingerprint_of_a_key_that_no_passphrase_guards() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.keygen("--name Bare --email b@acme.test --no-passphrase");
+    let before = sandbox.snapshot();
+    let line = "revoke b@acme.test --reason retired";
+    for answer in ["y", &key[24..], ""] {
+        let mut person = Person::starts(&sandbox, line);
+        person.sees(&key);
+        person.answers("To revoke it, type its fingerprint: ", answer);
+        let (said, code) = person.ends();
+        assert!(code == 3 && said.contains("nothing was done"), "{code}: {said}");
+        assert_eq!(sandbox.snapshot(), before);
+    }
+    let mut person = Person::starts(&sandbox, line);
+    person.answers("To revoke it, type its fingerprint: ", &key.to_lowercase());
+    assert_eq!(person.ends().1, 0);
+    // Who says it beforehand is not asked, nor is a script.
+    let told = [format!("revoke {key} --reason retired"), format!("{line} --yes")];
+    for line in told {
+        let sandbox = Sandbox::new();
+        sandbox.keygen("--name Bare --email b@acme.test --no-passphrase");
+        let (said, code) = Person::starts(&sandbox, &line).ends();
+        assert_eq!(code, 0, "{line}: {said}");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.keygen("--name Bare --email b@acme.test --no-passphrase");
+    sandbox.run(line).exits(0);
 }

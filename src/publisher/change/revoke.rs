@@ -16,6 +16,7 @@ use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys, unguarded};
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::revocation_reason::RevocationReason;
+use crate::openpgp::secret_key::{Protection, SecretKey};
 use crate::publisher::Publisher;
 use crate::publisher::failure::{Failure, Result};
 
@@ -36,13 +37,16 @@ pub enum Revoked {
 }
 
 impl Publisher<'_> {
-    /// Revokes a key, or a subkey of it, for good. `message` is public. Fails as the other changes.
+    /// Revokes a key, or a subkey of it, for good. `message` is public. A whole key of the home that
+    /// has no passphrase, and is not named by its whole fingerprint, ends once `confirm` agrees.
+    /// Fails as `confirm` does and as the other changes.
     pub fn revoke(
         &self,
         subject: &KeyToChange<'_>,
         subkey: Option<&str>,
         reason: RevocationReason,
         message: &str,
+        confirm: impl FnOnce(&Certificate) -> Result<()>,
     ) -> Result<Changed<Revoked>> {
         // Nobody types a passphrase for what is refused.
         let query = KeyQuery::parse(subject.key)?;
@@ -54,6 +58,14 @@ impl Publisher<'_> {
                 None => Some(certificate.fingerprint()),
             };
             named.iter().try_for_each(|it| certificate.check_revocable(it, reason))?;
+            let is_bare = |secret: &SecretKey| secret.protection() == Protection::None;
+            let is_held_up = subkey.is_some()
+                || subject.primary.is_some()
+                || !key.secret.as_ref().is_some_and(is_bare)
+                || query.is_fingerprint_of(certificate);
+            if !is_held_up {
+                confirm(certificate)?;
+            }
         }
         Opened::open(self, subject, Needs::Revoking)?.change(|certificate, maker, now| {
             let primary = maker.primary;

@@ -63,11 +63,11 @@ fn ask(deleted: &Deleted) -> Result<(), Failure> {
     let is_sure = match deleted.secret {
         true => {
             person.say("The home has no other copy. Without one, nobody can sign with the key or change it.\n");
-            let answer = person.ask("To delete it, type its fingerprint: ").unwrap_or_default();
-            answer
-                .split_whitespace()
-                .collect::<String>()
-                .eq_ignore_ascii_case(&fingerprint.to_string())
+            dialog::types(
+                &mut person,
+                "To delete it, type its fingerprint: ",
+                &fingerprint.to_string(),
+            )
         }
         false => dialog::is_yes(&person.ask("Delete it? (y/N) ").unwrap_or_default()),
     };

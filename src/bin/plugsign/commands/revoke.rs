@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::change::Revokes;
 use plugsign::openpgp::revocation_reason::RevocationReason;
 use plugsign::publisher::change::{Changed, KeptRevocation, Revoked};
 use plugsign::publisher::failure::Failure;
+use plugsign::publisher::show::first_user_id;
 use plugsign::text::Safe;
 
 use crate::edge::change::{Means, Told};
+use crate::edge::dialog;
 use crate::edge::world::World;
 
 /// Revoke a key or a subkey for good
@@ -39,6 +42,10 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     #[arg(conflicts_with_all = ["subkey", "message", "primary", "stored", "reason"])]
     certificate: Option<PathBuf>,
+    /// Do not ask. On a terminal, revoke asks for the fingerprint of a key that has no passphrase,
+    /// unless KEY is it
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     means: Means,
 }
@@ -75,12 +82,27 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Changed<Revoked>, Fail
     let publisher = world.publisher_with(&asking, &tokens);
     let revoked = match &kept {
         Some((kept, _)) => publisher.revoke_with(key, kept),
-        None => publisher.revoke(&means.of(key), subkey.as_deref(), reason, message),
+        None => {
+            publisher.revoke(&means.of(key), subkey.as_deref(), reason, message, |certificate| {
+                if arguments.yes { Ok(()) } else { ask(certificate) }
+            })
+        }
     };
     let how = kept.map_or("", |(_, how)| how);
     let whole = format!("plugsign revoke KEY{how} --reason {reason}");
     let alone = format!("plugsign revoke KEY --subkey SUBKEY --reason {reason}");
     revoked.map_err(|failure| failure.or_of_subkey(&whole, &alone))
+}
+
+/// Asks a person, if there is one: a script says no more than it always did.
+fn ask(certificate: &Certificate) -> Result<(), Failure> {
+    let Some(mut person) = dialog::person() else { return Ok(()) };
+    let (key, user_id) = (certificate.fingerprint(), first_user_id(certificate));
+    person.say(&format!("The key of {user_id} will be revoked, for good:\n  {key}\n"));
+    match dialog::types(&mut person, "To revoke it, type its fingerprint: ", &key.to_string()) {
+        true => Ok(()),
+        false => Err(Failure::Cancelled),
+    }
 }
 
 impl Told for Revoked {

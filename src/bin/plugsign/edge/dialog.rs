@@ -30,6 +30,12 @@ pub fn person() -> Option<Conversation> {
     io::stdin().is_terminal().then(Conversation::open).flatten()
 }
 
+/// Asks a person to type a fingerprint, where a stray "y" is not enough.
+pub fn types(person: &mut Conversation, question: &str, fingerprint: &str) -> bool {
+    let answer = person.ask(question).unwrap_or_default();
+    answer.split_whitespace().collect::<String>().eq_ignore_ascii_case(fingerprint)
+}
+
 /// Asks for everything else.
 pub fn plan(
     person: &mut Conversation,

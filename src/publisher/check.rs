@@ -338,7 +338,8 @@ impl Serialize for CheckedBundle {
 const QUICK_SIZE: u64 = 32 * 1024 * 1024;
 const QUICK_TIME: Duration = Duration::from_secs(2);
 
-/// Warns of plugins that the server would not install, unless looking at them takes too long.
+/// Warns of plugins that the server would not install, and of what is no gzip tar, unless looking
+/// at them takes too long.
 pub fn warn_of_bundles<'a>(paths: impl Iterator<Item = &'a Path>, watch: &dyn Watch) {
     let start = watch.now();
     let mut found: BTreeMap<String, Vec<&Path>> = BTreeMap::new();
@@ -354,7 +355,8 @@ pub fn warn_of_bundles<'a>(paths: impl Iterator<Item = &'a Path>, watch: &dyn Wa
         let from_macos = bundle.findings.iter().find(|finding| finding.code == MACOS_FILES);
         let mut errors = bundle.findings.errors();
         let first = errors.next().or(from_macos);
-        if let (true, Some(first)) = (bundle.is_plugin, first) {
+        let is_told = bundle.is_plugin || bundle.other_kind.is_some();
+        if let (true, Some(first)) = (is_told, first) {
             let more = match errors.count() {
                 0 => String::new(),
                 more => format!(" (and {more} more)"),

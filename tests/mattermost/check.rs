@@ -469,3 +469,32 @@ fn an_unverified_bundle_is_not_called_good_in_json_either() {
     assert_eq!(verdict("plugsign --home empty --json check"), "unverified");
     assert_eq!(verdict("plugsign --json check"), "good");
 }
+
+#[test]
+fn a_file_of_another_kind_is_named() {
+    let sandbox = publisher();
+    let mut tar = vec![0; 512];
+    tar[257..262].copy_from_slice(b"ustar");
+    for (bytes, kind) in [
+        (&b"PK\x03\x04rest"[..], "a zip archive"),
+        (b"\xFD7zXZ\0rest", "an xz file"),
+        (b"\n<!DOCTYPE HTML><title>404</title>", "a web page"),
+        (&tar, "a tar archive without gzip"),
+    ] {
+        sandbox.write(FILE_NAME, bytes);
+        let words = format!("it is {kind}, and no gzip tar");
+        let said = sandbox.sh(&format!("plugsign check {FILE_NAME}")).exits(1);
+        assert!(said.out().contains(&words), "{}", said.shown());
+        let said = sandbox.must(&format!("plugsign sign --force {FILE_NAME}"));
+        assert!(said.err().contains(&words), "{}", said.shown());
+    }
+    let said = sandbox.sh(&format!("plugsign check {FILE_NAME}.sig")).exits(1);
+    let words = format!(
+        "it is a signature, and no bundle; check looks at the signature beside a bundle: name {FILE_NAME}\n"
+    );
+    assert!(said.out().contains(&words), "{}", said.shown());
+    // What begins like no other kind is called damaged.
+    sandbox.write(FILE_NAME, "junk");
+    let said = sandbox.must(&format!("plugsign sign --force {FILE_NAME}"));
+    assert!(!said.err().contains("gzip"), "{}", said.shown());
+}

@@ -4,12 +4,20 @@ use std::io::{self, Read};
 
 use super::contents::{Contents, clean, extract};
 use super::finding::Findings;
+use super::kind::{HEAD, other_kind};
 use super::stream::{EntryKind, MAX_ENTRIES, MAX_MEMBERS, MAX_UNPACKED, Meter, Stop, walk};
 
-/// Reads a bundle to its end and notes down what the server would extract.
-pub(super) fn read(bundle: impl Read, findings: &mut Findings) -> io::Result<Contents> {
+/// Reads a bundle to its end and notes down what the server would extract. `name` is its file name.
+pub(super) fn read(
+    mut bundle: impl Read,
+    name: &str,
+    findings: &mut Findings,
+) -> io::Result<Contents> {
     let meter = Meter::default();
     let mut contents = Contents::default();
+    let mut head = Vec::with_capacity(HEAD);
+    bundle.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
+    let bundle = head.as_slice().chain(bundle);
     let walked = walk(bundle, &meter, |entry, body| extract(entry, body, &mut contents, findings));
     if let Some(error) = meter.source.take() {
         return Err(error);
@@ -22,11 +30,26 @@ pub(super) fn read(bundle: impl Read, findings: &mut Findings) -> io::Result<Con
             format!("there is something wrong behind the last file: {why}"),
             "the server does not read so far, but other programs do",
         ),
-        Err(Stop::Damaged(why)) if !meter.exceeded.get() => findings.error(
-            "damaged",
-            format!("it is no gzip tar, or it is damaged: {why}"),
-            "the server does not install it",
-        ),
+        Err(Stop::Damaged(why)) if !meter.exceeded.get() => {
+            contents.other_kind = other_kind(&head);
+            let signed = name.strip_suffix(".sig").or_else(|| name.strip_suffix(".asc"));
+            let (what, consequence) = match (signed, contents.other_kind) {
+                (Some(signed), _) => (
+                    "it is a signature, and no bundle".into(),
+                    format!("check looks at the signature beside a bundle: name {signed}"),
+                ),
+                (None, Some(kind)) => (
+                    format!("it is {kind}, and no gzip tar"),
+                    "the server does not install it, and who goes by its name cannot unpack it"
+                        .into(),
+                ),
+                (None, None) => (
+                    format!("it is no gzip tar, or it is damaged: {why}"),
+                    "the server does not install it".into(),
+                ),
+            };
+            findings.error("damaged", what, consequence);
+        }
         Err(Stop::TooLarge | Stop::Damaged(_)) => findings.error(
             "too-large",
             format!("it unpacks to more than {} MiB", MAX_UNPACKED >> 20),

@@ -23,6 +23,8 @@ pub(super) struct Contents {
     captured: BTreeMap<String, Vec<u8>>,
     /// Whether reading ended early. Then a missing file may just not have been seen.
     pub(super) cut_short: bool,
+    /// What it is in place of a gzip tar, if that can be told.
+    pub(super) other_kind: Option<&'static str>,
 }
 
 #[derive(Clone, Copy)]

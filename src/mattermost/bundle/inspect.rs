@@ -18,6 +18,8 @@ pub struct Bundle {
     pub is_plugin: bool,
     /// Whether there is a manifest anywhere in it, also where the server does not look.
     pub holds_manifest: bool,
+    /// What it is in place of a gzip tar, if that can be told.
+    pub other_kind: Option<&'static str>,
     /// The folder that holds the plugin, with a slash at its end, or "".
     pub root: String,
     /// What is wrong with it.
@@ -28,10 +30,12 @@ pub struct Bundle {
 /// platform it is. Errors are the reader's. What is wrong with the bytes is a finding.
 pub fn inspect(bundle: impl Read, name: &str) -> io::Result<Bundle> {
     let mut findings = Findings::default();
-    let contents = archive::read(bundle, &mut findings)?;
+    let contents = archive::read(bundle, name, &mut findings)?;
     let root = contents.root();
     let (is_plugin, holds_manifest) = (false, false);
-    let mut bundle = Bundle { manifest: None, is_plugin, holds_manifest, root, findings };
+    let other_kind = contents.other_kind;
+    let mut bundle =
+        Bundle { manifest: None, is_plugin, holds_manifest, other_kind, root, findings };
     let found = MANIFEST_NAMES.iter().find_map(|manifest| {
         let path = format!("{}{manifest}", bundle.root);
         Some((*manifest, contents.file(&path)?, contents.captured(&path)))

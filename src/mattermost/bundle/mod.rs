@@ -9,6 +9,7 @@ mod archive;
 mod contents;
 mod finding;
 mod inspect;
+mod kind;
 mod manifest;
 mod platform;
 mod rules;

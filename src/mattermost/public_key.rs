@@ -7,6 +7,7 @@ use crate::openpgp::certificate::Certificate;
 use crate::openpgp::key_file::{Key, count_armor, read_keys};
 use crate::openpgp::policy::Policy;
 use crate::openpgp::set::gather;
+use crate::openpgp::signature::DetachedSignature;
 
 /// Why a server should not get a key file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +76,12 @@ pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfi
             "Put each certificate into a file of its own.",
         ));
     }
+    if DetachedSignature::read(file).is_ok() {
+        return Err(Unfit::new(
+            "it is a signature, and no key",
+            "Name the key file of the key that made it. To see which:\n  plugsign inspect FILE",
+        ));
+    }
     let keys = read_keys(file).map_err(|error| match Config::read(file) {
         Ok(_) => Unfit::new(
             "this looks like a server's configuration, and is no key",
@@ -95,7 +102,7 @@ pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfi
     certificate.check_signer(policy).map_err(|weakness| {
         Unfit::new(
             format!("{}: {weakness}", certificate.fingerprint()),
-            "Use the certificate of a RSA key of 3072 bits or more that may sign:\n  plugsign keygen",
+            "Use the certificate of an RSA key of 3072 bits or more that may sign:\n  plugsign keygen",
         )
     })?;
     Ok(certificate)
@@ -111,7 +118,7 @@ fn certificate_of(key: crate::openpgp::Result<Key>) -> Result<Certificate, Unfit
             "Apply it to the key, and export the key's certificate:\n  plugsign import FILE\n  plugsign export KEY -o FILE",
         ),
         Ok(Key::Secret(_)) => Unfit::new(
-            "it has a secret key, which nobody but its owner must have",
+            "it has a secret key, which nobody but its owner may have",
             "Export the certificate instead:\n  plugsign export KEY -o FILE\nIf the file was handed out, treat this key as compromised.",
         ),
         Err(error) => {

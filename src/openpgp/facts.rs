@@ -46,7 +46,7 @@ pub struct KeyFacts {
     pub is_expired: bool,
     /// Whether an acceptable self-signature binds it.
     pub is_bound: bool,
-    /// The key grip of a RSA key, 40 hexadecimal digits.
+    /// The key grip of an RSA key, 40 hexadecimal digits.
     pub grip: Option<String>,
     /// What the primary key signed of it. User IDs have their own.
     pub signatures: Vec<OwnSignature>,

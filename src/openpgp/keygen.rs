@@ -25,7 +25,7 @@ use crate::text::{Safe, is_unsafe};
 pub enum KeyKind {
     /// One RSA key that certifies and signs: gpg's "RSA (sign only)".
     Sign,
-    /// The same with a RSA subkey for encryption: gpg's "RSA and RSA".
+    /// The same with an RSA subkey for encryption: gpg's "RSA and RSA".
     RsaRsa,
     /// One RSA key that only certifies. It signs nothing before it has a signing subkey.
     Certify,

@@ -31,7 +31,7 @@ impl KeySizeBits {
             4096 => Ok(KeySizeBits::Rsa4096),
             _ if bits < 3072 => Err(Weakness::TooShort(bits as usize)),
             _ => Err(Weakness::Unsupported(format!(
-                "a RSA key of {bits} bits (3072 and 4096 are made here)"
+                "an RSA key of {bits} bits (3072 and 4096 are made here)"
             ))),
         }
     }

@@ -54,7 +54,7 @@ impl UnlockedKey {
             KeySizeBits::Rsa3072 => KeySize::Rsa3072,
             KeySizeBits::Rsa4096 => KeySize::Rsa4096,
         };
-        let pair = first_of_some(size).map_err(Error::crypto("generating a RSA key"))?;
+        let pair = first_of_some(size).map_err(Error::crypto("generating an RSA key"))?;
         let der: Pkcs8V1Der<'static> =
             pair.as_der().map_err(Error::crypto("encoding the generated key"))?;
         let unexpected = |error: pkcs8::der::Error| {

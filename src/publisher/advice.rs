@@ -223,7 +223,7 @@ pub(super) fn of_disk(error: &disk::Error) -> Option<String> {
         Error::OwnerNeeded { .. } => {
             "run it as the server's user or as root:\n  sudo -u mattermost plugsign ...".into()
         }
-        Error::BadDocument { .. } => "nothing was changed. Correct the file first".into(),
+        Error::BadDocument { .. } => "correct the file first".into(),
         Error::SamlFile(_) => "use another name: --name NAME".into(),
         Error::NotListed { .. } => "see what it has:\n  plugsign marketplace check --database FILE".into(),
         Error::Duplicate { .. } => "replace it with --replace".into(),

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde_json::json;
+
 use super::Publisher;
 use super::failure::Failure;
+use super::show::CertificateView;
 use crate::disk;
 use crate::disk::home::Home;
 use crate::disk::server_config::{KeyBytes, ServerConfig};
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::key_file::read_certificates;
+use crate::openpgp::policy::Policy;
 use crate::text::quoted;
 
 /// The names of a place, and the certificates that each holds.
@@ -58,6 +62,17 @@ impl Holders {
             *other != name && held.iter().any(|held| is_copy(held, certificate))
         });
         others.map(|(other, _)| other.clone()).collect()
+    }
+
+    /// Returns whether a name holds copies of this certificate and nothing else, and none says
+    /// anything against it that it does not say itself: a revocation, an earlier end.
+    pub(super) fn is_update(&self, name: &str, certificate: &Certificate, policy: &Policy) -> bool {
+        let view = |certificate: &Certificate| json!(CertificateView::new(certificate, policy));
+        let own = view(certificate);
+        let is_older = |held: &Certificate| {
+            is_copy(held, certificate) && view(&certificate.narrowed_by(held)) == own
+        };
+        self.0.get(name).is_some_and(|held| held.iter().all(is_older))
     }
 
     /// Adds to a taken name what to do: it may be of an older copy of the key, or of a revoked key.

@@ -42,7 +42,7 @@ pub struct Wanted<'a> {
     pub name: Option<String>,
     /// The fingerprint that it must have.
     pub fingerprint: Option<String>,
-    /// Whether another certificate of the name is replaced.
+    /// Whether another certificate of the name is replaced. A newer copy of the same needs no force.
     pub force: bool,
 }
 
@@ -171,6 +171,8 @@ impl Publisher<'_> {
                         })?;
                     }
                     Place::Server(config, change) => {
+                        let is_update = holders.is_update(&name, &certificate, &self.policy());
+                        let existing = if is_update { Existing::Replace } else { existing };
                         let added = change.add(&name, &bytes, existing).map_err(|error| {
                             holders.advised(error, (&name, &certificate), (Some(*config), file))
                         })?;

@@ -144,7 +144,7 @@ pub(crate) fn rsa_and_rsa() -> Option<&'static GpgKey> {
     KEY.get_or_init(|| GpgKey::made(&parameters)).as_ref()
 }
 
-/// The same with a RSA subkey that signs.
+/// The same with an RSA subkey that signs.
 pub(crate) fn signing_subkey() -> Option<&'static GpgKey> {
     static KEY: Once = OnceLock::new();
     KEY.get_or_init(|| GpgKey::with_subkey(rsa_and_rsa()?, "rsa3072", "sign")).as_ref()

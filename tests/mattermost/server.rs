@@ -119,6 +119,43 @@ fn a_taken_name_is_replaced_only_by_force() {
 }
 
 #[test]
+fn a_newer_copy_of_a_key_takes_its_own_place_and_an_older_one_does_not() {
+    let sandbox = server();
+    sandbox.must(&format!("{ADD} && cp release-key.asc older.asc"));
+    let replace = |file: &str| format!("cp {file} release-key.asc && {ADD}");
+    sandbox.must("plugsign rotate Example && plugsign export Example -a -o newer.asc");
+    sandbox.must(&replace("newer.asc"));
+    assert_eq!(read(&sandbox, "server/release-key.asc"), read(&sandbox, "newer.asc"));
+    // An earlier end, and then a revocation, is not taken back.
+    for (change, file) in [
+        ("extend Example --expires 10d", "short.asc"),
+        ("revoke Example --reason retired", "ended.asc"),
+    ] {
+        sandbox.must(&format!("plugsign {change} && plugsign export Example -a -o {file}"));
+        sandbox.must(&replace(file));
+        assert_eq!(read(&sandbox, "server/release-key.asc"), read(&sandbox, file));
+        let said = sandbox.sh(&replace("newer.asc")).exits(3);
+        assert!(said.out().contains("exists already"), "{}", said.shown());
+        assert_eq!(read(&sandbox, "server/release-key.asc"), read(&sandbox, file));
+    }
+    sandbox.must("plugsign keygen --name Other && plugsign export Other -a -o other.asc");
+    sandbox.sh(&replace("other.asc")).exits(3);
+}
+
+#[test]
+fn a_signature_is_told_from_a_key_and_who_only_reads_is_told_of_no_change() {
+    let sandbox = server();
+    sandbox.must("plugsign sign -o some.sig release-key.asc");
+    let said = sandbox.sh("plugsign trust add some.sig").exits(4);
+    let words =
+        "refused  some.sig: it is a signature, and no key. Name the key file of the key that";
+    assert!(said.out().starts_with(words), "{}", said.shown());
+    sandbox.write("server/config.json", "{");
+    let said = sandbox.sh("plugsign trust check --config server/config.json").exits(3);
+    assert!(said.err().contains("hint: correct the file first"), "{}", said.shown());
+}
+
+#[test]
 fn names_that_serve_something_else_are_refused() {
     let sandbox = server();
     for name in ["saml-idp.crt", "saml-public.crt", "saml-private.key"] {

@@ -169,7 +169,7 @@ fn key_entry(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(value)
 }
 
-/// Returns the keygrip of a RSA key: SHA-1 over n as libgcrypt writes it, with a zero in front if
+/// Returns the keygrip of an RSA key: SHA-1 over n as libgcrypt writes it, with a zero in front if
 /// its first bit is set (libgcrypt, cipher/rsa.c, compute_keygrip).
 pub(in crate::openpgp) fn grip(n: &[u8]) -> Result<String> {
     let sign: &[u8] = if n.first().is_some_and(|byte| byte & 0x80 != 0) { &[0] } else { &[] };

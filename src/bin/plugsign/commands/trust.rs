@@ -49,7 +49,8 @@ enum TrustAction {
         /// Refuse the certificate unless it has this fingerprint
         #[arg(long, value_name = "FINGERPRINT")]
         fingerprint: Option<String>,
-        /// Replace another certificate of the same name
+        /// Replace another certificate of the same name. A newer copy of the same one needs no
+        /// --force
         #[arg(long)]
         force: bool,
     },
@@ -128,13 +129,13 @@ impl Words for Trust {
                 }
                 TrustResult::Done { .. } => writeln!(out, "{word}  {name}")?,
                 TrustResult::Failed { error: error @ Failure::Unfit(unfit) } => {
-                    let lead = format!("{word}  {name}: {error}: ");
+                    let lead = format!("{word}  {name}: {error}");
                     match out.is_screen() {
                         true => {
-                            out.entry("", lead.trim_end());
+                            out.entry("", &format!("{lead}:"));
                             out.steps("  ", &unfit.advice);
                         }
-                        false => writeln!(out, "{lead}{}", on_one_line(&unfit.advice))?,
+                        false => writeln!(out, "{lead}. {}", on_one_line(&unfit.advice))?,
                     }
                 }
                 TrustResult::Failed { error } => {

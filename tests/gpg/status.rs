@@ -308,3 +308,19 @@ fn a_revocation_certificate_is_imported_as_gpg_does() {
         twins.same(&format!("gpg --batch --status-fd 1 --yes -u {} -b data", twins.fingerprint));
     assert_eq!(ours.fields("FAILURE"), ["FAILURE", "sign", "54"]);
 }
+
+#[test]
+fn a_detached_signature_without_a_command_is_verified_as_gpg_does() {
+    let Some(twins) = Twins::new() else { return };
+    for (armor, name) in [("", "data.sig"), ("-a ", "data.asc")] {
+        twins.theirs.must(&format!("gpg --batch --list-options no-show-photos {armor}-b data"));
+        twins.share(name);
+        twins.same(&format!("gpg --status-fd 1 {name}"));
+    }
+    twins.write("data", "other data");
+    twins.same("gpg --status-fd 1 data.sig");
+    // A note about it would stand before each signature of debsign's.
+    let quiet = "gpg --batch --yes --list-options no-show-photos -b data";
+    assert_eq!(twins.ours.must(quiet).err(), "");
+    twins.ours.must(&quiet.replace("--yes", "--yes -v")).says("--list-options has no effect");
+}

@@ -128,7 +128,8 @@ pub fn give_out(session: &Session) -> Result<u8, Failure> {
     inline(session, &mut Signers::open(session, false), &bytes, Some(output))
 }
 
-/// No command: as with gpg, a signed text is verified and written to the file without `.asc`.
+/// No command: as with gpg, a signed text is verified and written to the file without `.asc`, and a
+/// detached signature is verified.
 pub fn guess(session: &Session) -> Result<u8, Failure> {
     let options = &session.options;
     let word = match &options.words[..] {
@@ -136,13 +137,23 @@ pub fn guess(session: &Session) -> Result<u8, Failure> {
         [word] => Some(&word[..]),
         _ => None,
     };
-    let bytes = word.and_then(|word| read(session, word).ok()).filter(|bytes| is_cleartext(bytes));
+    const GUESSING: &str = "WARNING: no command supplied.  Trying to guess what you mean ...";
+    let bytes = word.and_then(|word| read(session, word).ok());
+    let is_detached =
+        |bytes: &[u8]| DetachedSignature::read_each_in_text(bytes, Texts::Refused).is_ok();
+    if word.and_then(without_extension).is_some()
+        && bytes.as_ref().is_some_and(|bytes| !is_cleartext(bytes) && is_detached(bytes))
+    {
+        session.log.remark(GUESSING);
+        return run(session, false);
+    }
+    let bytes = bytes.filter(|bytes| is_cleartext(bytes));
     let (Some(word), Some(bytes)) = (word, bytes) else {
         return usage(
             "name a command, because plugsign does not guess one: --detach-sign, --verify, --import, --export or --list-keys",
         );
     };
-    session.log.remark("WARNING: no command supplied.  Trying to guess what you mean ...");
+    session.log.remark(GUESSING);
     let output = match (&options.output, word == "-", without_extension(word)) {
         (None, false, None) => return usage("name the file for the text with --output FILE"),
         (output, _, name) => Output::new(output.as_deref(), name.map(PathBuf::from)),

@@ -115,6 +115,12 @@ impl GnupgHome {
     }
 }
 
+/// Returns whether a folder is a GnuPG home with private keys. None is read.
+pub fn has_private_keys(folder: &Path) -> bool {
+    let names = entries(&folder.join(PRIVATE_KEYS)).unwrap_or_default();
+    names.iter().any(|path| keygrip(path).is_some())
+}
+
 /// Returns the keygrip that a private key's file is named by: 40 hexadecimal digits.
 fn keygrip(path: &Path) -> Option<&str> {
     let grip = path.file_name()?.to_str()?.strip_suffix(".key")?;

@@ -56,6 +56,9 @@ pub struct Imported {
     /// Whether there is a new certificate whose signatures do not count.
     #[serde(skip)]
     pub is_untrusted: bool,
+    /// The home that they went into, if it may not be clear which: they came from a GnuPG home.
+    #[serde(skip)]
+    pub home: Option<PathBuf>,
 }
 
 /// What became of one key.

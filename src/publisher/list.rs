@@ -25,6 +25,13 @@ pub struct Listing {
     pub unreadable: Vec<Unread>,
 }
 
+impl Listing {
+    /// Returns whether there is nothing, readable or not.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.unreadable.is_empty()
+    }
+}
+
 /// A key of the home.
 #[derive(Serialize)]
 pub struct ListedKey {

@@ -117,7 +117,7 @@ impl Publisher<'_> {
 fn imported(certificate: &Certificate, fate: Fate) -> Imported {
     let keys = vec![ImportedKey::of(certificate, CERTIFICATE, Ok(fate))];
     // The person has just made it, and imports nobody.
-    Imported { keys, is_untrusted: false }
+    Imported { keys, ..Imported::default() }
 }
 
 /// Returns what names a key of the token.

@@ -17,6 +17,7 @@ impl Importer<'_> {
     /// keeps no other from it. Fails if the folder is no GnuPG home, or cannot be read.
     pub fn gnupg_home(&mut self, folder: &Path) -> Result<()> {
         let gnupg = GnupgHome::read(folder)?;
+        self.imported.home = Some(self.publisher.home()?.root().to_owned());
         let mut owned = vec![false; gnupg.private_keys.len()];
         for certificate in &gnupg.certificates {
             let found = GnupgKey::of(certificate, gnupg.private_keys.iter().map(|(_, file)| file));

@@ -112,6 +112,13 @@ fn follow(sandbox: &Sandbox, said: &str) {
 fn a_renewed_key_file_takes_the_place_of_the_former_one() {
     let sandbox = server();
     let add = ["trust", "add", "--config", "my server/config.json", "key.asc"];
+    // The newer copy goes there by itself, and an older one with a longer end does not.
+    sandbox.run("export alice -a -o long.asc").exits(0);
+    sandbox.run("extend alice --expires 1y").exits(0);
+    sandbox.run("export alice -a -o key.asc --force").exits(0);
+    sandbox.call(add).run().exits(0);
+    assert_eq!(sandbox.read("my server/key.asc"), sandbox.read("key.asc"));
+    std::fs::rename(sandbox.path("long.asc"), sandbox.path("key.asc")).unwrap();
     let said = sandbox.call(add).run().exits(3);
     assert!(said.err().contains("another copy of this key"), "{said:?}");
     follow(&sandbox, &said.err());

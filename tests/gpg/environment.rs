@@ -138,3 +138,35 @@ fn the_key_of_the_environment_is_listed_where_there_is_no_home() {
     assert!(listed("secret").contains(&key) && listed("public").contains(&key));
     assert_eq!(desk.read("key.asc").first(), Some(&b'-'));
 }
+
+#[test]
+fn who_has_keys_in_gpg_alone_is_told_how_to_take_them_over() {
+    let mut desk = Sandbox::in_place_of_gpg();
+    desk.write("data", "data");
+    let said = desk.sh("gpg --batch -b data").exits(2);
+    assert!(!said.err().contains("--from-gnupg"), "{}", said.shown());
+    // Nobody reads the key before it is taken over.
+    let grip = "0123456789ABCDEF0123456789ABCDEF01234567";
+    desk.must(&format!("mkdir -p \"$GNUPGHOME/private-keys-v1.d\"; touch \"$GNUPGHOME/private-keys-v1.d/{grip}.key\""));
+    let taking = format!("import --from-gnupg {}", desk.at("g").display());
+    for (line, code) in [
+        ("gpg --batch -b data", 2),
+        ("plugsign gpg --batch -b data", 2),
+        ("plugsign sign data", 3),
+        ("plugsign list", 0),
+    ] {
+        desk.sh(line).exits(code).says(&taking);
+    }
+    let inside = desk.at("g/plugsign").display().to_string();
+    desk.sh("gpg --batch -b data").says(&format!("plugsign --home {inside} {taking}"));
+    desk.sh("gpg --batch -u x -b data").says("are: gpg --list-secret-keys");
+    let hint = format!("are: plugsign --home {inside} gpg --list-secret-keys");
+    desk.sh("plugsign gpg --batch -u x -b data").says(&hint);
+    // The home's name is a word of the commands, too.
+    let odd = desk.at("g h");
+    desk.set("GNUPGHOME", &odd);
+    desk.must("mkdir -m 700 \"$GNUPGHOME\"");
+    let hint =
+        format!("plugsign --home '{}' gpg --list-secret-keys", odd.join("plugsign").display());
+    desk.sh("plugsign gpg --batch -u x -b data").says(&hint);
+}

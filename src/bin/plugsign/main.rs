@@ -58,7 +58,7 @@ fn run() -> ExitCode {
     let report = edge::signals::install()
         .map_err(|error| Failure::Stream("handle signals", error))
         .and_then(|()| World::read(&cli.global, terminal.clone()))
-        .and_then(|world| cli.command.run(&world));
+        .and_then(|world| cli.command.run(&world).map_err(|failure| world.advised(failure)));
     match report {
         Ok(report) => terminal.show(&command, report.as_ref()),
         Err(failure) => terminal.fail(&command, &failure),

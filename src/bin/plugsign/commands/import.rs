@@ -9,6 +9,7 @@ use plugsign::openpgp::validity::parse_time;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::import::{Fate, Imported, ImportedKey, Importer, Taking};
 use plugsign::publisher::make_in_token::Adopted;
+use plugsign::text::Safe;
 
 use crate::edge::asking::{Asking, PassphraseSource};
 use crate::edge::identity::Identity;
@@ -103,6 +104,10 @@ impl Words for Imported {
                 talk,
                 "A secret key that the home already had stays as it is, with its passphrase. To take the new one: --replace"
             )?;
+        }
+        let came = |key: &ImportedKey| matches!(key.outcome, Fate::New | Fate::Updated);
+        if let Some(home) = self.home.as_ref().filter(|_| self.keys.iter().any(came)) {
+            writeln!(talk, "What is new is in plugsign's home: {}", Safe::path(home))?;
         }
         if self.is_untrusted {
             writeln!(

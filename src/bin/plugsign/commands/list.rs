@@ -7,6 +7,7 @@ use plugsign::publisher::failure::Failure;
 use plugsign::publisher::list::{ListedKey, Listing};
 use plugsign::publisher::list_tokens::TokenListing;
 use plugsign::publisher::show::KeyView;
+use plugsign::publisher::watch::Watch;
 use plugsign::text::Safe;
 
 use crate::edge::asking::{Asking, PassphraseSource};
@@ -42,7 +43,12 @@ pub fn run(arguments: Arguments, world: &World) -> Result<Box<dyn Report>, Failu
     let publisher = world.publisher_with(&asking, &tokens);
     Ok(match &arguments.token {
         Some(uri) => Box::new(publisher.list_tokens(uri)?),
-        None => Box::new(publisher.list(&arguments.keys, arguments.secret)?),
+        None => {
+            let listing = publisher.list(&arguments.keys, arguments.secret)?;
+            let gnupg = world.keys_of_gnupg().filter(|_| listing.is_empty());
+            gnupg.iter().for_each(|words| world.warn(&format!("gpg has private keys; {words}")));
+            Box::new(listing)
+        }
     })
 }
 
@@ -98,7 +104,7 @@ impl Words for Listing {
     }
 
     fn remarks(&self, talk: &mut Page) -> io::Result<()> {
-        if self.keys.is_empty() && self.unreadable.is_empty() {
+        if self.is_empty() {
             writeln!(talk, "There are no keys yet. Make one:")?;
             talk.command(2, "plugsign keygen");
             writeln!(talk, "Or import one:")?;

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
+use plugsign::disk::gnupg::has_private_keys;
 use plugsign::disk::home::Home;
 use plugsign::disk::token_server::TokenServer;
 use plugsign::openpgp;
@@ -16,6 +17,7 @@ use plugsign::publisher::ask::Ask;
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::tokens::Tokens;
 use plugsign::publisher::watch::Watch;
+use plugsign::text::quoted;
 
 use super::progress;
 use super::system::DATA;
@@ -86,6 +88,24 @@ impl World {
     /// Returns GnuPG's home: `GNUPGHOME`, else `~/.gnupg`.
     pub fn gnupg_home(&self) -> Option<PathBuf> {
         gnupg_home_or_default()
+    }
+
+    /// Returns how to take over the private keys that GnuPG has, if it has any.
+    pub fn keys_of_gnupg(&self) -> Option<String> {
+        let folder = self.gnupg_home().filter(|folder| has_private_keys(folder))?;
+        Some(format!("to take gpg's keys over:\n  {}", taking_over(&folder)))
+    }
+
+    /// Adds to a failure for want of any key that GnuPG has some.
+    pub fn advised(&self, failure: Failure) -> Failure {
+        let is_want =
+            matches!(&failure, Failure::OpenPgp(openpgp::Error::UnknownKey(key)) if key.is_empty());
+        match (self.keys_of_gnupg().filter(|_| is_want), failure.hint()) {
+            (Some(gnupg), Some(hint)) => {
+                Failure::Advised(Box::new(failure), format!("{hint}\nOr, {gnupg}"))
+            }
+            _ => failure,
+        }
     }
 
     /// Returns a variable of the environment, if it is set and not empty.
@@ -166,6 +186,11 @@ pub fn gnupg_home() -> Option<PathBuf> {
 pub fn gnupg_home_or_default() -> Option<PathBuf> {
     let default = || variable("HOME").map(|home| PathBuf::from(home).join(".gnupg"));
     gnupg_home().or_else(default)
+}
+
+/// Returns the command that takes over the keys of a GnuPG home.
+pub fn taking_over(gnupg: &Path) -> String {
+    format!("plugsign import --from-gnupg {}", quoted(gnupg))
 }
 
 /// Returns the folder that a program was called from: the one in its path, else the first on the

@@ -34,10 +34,11 @@ mod telling;
 mod verify;
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use plugsign::disk::gnupg::has_private_keys;
 use plugsign::publisher::export::Part;
 use plugsign::publisher::failure::{EXIT_USAGE, Failure};
 use plugsign::text::Safe;
@@ -108,8 +109,17 @@ pub fn run(
         .and_then(|()| argv::parse(table, arguments))
         .and_then(Options::read)
         .and_then(|options| open(options, name, global));
+    let own = |program: &OsString| Path::new(program).file_name().and_then(Personality::of);
     let session = match session {
-        Ok(session) => session,
+        Ok(mut session) => {
+            if name == "gpg" && whole.first().and_then(own).is_none() {
+                session.log.called("plugsign gpg");
+            }
+            if let Some(gnupg) = session.gnupg_home().filter(|folder| has_private_keys(folder)) {
+                session.log.beside_gnupg(gnupg);
+            }
+            session
+        }
         Err(why) => {
             Log::new(Sink::Errors, name, false).say(&why);
             return ExitCode::from(EXIT_USAGE);
@@ -162,6 +172,10 @@ fn sink(
 fn warn(session: &Session) {
     let Session { options, log, world, .. } = session;
     for option in &options.passed_over {
+        // debsign gives it for each signature, and it is about listings.
+        if *option == "list-options" && !options.verbose {
+            continue;
+        }
         log.remark(&format!("Note: --{option} has no effect here"));
     }
     for word in &options.late {

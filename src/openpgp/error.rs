@@ -202,6 +202,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns whether it is about one key alone, so that it hides no other. Any other part of a key
+    /// file that cannot be read may say anything of any key.
+    pub fn is_of_one_key(&self) -> bool {
+        matches!(self, Error::KeyUnread { .. } | Error::Refused { .. })
+    }
+
     pub(super) fn no_key(why: impl Into<String>) -> Error {
         Error::NoKey(why.into())
     }

@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 use super::armor::armored;
 use super::bounds::Budget;
 use super::certificate::Certificate;
-pub use super::key_parts::{Key, narrowed_by_others};
-use super::key_parts::{keys_of, read_packets, revoke_those_of};
+pub use super::key_parts::{Key, narrowed_by_others, revoked_by_file};
+use super::key_parts::{keys_of, read_packets};
 pub use super::key_text::Block;
 use super::key_text::{
     BEGIN, DASHES, END, Mistaken, decode_base64, find, mistaken_for_key, tidied,
@@ -63,21 +63,9 @@ pub fn read_keys_within(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Key>
 /// is no certificate at all.
 /// Fails as [`read_keys_within`].
 pub fn read_certificates(bytes: &[u8], budget: &Budget) -> Result<Vec<Result<Certificate>>> {
-    let mut certificates = Vec::new();
-    let mut revocations = Vec::new();
-    for key in read_keys_within(bytes, budget)? {
-        match key {
-            Ok(Key::Revocation(revocation)) => revocations.push(revocation),
-            Ok(key) => certificates.extend(key.into_certificate().map(Ok)),
-            Err(error) => certificates.push(Err(error)),
-        }
-    }
-    for revocation in &revocations {
-        if let Err(error) = revoke_those_of(&mut certificates, revocation, budget) {
-            certificates.push(Err(error));
-            break;
-        }
-    }
+    let keys = revoked_by_file(read_keys_within(bytes, budget)?, budget);
+    let certificate = |key: Result<Key>| key.map(Key::into_certificate).transpose();
+    let mut certificates: Vec<_> = keys.into_iter().filter_map(certificate).collect();
     if certificates.is_empty() {
         let why = "it is a revocation certificate, without its certificate";
         certificates.push(Err(Error::no_key(why)));

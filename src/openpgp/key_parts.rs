@@ -178,6 +178,33 @@ fn why_no_key(error: &openpgp::anyhow::Error) -> Error {
     Error::no_key(words::of(error.as_ref()))
 }
 
+/// Returns the keys of a file as the revocation certificates in it revoke them or a part of them.
+/// Those are left out.
+pub fn revoked_by_file(keys: Vec<Result<Key>>, budget: &Budget) -> Vec<Result<Key>> {
+    let (mut others, mut revocations) = (Vec::with_capacity(keys.len()), Vec::new());
+    for key in keys {
+        match key {
+            Ok(Key::Revocation(revocation)) => revocations.push(revocation),
+            key => others.push(key),
+        }
+    }
+    if revocations.is_empty() {
+        return others;
+    }
+    let certificate = |key: &Result<Key>| match key.as_ref().ok().and_then(Key::certificate) {
+        Some(certificate) => Ok(certificate.clone()),
+        None => Err(Error::no_key("")),
+    };
+    let mut revoked: Vec<Result<Certificate>> = others.iter().map(certificate).collect();
+    let applied = revoke_those_of(&mut revoked, &revocations, budget);
+    let keys = others.into_iter().zip(revoked).map(|pair| match pair {
+        (Ok(Key::Certificate(_)), Ok(revoked)) => Ok(Key::Certificate(revoked)),
+        (Ok(Key::Secret(secret)), Ok(revoked)) => Ok(Key::Secret(secret.narrowed_by(&revoked))),
+        (key, _) => key,
+    });
+    keys.chain(applied.err().map(Err)).collect()
+}
+
 /// Returns a secret key as other copies of it and revocation certificates narrow it.
 /// Fails with [`Error::Crypto`] if copies cannot be joined, and as `revoke_those_of`.
 pub fn narrowed_by_others(
@@ -190,43 +217,61 @@ pub fn narrowed_by_others(
     others.retain(|it| it.fingerprint() == key);
     let mut copies = vec![Ok(secret.certificate().clone())];
     copies.extend(gather(others, |certificate| certificate)?.into_iter().map(Ok));
-    for revocation in revocations {
-        revoke_those_of(&mut copies, revocation, budget)?;
-    }
+    revoke_those_of(&mut copies, revocations, budget)?;
     Ok(copies.iter().flatten().fold(secret, |secret, copy| secret.narrowed_by(copy)))
 }
 
-/// Revokes the certificates that a revocation is about: those whose key made it, else those that
+/// Revokes the certificates that revocations are about: those whose key made one, else those that
 /// let its maker revoke them.
 /// Fails with [`Error::NotRead`] if finding them costs more than the budget has.
 pub(super) fn revoke_those_of(
     certificates: &mut [Result<Certificate>],
-    revocation: &Revocation,
+    revocations: &[Revocation],
     budget: &Budget,
 ) -> Result<()> {
-    let mut is_used = false;
-    // The issuer is only a hint. But trying all keys for each revocation would take long.
-    for is_named in [true, false] {
-        for certificate in certificates.iter_mut().flatten() {
-            if revocation.names(certificate) != is_named {
-                continue;
-            }
-            if !budget.pay(ATTEMPT) {
-                return Err(Error::NotRead("a revocation certificate".into()));
-            }
-            if let Ok(revoked) = revoke_by(certificate, revocation) {
-                *certificate = revoked;
-                is_used = true;
-            }
-        }
-        if is_used {
-            return Ok(());
-        }
+    let mut places: HashMap<[u8; 8], Vec<usize>> = HashMap::new();
+    for (place, certificate) in certificates.iter().enumerate() {
+        let key = certificate.as_ref().ok().and_then(|it| it.fingerprint().key_id_octets());
+        key.into_iter().for_each(|key| places.entry(key).or_default().push(place));
     }
-    for certificate in certificates.iter_mut().flatten() {
-        if let Some(revoked) = revoke_by_revoker(certificate, revocation) {
-            *certificate = revoked;
+    for revocation in revocations {
+        let issuers = revocation.issuers();
+        let named: Vec<usize> =
+            issuers.iter().filter_map(|it| places.get(it)).flatten().copied().collect();
+        // The issuer is only a hint.
+        let all = 0..certificates.len();
+        let is_done = revoke_at(certificates, &named, revocation, budget)?
+            || revoke_at(certificates, &Vec::from_iter(all), revocation, budget)?;
+        if is_done {
+            continue;
+        }
+        for certificate in certificates.iter_mut().flatten() {
+            if let Some(revoked) = revoke_by_revoker(certificate, revocation) {
+                *certificate = revoked;
+            }
         }
     }
     Ok(())
+}
+
+/// Revokes those certificates in some places whose key made a revocation. Returns whether there are
+/// any.
+fn revoke_at(
+    certificates: &mut [Result<Certificate>],
+    places: &[usize],
+    revocation: &Revocation,
+    budget: &Budget,
+) -> Result<bool> {
+    let mut is_used = false;
+    for place in places {
+        let Some(Ok(certificate)) = certificates.get_mut(*place) else { continue };
+        if !budget.pay(ATTEMPT) {
+            return Err(Error::NotRead("a revocation certificate".into()));
+        }
+        if let Ok(revoked) = revoke_by(certificate, revocation) {
+            *certificate = revoked;
+            is_used = true;
+        }
+    }
+    Ok(is_used)
 }

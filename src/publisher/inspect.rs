@@ -16,7 +16,7 @@ use crate::disk::bundle::BundleFile;
 use crate::disk::checksums::{Checksums, is_list};
 use crate::disk::file::{Links, read_small};
 use crate::openpgp::cleartext::{Cleartext, is_cleartext};
-use crate::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
+use crate::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within, revoked_by_file};
 use crate::openpgp::signature::{DetachedSignature, Texts};
 use crate::openpgp::verdict::Bad;
 
@@ -149,7 +149,7 @@ impl Publisher<'_> {
             return Ok((bundle(path), armored));
         };
         let (mut certificates, mut refused) = (Vec::new(), Vec::new());
-        for key in keys {
+        for key in revoked_by_file(keys, self.budget) {
             match key {
                 Ok(key) => {
                     let has_secret = matches!(key, Key::Secret(_));

@@ -47,7 +47,7 @@ impl KeyFiles {
                     }
                     last = Some(Error::KeyUnread { key, why: words });
                 }
-                Err(error @ Error::Refused { .. }) => last = Some(error),
+                Err(error) if error.is_of_one_key() => last = Some(error),
                 Err(error) => return Err(named(error).into()),
             }
         }

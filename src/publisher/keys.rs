@@ -143,7 +143,11 @@ impl Publisher<'_> {
 impl KeyText {
     /// Returns whether to look for a KEY here: in a file always, elsewhere if it is there.
     fn has(&self, query: &KeyQuery, budget: &Budget) -> bool {
-        let is_it = |key: openpgp::Result<Key>| matches!(key, Ok(Key::Secret(secret)) if query.matches(secret.certificate()));
+        let is_it = |key: openpgp::Result<Key>| match key {
+            Ok(Key::Secret(secret)) => query.matches(secret.certificate()),
+            Err(openpgp::Error::KeyUnread { key, .. }) => query.names(&key),
+            _ => false,
+        };
         self.origin == Origin::File
             || read_keys_within(&self.bytes, budget).is_ok_and(|keys| keys.into_iter().any(is_it))
     }
@@ -190,7 +194,8 @@ pub(super) fn one_secret(
             Ok(Key::Secret(secret)) => found.push(secret),
             Ok(Key::Certificate(certificate)) => certificates.push(certificate),
             Ok(Key::Revocation(revocation)) => revocations.push(revocation),
-            Err(error) => last = error,
+            Err(error) if error.is_of_one_key() => last = error,
+            Err(error) => return Err(error),
         }
     }
     found.retain(|secret| query.is_none_or(|query| query.matches(secret.certificate())));

@@ -201,3 +201,62 @@ fn a_revocation_of_a_user_id_alone_in_a_block_counts() {
     let listed = sandbox.run(&format!("list {}", cert.fingerprint())).exits(0).out();
     assert!(listed.contains("Old <old@example.org>  (revoked)"), "{listed}");
 }
+
+/// expect: an error, by every door; why: what is damaged may be the revoked copy, or a revocation.
+#[test]
+fn a_damaged_part_of_a_key_file_may_say_anything() {
+    let ended =
+        public(&revoked(alice().clone(), &mut alices_key(), ReasonForRevocation::KeyCompromised));
+    let cut = public_block(&ended[..ended.len() - 9]);
+    let alone = public_block(&of_alice(0x20, &about_alice()));
+    let sandbox = Sandbox::new();
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.write("a.tar.gz.sig", signature(&Recipe::of(Material::a())));
+    sandbox.write("b.tar.gz", DATA);
+    sandbox.write("certificate", [&public_block(&public(alice()))[..], &cut].concat());
+    sandbox.write("key", [&armor(Kind::SecretKey, &secret(alice()))[..], &cut].concat());
+    sandbox.write("alice", public(alice()));
+    sandbox.write("alone", alone);
+    bounded(&sandbox, "verify --key certificate a.tar.gz", "cut short").exits(3);
+    let done = sandbox.run("gpgv --keyring ./certificate a.tar.gz.sig a.tar.gz");
+    assert!(!done.is_ok(), "{done:?}");
+    bounded(&sandbox, "sign --key-file key b.tar.gz", "cut short").exits(3);
+    // A revocation in a file of its own has no certificate that it could end.
+    bounded(&sandbox, "verify --key alice --key alone a.tar.gz", "alone").exits(3);
+    sandbox.run("gpgv --keyring ./alice --keyring ./alone a.tar.gz.sig a.tar.gz").exits(2);
+}
+
+/// expect: shown as revoked; why: who looks into a file learns what will be made of it.
+#[test]
+fn a_look_into_a_key_file_shows_what_it_revokes() {
+    let alone = public_block(&of_alice(0x20, &about_alice()));
+    let sandbox = Sandbox::new();
+    sandbox.write("both", [&public_block(&public(alice()))[..], &alone].concat());
+    sandbox.run("inspect both").exits(0).prints("revoked (compromised)");
+    let shown = sandbox.run("gpg --with-colons --show-keys both").exits(0);
+    assert!(shown.out().starts_with("pub:r:"), "{shown:?}");
+}
+
+/// expect: an answer within the bounds; why: each revocation could be tried on each certificate.
+#[test]
+fn many_keys_and_many_revocations_in_one_file_cost_little() {
+    let strangers = public_block(&revocation(0x20, &mut bobs_key(), &about_alice()));
+    let own = public_block(&of_alice(0x20, &about_alice()));
+    let keys: Vec<u8> = (0..2000u32)
+        .flat_map(|i| {
+            let mut modulus = Material::a().modulus();
+            modulus[100..104].copy_from_slice(&i.to_be_bytes());
+            bare_key(4, 1, &[&modulus, &[1, 0, 1]], None)
+        })
+        .collect();
+    let certificates = public_block(&[&keys[..], &public(alice())].concat());
+    let sandbox = Sandbox::new();
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.write("a.tar.gz.sig", signature(&Recipe::of(Material::a())));
+    for (name, block) in [("strangers", strangers), ("own", own)] {
+        sandbox.write("many", [&certificates[..], &block.repeat(600)].concat());
+        let done = bounded(&sandbox, "verify --key many a.tar.gz", name);
+        assert!(!done.is_ok(), "{name}: {done:?}");
+        bounded(&sandbox, "inspect many", name);
+    }
+}

@@ -46,7 +46,7 @@ const REASON: u8 = 29;
 impl Revocation {
     /// Returns the key that claims to have made it.
     pub fn issuer(&self) -> Option<KeyId> {
-        let issuer = RawSignature::read(&self.body)?.issuers().into_iter().next()?;
+        let issuer = self.issuers().into_iter().next()?;
         Some(KeyId(openpgp::KeyID::from_bytes(&issuer)))
     }
 
@@ -77,11 +77,9 @@ impl Revocation {
         }
     }
 
-    /// Returns whether it claims to be made by the certificate's primary key.
-    pub(in crate::openpgp) fn names(&self, certificate: &Certificate) -> bool {
-        let key = certificate.fingerprint().key_id_octets();
-        let issuers = RawSignature::read(&self.body).map(|raw| raw.issuers()).unwrap_or_default();
-        key.is_some_and(|key| issuers.contains(&key))
+    /// Returns the key IDs of those that claim to have made it.
+    pub(in crate::openpgp) fn issuers(&self) -> Vec<[u8; 8]> {
+        RawSignature::read(&self.body).map(|raw| raw.issuers()).unwrap_or_default()
     }
 }
 

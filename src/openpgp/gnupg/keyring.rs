@@ -128,11 +128,11 @@ pub fn read_key_blocks(
             Err(error) => certificates.push(Err(error)),
         }
     }
-    for revocation in &revocations {
-        if let Err(error) = revoke_those_of(&mut certificates, revocation, budget) {
-            certificates.push(Err(error));
-            break;
-        }
+    if blocks.iter().all(|block| split_signatures(block).1.is_empty()) {
+        certificates.push(Err(damaged("it has a revocation, and no certificate")));
+    }
+    if let Err(error) = revoke_those_of(&mut certificates, &revocations, budget) {
+        certificates.push(Err(error));
     }
     certificates
 }

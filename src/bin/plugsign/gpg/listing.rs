@@ -4,7 +4,7 @@ use plugsign::disk::shelf::HomeKey;
 use plugsign::openpgp;
 use plugsign::openpgp::facts::{KeyFacts, UserIdFacts, certificate_facts};
 use plugsign::openpgp::ids::Fingerprint;
-use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within};
+use plugsign::openpgp::key_file::{Key, MAX_KEYRING, read_keys_within, revoked_by_file};
 use plugsign::openpgp::own_signature::OwnSignature;
 use plugsign::openpgp::query::KeyQuery;
 use plugsign::openpgp::secret_key::SecretKey;
@@ -69,7 +69,8 @@ pub fn show_files(session: &Session) -> Result<u8, Failure> {
     let mut failed = false;
     for input in session.inputs(&session.options.words) {
         let bytes = input.read("a key file", MAX_KEYRING)?;
-        for key in read_keys_within(&bytes, &session.world.budget)? {
+        let budget = &session.world.budget;
+        for key in revoked_by_file(read_keys_within(&bytes, budget)?, budget) {
             match key {
                 Ok(key) => listed.extend(of_file(session, &key)?),
                 Err(error) => {

@@ -5,12 +5,11 @@
 //! form: each line is `DIGEST NAME` with two spaces, and a line with an escaped name begins with a
 //! backslash. BSD's form (`SHA256 (NAME) = DIGEST`) is read, too.
 
-use std::borrow::Cow;
-use std::ffi::{OsStr, OsString};
-use std::fmt::Write;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+use super::checksum_line::{read_line, unhex, write_line};
 use crate::disk::error::{Error, Result};
 use crate::openpgp::hash::{ContentHash, HashAlgorithm, Hashed};
 use crate::text::Safe;
@@ -186,15 +185,7 @@ impl Checksums {
         let line = 2 * self.kind.length() + "  \n".len();
         let mut text = Vec::with_capacity(self.names.len() + line * entries.len());
         for entry in entries {
-            let name = name(entry);
-            let escaped = escape(name);
-            if *escaped != *name {
-                text.push(b'\\');
-            }
-            text.extend(hex(self.digest(entry)).as_bytes());
-            text.extend(b"  ");
-            text.extend(&*escaped);
-            text.push(b'\n');
+            write_line(&mut text, name(entry), self.digest(entry));
         }
         if text.len() as u64 > MAX_CHECKSUMS {
             let (name, what) = (self.kind.list_name().into(), "a list of checksums");
@@ -209,6 +200,7 @@ impl Checksums {
     /// out of the folder: half a list is none.
     pub fn read(text: &[u8], list: &Path) -> Result<Checksums> {
         let mut checksums: Option<Checksums> = None;
+        let alone = list.file_stem().filter(|_| is_of_one_file(list)).map(OsStr::as_bytes);
         let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
         for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -220,7 +212,7 @@ impl Checksums {
                 Error::Malformed(format!("line {} of {list} {why}", number + 1))
             };
             let (name, digits) =
-                read_line(line, list).ok_or_else(|| malformed("is no checksum"))?;
+                read_line(line, alone).ok_or_else(|| malformed("is no checksum"))?;
             let (kind, digest) = DigestKind::of_digits(digits.len())
                 .and_then(|kind| Some((kind, unhex(digits)?)))
                 .ok_or_else(|| malformed("has no SHA-256 or SHA-512 digest"))?;
@@ -244,79 +236,6 @@ impl Checksums {
             ))),
         }
     }
-}
-
-/// Returns the name and the digits of a line.
-fn read_line<'a>(line: &'a [u8], list: &Path) -> Option<(PathBuf, &'a [u8])> {
-    let escaped = line.strip_prefix(b"\\");
-    let line = escaped.unwrap_or(line);
-    let bsd = [&b"SHA256 ("[..], b"SHA512 ("].iter().find_map(|tag| line.strip_prefix(*tag));
-    let (name, digits) = match bsd {
-        Some(rest) => {
-            let end = rest.windows(4).rposition(|part| part == b") = ")?;
-            (&rest[..end], &rest[end + 4..])
-        }
-        None => match line.iter().position(|byte| *byte == b' ') {
-            Some(end) => {
-                let (digits, name) = line.split_at(end);
-                (name.strip_prefix(b"  ").or_else(|| name.strip_prefix(b" *"))?, digits)
-            }
-            // A digest alone.
-            None if is_of_one_file(list) => (list.file_stem()?.as_bytes(), line),
-            None => return None,
-        },
-    };
-    let name = if escaped.is_some() { unescape(name)? } else { name.to_vec() };
-    let name = PathBuf::from(OsString::from_vec(name));
-    // `sha256sum` in the folder itself may write `./NAME`.
-    let name = name.strip_prefix("./").map(Path::to_path_buf).unwrap_or(name);
-    Some((name, digits))
-}
-
-fn escape(name: &[u8]) -> Cow<'_, [u8]> {
-    if !name.iter().any(|byte| matches!(byte, b'\\' | b'\n' | b'\r')) {
-        return Cow::Borrowed(name);
-    }
-    let escape = |byte: &u8| match byte {
-        b'\\' => b"\\\\".to_vec(),
-        b'\n' => b"\\n".to_vec(),
-        b'\r' => b"\\r".to_vec(),
-        byte => vec![*byte],
-    };
-    Cow::Owned(name.iter().flat_map(escape).collect())
-}
-
-fn unescape(name: &[u8]) -> Option<Vec<u8>> {
-    let mut plain = Vec::with_capacity(name.len());
-    let mut bytes = name.iter();
-    while let Some(&byte) = bytes.next() {
-        plain.push(match byte {
-            b'\\' => match bytes.next()? {
-                b'\\' => b'\\',
-                b'n' => b'\n',
-                b'r' => b'\r',
-                _ => return None,
-            },
-            _ => byte,
-        });
-    }
-    Some(plain)
-}
-
-/// Writes bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn unhex(digits: &[u8]) -> Option<Box<[u8]>> {
-    let pair = |pair: &[u8]| {
-        let pair = std::str::from_utf8(pair).ok().filter(|pair| !pair.starts_with('+'))?;
-        u8::from_str_radix(pair, 16).ok()
-    };
-    digits.chunks_exact(2).map(pair).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod beneath;
 pub mod bundle;
 #[doc(hidden)]
 pub mod change;
+mod checksum_line;
 pub mod checksums;
 #[doc(hidden)]
 pub mod database;

@@ -74,11 +74,12 @@ pub fn is_unsafe(character: char) -> bool {
             | 0xE0000..=0xE0FFF | 0xF0000..=0x10FFFF)
 }
 
-/// Returns a path for a JSON document. Bytes that are no UTF-8 become `\xNN`, as in [`Safe`].
+/// Returns a path for a JSON document. Bytes that are no UTF-8 become `\xNN` and a backslash becomes
+/// two, as in [`Safe`], so that no two paths are written alike.
 pub fn path_text(path: &Path) -> String {
     let chunks = path.as_os_str().as_encoded_bytes().utf8_chunks();
     chunks.fold(String::new(), |mut text, chunk| {
-        text.push_str(chunk.valid());
+        text.push_str(&chunk.valid().replace('\\', "\\\\"));
         text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
         text
     })
@@ -135,6 +136,15 @@ mod tests {
     #[test]
     fn an_escape_cannot_be_imitated() {
         assert_eq!(shown("\\n"), "\\\\n");
+    }
+
+    #[test]
+    fn no_two_paths_are_written_alike() {
+        use std::os::unix::ffi::OsStrExt;
+        let written = |name| path_text(Path::new(std::ffi::OsStr::from_bytes(name)));
+        assert_eq!(written(b"a\xff.zip"), "a\\xff.zip");
+        assert_eq!(written(b"a\\xff.zip"), "a\\\\xff.zip");
+        assert_eq!(written("dist/Zoë 1.0.zip".as_bytes()), "dist/Zoë 1.0.zip");
     }
 
     #[test]

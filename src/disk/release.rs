@@ -173,6 +173,8 @@ impl Release {
         let of_one = named
             .iter()
             .flat_map(|path| [".sha256", ".sha512"].map(|ending| with_ending(path, ending)));
+        let known: BTreeSet<PathBuf> =
+            self.artifacts.iter().map(|it| plain(&it.path).to_path_buf()).collect();
         for list in of_several.chain(of_one) {
             let signature = with_ending(&list, ".asc");
             let artifact = match is_cleartext_file(&signature) {
@@ -180,8 +182,7 @@ impl Release {
                 false => Artifact::named(list),
             };
             let is_signed = || artifact.find_signature().is_ok_and(|signature| signature.is_some());
-            let is_known = self.artifacts.iter().any(|it| plain(&it.path) == plain(&artifact.path));
-            if !is_known && (artifact.is_cleartext || is_signed()) {
+            if !known.contains(plain(&artifact.path)) && (artifact.is_cleartext || is_signed()) {
                 self.lists_beside.push(artifact);
             }
         }

@@ -1,5 +1,6 @@
 //! The keyrings of a command line, whose certificates count.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use plugsign::openpgp;
 use plugsign::openpgp::bounds::Budget;
 use plugsign::openpgp::certificate::Certificate;
 use plugsign::openpgp::gnupg::{WantedKeys, is_keybox, read_key_blocks, read_keybox};
-use plugsign::openpgp::ids::KeyId;
+use plugsign::openpgp::ids::{Fingerprint, KeyId};
 use plugsign::openpgp::key_file::{MAX_KEYRING, key_blocks};
 use plugsign::publisher::accepted::Known;
 use plugsign::publisher::failure::Failure;
@@ -112,23 +113,29 @@ impl Within {
         let read = keyrings.all(session);
         let items = &mut known.keys.items;
         let mut only: Vec<HomeKey> = Vec::new();
+        let places = |items: &[HomeKey]| -> HashMap<Fingerprint, usize> {
+            let of = |(place, key): (usize, &HomeKey)| (key.certificate.fingerprint(), place);
+            items.iter().enumerate().map(of).collect()
+        };
+        let (mut of_items, mut of_only) = (places(items), HashMap::new());
         for certificate in read {
-            let is_copy = |it: &HomeKey| it.certificate.fingerprint() == certificate.fingerprint();
-            if let Some(known) = only.iter_mut().find(|it| is_copy(it)) {
+            let key = certificate.fingerprint();
+            if let Some(known) = of_only.get(&key).and_then(|place: &usize| only.get_mut(*place)) {
                 known.certificate = known.certificate.merge(&certificate)?;
                 continue;
             }
-            let place = items.iter().position(is_copy);
-            match (place, without_home) {
-                (Some(place), false) => {
-                    if let Some(known) = items.get_mut(place) {
-                        known.certificate = known.certificate.narrowed_by(&certificate);
-                    }
+            match (of_items.get(&key).and_then(|place| items.get_mut(*place)), without_home) {
+                (Some(known), false) => {
+                    known.certificate = known.certificate.narrowed_by(&certificate);
                 }
-                (None, false) => items.push(HomeKey { certificate, secret: None }),
+                (None, false) => {
+                    of_items.insert(key, items.len());
+                    items.push(HomeKey { certificate, secret: None });
+                }
                 // As with gpg, secret parts are found wherever the certificate is.
-                (place, true) => {
-                    let secret = place.and_then(|place| items.swap_remove(place).secret);
+                (known, true) => {
+                    let secret = known.and_then(|known| known.secret.take());
+                    of_only.insert(key, only.len());
                     only.push(HomeKey { certificate, secret });
                 }
             }

@@ -6,6 +6,9 @@ use openpgp::packet::key::SubordinateRole;
 use openpgp::packet::signature::SignatureBuilder;
 use openpgp::serialize::MarshalInto;
 use openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
+use plugsign::openpgp::bounds::Budget;
+use plugsign::openpgp::change::extendable_subkeys;
+use plugsign::openpgp::key_file::read_certificates;
 use sequoia_openpgp as openpgp;
 
 use crate::common::craft::*;
@@ -89,4 +92,27 @@ fn a_signing_subkey_that_is_bound_over_sha_1_is_named() {
         let said = format!("{}{}", done.out(), done.err());
         assert!(said.contains("SHA1"), "{line}: {said}");
     }
+}
+
+/// expect: the one that is not revoked is in use; why: a key that was added anew with the numbers of
+/// a revoked one is another key; source: RFC 9580, section 5.5.4.
+#[test]
+fn two_subkeys_of_the_same_numbers_are_two_keys() {
+    let primary = about(alice().primary_key().key());
+    let said = |kind: u8, about: &[u8]| {
+        let mut forge = Forge::at(&alices_key(), ago(5));
+        forge.kind = kind;
+        forge.hashed.push(subpacket(27, &[12]));
+        forge.sign(&mut alices_key(), about)
+    };
+    let mut all = public(alice());
+    let subkeys = [9, 7].map(|days| Material::strong().key::<SubordinateRole>(ago(days)));
+    for (subkey, kinds) in subkeys.iter().zip([&[0x18, 0x28][..], &[0x18]]) {
+        all.extend(Packet::from(subkey.clone().take_secret().0).to_vec().unwrap());
+        let about = [&primary[..], &about(subkey)].concat();
+        kinds.iter().for_each(|kind| all.extend(said(*kind, &about)));
+    }
+    let read = read_certificates(&all, &Budget::new()).unwrap().remove(0).unwrap();
+    let in_use: Vec<String> = extendable_subkeys(&read).iter().map(ToString::to_string).collect();
+    assert_eq!(in_use, [format!("{:X}", subkeys[1].fingerprint())]);
 }

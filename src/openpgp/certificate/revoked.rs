@@ -63,7 +63,9 @@ impl Certificate {
         &self,
         subkey: &Key<P, R>,
     ) -> bool {
-        let component = self.cert.keys().subkeys().find(|it| it.key().mpis() == subkey.mpis());
+        let fingerprint = subkey.fingerprint();
+        let mut subkeys = self.cert.keys().subkeys();
+        let component = subkeys.find(|it| it.key().fingerprint() == fingerprint);
         component.is_some_and(|it| it.self_revocations().next().is_some())
             || self.revokes(&subject_of(subkey))
     }

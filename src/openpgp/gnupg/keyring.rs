@@ -58,6 +58,8 @@ pub fn read_keybox(
         match blob.get(4) {
             Some(&HEADER) if number == 0 && is_keybox(blob) => {}
             _ if number == 0 => return vec![Err(damaged("it is no keybox"))],
+            // Kept by gpg for a moment only: it is not found.
+            Some(&OPENPGP) if blob.get(7).is_some_and(|flags| flags & 2 != 0) => {}
             Some(&OPENPGP) => match keyblock(blob) {
                 Some(packets) => gathered.add(packets),
                 None => gathered.errors.push(damaged("a certificate in it is damaged")),
@@ -308,8 +310,11 @@ mod tests {
     #[test]
     fn certificates_are_read_and_blobs_of_other_kinds_passed_over() {
         let (certificate, other) = (certificate(), certificate());
+        let mut ephemeral = blob(OPENPGP, &certificate);
+        ephemeral[7] = 2;
         let keybox = [
             blob(HEADER, b"KBXf\0\0\0\0"),
+            ephemeral,
             blob(0, b"empty"),
             blob(OPENPGP, &[&certificate[..], &[0xCC, 2, 0, 0]].concat()),
             blob(3, b"X.509"),

@@ -3,8 +3,9 @@
 use super::config::Config;
 use super::server::{KeyRing, Refusal};
 use super::server_copy::ServerCopy;
+use crate::openpgp::bounds::Budget;
 use crate::openpgp::certificate::Certificate;
-use crate::openpgp::key_file::{Key, count_armor, read_keys};
+use crate::openpgp::key_file::{Key, count_armor, read_keys_within};
 use crate::openpgp::policy::Policy;
 use crate::openpgp::set::gather;
 use crate::openpgp::signature::DetachedSignature;
@@ -69,7 +70,11 @@ fn mended(unfit: Unfit, certificate: &Certificate) -> Unfit {
 ///
 /// [`Unfit`] for several armored blocks, no certificate or several, a secret key, a missing user ID,
 /// anything that the server cannot read, and keys that break the publisher's rules.
-pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfit> {
+pub fn read_public_key(
+    file: &[u8],
+    policy: &Policy,
+    budget: &Budget,
+) -> Result<Certificate, Unfit> {
     if count_armor(file) > 1 {
         return Err(Unfit::new(
             "it has several armored blocks, and the server reads only the first",
@@ -82,7 +87,7 @@ pub fn read_public_key(file: &[u8], policy: &Policy) -> Result<Certificate, Unfi
             "Name the key file of the key that made it. To see which:\n  plugsign inspect FILE",
         ));
     }
-    let keys = read_keys(file).map_err(|error| match Config::read(file) {
+    let keys = read_keys_within(file, budget).map_err(|error| match Config::read(file) {
         Ok(_) => Unfit::new(
             "this looks like a server's configuration, and is no key",
             "Name it with --config:\n  plugsign trust add --config CONFIG.JSON FILE",

@@ -71,13 +71,20 @@ impl Publisher<'_> {
     pub fn accepted(&self, keys: &[String]) -> Result<Accepted> {
         let (mut names, mut files, mut of_home) = (Vec::new(), Vec::new(), Vec::new());
         let mut read = KeyFiles::default();
+        // All of them stay in memory.
+        let mut room = MAX_KEYRING;
+        let what = |room| match room {
+            MAX_KEYRING => "a key file",
+            _ => "a key file after those before it",
+        };
         for key in keys {
             let path = Path::new(key);
             if is_there(path)? {
-                let bytes = read_small(path, "a key file", MAX_KEYRING)?;
+                let mut bytes = read_small(path, what(room), room)?;
+                room = room.saturating_sub(bytes.len() as u64);
                 read.read(&bytes, path, self)?;
                 names.push(key);
-                files.push(bytes.to_vec());
+                files.push(std::mem::take(&mut *bytes));
             } else {
                 of_home.push(key);
             }

@@ -167,7 +167,7 @@ fn read(file: ListedKeyFile, publisher: &Publisher<'_>) -> KeyFile {
         let words = "the server may not read it: give it the owner, group and mode of config.json";
         return (line(KeyState::Bad("unreadable"), words.into(), None), None);
     }
-    match read_public_key(bytes, &publisher.policy()) {
+    match read_public_key(bytes, &publisher.policy(), publisher.budget) {
         Ok(certificate) => {
             let standing = Standing::of(bytes, &certificate, &publisher.policy());
             let key = line(KeyState::Good, String::new(), Some(standing.server.is_ok()));

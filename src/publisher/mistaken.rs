@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::disk::file::read_small;
-use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys};
+use crate::openpgp::bounds::Budget;
+use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys_within};
 
 /// Returns whether a path looks like a KEY: an e-mail address, or the digits of a fingerprint.
 pub fn looks_like_key(path: &Path) -> bool {
@@ -20,8 +21,8 @@ pub fn looks_like_file(key: &str) -> bool {
 }
 
 /// Returns whether a file has keys in it, and so is no signature.
-pub fn is_key_file(path: &Path) -> bool {
+pub fn is_key_file(path: &Path, budget: &Budget) -> bool {
     let Ok(bytes) = read_small(path, "a key file", MAX_KEY_FILE) else { return false };
     let is_key = |key: &_| matches!(key, Ok(Key::Certificate(_) | Key::Secret(_)));
-    read_keys(&bytes).is_ok_and(|keys| keys.iter().any(is_key))
+    read_keys_within(&bytes, budget).is_ok_and(|keys| keys.iter().any(is_key))
 }

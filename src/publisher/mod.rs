@@ -57,6 +57,7 @@ pub mod trust;
 pub mod verified;
 pub mod verify;
 mod verify_lists;
+mod verify_one;
 pub mod watch;
 
 use std::path::Path;

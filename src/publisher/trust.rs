@@ -136,10 +136,11 @@ impl Wanted<'_> {
 
     fn read(&self, file: &Path, publisher: &Publisher<'_>) -> Result<(Vec<u8>, Certificate)> {
         let bytes = read_small(file, "a key file", MAX_KEY_FILE)?;
-        let certificate = read_public_key(&bytes, &publisher.policy()).inspect_err(|_| {
-            let read = read_certificates(&bytes, publisher.budget).unwrap_or_default();
-            heed(&read.into_iter().flatten().collect::<Vec<_>>(), publisher);
-        })?;
+        let certificate = read_public_key(&bytes, &publisher.policy(), publisher.budget)
+            .inspect_err(|_| {
+                let read = read_certificates(&bytes, publisher.budget).unwrap_or_default();
+                heed(&read.into_iter().flatten().collect::<Vec<_>>(), publisher);
+            })?;
         let found = certificate.fingerprint().to_string();
         match self.digits().is_none_or(|asked| asked == found) {
             true => Ok((bytes.to_vec(), certificate)),
@@ -216,10 +217,12 @@ impl Publisher<'_> {
                 check_environment(environment)?;
                 for ListedKeyFile { name, file, .. } in ServerConfig::open(config)?.keys() {
                     trust.entries.push(match file {
-                        Ok(KeyBytes::New(bytes)) => match read_public_key(&bytes, &self.policy()) {
-                            Ok(it) => self.entry(name, None, &bytes, &it, &known),
-                            Err(unfit) => TrustEntry::failed(name, "unusable", unfit),
-                        },
+                        Ok(KeyBytes::New(bytes)) => {
+                            match read_public_key(&bytes, &self.policy(), self.budget) {
+                                Ok(it) => self.entry(name, None, &bytes, &it, &known),
+                                Err(unfit) => TrustEntry::failed(name, "unusable", unfit),
+                            }
+                        }
                         Ok(KeyBytes::Repeated) => {
                             TrustEntry::without_key(name, "the same file again")
                         }

@@ -713,6 +713,25 @@ fn a_costly_subkey_condemns_only_itself() {
     told("DSA subkeys of absurd numbers and with absurd back-signatures");
 }
 
+/// expect: refused, and it says which file is too much; why: they stay in memory for the server's
+/// judge; source: the interface, 256 MiB.
+#[test]
+fn many_large_key_files_have_one_bound() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.write("a.tar.gz.sig", signature(&Recipe::of(Material::a())));
+    let padding = packet(21, &vec![0; 60 << 20]);
+    sandbox.write("k1", [public(alice()), padding].concat());
+    let files: Vec<String> = (1..=5).map(|at| format!("k{at}")).collect();
+    for file in &files[1..] {
+        fs::hard_link(sandbox.path("k1"), sandbox.path(file)).unwrap();
+    }
+    bounded(&sandbox, "verify --key k1 a.tar.gz", "one of 60 MiB").exits(0);
+    let line = format!("verify --key {} a.tar.gz", files.join(" --key "));
+    let done = bounded(&sandbox, &line, "five of 60 MiB").exits(3);
+    assert!(done.err().contains("k2 is larger than"), "{done:?}");
+}
+
 /// expect: it ends soon and in little memory, and says what was not read; why: a file of 64 MiB
 /// holds a million keys.
 #[test]

@@ -10,10 +10,11 @@ use crate::disk;
 use crate::disk::file::read_small;
 use crate::disk::home::Home;
 use crate::openpgp;
+use crate::openpgp::bounds::Budget;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::change::{self, Revocation, Revokes, revoke_by};
 use crate::openpgp::ids::Fingerprint;
-use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys, unguarded};
+use crate::openpgp::key_file::{Key, MAX_KEY_FILE, read_keys_within, unguarded};
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::revocation_reason::RevocationReason;
 use crate::openpgp::secret_key::{Protection, SecretKey};
@@ -116,7 +117,7 @@ impl Publisher<'_> {
             }
             KeptRevocation::Stored(reason) => stored(home, &fingerprint, *reason)?,
         };
-        let revocation = one_revocation(&bytes)?;
+        let revocation = one_revocation(&bytes, self.budget)?;
         let lock = self.lock()?;
         let key = of_home(home, &fingerprint)?;
         let revoked = revoke_by(&key.certificate, &revocation)?;
@@ -163,9 +164,9 @@ fn stored(
     Err(disk::Error::NoRevocation { key: fingerprint.clone(), reason, there })
 }
 
-fn one_revocation(bytes: &[u8]) -> openpgp::Result<Revocation> {
+fn one_revocation(bytes: &[u8], budget: &Budget) -> openpgp::Result<Revocation> {
     let mut last = openpgp::Error::NoKey("it has no revocation certificate".into());
-    for key in read_keys(&unguarded(bytes))? {
+    for key in read_keys_within(&unguarded(bytes), budget)? {
         match key {
             Ok(Key::Revocation(revocation)) => return Ok(revocation),
             Ok(_) => {}

@@ -111,6 +111,12 @@ pub(super) fn area(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
 }
 
+/// Returns whether every program heeds a critical subpacket of this type, as far as it can be: gpg's
+/// own list. A signature with another critical one is invalid to gpg, in whichever area it is.
+pub(super) fn is_widely_known(tag: u8) -> bool {
+    matches!(tag & 0x7F, 2..=7 | 9 | 11 | 12 | 16 | 21 | 22 | 24..=27 | 29 | 30 | 32 | 33)
+}
+
 /// Splits a subpacket off: its tag, its value, and what follows.
 pub(super) fn subpacket(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (length, rest) = match *bytes {

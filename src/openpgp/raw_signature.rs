@@ -142,6 +142,17 @@ impl<'a> RawSignature<'a> {
     pub(super) fn hashed_area(&self) -> &'a [u8] {
         self.hashed
     }
+
+    pub(super) fn unhashed_area(&self) -> &'a [u8] {
+        self.unhashed
+    }
+
+    /// Returns the bodies of the first signatures that are embedded in it.
+    pub(super) fn embedded(&self) -> impl Iterator<Item = &'a [u8]> {
+        const MOST: usize = 4;
+        let all = subpackets(self.hashed).chain(subpackets(self.unhashed));
+        all.filter(|(tag, _)| tag & 0x7F == 32).map(|(_, value)| value).take(MOST)
+    }
 }
 
 impl<'a> Claim<'a> {

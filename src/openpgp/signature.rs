@@ -5,6 +5,7 @@ use std::io::Read;
 use std::time::SystemTime;
 
 use sequoia_openpgp as openpgp;
+use sequoia_openpgp::KeyHandle;
 use sequoia_openpgp::armor::{Kind, Reader, ReaderMode};
 use sequoia_openpgp::packet::Signature;
 use sequoia_openpgp::packet::signature::subpacket::{SubpacketTag, SubpacketValue};
@@ -13,7 +14,7 @@ use sequoia_openpgp::serialize::MarshalInto;
 use sequoia_openpgp::types::SignatureType;
 
 use super::armor::armored;
-use super::framing::{self, BadFrame, Frame};
+use super::framing::{self, BadFrame, Frame, is_widely_known};
 use super::hash::{ContentHash, HashAlgorithm};
 use super::ids::KeyId;
 use super::raw_signature::trailer;
@@ -189,7 +190,7 @@ impl DetachedSignature {
     }
 
     /// Checks what a parser may skip (RFC 9580, section 5.2.3.7). Some subpackets may occur only
-    /// once. An unknown critical one is refused, even in the unhashed area.
+    /// once. A critical one that not every program knows is refused, even in the unhashed area.
     pub(super) fn check_subpackets(&self) -> Result<(), Bad> {
         let mut seen = Vec::new();
         for subpacket in self.signature.hashed_area().iter() {
@@ -199,12 +200,23 @@ impl DetachedSignature {
             }
             seen.push(tag);
         }
-        use SubpacketTag::{Private, Reserved, Unknown};
-        let is_unknown = |tag| matches!(tag, Unknown(_) | Private(_) | Reserved(_));
-        let mut unhashed = self.signature.unhashed_area().iter();
-        match unhashed.find(|it| it.critical() && is_unknown(it.tag())) {
+        let areas = [self.signature.hashed_area(), self.signature.unhashed_area()];
+        let mut critical =
+            areas.into_iter().flat_map(|area| area.iter().filter(|it| it.critical()));
+        match critical.find(|it| !is_widely_known(it.tag().into())) {
             Some(it) => {
-                Err(malformed(format!("it has an unknown critical subpacket: {}", it.tag())))
+                let why = "it has a critical subpacket that not every program knows";
+                Err(malformed(format!("{why}: {}", it.tag())))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that it names no key but the one that made it: gpg goes by the first that is named.
+    pub(super) fn check_issuers(&self, key: &KeyHandle) -> Result<(), Bad> {
+        match self.signature.get_issuers().into_iter().find(|issuer| !issuer.aliases(key)) {
+            Some(other) => {
+                Err(malformed(format!("it names another key as its maker, too: {other:X}")))
             }
             None => Ok(()),
         }

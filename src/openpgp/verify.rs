@@ -16,7 +16,7 @@ use super::ids::Fingerprint;
 use super::policy::{Policy, check_key, modulus};
 use super::rsa_public::{self, PublicNumbers};
 use super::signature::DetachedSignature;
-use super::times::show_time;
+use super::times::{end_after, show_time};
 use super::verdict::{Bad, Reason, SignerKey};
 use super::weakness::Weakness;
 use super::words;
@@ -261,6 +261,7 @@ fn judge_by_key(
         Bad::new(Reason::Malformed, format!("its subpackets: {}", words::of(error.as_ref())))
     })?;
     signature.check_subpackets()?;
+    signature.check_issuers(&key.key_handle())?;
     check_signature_times(signature, policy)?;
     if signature.created() < key.creation_time() {
         return Err(Bad::new(Reason::BadSignature, "it claims to be older than its key"));
@@ -318,10 +319,13 @@ fn check_signature_times(signature: &DetachedSignature, policy: &Policy) -> Resu
         return Err(Bad::new(Reason::FutureSignature, why));
     }
     match signature.packet().signature_validity_period() {
-        Some(validity) if validity > Duration::ZERO && created + validity <= policy.now() => {
-            let why = format!("it was valid until {}", show_time(created + validity));
-            Err(Bad::new(Reason::ExpiredSignature, why))
-        }
+        Some(validity) if validity > Duration::ZERO => match end_after(created, validity) {
+            end if end <= policy.now() => {
+                let why = format!("it was valid until {}", show_time(end));
+                Err(Bad::new(Reason::ExpiredSignature, why))
+            }
+            _ => Ok(()),
+        },
         _ => Ok(()),
     }
 }

@@ -9,8 +9,8 @@ use sequoia_openpgp::parse::Parse;
 use sequoia_openpgp::serialize::MarshalInto;
 
 use super::statement::{
-    CERTIFICATION_REVOCATION, DIRECT_KEY, KEY_REVOCATION, SUBKEY_BINDING, SUBKEY_REVOCATION, Says,
-    Statement, Subject,
+    BACK_SIGNATURE, CERTIFICATION_REVOCATION, DIRECT_KEY, KEY_REVOCATION, SUBKEY_BINDING,
+    SUBKEY_REVOCATION, Says, Statement, Subject,
 };
 use crate::openpgp::bounds::Said;
 use crate::openpgp::framing::{
@@ -226,11 +226,11 @@ fn verify(kept: &Kept) -> Attributed {
     let Some(key) = Recovering::of_key_body(&kept.primary) else { return verified };
     for signature @ (place, body) in &kept.signatures {
         let Some(raw) = RawSignature::read(body) else { continue };
-        let statement = |subject: &Subject| Statement {
-            subject: subject.clone(),
-            body: body.clone(),
-            kind: raw.kind,
-            says: Says::of(&raw),
+        let statement = |subject: &Subject| {
+            let says = Says::of(&raw);
+            let is_back_signed = says.may_sign() && is_back_signed(&raw, &kept.primary, subject);
+            let (subject, body, kind) = (subject.clone(), body.clone(), raw.kind);
+            Statement { subject, body, kind, says, is_back_signed }
         };
         let proven = kept.proven.contains(signature).then_some(place);
         match proven.or_else(|| subject_of(&raw, place, kept, &key)) {
@@ -242,6 +242,24 @@ fn verify(kept: &Kept) -> Attributed {
         }
     }
     verified
+}
+
+/// Returns whether a binding has a signature by the subkey that it binds (RFC 9580, section 5.2.1.9).
+fn is_back_signed(raw: &RawSignature<'_>, primary: &[u8], subject: &Subject) -> bool {
+    let Subject::Subkey(subkey) = subject else { return false };
+    if raw.kind != SUBKEY_BINDING {
+        return false;
+    }
+    let mut embedded = raw.embedded().filter_map(RawSignature::read);
+    embedded.any(|back| {
+        let Some(key) = Recovering::of_key_body(subkey).filter(|_| back.kind == BACK_SIGNATURE)
+        else {
+            return false;
+        };
+        let digest = digest_over(&back, primary, subject);
+        let signed = |number: &[u8]| key.recover(back.hash.into(), number);
+        digest.is_some() && back.numbers(key.octets()).into_iter().any(|it| signed(it) == digest)
+    })
 }
 
 /// Returns what a signature is about, if the primary key made it. Most follow what they are about.

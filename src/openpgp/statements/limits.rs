@@ -6,8 +6,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::statement::{DIRECT_KEY, SUBKEY_BINDING, Statement, Subject};
+use super::statement::{DIRECT_KEY, SIGN, SUBKEY_BINDING, Statement, Subject};
 use crate::openpgp::policy::{ACCEPTED_HASHES, Policy};
+use crate::openpgp::times::end_after;
 use crate::openpgp::weakness::Weakness;
 
 /// The limits of a key by its newest statements.
@@ -26,7 +27,7 @@ impl Limits {
 
     /// Returns whether signing is among the purposes left (RFC 9580, section 5.2.3.29).
     pub(in crate::openpgp) fn may_sign(&self) -> bool {
-        self.flags & 0x02 != 0
+        self.flags & SIGN != 0
     }
 
     fn end_by(&mut self, end: Option<SystemTime>) {
@@ -70,13 +71,14 @@ impl<'a> Newest<'a> {
     /// Returns when they say that a key ends that was made at `born`.
     fn key_end(&self, born: SystemTime) -> Option<SystemTime> {
         let lasts = self.statements.iter().filter_map(|it| it.says.key_lasts);
-        lasts.min().map(|seconds| born + Duration::from_secs(u64::from(seconds)))
+        lasts.map(|seconds| end_after(born, Duration::from_secs(u64::from(seconds)))).min()
     }
 
     /// Returns when the first of them expires.
     fn own_end(&self) -> Option<SystemTime> {
         let end = |it: &&Statement| {
-            it.says.lasts.map(|seconds| it.created() + Duration::from_secs(u64::from(seconds)))
+            let lasts = it.says.lasts.map(|seconds| Duration::from_secs(u64::from(seconds)));
+            lasts.map(|lasts| end_after(it.created(), lasts))
         };
         self.statements.iter().filter_map(end).min()
     }
@@ -87,7 +89,9 @@ impl<'a> Newest<'a> {
 
     /// Returns why they cannot be relied on.
     fn flaw(&self) -> Option<Weakness> {
-        let unclear = self.statements.iter().any(|it| it.says.is_unclear);
+        // What is not signed anybody can add. So a copy without it is enough.
+        let unclear = self.statements.iter().any(|it| it.says.is_unclear)
+            || self.statements.iter().all(|it| it.says.is_spoiled);
         if unclear {
             return Some(Weakness::Unbound("its newest self-signature is malformed".into()));
         }
@@ -106,7 +110,7 @@ pub(in crate::openpgp) fn limits_of_primary(
     let mut subjects: Vec<&Subject> = Vec::new();
     for statement in own.iter().chain(elsewhere) {
         let is_known = subjects.contains(&&statement.subject);
-        if !is_known && matches!(statement.subject, Subject::Key | Subject::UserId(_)) {
+        if !is_known && !matches!(statement.subject, Subject::Subkey(_)) {
             subjects.push(&statement.subject);
         }
     }
@@ -117,13 +121,18 @@ pub(in crate::openpgp) fn limits_of_primary(
     let mut limits = Limits::NONE;
     let mut ends_of_words: Vec<Option<SystemTime>> = Vec::new();
     let mut all: Vec<&Statement> = Vec::new();
+    let mut on_pictures: Vec<&Statement> = Vec::new();
     for subject in subjects {
-        if matches!(subject, Subject::UserId(_)) && is_revoked(subject) {
+        if *subject != Subject::Key && is_revoked(subject) {
             continue;
         }
         let counts =
             |it: &&Statement| it.subject == *subject && matches!(it.kind, DIRECT_KEY | 0x10..=0x13);
         let Some(newest) = Newest::of(own, elsewhere, counts, now) else { continue };
+        if matches!(subject, Subject::Attribute(_)) {
+            on_pictures.extend(newest.statements);
+            continue;
+        }
         limits.end_by(newest.key_end(born));
         limits.flags &= newest.flags();
         limits.flaw = limits.flaw.or_else(|| newest.flaw());
@@ -137,6 +146,11 @@ pub(in crate::openpgp) fn limits_of_primary(
     let newest = all.iter().map(|it| it.created()).max();
     let last: Vec<&Statement> = all.into_iter().filter(|it| Some(it.created()) == newest).collect();
     limits.flaw = limits.flaw.or_else(|| weak_one(&last));
+    // gpg goes by what is newest of all, also if that is on a picture. It only narrows the key.
+    on_pictures.retain(|it| Some(it.created()) >= newest);
+    let on_pictures = Newest { statements: on_pictures, has_strong: false };
+    limits.end_by(on_pictures.key_end(born));
+    limits.flags &= on_pictures.flags();
     limits
 }
 
@@ -157,6 +171,11 @@ pub(in crate::openpgp) fn limits_of_subkey(
         limits.end_by(newest.key_end(born));
         limits.end_by(newest.own_end());
         limits.flags = newest.flags();
+        // Without a signature by the subkey, anybody could bind somebody else's (RFC 9580, section
+        // 5.2.1.8). Programs that go by the newest binding look for it there alone.
+        if !newest.statements.iter().any(|it| it.is_back_signed) {
+            limits.flags &= !SIGN;
+        }
         limits.flaw = newest.flaw().or_else(|| weak_one(&newest.statements));
     }
     limits

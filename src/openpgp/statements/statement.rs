@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::openpgp::framing::{subpacket, subpackets};
+use crate::openpgp::framing::{is_widely_known, subpacket, subpackets};
 use crate::openpgp::raw_signature::RawSignature;
 
 /// Types of signatures that a key makes about itself (RFC 9580, section 5.2.1).
 pub(super) const DIRECT_KEY: u8 = 0x1F;
 pub(super) const SUBKEY_BINDING: u8 = 0x18;
+pub(super) const BACK_SIGNATURE: u8 = 0x19;
 pub(in crate::openpgp) const KEY_REVOCATION: u8 = 0x20;
 pub(super) const SUBKEY_REVOCATION: u8 = 0x28;
 pub(super) const CERTIFICATION_REVOCATION: u8 = 0x30;
+
+/// The purpose of signing, in the first octet of the key flags (RFC 9580, section 5.2.3.29).
+pub(super) const SIGN: u8 = 0x02;
 
 /// Returns whether signatures of a type revoke something.
 pub(in crate::openpgp) fn revokes(kind: u8) -> bool {
@@ -40,6 +44,8 @@ pub(in crate::openpgp) struct Statement {
     pub(in crate::openpgp) body: Arc<[u8]>,
     pub(super) kind: u8,
     pub(super) says: Says,
+    /// Whether the subkey that it binds signed that, too.
+    pub(super) is_back_signed: bool,
 }
 
 impl Statement {
@@ -108,12 +114,16 @@ pub(super) struct Says {
     pub(super) reason: Option<(u8, Vec<u8>)>,
     /// Whether something that may narrow the key could not be read.
     pub(super) is_unclear: bool,
+    /// Whether something critical stands where nothing is signed, and not every program knows it.
+    pub(super) is_spoiled: bool,
 }
 
 impl Says {
     /// Reads what a signature says.
     pub(super) fn of(raw: &RawSignature<'_>) -> Says {
         let mut says = Says { hash: raw.hash, created: raw.fixed_time(), ..Says::default() };
+        says.is_spoiled = subpackets(raw.unhashed_area())
+            .any(|(tag, _)| tag & 0x80 != 0 && !is_widely_known(tag));
         let mut rest = raw.hashed_area();
         while !rest.is_empty() {
             let Some((tag, value, after)) = subpacket(rest) else {
@@ -126,8 +136,14 @@ impl Says {
         says
     }
 
+    /// Returns whether it says that the key may sign.
+    pub(super) fn may_sign(&self) -> bool {
+        self.flags.is_some_and(|flags| flags & SIGN != 0)
+    }
+
     fn add(&mut self, tag: u8, value: &[u8]) {
-        let is_critical = tag & 0x80 != 0;
+        // A critical subpacket that is not understood (RFC 9580, section 5.2.3.7).
+        self.is_unclear |= tag & 0x80 != 0 && !is_widely_known(tag);
         match (tag & 0x7F, value) {
             (2, &[a, b, c, d]) => {
                 let time = u32::from_be_bytes([a, b, c, d]);
@@ -141,10 +157,8 @@ impl Says {
                 self.flags = Some(self.flags.map_or(flags, |known| known & flags));
             }
             (29, &[code, ref words @ ..]) => self.reason = Some((code, words.to_vec())),
-            // Preferences, names and addresses, which do not narrow a key.
-            (4..=7 | 11 | 12 | 16 | 21..=26 | 28..=35 | 39, _) => {}
-            // An unknown critical subpacket (RFC 9580, section 5.2.3.7).
-            (_, _) => self.is_unclear |= is_critical,
+            // Preferences, names and addresses do not narrow a key.
+            _ => {}
         }
     }
 }

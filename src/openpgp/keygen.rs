@@ -250,9 +250,15 @@ fn check_times(plan: &KeyPlan) -> Result<()> {
         KeyKind::Organisation { signing } => signing,
         _ => None,
     };
-    let unsound = |validity: Duration| validity.as_secs() == 0 || validity.as_secs() > latest;
-    if [plan.validity, subkey].into_iter().flatten().any(unsound) {
-        return Err(Error::malformed("the key would be valid for longer than OpenPGP can say"));
+    for validity in [plan.validity, subkey].into_iter().flatten() {
+        match validity.as_secs() {
+            0 => return Err(Error::malformed("the key would end when it is made")),
+            seconds if seconds > latest => {
+                let why = "the key would be valid for longer than OpenPGP can say";
+                return Err(Error::malformed(why));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -268,16 +268,18 @@ fn judge_by_key(
     }
     // A slightly slow clock must not make a new key "not valid yet".
     let valid = |time: SystemTime| valid_at(time.max(key.creation_time()));
-    valid(signature.created()).map_err(|weakness| because(&weakness, "when it was made"))?;
+    valid(signature.created()).map_err(|weakness| because(&weakness, key, ", at that time"))?;
     // OpenPGP counts whole seconds, so nothing ends within one.
     let age = policy.now().duration_since(signature.created());
     if age.is_ok_and(|age| age < Duration::from_secs(1)) {
         return Ok(());
     }
     valid(policy.now()).map_err(|weakness| match weakness {
-        Weakness::Expired(_) => because(&weakness, "now")
-            .while_valid(format!("made while valid, but the key that made it, now: {weakness}")),
-        _ => because(&weakness, "now"),
+        Weakness::Expired(_) => because(&weakness, key, "").while_valid(format!(
+            "made while valid, by the key {}: {weakness}",
+            Fingerprint::of(key)
+        )),
+        _ => because(&weakness, key, ""),
     })
 }
 
@@ -330,7 +332,7 @@ fn check_signature_times(signature: &DetachedSignature, policy: &Policy) -> Resu
     }
 }
 
-fn because(weakness: &Weakness, when: &str) -> Bad {
+fn because(weakness: &Weakness, key: &Key<PublicParts, UnspecifiedRole>, when: &str) -> Bad {
     let reason = match weakness {
         Weakness::Revoked(_) => Reason::RevokedKey,
         Weakness::Expired(_) => Reason::ExpiredKey,
@@ -343,5 +345,5 @@ fn because(weakness: &Weakness, when: &str) -> Bad {
         Weakness::Hash(_) => Reason::WeakHash,
         _ => Reason::NotASigningKey,
     };
-    Bad::new(reason, format!("the key that made it, {when}: {weakness}"))
+    Bad::new(reason, format!("made by the key {}{when}: {weakness}", Fingerprint::of(key)))
 }

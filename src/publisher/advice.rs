@@ -27,7 +27,10 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
         Error::UnknownKey(query) if looks_like_file(query) => {
             "if that is a file: export writes it with -o FILE, sign reads it with --key-file FILE".into()
         }
-        Error::UnknownKey(_) | Error::NoSecret(_) => "see which keys there are:\n  plugsign list".into(),
+        Error::UnknownKey(_) => "see which keys there are:\n  plugsign list".into(),
+        Error::NoSecret(_) => {
+            "see which keys there are:\n  plugsign list\nIf its secret part is in a token, name it there:\n  -u 'pkcs11:token=NAME'".into()
+        }
         Error::AmbiguousKey { candidates, query } => {
             let choose = if query.is_empty() { "choose one with -u and" } else { "name one by" };
             let line = |(key, user_id): &(_, String)| format!("\n- {key}  {}", Safe::text(user_id));
@@ -74,7 +77,10 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
         }
         Error::NotGood(_) => "no signature was written. To look at the key:\n  plugsign list".into(),
         Error::Refused { key, weakness } => match weakness {
-            Weakness::TooShort(_) | Weakness::Algorithm(_) | Weakness::Version(_) | Weakness::Modulus | Weakness::Exponent => {
+            Weakness::Algorithm(_) | Weakness::Version(_) => {
+                "the Mattermost server reads version 4 RSA keys, and neither Ed25519 nor Curve25519.\nIf the key is yours, make one for releases:\n  plugsign keygen\nIf it is somebody else's, ask its owner for the certificate of such a key".into()
+            }
+            Weakness::TooShort(_) | Weakness::Modulus | Weakness::Exponent => {
                 "make an RSA key of 3072 bits:\n  plugsign keygen".into()
             }
             Weakness::SharedPrime(_) => {

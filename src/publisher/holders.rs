@@ -52,6 +52,7 @@ impl Holders {
         let gone = self.0.remove(name).unwrap_or_default();
         let mut others: Vec<String> =
             gone.iter().flat_map(|certificate| self.others(name, certificate)).collect();
+        others.sort();
         others.dedup();
         others
     }

@@ -16,14 +16,15 @@ pub use super::store::Fate;
 use super::store::{Storing, apply_revocation, check, heed, store_secret, warn_of_server};
 use crate::disk::Error;
 use crate::openpgp;
+use crate::openpgp::bounds::Budget;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::change::{Maker, refresh};
 use crate::openpgp::ids::Fingerprint;
-use crate::openpgp::key_file::{Key, read_keys_within};
+use crate::openpgp::key_file::{Key, read_keys_within, unguarded};
 use crate::openpgp::policy::Policy;
 use crate::openpgp::secret_key::{Passphrase, Protection, SecretKey};
 use crate::openpgp::weakness::Weakness;
-use crate::text::Safe;
+use crate::text::{Safe, quoted};
 
 /// How keys are taken.
 #[derive(Clone, Copy, Default)]
@@ -195,7 +196,19 @@ impl<'a> Importer<'a> {
 
     /// Takes the keys of one file. What keeps one out is its line's to say: the others go on.
     pub fn file(&mut self, file: &Path, bytes: Result<Zeroizing<Vec<u8>>, Error>) {
-        let keys = bytes.and_then(|bytes| Ok(read_keys_within(&bytes, self.publisher.budget)?));
+        let budget = self.publisher.budget;
+        let keys = bytes.map_err(Failure::from).and_then(|bytes| {
+            read_keys_within(&bytes, budget).map_err(|error| {
+                let advice = format!(
+                    "it is a revocation certificate. To end its key with it:\n  plugsign revoke KEY --certificate {}",
+                    quoted(file)
+                );
+                match guards_revocation(&bytes, budget) {
+                    true => Failure::advised(error, advice),
+                    false => error.into(),
+                }
+            })
+        });
         let keys = match keys {
             Ok(keys) => keys,
             Err(error) => return self.imported.keys.push(ImportedKey::failed(file, error)),
@@ -344,4 +357,10 @@ impl<'a> Importer<'a> {
 pub(super) fn prove(secret: &SecretKey, passphrase: &Passphrase) -> openpgp::Result<SecretKey> {
     secret.check(Some(passphrase))?;
     secret.protect(passphrase)
+}
+
+/// Returns whether a file is a revocation certificate that a colon guards.
+fn guards_revocation(bytes: &[u8], budget: &Budget) -> bool {
+    let keys = read_keys_within(&unguarded(bytes), budget).unwrap_or_default();
+    keys.iter().any(|key| matches!(key, Ok(Key::Revocation(_))))
 }

@@ -12,7 +12,7 @@ use crate::openpgp::certificate::Certificate;
 use crate::openpgp::in_token::check_token_key;
 use crate::openpgp::keygen::{KeyKind, KeyPlan, certify_token_key};
 use crate::openpgp::policy::KeySizeBits;
-use crate::openpgp::token::{KeyInToken, TokenUri};
+use crate::openpgp::token::{KeyInToken, Token, TokenUri};
 use crate::text::Safe;
 
 /// What a key is called in a token if the URI does not say.
@@ -65,11 +65,13 @@ impl Publisher<'_> {
         let (mut token, pin) = self.log_in(&token, true)?;
         let label = uri.object.as_deref().unwrap_or(label);
         let seconds = created.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let time = seconds.to_be_bytes();
-        let id = uri.id.as_deref().unwrap_or(&time[4..]);
+        let id = match &uri.id {
+            Some(id) => id.clone(),
+            None => free_id(&mut token, seconds)?,
+        };
         self.watch.detail(&format!("the token makes {} RSA bits", bits.bits()));
-        let key = token.generate(label, id, bits.bits())?;
-        let named = TokenUri { object: Some(label.into()), id: Some(id.to_vec()), ..uri.clone() };
+        let key = token.generate(label, &id, bits.bits())?;
+        let named = TokenUri { object: Some(label.into()), id: Some(id), ..uri.clone() };
         Ok((self.pool(token, pin, &named)?, key))
     }
 
@@ -120,6 +122,20 @@ fn imported(certificate: &Certificate, fate: Fate) -> Imported {
     Imported { keys, ..Imported::default() }
 }
 
+/// Returns an ID from a time that no key of the token has: two keys may be made in one second.
+fn free_id(token: &mut Token, seconds: u64) -> Result<Vec<u8>> {
+    const MOST: u64 = 100;
+    let id = |seconds: u64| seconds.to_be_bytes()[4..].to_vec();
+    for seconds in seconds..seconds.saturating_add(MOST) {
+        let like = TokenUri { id: Some(id(seconds)), ..TokenUri::default() };
+        if token.keys(&like)?.is_empty() {
+            return Ok(id(seconds));
+        }
+    }
+    // The token says what is taken.
+    Ok(id(seconds))
+}
+
 /// Returns what names a key of the token.
 fn named(uri: &TokenUri, key: &KeyInToken) -> TokenUri {
     TokenUri { object: Some(key.label.clone()), id: Some(key.id.clone()), ..uri.clone() }
@@ -130,6 +146,6 @@ fn again(uri: &TokenUri, key: &KeyInToken, created: u64) -> String {
     let uri = named(uri, key);
     format!(
         "the key is in the token. Make its certificate, with the same identity:\n  plugsign import --certificate-for '{}' --created {created}",
-        Safe::text(&uri.to_string())
+        Safe::text(&uri.with_module())
     )
 }

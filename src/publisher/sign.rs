@@ -277,7 +277,7 @@ impl Publisher<'_> {
         for path in release.passed_over.iter().filter(|path| selection.leaves_out_list(path)) {
             if !is_written(path) && !is_signed(path) {
                 self.watch.warn(&format!(
-                    "{} is a list of checksums, and patterns take none. To sign it:\n  plugsign sign {}",
+                    "{} is a list of checksums, which is signed only if it is named. To sign it:\n  plugsign sign {}",
                     Safe::path(path),
                     quoted(path)
                 ));
@@ -348,12 +348,17 @@ fn make_durable(files: &mut [SignedFile], jobs: NonZero<usize>) {
     let folders: Vec<PathBuf> = folders.into_iter().collect();
     let synced = each(&folders, jobs, |folder| sync_folder(folder));
     for (folder, synced) in folders.iter().zip(synced) {
-        let Err(Error::Io { source, .. }) = synced else { continue };
+        let Err(error) = synced else { continue };
         let is_in = |path: &Path| folder_of(path) == folder;
         for file in files.iter_mut().filter(|file| file.signature.as_deref().is_some_and(is_in)) {
             // The system reports a failure once.
-            let again = source.raw_os_error().map(io::Error::from_raw_os_error);
-            let again = again.unwrap_or_else(|| source.kind().into());
+            let again = match &error {
+                Error::Io { source, .. } => match source.raw_os_error() {
+                    Some(number) => io::Error::from_raw_os_error(number),
+                    None => source.kind().into(),
+                },
+                other => io::Error::other(other.to_string()),
+            };
             file.state = State::Failed;
             file.error.get_or_insert_with(|| Box::new(Error::io("sync", folder)(again).into()));
         }

@@ -29,7 +29,7 @@ fn every_kind_of_file_is_named_and_nothing_is_called_good() {
         assert!(!done.out().contains("good"), "{}", done.shown());
     }
     let done = sandbox.must("plugsign inspect a.tar.gz.sig");
-    assert!(done.out().contains("type 0x00, Sha256, "), "{}", done.shown());
+    assert!(done.out().contains("type 0x00, SHA256, "), "{}", done.shown());
     done.prints(&format!("claims to be by {key}")).prints("(your own key)");
     sandbox.must("plugsign inspect cert").prints("certificate ");
     sandbox.must("plugsign inspect secret").prints("secret key ");

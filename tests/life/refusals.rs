@@ -76,6 +76,7 @@ fn a_guarded_revocation_certificate_is_not_imported_by_mistake() {
     sandbox.write("guarded", &guarded);
     let done = sandbox.run("import guarded").exits(3);
     assert!(done.out().contains("a colon in front of its armor guards it"), "{done:?}");
+    assert!(done.err().contains("plugsign revoke KEY --certificate "), "{done:?}");
     assert!(can_sign(&sandbox, &key));
     sandbox.write("bare", guarded.replace("\n:-----", "\n-----"));
     sandbox.run("import bare").exits(0).prints(&format!("updated  {key}  revocation"));

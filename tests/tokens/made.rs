@@ -182,6 +182,19 @@ fn a_change_whose_signature_is_lost_names_the_token() {
 }
 
 #[test]
+fn a_key_gets_an_id_that_no_other_has() {
+    let Some(desk) = Desk::new() else { return };
+    // The IDs come from the clock. These seconds are taken.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    for second in 0..8 {
+        let id = format!("{:08x}", now + second);
+        desk.keypairgen(&format!("--key-type rsa:1024 --label k{second} --id {id}"));
+    }
+    let start = ["keygen", "-q", "--on", &desk.uri("release")];
+    desk.run(&start, &["--name", "Acme"]).exits(0);
+}
+
+#[test]
 fn tokens_are_listed_with_what_can_sign() {
     let Some(desk) = Desk::with_key() else { return };
     desk.keypairgen("--key-type rsa:2048 --label weak --id 02");

@@ -11,6 +11,7 @@ use super::renew::{
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::Fingerprint;
+use crate::openpgp::times::show_time;
 
 /// Whose end is set.
 #[derive(Clone, Copy, Debug)]
@@ -95,11 +96,14 @@ fn chosen<'a>(
 /// Returns an end as OpenPGP has it: in seconds after the key was made.
 fn validity_since(created: SystemTime, expires: Option<SystemTime>) -> Result<Option<Duration>> {
     let Some(expires) = expires else { return Ok(None) };
-    let validity = expires.duration_since(created).ok();
-    match validity.filter(|it| (1..=u64::from(u32::MAX)).contains(&it.as_secs())) {
-        Some(validity) => Ok(Some(validity)),
-        None => Err(Error::malformed(
+    match expires.duration_since(created).map_or(0, |validity| validity.as_secs()) {
+        0 => Err(Error::Malformed(format!(
+            "the key would end before it begins: it was made {}",
+            show_time(created)
+        ))),
+        seconds if seconds > u64::from(u32::MAX) => Err(Error::malformed(
             "the key would be valid for longer than OpenPGP can say, which is 136 years",
         )),
+        seconds => Ok(Some(Duration::from_secs(seconds))),
     }
 }

@@ -140,8 +140,9 @@ impl TokenKey {
     ///
     /// # Errors
     ///
-    /// What the token says against it. After a lost connection or a wrong PIN, all later ones fail
-    /// with the same words.
+    /// What the token says against it. After a wrong PIN, all later ones fail with the same words.
+    /// After a lost connection, the other connections go on. Once all are lost, all later ones fail
+    /// with the words of the first loss.
     pub(in crate::openpgp) fn sign(&self, info: &[u8]) -> Result<Vec<u8>> {
         let mut connection = self.pool.take()?;
         let is_it = |key: &&KeyInToken| {

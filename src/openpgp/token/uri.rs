@@ -144,6 +144,18 @@ impl TokenUri {
     }
 }
 
+impl TokenUri {
+    /// Returns it with the module that this machine reaches the token by, for a command.
+    pub fn with_module(&self) -> String {
+        let module = [("module-path", &self.module_path), ("module-name", &self.module_name)];
+        let named = module.iter().find_map(|(name, value)| Some((name, value.as_ref()?)));
+        match named {
+            Some((name, value)) => format!("{self}?{name}={}", encoded(value.as_bytes())),
+            None => self.to_string(),
+        }
+    }
+}
+
 /// Writes the path. The query is for this machine alone.
 impl fmt::Display for TokenUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -215,6 +227,8 @@ mod tests {
             uri.to_string(),
             "pkcs11:token=The%20Token;serial=1f;object=release;slot-id=3;id=%01%FF"
         );
+        assert_eq!(uri.with_module(), format!("{uri}?module-path=%2Fusr%2Flib%2Fx.so"),);
+        assert_eq!(TokenUri::parse(&uri.with_module()).unwrap().module_path, uri.module_path);
         assert_eq!(uri.of_token(), "pkcs11:token=The%20Token;serial=1f;slot-id=3");
         assert_eq!(TokenUri::parse("pkcs11:").unwrap(), TokenUri::default());
     }

@@ -101,7 +101,7 @@ fn claim(out: &mut Page, claims: &Claims) -> io::Result<()> {
         (None, ids) => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     };
     let hash = match HashAlgorithm::from_id(claims.hash) {
-        Some(hash) => format!("{hash:?}"),
+        Some(hash) => format!("{hash:?}").to_uppercase(),
         None => format!("hash {}", claims.hash),
     };
     let what = format!("type {}, {hash}, {}", claims.class, claims.created);

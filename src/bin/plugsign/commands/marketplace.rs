@@ -226,7 +226,9 @@ impl Words for CheckedDatabase {
 
     fn remarks(&self, talk: &mut Page) -> io::Result<()> {
         let bad = self.entries.iter().filter(|line| line.is_bad()).count();
-        writeln!(talk, "{} entries, {bad} bad", self.entries.len())?;
+        let count = self.entries.len();
+        let entries = if count == 1 { "entry" } else { "entries" };
+        writeln!(talk, "{count} {entries}, {bad} bad")?;
         let is_unverified = |line: &CheckedEntry| !line.is_bad() && line.verified == 0;
         match self.has_bundles || !self.entries.iter().any(is_unverified) {
             true => Ok(()),

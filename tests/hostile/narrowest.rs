@@ -234,6 +234,39 @@ fn a_statement_that_narrows_a_subkey_counts_whatever_its_hash() {
             count += 1;
         }
     }
+    let back = |by: &mut Pair, change: &dyn Fn(&mut Forge)| {
+        let mut forge = Forge::at(by, ago(2));
+        forge.kind = 0x19;
+        change(&mut forge);
+        let body = forge.sign(by, &subject).split_off(6);
+        let length = u32::try_from(body.len() + 1).unwrap().to_be_bytes();
+        [&[255][..], &length, &[32], &body].concat()
+    };
+    let plain = back(&mut signer, &|_| {});
+    for (name, backs) in [
+        ("a stranger's signature", vec![back(&mut bobs_key(), &|_| {})]),
+        ("a stranger's before the subkey's", vec![back(&mut bobs_key(), &|_| {}), plain.clone()]),
+        ("critical", vec![back(&mut signer, &|it| it.hashed.push(subpacket(0x80 | 23, &[0x80])))]),
+        ("critical, not signed", {
+            vec![back(&mut signer, &|it| it.unhashed.push(subpacket(0x80 | 99, b"x")))]
+        }),
+        ("older than the subkey", vec![back(&mut signer, &|it| it.hashed[0] = created(ago(500)))]),
+        ("over MD5", vec![back(&mut signer, &|it| it.hash = HashAlgorithm::MD5)]),
+    ] {
+        let word = says(0x18, 2, &subject, |it| {
+            it.hashed.push(flags(2));
+            it.unhashed = backs;
+        });
+        let (native, gpg, said) = judged(&sandbox, &followed(&cert, &word), name);
+        assert!(!native && !gpg, "{name}: {said}");
+        count += 1;
+    }
+    let word = says(0x18, 2, &subject, |it| {
+        it.hashed.push(flags(2));
+        it.unhashed.push(plain);
+    });
+    let (native, gpg, said) = judged(&sandbox, &followed(&cert, &word), "bound anew");
+    assert!(native && gpg, "{said}");
     told(&format!("{count} words that narrow a subkey"));
 }
 

@@ -244,22 +244,28 @@ fn verify(kept: &Kept) -> Attributed {
     verified
 }
 
-/// Returns whether a binding has a signature by the subkey that it binds (RFC 9580, section 5.2.1.9).
+/// The number of a hash algorithm that nobody trusts, not even for what is old.
+const MD5: u8 = 1;
+
+/// Returns whether a binding has a signature by the subkey that it binds (RFC 9580, section 5.2.1.9),
+/// and none by another key: gpg looks at the first. It grants trust, so nothing about it may be odd.
 fn is_back_signed(raw: &RawSignature<'_>, primary: &[u8], subject: &Subject) -> bool {
-    let Subject::Subkey(subkey) = subject else { return false };
-    if raw.kind != SUBKEY_BINDING {
-        return false;
-    }
-    let mut embedded = raw.embedded().filter_map(RawSignature::read);
-    embedded.any(|back| {
-        let Some(key) = Recovering::of_key_body(subkey).filter(|_| back.kind == BACK_SIGNATURE)
-        else {
-            return false;
-        };
-        let digest = digest_over(&back, primary, subject);
-        let signed = |number: &[u8]| key.recover(back.hash.into(), number);
-        digest.is_some() && back.numbers(key.octets()).into_iter().any(|it| signed(it) == digest)
-    })
+    let (SUBKEY_BINDING, Subject::Subkey(subkey)) = (raw.kind, subject) else { return false };
+    let Some(key) = Recovering::of_key_body(subkey) else { return false };
+    let born = subkey.get(1..5).and_then(|time| Some(u32::from_be_bytes(time.try_into().ok()?)));
+    let mut embedded = raw.embedded().peekable();
+    embedded.peek().is_some()
+        && embedded.map(RawSignature::read).all(|back| {
+            let Some(back) = back.filter(|back| back.kind == BACK_SIGNATURE) else { return false };
+            let digest = digest_over(&back, primary, subject).filter(|_| back.hash != MD5);
+            let signed = |number: &[u8]| key.recover(back.hash.into(), number);
+            let says = Says::of(&back);
+            says.created >= born
+                && !says.is_unclear
+                && !says.is_spoiled
+                && digest.is_some()
+                && back.numbers(key.octets()).into_iter().any(|it| signed(it) == digest)
+        })
 }
 
 /// Returns what a signature is about, if the primary key made it. Most follow what they are about.

@@ -12,6 +12,7 @@ use super::beneath;
 use super::checksums::is_list;
 use super::file::{Links, Stamp, folder_of, is_there, open_regular, read_small, with_ending};
 use super::folder::Folder;
+use super::kept::Kept;
 use super::still::{Counted, hash_still};
 use crate::disk::error::{Error, Result};
 use crate::openpgp::certificate::Certificate;
@@ -99,14 +100,16 @@ impl Artifact {
 
     /// Opens the folder that an output goes into. Beside a file that was found, that is the folder
     /// where it was found.
-    pub(crate) fn folder_for(&self, output: &Path) -> Result<Folder> {
+    pub(crate) fn folder_for(&self, output: &Path, kept: &Kept) -> Result<Folder> {
         let folder = folder_of(output);
         match &self.root {
             Some(root) if folder == folder_of(&self.path) => {
                 let opened = beneath::open_folder(root, folder);
-                opened.map(Folder::new).map_err(Error::io("write", output))
+                let folder = opened.map(Folder::new).map_err(Error::io("write", output))?;
+                kept.check(&folder, output)?;
+                Ok(folder)
             }
-            _ => Folder::of(output),
+            _ => kept.folder(output),
         }
     }
 

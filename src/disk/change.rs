@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::file::read_opened;
 use super::folder::Folder;
+use super::kept::Kept;
 use super::lock::{FolderLock, lock};
 use super::reach::Reach;
 use super::write::{Access, Existing};
@@ -22,17 +23,19 @@ pub struct FileChange {
 }
 
 impl FileChange {
-    /// Locks a file for a change, and returns what is in it if it is there. `what` is for errors,
-    /// `max` the most bytes that it may have. Waits up to `patience` for another command, then
+    /// Locks a file for a change, and returns what is in it if it is there. One that is kept is
+    /// [`Error::Kept`](super::Error::Kept). `what` is for errors, `max` the most bytes that it may have. Waits up to `patience` for another command, then
     /// fails with [`Error::Busy`](super::Error::Busy).
     pub fn begin(
         path: &Path,
+        kept: &Kept,
         (what, max): (&'static str, u64),
         umask: u32,
         patience: Duration,
     ) -> Result<(FileChange, Option<Zeroizing<Vec<u8>>>)> {
         // A link stays a link. The file that it leads to is replaced.
         let (folder, path) = Reach::of(path)?.file(path)?;
+        kept.check(&folder, &path)?;
         let lock = lock(&folder, &path, patience)?;
         let (bytes, access) = match folder.open_regular(&path) {
             Ok(opened) => {

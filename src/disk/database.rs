@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::change::FileChange;
 use super::file::read_small;
+use super::kept::Kept;
 use crate::disk::error::{Error, Result};
 use crate::mattermost::marketplace::{Database, MAX_DATABASE};
 
@@ -33,8 +34,13 @@ fn bad(path: &Path, why: String) -> Error {
 impl DatabaseFile {
     /// Locks a database for a change. If there is no file, it is empty. Waits up to `patience` for
     /// another command, then fails with [`Error::Busy`].
-    pub fn change(path: &Path, umask: u32, patience: Duration) -> Result<DatabaseFile> {
-        let (change, bytes) = FileChange::begin(path, (WHAT, MAX_DATABASE), umask, patience)?;
+    pub fn change(
+        path: &Path,
+        kept: &Kept,
+        umask: u32,
+        patience: Duration,
+    ) -> Result<DatabaseFile> {
+        let (change, bytes) = FileChange::begin(path, kept, (WHAT, MAX_DATABASE), umask, patience)?;
         let database = bytes.map(|bytes| parse(change.path(), &bytes)).transpose()?;
         Ok(DatabaseFile { change, database: database.unwrap_or_default() })
     }

@@ -64,6 +64,15 @@ pub enum Error {
     #[error("{} changed while it was being read", Safe::path(.0))]
     Changed(PathBuf),
 
+    /// No output may replace this file.
+    #[error("{} is {what}, and no output takes its place", Safe::path(path))]
+    Kept {
+        /// The output.
+        path: PathBuf,
+        /// What the file is.
+        what: &'static str,
+    },
+
     /// The file exists already.
     #[error("{} exists already", Safe::path(.0))]
     Exists(PathBuf),

@@ -27,7 +27,7 @@ impl Folder {
     }
 
     /// Opens the folder that a path's last component is in.
-    pub(crate) fn of(path: &Path) -> Result<Folder> {
+    pub(super) fn of(path: &Path) -> Result<Folder> {
         Folder::open(folder_of(path), OFlags::empty()).map_err(Error::io("write", path))
     }
 

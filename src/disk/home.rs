@@ -80,9 +80,17 @@ impl Home {
         Ok(())
     }
 
+    /// Returns the folders of its files.
+    pub(super) fn own_folders(&self) -> [PathBuf; 4] {
+        [KEYS, CERTIFICATES, TRUSTED, REVOCATIONS].map(|folder| self.root.join(folder))
+    }
+
+    pub(super) fn lock_path(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
     fn folders(&self) -> [PathBuf; 5] {
-        let [keys, certificates, trusted, revocations] =
-            [KEYS, CERTIFICATES, TRUSTED, REVOCATIONS].map(|folder| self.root.join(folder));
+        let [keys, certificates, trusted, revocations] = self.own_folders();
         [self.root.clone(), keys, certificates, trusted, revocations]
     }
 
@@ -93,7 +101,7 @@ impl Home {
         make(&self.folders())?;
         // If others can write to a folder above, one of them may have been faster.
         self.check()?;
-        let path = self.root.join("lock");
+        let path = self.lock_path();
         let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
         let file = take(opened.map_err(Error::io("lock", &path))?, &self.root, patience)?;
         sweep(&self.folders()[1..]);

@@ -19,6 +19,8 @@ pub(crate) mod folder;
 pub mod gnupg;
 pub mod home;
 mod home_files;
+#[doc(hidden)]
+pub mod kept;
 mod lock;
 pub(crate) mod names;
 #[doc(hidden)]

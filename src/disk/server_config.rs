@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::file::{Facts, Stamp, folder_of, read_opened, with_ending};
 use super::folder::{Folder, name_of};
 use super::home_files::check_name;
+use super::kept::Kept;
 use super::lock::{FolderLock, lock};
 use super::reach::Reach;
 use super::server_access::ConfigAccess;
@@ -108,11 +109,13 @@ impl ServerConfig {
 
     /// Locks the configuration for a change. Waits up to `patience` for another command, then fails
     /// with [`Error::Busy`].
-    pub fn change(path: &Path, patience: Duration) -> Result<Change> {
+    pub fn change(path: &Path, kept: &Kept, patience: Duration) -> Result<Change> {
         check_is_file(path)?;
         let place = Reach::of(path)?;
         // A link stays a link. The file that it leads to is replaced.
         let (folder, real) = place.file(path)?;
+        kept.check(place.folder(), path)?;
+        kept.check(&folder, &real)?;
         let lock = lock(&folder, &real, patience)?;
         let opened = folder.open_regular(&real)?;
         let server = ServerConfig::read(path, place.folder().clone(), opened)?;

@@ -28,7 +28,12 @@ use crate::disk::error::{Error, Result};
 /// [`Error::Exists`] with [`Existing::Keep`], [`Error::NotAFile`] for a device, a FIFO or a socket
 /// with [`Existing::Replace`], [`Error::Exposed`] for a secret that others could read, otherwise
 /// [`Error::Io`]. No error leaves a part of a file.
-pub fn write_new(path: &Path, bytes: &[u8], access: Access, existing: Existing) -> Result<()> {
+pub(super) fn write_new(
+    path: &Path,
+    bytes: &[u8],
+    access: Access,
+    existing: Existing,
+) -> Result<()> {
     Folder::of(path)?.write(path, bytes, access, existing)
 }
 
@@ -122,14 +127,17 @@ fn is_link_to_descriptor(folder: &Folder, name: &Path, path: &Path) -> bool {
     target.is_ok_and(|target| is_descriptor(&target)) || is_descriptor(path)
 }
 
-/// Writes a file as [`write_new`] does with [`Existing::Keep`], unless the same file is there. So a
-/// command that was killed after its last write can run again. Any other file is
-/// [`Error::Exists`], also one with the same bytes that more users can read.
-pub fn write_unless_same(path: &Path, bytes: &[u8], access: Access) -> Result<()> {
+/// Writes a file into its open folder, unless the same file is there.
+pub(super) fn write_unless_same(
+    folder: &Folder,
+    path: &Path,
+    bytes: &[u8],
+    access: Access,
+) -> Result<()> {
     if is_same(path, bytes, access) {
         return sync_folder(folder_of(path));
     }
-    match write_new(path, bytes, access, Existing::Keep) {
+    match folder.write(path, bytes, access, Existing::Keep) {
         // Another run may have been faster.
         Err(Error::Exists(_)) if is_same(path, bytes, access) => sync_folder(folder_of(path)),
         written => written,

@@ -215,6 +215,7 @@ pub(super) fn of_disk(error: &disk::Error) -> Option<String> {
         Error::UnsafeFile { path, .. } | Error::PartUnreadable { path, .. } => {
             format!("make sure that nobody changed it. Then:\n  chmod go-w {}", quoted(path))
         }
+        Error::Kept { .. } => "nothing was written there. Name another file for the output".into(),
         Error::Busy(_) => "try again when it has finished".into(),
         Error::Changed(_) => "try again when nothing writes to it any more".into(),
         Error::LinkOutside(_) => "name the file that the link leads to".into(),

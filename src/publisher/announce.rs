@@ -18,7 +18,7 @@ use super::store::refused;
 use crate::disk::Error;
 use crate::disk::file::is_there;
 use crate::disk::shelf::{HomeKey, Shelf};
-use crate::disk::write::{Access, Existing, is_same, make_folder, write_new, write_unless_same};
+use crate::disk::write::{Access, Existing, is_same, make_folder};
 use crate::mattermost::valid::is_web_address;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::hash::ContentHash;
@@ -135,7 +135,7 @@ impl Publisher<'_> {
             for document in &mut documents {
                 document.path = Some(folder.join(document.name));
             }
-            write(&documents, folder, announcing.force, self.umask)?;
+            self.write_documents(&documents, folder, announcing.force)?;
         }
         Ok(Announced {
             fingerprint: new.fingerprint(),
@@ -153,6 +153,27 @@ impl Publisher<'_> {
         let signer = self.signer(found, form)?;
         let there = announcing.out.as_ref().map(|folder| folder.join(ROTATION_SIGNATURE));
         Ok(signer.sign_unless_signed(notice, there.as_deref())?)
+    }
+
+    /// Writes all documents, or none if one of the names is taken by something else.
+    fn write_documents(&self, documents: &[Document], folder: &Path, force: bool) -> Result<()> {
+        let umask = self.umask;
+        make_folder(folder, umask)?;
+        let access = Access::Public { umask };
+        let files = documents.iter().filter_map(|it| Some((it.path.as_ref()?, &it.bytes[..])));
+        let files: Vec<(&PathBuf, &[u8])> = files.collect();
+        for (path, bytes) in &files {
+            if !force && is_there(path)? && !is_same(path, bytes, access) {
+                return Err(Error::Exists(path.to_path_buf()).into());
+            }
+        }
+        for (path, bytes) in files {
+            match force {
+                true => self.kept.write_new(path, bytes, access, Existing::Replace)?,
+                false => self.kept.write_unless_same(path, bytes, access)?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -190,24 +211,4 @@ fn check_usable(certificate: &Certificate, policy: &Policy) -> Result<()> {
         Some(weakness) => Err(refused(certificate, weakness).into()),
         None => Ok(()),
     }
-}
-
-/// Writes all documents, or none if one of the names is taken by something else.
-fn write(documents: &[Document], folder: &Path, force: bool, umask: u32) -> Result<()> {
-    make_folder(folder, umask)?;
-    let access = Access::Public { umask };
-    let files = documents.iter().filter_map(|it| Some((it.path.as_ref()?, &it.bytes[..])));
-    let files: Vec<(&PathBuf, &[u8])> = files.collect();
-    for (path, bytes) in &files {
-        if !force && is_there(path)? && !is_same(path, bytes, access) {
-            return Err(Error::Exists(path.to_path_buf()).into());
-        }
-    }
-    for (path, bytes) in files {
-        match force {
-            true => write_new(path, bytes, access, Existing::Replace)?,
-            false => write_unless_same(path, bytes, access)?,
-        }
-    }
-    Ok(())
 }

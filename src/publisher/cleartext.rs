@@ -64,7 +64,7 @@ impl Signing<'_> {
             Err(error) => return vec![SignedFile::new(&artifact.path, None, Err(error))],
         };
         self.put_text(&artifact.path, &text, self.outputs(Some(artifact)), |output| {
-            artifact.folder_for(output)
+            artifact.folder_for(output, self.kept)
         })
     }
 
@@ -75,7 +75,9 @@ impl Signing<'_> {
     /// That it cannot be read, or is too long.
     pub fn sign_text_stream(&self, stream: File) -> Result<Vec<SignedFile>> {
         let text = read_bounded(stream, "standard input", "a text", MAX_CLEARTEXT)?;
-        Ok(self.put_text(&Path::new("-").into(), &text, self.outputs(None), Folder::of))
+        Ok(self.put_text(&Path::new("-").into(), &text, self.outputs(None), |output| {
+            self.kept.folder(output)
+        }))
     }
 
     fn put_text(

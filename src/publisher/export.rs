@@ -11,7 +11,7 @@ use super::list::matching;
 use super::outcome::{Outcome, as_path_if};
 use crate::disk::Error;
 use crate::disk::shelf::{HomeKey, Shelf};
-use crate::disk::write::{Access, Existing, write_new, write_unless_same};
+use crate::disk::write::{Access, Existing};
 use crate::mattermost::server_copy::ServerCopy;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
@@ -126,15 +126,19 @@ impl Exported {
     }
 
     /// Writes the bytes into a file, if there is one to write.
-    pub(super) fn written(mut self, output: Option<NewFile<'_>>, umask: u32) -> Result<Exported> {
+    pub(super) fn written(
+        mut self,
+        output: Option<NewFile<'_>>,
+        by: &Publisher<'_>,
+    ) -> Result<Exported> {
         let Some(file) = output else { return Ok(self) };
         let access = match self.secret {
             true => file.secret_access(),
-            false => Access::Public { umask },
+            false => Access::Public { umask: by.umask },
         };
         let written = match file.force {
-            true => write_new(file.path, &self.bytes, access, Existing::Replace),
-            false => write_unless_same(file.path, &self.bytes, access),
+            true => by.kept.write_new(file.path, &self.bytes, access, Existing::Replace),
+            false => by.kept.write_unless_same(file.path, &self.bytes, access),
         };
         match written {
             Err(error) if self.secret => return Err(secret_not_written(error)),
@@ -176,7 +180,7 @@ impl Publisher<'_> {
             true => armor_keys(&packets, export.part.is_secret())?,
             false => packets,
         };
-        exported.written(export.output, self.umask)
+        exported.written(export.output, self)
     }
 
     /// Says so if a certificate leaves that the server can read in part only.

@@ -26,7 +26,8 @@ impl<'a> KeyringImporter<'a> {
     /// It cannot be read, or is no keyring of packets, or another command has it.
     pub fn new(publisher: &'a Publisher<'a>, path: &Path) -> Result<KeyringImporter<'a>> {
         let what = ("a keyring", MAX_KEYRING);
-        let (change, bytes) = FileChange::begin(path, what, publisher.umask, PATIENCE)?;
+        let (change, bytes) =
+            FileChange::begin(path, publisher.kept, what, publisher.umask, PATIENCE)?;
         let keyring = Keyring::read(bytes.as_deref().map_or(&[], |bytes| bytes))?;
         Ok(KeyringImporter { publisher, change, keyring, is_changed: false })
     }

@@ -15,7 +15,7 @@ use super::store::{check, refused};
 use crate::disk::Error;
 use crate::disk::file::folder_of;
 use crate::disk::permissions::check_writable;
-use crate::disk::write::{Access, Existing, write_new};
+use crate::disk::write::{Access, Existing};
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::keygen::{KeyKind, KeyPlan, NewKey, generate};
 use crate::openpgp::policy::Policy;
@@ -104,7 +104,7 @@ impl Publisher<'_> {
             is_org.then(|| sheet::sheet(&certificate, &description, home.root(), &revocations));
         if let (Some(path), Some(text)) = (sheet, &text) {
             let access = Access::Public { umask: self.umask };
-            if let Err(error) = write_new(path, text.as_bytes(), access, Existing::Keep) {
+            if let Err(error) = self.kept.write_new(path, text.as_bytes(), access, Existing::Keep) {
                 let why = one_line(&error);
                 self.watch.warn(&format!(
                     "the key is made, and its summary is not written: {why}; it is the text below"

@@ -91,7 +91,7 @@ impl Publisher<'_> {
     pub fn add_to_marketplace(&self, adding: &Adding<'_>) -> Result<ChangedDatabase> {
         adding.check()?;
         let judge = self.accepted(adding.keys)?.judge(self.policy())?;
-        let mut file = DatabaseFile::change(adding.database, self.umask, PATIENCE)?;
+        let mut file = DatabaseFile::change(adding.database, self.kept, self.umask, PATIENCE)?;
         let mut added = ChangedDatabase {
             database: adding.database.to_owned(),
             entries: Vec::new(),
@@ -141,7 +141,7 @@ impl Publisher<'_> {
         id: &str,
         version: &str,
     ) -> Result<ChangedDatabase> {
-        let mut file = DatabaseFile::change(database, self.umask, PATIENCE)?;
+        let mut file = DatabaseFile::change(database, self.kept, self.umask, PATIENCE)?;
         let removed = file.database.remove(id, version);
         if removed.is_empty() {
             let (id, version) = (id.to_string(), version.to_string());

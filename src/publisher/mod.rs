@@ -69,6 +69,7 @@ use self::show::Warned;
 use self::tokens::Tokens;
 use self::watch::Watch;
 use crate::disk::home::{Home, Lock};
+use crate::disk::kept::Kept;
 use crate::disk::shelf::Shelf;
 use crate::openpgp::bounds::Budget;
 use crate::openpgp::policy::Policy;
@@ -86,6 +87,8 @@ pub struct Publisher<'a> {
     pub now: SystemTime,
     /// The permissions that new files do not have.
     pub umask: u32,
+    /// What no output may replace.
+    pub kept: &'a Kept,
     /// What may be spent on key files.
     pub budget: &'a Budget,
     /// How tokens are reached.

@@ -12,9 +12,8 @@ use super::keys::one_secret;
 use super::show::first_user_id;
 use crate::disk::Error;
 use crate::disk::file::{Links, folder_of, open_regular, read_bounded};
-use crate::disk::write::{Access, Existing, sync_file, sync_folder, write_new};
+use crate::disk::write::{Access, Existing, sync_file, sync_folder};
 use crate::openpgp;
-use crate::openpgp::bounds::Budget;
 use crate::openpgp::key_file::{MAX_KEY_FILE, armor_keys, base64_line, read_keys_within};
 use crate::openpgp::query::KeyQuery;
 use crate::openpgp::secret_key::SecretKey;
@@ -56,7 +55,7 @@ impl Publisher<'_> {
             true => armor_keys(&packets, true)?,
             false => base64_line(&packets),
         };
-        exported.written(output, self.umask)
+        exported.written(output, self)
     }
 
     /// Moves the primary key out of the home. The whole key goes into a file first, durably, and is
@@ -95,10 +94,43 @@ impl Publisher<'_> {
         let name = off_line_name(&fingerprint);
         remove_leftovers(folder.path, &name);
         let path = folder.path.join(name);
-        store_whole(&path, &whole, folder.secret_access(), self.budget)?;
+        self.store_whole(&path, &whole, folder.secret_access())?;
         home.put_secret(&lock, &without)?;
         let exported = Exported::new(vec![fingerprint], WHOLE);
         Ok(Exported { output: Some(path), ..exported })
+    }
+
+    /// Writes the whole key, or takes what an interrupted run wrote, if nothing is missing in it.
+    fn store_whole(&self, path: &Path, whole: &SecretKey, access: Access) -> Result<()> {
+        let budget = self.budget;
+        let bytes = whole.to_armored()?;
+        // An interrupted run may have left it, where a name cannot be taken in one step.
+        let is_empty = |it: &fs::Metadata| it.is_file() && it.len() == 0;
+        let existing = match fs::symlink_metadata(path).is_ok_and(|it| is_empty(&it)) {
+            true => Existing::Replace,
+            false => Existing::Keep,
+        };
+        match self.kept.write_new(path, &bytes, access, existing) {
+            Ok(()) | Err(Error::Exists(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // What an interrupted run wrote, or a person copied, must be on the disk before the home's goes.
+        // Anything but a file could be another user's, who reads along.
+        let (file, _) = open_regular(path, Links::Refuse)?;
+        sync_file(&file, path)?;
+        sync_folder(folder_of(path))?;
+        let there = read_bounded(file, &path.to_string_lossy(), "a key file", MAX_KEY_FILE)?;
+        let same = *there == *bytes || {
+            let stored = one_secret(read_keys_within(&there, budget)?, None, budget)?;
+            stored.has_all_secrets_of(whole) && stored.certificate().same_as(whole.certificate())
+        };
+        match same {
+            true => Ok(()),
+            false => Err(Failure::advised(
+                Error::Exists(path.to_owned()),
+                "it may be the only copy of a primary key, and is never replaced: name another folder",
+            )),
+        }
     }
 }
 
@@ -118,37 +150,5 @@ fn remove_leftovers(folder: &Path, name: &str) {
         if found.starts_with(&prefix) && found.ends_with(".tmp") {
             let _ = fs::remove_file(entry.path());
         }
-    }
-}
-
-/// Writes the whole key, or takes what an interrupted run wrote, if nothing is missing in it.
-fn store_whole(path: &Path, whole: &SecretKey, access: Access, budget: &Budget) -> Result<()> {
-    let bytes = whole.to_armored()?;
-    // An interrupted run may have left it, where a name cannot be taken in one step.
-    let is_empty = |it: &fs::Metadata| it.is_file() && it.len() == 0;
-    let existing = match fs::symlink_metadata(path).is_ok_and(|it| is_empty(&it)) {
-        true => Existing::Replace,
-        false => Existing::Keep,
-    };
-    match write_new(path, &bytes, access, existing) {
-        Ok(()) | Err(Error::Exists(_)) => {}
-        Err(error) => return Err(error.into()),
-    }
-    // What an interrupted run wrote, or a person copied, must be on the disk before the home's goes.
-    // Anything but a file could be another user's, who reads along.
-    let (file, _) = open_regular(path, Links::Refuse)?;
-    sync_file(&file, path)?;
-    sync_folder(folder_of(path))?;
-    let there = read_bounded(file, &path.to_string_lossy(), "a key file", MAX_KEY_FILE)?;
-    let same = *there == *bytes || {
-        let stored = one_secret(read_keys_within(&there, budget)?, None, budget)?;
-        stored.has_all_secrets_of(whole) && stored.certificate().same_as(whole.certificate())
-    };
-    match same {
-        true => Ok(()),
-        false => Err(Failure::advised(
-            Error::Exists(path.to_owned()),
-            "it may be the only copy of a primary key, and is never replaced: name another folder",
-        )),
     }
 }

@@ -107,12 +107,12 @@ impl Publisher<'_> {
             self.warn_of_askers(&signers);
         }
         let existing = if request.force { Existing::Replace } else { Existing::Keep };
-        let umask = self.umask;
+        let (umask, kept) = (self.umask, self.kept);
         let kind = request.checksums.as_ref().map_or(DigestKind::Sha256, |list| list.kind);
         // Lists that are there are compared with what is signed.
         let are_listed = request.checksums.is_some()
             || release.folders.iter().any(|folder| !lists_in(folder).is_empty());
-        let signing = Signing { signers, output, existing, umask, dry_run, kind, are_listed };
+        let signing = Signing { signers, output, existing, kept, umask, dry_run, kind, are_listed };
         let mut listed = Vec::new();
         let jobs = request.jobs.unwrap_or_else(threads_that_write);
         let mut files = match request.what {

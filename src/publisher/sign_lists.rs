@@ -141,7 +141,7 @@ impl Signing<'_> {
                 |new: &Option<_>| new.as_ref().map_or(State::UpToDate, |_| State::WouldSign);
             return Ok(new.iter().map(state).map(Ok).collect());
         }
-        let folder = Folder::of(list)?;
+        let folder = self.kept.folder(list)?;
         let access = Access::Public { umask: self.umask };
         let prepare = |path: &Path, bytes| folder.prepare(path, bytes, access, self.existing);
         let mut prepared = Vec::new();

@@ -12,6 +12,7 @@ use crate::disk::artifact::Artifact;
 use crate::disk::checksums::DigestKind;
 use crate::disk::file::metadata_of;
 use crate::disk::folder::Folder;
+use crate::disk::kept::Kept;
 use crate::disk::names::is_certificate;
 use crate::disk::still::hash_still;
 use crate::disk::write::{Access, Existing};
@@ -39,6 +40,8 @@ pub(super) struct Signing<'a> {
     pub output: Destination<'a>,
     /// Whether other files in their places are replaced.
     pub existing: Existing,
+    /// What is never replaced.
+    pub kept: &'a Kept,
     /// The process's file mode creation mask.
     pub umask: u32,
     /// Whether nothing is written.
@@ -58,7 +61,7 @@ impl Signing<'_> {
         let outputs = self.outputs(Some(artifact));
         match artifact.hash_still(&[ContentHash::SHA256, self.kind.way()], read) {
             Ok(content) => {
-                let folder_of = |output: &Path| artifact.folder_for(output);
+                let folder_of = |output: &Path| artifact.folder_for(output, self.kept);
                 self.put(&artifact.path, &content, outputs, folder_of)
             }
             Err(error) => {
@@ -81,7 +84,8 @@ impl Signing<'_> {
     pub fn sign_stream(&self, mut stream: File) -> Result<Vec<SignedFile>, Failure> {
         let name = Path::new("standard input");
         let content = hash_still(&mut stream, name, &[ContentHash::SHA256], &AtomicU64::new(0))?;
-        let mut files = self.put(&Path::new("-").into(), &content, self.outputs(None), Folder::of);
+        let folder_of = |output: &Path| self.kept.folder(output);
+        let mut files = self.put(&Path::new("-").into(), &content, self.outputs(None), folder_of);
         match files.iter_mut().find_map(|file| file.error.take()) {
             Some(failure) => Err(*failure),
             None => Ok(files),

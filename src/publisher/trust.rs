@@ -290,7 +290,7 @@ impl Publisher<'_> {
             }
             Truster::Server(config, environment) => {
                 check_environment(environment)?;
-                let change = ServerConfig::change(config, PATIENCE)?;
+                let change = ServerConfig::change(config, self.kept, PATIENCE)?;
                 Ok(Place::Server(config, Box::new(change)))
             }
         }

@@ -470,3 +470,39 @@ fn importing_two_keys_keeps_both_and_importing_again_changes_nothing() {
     assert_eq!(words("import both"), ["new", "new", "unchanged"]);
     assert_eq!(words("import both"), ["unchanged"; 3]);
 }
+
+#[test]
+fn no_output_takes_the_place_of_a_file_of_the_home_or_of_what_is_read() {
+    let sandbox = Sandbox::with_passphrase();
+    let key = sandbox.keygen("--name A --email a@x.y");
+    let file = format!("home/keys/{key}.pgp");
+    sandbox.write("a.zip", "archive");
+    sandbox.write("passphrase", "secret words");
+    std::os::unix::fs::symlink("home/keys", sandbox.path("link")).unwrap();
+    sandbox.run(&format!("export {key} --secret -o k.pgp")).exits(0);
+    let before = sandbox.snapshot();
+    for line in [
+        &format!("sign a.zip --force -o {file}"),
+        &format!("sign a.zip --force -o link/{key}.pgp"),
+        &format!("sign --checksums=new.txt {file}"),
+        &format!("sign --cleartext -o home/trusted/new.asc a.zip"),
+        "sign --key-file k.pgp a.zip --force -o k.pgp",
+        "sign --passphrase-file passphrase a.zip --force -o passphrase",
+        &format!("export {key} --force -o {file}"),
+        &format!("export {key} --force -o home/lock"),
+        &format!("announce {key} --force --out home/certificates"),
+        "man --out home/keys",
+        &format!("gpg --batch --yes --export -o {file}"),
+        &format!("gpg --batch --yes -b -o {file} a.zip"),
+        &format!("gpg --batch --no-default-keyring --keyring ./{file} --import k.pgp"),
+        &format!("gpg --batch --status-file link/{key}.pgp --list-keys"),
+        &format!("gpg --batch --logger-file {file} --list-keys"),
+        "gpg --batch --passphrase-file passphrase --status-file passphrase -b a.zip",
+    ] {
+        let done = sandbox.run(line);
+        assert!(matches!(done.code(), Some(2 | 3)), "{line}: {}", done.shown());
+        assert_eq!(sandbox.snapshot(), before, "{line}");
+    }
+    sandbox.run(&format!("export {key} --force -o {file}")).exits(3).says("in plugsign's home");
+    sandbox.run("sign a.zip -o home/a.sig").exits(0);
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use plugsign::disk::Error;
-use plugsign::disk::write::{Access, Existing, make_folder, write_new};
+use plugsign::disk::write::{Access, Existing, make_folder};
 use plugsign::publisher::failure::Failure;
 use plugsign::publisher::outcome::Outcome;
 use plugsign::text::{Safe, path_text};
@@ -42,7 +42,8 @@ pub fn run(
     for (name, page) in pages {
         let path = folder.join(format!("{name}.1"));
         let text = render(page, &name)?;
-        write_new(&path, &text, Access::Public { umask: world.umask }, Existing::Replace)?;
+        let access = Access::Public { umask: world.umask };
+        world.kept.write_new(&path, &text, access, Existing::Replace)?;
         written.push(path);
     }
     Ok(Pages { page: None, written })

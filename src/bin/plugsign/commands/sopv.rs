@@ -14,7 +14,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 use plugsign::disk::file::{is_there, read_bounded, read_small};
-use plugsign::disk::write::{Access, Existing, write_new};
+use plugsign::disk::write::{Access, Existing};
 use plugsign::disk::{self, Error};
 use plugsign::judge::Judge;
 use plugsign::openpgp::certificate::Certificate;
@@ -372,7 +372,7 @@ fn write_verifications(world: &World, out: &OsStr, lines: &[u8]) -> Result<()> {
             .map_err(|error| failed(Error::io("write", path)(error))),
         None => {
             let access = Access::Public { umask: world.umask };
-            write_new(path, lines, access, Existing::Keep).map_err(failed)
+            world.kept.write_new(path, lines, access, Existing::Keep).map_err(failed)
         }
     }
 }

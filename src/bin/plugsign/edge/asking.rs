@@ -170,20 +170,21 @@ impl<'a> Asking<'a> {
 
     /// Takes the key's passphrase from there.
     pub fn key(mut self, source: &PassphraseSource) -> Asking<'a> {
-        self.key = Source::new(source.passphrase_fd, source.passphrase_file.as_ref());
+        self.key = self.source_of(source.passphrase_fd, source.passphrase_file.as_ref());
         self
     }
 
     /// Takes the passphrase that the key gets from there.
     pub fn replaced(mut self, source: &NewPassphraseSource) -> Asking<'a> {
-        self.new = Source::new(source.new_passphrase_fd, source.new_passphrase_file.as_ref());
+        self.new = self.source_of(source.new_passphrase_fd, source.new_passphrase_file.as_ref());
         self
     }
 
     /// Takes the passphrase of a lent primary key from there.
     pub fn lent(mut self, source: &LentPrimary) -> Asking<'a> {
         let file = source.primary_passphrase_file.as_ref();
-        self.lent = Source::new(source.primary_passphrase_fd, file);
+        self.lent = self.source_of(source.primary_passphrase_fd, file);
+        source.primary.iter().for_each(|primary| self.world.kept.input(primary));
         self
     }
 
@@ -191,8 +192,16 @@ impl<'a> Asking<'a> {
     /// counts.
     pub fn gpg(mut self, given: Option<Given>) -> Asking<'a> {
         let by_line = matches!(given, Some(Given::Descriptor(_) | Given::File(_)));
+        if let Some(Given::File(path)) = &given {
+            self.world.kept.input(path);
+        }
         self.key = Source { given, by_line, ..Source::default() };
         self
+    }
+
+    fn source_of(&self, descriptor: Option<u32>, file: Option<&PathBuf>) -> Source {
+        file.iter().for_each(|file| self.world.kept.input(file));
+        Source::new(descriptor, file)
     }
 
     /// Returns where it may be given: on the command line, with which option, and in which variable.

@@ -58,11 +58,14 @@ impl KeySource {
     /// Returns the text with the key, if there is one beside the home.
     pub fn text(&self, world: &World) -> Result<Option<KeyText>, Failure> {
         match &self.key_file {
-            Some(path) => Ok(Some(KeyText {
-                bytes: read_key_file(path)?,
-                origin: Origin::File,
-                name: Safe::path(path).to_string(),
-            })),
+            Some(path) => {
+                world.kept.input(path);
+                Ok(Some(KeyText {
+                    bytes: read_key_file(path)?,
+                    origin: Origin::File,
+                    name: Safe::path(path).to_string(),
+                }))
+            }
             None => key_of_environment(world, self.keys.is_empty()),
         }
     }

@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 
 use plugsign::disk::gnupg::has_private_keys;
 use plugsign::disk::home::Home;
+use plugsign::disk::kept::Kept;
 use plugsign::disk::token_server::TokenServer;
 use plugsign::openpgp;
 use plugsign::openpgp::bounds::Budget;
@@ -31,6 +32,8 @@ pub struct World {
     started: Instant,
     pub umask: u32,
     pub terminal: Terminal,
+    /// What no output may replace.
+    pub kept: Kept,
     /// What this command may spend on key files.
     pub budget: Budget,
     /// How tokens are reached, as the environment says.
@@ -44,8 +47,10 @@ impl World {
         // A mode has 16 bits on macOS.
         #[allow(clippy::useless_conversion)]
         let umask = u32::from(umask.as_raw_mode());
+        let home = home_folder(global).map(Home::new);
         Ok(World {
-            home: home_folder(global).map(Home::new),
+            kept: Kept::new(home.as_ref()),
+            home,
             now: SystemTime::now(),
             started: Instant::now(),
             umask,
@@ -67,8 +72,16 @@ impl World {
 
     /// Returns what acts work with, if tokens are reached in another way.
     pub fn publisher_with<'a>(&'a self, ask: &'a dyn Ask, tokens: &'a Tokens) -> Publisher<'a> {
-        let (home, budget) = (self.home.as_ref(), &self.budget);
-        Publisher { home, now: self.now, umask: self.umask, budget, tokens, ask, watch: self }
+        Publisher {
+            home: self.home.as_ref(),
+            now: self.now,
+            umask: self.umask,
+            kept: &self.kept,
+            budget: &self.budget,
+            tokens,
+            ask,
+            watch: self,
+        }
     }
 
     /// Returns the home. Commands that need none run without.
@@ -205,6 +218,11 @@ pub fn program_folder(called: &OsStr, name: &str) -> Option<PathBuf> {
 
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Returns what no output may replace, before the world is read.
+pub fn kept(global: &Global) -> Kept {
+    Kept::new(home_folder(global).map(Home::new).as_ref())
 }
 
 fn home_folder(global: &Global) -> Option<PathBuf> {

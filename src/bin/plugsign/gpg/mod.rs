@@ -39,8 +39,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use plugsign::disk::gnupg::has_private_keys;
+use plugsign::disk::kept::Kept;
 use plugsign::publisher::export::Part;
-use plugsign::publisher::failure::{EXIT_USAGE, Failure};
+use plugsign::publisher::failure::{EXIT_USAGE, Failure, one_line};
 use plugsign::text::Safe;
 
 use self::armoring::Way;
@@ -56,7 +57,7 @@ use crate::edge::asking::Given;
 use crate::edge::global::Global;
 use crate::edge::report::usage;
 use crate::edge::terminal::Terminal;
-use crate::edge::world::{World, gnupg_home};
+use crate::edge::world::{World, gnupg_home, kept};
 
 /// Run a gpg command line on plugsign's own home
 ///
@@ -138,10 +139,15 @@ pub fn run(
 }
 
 fn open(options: Options, name: &'static str, global: &Global) -> Result<Session, String> {
-    let status = sink("status", &options.status_fd, &options.status_file, Sink::Nowhere)?;
-    let words = sink("logger", &options.logger_fd, &options.logger_file, Sink::Errors)?;
     let inside = options.homedir.clone().or_else(gnupg_home).map(|home| home.join(INSIDE));
     let global = Global { home: global.home.clone().or(inside), ..global.clone() };
+    // Opened before the umask is the program's own.
+    let kept = kept(&global);
+    if let Some(Given::File(passphrase)) = &options.passphrase {
+        kept.input(passphrase);
+    }
+    let status = sink("status", (&options.status_fd, &options.status_file), Sink::Nowhere, &kept)?;
+    let words = sink("logger", (&options.logger_fd, &options.logger_file), Sink::Errors, &kept)?;
     let terminal = Terminal::new(&global);
     crate::edge::signals::install().map_err(|error| format!("cannot handle signals: {error}"))?;
     let mut world = World::read(&global, terminal).map_err(|failure| failure.message())?;
@@ -158,13 +164,15 @@ fn open(options: Options, name: &'static str, global: &Global) -> Result<Session
 /// Opens what `--status-fd` and `--logger-fd` name, else `--status-file` and `--logger-file`.
 fn sink(
     what: &str,
-    descriptor: &Option<String>,
-    file: &Option<PathBuf>,
+    (descriptor, file): (&Option<String>, &Option<PathBuf>),
     otherwise: Sink,
+    kept: &Kept,
 ) -> Result<Sink, String> {
     match (descriptor, file) {
         (Some(number), _) => Sink::descriptor(number).map_err(|why| format!("{what}-fd: {why}")),
-        (None, Some(path)) => Sink::file(path).map_err(|error| format!("{what}-file: {error}")),
+        (None, Some(path)) => {
+            Sink::file(path, kept).map_err(|error| format!("{what}-file: {}", one_line(&error)))
+        }
         (None, None) => Ok(otherwise),
     }
 }

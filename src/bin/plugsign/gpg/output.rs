@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use plugsign::disk::Error;
 use plugsign::disk::file::is_there;
-use plugsign::disk::write::{Access, Existing, write_new};
+use plugsign::disk::write::{Access, Existing};
 use plugsign::publisher::failure::{Failure, secret_not_written};
 use zeroize::Zeroizing;
 
@@ -123,7 +123,7 @@ impl Output {
             true => Access::Secret,
             false => Access::Public { umask: session.world.umask },
         };
-        let written = write_new(path, bytes, access, existing);
+        let written = session.world.kept.write_new(path, bytes, access, existing);
         written.map_err(|error| if secret { secret_not_written(error) } else { error.into() })
     }
 }

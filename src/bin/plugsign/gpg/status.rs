@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use plugsign::disk::Error;
+use plugsign::disk::kept::Kept;
 use plugsign::openpgp::Error as OpenPgp;
 use plugsign::openpgp::token;
 use plugsign::openpgp::weakness::Weakness;
@@ -38,9 +39,9 @@ impl Sink {
         }
     }
 
-    /// Opens a file, which is replaced.
-    pub fn file(path: &Path) -> io::Result<Sink> {
-        File::create(path).map(Sink::File)
+    /// Opens a file, which is emptied.
+    pub fn file(path: &Path, kept: &Kept) -> Result<Sink, Error> {
+        kept.open_for_lines(path).map(Sink::File)
     }
 
     /// Writes a line at once, so that the lines of several sinks keep their order.

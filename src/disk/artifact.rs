@@ -8,10 +8,11 @@ use std::sync::atomic::AtomicU64;
 
 use zeroize::Zeroizing;
 
-use super::beneath;
+pub use super::beneath::Root;
+use super::beneath::open_folder;
 use super::checksums::is_list;
 use super::file::{Links, Stamp, folder_of, is_there, open_regular, read_small, with_ending};
-use super::folder::Folder;
+use super::folder::{Folder, name_of};
 use super::kept::Kept;
 use super::still::{Counted, hash_still};
 use crate::disk::error::{Error, Result};
@@ -28,7 +29,7 @@ pub struct Artifact {
     /// Where it is.
     pub path: Arc<Path>,
     /// The folder whose walk found it. None if it was named itself.
-    pub root: Option<Arc<Path>>,
+    pub root: Option<Arc<Root>>,
     /// The signature file that was named for it.
     pub signature: Option<Arc<Path>>,
     /// Whether it is a text with its signature in it, which stands for itself.
@@ -37,7 +38,7 @@ pub struct Artifact {
 
 impl Artifact {
     /// Returns a file that was found when a folder was walked.
-    pub fn found(path: impl Into<Arc<Path>>, root: &Arc<Path>) -> Artifact {
+    pub fn found(path: impl Into<Arc<Path>>, root: &Arc<Root>) -> Artifact {
         Artifact { root: Some(root.clone()), ..Artifact::named(path) }
     }
 
@@ -80,6 +81,12 @@ impl Artifact {
     /// be a link, unless it leads out of its folder.
     pub(crate) fn open(&self) -> Result<(File, Stamp)> {
         let links = self.root.as_deref().map_or(Links::Follow, Links::RefuseBeneath);
+        self.check_link()?;
+        let (file, metadata) = open_regular(&self.path, links)?;
+        Ok((file, Stamp::from(&metadata)))
+    }
+
+    fn check_link(&self) -> Result<()> {
         let is_link = || fs::symlink_metadata(&self.path).is_ok_and(|it| it.is_symlink());
         if self.root.is_none() && is_link() {
             let canonical =
@@ -88,34 +95,31 @@ impl Artifact {
                 return Err(Error::LinkOutside(self.path.to_path_buf()));
             }
         }
-        let (file, metadata) = open_regular(&self.path, links)?;
-        Ok((file, Stamp::from(&metadata)))
+        Ok(())
     }
 
-    /// Hashes it for a signature. `read` counts the bytes as they are read.
-    pub(crate) fn hash_still(&self, ways: &[ContentHash], read: &AtomicU64) -> Result<Hashed> {
-        let (mut file, _) = self.open()?;
-        hash_still(&mut file, &self.path, ways, read)
-    }
-
-    /// Opens the folder that an output goes into. Beside a file that was found, that is the folder
-    /// where it was found.
-    pub(crate) fn folder_for(&self, output: &Path, kept: &Kept) -> Result<Folder> {
-        let folder = folder_of(output);
-        match &self.root {
-            Some(root) if folder == folder_of(&self.path) => {
-                let opened = beneath::open_folder(root, folder);
-                let folder = opened.map(Folder::new).map_err(Error::io("write", output))?;
-                kept.check(&folder, output)?;
-                Ok(folder)
-            }
-            _ => kept.folder(output),
-        }
+    /// Opens the folder that it is in. What is read there and what is written there then go
+    /// together, whatever takes the folder's path meanwhile.
+    pub(crate) fn place(&self) -> Result<Place<'_>> {
+        let folder = match &self.root {
+            Some(root) => open_folder(root, folder_of(&self.path))
+                .map(Folder::new)
+                .map_err(Error::io("read", &self.path))?,
+            None => Folder::to_look_in(&self.path)?,
+        };
+        Ok(Place { artifact: self, folder })
     }
 
     /// Reads it once with `read`, and makes sure that it did not change meanwhile.
     pub(crate) fn read_once<T>(&self, read: impl FnOnce(&mut File) -> io::Result<T>) -> Result<T> {
-        let (mut file, before) = self.open()?;
+        self.read_opened(self.open()?, read)
+    }
+
+    fn read_opened<T>(
+        &self,
+        (mut file, before): (File, Stamp),
+        read: impl FnOnce(&mut File) -> io::Result<T>,
+    ) -> Result<T> {
         let value = read(&mut file).map_err(Error::io("read", &self.path))?;
         let after = file.metadata().map_err(Error::io("read", &self.path))?;
         if before != Stamp::from(&after) {
@@ -133,7 +137,7 @@ impl Artifact {
         self.read_once(|file| Hasher::new(ways).read_ahead(Counted { reader: file, count: read }))
     }
 
-    /// Reads it as a text to sign, or with its signatures.
+    /// Reads it as a text with its signatures.
     /// Fails if it cannot be read, is larger than such files may be, or changes meanwhile.
     pub fn read_text(&self) -> Result<Vec<u8>> {
         self.read_within("a text", MAX_CLEARTEXT)
@@ -141,8 +145,17 @@ impl Artifact {
 
     /// Reads it whole. Fails as [`Artifact::read_text`] does.
     pub(crate) fn read_within(&self, what: &'static str, limit: u64) -> Result<Vec<u8>> {
+        self.read_opened_within(self.open()?, what, limit)
+    }
+
+    fn read_opened_within(
+        &self,
+        opened: (File, Stamp),
+        what: &'static str,
+        limit: u64,
+    ) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        self.read_once(|file| file.take(limit + 1).read_to_end(&mut bytes))?;
+        self.read_opened(opened, |file| file.take(limit + 1).read_to_end(&mut bytes))?;
         match bytes.len() as u64 > limit {
             false => Ok(bytes),
             true => {
@@ -185,6 +198,47 @@ impl Artifact {
     }
 }
 
+/// The folder of an artifact that is to be signed, held open.
+pub(crate) struct Place<'a> {
+    artifact: &'a Artifact,
+    folder: Folder,
+}
+
+impl Place<'_> {
+    fn open(&self) -> Result<(File, Stamp)> {
+        let path = &*self.artifact.path;
+        let (file, metadata) = match &self.artifact.root {
+            Some(_) => self.folder.open_regular(path)?,
+            None => {
+                self.artifact.check_link()?;
+                self.folder.open_through_links(name_of(path), path)?
+            }
+        };
+        Ok((file, Stamp::from(&metadata)))
+    }
+
+    /// Hashes the artifact for a signature. `read` counts the bytes as they are read.
+    pub fn hash_still(&self, ways: &[ContentHash], read: &AtomicU64) -> Result<Hashed> {
+        let (mut file, _) = self.open()?;
+        hash_still(&mut file, &self.artifact.path, ways, read)
+    }
+
+    /// Reads the artifact as a text to sign. Fails as [`Artifact::read_text`].
+    pub fn read_text(&self) -> Result<Vec<u8>> {
+        self.artifact.read_opened_within(self.open()?, "a text", MAX_CLEARTEXT)
+    }
+
+    /// Opens the folder that an output goes into. Beside the artifact, that is this one.
+    pub fn folder_for(&self, output: &Path, kept: &Kept) -> Result<Folder> {
+        if folder_of(output) != folder_of(&self.artifact.path) {
+            return kept.folder(output);
+        }
+        let folder = self.folder.to_write_in().map_err(Error::io("write", output))?;
+        kept.check(&folder, output)?;
+        Ok(folder)
+    }
+}
+
 const ONLY_ARMORED: &str =
     "there is an .asc file for it, but no .sig, and the server looks for .sig only: rename it";
 
@@ -219,5 +273,37 @@ pub fn read_signature(path: &Path) -> Result<SignatureFile> {
             format!("the signature file is larger than {limit} bytes"),
         ))),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::write::{Access, Existing};
+
+    #[test]
+    fn an_output_goes_into_the_folder_that_was_read_from() {
+        let there = tempfile::tempdir().unwrap();
+        let path = |name: &str| there.path().join(name);
+        for folder in ["dist", "other"] {
+            fs::create_dir(path(folder)).unwrap();
+            fs::write(path(folder).join("a.zip"), folder).unwrap();
+        }
+        let named = Artifact::named(path("dist/a.zip"));
+        let found = Artifact::found(path("dist/a.zip"), &Arc::new(Root::new(&path("dist"))));
+        let places = [named.place().unwrap(), found.place().unwrap()];
+        fs::rename(path("dist"), path("held")).unwrap();
+        std::os::unix::fs::symlink("other", path("dist")).unwrap();
+        for (place, output) in places.iter().zip(["dist/1.sig", "dist/2.sig"]) {
+            let mut text = String::new();
+            place.open().unwrap().0.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "dist");
+            let folder = place.folder_for(&path(output), &Kept::default()).unwrap();
+            let access = Access::Public { umask: 0o022 };
+            folder.write(&path(output), b"signature", access, Existing::Keep).unwrap();
+        }
+        assert!(found.place().is_err() && found.open().is_err());
+        let count = |folder| fs::read_dir(path(folder)).unwrap().count();
+        assert_eq!((count("held"), count("other")), (3, 1));
     }
 }

@@ -3,22 +3,52 @@
 //! Between the walk and the opening, anybody who can write to the folder may replace a file or a
 //! folder by a link.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Component, Path};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::system::{THROUGH, open_beneath};
 
-/// Opens what a walk of `root` found at `path`, for reading and only through folders. The root
-/// itself may be a link.
-pub(super) fn open(root: &Path, path: &Path, flags: OFlags) -> io::Result<File> {
-    let name = path.strip_prefix(root).map_err(|_| io::Error::from(Errno::XDEV))?;
+/// A folder that is walked, known by more than its path: what has its path later is another folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Root {
+    path: PathBuf,
+    /// Its device and inode before the walk. None if it could not be examined.
+    identity: Option<(u64, u64)>,
+}
+
+impl Root {
+    /// Returns the folder that has a path now. A link at its end is followed.
+    pub fn new(path: &Path) -> Root {
+        let identity = fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        Root { path: path.to_owned(), identity }
+    }
+
+    /// Returns its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn open(&self) -> io::Result<File> {
+        let flags = THROUGH.bits() as i32;
+        let folder = OpenOptions::new().read(true).custom_flags(flags).open(&self.path)?;
+        let found = folder.metadata()?;
+        match self.identity {
+            Some(identity) if identity == (found.dev(), found.ino()) => Ok(folder),
+            _ => Err(io::Error::other("another folder has its path now")),
+        }
+    }
+}
+
+/// Opens what a walk of `root` found at `path`, for reading and only through folders.
+pub(super) fn open(root: &Root, path: &Path, flags: OFlags) -> io::Result<File> {
+    let name = path.strip_prefix(&root.path).map_err(|_| io::Error::from(Errno::XDEV))?;
     let name = if name.as_os_str().is_empty() { Path::new(".") } else { name };
-    let root = OpenOptions::new().read(true).custom_flags(THROUGH.bits() as i32).open(root)?;
+    let root = root.open()?;
     match open_beneath(&root, name, flags) {
         Some(opened) => Ok(opened?),
         None => open_step_by_step(root, name, flags),
@@ -46,9 +76,9 @@ fn open_step_by_step(root: File, name: &Path, flags: OFlags) -> io::Result<File>
     Err(Errno::NOENT.into())
 }
 
-/// Opens a folder that a walk of `root` found, only through folders.
-pub(super) fn open_folder(root: &Path, folder: &Path) -> io::Result<File> {
-    open(root, folder, OFlags::DIRECTORY | OFlags::CLOEXEC)
+/// Opens a folder that a walk of `root` found, only through folders and only to go on from there.
+pub(super) fn open_folder(root: &Root, folder: &Path) -> io::Result<File> {
+    open(root, folder, THROUGH | OFlags::CLOEXEC)
 }
 
 #[cfg(test)]
@@ -67,19 +97,25 @@ mod tests {
         std::os::unix::fs::symlink("root", path("latest")).unwrap();
         let held = |folder: &Path| File::open(folder).unwrap();
         for root in ["root", "latest"] {
-            let root = path(root);
+            let root = Root::new(&path(root));
             let way = |name: &str| {
-                let (name, file) = (Path::new(name), root.join(name));
+                let (name, file) = (Path::new(name), root.path().join(name));
                 let one = open(&root, &file, OFlags::CLOEXEC).is_ok();
-                let two = open_step_by_step(held(&root), name, OFlags::CLOEXEC).is_ok();
+                let two = open_step_by_step(held(root.path()), name, OFlags::CLOEXEC).is_ok();
                 assert_eq!(one, two, "{file:?}");
                 one
             };
             assert!(way("sub/a") && !way("link/a") && !way("missing") && !way("sub/b"));
             assert!(!way("link") && !way("sub/../../outside/a"));
-            assert!(open_folder(&root, &root).is_ok());
-            assert!(open_folder(&root, &root.join("sub")).is_ok());
-            assert!(open_folder(&root, &root.join("link")).is_err());
+            assert!(open_folder(&root, root.path()).is_ok());
+            assert!(open_folder(&root, &root.path().join("sub")).is_ok());
+            assert!(open_folder(&root, &root.path().join("link")).is_err());
         }
+        // Another folder takes the path.
+        let root = Root::new(&path("latest"));
+        std::fs::remove_file(path("latest")).unwrap();
+        std::os::unix::fs::symlink("outside", path("latest")).unwrap();
+        assert!(open(&root, &path("latest/a"), OFlags::CLOEXEC).is_err());
+        assert!(open(&Root::new(&path("latest")), &path("latest/a"), OFlags::CLOEXEC).is_ok());
     }
 }

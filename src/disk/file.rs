@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FileType, OFlags, RawMode, Stat};
 use zeroize::Zeroizing;
 
-use super::beneath;
+use super::beneath::{self, Root};
 use super::permissions::check_own;
 use crate::disk::error::{Error, Result};
 
@@ -19,8 +19,9 @@ pub enum Links<'a> {
     Follow,
     /// One at its end is refused.
     Refuse,
-    /// All below this folder are refused, also those that replaced a file or folder since the walk.
-    RefuseBeneath(&'a Path),
+    /// All below this folder are refused, also those that replaced it, a file or a folder since the
+    /// walk.
+    RefuseBeneath(&'a Root),
 }
 
 /// Opens a regular file for reading. Anything else is [`Error::NotAFile`] at once, without waiting

@@ -43,6 +43,12 @@ impl Folder {
         Ok(Folder::new(folder))
     }
 
+    /// Opens a folder again that is held only to go on from it.
+    pub(super) fn to_write_in(&self) -> io::Result<Folder> {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+        self.open_name(Path::new("."), flags).map(Folder::new)
+    }
+
     pub(super) fn file(&self) -> &Arc<File> {
         &self.0
     }

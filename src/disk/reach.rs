@@ -35,7 +35,7 @@ impl Reach {
     pub(super) fn of(path: &Path) -> Result<Reach> {
         let start = Reach { folder: open_start(".").map_err(failed(path))?, guide: None };
         let (place, _) = start.walk(folder_of(path), false).map_err(failed(path))?;
-        Ok(Reach { folder: place.to_write_in().map_err(failed(path))?, ..place })
+        Ok(Reach { folder: place.folder.to_write_in().map_err(failed(path))?, ..place })
     }
 
     /// Returns the folder, open for writing and syncing.
@@ -48,7 +48,7 @@ impl Reach {
     pub(super) fn file(&self, path: &Path) -> Result<(Folder, PathBuf)> {
         let (place, name) = self.clone().walk(name_of(path), true).map_err(failed(path))?;
         let path = path.with_file_name(name.unwrap_or_default());
-        Ok((place.to_write_in().map_err(failed(&path))?, path))
+        Ok((place.folder.to_write_in().map_err(failed(&path))?, path))
     }
 
     /// Walks a path, link by link. `to_file` leaves its last component to the caller.
@@ -120,11 +120,6 @@ impl Reach {
             Some(guide) if folder.uid() != guide || !lets(&folder, guide, 0o3) => Err(foreign()),
             _ => Ok(()),
         }
-    }
-
-    fn to_write_in(&self) -> io::Result<Folder> {
-        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
-        self.folder.open_name(Path::new("."), flags).map(Folder::new)
     }
 }
 

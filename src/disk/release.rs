@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::artifact::Artifact;
+use super::artifact::{Artifact, Root};
 use super::file::{folder_of, is_there, with_ending};
 use super::names::{
     PlainPath, base_name, further_of, is_certificate, is_cleartext_file, lists_in, plain, signed_by,
@@ -36,6 +36,8 @@ pub struct Release {
     pub unreadable: Vec<(PathBuf, Error)>,
     /// The folders among the paths.
     pub folders: Vec<PathBuf>,
+    /// The same, known by more than their paths.
+    pub roots: Vec<Arc<Root>>,
     /// The lists of checksums with a signature that lie beside named files.
     pub lists_beside: Vec<Artifact>,
     /// What was met. One path alone meets nothing twice.
@@ -95,8 +97,8 @@ impl Release {
                 release.add(Artifact::named(path.as_path()));
                 continue;
             }
-            let Walked { files, unpacked, links } = release.walk(path);
-            let root: Arc<Path> = path.as_path().into();
+            let root = Arc::new(Root::new(path));
+            let Walked { files, unpacked, links } = release.walk(&root);
             release.pass_over(unpacked.into_iter().chain(links), selection);
             for file in files {
                 match selection.takes(base_name(&file)) {
@@ -200,7 +202,8 @@ impl Release {
     }
 
     fn add_folder(&mut self, folder: &Path, selection: &Selection) {
-        let walked = self.walk(folder);
+        let root = Arc::new(Root::new(folder));
+        let walked = self.walk(&root);
         // Anybody who can write to the folder can make any folder in it look like an unpacked
         // plugin.
         let pairs = match walked.unpacked.is_empty() && walked.links.is_empty() {
@@ -216,7 +219,6 @@ impl Release {
         files.extend(signed);
         files.extend(signed_links.iter().cloned());
         files.sort();
-        let root: Arc<Path> = folder.into();
         let place_of = |file: PathBuf| place_in(&files, &file);
         let artifact_at = |file: Arc<Path>| match signed_links.binary_search(&file) {
             // Followed within its folder, as if it was named to be signed.
@@ -309,11 +311,13 @@ impl Release {
 
     /// Lists the files of a folder that no other walk has listed. Devices, FIFOs and the like are
     /// skipped. Hidden folders are not walked.
-    fn walk(&mut self, folder: &Path) -> Walked {
+    fn walk(&mut self, root: &Arc<Root>) -> Walked {
+        let folder = root.path();
         if !self.is_new(&folder.into()) {
             return Walked::default();
         }
         self.folders.push(folder.to_owned());
+        self.roots.push(root.clone());
         let (mut links, mut files, mut plugins) = (Vec::new(), Vec::new(), BTreeSet::new());
         let is_walked = |entry: &DirEntry| {
             entry.depth() == 0 || !entry.file_type().is_dir() || !is_hidden(entry)

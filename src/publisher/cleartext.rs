@@ -59,12 +59,13 @@ impl UnlockedSigner {
 impl Signing<'_> {
     /// Signs a text: `FILE.asc` has it and its signature.
     pub fn sign_text(&self, artifact: &Artifact) -> Vec<SignedFile> {
-        let text = match artifact.read_text() {
-            Ok(text) => text,
+        let read = artifact.place().and_then(|place| Ok((place.read_text()?, place)));
+        let (text, place) = match read {
+            Ok(read) => read,
             Err(error) => return vec![SignedFile::new(&artifact.path, None, Err(error))],
         };
         self.put_text(&artifact.path, &text, self.outputs(Some(artifact)), |output| {
-            artifact.folder_for(output, self.kept)
+            place.folder_for(output, self.kept)
         })
     }
 

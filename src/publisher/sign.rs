@@ -153,8 +153,8 @@ impl Publisher<'_> {
         warn_of_neighbours(&release, taken, &left, self.watch);
         match &request.checksums {
             Some(list) => {
-                let lists = each(&release.folders, jobs, |folder| {
-                    signing.sign_list(folder, &list.name, &sorted, &release.unreadable)
+                let lists = each(&release.roots, jobs, |root| {
+                    signing.sign_list(root, &list.name, &sorted, &release.unreadable)
                 });
                 files.extend(lists.into_iter().flatten());
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::signed::{SignedFile, State};
 use super::signing::Signing;
 use super::watch::Watch;
-use crate::disk::artifact::Artifact;
+use crate::disk::artifact::{Artifact, Root};
 use crate::disk::checksums::{Checksums, DigestKind, MAX_CHECKSUMS};
 use crate::disk::file::{folder_of, read_small};
 use crate::disk::folder::Folder;
@@ -84,12 +84,14 @@ impl Signing<'_> {
     /// Lists a folder's signed files and signs the list. If one of them failed, there is none.
     pub fn sign_list(
         &self,
-        folder: &Path,
+        root: &Arc<Root>,
         name: &OsStr,
         files: &Sorted<'_>,
         unreadable: &[(PathBuf, Error)],
     ) -> Vec<SignedFile> {
-        let path: Arc<Path> = folder.join(name).into();
+        let folder = root.path();
+        let list = Artifact::found(folder.join(name), root);
+        let path = list.path.clone();
         let complete = unreadable.iter().all(|(path, _)| name_in(folder, path).is_none())
             && files.within(folder).all(|(_, file)| file.digest.is_some());
         let digests =
@@ -99,9 +101,9 @@ impl Signing<'_> {
             // A list of nothing would pass for a release.
             return Vec::new();
         }
-        let outputs = self.beside(&Artifact::named(path.clone()));
+        let outputs = self.beside(&list);
         let states = match complete {
-            true => self.write_list(&path, &checksums, &outputs),
+            true => self.write_list(&list, &checksums, &outputs),
             false => Err(Error::Incomplete(path.to_path_buf())),
         };
         let states = states.unwrap_or_else(|error| vec![Err(error)]);
@@ -120,10 +122,11 @@ impl Signing<'_> {
     /// The outer error is about the list, the inner ones are about its signatures.
     fn write_list(
         &self,
-        list: &Path,
+        artifact: &Artifact,
         checksums: &Checksums,
         outputs: &[PathBuf],
     ) -> Result<Vec<Result<State>>> {
+        let list = &*artifact.path;
         let bytes = checksums.to_bytes()?;
         let Some(first) = self.signers.first() else { return Ok(Vec::new()) };
         let content = first.hash(&bytes);
@@ -141,7 +144,7 @@ impl Signing<'_> {
                 |new: &Option<_>| new.as_ref().map_or(State::UpToDate, |_| State::WouldSign);
             return Ok(new.iter().map(state).map(Ok).collect());
         }
-        let folder = self.kept.folder(list)?;
+        let folder = artifact.place()?.folder_for(list, self.kept)?;
         let access = Access::Public { umask: self.umask };
         let prepare = |path: &Path, bytes| folder.prepare(path, bytes, access, self.existing);
         let mut prepared = Vec::new();

@@ -59,9 +59,11 @@ impl Signing<'_> {
     /// ([`sync_folder`](crate::disk::write::sync_folder)) before saying that it is there.
     pub fn sign(&self, artifact: &Artifact, read: &AtomicU64) -> Vec<SignedFile> {
         let outputs = self.outputs(Some(artifact));
-        match artifact.hash_still(&[ContentHash::SHA256, self.kind.way()], read) {
-            Ok(content) => {
-                let folder_of = |output: &Path| artifact.folder_for(output, self.kept);
+        let ways = [ContentHash::SHA256, self.kind.way()];
+        let hashed = artifact.place().and_then(|it| Ok((it.hash_still(&ways, read)?, it)));
+        match hashed {
+            Ok((content, place)) => {
+                let folder_of = |output: &Path| place.folder_for(output, self.kept);
                 self.put(&artifact.path, &content, outputs, folder_of)
             }
             Err(error) => {
@@ -73,7 +75,8 @@ impl Signing<'_> {
 
     /// Hashes a file for a list, without a signature of its own.
     pub fn list(&self, artifact: &Artifact, read: &AtomicU64) -> SignedFile {
-        let content = artifact.hash_still(&[self.kind.way()], read);
+        let way = [self.kind.way()];
+        let content = artifact.place().and_then(|place| place.hash_still(&way, read));
         let digest = content.as_ref().ok().and_then(|content| self.kind.of(content));
         SignedFile {
             digest,

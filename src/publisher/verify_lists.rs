@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::verified::{Answer, By, Line};
 use super::watch::Watch;
-use crate::disk::artifact::Artifact;
+use crate::disk::artifact::{Artifact, Root};
 use crate::disk::checksums::{Checksums, is_list, is_of_one_file};
 use crate::disk::file::{folder_of, with_ending};
 use crate::disk::names::{lists_in, name_in, plain};
@@ -130,8 +130,8 @@ impl SignedLists {
         let known: HashSet<&Path> = artifacts.map(plain).collect();
         let mut further: BTreeMap<PathBuf, Artifact> = BTreeMap::new();
         for list in self.all.iter().filter(|list| list.is_whole) {
-            let folder: Arc<Path> = folder_of(&list.path).into();
-            for path in list.checksums.names().map(|name| folder.join(name)) {
+            let folder = Arc::new(Root::new(folder_of(&list.path)));
+            for path in list.checksums.names().map(|name| folder.path().join(name)) {
                 if !known.contains(plain(&path)) {
                     let artifact = Artifact::found(path.as_path(), &folder);
                     further.entry(plain(&path).to_owned()).or_insert(artifact);

@@ -17,7 +17,7 @@ use openpgp::types::KeyFlags;
 use openpgp::{Packet, PacketPile};
 
 use crate::common::craft::*;
-use crate::common::sandbox::{Sandbox, is_root};
+use crate::common::sandbox::{PASSPHRASE, Sandbox, is_root};
 use crate::common::systems::is_linux;
 
 /// A home with Alice's key, and an artifact.
@@ -548,4 +548,27 @@ fn an_open_part_of_a_key_does_not_hide_that_the_signing_part_is_locked() {
     sign().env("PLUGSIGN_PASSPHRASE", "wrong").run().exits(3);
     sign().run().exits(3).says("PLUGSIGN_PASSPHRASE");
     sign().env("PLUGSIGN_PASSPHRASE", "words").run().exits(0);
+}
+
+#[test]
+fn a_signature_goes_nowhere_but_beside_what_was_read() {
+    for line in ["sign dist", "sign --checksums dist", "sign --checksums --list-only dist"] {
+        let sandbox = Sandbox::with_passphrase();
+        sandbox.keygen("--name A --email a@x.y");
+        for folder in ["dist", "other"] {
+            sandbox.write(format!("{folder}/a.zip"), folder);
+        }
+        // The walk is over when the passphrase is read.
+        let fifo = sandbox.fifo("fifo");
+        let mut call = sandbox.call(line.split_whitespace());
+        call = call.arg("--passphrase-file").arg(&fifo).without("PLUGSIGN_PASSPHRASE");
+        let mut child = call.command().stderr(std::process::Stdio::null()).spawn().unwrap();
+        let mut writer = fs::OpenOptions::new().write(true).open(&fifo).unwrap();
+        fs::rename(sandbox.path("dist"), sandbox.path("held")).unwrap();
+        symlink("other", sandbox.path("dist")).unwrap();
+        std::io::Write::write_all(&mut writer, PASSPHRASE.as_bytes()).unwrap();
+        drop(writer);
+        assert_eq!(child.wait().unwrap().code(), Some(3), "{line}");
+        assert_eq!(sandbox.names("other"), ["a.zip"], "{line}");
+    }
 }

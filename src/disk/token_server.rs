@@ -118,10 +118,21 @@ impl TokenServer {
             let why = "plugsign reads unix:path=FILE alone".into();
             return Err(Error::Unreachable { place, why });
         };
-        let to = UnixStream::connect(socket).map_err(failed)?;
+        let to = self.connect_in_time(socket, &place)?.map_err(failed)?;
         let from = to.try_clone().map_err(failed)?;
         let end = End::Socket(to.try_clone().map_err(failed)?);
         self.connection(&place, Box::new(to), from, end)
+    }
+
+    /// Connects to a socket. It would wait for ever for a server whose queue is full.
+    fn connect_in_time(&self, socket: &str, place: &str) -> Result<std::io::Result<UnixStream>> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let path = PathBuf::from(socket);
+        spawn(place, move || {
+            let _ = sender.send(UnixStream::connect(path));
+        })?;
+        let late = |_| Error::Late(self.patience.start.as_secs());
+        receiver.recv_timeout(self.patience.start).map_err(late)
     }
 
     fn connection(

@@ -255,11 +255,14 @@ pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Lists a folder, sorted. A folder that is not there is empty.
+/// Lists a folder, sorted. A folder that is not there is empty. A link that leads nowhere is an
+/// error.
 pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let list = || fs::read_dir(folder)?.map(|entry| entry.map(|it| it.path())).collect();
     let mut paths: Vec<PathBuf> = match list() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_there(folder)? => {
+            return Ok(Vec::new());
+        }
         listed => listed.map_err(Error::io("list", folder))?,
     };
     paths.sort();

@@ -14,9 +14,8 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,8 +23,8 @@ use zeroize::Zeroizing;
 
 use super::file::{entries, is_there, read_own, read_small};
 use super::home_files::{
-    check_folder, check_name, is_temporary, make, name_of, put, read_keys_of, read_trusted,
-    remove_all, sweep, trusted_name,
+    check_folder, check_name, is_temporary, make, name_of, open_lock, put, read_keys_of,
+    read_trusted, remove_all, sweep, trusted_name,
 };
 use super::lock::take;
 use super::shelf::{HomeKey, Shelf, TrustedKey, check_primes, file_name, incomplete, is_named_by};
@@ -70,14 +69,7 @@ impl Home {
     /// Refuses a home that others can write to, or that belongs to somebody else, as
     /// [`Error::UnsafeHome`]. They could replace its keys by theirs.
     pub fn check(&self) -> Result<()> {
-        for path in self.folders() {
-            match fs::metadata(&path) {
-                Ok(metadata) => check_folder(&path, &metadata)?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io("read", &path)(error)),
-            }
-        }
-        Ok(())
+        self.folders().iter().try_for_each(|path| check_folder(path))
     }
 
     /// Returns the folders of its files.
@@ -102,8 +94,7 @@ impl Home {
         // If others can write to a folder above, one of them may have been faster.
         self.check()?;
         let path = self.lock_path();
-        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
-        let file = take(opened.map_err(Error::io("lock", &path))?, &self.root, patience)?;
+        let file = take(open_lock(&path)?, &self.root, patience)?;
         sweep(&self.folders()[1..]);
         Ok(Lock { _file: file })
     }

@@ -1,8 +1,11 @@
 //! The files of the home, one by one: what they are named, how they are read, put and removed.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::file::{entries, folder_of, read_own};
 use super::folder::Folder;
@@ -72,7 +75,11 @@ pub(super) fn name_of(path: &Path) -> Option<Fingerprint> {
     Fingerprint::from_hex(stem)
 }
 
-pub(super) fn check_folder(path: &Path, metadata: &fs::Metadata) -> Result<()> {
+pub(super) fn check_folder(path: &Path) -> Result<()> {
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return check_missing(path),
+        found => found.map_err(Error::io("read", path))?,
+    };
     let problem = match metadata {
         it if !it.is_dir() => "is not a folder",
         it if it.mode() & 0o022 != 0 => "can be written to by others",
@@ -80,6 +87,36 @@ pub(super) fn check_folder(path: &Path, metadata: &fs::Metadata) -> Result<()> {
         _ => return Ok(()),
     };
     Err(Error::UnsafeHome { path: path.to_owned(), problem })
+}
+
+/// Refuses a folder that is not there because a link above it, or it itself, leads nowhere. What the
+/// link led to may know of a revocation: a disk that is not mounted.
+fn check_missing(path: &Path) -> Result<()> {
+    let nearest = path.ancestors().find(|above| fs::symlink_metadata(above).is_ok());
+    match nearest.filter(|it| fs::metadata(it).is_err_and(|it| it.kind() == ErrorKind::NotFound)) {
+        Some(link) => {
+            let problem = "is a link that leads nowhere";
+            Err(Error::UnsafeHome { path: link.to_owned(), problem })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Opens the file that is locked, and makes it if it is missing. Anything else in its place could
+/// keep this waiting, or lead out of the home.
+pub(super) fn open_lock(path: &Path) -> Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600).custom_flags(flags.bits() as i32);
+    let opened = options.open(path);
+    let is_file = match &opened {
+        Ok(file) => file.metadata().map_err(Error::io("read", path))?.is_file(),
+        Err(_) => fs::symlink_metadata(path).map_or(true, |found| found.is_file()),
+    };
+    match is_file {
+        true => opened.map_err(Error::io("lock", path)),
+        false => Err(Error::UnsafeHome { path: path.to_owned(), problem: "is no regular file" }),
+    }
 }
 
 pub(super) fn is_temporary(path: &Path) -> bool {

@@ -197,6 +197,12 @@ pub(super) fn of_disk(error: &disk::Error) -> Option<String> {
         Error::UnsafeHome { problem, .. } if problem.contains("another user") => {
             "run plugsign as the user that owns the home, or choose your own home".into()
         }
+        Error::UnsafeHome { path, problem: "is a link that leads nowhere" } => {
+            format!("bring back what it leads to, such as a disk that is not mounted: it may know of a revocation. To see where it leads:\n  readlink {}", quoted(path))
+        }
+        Error::UnsafeHome { path, problem: "is no regular file" } => {
+            format!("look at what it is, and remove it. plugsign makes a new one:\n  rm {}", quoted(path))
+        }
         Error::UnsafeHome { problem, .. } if problem.contains("not a folder") => {
             "choose a folder for the home".into()
         }

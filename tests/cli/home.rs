@@ -485,7 +485,7 @@ fn no_output_takes_the_place_of_a_file_of_the_home_or_of_what_is_read() {
         &format!("sign a.zip --force -o {file}"),
         &format!("sign a.zip --force -o link/{key}.pgp"),
         &format!("sign --checksums=new.txt {file}"),
-        &format!("sign --cleartext -o home/trusted/new.asc a.zip"),
+        "sign --cleartext -o home/trusted/new.asc a.zip",
         "sign --key-file k.pgp a.zip --force -o k.pgp",
         "sign --passphrase-file passphrase a.zip --force -o passphrase",
         &format!("export {key} --force -o {file}"),
@@ -505,4 +505,52 @@ fn no_output_takes_the_place_of_a_file_of_the_home_or_of_what_is_read() {
     }
     sandbox.run(&format!("export {key} --force -o {file}")).exits(3).says("in plugsign's home");
     sandbox.run("sign a.zip -o home/a.sig").exits(0);
+}
+
+#[test]
+fn a_link_of_the_home_that_leads_nowhere_lets_nothing_count() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.keygen("--name A --email a@x.y --no-passphrase");
+    sandbox.write("a.zip", "archive");
+    sandbox.run("sign a.zip").exits(0);
+    sandbox.run(&format!("export {key} -o a.pgp")).exits(0);
+    sandbox.run(&format!("export {key} --secret --unprotected -o secret.pgp")).exits(0);
+    sandbox.run(&format!("revoke {key} --reason compromised")).exits(0);
+    let unmounted = |name: &str, links: &[&str]| {
+        fs::rename(sandbox.path(name), sandbox.path("away")).unwrap();
+        symlink("none", sandbox.path(name)).unwrap();
+        for line in links {
+            let done = sandbox.run(line);
+            assert!(!done.is_ok() && done.code() != Some(1), "{name}: {line}: {}", done.shown());
+        }
+        fs::remove_file(sandbox.path(name)).unwrap();
+        fs::rename(sandbox.path("away"), sandbox.path(name)).unwrap();
+    };
+    let lines = [
+        "verify a.zip",
+        "verify --key a.pgp a.zip",
+        "sign --force a.zip",
+        "sign --force --key-file secret.pgp a.zip",
+        "gpg --verify a.zip.sig a.zip",
+        "list",
+    ];
+    for folder in ["home/keys", "home/certificates", "home/trusted", "home"] {
+        unmounted(folder, &lines);
+    }
+    fs::remove_dir(sandbox.path("home/trusted")).unwrap();
+    sandbox.run("verify --key a.pgp a.zip").exits(1);
+}
+
+#[test]
+fn a_lock_that_is_no_file_keeps_nobody_waiting_and_leads_nowhere() {
+    let sandbox = Sandbox::new();
+    sandbox.keygen("--name A --email a@x.y --no-passphrase");
+    let lock = sandbox.path("home/lock");
+    for make in ["mkfifo home/lock", "ln -s ../outside home/lock", "mkdir home/lock"] {
+        fs::remove_file(&lock).or_else(|_| fs::remove_dir(&lock)).unwrap();
+        sandbox.must(make);
+        let done = sandbox.call(["keygen", "--name", "B", "--no-passphrase"]);
+        done.limit(Duration::from_secs(9)).run().exits(3).says("is no regular file");
+        assert!(!sandbox.has("outside"), "{make}");
+    }
 }

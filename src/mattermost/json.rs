@@ -1,14 +1,134 @@
 //! JSON as Go reads and writes it. Objects keep their order, because people read what is written.
 
-use serde::Deserialize;
-use serde_json::Value;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// Why a document is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NotRead {
+    /// Go does not read it either.
+    Wrong(String),
+    /// Go reads it, or may read it, but what it reads there others do not.
+    Unclear(String),
+}
+
+impl fmt::Display for NotRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotRead::Wrong(why) => f.write_str(why),
+            NotRead::Unclear(why) => write!(f, "{why}: programs read that differently"),
+        }
+    }
+}
+
+impl From<NotRead> for String {
+    fn from(error: NotRead) -> String {
+        error.to_string()
+    }
+}
+
+impl NotRead {
+    /// Puts a step in front of the path that it begins with.
+    pub(super) fn within(self, step: &str) -> NotRead {
+        let join = |why: String| match why.starts_with(['.', '[', ' ']) {
+            true => format!("{step}{why}"),
+            false => format!("{step}.{why}"),
+        };
+        match self {
+            NotRead::Wrong(why) => NotRead::Wrong(join(why)),
+            NotRead::Unclear(why) => NotRead::Unclear(join(why)),
+        }
+    }
+}
 
 /// Reads the first value of some bytes, as Go's decoder does: it ignores what follows, and
-/// replaces what is not UTF-8. Of two members with one name the last one counts. The parser takes
-/// at most 128 levels.
-pub(super) fn first(bytes: &[u8]) -> serde_json::Result<Value> {
+/// replaces what is not UTF-8. The parser takes at most 128 levels.
+pub(super) fn first(bytes: &[u8]) -> Result<Value, NotRead> {
     let text = String::from_utf8_lossy(bytes);
-    Value::deserialize(&mut serde_json::Deserializer::from_str(&text))
+    let read = Strict::deserialize(&mut serde_json::Deserializer::from_str(&text));
+    read.map(|strict| strict.0).map_err(|error| not_read(&error))
+}
+
+/// Reads bytes that are one value, and nothing else.
+pub(super) fn whole(bytes: &[u8]) -> Result<Value, NotRead> {
+    let read = serde_json::from_slice::<Strict>(bytes);
+    read.map(|strict| strict.0).map_err(|error| not_read(&error))
+}
+
+/// Go takes deeper values, larger numbers, and half a surrogate pair.
+fn not_read(error: &serde_json::Error) -> NotRead {
+    const ONLY_HERE: [&str; 4] =
+        ["recursion limit exceeded", "number out of range", "surrogate", "end of hex escape"];
+    let why = error.to_string();
+    match error.is_data() || ONLY_HERE.iter().any(|words| why.contains(words)) {
+        true => NotRead::Unclear(why),
+        false => NotRead::Wrong(why),
+    }
+}
+
+/// A value without two members of one name. Go takes the last of them, or both together.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Strict, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Strict(value)) = access.next_element()? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some(name) = access.next_key::<String>()? {
+            if members.contains_key(&name) {
+                return Err(Error::custom(format_args!("it has {name} more than once")));
+            }
+            let Strict(value) = access.next_value()?;
+            members.insert(name, value);
+        }
+        Ok(Value::Object(members))
+    }
 }
 
 /// Writes a value as Go's encoder does with an indentation of two spaces and without escaping for
@@ -68,9 +188,22 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_two_members_counts() {
-        let json = first(b"{\"a\": \"1\", \"a\": \"2\"}").unwrap();
-        assert_eq!(text(&json, "a"), "2");
+    fn two_members_of_one_name_are_refused() {
+        let why = |text: &str| first(text.as_bytes()).unwrap_err();
+        let twice = why("{\"a\": {\"b\": 1, \"\\u0062\": 1}}");
+        assert_eq!(twice, NotRead::Unclear("it has b more than once at line 1 column 23".into()));
+        assert!(first(b"{\"a\": {\"b\": 1}, \"A\": {\"b\": 1}}").is_ok());
+    }
+
+    #[test]
+    fn what_go_reads_is_not_said_to_be_wrong() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for text in ["\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "1e999", &deep] {
+            assert!(matches!(first(text.as_bytes()), Err(NotRead::Unclear(_))), "{text}");
+        }
+        for text in ["", "{", "\"\\uzzzz\"", "[1,]", "{\"a\" 1}", "\"\t\"", "nil", "\u{feff}{}"] {
+            assert!(matches!(first(text.as_bytes()), Err(NotRead::Wrong(_))), "{text}");
+        }
     }
 
     #[test]

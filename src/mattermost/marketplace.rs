@@ -12,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use semver::Version;
 use serde_json::{Map, Value, json};
 
-use super::bundle::{Manifest, Platform};
+use super::bundle::{MANIFEST, Manifest, Platform};
+use super::go_type::{GoType, in_json};
 use super::json::{self, check_values, text};
 use super::shape::shape;
 use super::valid::{is_valid_id, is_web_address};
@@ -33,6 +34,44 @@ pub const MAX_ICON: u64 = 256 * 1024;
 /// The platforms, in the order of the marketplace's type.
 const PLATFORMS: [&str; 5] =
     ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64", "windows-amd64"];
+
+/// The type of a database, as the marketplace reads it.
+const DATABASE: GoType = GoType::List(&GoType::Struct(&[
+    ("homepage_url", GoType::Text),
+    ("icon_data", GoType::Text),
+    ("download_url", GoType::Text),
+    ("release_notes_url", GoType::Text),
+    (
+        "labels",
+        GoType::List(&GoType::Struct(&[
+            ("name", GoType::Text),
+            ("description", GoType::Text),
+            ("url", GoType::Text),
+            ("color", GoType::Text),
+        ])),
+    ),
+    ("hosting", GoType::Text),
+    ("author_type", GoType::Text),
+    ("release_stage", GoType::Text),
+    ("enterprise", GoType::Bool),
+    ("signature", GoType::Text),
+    ("repo_name", GoType::Text),
+    ("manifest", MANIFEST),
+    (
+        "platforms",
+        GoType::Struct(&[
+            (PLATFORMS[0], DOWNLOAD),
+            (PLATFORMS[1], DOWNLOAD),
+            (PLATFORMS[2], DOWNLOAD),
+            (PLATFORMS[3], DOWNLOAD),
+            (PLATFORMS[4], DOWNLOAD),
+        ]),
+    ),
+    ("updated_at", GoType::Text),
+]));
+
+const DOWNLOAD: GoType =
+    GoType::Struct(&[("download_url", GoType::Text), ("signature", GoType::Text)]);
 
 /// Where a plugin may run, if not everywhere.
 pub const HOSTING: [&str; 2] = ["on-prem", "cloud"];
@@ -161,10 +200,12 @@ impl Database {
     /// a file shrinks, the generator leaves the end of the older one behind it.
     pub fn read(bytes: &[u8]) -> Result<Database, String> {
         check_values(bytes, MOST_VALUES)?;
-        match serde_json::from_slice(bytes).map_err(|error| error.to_string())? {
-            Value::Array(entries) if entries.len() > MOST_ENTRIES => Err(format!(
-                "it has more than {MOST_ENTRIES} entries, the most that plugsign reads"
-            )),
+        let value = json::whole(bytes)?;
+        if value.as_array().is_some_and(|entries| entries.len() > MOST_ENTRIES) {
+            let most = format!("{MOST_ENTRIES} entries, the most that plugsign reads");
+            return Err(format!("it has more than {most}"));
+        }
+        match DATABASE.read(value, in_json)? {
             Value::Array(entries) => Ok(Database { entries }),
             other => Err(format!("it is {}, not a list", json::kind(&other))),
         }
@@ -254,6 +295,19 @@ pub fn decode_signature(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(compact).ok()
 }
 
+/// Returns whether Go reads this as a time: by RFC 3339, and nothing around it.
+fn is_time(text: &str) -> bool {
+    let shape = text.replace(|letter: char| letter.is_ascii_digit(), "0");
+    let rest = shape.strip_prefix("0000-00-00T00:00:00").unwrap_or_default();
+    let zone = match rest.strip_prefix(".0") {
+        Some(fraction) => fraction.trim_start_matches('0'),
+        None => rest,
+    };
+    // Go knows no leap seconds.
+    let is_shaped = matches!(zone, "Z" | "+00:00" | "-00:00") && !text.contains(":60");
+    is_shaped && text.parse::<jiff::Timestamp>().is_ok()
+}
+
 fn check_entry(entry: &Value, mut say: impl FnMut(String)) {
     let manifest = entry.get("manifest").unwrap_or(&Value::Null);
     if members(manifest).next().is_none() {
@@ -284,7 +338,7 @@ fn check_entry(entry: &Value, mut say: impl FnMut(String)) {
     if !icon.is_empty() && !icon.starts_with("data:image/") {
         say("its icon_data is no image".into());
     }
-    if text(entry, "updated_at").parse::<jiff::Timestamp>().is_err() {
+    if !is_time(text(entry, "updated_at")) {
         say("its updated_at is no time".into());
     }
     for (platform, url, signature) in downloads(entry) {

@@ -4,6 +4,7 @@ pub mod built_in;
 pub mod bundle;
 #[doc(hidden)]
 pub mod config;
+mod go_type;
 mod json;
 pub mod marketplace;
 #[doc(hidden)]

@@ -233,6 +233,11 @@ fn check_finds_what_a_server_would_stumble_over() {
         ("/release_stage", "", "release_stage"),
         ("/hosting", "here", "hosting"),
         ("/updated_at", "yesterday", "updated_at"),
+        // A marketplace with these does not start.
+        ("/updated_at", "2026-11-22 20:00:00Z", "updated_at"),
+        ("/updated_at", "20261122T200000Z", "updated_at"),
+        ("/updated_at", "2026-11-22T20:00Z", "updated_at"),
+        ("/updated_at", "2026-11-22T23:59:60Z", "updated_at"),
         ("/icon_data", "icon.svg", "icon_data"),
     ] {
         let mut entry = good.clone();

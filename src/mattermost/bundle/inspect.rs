@@ -7,6 +7,7 @@ use super::finding::Findings;
 use super::manifest::{MANIFEST_NAMES, MAX_MANIFEST, Manifest};
 use super::platform::Platform;
 use super::rules::{self, Lost};
+use crate::mattermost::json::NotRead;
 
 /// What there is to say of a bundle.
 #[derive(Clone, Debug)]
@@ -75,10 +76,15 @@ pub fn inspect(bundle: impl Read, name: &str) -> io::Result<Bundle> {
             rules::check_name(name, &manifest, findings);
             bundle.manifest = Some(manifest);
         }
-        Err(why) => findings.error(
+        Err(NotRead::Wrong(why)) => findings.error(
             "bad-manifest",
             format!("{file} cannot be read: {why}"),
             "the server does not install it, and does not say why",
+        ),
+        Err(NotRead::Unclear(why)) => findings.error(
+            "bad-manifest",
+            format!("{file} cannot be relied on: {why}"),
+            "the server may read it, in another way than other programs",
         ),
     }
     Ok(bundle)

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::yaml;
-use crate::mattermost::json;
+use crate::mattermost::go_type::{GoType, in_json, in_yaml};
+use crate::mattermost::json::{self, NotRead};
 
 /// The names of the manifest, in the order that the server tries them.
 pub const MANIFEST_NAMES: [&str; 3] = ["plugin.yml", "plugin.yaml", "plugin.json"];
@@ -28,6 +29,65 @@ const FIELDS: [&str; 14] = [
     "props",
     "required_configuration",
 ];
+
+/// The server's own type, with the fields that newer servers know and those that older ones did.
+pub(in crate::mattermost) const MANIFEST: GoType = GoType::Struct(&[
+    ("id", GoType::Text),
+    ("name", GoType::Text),
+    ("description", GoType::Text),
+    ("homepage_url", GoType::Text),
+    ("support_url", GoType::Text),
+    ("release_notes_url", GoType::Text),
+    ("icon_path", GoType::Text),
+    ("version", GoType::Text),
+    ("min_server_version", GoType::Text),
+    (
+        "server",
+        GoType::Struct(&[
+            ("executables", GoType::Map(&GoType::Text)),
+            ("executable", GoType::Text),
+        ]),
+    ),
+    ("webapp", GoType::Struct(&[("bundle_path", GoType::Text)])),
+    (
+        "settings_schema",
+        GoType::Struct(&[
+            ("header", GoType::Text),
+            ("footer", GoType::Text),
+            ("settings", SETTINGS),
+            ("sections", GoType::List(&SECTION)),
+        ]),
+    ),
+    ("props", GoType::Map(&GoType::Any)),
+    ("required_configuration", GoType::Map(&GoType::Any)),
+]);
+
+const SETTINGS: GoType = GoType::List(&GoType::Struct(&[
+    ("key", GoType::Text),
+    ("display_name", GoType::Text),
+    ("type", GoType::Text),
+    ("help_text", GoType::Text),
+    ("regenerate_help_text", GoType::Text),
+    ("placeholder", GoType::Text),
+    ("default", GoType::Any),
+    (
+        "options",
+        GoType::List(&GoType::Struct(&[("display_name", GoType::Text), ("value", GoType::Text)])),
+    ),
+    ("hosting", GoType::Text),
+    ("secret", GoType::Bool),
+]));
+
+const SECTION: GoType = GoType::Struct(&[
+    ("key", GoType::Text),
+    ("title", GoType::Text),
+    ("subtitle", GoType::Text),
+    ("settings", SETTINGS),
+    ("header", GoType::Text),
+    ("footer", GoType::Text),
+    ("custom", GoType::Bool),
+    ("fallback", GoType::Bool),
+]);
 
 /// The most executables that are read.
 const MOST_EXECUTABLES: usize = 100;
@@ -72,40 +132,39 @@ pub struct ServerPart {
 }
 
 impl Manifest {
-    /// Reads a manifest as the server does, or says why the server cannot.
-    pub fn read(file: &'static str, bytes: &[u8]) -> Result<Manifest, String> {
+    /// Reads a manifest as the server does, or says why the server cannot, or why what it reads is
+    /// not what others read.
+    pub(super) fn read(file: &'static str, bytes: &[u8]) -> Result<Manifest, NotRead> {
         let json = match file.ends_with(".json") {
-            true => fold_keys(json::first(bytes).map_err(|error| error.to_string())?),
-            false => yaml::read(bytes)?,
+            true => MANIFEST.read(json::first(bytes)?, in_json)?,
+            false => MANIFEST.read(yaml::read(bytes)?, in_yaml)?,
         };
         if !json.is_object() {
-            return Err(format!("it is {}, not an object", json::kind(&json)));
+            return Err(NotRead::Wrong(format!("it is {}, not an object", json::kind(&json))));
         }
-        let text = |name| string(&json, name);
-        let server = match object(&json, "server")? {
+        let text = |name| json::text(&json, name).to_string();
+        let server = match given(&json, "server") {
             Some(server) => Some(ServerPart {
                 executables: executables(server)?,
-                executable: string(server, "executable")?,
+                executable: json::text(server, "executable").into(),
             }),
             None => None,
         };
-        let webapp = match object(&json, "webapp")? {
-            Some(webapp) => Some(string(webapp, "bundle_path")?),
-            None => None,
-        };
+        let webapp = given(&json, "webapp");
+        let webapp = webapp.map(|webapp| json::text(webapp, "bundle_path").to_string());
         Ok(Manifest {
             file,
-            id: text("id")?.to_lowercase(),
-            name: text("name")?,
-            version: text("version")?,
-            min_server_version: text("min_server_version")?,
-            homepage_url: text("homepage_url")?,
-            support_url: text("support_url")?,
-            release_notes_url: text("release_notes_url")?,
-            icon_path: text("icon_path")?,
+            id: text("id").to_lowercase(),
+            name: text("name"),
+            version: text("version"),
+            min_server_version: text("min_server_version"),
+            homepage_url: text("homepage_url"),
+            support_url: text("support_url"),
+            release_notes_url: text("release_notes_url"),
+            icon_path: text("icon_path"),
             server,
             webapp,
-            setting_types: setting_types(&json)?,
+            setting_types: setting_types(&json),
             json,
         })
     }
@@ -150,56 +209,23 @@ impl ServerPart {
     }
 }
 
-/// Go matches the names of fields without regard to case in JSON, but not in YAML.
-fn fold_keys(json: Value) -> Value {
-    const INNER: [&str; 5] = ["executables", "executable", "bundle_path", "settings", "type"];
-    let Value::Object(members) = json else { return json };
-    let folded = members.into_iter().map(|(key, value)| {
-        let lower = key.to_ascii_lowercase();
-        let known = FIELDS.contains(&lower.as_str()) || INNER.contains(&lower.as_str());
-        let value = match lower.as_str() {
-            "server" | "webapp" | "settings_schema" => fold_keys(value),
-            _ => value,
-        };
-        (if known { lower } else { key }, value)
-    });
-    Value::Object(folded.collect())
+/// Returns a member that is not null.
+fn given<'a>(json: &'a Value, name: &str) -> Option<&'a Value> {
+    json.get(name).filter(|value| !value.is_null())
 }
 
-fn string(json: &Value, name: &str) -> Result<String, String> {
-    match json.get(name) {
-        None | Some(Value::Null) => Ok(String::new()),
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(other) => Err(format!("{name} is {}, not a string", json::kind(other))),
+fn executables(server: &Value) -> Result<Vec<(String, String)>, NotRead> {
+    let Some(Value::Object(executables)) = server.get("executables") else { return Ok(Vec::new()) };
+    if executables.len() > MOST_EXECUTABLES {
+        let why = format!("it has more than {MOST_EXECUTABLES} executables");
+        return Err(NotRead::Unclear(why));
     }
+    let path = |path: &Value| path.as_str().unwrap_or_default().to_string();
+    Ok(executables.iter().map(|(name, value)| (name.clone(), path(value))).collect())
 }
 
-fn object<'a>(json: &'a Value, name: &str) -> Result<Option<&'a Value>, String> {
-    match json.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(object @ Value::Object(_)) => Ok(Some(object)),
-        Some(other) => Err(format!("{name} is {}, not an object", json::kind(other))),
-    }
-}
-
-fn executables(server: &Value) -> Result<Vec<(String, String)>, String> {
-    let Some(executables) = object(server, "executables")? else { return Ok(Vec::new()) };
-    let platforms = executables.as_object().into_iter().flat_map(Map::keys);
-    let paths = platforms.map(|name| Ok((name.clone(), string(executables, name)?)));
-    let paths = paths.take(MOST_EXECUTABLES + 1).collect::<Result<Vec<_>, String>>()?;
-    match paths.len() > MOST_EXECUTABLES {
-        true => Err(format!("it has more than {MOST_EXECUTABLES} executables")),
-        false => Ok(paths),
-    }
-}
-
-fn setting_types(json: &Value) -> Result<Vec<String>, String> {
-    let Some(schema) = object(json, "settings_schema")? else { return Ok(Vec::new()) };
-    match schema.get("settings") {
-        None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::Array(settings)) => {
-            settings.iter().map(|setting| string(setting, "type")).collect()
-        }
-        Some(other) => Err(format!("settings is {}, not a list", json::kind(other))),
-    }
+fn setting_types(json: &Value) -> Vec<String> {
+    let settings = json.get("settings_schema").and_then(|schema| schema.get("settings"));
+    let settings = settings.and_then(Value::as_array).into_iter().flatten();
+    settings.map(|setting| json::text(setting, "type").to_string()).collect()
 }

@@ -19,6 +19,7 @@ mod yaml;
 pub use self::archive::read_file;
 pub use self::finding::{Finding, Findings, Severity};
 pub use self::inspect::{Bundle, inspect};
+pub(super) use self::manifest::MANIFEST;
 pub use self::manifest::{MANIFEST_NAMES, MAX_MANIFEST, Manifest};
 pub use self::platform::Platform;
 pub use self::rules::{MACOS_FILES, NO_MANIFEST};

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
 use serde_json::{Map, Number, Value};
 
+use crate::mattermost::json::NotRead;
+
 /// How deep lists and objects may be nested.
 const MAX_DEPTH: usize = 64;
 
@@ -40,8 +42,8 @@ const STRINGS: [&str; 24] = [
 ];
 
 /// Reads the first document.
-pub(super) fn read(bytes: &[u8]) -> Result<Value, String> {
-    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+pub(super) fn read(bytes: &[u8]) -> Result<Value, NotRead> {
+    let text = std::str::from_utf8(bytes).map_err(wrong)?;
     let mut reader = YamlReader(Parser::new_from_str(text));
     loop {
         match reader.next()? {
@@ -55,9 +57,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, String> {
 struct YamlReader<'a>(Parser<'a, StrInput<'a>>);
 
 impl<'a> YamlReader<'a> {
-    fn next(&mut self) -> Result<Event<'a>, String> {
+    fn next(&mut self) -> Result<Event<'a>, NotRead> {
         let (event, _) =
-            self.0.next_event().ok_or("it ends too early")?.map_err(|error| error.to_string())?;
+            self.0.next_event().ok_or_else(|| wrong("it ends too early"))?.map_err(wrong)?;
         Ok(event)
     }
 
@@ -68,9 +70,9 @@ impl<'a> YamlReader<'a> {
         name: &str,
         strings: bool,
         depth: usize,
-    ) -> Result<Value, String> {
+    ) -> Result<Value, NotRead> {
         if depth > MAX_DEPTH {
-            return Err(format!("it is more than {MAX_DEPTH} levels deep"));
+            return Err(NotRead::Unclear(format!("it is more than {MAX_DEPTH} levels deep")));
         }
         match event {
             Event::Scalar(text, style, _, tag) => {
@@ -91,22 +93,29 @@ impl<'a> YamlReader<'a> {
                     let key = match self.next()? {
                         Event::MappingEnd => return Ok(Value::Object(members)),
                         Event::Scalar(key, ..) => key.into_owned(),
-                        Event::Alias(_) => return Err(ALIAS.into()),
-                        _ => return Err("a key of it is no text".into()),
+                        Event::Alias(_) => return Err(NotRead::Unclear(ALIAS.into())),
+                        _ => return Err(wrong("a key of it is no text")),
                     };
                     if key == "<<" {
-                        return Err(ALIAS.into());
+                        return Err(NotRead::Unclear(ALIAS.into()));
                     }
                     let value = self.next()?;
                     let strings = name == "executables";
                     let value = self.value(value, &key, strings, depth + 1)?;
+                    if members.contains_key(&key) {
+                        return Err(NotRead::Unclear(format!("it has {key} more than once")));
+                    }
                     members.insert(key, value);
                 }
             }
-            Event::Alias(_) => Err(ALIAS.into()),
-            _ => Err("it ends too early".into()),
+            Event::Alias(_) => Err(NotRead::Unclear(ALIAS.into())),
+            _ => Err(wrong("it ends too early")),
         }
     }
+}
+
+fn wrong(why: impl ToString) -> NotRead {
+    NotRead::Wrong(why.to_string())
 }
 
 const ALIAS: &str = "it uses aliases, which plugsign does not follow: write the values out";

@@ -8,16 +8,13 @@ use std::ops::Range;
 use serde::de::IgnoredAny;
 use serde_json::Deserializer;
 
+use crate::mattermost::go_type::in_json;
+
 /// The section of a configuration that is about plugins.
 pub(super) const SECTION: &str = "PluginSettings";
 
 /// The list of key files in it.
 pub(super) const KEY: &str = "SignaturePublicKeyFiles";
-
-/// Returns whether a key has this name. Go matches names without regard to case.
-pub(super) fn is(key: &str, name: &str) -> bool {
-    key.eq_ignore_ascii_case(name)
-}
 
 /// Where the list of key files is, or where it would go.
 #[derive(Clone, Debug)]
@@ -89,7 +86,7 @@ impl List {
 }
 
 fn only<'a>(members: &'a [Member], name: &str) -> Result<Option<&'a Member>, String> {
-    let mut named = members.iter().filter(|member| is(&member.name, name));
+    let mut named = members.iter().filter(|member| in_json(&member.name, name));
     match (named.next(), named.next()) {
         (found, None) => Ok(found),
         _ => Err(format!("it has {name} more than once")),

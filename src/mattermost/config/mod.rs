@@ -8,8 +8,10 @@ mod list;
 
 use serde_json::Value;
 
-use self::list::{KEY, List, SECTION, is};
-use super::json::check_values;
+use self::list::{KEY, List, SECTION};
+use super::built_in::{CUSTOM_KEYS_FLAG, MFI_FLAG};
+use super::go_type::{GoType, in_json};
+use super::json::{self, check_values};
 
 /// The most bytes that are read of a `config.json`. A server's own has some 30 KiB.
 pub const MAX_CONFIG: u64 = 4 * 1024 * 1024;
@@ -19,6 +21,40 @@ const MOST_VALUES: usize = 100_000;
 
 /// The most key files that a configuration may list.
 const MOST_KEY_FILES: usize = 1_000;
+
+/// What is read of the server's own type (server/public/model/config.go).
+const CONFIG: GoType = GoType::Struct(&[
+    (
+        SECTION,
+        GoType::Struct(&[
+            ("Enable", GoType::Bool),
+            ("EnableUploads", GoType::Bool),
+            ("AllowInsecureDownloadURL", GoType::Bool),
+            ("EnableHealthCheck", GoType::Bool),
+            ("Directory", GoType::Text),
+            ("ClientDirectory", GoType::Text),
+            ("Plugins", GoType::Map(&GoType::Map(&GoType::Any))),
+            ("PluginStates", GoType::Map(&GoType::Struct(&[("Enable", GoType::Bool)]))),
+            ("EnableMarketplace", GoType::Bool),
+            ("EnableRemoteMarketplace", GoType::Bool),
+            ("AutomaticPrepackagedPlugins", GoType::Bool),
+            ("RequirePluginSignature", GoType::Bool),
+            ("MarketplaceURL", GoType::Text),
+            (KEY, GoType::List(&GoType::Text)),
+            ("ChimeraOAuthProxyURL", GoType::Text),
+        ]),
+    ),
+    ("FileSettings", GoType::Struct(&[("MaxFileSize", GoType::Whole)])),
+    (
+        "SamlSettings",
+        GoType::Struct(&[
+            ("IdpCertificateFile", GoType::Text),
+            ("PublicCertificateFile", GoType::Text),
+            ("PrivateKeyFile", GoType::Text),
+        ]),
+    ),
+    ("FeatureFlags", GoType::Struct(&[(MFI_FLAG, GoType::Bool), (CUSTOM_KEYS_FLAG, GoType::Bool)])),
+]);
 
 /// A server's configuration: its text, and what it says.
 #[derive(Clone, Debug)]
@@ -57,12 +93,12 @@ pub const DEFAULT_MARKETPLACE: &str = "https://api.integrations.mattermost.com";
 pub const DEFAULT_MAX_FILE_SIZE: u64 = 100 * 1024 * 1024;
 
 impl Config {
-    /// Reads a configuration, or says what is wrong with it: it is no JSON object, or a section or
-    /// list has the wrong type or appears twice. With most of these the server cannot start either.
+    /// Reads a configuration, or says what is wrong with it: it is no JSON object, or something in
+    /// it has the wrong type or two spellings. With most of these the server cannot start either.
     pub fn read(bytes: &[u8]) -> Result<Config, String> {
         check_values(bytes, MOST_VALUES)?;
         let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let value = CONFIG.read(json::whole(bytes)?, in_json)?;
         let list = List::find(text)?;
         if list.entries.len() > MOST_KEY_FILES {
             let most = format!("{MOST_KEY_FILES} names, the most that plugsign reads");
@@ -121,9 +157,8 @@ impl Config {
         self.setting(SECTION, key).is_none_or(Value::is_null)
     }
 
-    /// Finds a setting. Go matches names without regard to case.
     fn setting(&self, section: &str, key: &str) -> Option<&Value> {
-        member(member(&self.value, section)?, key)
+        self.value.get(section)?.get(key)
     }
 
     /// Returns the configuration with a key file added at the end of the list, if it is not in it.
@@ -155,10 +190,10 @@ impl Config {
         let without_list = |config: &Config| {
             let mut value = config.value.clone();
             value.as_object_mut()?.retain(|key, section| {
-                let Some(section) = section.as_object_mut().filter(|_| is(key, SECTION)) else {
+                let Some(section) = section.as_object_mut().filter(|_| key == SECTION) else {
                     return true;
                 };
-                section.retain(|key, _| !is(key, KEY));
+                section.retain(|key, _| key != KEY);
                 !section.is_empty()
             });
             Some(value)
@@ -168,9 +203,4 @@ impl Config {
         }
         Ok(edited)
     }
-}
-
-fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    let object = value.as_object()?;
-    object.get(name).or_else(|| object.iter().find(|(key, _)| is(key, name)).map(|(_, v)| v))
 }

@@ -73,8 +73,15 @@ pub fn go_verdict() -> Option<Oracle> {
             missing(&format!("{LIBRARY} (golang-golang-x-crypto-dev), which is not there"));
             return None;
         }
-        Some(build(&go))
+        Some(build(&go, "verdict"))
     });
+    program.clone().map(|program| Oracle { program })
+}
+
+/// Go's own archive/tar and encoding/json, with the server's steps (tests/go/reading.go).
+pub fn go_reading() -> Option<Oracle> {
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| Some(build(&peer("go")?, "reading")));
     program.clone().map(|program| Oracle { program })
 }
 
@@ -97,12 +104,12 @@ pub fn rpgp() -> Option<Oracle> {
 }
 
 /// Several test programs may build at once: each builds a file of its own, and the last one wins.
-fn build(go: &Path) -> PathBuf {
+fn build(go: &Path, name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("go");
     fs::create_dir_all(&folder).expect("the target folder can be written");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/go/verdict.go");
-    let mine = folder.join(format!("verdict.{}", process::id()));
-    let program = folder.join("verdict");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/go").join(format!("{name}.go"));
+    let mine = folder.join(format!("{name}.{}", process::id()));
+    let program = folder.join(name);
     let status = Command::new(go)
         .arg("build")
         .arg("-o")
@@ -114,7 +121,7 @@ fn build(go: &Path) -> PathBuf {
         .env("GOFLAGS", "")
         .status()
         .expect("go runs");
-    assert!(status.success(), "tests/go/verdict.go does not build");
+    assert!(status.success(), "tests/go/{name}.go does not build");
     fs::rename(&mine, &program).expect("the target folder can be written");
     program
 }
@@ -137,6 +144,15 @@ impl Oracle {
         certificates: impl IntoIterator<Item = &'a [u8]>,
     ) -> Vec<String> {
         self.answers("-describe", certificates.into_iter().map(|it| [it]))
+    }
+
+    /// Asks what Go reads in files: `tests/go/reading.go` has the words.
+    pub fn read_all<'a>(
+        &self,
+        what: &str,
+        files: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Vec<String> {
+        self.answers(what, files.into_iter().map(|it| [it]))
     }
 
     /// Gives the files of all questions, each behind its length, and returns a line for each

@@ -59,6 +59,11 @@ impl Bundle {
         self
     }
 
+    /// Returns the archive without its end.
+    pub fn into_tar(self) -> Vec<u8> {
+        self.tar
+    }
+
     pub fn gzip(mut self) -> Vec<u8> {
         self.tar.extend([0; 1024]);
         gzip(&self.tar)

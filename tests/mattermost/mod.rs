@@ -8,6 +8,7 @@ mod documents;
 mod keys;
 mod marketplace;
 mod one_server;
+mod reading;
 mod refusals;
 mod server;
 mod swapped;

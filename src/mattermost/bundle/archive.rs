@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use super::contents::{Contents, clean, extract};
 use super::finding::Findings;
 use super::kind::{HEAD, other_kind};
-use super::stream::{EntryKind, MAX_ENTRIES, MAX_MEMBERS, MAX_UNPACKED, Meter, Stop, walk};
+use super::stop::Stop;
+use super::stream::{EntryKind, MAX_ENTRIES, MAX_MEMBERS, MAX_UNPACKED, Meter, walk};
 
 /// Reads a bundle to its end and notes down what the server would extract. `name` is its file name.
 pub(super) fn read(
@@ -50,6 +51,11 @@ pub(super) fn read(
             };
             findings.error("damaged", what, consequence);
         }
+        Err(Stop::Unclear(why)) => findings.error(
+            "unclear-archive",
+            format!("it cannot be relied on: {why}"),
+            "the server may read it, in another way than other programs",
+        ),
         Err(Stop::TooLarge | Stop::Damaged(_)) => findings.error(
             "too-large",
             format!("it unpacks to more than {} MiB", MAX_UNPACKED >> 20),

@@ -5,9 +5,10 @@ use std::io::Read;
 
 use super::finding::Findings;
 use super::manifest::{MANIFEST_NAMES, MAX_MANIFEST};
-use super::stream::{EntryKind, Stop, TarEntry};
+use super::stop::Stop;
+use super::stream::{EntryKind, TarEntry};
 
-/// The most bytes of paths that are remembered.
+/// The most bytes of paths that are looked at.
 const MAX_NAMES: usize = 8 * 1024 * 1024;
 
 /// Linux's limit for a path.
@@ -69,16 +70,37 @@ impl Contents {
         self.captured.get(path).map(Vec::as_slice)
     }
 
-    /// Remembers a path. Fails when there is no room for more.
-    fn insert(&mut self, path: &str, node: Node) -> Result<(), Stop> {
-        if !self.nodes.contains_key(path) {
-            self.name_bytes += path.len();
-            if self.name_bytes > MAX_NAMES {
-                return Err(Stop::TooMany);
-            }
+    /// Returns whether there is a file or a folder.
+    pub(super) fn is_there(&self, path: &str) -> bool {
+        self.nodes.contains_key(path)
+    }
+
+    /// Pays for a path: one costs time by its length, also if it is known. Fails when there were
+    /// too many.
+    fn pay_for(&mut self, path: &[u8]) -> Result<(), Stop> {
+        self.name_bytes += path.len();
+        match self.name_bytes > MAX_NAMES {
+            true => Err(Stop::TooMany),
+            false => Ok(()),
         }
-        self.nodes.insert(path.to_owned(), node);
-        Ok(())
+    }
+
+    /// Makes the folders above a path. Returns whether nothing there is a file. What is above a
+    /// folder was made before, so only what is missing costs time.
+    fn make_above(&mut self, path: &str) -> Result<bool, Stop> {
+        let mut missing = Vec::new();
+        let mut at = path;
+        while let Some((parent, _)) = at.rsplit_once('/') {
+            match self.nodes.get(parent) {
+                Some(Node::Folder) => break,
+                Some(Node::File { .. }) => return Ok(false),
+                None => self.pay_for(parent.as_bytes())?,
+            }
+            missing.push((parent.to_owned(), Node::Folder));
+            at = parent;
+        }
+        self.nodes.extend(missing);
+        Ok(true)
     }
 }
 
@@ -107,14 +129,8 @@ pub(super) fn extract(
 ) -> Result<(), Stop> {
     let shown = String::from_utf8_lossy(&entry.name);
     let cannot_make = "the server cannot make it";
-    if let EntryKind::Other(kind) = entry.kind {
-        let what = format!("{shown} is {kind}");
-        findings.warning("dropped-entry", what, "the server leaves it out");
-        return Ok(());
-    }
-    if entry.kind == EntryKind::Global {
-        return Ok(());
-    }
+    contents.pay_for(&entry.name)?;
+    // The server looks at the paths of all entries, also of those that it leaves out.
     let Some(path) = clean(&entry.name) else {
         findings.error(
             "unsafe-path",
@@ -123,6 +139,19 @@ pub(super) fn extract(
         );
         return Ok(());
     };
+    if let EntryKind::Other(kind) = entry.kind {
+        let what = format!("{shown} is {kind}");
+        findings.warning("dropped-entry", what, "the server leaves it out");
+        return Ok(());
+    }
+    if entry.kind == EntryKind::Global {
+        return Ok(());
+    }
+    if std::str::from_utf8(&entry.name).is_err() {
+        let what = format!("the name {shown} is not in UTF-8");
+        findings.error("bad-name", what, "servers on Linux take it, other programs may not");
+        return Ok(());
+    }
     if path.len() > MAX_PATH || path.split('/').any(|part| part.len() > MAX_COMPONENT) {
         findings.error("long-path", format!("{shown} is too long"), cannot_make);
         return Ok(());
@@ -132,26 +161,30 @@ pub(super) fn extract(
         return Ok(());
     }
     match entry.kind {
-        EntryKind::Folder => folder(&path, contents, findings),
+        EntryKind::Folder => {
+            folder(&path, contents, findings);
+            Ok(())
+        }
         _ => file(entry, path, body, contents, findings),
     }
 }
 
 /// The server makes a folder, but none above it (os.Mkdir).
-fn folder(path: &str, contents: &mut Contents, findings: &mut Findings) -> Result<(), Stop> {
-    if path.is_empty() || contents.nodes.contains_key(path) {
-        return Ok(());
+fn folder(path: &str, contents: &mut Contents, findings: &mut Findings) {
+    if path.is_empty() || contents.is_there(path) {
+        return;
     }
     let parent = path.rsplit_once('/').map(|(parent, _)| parent);
     match parent.map(|parent| contents.nodes.get(parent)) {
-        None | Some(Some(Node::Folder)) => {}
+        None | Some(Some(Node::Folder)) => {
+            contents.nodes.insert(path.to_owned(), Node::Folder);
+        }
         Some(None) => {
             let what = format!("the folder {path} comes before the one that it is in");
             findings.error("missing-parent", what, INSTALLS_NOTHING);
         }
         Some(Some(Node::File { .. })) => not_a_folder(path, findings),
     }
-    contents.insert(path, Node::Folder)
 }
 
 const INSTALLS_NOTHING: &str = "the server cannot make it, and installs nothing";
@@ -174,16 +207,9 @@ fn file(
         findings.error("not-a-file", what, INSTALLS_NOTHING);
         return Ok(());
     }
-    for (end, _) in path.match_indices('/') {
-        let parent = path.get(..end).unwrap_or_default();
-        match contents.nodes.get(parent) {
-            Some(Node::Folder) => {}
-            Some(Node::File { .. }) => {
-                not_a_folder(&path, findings);
-                return Ok(());
-            }
-            None => contents.insert(parent, Node::Folder)?,
-        }
+    if !contents.make_above(&path)? {
+        not_a_folder(&path, findings);
+        return Ok(());
     }
     let mut mode = entry.mode;
     if let Some(before) = contents.file(&path) {
@@ -195,7 +221,7 @@ fn file(
             "the server keeps the last contents, other programs may keep the first",
         );
     }
-    contents.insert(&path, Node::File { mode })?;
+    contents.nodes.insert(path.clone(), Node::File { mode });
     if is_manifest(&path, contents) {
         contents.captured.remove(&path);
         let mut bytes = Vec::new();

@@ -39,7 +39,9 @@ pub fn inspect(bundle: impl Read, name: &str) -> io::Result<Bundle> {
         Bundle { manifest: None, is_plugin, holds_manifest, other_kind, root, findings };
     let found = MANIFEST_NAMES.iter().find_map(|manifest| {
         let path = format!("{}{manifest}", bundle.root);
-        Some((*manifest, contents.file(&path)?, contents.captured(&path)))
+        contents
+            .is_there(&path)
+            .then(|| (*manifest, contents.file(&path), contents.captured(&path)))
     });
     let Some((file, mode, bytes)) = found else {
         if !contents.cut_short {
@@ -52,6 +54,11 @@ pub fn inspect(bundle: impl Read, name: &str) -> io::Result<Bundle> {
     (bundle.is_plugin, bundle.holds_manifest) = (true, true);
     let findings = &mut bundle.findings;
     rules::check_macos(&contents, findings);
+    let Some(mode) = mode else {
+        let consequence = "the server cannot read it, and does not install it";
+        findings.error("bad-manifest", format!("{file} is a folder"), consequence);
+        return Ok(bundle);
+    };
     if mode & 0o400 == 0 {
         findings.error(
             "bad-manifest",

@@ -8,11 +8,14 @@
 mod archive;
 mod contents;
 mod finding;
+mod header;
 mod inspect;
 mod kind;
 mod manifest;
+mod pax;
 mod platform;
 mod rules;
+mod stop;
 mod stream;
 mod yaml;
 

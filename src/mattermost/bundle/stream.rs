@@ -1,14 +1,17 @@
 //! Reads the gzip tar entry by entry, as the server's `extractTarGz` does.
 //!
-//! The `tar` crate splits the stream into headers and contents. What the headers mean is decided
-//! here as in Go's archive/tar, so that both see the same files. What the two could read
-//! differently (sparse files, sizes that disagree) is an error.
+//! What the headers mean is decided as in Go's archive/tar, so that both see the same files. Where
+//! Go reads an archive in another way than other programs do, that is an error.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, BufReader, Read};
 
+use flate2::GzHeader;
 use flate2::bufread::GzDecoder;
-use tar::Archive;
+
+use super::header::{BLOCK, Header, until_nul};
+use super::pax::{Pax, sparse};
+use super::stop::Stop;
 
 /// The most bytes that a bundle may unpack to.
 pub const MAX_UNPACKED: u64 = 512 * 1024 * 1024;
@@ -19,22 +22,12 @@ pub const MAX_ENTRIES: usize = 50_000;
 /// The most bytes of an extension header: Go's limit too (archive/tar, maxSpecialFileSize).
 const MAX_EXTENSION: u64 = 1024 * 1024;
 
+/// The most bytes of all extension headers. An honest one has some 100.
+const MAX_EXTENSIONS: u64 = 16 * 1024 * 1024;
+
 /// The most gzip files in a row that are read. An empty one costs as much as some KiB. Programs
 /// that compress in blocks make one for every 64 KiB.
 pub(super) const MAX_MEMBERS: usize = 20_000;
-
-/// Why reading ended early.
-pub(super) enum Stop {
-    /// The source failed; the error is in the meter.
-    Source,
-    /// The stream is no gzip tar, or damaged.
-    Damaged(String),
-    /// The stream is damaged behind the archive.
-    DamagedEnd(String),
-    TooLarge,
-    TooMany,
-    TooManyMembers,
-}
 
 /// Notes why a read fails. The error that comes out of the decoders does not tell.
 #[derive(Default)]
@@ -73,6 +66,9 @@ impl<R: BufRead> Read for Members<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while let Some(member) = &mut self.member {
             let n = member.read(buffer)?;
+            if member.header().is_some_and(is_too_long) {
+                return Err(io::Error::other("a name in the gzip header is too long"));
+            }
             if n > 0 || buffer.is_empty() {
                 return Ok(n);
             }
@@ -87,6 +83,12 @@ impl<R: BufRead> Read for Members<'_, R> {
         }
         Ok(0)
     }
+}
+
+/// Go reads no longer names and comments in the header of a gzip file (compress/gzip, readString).
+fn is_too_long(header: &GzHeader) -> bool {
+    const MOST: usize = 511;
+    [header.filename(), header.comment()].into_iter().flatten().any(|text| text.len() > MOST)
 }
 
 struct Unpacked<'a, R> {
@@ -149,41 +151,135 @@ pub(super) fn walk(
     meter.members.set(1);
     let reader = Members { member: Some(GzDecoder::new(source)), meter };
     let unpacked = Unpacked { reader, left: MAX_UNPACKED, meter };
-    let mut archive = Archive::new(BufReader::with_capacity(BUFFER, unpacked));
-    let mut long_name: Option<Vec<u8>> = None;
-    let mut pax = Pax::default();
-    let stop = |error: io::Error| meter.stop(&error);
-    let entries = archive.entries().map_err(stop)?.raw(true);
-    for (count, entry) in entries.enumerate() {
-        let mut entry = entry.map_err(stop)?;
-        if count >= MAX_ENTRIES {
+    let mut archive = Archive { reader: BufReader::with_capacity(BUFFER, unpacked), meter };
+    let mut extensions = Extensions::default();
+    let (mut count, mut extension_bytes) = (0, 0);
+    while let Some(header) = archive.header()? {
+        count += 1;
+        if count > MAX_ENTRIES {
             return Err(Stop::TooMany);
         }
-        let header = entry.header();
-        let flag = header.as_bytes().get(156).copied().unwrap_or_default();
-        let size = header.entry_size().map_err(stop)?;
-        if matches!(flag, b'x' | b'L' | b'K') {
-            if size > MAX_EXTENSION {
-                return Err(Stop::Damaged("an extension header is too long".into()));
+        let size = header.size;
+        let mut body = (&mut archive.reader).take(size);
+        match header.flag {
+            b'x' | b'L' | b'K' | b'g' => {
+                if size > MAX_EXTENSION {
+                    return Err(Stop::Damaged("an extension header is too long".into()));
+                }
+                extension_bytes += size;
+                if extension_bytes > MAX_EXTENSIONS {
+                    return Err(Stop::TooMany);
+                }
+                let mut bytes = Vec::new();
+                body.read_to_end(&mut bytes).map_err(|error| meter.stop(&error))?;
+                extensions.read(header.flag, &bytes)?;
+                if header.flag == b'g' {
+                    let (name, kind) = (header.name, EntryKind::Global);
+                    each(&TarEntry { name, kind, mode: header.mode }, &mut io::empty())?;
+                }
             }
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes).map_err(stop)?;
-            match flag {
-                b'x' => pax = Pax::read(&bytes).ok_or_else(|| damaged("an extension header"))?,
-                b'L' => long_name = Some(until_nul(&bytes).to_vec()),
-                _ => {}
+            _ => each(&std::mem::take(&mut extensions).apply(header)?, &mut body)?,
+        }
+        io::copy(&mut body, &mut io::sink()).map_err(|error| meter.stop(&error))?;
+        if body.limit() > 0 {
+            return Err(Stop::Damaged("it ends in the middle of a file".into()));
+        }
+        archive.skip_padding(size)?;
+    }
+    match io::copy(&mut archive.reader, &mut io::sink()).map_err(|error| meter.stop(&error)) {
+        Ok(_) => Ok(()),
+        Err(Stop::Damaged(why)) => Err(Stop::DamagedEnd(why)),
+        Err(stop) => Err(stop),
+    }
+}
+
+/// A tar archive, block by block.
+struct Archive<'a, R> {
+    reader: R,
+    meter: &'a Meter,
+}
+
+impl<R: Read> Archive<'_, R> {
+    /// Reads the next header. The archive ends with two blocks of zeros, or without any.
+    fn header(&mut self) -> Result<Option<Header>, Stop> {
+        const ZEROS: [u8; BLOCK] = [0; BLOCK];
+        match self.block()? {
+            None => Ok(None),
+            Some(ZEROS) => match self.block()? {
+                None | Some(ZEROS) => Ok(None),
+                Some(_) => Err(Stop::Damaged("there is one block of zeros in it".into())),
+            },
+            Some(block) => Header::read(&block).map(Some),
+        }
+    }
+
+    fn block(&mut self) -> Result<Option<[u8; BLOCK]>, Stop> {
+        let mut bytes = Vec::with_capacity(BLOCK);
+        let read = (&mut self.reader).take(BLOCK as u64).read_to_end(&mut bytes);
+        read.map_err(|error| self.meter.stop(&error))?;
+        match <[u8; BLOCK]>::try_from(bytes) {
+            Ok(block) => Ok(Some(block)),
+            Err(bytes) if bytes.is_empty() => Ok(None),
+            Err(_) => Err(Stop::Damaged("it ends in the middle of a header".into())),
+        }
+    }
+
+    /// Skips what fills a block behind contents of this size.
+    fn skip_padding(&mut self, size: u64) -> Result<(), Stop> {
+        let padding = size.next_multiple_of(BLOCK as u64) - size;
+        let copied = io::copy(&mut (&mut self.reader).take(padding), &mut io::sink());
+        match copied.map_err(|error| self.meter.stop(&error))? == padding {
+            true => Ok(()),
+            false => Err(Stop::Unclear("it ends in the middle of a block".into())),
+        }
+    }
+}
+
+/// What stands before an entry, and says more of it than its header can.
+#[derive(Default)]
+struct Extensions {
+    long_name: Option<Vec<u8>>,
+    pax: Option<Pax>,
+}
+
+impl Extensions {
+    fn read(&mut self, flag: u8, bytes: &[u8]) -> Result<(), Stop> {
+        let is_first = match flag {
+            b'x' => self.pax.replace(Pax::read(bytes)?).is_none(),
+            b'L' => {
+                let name = until_nul(bytes);
+                let is_name = bytes.iter().skip(name.len()).all(|byte| *byte == 0);
+                self.long_name.replace(name.to_vec()).is_none() && is_name && !name.is_empty()
             }
-            continue;
+            b'g' => {
+                Pax::check_global(bytes)?;
+                // The server forgets what stands before it.
+                self.pax.is_none() && self.long_name.is_none()
+            }
+            _ => true,
+        };
+        match is_first {
+            true => Ok(()),
+            false => Err(Stop::Unclear(
+                "what stands before an entry names it twice, or not at all".into(),
+            )),
         }
-        let pax = std::mem::take(&mut pax);
-        let name = long_name.take().or(pax.path).unwrap_or_else(|| header.path_bytes().into());
-        if pax.sparse || flag == b'S' {
-            let why = "it has sparse files, which tar programs read differently";
-            return Err(Stop::Damaged(why.into()));
+    }
+
+    fn apply(self, header: Header) -> Result<TarEntry, Stop> {
+        let Header { name, flag, size, mode } = header;
+        let pax = self.pax.unwrap_or_default();
+        let name = match (self.long_name, pax.path) {
+            (Some(_), Some(_)) => return Err(Stop::Unclear("an entry has two names".into())),
+            (Some(long), None) | (None, Some(long)) => long,
+            (None, None) => name,
+        };
+        if flag == b'S' {
+            return Err(sparse());
         }
-        if pax.size.is_some_and(|said| said != size) || (size > 0 && (b'1'..=b'6').contains(&flag))
-        {
-            return Err(damaged("the size of an entry"));
+        let is_empty_kind = (b'1'..=b'6').contains(&flag);
+        if pax.size.is_some_and(|said| said != size) || (size > 0 && is_empty_kind) {
+            return Err(Stop::Unclear("the size of an entry does not make sense".into()));
         }
         let kind = match flag {
             // Old archives mark folders by a slash at the end.
@@ -194,54 +290,8 @@ pub(super) fn walk(
             b'3' | b'4' => EntryKind::Other("a device"),
             b'5' => EntryKind::Folder,
             b'6' => EntryKind::Other("a FIFO"),
-            b'g' => EntryKind::Global,
             _ => EntryKind::Other("of an unknown kind"),
         };
-        let mode = header.mode().map_err(stop)? & 0o777;
-        each(&TarEntry { name, kind, mode }, &mut entry)?;
-    }
-    match io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(stop) {
-        Ok(_) => Ok(()),
-        Err(Stop::Damaged(why)) => Err(Stop::DamagedEnd(why)),
-        Err(stop) => Err(stop),
-    }
-}
-
-fn damaged(what: &str) -> Stop {
-    Stop::Damaged(format!("{what} does not make sense"))
-}
-
-fn until_nul(bytes: &[u8]) -> &[u8] {
-    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
-}
-
-/// What an extension header says of the next entry.
-#[derive(Default)]
-struct Pax {
-    path: Option<Vec<u8>>,
-    size: Option<u64>,
-    sparse: bool,
-}
-
-impl Pax {
-    /// Reads records of `LENGTH KEY=VALUE\n`. The `tar` crate splits them at line ends, and so
-    /// reads a name with a line end differently from Go.
-    fn read(mut bytes: &[u8]) -> Option<Pax> {
-        let mut pax = Pax::default();
-        while !bytes.is_empty() {
-            let space = bytes.iter().position(|byte| *byte == b' ')?;
-            let length: usize = std::str::from_utf8(bytes.get(..space)?).ok()?.parse().ok()?;
-            let record = bytes.get(space + 1..length)?.strip_suffix(b"\n")?;
-            let equals = record.iter().position(|byte| *byte == b'=')?;
-            let (key, value) = (record.get(..equals)?, record.get(equals + 1..)?);
-            match key {
-                b"path" if !value.is_empty() => pax.path = Some(value.to_vec()),
-                b"size" => pax.size = Some(std::str::from_utf8(value).ok()?.parse().ok()?),
-                _ if key.starts_with(b"GNU.sparse.") => pax.sparse = true,
-                _ => {}
-            }
-            bytes = bytes.get(length..)?;
-        }
-        Some(pax)
+        Ok(TarEntry { name, kind, mode })
     }
 }

@@ -3,6 +3,7 @@
 use crate::common::craft::*;
 use crate::common::sandbox::Sandbox;
 use crate::hostile::bounded::{bounded, told};
+use crate::mattermost::archives::{Bundle, gzip, header};
 
 /// What is read of one key file: so much is too much.
 const MOST: usize = 4 * 1024 * 1024;
@@ -92,4 +93,25 @@ fn a_marketplace_of_empty_entries_costs_little() {
         bounded(&sandbox, "--json marketplace check --database plugins.json", what).json();
     }
     told("databases and configurations of everything");
+}
+
+/// expect: an error, for the price of reading; why: a name costs its author nothing once more, and
+/// its reader every folder above it. What is named once and has no contents costs no more either.
+#[test]
+fn deep_names_in_a_bundle_cost_little() {
+    let sandbox = Sandbox::new();
+    let name = ["a/".repeat(2_000).as_bytes(), b"f\0"].concat();
+    let long = Bundle::empty().entry(b"././@LongLink", b'L', 0o644, &name);
+    let one = long.file("x", 0o644, b"x").into_tar();
+    sandbox.write("one.tar.gz", gzip(&one.repeat(9_000)));
+    let file = header(b"a", b'0', 0o644, 0);
+    sandbox.write("beneath.tar.gz", gzip(&[file, one.repeat(9_000)].concat()));
+    let records: String = (100_000..190_000).map(|at| format!("11 {at}=\n")).collect();
+    let pax = Bundle::empty().entry(b"x", b'x', 0o644, records.as_bytes()).file("x", 0o644, b"");
+    sandbox.write("records.tar.gz", gzip(&pax.into_tar().repeat(100)));
+    for name in ["one", "beneath", "records"] {
+        let done = bounded(&sandbox, &format!("check {name}.tar.gz"), name).exits(1);
+        assert!(done.out().contains("more than 50000 entries, or too long"), "{name}: {done:?}");
+    }
+    told("bundles with names that cost time");
 }

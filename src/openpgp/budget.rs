@@ -11,6 +11,17 @@ pub(super) struct Cost {
     pub(super) memory: u64,
 }
 
+impl Cost {
+    /// Returns what so many of it cost.
+    pub(super) fn times(self, count: usize) -> Cost {
+        let count = count as u64;
+        Cost { work: self.work * count, memory: self.memory * count }
+    }
+}
+
+/// A packet of a copy that is merged with another.
+pub(super) const MERGED: Cost = Cost { work: 15, memory: 0 };
+
 /// A look at a key without reading it: its fingerprint, and where it is.
 pub(super) const GLANCE: Cost = Cost { work: 2, memory: 120 };
 

@@ -20,7 +20,7 @@ use super::framing::{PUBLIC_KEY, SECRET_KEY, SIGNATURE, split};
 use super::ids::Fingerprint;
 use super::raw_key::RawKey;
 use super::secret_key::SecretKey;
-use super::set::gather;
+use super::set::gather_within;
 use super::statements::Statements;
 use super::weakness::Weakness;
 use super::weigh::Proofs;
@@ -216,7 +216,7 @@ pub fn narrowed_by_others(
     let key = secret.fingerprint();
     others.retain(|it| it.fingerprint() == key);
     let mut copies = vec![Ok(secret.certificate().clone())];
-    copies.extend(gather(others, |certificate| certificate)?.into_iter().map(Ok));
+    copies.extend(gather_within(others, budget)?.into_iter().map(Ok));
     revoke_those_of(&mut copies, revocations, budget)?;
     Ok(copies.iter().flatten().fold(secret, |secret, copy| secret.narrowed_by(copy)))
 }

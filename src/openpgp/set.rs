@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::budget::{Budget, MERGED};
 use super::certificate::Certificate;
 use super::error::{Error, Result};
 use super::ids::Fingerprint;
@@ -53,6 +54,26 @@ pub fn gather<T>(
 ) -> Result<Vec<T>> {
     let mut gathered = Gathered::new(certificate);
     items.into_iter().try_for_each(|item| gathered.add(item, |_| Ok(())))?;
+    Ok(gathered.into_vec())
+}
+
+/// Takes the copies of each certificate together, of which a file may have very many.
+/// Fails with [`Error::NotRead`] if that costs more than the budget has, and as [`gather`].
+pub fn gather_within(
+    certificates: impl IntoIterator<Item = Certificate>,
+    budget: &Budget,
+) -> Result<Vec<Certificate>> {
+    let mut gathered = Gathered::new(|certificate: &mut Certificate| certificate);
+    for certificate in certificates {
+        let key = certificate.fingerprint();
+        if let Some(known) = gathered.places.get(&key).and_then(|it| gathered.items.get(*it)) {
+            let packets = known.packet_count() + certificate.packet_count();
+            if !budget.pay(MERGED.times(packets)) {
+                return Err(Error::NotRead(key.to_string()));
+            }
+        }
+        gathered.add(certificate, |_| Ok(()))?;
+    }
     Ok(gathered.into_vec())
 }
 

@@ -9,6 +9,7 @@ use crate::openpgp::Error;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::key_file::read_certificates;
+use crate::openpgp::set::gather_within;
 use crate::text::Safe;
 
 /// The certificates of key files, taken together. If any file has a part about a key that cannot be
@@ -54,7 +55,7 @@ impl KeyFiles {
         match (certificates.is_empty(), last) {
             (true, Some(error)) => Err(error.into()),
             _ => {
-                self.files.push(certificates);
+                self.files.push(gather_within(certificates, publisher.budget)?);
                 Ok(())
             }
         }

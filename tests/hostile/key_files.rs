@@ -260,3 +260,20 @@ fn many_keys_and_many_revocations_in_one_file_cost_little() {
         bounded(&sandbox, "inspect many", name);
     }
 }
+
+/// expect: an answer within the bounds; why: each copy of a key was merged with all before it.
+#[test]
+fn many_copies_of_a_key_in_one_file_cost_little() {
+    let copy = |i: u32| [public(alice()), packet(13, format!("u{i}").as_bytes())].concat();
+    let copies: Vec<u8> = (0..2000).flat_map(copy).collect();
+    let sandbox = Sandbox::new();
+    sandbox.write("a.tar.gz", DATA);
+    sandbox.write("a.tar.gz.sig", signature(&Recipe::of(Material::a())));
+    sandbox.write("copies", &copies);
+    sandbox.write("key", [secret(alice()), copies].concat());
+    bounded(&sandbox, "verify --key copies a.tar.gz", "certificates").exits(3);
+    bounded(&sandbox, "sign --key-file key -o b.sig a.tar.gz", "a secret key").exits(3);
+    let few: Vec<u8> = (0..20).flat_map(copy).collect();
+    sandbox.write("few", few);
+    sandbox.run("verify --key few a.tar.gz").exits(0);
+}

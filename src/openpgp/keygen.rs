@@ -17,6 +17,7 @@ use super::revocation_reason::RevocationReason;
 use super::rsa::signing;
 use super::secret_key::{Passphrase, SecretKey};
 use super::token::{KeyInToken, Pool};
+use super::validity::check_end;
 use crate::openpgp::error::{Error, Result};
 use crate::text::{Safe, is_unsafe};
 
@@ -250,17 +251,8 @@ fn check_times(plan: &KeyPlan) -> Result<()> {
         KeyKind::Organisation { signing } => signing,
         _ => None,
     };
-    for validity in [plan.validity, subkey].into_iter().flatten() {
-        match validity.as_secs() {
-            0 => return Err(Error::malformed("the key would end when it is made")),
-            seconds if seconds > latest => {
-                let why = "the key would be valid for longer than OpenPGP can say";
-                return Err(Error::malformed(why));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    let mut ends = [plan.validity, subkey].into_iter().flatten();
+    ends.try_for_each(|validity| check_end(plan.created, validity))
 }
 
 fn certification(plan: &KeyPlan) -> Result<SignatureBuilder> {

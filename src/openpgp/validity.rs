@@ -15,8 +15,8 @@ use crate::text::Safe;
 ///
 /// # Errors
 ///
-/// [`Error::Malformed`] for anything else, a day that is past, and what OpenPGP's 32 bits of
-/// seconds cannot hold (RFC 9580, section 5.2.3.13).
+/// [`Error::Malformed`] for anything else, a day that is past, and an end that OpenPGP's 32 bits of
+/// seconds cannot hold.
 pub fn parse_validity(text: &str, now: SystemTime) -> Result<Option<Duration>> {
     let text = text.trim();
     if text == "0" || text.eq_ignore_ascii_case("never") {
@@ -38,10 +38,10 @@ pub fn parse_validity(text: &str, now: SystemTime) -> Result<Option<Duration>> {
     let end = SystemTime::from(end.timestamp());
     match end.duration_since(now) {
         Ok(validity) if validity.as_secs() == 0 => Err(malformed()),
-        Ok(validity) if validity.as_secs() <= u64::from(u32::MAX) => {
-            Ok(Some(Duration::from_secs(validity.as_secs())))
+        Ok(validity) => {
+            let validity = Duration::from_secs(validity.as_secs());
+            check_end(now, validity).map(|()| Some(validity))
         }
-        Ok(_) => Err(too_long()),
         Err(_) => Err(Error::Malformed(format!("{} is in the past", Safe::text(text)))),
     }
 }
@@ -56,6 +56,20 @@ pub fn parse_seconds(text: &str) -> Result<Option<Duration>> {
     // What is no u32 has too many digits.
     let seconds: u32 = text.parse().map_err(|_| too_long())?;
     Ok(Some(Duration::from_secs(seconds.into())).filter(|validity| !validity.is_zero()))
+}
+
+/// Checks the end of a key that was made at `created` and lasts so long. OpenPGP's times have 32 bits
+/// (RFC 9580, section 3.5). gpg counts on from zero there, so a later end would be over already.
+/// Fails with [`Error::Malformed`] for that, and for a key that would end when it is made.
+pub(super) fn check_end(created: SystemTime, lasts: Duration) -> Result<()> {
+    let born = created.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    if lasts.is_zero() {
+        return Err(Error::malformed("the key would end when it is made"));
+    }
+    match born.as_secs().saturating_add(lasts.as_secs()) <= u64::from(u32::MAX) {
+        true => Ok(()),
+        false => Err(too_long()),
+    }
 }
 
 fn parse_span(text: &str) -> Option<Span> {
@@ -75,7 +89,9 @@ fn parse_span(text: &str) -> Option<Span> {
 }
 
 fn too_long() -> Error {
-    Error::malformed("a key can be valid for at most 136 years")
+    Error::malformed(
+        "a key can be valid until 2106-02-07 at most, where OpenPGP's times end: say an earlier day, or 0 for no end",
+    )
 }
 
 /// Reads a time: ISO 8601 (`2026-11-22T20:00:00Z`, `2026-11-22`), or seconds since 1970 as
@@ -151,13 +167,27 @@ mod tests {
             "d",
             "2027-01-30",
             "2027-02-30",
+            "80y",
             "137y",
+            "2106-02-07",
             "99999999999999999999",
             "9999y",
             "1e3",
         ] {
             assert!(parse_validity(text, now).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_last_end_is_the_last_time_that_openpgp_has() {
+        let now = parse_time("2027-01-31").unwrap();
+        assert!(parse_validity("2106-02-06", now).unwrap().is_some());
+        let left = Duration::from_secs(u64::from(u32::MAX))
+            - (now.duration_since(SystemTime::UNIX_EPOCH).unwrap());
+        assert!(check_end(now, left).is_ok());
+        assert!(check_end(now, left + Duration::from_secs(1)).is_err());
+        assert!(check_end(now, Duration::MAX).is_err());
+        assert!(check_end(now, Duration::ZERO).is_err());
     }
 
     #[test]

@@ -153,7 +153,7 @@ impl<'a> Subject<'a> {
         };
         let mend = match self.description.can_sign() {
             true => "sign with another subkey: leave out -u, or name that one".into(),
-            false => self.found.renewal(None, None).rotation(),
+            false => self.found.renewal(None, None).rotation(self.policy.now()),
         };
         fail(words, mend)
     }

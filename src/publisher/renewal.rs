@@ -8,6 +8,7 @@ use crate::openpgp::change::extendable_subkeys;
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::Policy;
 use crate::openpgp::times::show_time;
+use crate::openpgp::validity::parse_validity;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -47,8 +48,8 @@ impl Renewal<'_> {
     }
 
     /// Returns what gives it a new signing subkey, in the same way.
-    pub fn rotation(&self) -> String {
-        self.placed(self.rotate())
+    pub fn rotation(&self, now: SystemTime) -> String {
+        self.placed(self.rotate(now))
     }
 
     fn placed(&self, command: String) -> String {
@@ -68,11 +69,11 @@ impl Renewal<'_> {
         }
     }
 
-    fn rotate(&self) -> String {
+    fn rotate(&self, now: SystemTime) -> String {
         let (key, lent) = (self.found.secret.fingerprint(), self.lent());
         match self.days < 365 {
             true => format!("plugsign rotate {key}{lent}"),
-            false => format!("plugsign rotate {key} --expires {}{lent}", self.validity()),
+            false => format!("plugsign rotate {key} --expires {}{lent}", self.validity(now)),
         }
     }
 
@@ -102,7 +103,7 @@ impl Renewal<'_> {
         let key = &primary.fingerprint;
         let is_subkey_short =
             subkeys.iter().any(|it| Some(&it.fingerprint) == signer && is_short(it));
-        let (lent, rotate) = (self.lent(), self.rotate());
+        let (lent, rotate) = (self.lent(), self.rotate(now));
         if is_subkey_short && !is_short(primary) {
             return rotate;
         }
@@ -133,17 +134,13 @@ impl Renewal<'_> {
                 show_time(latest + DAY).split('T').next().unwrap_or_default().to_string()
             }
             _ if days == 365 => "1y".into(),
-            _ => self.validity(),
+            _ => self.validity(now),
         }
     }
 
-    /// Returns how long is long enough. A key says that in seconds, with 32 bits, and it is some
-    /// years old.
-    fn validity(&self) -> String {
-        const MOST: u32 = 100 * 365;
-        match self.days {
-            days if days < MOST => format!("{}d", days + 1),
-            _ => "never".into(),
-        }
+    /// Returns how long is long enough, if a key can last that long.
+    fn validity(&self, now: SystemTime) -> String {
+        let days = format!("{}d", self.days.saturating_add(1));
+        parse_validity(&days, now).map_or("never".into(), |_| days)
     }
 }

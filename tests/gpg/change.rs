@@ -81,9 +81,15 @@ fn a_subkey_for_signing_is_added_and_signs_and_gets_its_own_end() {
         (format!("--quick-add-key {key} ed25519 sign"), "only RSA"),
         (format!("--quick-add-key {key} rsa2048 sign"), "at least 3072"),
         (format!("--quick-set-expire {key} 1y sub"), "by their whole fingerprints"),
-        (format!("--quick-set-expire {key} seconds=18446744073709551615"), "at most 136 years"),
-        (format!("--quick-set-expire {key} seconds=4294967296"), "at most 136 years"),
-        (format!("--quick-add-key {key} rsa3072 sign seconds=4294967296"), "at most 136 years"),
+        (
+            format!("--quick-set-expire {key} seconds=18446744073709551615"),
+            "until 2106-02-07 at most",
+        ),
+        (format!("--quick-set-expire {key} seconds=4294967296"), "until 2106-02-07 at most"),
+        (
+            format!("--quick-add-key {key} rsa3072 sign seconds=4294967296"),
+            "until 2106-02-07 at most",
+        ),
         (format!("--quick-set-expire {key} 1y {key}"), "no key matches"),
     ] {
         let said = twins.ours.sh(&format!("{GPG} {line}")).exits(2).says(words);

@@ -12,6 +12,7 @@ use crate::openpgp::certificate::Certificate;
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::times::show_time;
+use crate::openpgp::validity::check_end;
 
 /// Whose end is set.
 #[derive(Clone, Copy, Debug)]
@@ -101,9 +102,9 @@ fn validity_since(created: SystemTime, expires: Option<SystemTime>) -> Result<Op
             "the key would end before it begins: it was made {}",
             show_time(created)
         ))),
-        seconds if seconds > u64::from(u32::MAX) => Err(Error::malformed(
-            "the key would be valid for longer than OpenPGP can say, which is 136 years",
-        )),
-        seconds => Ok(Some(Duration::from_secs(seconds))),
+        seconds => {
+            let validity = Duration::from_secs(seconds);
+            check_end(created, validity).map(|()| Some(validity))
+        }
     }
 }

@@ -19,6 +19,7 @@ use crate::openpgp::primary_key::PrimaryKey;
 use crate::openpgp::rsa::{UnlockedKey, signing};
 use crate::openpgp::secret_key::{Passphrase, SecretKey};
 use crate::openpgp::token::{KeyInToken, Pool};
+use crate::openpgp::validity::check_end;
 
 /// A plan for a new signing subkey.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +88,7 @@ fn binding(
     unlocked: &UnlockedKey,
     plan: &SubkeyPlan,
 ) -> Result<(Signature, Fingerprint)> {
+    plan.validity.map_or(Ok(()), |validity| check_end(plan.created, validity))?;
     let public = unlocked.public().clone().role_into_subordinate();
     let builder = self_signature(SignatureType::SubkeyBinding, plan.created)?
         .set_key_flags(KeyFlags::empty().set_signing())

@@ -111,7 +111,8 @@ impl Temporary<'_> {
         if mode != 0o600 {
             match (file.set_permissions(Permissions::from_mode(mode)), access) {
                 // A file system without modes. The mount decides who can read it.
-                (Err(error), Access::Public { .. }) if is_unsupported(&error) => {}
+                (Err(error), Access::Public { .. })
+                    if Errno::from_io_error(&error).is_some_and(is_unsupported) => {}
                 (set, _) => set?,
             }
         }
@@ -229,7 +230,7 @@ fn rename_unless_there(opened: &Folder, from: &OsStr, to: &OsStr) -> Result<(), 
     }
     match linkat(folder, from, folder, to, AtFlags::empty()) {
         // File systems without hard links: FAT, exFAT.
-        Err(Errno::PERM | Errno::NOSYS | Errno::INVAL | Errno::NOTSUP | Errno::MLINK) => {
+        Err(errno) if errno == Errno::MLINK || is_unsupported(errno) => {
             return rename_over_own(opened, from, to);
         }
         linked => linked?,
@@ -249,12 +250,9 @@ fn rename_over_own(opened: &Folder, from: &OsStr, to: &OsStr) -> Result<(), Errn
     })
 }
 
-/// Returns whether a file system cannot do this at all.
-fn is_unsupported(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::PERM | Errno::NOSYS | Errno::INVAL | Errno::NOTSUP)
-    )
+/// Returns whether a file system cannot do this at all. Some call that a lack of permission.
+fn is_unsupported(errno: Errno) -> bool {
+    errno == Errno::PERM || system::is_unsupported(errno)
 }
 
 /// The temporary names that this process has made, for [`remove_temporary_files`].

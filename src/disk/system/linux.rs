@@ -54,9 +54,14 @@ pub(crate) fn rename_unless_there(
 ) -> Option<Result<(), Errno>> {
     match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
         // Kernels before 3.15, and file systems without this flag.
-        Err(Errno::NOSYS | Errno::INVAL | Errno::NOTSUP) => None,
+        Err(errno) if is_unsupported(errno) => None,
         renamed => Some(renamed),
     }
+}
+
+/// Returns whether a file system, or the system, cannot do this at all.
+pub(crate) fn is_unsupported(errno: Errno) -> bool {
+    matches!(errno, Errno::NOSYS | Errno::INVAL | Errno::NOTSUP)
 }
 
 /// Makes a file's bytes, or a folder's names, durable.
@@ -74,7 +79,7 @@ pub(crate) fn watch_times(file: &File) -> io::Result<bool> {
     }
     match retry_on_intr(|| fdatasync(file)) {
         // File systems that cannot sync have nothing to write.
-        Err(Errno::INVAL | Errno::ROFS | Errno::NOSYS | Errno::NOTSUP) => Ok(true),
+        Err(errno) if errno == Errno::ROFS || is_unsupported(errno) => Ok(true),
         synced => Ok(synced.map(|()| true)?),
     }
 }

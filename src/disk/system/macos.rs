@@ -35,9 +35,15 @@ pub(crate) fn rename_unless_there(
     to: &OsStr,
 ) -> Option<Result<(), Errno>> {
     match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
-        Err(Errno::NOSYS | Errno::INVAL | Errno::NOTSUP | Errno::OPNOTSUPP) => None,
+        Err(errno) if is_unsupported(errno) => None,
         renamed => Some(renamed),
     }
+}
+
+/// Returns whether a file system, or the system, cannot do this at all. Two numbers say so here
+/// that are one on Linux.
+pub(crate) fn is_unsupported(errno: Errno) -> bool {
+    matches!(errno, Errno::NOSYS | Errno::INVAL | Errno::NOTSUP | Errno::OPNOTSUPP)
 }
 
 /// Makes a file's bytes, or a folder's names, durable.
@@ -45,7 +51,7 @@ pub(crate) fn sync(file: &File) -> io::Result<()> {
     // This is F_FULLFSYNC here: the disk empties its cache, too.
     file.sync_all().or_else(|error| match Errno::from_io_error(&error) {
         // Network disks and others without that call. They sync as far as they can.
-        Some(Errno::INVAL | Errno::NOTSUP | Errno::OPNOTSUPP | Errno::NOTTY | Errno::NODEV) => {
+        Some(errno) if is_unsupported(errno) || matches!(errno, Errno::NOTTY | Errno::NODEV) => {
             Ok(retry_on_intr(|| fsync(file))?)
         }
         _ => Err(error),

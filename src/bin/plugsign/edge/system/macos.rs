@@ -1,7 +1,7 @@
 //! macOS.
 
 use std::collections::BTreeSet;
-use std::fs::{File, read_dir};
+use std::fs::{File, metadata, read_dir};
 use std::sync::OnceLock;
 
 use rustix::io::Errno;
@@ -19,11 +19,14 @@ pub fn close_memory() {
 /// The descriptors that were open before this program opened any.
 static GIVEN: OnceLock<BTreeSet<u32>> = OnceLock::new();
 
-/// Notes which descriptors the caller handed down.
+/// Notes which descriptors the caller handed down. The one that lists them is among them, and is
+/// closed by then.
 pub fn note_descriptors() {
     let Ok(entries) = read_dir("/dev/fd") else { return };
     let numbers = entries.flatten().filter_map(|it| it.file_name().to_str()?.parse().ok());
-    let _ = GIVEN.set(numbers.collect());
+    let listed: BTreeSet<u32> = numbers.collect();
+    let is_open = |number: &u32| metadata(format!("/dev/fd/{number}")).is_ok();
+    let _ = GIVEN.set(listed.into_iter().filter(is_open).collect());
 }
 
 /// Returns whether this program opened the descriptor.

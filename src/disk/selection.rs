@@ -133,3 +133,17 @@ fn globs(patterns: &[impl AsRef<str>], any_case: bool) -> Result<GlobSet> {
     }
     set.build().map_err(malformed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_endings_of_artifacts_are_documented() {
+        const PAGE: &str = include_str!("../../docs/ci.md");
+        for pattern in ARTIFACTS.iter().filter(|pattern| !pattern.contains('{')) {
+            let ending = format!("`{}`", pattern.trim_start_matches('*'));
+            assert!(PAGE.contains(&ending), "{pattern}");
+        }
+    }
+}

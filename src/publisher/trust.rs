@@ -56,6 +56,9 @@ pub struct Trust {
     pub entries: Vec<TrustEntry>,
     /// The files of the home that cannot be read.
     pub unreadable: Vec<Unread>,
+    /// Whether the fingerprint was given, and compared.
+    #[serde(skip)]
+    pub is_compared: bool,
     /// The server's configuration, if it is not about the home.
     #[serde(flatten)]
     pub server: Option<ChangedConfig>,
@@ -158,6 +161,7 @@ impl Publisher<'_> {
         let existing = if wanted.force { Existing::Replace } else { Existing::Keep };
         let mut place = self.place(truster)?;
         let mut trust = Trust::new("added");
+        trust.is_compared = wanted.fingerprint.is_some();
         let known = self.home_copies()?;
         let mut holders = self.holders(truster)?;
         for file in wanted.files {
@@ -366,7 +370,8 @@ pub(super) fn check_environment(environment: &str) -> Result<()> {
 
 impl Trust {
     fn new(action: &'static str) -> Trust {
-        Trust { action, entries: Vec::new(), unreadable: Vec::new(), server: None }
+        let (entries, unreadable) = (Vec::new(), Vec::new());
+        Trust { action, entries, unreadable, is_compared: false, server: None }
     }
 }
 

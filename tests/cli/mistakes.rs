@@ -116,6 +116,11 @@ fn arguments_that_are_no_key_files_bring_a_hint() {
     sandbox.run("trust add config.json alice.asc").exits(4).prints("--config CONFIG.JSON FILE");
     let short = sandbox.run("trust add --fingerprint 0123456789ABCDEF alice.asc");
     short.exits(2).says("all 40 digits").says("16 are given");
+    // What was compared is not to be compared again.
+    let whole = alice().fingerprint().to_hex();
+    let done = sandbox.run(&format!("trust add --fingerprint {whole} alice.asc")).exits(0);
+    assert!(!done.err().contains("Compare"), "{done:?}");
+    sandbox.run("trust add alice.asc").exits(0).says("Compare the fingerprint");
     fs::create_dir_all(sandbox.path("gnupg/private-keys-v1.d")).unwrap();
     sandbox.run("import gnupg").exits(3).says("import --from-gnupg gnupg");
     for command in ["trust add -", "check -"] {

@@ -33,7 +33,8 @@ pub fn run(
     let Some(folder) = &arguments.out else {
         let page = render(without_help(command), "plugsign")?;
         let page = Some(String::from_utf8_lossy(&page).into_owned());
-        return Ok(Pages { page, written: Vec::new() });
+        let is_on_screen = world.terminal.out_is_terminal();
+        return Ok(Pages { page, written: Vec::new(), is_on_screen });
     };
     let mut pages = Vec::new();
     collect(command, "plugsign", &mut pages);
@@ -46,7 +47,7 @@ pub fn run(
         world.kept.write_new(&path, &text, access, Existing::Replace)?;
         written.push(path);
     }
-    Ok(Pages { page: None, written })
+    Ok(Pages { page: None, written, is_on_screen: false })
 }
 
 /// Collects the pages of a command and of all beneath it.
@@ -100,6 +101,9 @@ pub struct Pages {
     page: Option<String>,
     #[serde(serialize_with = "as_paths")]
     written: Vec<PathBuf>,
+    /// Whether the page goes to a terminal, which does not lay it out.
+    #[serde(skip)]
+    is_on_screen: bool,
 }
 
 fn as_paths<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
@@ -115,6 +119,14 @@ impl Words for Pages {
         }
         for path in &self.written {
             writeln!(out, "{}", Safe::path(path))?;
+        }
+        Ok(())
+    }
+
+    fn remarks(&self, talk: &mut Page) -> io::Result<()> {
+        if self.is_on_screen {
+            writeln!(talk, "This is the page's source. To read the page:")?;
+            talk.command(2, "plugsign man | man -l -");
         }
         Ok(())
     }

@@ -31,8 +31,9 @@ enum Digest {
 /// Sign files, or the release artifacts of folders
 ///
 /// Writes FILE.sig for every FILE. In a folder, signs the release artifacts: archives, packages,
-/// installers, disk images and SBOMs, by the endings of their names. Follows no links there, and
-/// passes over unpacked plugins and hidden folders. Leaves a good signature alone, even if an older
+/// installers, disk images and SBOMs, by the endings of their names, which docs/ci.md lists. With -v,
+/// names what it passed over. Follows no links there, and passes over unpacked plugins and hidden
+/// folders. Leaves a good signature alone, even if an older
 /// subkey of the same key made it. Prints each signature that it writes.
 ///
 /// With several keys (-u A -u B), the first one signs FILE.sig, which servers read. Each other one

@@ -180,7 +180,7 @@ impl Words for Trust {
             writeln!(talk, "the former configuration: {}", Safe::path(backup))?;
         }
         match (self.action, any) {
-            ("added", true) => {
+            ("added", true) if !self.is_compared => {
                 writeln!(talk, "Compare the fingerprint with one from a second place.")
             }
             ("trusted", false) if self.server.is_some() => {

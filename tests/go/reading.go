@@ -22,6 +22,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -77,6 +78,9 @@ type manifest struct {
 	} `json:"settings_schema,omitempty"`
 	Props map[string]any `json:"props,omitempty"`
 }
+
+// IsValidPluginId
+var validId = regexp.MustCompile(`^[A-Za-z0-9-_.]{3,190}$`)
 
 // extractTarGz, extractPlugin, FindManifest
 func bundle(file []byte) (any, error) {
@@ -141,6 +145,9 @@ func bundle(file []byte) (any, error) {
 	var read manifest
 	if err := json.NewDecoder(in).Decode(&read); err != nil {
 		return nil, err
+	}
+	if !validId.MatchString(read.Id) {
+		return nil, errors.New("invalid plugin id")
 	}
 	said := map[string]any{"id": strings.ToLower(read.Id), "version": read.Version}
 	if read.Server != nil {
@@ -281,7 +288,7 @@ func main() {
 		}
 		said, err := read(file)
 		if err != nil {
-			fmt.Fprintln(out, "REFUSE", strings.ReplaceAll(err.Error(), "\n", " "))
+			fmt.Fprintln(out, "REFUSE", strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\n", " "), "?"))
 			continue
 		}
 		text, err := json.Marshal(said)

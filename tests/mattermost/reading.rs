@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use flate2::{Compression, GzBuilder};
 use plugsign::mattermost::bundle::{Bundle as Seen, inspect};
 use plugsign::mattermost::config::Config;
@@ -10,6 +12,7 @@ use serde_json::Value;
 
 use super::archives::{gzip, header};
 use crate::common::peers::{go_reading, on_path, skipped};
+use crate::common::random::{Random, seed};
 use crate::common::sandbox::Sandbox;
 
 const GOOD: &str =
@@ -173,19 +176,99 @@ fn a_bundle_that_go_reads_in_another_way_is_not_good() {
         assert_eq!(errors.is_empty(), place < 3, "{what}: {errors:?}");
         let Some(theirs) = go.as_ref().map(|answers| &answers[place]) else { continue };
         println!("{what}\n  {theirs}\n  {errors:?}");
+        says_no_more_than_is_so(&errors, theirs, what);
         if place < 3 {
-            let theirs: Value = serde_json::from_str(theirs).unwrap();
-            let ours = seen.manifest.unwrap().json();
-            for field in ["id", "version", "server"] {
-                assert_eq!(ours[field], theirs[field], "{what}");
-            }
+            is_the_same(seen, theirs, what);
         }
-        // Nothing is said of the server that is not so.
-        let is_refused = errors.iter().any(|error| {
-            error.contains("the server does not install it") || error.contains("installs nothing")
-        });
-        assert!(!is_refused || theirs.starts_with("REFUSE "), "{what}: {errors:?}: {theirs}");
     }
+}
+
+/// Asserts that nothing is said of the server that is not so.
+#[track_caller]
+fn says_no_more_than_is_so(errors: &[String], theirs: &str, what: &str) {
+    let is_refused = errors.iter().any(|error| {
+        error.contains("the server does not install it") || error.contains("installs nothing")
+    });
+    assert!(!is_refused || theirs.starts_with("REFUSE "), "{what}: {errors:?}: {theirs}");
+}
+
+#[track_caller]
+fn is_the_same(seen: Seen, theirs: &str, what: &str) {
+    let theirs: Value = serde_json::from_str(theirs).unwrap_or_else(|_| panic!("{what}: {theirs}"));
+    let ours = seen.manifest.unwrap().json();
+    for field in ["id", "version", "server"] {
+        assert_eq!(ours[field], theirs[field], "{what}");
+    }
+}
+
+/// An archive of all kinds of headers, and where each header and extension is in it.
+fn every_header() -> (Vec<u8>, Vec<(usize, usize)>) {
+    let time = (345, &b"14000000000\0"[..]);
+    let parts = [
+        entry(b"pax_global_header", b'g', &records(&[("comment", "c")]), &[]),
+        entry(b"p/", b'5', b"", &[]),
+        entry(b"././@LongLink", b'L', b"p/long\0", &[GNU]),
+        entry(b"p/short", b'0', b"x", &[GNU, time]),
+        pax(&[("path", "p/sub/x"), ("mtime", "1.5"), ("uid", "5"), ("size", "1")]),
+        file("p/x", "x"),
+        entry(b"y", b'0', b"y", &[(345, b"p/y")]),
+        entry(b"p/link", b'2', b"", &[]),
+        entry(b"p/old", 0, b"x", &[(257, &[0; 8])]),
+        file("p/plugin.json", GOOD),
+        file("p/exe", "#!"),
+        file("p/readme", EVIL),
+    ];
+    let (mut archive, mut places) = (Vec::new(), Vec::new());
+    for part in parts {
+        places.push((archive.len(), part.len().min(1024)));
+        archive.extend(part);
+    }
+    (archive, places)
+}
+
+/// Changes some octets of a part, and mends the checksum of its header.
+fn changed(archive: &[u8], places: &[(usize, usize)], random: &mut Random) -> Vec<u8> {
+    const LIKELY: &[u8] = b"\0\0 0157/.pxgLKS5=\nnamei\x80\xff\"{}:,\\";
+    let mut archive = archive.to_vec();
+    for _ in 0..1 + random.below(3) {
+        let (start, length) = places[random.below(places.len())];
+        let field = [0, 100, 124, 156, 257, 345, 508, 512][random.below(8)].min(length - 1);
+        let place = start + (field + random.below(24)).min(length - 1);
+        archive[place] = LIKELY[random.below(LIKELY.len())];
+        let block = &mut archive[start..start + 512];
+        block[148..156].fill(b' ');
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    }
+    archive
+}
+
+#[test]
+fn a_changed_archive_is_read_as_go_reads_it_or_is_bad() {
+    let Some(go) = go_reading() else { return };
+    let (archive, places) = every_header();
+    let (seed, count) = (seed(), 300);
+    let change =
+        |case| ended(&[changed(&archive, &places, &mut Random::of_case(seed, case as u64))]);
+    let mut bundles: Vec<Vec<u8>> = (0..count).map(change).collect();
+    bundles.push(ended(&[archive]));
+    let mut good = 0;
+    for (bundle, theirs) in
+        bundles.iter().zip(go.read_all("-bundle", bundles.iter().map(Vec::as_slice)))
+    {
+        let seen = inspect(&bundle[..], NAME).unwrap();
+        let errors = errors(&seen);
+        says_no_more_than_is_so(
+            &errors,
+            &theirs,
+            &format!("seed {seed}: {}", STANDARD.encode(bundle)),
+        );
+        if errors.is_empty() {
+            good += 1;
+            is_the_same(seen, &theirs, &format!("seed {seed}: {}", STANDARD.encode(bundle)));
+        }
+    }
+    assert!(good > count / 20, "{good} of {count}, by the seed {seed}");
 }
 
 #[test]

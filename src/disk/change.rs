@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::access::Labels;
 use super::file::read_opened;
 use super::folder::Folder;
 use super::kept::Kept;
 use super::lock::{FolderLock, lock};
 use super::reach::Reach;
 use super::write::{Access, Existing};
-use crate::disk::error::Result;
+use crate::disk::error::{Error, Result};
 
 /// A file that is locked for a change. Only [`FileChange::replace`] writes it.
 pub struct FileChange {
@@ -40,7 +41,8 @@ impl FileChange {
         let (bytes, access) = match folder.open_regular(&path) {
             Ok(opened) => {
                 let owner = (opened.1.uid(), opened.1.gid());
-                let access = Access::Exactly { mode: opened.1.mode(), owner };
+                let labels = Labels::of(&opened.0).map_err(Error::io("read", &path))?;
+                let access = Access::Exactly { mode: opened.1.mode(), owner, labels };
                 (Some(read_opened(opened, &path, what, max)?), access)
             }
             Err(error) if error.is_not_found() => (None, Access::Public { umask }),

@@ -158,7 +158,8 @@ mod tests {
         let kept = Kept::new(Some(&Home::new(path("home"))));
         kept.input(&path("other"));
         let access = Access::Public { umask: 0 };
-        let written = |name: &str| kept.write_new(&path(name), b"new", access, Existing::Replace);
+        let written =
+            |name: &str| kept.write_new(&path(name), b"new", access.clone(), Existing::Replace);
         let is_kept = |done: Result<()>| matches!(done, Err(Error::Kept { .. }));
         for name in [
             "home/keys/a",

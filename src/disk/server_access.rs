@@ -4,31 +4,34 @@
 //! an ordinary user in its own group, as in installed servers. Otherwise it may be any user who can
 //! read `config.json`.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use super::access::Labels;
 use super::file::Facts;
 use super::folder::Folder;
 use super::write::{Access, Existing};
 use crate::disk::error::{Error, Result};
 
-/// The owner, the group and the mode of a configuration.
-#[derive(Clone, Copy)]
+/// The owner, the group and the mode of a configuration, and its ACL.
+#[derive(Clone)]
 pub(super) struct ConfigAccess {
     user: u32,
     group: u32,
     mode: u32,
     /// Whether the group is the owner's own.
     is_own_group: bool,
+    labels: Labels,
 }
 
 impl ConfigAccess {
-    pub(super) fn of(metadata: &Metadata) -> ConfigAccess {
+    pub(super) fn of((file, metadata): &(File, Metadata)) -> io::Result<ConfigAccess> {
         let (user, group) = (metadata.uid(), metadata.gid());
         let is_own_group = primary_group(user) == Some(group);
-        ConfigAccess { user, group, mode: metadata.mode() & 0o7777, is_own_group }
+        let labels = Labels::of(file)?;
+        Ok(ConfigAccess { user, group, mode: metadata.mode() & 0o7777, is_own_group, labels })
     }
 
     /// Returns whether the server seems to run as the owner.
@@ -88,7 +91,8 @@ impl ConfigAccess {
         existing: Existing,
     ) -> Result<()> {
         let write = |user, mode| {
-            let access = Access::Exactly { mode, owner: (user, self.group) };
+            let labels = self.labels.clone();
+            let access = Access::Exactly { mode, owner: (user, self.group), labels };
             folder.write(path, bytes, access, existing).map_err(|error| match error {
                 Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                     Error::OwnerNeeded { path: path.to_owned(), source }

@@ -67,7 +67,8 @@ impl ServerConfig {
     }
 
     fn read(path: &Path, folder: Folder, opened: (File, Metadata)) -> Result<ServerConfig> {
-        let (stamp, access) = (Stamp::from(&opened.1), ConfigAccess::of(&opened.1));
+        let (stamp, access) =
+            (Stamp::from(&opened.1), ConfigAccess::of(&opened).map_err(Error::io("read", path))?);
         let bytes = read_opened(opened, path, WHAT, MAX_CONFIG)?;
         let config = Config::read(&bytes).map_err(|why| bad(path, why))?;
         Ok(ServerConfig { path: path.to_owned(), folder, config, stamp, access })
@@ -298,7 +299,7 @@ impl Change {
 
     fn write(&self) -> Result<PathBuf> {
         let path = &self.server.path;
-        let access = self.server.access;
+        let access = &self.server.access;
         let (folder, real) = &self.real;
         let backup = backup_path(path);
         let before = self.server.config.text().as_bytes();

@@ -48,7 +48,7 @@ impl Prepared<'_> {
             // name.
             Err(error) if is_nameless && error.kind() != io::ErrorKind::AlreadyExists => {
                 Temporary::create_named(folder, name).and_then(|named| {
-                    named.fill(bytes, access)?;
+                    named.fill(bytes, &access)?;
                     named.place(name, existing)
                 })
             }
@@ -98,17 +98,19 @@ impl Temporary<'_> {
         Ok(is_ours && system::keeps_owners(&self.file)?)
     }
 
-    pub(super) fn fill(&self, bytes: &[u8], access: Access) -> io::Result<()> {
+    pub(super) fn fill(&self, bytes: &[u8], access: &Access) -> io::Result<()> {
         let mut file = &self.file;
         file.write_all(bytes)?;
-        if let Access::Exactly { owner: (user, group), .. } = access {
+        if let Access::Exactly { owner: (user, group), labels, .. } = access {
             let metadata = file.metadata()?;
-            if (metadata.uid(), metadata.gid()) != (user, group) {
-                std::os::unix::fs::fchown(file, Some(user), Some(group))?;
+            if (metadata.uid(), metadata.gid()) != (*user, *group) {
+                std::os::unix::fs::fchown(file, Some(*user), Some(*group))?;
             }
+            labels.give(file)?;
         }
         let mode = access.mode();
-        if mode != 0o600 {
+        // An ACL changes the mode.
+        if mode != 0o600 || matches!(access, Access::Exactly { .. }) {
             match (file.set_permissions(Permissions::from_mode(mode)), access) {
                 // A file system without modes. The mount decides who can read it.
                 (Err(error), Access::Public { .. })
@@ -346,7 +348,7 @@ mod tests {
                 let _ = std::fs::remove_file(there.path().join(NAME));
                 let new = |bytes: &[u8]| {
                     let temporary = create(&folder, name).unwrap();
-                    temporary.fill(bytes, Access::Secret).unwrap();
+                    temporary.fill(bytes, &Access::Secret).unwrap();
                     temporary
                 };
                 drop(new(b"dropped"));

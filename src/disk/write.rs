@@ -44,7 +44,7 @@ pub(super) fn write_all_or_none(files: &[(PathBuf, &[u8])], access: Access) -> R
     let folders = files.iter().map(open).collect::<Result<Vec<Folder>>>()?;
     let both = || files.iter().zip(&folders);
     let prepared = both()
-        .map(|((path, bytes), folder)| folder.prepare(path, bytes, access, Existing::Keep))
+        .map(|((path, bytes), folder)| folder.prepare(path, bytes, access.clone(), Existing::Keep))
         .collect::<Result<Vec<Prepared<'_>>>>()?;
     let mut there = Vec::new();
     let written = both().zip(prepared).try_for_each(|(((path, _), folder), prepared)| {
@@ -96,7 +96,7 @@ impl Folder {
         if access == Access::Secret && !temporary.is_private().map_err(Error::io("read", path))? {
             return Err(Error::Exposed(path.to_owned()));
         }
-        temporary.fill(bytes, access).map_err(Error::io("write", path))?;
+        temporary.fill(bytes, &access).map_err(Error::io("write", path))?;
         Ok(Prepared { temporary, path: path.to_owned(), bytes, access, existing })
     }
 
@@ -134,22 +134,22 @@ pub(super) fn write_unless_same(
     bytes: &[u8],
     access: Access,
 ) -> Result<()> {
-    if is_same(path, bytes, access) {
+    if is_same(path, bytes, &access) {
         return sync_folder(folder_of(path));
     }
-    match folder.write(path, bytes, access, Existing::Keep) {
+    match folder.write(path, bytes, access.clone(), Existing::Keep) {
         // Another run may have been faster.
-        Err(Error::Exists(_)) if is_same(path, bytes, access) => sync_folder(folder_of(path)),
+        Err(Error::Exists(_)) if is_same(path, bytes, &access) => sync_folder(folder_of(path)),
         written => written,
     }
 }
 
 /// Returns whether a regular file has exactly these bytes, and only users that `access` allows can
 /// read it. A secret's file must belong to this user.
-pub fn is_same(path: &Path, bytes: &[u8], access: Access) -> bool {
+pub fn is_same(path: &Path, bytes: &[u8], access: &Access) -> bool {
     let Ok((file, metadata)) = open_regular(path, Links::Refuse) else { return false };
     let is_others = metadata.uid() != rustix::process::geteuid().as_raw();
-    let is_wider = access == Access::Secret && (metadata.mode() & 0o077 != 0 || is_others);
+    let is_wider = *access == Access::Secret && (metadata.mode() & 0o077 != 0 || is_others);
     let length = bytes.len() as u64;
     !is_wider
         && metadata.len() == length

@@ -163,14 +163,14 @@ impl Publisher<'_> {
         let files = documents.iter().filter_map(|it| Some((it.path.as_ref()?, &it.bytes[..])));
         let files: Vec<(&PathBuf, &[u8])> = files.collect();
         for (path, bytes) in &files {
-            if !force && is_there(path)? && !is_same(path, bytes, access) {
+            if !force && is_there(path)? && !is_same(path, bytes, &access) {
                 return Err(Error::Exists(path.to_path_buf()).into());
             }
         }
         for (path, bytes) in files {
             match force {
-                true => self.kept.write_new(path, bytes, access, Existing::Replace)?,
-                false => self.kept.write_unless_same(path, bytes, access)?,
+                true => self.kept.write_new(path, bytes, access.clone(), Existing::Replace)?,
+                false => self.kept.write_unless_same(path, bytes, access.clone())?,
             }
         }
         Ok(())

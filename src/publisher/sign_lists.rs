@@ -146,7 +146,8 @@ impl Signing<'_> {
         }
         let folder = artifact.place()?.folder_for(list, self.kept)?;
         let access = Access::Public { umask: self.umask };
-        let prepare = |path: &Path, bytes| folder.prepare(path, bytes, access, self.existing);
+        let prepare =
+            |path: &Path, bytes| folder.prepare(path, bytes, access.clone(), self.existing);
         let mut prepared = Vec::new();
         for (output, new) in outputs.iter().zip(&new) {
             prepared.push(new.as_ref().map(|bytes| prepare(output, bytes)).transpose()?);

@@ -113,3 +113,49 @@ fn an_unknown_name_brings_the_hint_to_list_the_keys() {
         assert!(said.err().contains("plugsign trust list"), "{}", said.shown());
     }
 }
+
+/// The ACL of a file that a user can read beside its owner, and nobody by its group (acl(5),
+/// linux/posix_acl_xattr.h): entries of a tag, permissions and an ID.
+fn acl() -> Vec<u8> {
+    const NOBODYS: u32 = u32::MAX;
+    let entries: [(u16, u16, u32); 5] =
+        [(1, 6, NOBODYS), (2, 4, ADMIN), (4, 0, NOBODYS), (16, 4, NOBODYS), (32, 0, NOBODYS)];
+    let mut bytes = 2u32.to_le_bytes().to_vec();
+    for (tag, permissions, id) in entries {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(permissions.to_le_bytes());
+        bytes.extend(id.to_le_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn a_configuration_keeps_its_acl() {
+    const ACL: &str = "system.posix_acl_access";
+    let sandbox = publisher();
+    let config = sandbox.write("server/config.json", REAL);
+    sandbox.chmod("server/config.json", 0o640);
+    let set = rustix::fs::setxattr(&config, ACL, &acl(), rustix::fs::XattrFlags::empty());
+    if set.is_err() {
+        missing("a disk with the ACLs of Linux");
+        return;
+    }
+    let acl_of = |name: &str| {
+        let mut value = [0; 256];
+        let length = rustix::fs::getxattr(sandbox.path(name), ACL, &mut value[..]);
+        length.ok().map(|length| value[..length].to_vec())
+    };
+    sandbox.must(ADD);
+    for name in ["server/config.json", "server/config.json.bak", "server/release-key.asc"] {
+        assert_eq!(acl_of(name), Some(acl()), "{name}");
+    }
+    // Without an ACL of its own, it gets none from its folder.
+    rustix::fs::removexattr(&config, ACL).unwrap();
+    sandbox.chmod("server/config.json", 0o640);
+    let folder = sandbox.path("server");
+    let default = "system.posix_acl_default";
+    rustix::fs::setxattr(folder, default, &acl(), rustix::fs::XattrFlags::empty()).unwrap();
+    sandbox.must("plugsign trust remove --config server/config.json release-key.asc");
+    assert_eq!(acl_of("server/config.json"), None);
+    assert_eq!(sandbox.mode("server/config.json"), 0o640);
+}

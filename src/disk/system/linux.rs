@@ -7,8 +7,8 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, RenameFlags, ResolveFlags, fdatasync, fstatfs, linkat, openat,
-    openat2, renameat_with,
+    AtFlags, CWD, Mode, OFlags, RenameFlags, ResolveFlags, XattrFlags, fdatasync, fgetxattr,
+    fremovexattr, fsetxattr, fstatfs, linkat, openat, openat2, renameat_with,
 };
 use rustix::io::{Errno, retry_on_intr};
 
@@ -82,6 +82,37 @@ pub(crate) fn watch_times(file: &File) -> io::Result<bool> {
         Err(errno) if errno == Errno::ROFS || is_unsupported(errno) => Ok(true),
         synced => Ok(synced.map(|()| true)?),
     }
+}
+
+/// Returns what says who may read a file, beside its mode: its ACL and SELinux's label.
+pub(crate) fn labels(file: &File) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
+    /// The most bytes of an attribute (linux/limits.h).
+    const MOST_BYTES: usize = 65536;
+    let mut found = Vec::new();
+    for name in ["system.posix_acl_access", "security.selinux"] {
+        let mut value = vec![0; MOST_BYTES];
+        match retry_on_intr(|| fgetxattr(file, name, &mut value[..])) {
+            Ok(length) => found.push((name, value.get(..length).unwrap_or_default().to_vec())),
+            Err(Errno::NODATA | Errno::NOTSUP | Errno::NOSYS) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(found)
+}
+
+/// Gives a file such labels, and takes an ACL away that it got from its folder.
+pub(crate) fn set_labels(file: &File, wanted: &[(&'static str, Vec<u8>)]) -> io::Result<()> {
+    let there = labels(file)?;
+    for (name, _) in &there {
+        // Every file may have a label of SELinux.
+        if name.ends_with("acl_access") && wanted.iter().all(|(other, _)| other != name) {
+            retry_on_intr(|| fremovexattr(file, *name))?;
+        }
+    }
+    for label in wanted.iter().filter(|label| !there.contains(label)) {
+        retry_on_intr(|| fsetxattr(file, label.0, &label.1, XattrFlags::empty()))?;
+    }
+    Ok(())
 }
 
 /// Returns whether the file system of a file knows whose it is.

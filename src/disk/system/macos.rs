@@ -64,6 +64,16 @@ pub(crate) fn watch_times(_: &File) -> io::Result<bool> {
     Ok(false)
 }
 
+/// Returns what says who may read a file, beside its mode. None: ACLs are no attributes here.
+pub(crate) fn labels(_: &File) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
+    Ok(Vec::new())
+}
+
+/// Gives a file such labels: there are none.
+pub(crate) fn set_labels(_: &File, _: &[(&'static str, Vec<u8>)]) -> io::Result<()> {
+    Ok(())
+}
+
 /// Returns whether the file system of a file knows whose it is. On a volume whose ownership is
 /// ignored, every user counts as the owner of every file.
 pub(crate) fn keeps_owners(file: &File) -> io::Result<bool> {

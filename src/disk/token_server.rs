@@ -327,3 +327,28 @@ impl Drop for Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn a_socket_whose_queue_is_full_is_not_waited_for() {
+        let there = tempfile::tempdir().unwrap();
+        let path = there.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        // Connections stay in the queue when their other ends are gone.
+        let (sender, connected) = mpsc::channel();
+        let socket = path.clone();
+        thread::spawn(move || {
+            while UnixStream::connect(&socket).is_ok_and(|_| sender.send(()).is_ok()) {}
+        });
+        while connected.recv_timeout(Duration::from_millis(500)).is_ok() {}
+        let patience = Patience { start: Duration::from_millis(100), ..Patience::default() };
+        let server = TokenServer { patience, ..TokenServer::default() };
+        let joined = server.join(&format!("unix:path={}", path.display()));
+        assert!(matches!(joined, Err(Error::Late(_) | Error::Unreachable { .. })));
+        drop(listener);
+    }
+}

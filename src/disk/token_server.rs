@@ -341,9 +341,11 @@ mod tests {
         // Connections stay in the queue when their other ends are gone.
         let (sender, connected) = mpsc::channel();
         let socket = path.clone();
-        thread::spawn(move || {
-            while UnixStream::connect(&socket).is_ok_and(|_| sender.send(()).is_ok()) {}
-        });
+        thread::spawn(
+            move || {
+                while UnixStream::connect(&socket).is_ok_and(|_| sender.send(()).is_ok()) {}
+            },
+        );
         while connected.recv_timeout(Duration::from_millis(500)).is_ok() {}
         let patience = Patience { start: Duration::from_millis(100), ..Patience::default() };
         let server = TokenServer { patience, ..TokenServer::default() };

@@ -2,6 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sequoia_openpgp::types::HashAlgorithm;
+
+use super::error::{Error, Result};
+use super::ids::Fingerprint;
+
 /// What something costs.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Cost {
@@ -46,6 +51,45 @@ impl Default for Budget {
     }
 }
 
+/// What protecting a part anew costs, and proving it then: 62 MiB of SHA-256 twice.
+pub(super) const PROTECTING: u64 = 2 * hashing(65_011_712);
+
+/// How many bytes of a passphrase are hashed in a microsecond, and by sequoia's SHA-1, which looks
+/// for collisions.
+const HASHED: u64 = 600;
+const HASHED_WITH_CARE: u64 = 160;
+
+/// The same of AWS-LC's SHA-1.
+const HASHED_FAST: u64 = 1_200;
+
+/// How many microseconds a pass of Argon2 takes over a KiB.
+const FILLING: u64 = 2;
+
+const fn hashing(bytes: u64) -> u64 {
+    bytes / HASHED
+}
+
+/// Returns what it costs to derive a key by hashing so many bytes.
+pub(super) fn deriving(hash: HashAlgorithm, bytes: u64) -> u64 {
+    match hash {
+        HashAlgorithm::MD5 | HashAlgorithm::SHA1 | HashAlgorithm::RipeMD => {
+            bytes / HASHED_WITH_CARE
+        }
+        _ => hashing(bytes),
+    }
+}
+
+/// Returns what it costs to derive a key by AWS-LC's SHA-1.
+pub(super) fn deriving_fast(bytes: u64) -> u64 {
+    bytes / HASHED_FAST
+}
+
+/// Returns what it costs to derive a key by so many passes of Argon2 over so many KiB, a power of
+/// two.
+pub(super) fn filling(passes: u8, power: u8) -> u64 {
+    (u64::from(passes) << power.min(31)) * FILLING
+}
+
 impl Budget {
     const WORK: u64 = 2_200_000;
     const MEMORY: u64 = 140 * 1024 * 1024;
@@ -59,6 +103,14 @@ impl Budget {
     /// Pays for comparing a modulus with a number of others.
     pub(super) fn pay_for_comparing(&self, count: usize) -> bool {
         self.pay(Cost { work: COMPARISON * count as u64, memory: 0 })
+    }
+
+    /// Pays for unlocking a key.
+    pub(super) fn pay_for_unlocking(&self, key: Fingerprint, work: u64) -> Result<()> {
+        match self.pay(Cost { work, memory: 0 }) {
+            true => Ok(()),
+            false => Err(Error::NotUnlocked(key)),
+        }
     }
 
     /// Pays for something, if there is enough left.

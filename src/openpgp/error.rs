@@ -51,6 +51,12 @@ pub enum Error {
     #[error("{} was not read: together, these keys take more time or memory than one command may spend", Safe::text(.0))]
     NotRead(String),
 
+    /// A key that was not unlocked, because the command's budget is spent.
+    #[error(
+        "{0} was not unlocked: with the keys before it, that takes more time than one command may spend"
+    )]
+    NotUnlocked(Fingerprint),
+
     /// A file of GnuPG that is damaged, or in a form that plugsign does not read.
     #[error("GnuPG's file cannot be used: {}", Safe::text(.0))]
     GnupgFile(String),

@@ -63,6 +63,9 @@ pub(super) fn of_openpgp(error: &openpgp::Error) -> Option<String> {
         Error::GnupgFile(_) => {
             "let gpg write the key to a file, and import that:\n  gpg --export-secret-keys KEY > FILE\n  plugsign import FILE".into()
         }
+        Error::NotUnlocked(key) => {
+            format!("import each key in a command of its own. If gpg has it:\n  gpg --export-secret-keys {key} > FILE\n  plugsign import FILE")
+        }
         Error::NotRead(_) => {
             "write only this key to a file:\n  gpg --export KEY > FILE".into()
         }

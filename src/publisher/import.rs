@@ -286,6 +286,14 @@ impl<'a> Importer<'a> {
             // No passphrase would change that.
             secret.check(None)?;
         }
+        let protects = match (secret.protection(), self.taking.protected) {
+            (Protection::None, _) => Some(!self.taking.no_passphrase),
+            (Protection::Passphrase, ProtectedKeys::Unlocked) => Some(true),
+            (Protection::Passphrase, ProtectedKeys::AsItIs(given)) => given.map(|_| false),
+        };
+        if let Some(protects) = protects {
+            secret.pay_for_unlocking(protects, publisher.budget)?;
+        }
         let (protected, passphrase) = match (secret.protection(), self.taking.protected) {
             (Protection::None, _) => self.protect(secret, certificate)?,
             (Protection::Passphrase, ProtectedKeys::Unlocked) => {

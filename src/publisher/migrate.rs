@@ -77,6 +77,7 @@ impl Importer<'_> {
     fn take_found(&self, certificate: &Certificate, found: &GnupgKey<'_>) -> Result<Fate> {
         let publisher = self.publisher;
         let (secret, passphrase) = if found.is_protected() {
+            found.pay_for_unlocking(publisher.budget)?;
             publisher.until_right(|| {
                 let passphrase = publisher.passphrase_of_protected(certificate)?;
                 let secret = found.take(Some(&passphrase))?;

@@ -137,3 +137,18 @@ fn a_secret_key_of_many_parts_is_refused() {
     }
     told(&format!("{cases} secret keys that cost much to unlock"));
 }
+
+/// expect: one command unlocks what takes two seconds and no more; why: a file may have hundreds of
+/// locked keys, and each says what it costs.
+#[test]
+fn one_command_unlocks_only_so_much() {
+    let sandbox = Sandbox::new();
+    let key = with_parts(1, 4);
+    ["one", "two"].iter().for_each(|name| drop(sandbox.write(name, &key)));
+    sandbox.write("passphrase", PASSPHRASE);
+    let done = bounded(&sandbox, "import --passphrase-file passphrase one two", "two costly keys");
+    let said = format!("{}{}", done.out(), done.err());
+    assert!(said.contains("new") && said.contains("was not unlocked"), "{said}");
+    assert!(said.contains("plugsign import FILE"), "{said}");
+    done.exits(3);
+}

@@ -7,6 +7,7 @@ use sequoia_openpgp::packet::Key;
 use sequoia_openpgp::packet::key::{Encrypted, SecretKeyMaterial, SecretParts, UnspecifiedRole};
 use sequoia_openpgp::types::SymmetricAlgorithm;
 
+use crate::openpgp::budget::{Budget, PROTECTING, deriving, filling};
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::Policy;
@@ -42,6 +43,26 @@ impl SecretKey {
             }
             lock(key, unlock(key, Some(passphrase))?, Some(passphrase)).map(Some)
         })
+    }
+
+    /// Pays for proving the key and for protecting it, if it shall be.
+    /// Fails with [`Error::NotUnlocked`] if the budget is too small, and as
+    /// [`SecretKey::check_room`].
+    pub fn pay_for_unlocking(&self, protects: bool, budget: &Budget) -> Result<()> {
+        self.check_room(0)?;
+        let new = if protects { PROTECTING } else { 0 };
+        let work = self.parts_here().map(|key| match key.secret() {
+            SecretKeyMaterial::Unencrypted(_) => new,
+            SecretKeyMaterial::Encrypted(encrypted) => {
+                let once = match *encrypted.s2k() {
+                    S2K::Iterated { hash, hash_bytes, .. } => deriving(hash, hash_bytes.into()),
+                    S2K::Argon2 { t, m, .. } => filling(t, m),
+                    _ => 0,
+                };
+                if is_well_protected(key.secret()) { once } else { 2 * once + new }
+            }
+        });
+        budget.pay_for_unlocking(self.fingerprint(), work.sum())
     }
 
     /// Returns the key with the secret part of only one signing subkey, under another passphrase.

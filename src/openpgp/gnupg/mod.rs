@@ -24,6 +24,7 @@ pub use self::private_key::{MAX_PRIVATE_KEY, PrivateKeyFile};
 pub use self::written::Keyring;
 
 use self::private_key::{SecretPart, numbers};
+use super::budget::{Budget, PROTECTING};
 use super::certificate::Certificate;
 use super::ids::Fingerprint;
 use super::policy::{Policy, check_key};
@@ -92,6 +93,16 @@ impl<'a> GnupgKey<'a> {
     /// Returns the keys whose secret parts stay where they are, and why.
     pub fn left_behind(&self) -> &[(Fingerprint, Weakness)] {
         &self.left
+    }
+
+    /// Pays for unlocking the parts that are behind gpg-agent's protection, and for protecting them
+    /// again. Fails with [`Error::NotUnlocked`] if the budget is too small.
+    pub fn pay_for_unlocking(&self, budget: &Budget) -> Result<()> {
+        let work = self.parts.iter().map(|(_, file)| match &file.secret {
+            SecretPart::Protected(protected) => protected.work() + PROTECTING,
+            _ => 0,
+        });
+        budget.pay_for_unlocking(self.certificate.fingerprint(), work.sum())
     }
 
     /// Puts the secret key together. A protected part is protected again under the same passphrase.

@@ -5,17 +5,17 @@
 //! follows the numbers. OCB authenticates the list without the protected part.
 
 use aes::{Aes128, Aes256};
+use aws_lc_rs::digest;
 use cbc::cipher::block_padding::NoPadding;
 use cbc::cipher::{BlockDecryptMut, KeyIvInit};
 use ocb3::aead::{AeadInPlace, KeyInit};
 use ocb3::consts::U12;
-use sequoia_openpgp::crypto::S2K;
 use sequoia_openpgp::packet::Key;
 use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
-use sequoia_openpgp::types::HashAlgorithm;
 use zeroize::Zeroizing;
 
 use super::sexp::Sexp;
+use crate::openpgp::budget::deriving_fast;
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::hash::sha1;
 use crate::openpgp::ids::Fingerprint;
@@ -27,6 +27,9 @@ use crate::openpgp::weakness::Weakness;
 const MAX_COUNT: u32 = 1 << 29;
 
 const TAG: usize = 16;
+
+/// The bytes of a SHA-1.
+const HASH: usize = 20;
 
 fn damaged() -> Error {
     Error::GnupgFile("its protection is damaged".into())
@@ -67,6 +70,19 @@ impl Protected {
         Ok(Protected { cipher, salt, count, place, key })
     }
 
+    fn key_length(&self) -> usize {
+        match self.cipher {
+            Cipher::Cbc128 | Cipher::Ocb128 => 16,
+            Cipher::Cbc256 => 32,
+        }
+    }
+
+    /// Returns what it costs to unlock it.
+    pub(super) fn work(&self) -> u64 {
+        let hashings = self.key_length().div_ceil(HASH) as u64;
+        deriving_fast(u64::from(self.count.min(MAX_COUNT)) * hashings)
+    }
+
     /// Unlocks the secret numbers and returns the list that they are in.
     /// Fails with [`Error::WrongPassphrase`], [`Error::GnupgFile`], and [`Error::Refused`] for a
     /// derivation that costs too much.
@@ -81,15 +97,7 @@ impl Protected {
         }
         let (_, parameters, data) = elements(&self.key, self.place).ok_or_else(damaged)?;
         let iv = parameters.get(1).and_then(Sexp::atom).ok_or_else(damaged)?;
-        let s2k =
-            S2K::Iterated { hash: HashAlgorithm::SHA1, salt: self.salt, hash_bytes: self.count };
-        let length = match self.cipher {
-            Cipher::Cbc128 | Cipher::Ocb128 => 16,
-            Cipher::Cbc256 => 32,
-        };
-        let key = s2k
-            .derive_key(passphrase.password(), length)
-            .map_err(Error::crypto("deriving a key from the passphrase"))?;
+        let key = derive(passphrase, &self.salt, self.count, self.key_length());
         let mut clear = Zeroizing::new(data.to_vec());
         let opened = match self.cipher {
             Cipher::Cbc128 => decrypt_cbc::<cbc::Decryptor<Aes128>>(&key, iv, &mut clear),
@@ -162,6 +170,30 @@ pub(super) fn count_of(octet: u8) -> u32 {
     (16 + u32::from(octet & 15)) << ((octet >> 4) + 6)
 }
 
+/// Derives a key as OpenPGP's iterated and salted S2K does with SHA-1 (RFC 9580, section 3.7.1.3).
+/// sequoia's SHA-1 looks for collisions, which do not matter here, and takes five times as long.
+fn derive(passphrase: &Passphrase, salt: &[u8], count: u32, length: usize) -> Zeroizing<Vec<u8>> {
+    const PIECE: usize = 64 * 1024;
+    let unit = passphrase.password().map(|bytes| Zeroizing::new([salt, bytes].concat()));
+    let whole = unit.len().max(count as usize);
+    let piece = Zeroizing::new(unit.repeat((PIECE / unit.len().max(1)).max(1)));
+    let mut key = Zeroizing::new(Vec::with_capacity(length + HASH));
+    // Each further hash has one more zero in front.
+    for zeros in 0..length.div_ceil(HASH) {
+        let mut hash = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
+        hash.update(&vec![0; zeros]);
+        let mut left = whole;
+        while left > 0 {
+            let some = piece.get(..left).unwrap_or(&piece);
+            hash.update(some);
+            left -= some.len();
+        }
+        key.extend_from_slice(hash.finish().as_ref());
+    }
+    key.truncate(length);
+    key
+}
+
 fn decrypt_cbc<D: KeyIvInit + BlockDecryptMut>(
     key: &[u8],
     iv: &[u8],
@@ -184,4 +216,24 @@ fn decrypt_ocb(
     let tag: [u8; TAG] = data.get(length..)?.try_into().ok()?;
     data.truncate(length);
     cipher.decrypt_in_place_detached(&nonce.into(), associated, data, &tag.into()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sequoia_openpgp::crypto::S2K;
+    use sequoia_openpgp::types::HashAlgorithm;
+
+    #[test]
+    fn keys_are_derived_as_sequoia_derives_them() {
+        let salt = *b"8 octets";
+        for (words, count) in [("a", 1), ("a", 1024), ("secret words", 65_536), ("xyz", 200_003)] {
+            for length in [16, 32] {
+                let passphrase = Passphrase::new(Zeroizing::new(words.into()));
+                let s2k = S2K::Iterated { hash: HashAlgorithm::SHA1, salt, hash_bytes: count };
+                let expected = s2k.derive_key(passphrase.password(), length).unwrap();
+                assert_eq!(derive(&passphrase, &salt, count, length)[..], expected[..], "{words}");
+            }
+        }
+    }
 }

@@ -90,11 +90,12 @@ fn the_quit_key_at_a_prompt_gives_the_echo_back() {
 #[test]
 fn ctrl_c_at_a_prompt_leaves_an_empty_line_to_what_comes_next() {
     let sandbox = Sandbox::new();
-    for (line, question) in
-        [("keygen --name z", "New passphrase for "), ("keygen", "Your selection? ")]
+    for (line, question, has_echo) in
+        [("keygen --name z", "New passphrase for ", false), ("keygen", "Your selection? ", true)]
     {
         let mut person = Person::starts(&sandbox, line);
         person.sees(question);
+        person.waits_for_echo(has_echo);
         person.types(b"\x03");
         let (rest, code) = person.ends();
         assert!(rest.ends_with("\r\n") && rest.lines().count() == 1, "{rest:?}");

@@ -89,8 +89,8 @@ impl Drop for Quiet {
     }
 }
 
-/// Gives the terminal back for good, if it was taken.
-pub fn restore() {
+/// Gives the terminal back, if it was taken.
+fn restore() {
     IS_AWAY.store(false, Ordering::SeqCst);
     if let Some(taken) = taken().take() {
         taken.give_back();
@@ -105,10 +105,15 @@ pub fn awaiting<T>(ask: impl FnOnce() -> T) -> T {
     answer
 }
 
-/// Gives the terminal back for good. What comes next does not stand behind a question that nobody
-/// answered.
+/// Gives the terminal back for good: nobody takes it until the process ends. What comes next does not
+/// stand behind a question that nobody answered.
 pub fn break_off() {
-    restore();
+    IS_AWAY.store(false, Ordering::SeqCst);
+    let mut place = taken();
+    if let Some(taken) = place.take() {
+        taken.give_back();
+    }
+    std::mem::forget(place);
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
     if let Ok(mut terminal) = terminal
         && IS_ASKED.load(Ordering::SeqCst)

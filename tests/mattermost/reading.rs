@@ -127,6 +127,9 @@ fn odd_bundles() -> Vec<(&'static str, Vec<u8>)> {
         }),
         ("a global path", global(&records(&[("path", "p/y")]))),
         ("a folder with contents", followed(&[entry(b"p/y/", b'5', &[b'x'; 512], &[])])),
+        ("an old folder with contents", {
+            followed(&[entry(b"p/y/", 0, &[b'x'; 512], &[(257, &[0; 8])])])
+        }),
         ("pax: a uid that is none", alone(&[("uid", "abc")])),
         ("pax: a time that is none", alone(&[("mtime", "abc")])),
         ("pax: a zero in a key", alone(&[("a\0b", "c")])),

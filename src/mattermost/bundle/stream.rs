@@ -277,13 +277,14 @@ impl Extensions {
         if flag == b'S' {
             return Err(sparse());
         }
-        let is_empty_kind = (b'1'..=b'6').contains(&flag);
+        // Old archives mark folders by a slash at the end.
+        let is_old_folder = flag == 0 && name.ends_with(b"/");
+        let is_empty_kind = is_old_folder || (b'1'..=b'6').contains(&flag);
         if pax.size.is_some_and(|said| said != size) || (size > 0 && is_empty_kind) {
             return Err(Stop::Unclear("the size of an entry does not make sense".into()));
         }
         let kind = match flag {
-            // Old archives mark folders by a slash at the end.
-            0 if name.ends_with(b"/") => EntryKind::Folder,
+            0 if is_old_folder => EntryKind::Folder,
             0 | b'0' => EntryKind::File,
             b'1' => EntryKind::Other("a hard link"),
             b'2' => EntryKind::Other("a symbolic link"),

@@ -264,7 +264,7 @@ pub(super) fn unlock(
 
 /// Refuses a key derivation that costs more than 4 passes over 128 MiB. A file could ask for up to
 /// 2^31 KiB of Argon2.
-fn check_cost(secret: &SecretKeyMaterial) -> Result<(), Weakness> {
+pub(super) fn check_cost(secret: &SecretKeyMaterial) -> Result<(), Weakness> {
     match argon2(secret) {
         Some((t, p, m)) if m > 17 || t > 4 || p > 16 => Err(Weakness::CostlyPassphrase(format!(
             "Argon2 with {t} passes, {p} lanes and 2^{m} KiB"

@@ -11,7 +11,9 @@ use crate::openpgp::budget::{Budget, PROTECTING, deriving, filling};
 use crate::openpgp::error::{Error, Result};
 use crate::openpgp::ids::Fingerprint;
 use crate::openpgp::policy::Policy;
-use crate::openpgp::secret_key::{Passphrase, SecretKey, is_elsewhere, key_packet, lock, unlock};
+use crate::openpgp::secret_key::{
+    Passphrase, SecretKey, check_cost, is_elsewhere, key_packet, lock, unlock,
+};
 use crate::openpgp::weakness::Weakness;
 
 impl SecretKey {
@@ -46,10 +48,12 @@ impl SecretKey {
     }
 
     /// Pays for proving the key and for protecting it, if it shall be.
-    /// Fails with [`Error::NotUnlocked`] if the budget is too small, and as
-    /// [`SecretKey::check_room`].
+    /// Fails with [`Error::NotUnlocked`] if the budget is too small. Refuses what costs too much in
+    /// whatever command, as [`SecretKey::check`] does.
     pub fn pay_for_unlocking(&self, protects: bool, budget: &Budget) -> Result<()> {
         self.check_room(0)?;
+        let mut costs = self.parts_here().map(|key| check_cost(key.secret()));
+        costs.try_for_each(|cost| cost.map_err(|weakness| self.refused(weakness)))?;
         let new = if protects { PROTECTING } else { 0 };
         let work = self.parts_here().map(|key| match key.secret() {
             SecretKeyMaterial::Unencrypted(_) => new,

@@ -147,13 +147,18 @@ pub fn is_there(path: &Path) -> Result<bool> {
     Ok(metadata_of(path)?.is_some())
 }
 
-/// Returns whether another user's folder keeps this user from looking whether a path is there. This
-/// user cannot have made anything in there.
-pub fn is_behind_others(path: &Path) -> bool {
-    let is_denied = |error: io::Error| error.kind() == io::ErrorKind::PermissionDenied;
-    let nearest = || path.ancestors().skip(1).find_map(|above| fs::metadata(above).ok());
-    fs::metadata(path).is_err_and(is_denied)
-        && nearest().is_some_and(|it| it.uid() != rustix::process::geteuid().as_raw())
+/// Returns whether a path is another user's, or behind a folder of another user that keeps this user
+/// from looking whether it is there. This user cannot have made anything in there.
+pub fn is_of_others(path: &Path) -> bool {
+    let me = rustix::process::geteuid().as_raw();
+    match fs::metadata(path) {
+        Ok(there) => there.uid() != me,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let nearest = path.ancestors().skip(1).find_map(|above| fs::metadata(above).ok());
+            nearest.is_some_and(|it| it.uid() != me)
+        }
+        Err(_) => false,
+    }
 }
 
 /// What must not change about a file while it is read.

@@ -11,7 +11,7 @@ use super::keys::KeyText;
 use super::mistaken::looks_like_file;
 use super::watch::Watch;
 use crate::disk;
-use crate::disk::file::{is_behind_others, is_there, read_small};
+use crate::disk::file::{is_of_others, is_there, read_small};
 use crate::disk::shelf::{HomeKey, Shelf, TrustedKey};
 use crate::judge::Judge;
 use crate::openpgp;
@@ -163,13 +163,13 @@ impl Publisher<'_> {
         Ok(known)
     }
 
-    /// Returns what the home knows, or nothing if this user has no home. Fails if there is one that
-    /// cannot be read: it may know of a revocation.
+    /// Returns what the home knows, or nothing if this user has no home. Fails if there is one of this
+    /// user that cannot be read: it may know of a revocation.
     pub(super) fn if_any_home<T>(&self, known: Result<T>) -> Result<Option<T>> {
         match known {
             Ok(known) => Ok(Some(known)),
             Err(Failure::NoHome) => Ok(None),
-            Err(failure) if self.home.is_some_and(|it| is_behind_others(it.root())) => {
+            Err(failure) if self.home.is_some_and(|it| is_of_others(it.root())) => {
                 self.warn_of_home(&failure);
                 Ok(None)
             }

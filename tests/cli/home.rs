@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::common::craft::*;
+use crate::common::peers::missing;
 use crate::common::sandbox::{Sandbox, is_root};
 use crate::common::systems::data_folder;
 
@@ -321,6 +322,14 @@ fn a_home_that_cannot_be_read_lets_nothing_count() {
     // Who has no home at all is asked for none.
     sandbox.run("--home none verify --key certificate a.zip").exits(0);
     sandbox.call(["verify", "--key", "certificate", "a.zip"]).homeless().run().exits(0);
+    // Nor is who has somebody else's, as in a container that runs as another user.
+    if is_root() {
+        sandbox.must("chown 65534 home");
+        let done = sandbox.run("verify --key certificate a.zip").exits(0);
+        assert!(done.err().contains("home belongs to another user"), "{done:?}");
+    } else {
+        missing("root's right to give files away");
+    }
 }
 
 #[test]
@@ -421,7 +430,7 @@ fn files_in_the_home_that_others_can_write_to_are_not_used() {
 #[test]
 fn files_in_the_home_that_belong_to_others_are_not_used() {
     if !is_root() {
-        crate::common::peers::missing("root's right to give files away");
+        missing("root's right to give files away");
         return;
     }
     let (sandbox, files) = furnished();

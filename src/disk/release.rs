@@ -35,8 +35,6 @@ pub struct Release {
     /// What could not be examined.
     pub unreadable: Vec<(PathBuf, Error)>,
     /// The folders among the paths.
-    pub folders: Vec<PathBuf>,
-    /// The same, known by more than their paths.
     pub roots: Vec<Arc<Root>>,
     /// The lists of checksums with a signature that lie beside named files.
     pub lists_beside: Vec<Artifact>,
@@ -316,7 +314,6 @@ impl Release {
         if !self.is_new(&folder.into()) {
             return Walked::default();
         }
-        self.folders.push(folder.to_owned());
         self.roots.push(root.clone());
         let (mut links, mut files, mut plugins) = (Vec::new(), Vec::new(), BTreeSet::new());
         let is_walked = |entry: &DirEntry| {

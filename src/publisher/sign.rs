@@ -111,7 +111,7 @@ impl Publisher<'_> {
         let kind = request.checksums.as_ref().map_or(DigestKind::Sha256, |list| list.kind);
         // Lists that are there are compared with what is signed.
         let are_listed = request.checksums.is_some()
-            || release.folders.iter().any(|folder| !lists_in(folder).is_empty());
+            || release.roots.iter().any(|root| !lists_in(root.path()).is_empty());
         let signing = Signing { signers, output, existing, kept, umask, dry_run, kind, are_listed };
         let mut listed = Vec::new();
         let jobs = request.jobs.unwrap_or_else(threads_that_write);
@@ -158,7 +158,7 @@ impl Publisher<'_> {
                 });
                 files.extend(lists.into_iter().flatten());
             }
-            None => warn_of_lists(&release.folders, &sorted, kind, self.watch),
+            None => warn_of_lists(&release.roots, &sorted, kind, self.watch),
         }
         files.extend(listed.extract_if(.., |file| file.error.is_some()));
         if !dry_run {
@@ -313,7 +313,7 @@ fn check_output(request: &SignRequest<'_>, release: &Release) -> Result<()> {
     if request.cleartext && request.keys.len() > 1 {
         return usage("one key signs a text with --cleartext");
     }
-    if request.cleartext && !release.folders.is_empty() {
+    if request.cleartext && !release.roots.is_empty() {
         return usage("--cleartext signs the text files that you name, and no folders");
     }
     if request.keys.len() > 1 && (is_stream || request.output != Destination::Beside) {

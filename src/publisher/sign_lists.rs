@@ -39,13 +39,14 @@ impl<'a> Sorted<'a> {
 
 /// Warns of lists of checksums that lack files signed now: such a folder does not verify.
 pub(super) fn warn_of_lists(
-    folders: &[PathBuf],
+    roots: &[Arc<Root>],
     files: &Sorted<'_>,
     kind: DigestKind,
     watch: &dyn Watch,
 ) {
+    let folders = roots.iter().map(|root| root.path());
     for (folder, path) in
-        folders.iter().flat_map(|folder| lists_in(folder).into_iter().map(move |it| (folder, it)))
+        folders.flat_map(|folder| lists_in(folder).into_iter().map(move |it| (folder, it)))
     {
         let Ok(text) = read_small(&path, "a list of checksums", MAX_CHECKSUMS) else { continue };
         let list = Checksums::read(&text, &path).unwrap_or_else(|_| Checksums::new(kind, []));

@@ -151,7 +151,7 @@ impl Publisher<'_> {
         };
         let unread: Vec<Line> = beside.into_iter().filter(is_unread).collect();
         lines.extend(unread);
-        warn_of_unsigned(&release.folders, &lines, self.watch);
+        warn_of_unsigned(&release.roots, &lines, self.watch);
         Ok(lines)
     }
 

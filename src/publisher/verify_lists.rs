@@ -154,11 +154,11 @@ fn mismatch(detail: &str) -> Bad {
 }
 
 /// Warns of unsigned lists. A killed run may have left one, and then nothing covers the names.
-pub(super) fn warn_of_unsigned(folders: &[PathBuf], lines: &[Line], watch: &dyn Watch) {
+pub(super) fn warn_of_unsigned(roots: &[Arc<Root>], lines: &[Line], watch: &dyn Watch) {
     let is_about_list = |path: &Path| is_list(path) || is_list(&path.with_extension(""));
     let paths = lines.iter().map(|line| plain(&line.path));
     let judged: BTreeSet<&Path> = paths.filter(|path| is_about_list(path)).collect();
-    for list in folders.iter().flat_map(|folder| lists_in(folder)) {
+    for list in roots.iter().flat_map(|root| lists_in(root.path())) {
         let signed = [list.clone(), with_ending(&list, ".asc")];
         if !signed.iter().any(|path| judged.contains(plain(path))) {
             watch.warn(&format!(

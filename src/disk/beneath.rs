@@ -13,18 +13,26 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::system::{THROUGH, open_beneath};
 
+/// Which file it is, whatever its names: its device and inode.
+pub(crate) type Identity = (u64, u64);
+
+/// Returns which file it is.
+pub(crate) fn identity_of(metadata: &fs::Metadata) -> Identity {
+    (metadata.dev(), metadata.ino())
+}
+
 /// A folder that is walked, known by more than its path: what has its path later is another folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Root {
     path: PathBuf,
-    /// Its device and inode before the walk. None if it could not be examined.
-    identity: Option<(u64, u64)>,
+    /// Which folder it was before the walk. None if it could not be examined.
+    identity: Option<Identity>,
 }
 
 impl Root {
     /// Returns the folder that has a path now. A link at its end is followed.
     pub fn new(path: &Path) -> Root {
-        let identity = fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        let identity = fs::metadata(path).ok().map(|found| identity_of(&found));
         Root { path: path.to_owned(), identity }
     }
 
@@ -38,7 +46,7 @@ impl Root {
         let folder = OpenOptions::new().read(true).custom_flags(flags).open(&self.path)?;
         let found = folder.metadata()?;
         match self.identity {
-            Some(identity) if identity == (found.dev(), found.ino()) => Ok(folder),
+            Some(identity) if identity == identity_of(&found) => Ok(folder),
             _ => Err(io::Error::other("another folder has its path now")),
         }
     }

@@ -9,6 +9,7 @@ use rustix::fs::{FileType, OFlags, RawMode, Stat};
 use zeroize::Zeroizing;
 
 use super::beneath::{self, Root};
+pub(crate) use super::beneath::{Identity, identity_of};
 use super::permissions::check_own;
 use crate::disk::error::{Error, Result};
 
@@ -189,7 +190,7 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// Returns which file it is, whatever its names.
-    pub fn identity(&self) -> (u64, u64) {
+    pub fn identity(&self) -> Identity {
         (self.stamp.device, self.stamp.inode)
     }
 

@@ -5,18 +5,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::file::entries;
+use super::file::{Identity, entries, identity_of};
 use super::folder::{Folder, name_of};
 use super::home::Home;
 use super::write::{Access, Existing, write_unless_same};
 use crate::disk::error::{Error, Result};
-
-/// Which file it is, whatever its names.
-type Identity = (u64, u64);
 
 /// What no output of a command may replace. Every output goes through it.
 #[derive(Debug, Default)]
@@ -124,10 +120,6 @@ impl Kept {
 
 fn of_home(path: &Path) -> Error {
     Error::Kept { path: path.to_owned(), what: "in plugsign's home" }
-}
-
-fn identity_of(metadata: &fs::Metadata) -> Identity {
-    (metadata.dev(), metadata.ino())
 }
 
 fn is(path: &Path, file: Identity) -> bool {

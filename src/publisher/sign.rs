@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::num::NonZero;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -24,7 +23,7 @@ use super::signing::Signing;
 use crate::disk::Error;
 use crate::disk::artifact::Artifact;
 use crate::disk::checksums::DigestKind;
-use crate::disk::file::{folder_of, with_ending};
+use crate::disk::file::{folder_of, identity_of, with_ending};
 use crate::disk::names::{is_signature, lists_in};
 use crate::disk::release::Release;
 use crate::disk::selection::Selection;
@@ -334,7 +333,7 @@ fn check_output(request: &SignRequest<'_>, release: &Release) -> Result<()> {
 
 fn is_same_file(one: &Path, other: &Path) -> bool {
     match (fs::symlink_metadata(one), fs::metadata(other)) {
-        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        (Ok(one), Ok(other)) => identity_of(&one) == identity_of(&other),
         _ => false,
     }
 }

@@ -14,6 +14,7 @@ use crate::disk;
 use crate::disk::file::{is_of_others, is_there, read_small};
 use crate::disk::shelf::{HomeKey, Shelf, TrustedKey};
 use crate::judge::Judge;
+use crate::mattermost::standing::Standing;
 use crate::openpgp;
 use crate::openpgp::certificate::Certificate;
 use crate::openpgp::ids::Fingerprint;
@@ -107,8 +108,8 @@ impl Publisher<'_> {
     ///
     /// A revocation or an earlier end counts, whichever copy of a certificate has it. The home never
     /// widens a certificate from a file. The trusted certificates of these `names` are read even if
-    /// nobody of the home counts. Fails if there is a home that cannot be read, or if an unreadable file of
-    /// it may revoke a certificate.
+    /// nobody of the home counts. Fails if there is a home that cannot be read, or if an unreadable
+    /// file of it may revoke a certificate.
     pub fn signers(
         &self,
         from_files: Vec<Certificate>,
@@ -163,8 +164,8 @@ impl Publisher<'_> {
         Ok(known)
     }
 
-    /// Returns what the home knows, or nothing if this user has no home. Fails if there is one of this
-    /// user that cannot be read: it may know of a revocation.
+    /// Returns what the home knows, or nothing if this user has no home. Fails if there is one of
+    /// this user that cannot be read: it may know of a revocation.
     pub(super) fn if_any_home<T>(&self, known: Result<T>) -> Result<Option<T>> {
         match known {
             Ok(known) => Ok(Some(known)),
@@ -175,6 +176,12 @@ impl Publisher<'_> {
             }
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Reads what the home knows: a copy may be revoked there. Fails if there is a home that cannot
+    /// be read.
+    pub(super) fn home_copies(&self) -> Result<Known> {
+        Ok(self.if_any_home(self.known())?.unwrap_or_default())
     }
 
     /// Returns what the home knows of names, which narrow nothing. An unreadable home is a warning.
@@ -229,6 +236,19 @@ impl Known {
             }
         }
         Ok(Known { keys, trusted: names })
+    }
+
+    /// Takes in what the home's copies of a certificate know, and these: a revocation above all.
+    pub(super) fn narrow_standing(
+        &self,
+        standing: Standing,
+        certificate: &Certificate,
+        given: &[Certificate],
+    ) -> Standing {
+        let fingerprint = certificate.fingerprint();
+        let copies = self.keys.items.iter().map(|key| &key.certificate).chain(given);
+        let of_it = copies.filter(|copy| copy.fingerprint() == fingerprint);
+        of_it.fold(standing, |standing, copy| standing.narrowed_by(copy))
     }
 
     fn trusted_as(&self, name: &str) -> Option<&Fingerprint> {

@@ -13,7 +13,7 @@ use super::failure::{EXIT_NO, Result, one_line};
 use super::outcome::{Outcome, as_path};
 use super::server_settings::{Setting, meaning_of, meaning_of_flags, table};
 use super::show::CertificateView;
-use super::trust::{check_environment, narrowed};
+use super::trust::check_environment;
 use crate::disk::server_config::{KeyBytes, ListedKeyFile, ServerConfig};
 use crate::mattermost::config::{Config, Settings};
 use crate::mattermost::public_key::read_public_key;
@@ -129,8 +129,7 @@ fn judge(
     publisher: &Publisher<'_>,
 ) -> KeyCheckup {
     let Some((certificate, standing)) = good else { return key };
-    let copies = home.keys.items.iter().map(|key| &key.certificate).chain(given);
-    let standing = narrowed(standing, &certificate, copies);
+    let standing = home.narrow_standing(standing, &certificate, given);
     let description = certificate.describe(&publisher.policy());
     let unread = home.keys.check_complete(&certificate.fingerprint()).err();
     (key.state, key.detail) = match (standing.problem(), unread) {

@@ -300,12 +300,6 @@ impl Publisher<'_> {
         }
     }
 
-    /// Reads what the home knows: a copy may be revoked there. Fails if there is a home that cannot be
-    /// read.
-    pub(super) fn home_copies(&self) -> Result<Known> {
-        Ok(self.if_any_home(self.known())?.unwrap_or_default())
-    }
-
     /// Makes the entry of a key file, from its bytes and the certificate in it. Without a word it is
     /// listed: only what is good is called trusted.
     fn entry(
@@ -318,8 +312,7 @@ impl Publisher<'_> {
     ) -> TrustEntry {
         let policy = self.policy();
         let standing = Standing::of(bytes, certificate, &policy);
-        let copies = known.keys.items.iter().map(|key| &key.certificate);
-        let standing = narrowed(standing, certificate, copies);
+        let standing = known.narrow_standing(standing, certificate, &[]);
         let mut warning = standing.problem();
         match known.keys.check_complete(&certificate.fingerprint()) {
             Err(error) if word.is_none() => return TrustEntry::failed(name, "unusable", error),
@@ -349,17 +342,6 @@ impl Place<'_> {
 
 fn base_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// Takes in what the home's copies of a certificate know: a revocation above all.
-pub(super) fn narrowed<'a>(
-    standing: Standing,
-    certificate: &Certificate,
-    copies: impl IntoIterator<Item = &'a Certificate>,
-) -> Standing {
-    let fingerprint = certificate.fingerprint();
-    let of_it = copies.into_iter().filter(|copy| copy.fingerprint() == fingerprint);
-    of_it.fold(standing, |standing, copy| standing.narrowed_by(copy))
 }
 
 /// Refuses to work on a file when the server's environment says that it does not read it.

@@ -25,8 +25,8 @@ pub struct FileChange {
 
 impl FileChange {
     /// Locks a file for a change, and returns what is in it if it is there. One that is kept is
-    /// [`Error::Kept`](super::Error::Kept). `what` is for errors, `max` the most bytes that it may have. Waits up to `patience` for another command, then
-    /// fails with [`Error::Busy`](super::Error::Busy).
+    /// [`Error::Kept`]. `what` is for errors, `max` the most bytes that it may have. Waits up to
+    /// `patience` for another command, then fails with [`Error::Busy`].
     pub fn begin(
         path: &Path,
         kept: &Kept,

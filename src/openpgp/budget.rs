@@ -94,8 +94,8 @@ impl Budget {
     const WORK: u64 = 2_200_000;
     const MEMORY: u64 = 140 * 1024 * 1024;
 
-    /// Makes a full budget: two seconds of work and a little more, and half of the promised memory. The other half
-    /// is for the files themselves and for what is made of the keys.
+    /// Makes a full budget: two seconds of work and a little more, and half of the promised memory.
+    /// The other half is for the files themselves and for what is made of the keys.
     pub fn new() -> Budget {
         Budget { work: AtomicU64::new(Self::WORK), memory: AtomicU64::new(Self::MEMORY) }
     }

@@ -58,8 +58,8 @@ impl Outcome for TokenListing {}
 
 impl Publisher<'_> {
     /// Lists the tokens that a URI names, and what they have that can sign. Logs in if there is one
-    /// token and its PIN is given; nobody is asked. Fails as the token
-    /// does, or if there is a home that cannot be read.
+    /// token and its PIN is given; nobody is asked. Fails as the token does, or if there is a home
+    /// that cannot be read.
     pub fn list_tokens(&self, uri: &str) -> Result<TokenListing> {
         let uri = TokenUri::parse(uri)?;
         let connect = || self.tokens.server.connect(&uri);

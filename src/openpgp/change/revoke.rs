@@ -106,8 +106,8 @@ fn is_revocation(packet: &RawPacket<'_>) -> bool {
 ///
 /// # Errors
 ///
-/// [`Error::OtherKey`], [`Error::AlreadyRevoked`], [`Error::Malformed`] for a message with control characters,
-/// [`Error::Refused`] and [`Error::ClockBehind`] for a clock that cannot be right.
+/// [`Error::OtherKey`], [`Error::AlreadyRevoked`], [`Error::Malformed`] for a message with control
+/// characters, [`Error::Refused`] and [`Error::ClockBehind`] for a clock that cannot be right.
 pub fn revoke_key(
     certificate: &Certificate,
     primary: &PrimaryKey,
